@@ -1,0 +1,140 @@
+"""The balance of one organization, month and plan: what its lines carry against what they should.
+
+    target = usage - sum of the invoiced lines' quantity
+
+Open lines on another agreement than the mapped one, or on another product than the plan's, are set to 0 (they are
+*stale*). Of the rest, one line carries the target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.window import is_invoiced, new_line_window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from cw_pipeline.billing.facts import CompanyMapping, Facts, Line
+    from cw_pipeline.billing.identity import Identity
+
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Write:
+    """One intended request: a line to create (``addition_id`` None) or a line's quantity to set."""
+
+    identity: Identity
+    agreement_id: int
+    product_id: int
+    addition_id: int | None
+    before: Decimal
+    quantity: Decimal
+    effective_date: date
+    cancelled_date: date | None = None
+    """Sent for a new line only; an existing line keeps its own."""
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether the line carries fewer seats afterwards; such writes come first."""
+        return self.quantity < self.before
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What is to be done for one identity so that invoiced and open lines together carry its usage."""
+
+    identity: Identity
+    target: Decimal
+    outcome: Outcome
+    writes: tuple[Write, ...]
+    stale: tuple[Write, ...]
+    """One write for each open line of another agreement or product that still carries seats."""
+    invoiced: tuple[Line, ...]
+    open_lines: int
+    """How many open lines there are on the mapped agreement and the plan's product."""
+
+
+def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Facts) -> Balance:
+    """What ``usage`` seats ask of the lines that carry ``identity``.
+
+    ``facts.products`` must have the identity's plan.
+    """
+    lines = facts.lines_of(identity)
+    invoiced = tuple(line for line in lines if is_invoiced(line, facts.agreements[line.agreement_id], identity.month))
+    still_open = [line for line in lines if line not in invoiced]
+    home = (mapping.agreement_id, facts.products[identity.plan])
+    rest = [line for line in still_open if (line.agreement_id, line.product_id) == home]
+    stale = [line for line in still_open if (line.agreement_id, line.product_id) != home]
+    target = usage - sum((line.quantity for line in invoiced), _ZERO)
+    if rest:
+        outcome, writes = _balance_open_lines(identity, rest, target)
+    else:
+        outcome, writes = _balance_without_open_line(identity, target, mapping, facts)
+        if outcome is Outcome.UNCHANGED and not lines and usage == 0:
+            outcome = Outcome.ZERO_USAGE
+    return Balance(
+        identity=identity,
+        target=target,
+        outcome=outcome,
+        writes=writes,
+        stale=tuple(_set(identity, line, _ZERO) for line in stale if line.quantity != 0),
+        invoiced=invoiced,
+        open_lines=len(rest),
+    )
+
+
+def _balance_without_open_line(
+    identity: Identity, target: Decimal, mapping: CompanyMapping, facts: Facts
+) -> tuple[Outcome, tuple[Write, ...]]:
+    if target == 0:
+        return Outcome.UNCHANGED, ()
+    if target < 0:
+        return Outcome.CREDIT_DUE, ()
+    agreement = facts.agreements.get(mapping.agreement_id)
+    if agreement is None:  # deleted in ConnectWise: there is nothing to write to
+        return Outcome.AGREEMENT_INACTIVE, ()
+    window = new_line_window(agreement, identity.month)
+    create = Write(
+        identity=identity,
+        agreement_id=agreement.id,
+        product_id=facts.products[identity.plan],
+        addition_id=None,
+        before=_ZERO,
+        quantity=target,
+        effective_date=window.first,
+        cancelled_date=window.last,
+    )
+    return Outcome.CREATED, (create,)
+
+
+def _balance_open_lines(
+    identity: Identity, lines: Sequence[Line], target: Decimal
+) -> tuple[Outcome, tuple[Write, ...]]:
+    """The line with the lowest id carries the target and the others nothing, unless together they are right already."""
+    carried = sum((line.quantity for line in lines), _ZERO)
+    if carried == target:
+        return Outcome.UNCHANGED, ()
+    first, *others = lines
+    intended = [(first, max(target, _ZERO)), *((line, _ZERO) for line in others)]
+    writes = tuple(_set(identity, line, quantity) for line, quantity in intended if line.quantity != quantity)
+    if target < 0:
+        return Outcome.CREDIT_DUE, writes
+    return (Outcome.ZEROED if target == 0 else Outcome.UPDATED), writes
+
+
+def _set(identity: Identity, line: Line, quantity: Decimal) -> Write:
+    return Write(
+        identity=identity,
+        agreement_id=line.agreement_id,
+        product_id=line.product_id,
+        addition_id=line.addition_id,
+        before=line.quantity,
+        quantity=quantity,
+        effective_date=line.effective_date or identity.month.first_day,
+    )

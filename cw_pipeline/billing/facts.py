@@ -1,0 +1,98 @@
+"""The facts that the rule decides on, as they were read; nothing here decides anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.identity import Identity, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+    from decimal import Decimal
+
+    from cw_pipeline.billing.months import Month
+
+
+class LicenseType(StrEnum):
+    """A NordPass organization's license type."""
+
+    STANDARD = "Standard"
+    TRIAL = "Trial"
+    NFR = "NFR"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One row of a month's usage report."""
+
+    organization_id: str
+    organization_name: str
+    plan: Plan
+    license_type: LicenseType
+    managed: bool
+    seats: int
+
+
+@dataclass(frozen=True)
+class CompanyMapping:
+    """A person's word that an organization's seats belong on this company's agreement, from ``bill_from`` on."""
+
+    organization_id: str
+    organization_name: str
+    company_id: int
+    agreement_id: int
+    bill_from: Month
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A ConnectWise agreement as it is now."""
+
+    id: int
+    name: str
+    company_id: int
+    company_name: str
+    company_deleted: bool
+    active: bool
+    """Whether its status is Active and it is not cancelled."""
+    end_date: date | None
+    """Its last day; None where it has no end."""
+    bill_start_date: date | None
+    next_invoice_date: date | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """An addition that we own."""
+
+    addition_id: int
+    agreement_id: int
+    product_id: int
+    serial_number: str
+    quantity: Decimal
+    effective_date: date | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that a month's preview is decided on.
+
+    ``ledger`` holds, for each addition that the ledger knows, the quantities that it accounts for: the one last written
+    or accepted and, while a write is not settled, the one that write intended.
+    """
+
+    mappings: Mapping[str, CompanyMapping] = field(default_factory=dict[str, CompanyMapping])
+    """By organization id."""
+    products: Mapping[Plan, int] = field(default_factory=dict[Plan, int])
+    """The catalog item id that each plan is confirmed to be billed as."""
+    agreements: Mapping[int, Agreement] = field(default_factory=dict[int, Agreement])
+    lines: Mapping[str, tuple[Line, ...]] = field(default_factory=dict[str, tuple[Line, ...]])
+    """By serial number."""
+    ledger: Mapping[int, frozenset[Decimal]] = field(default_factory=dict[int, "frozenset[Decimal]"])
+
+    def lines_of(self, identity: Identity) -> tuple[Line, ...]:
+        """Our lines that carry ``identity``, on any agreement and product, by addition id."""
+        return tuple(sorted(self.lines.get(identity.serial_number, ()), key=lambda line: line.addition_id))

@@ -1,0 +1,60 @@
+"""What is held: writes that the rule would make but a person has to decide on first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.window import is_invoiced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cw_pipeline.billing.balance import Balance, Write
+    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
+    from cw_pipeline.billing.identity import Identity
+
+
+def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, facts: Facts) -> Line | None:
+    """An invoiced line of the organization's month on another company's agreement: it holds the whole month.
+
+    A line that was invoiced with quantity 0 billed nobody and does not count.
+    """
+    for identity in identities:
+        for line in facts.lines_of(identity):
+            agreement = facts.agreements[line.agreement_id]
+            elsewhere = agreement.company_id != mapping.company_id
+            if elsewhere and line.quantity != 0 and is_invoiced(line, agreement, identity.month):
+                return line
+    return None
+
+
+def edited_after_invoicing(plan_balance: Balance, facts: Facts) -> Line | None:
+    """An invoiced line whose quantity is not what the ledger accounts for: nobody knows what was billed.
+
+    A line that the ledger does not know is taken as it is.
+    """
+    for line in plan_balance.invoiced:
+        known = facts.ledger.get(line.addition_id)
+        if known is not None and line.quantity not in known:
+            return line
+    return None
+
+
+def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome | None:
+    """Why ``write`` must not be made on its agreement as that is now; None where it may.
+
+    A mapped agreement that ConnectWise now shows under another company than the mapped one would bill a stranger.
+    """
+    agreement = facts.agreements[write.agreement_id]
+    if agreement.id == mapping.agreement_id and agreement.company_id != mapping.company_id:
+        return Outcome.MOVED
+    if agreement.company_deleted:
+        return Outcome.COMPANY_DELETED
+    if not agreement.active or _ended_before(agreement, write):
+        return Outcome.AGREEMENT_INACTIVE
+    return None
+
+
+def _ended_before(agreement: Agreement, write: Write) -> bool:
+    return agreement.end_date is not None and agreement.end_date < write.effective_date

@@ -1,0 +1,76 @@
+"""A month's preview: every usage row with its one outcome, and what happens to other lines beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cw_pipeline.billing.balance import Write
+    from cw_pipeline.billing.identity import Plan
+    from cw_pipeline.billing.months import Month
+    from cw_pipeline.billing.outcomes import Outcome
+
+
+@dataclass(frozen=True)
+class PreviewLine:
+    """What becomes of one usage row, or (``beside``) of another line of its organization."""
+
+    organization_id: str
+    organization_name: str
+    plan: Plan
+    company_id: int | None
+    agreement_id: int | None
+    beside: bool
+    outcome: Outcome
+    seats: Decimal
+    """A usage row's seats; beside it, the quantity that the line loses or that is held."""
+    reason: str
+    writes: tuple[Write, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many lines came to an outcome, and their seats."""
+
+    lines: int
+    seats: Decimal
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a push would do for a month, line by line, with a reason for each."""
+
+    month: Month
+    usage_seats: int
+    """The seats of the month's usage report, over all its rows."""
+    lines: tuple[PreviewLine, ...]
+
+    @property
+    def unaccounted_seats(self) -> Decimal:
+        """Seats of the usage report that no outcome accounts for: 0, or the preview must not be pushed."""
+        return self.usage_seats - sum((tally.seats for tally in self.outcomes.values()), Decimal(0))
+
+    @property
+    def outcomes(self) -> Mapping[Outcome, Tally]:
+        """The usage rows by outcome."""
+        return tally(line for line in self.lines if not line.beside)
+
+    @property
+    def also(self) -> Mapping[Outcome, Tally]:
+        """What happens beside the usage rows, by outcome."""
+        return tally(line for line in self.lines if line.beside)
+
+
+def tally(lines: Iterable[PreviewLine]) -> dict[Outcome, Tally]:
+    """``lines`` counted by outcome, in the order of the outcomes' codes."""
+    counts: Counter[Outcome] = Counter()
+    seats: dict[Outcome, Decimal] = {}
+    for line in lines:
+        counts[line.outcome] += 1
+        seats[line.outcome] = seats.get(line.outcome, Decimal(0)) + line.seats
+    return {outcome: Tally(counts[outcome], seats[outcome]) for outcome in sorted(counts)}

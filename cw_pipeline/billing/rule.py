@@ -1,0 +1,155 @@
+"""The rule itself: from a month's usage and the facts to its preview."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing import reasons
+from cw_pipeline.billing.balance import Balance, Write, balance
+from cw_pipeline.billing.exclusions import exclusion
+from cw_pipeline.billing.holds import edited_after_invoicing, invoiced_elsewhere, write_hold
+from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.outcomes import HELD, Outcome
+from cw_pipeline.billing.preview import Preview, PreviewLine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cw_pipeline.billing.facts import CompanyMapping, Facts, Usage
+    from cw_pipeline.billing.months import Month
+
+_NOTHING_TO_REPORT = frozenset({Outcome.UNCHANGED, Outcome.ZERO_USAGE})
+
+
+def preview_month(month: Month, usage: Sequence[Usage], facts: Facts) -> Preview:
+    """What a push would do for ``month``: a line for each row of ``usage``, each followed by what happens beside it.
+
+    ``usage`` has at most one row an organization. Mapped organizations without a row count as usage 0.
+    """
+    lines = [line for row in usage for line in _row_lines(row, month, facts)]
+    missing = facts.mappings.keys() - {row.organization_id for row in usage}
+    for organization_id in sorted(missing):
+        lines.extend(_settle(None, facts.mappings[organization_id], month, facts))
+    return Preview(month, sum(row.seats for row in usage), tuple(lines))
+
+
+def _row_lines(row: Usage, month: Month, facts: Facts) -> list[PreviewLine]:
+    mapping = facts.mappings.get(row.organization_id)
+    excluded = exclusion(row, month, facts)
+    if excluded is None and mapping is not None:
+        return _settle(row, mapping, month, facts)
+    outcome = excluded or Outcome.UNMAPPED
+    row_line = PreviewLine(
+        organization_id=row.organization_id,
+        organization_name=row.organization_name,
+        plan=row.plan,
+        company_id=mapping.company_id if mapping else None,
+        agreement_id=mapping.agreement_id if mapping else None,
+        beside=False,
+        outcome=outcome,
+        seats=Decimal(row.seats),
+        reason=reasons.excluded(outcome, row, mapping),
+    )
+    return [row_line, *(_settle(None, mapping, month, facts) if mapping else ())]
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A preview line before holds: one plan's balance, or one stale line of it."""
+
+    line: PreviewLine
+    balance: Balance
+    writes: tuple[Write, ...]
+
+    @property
+    def takes_away(self) -> bool:
+        return any(write.takes_away for write in self.writes)
+
+    @property
+    def adds(self) -> bool:
+        return any(not write.takes_away for write in self.writes)
+
+    @property
+    def matters(self) -> bool:
+        return not self.line.beside or self.line.outcome not in _NOTHING_TO_REPORT
+
+    def held(self, outcome: Outcome, reason: str) -> _Draft:
+        return replace(self, line=replace(self.line, outcome=outcome, reason=reason, writes=()))
+
+
+def _settle(row: Usage | None, mapping: CompanyMapping, month: Month, facts: Facts) -> list[PreviewLine]:
+    """One mapped organization's month: its lines brought to ``row``'s usage, or to 0 where ``row`` is None."""
+    if month < mapping.bill_from:
+        return []
+    identities = [Identity(month, plan, mapping.organization_id) for plan in Plan if plan in facts.products]
+    drafts = [draft for identity in identities for draft in _drafts(identity, row, mapping, facts)]
+    elsewhere = invoiced_elsewhere((Identity(month, plan, mapping.organization_id) for plan in Plan), mapping, facts)
+    if elsewhere is not None:
+        reason = reasons.moved(elsewhere, facts.agreements[elsewhere.agreement_id], mapping)
+        drafts = [draft.held(Outcome.MOVED, reason) if draft.matters else draft for draft in drafts]
+    else:
+        drafts = _in_order([_held_by_itself(draft, mapping, facts) for draft in drafts])
+    lines = [draft.line for draft in drafts if draft.matters]
+    return sorted(lines, key=lambda line: line.beside)
+
+
+def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, facts: Facts) -> list[_Draft]:
+    billed = row is not None and row.plan is identity.plan
+    result = balance(identity, row.seats if row is not None and billed else 0, mapping, facts)
+    main = PreviewLine(
+        organization_id=mapping.organization_id,
+        organization_name=row.organization_name if row else mapping.organization_name,
+        plan=identity.plan,
+        company_id=mapping.company_id,
+        agreement_id=mapping.agreement_id,
+        beside=not billed,
+        outcome=result.outcome,
+        seats=Decimal(row.seats) if row is not None and billed else _seats_beside(result),
+        reason=reasons.balanced(result),
+        writes=result.writes,
+    )
+    stale = [
+        replace(
+            main,
+            company_id=facts.agreements[write.agreement_id].company_id,
+            agreement_id=write.agreement_id,
+            beside=True,
+            outcome=Outcome.ZEROED,
+            seats=write.before,
+            reason=reasons.stale(write, mapping),
+            writes=(write,),
+        )
+        for write in result.stale
+    ]
+    return [_Draft(main, result, result.writes), *(_Draft(line, result, line.writes) for line in stale)]
+
+
+def _seats_beside(result: Balance) -> Decimal:
+    """The quantity that the lines of a plan that should carry nothing lose, or that was invoiced too much."""
+    if result.outcome is Outcome.CREDIT_DUE:
+        return -result.target
+    return sum((write.before - write.quantity for write in result.writes), Decimal(0))
+
+
+def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts) -> _Draft:
+    edited = edited_after_invoicing(draft.balance, facts)
+    if edited is not None:
+        return draft.held(Outcome.INVOICED_EDITED, reasons.invoiced_edited(edited, facts.ledger[edited.addition_id]))
+    for write in draft.writes:
+        hold = write_hold(write, mapping, facts)
+        if hold is not None:
+            return draft.held(hold, reasons.write_held(hold, write, facts.agreements[write.agreement_id]))
+    return draft
+
+
+def _in_order(drafts: list[_Draft]) -> list[_Draft]:
+    """Where seats cannot be taken away from one line, none are added to another: a seat is never on two lines."""
+    stuck = next(
+        (draft for draft in drafts if draft.takes_away and draft.line.outcome in HELD and not draft.line.writes), None
+    )
+    if stuck is None:
+        return drafts
+    reason = reasons.waiting(stuck.line)
+    return [draft.held(stuck.line.outcome, reason) if draft.adds and draft.line.writes else draft for draft in drafts]

@@ -9,18 +9,19 @@ Open lines on another agreement than the mapped one, or on another product than 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.facts import Line
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.window import is_invoiced, new_line_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
-    from cw_pipeline.billing.facts import CompanyMapping, Facts, Line
-    from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.facts import CompanyMapping, Facts
 
 _ZERO = Decimal(0)
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.identity import Identity, Plan
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
-    from decimal import Decimal
-
-    from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.months import Month
 
 
 class LicenseType(StrEnum):

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.months import Month
 
 PREFIX = "NP:"
 """What every ``serialNumber`` of ours begins with."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.balance import Write
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.outcomes import Outcome
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from cw_pipeline.billing.balance import Write
-    from cw_pipeline.billing.identity import Plan
-    from cw_pipeline.billing.months import Month
-    from cw_pipeline.billing.outcomes import Outcome
 
 
 @dataclass(frozen=True)

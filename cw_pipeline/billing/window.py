@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.months import add_months, day_before
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from cw_pipeline.billing.facts import Agreement, Line
     from cw_pipeline.billing.months import Month
 

@@ -1,0 +1,65 @@
+"""The environment as typed settings; the only place that reads environment variables of this product.
+
+Secrets are kept as ``SecretStr``, which no ``repr``, log or error prints.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class NotSetUp(Exception):
+    """Something that the command needs is not configured; the message names it and says what to do."""
+
+
+class Settings(BaseSettings):
+    """The settings, read from the environment when an instance is made."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
+    connectwise_site_url: str | None = None
+    connectwise_company_id: str | None = None
+    connectwise_public_key: SecretStr | None = None
+    connectwise_private_key: SecretStr | None = None
+    connectwise_client_id: SecretStr | None = None
+    connectwise_ca_bundle: Path | None = None
+    connectwise_requests_per_minute: int = Field(default=900, ge=1)
+    connectwise_max_concurrency: int = Field(default=4, ge=1)
+
+    nordpass_api_url: str | None = None
+    nordpass_msp_id: str | None = None
+    nordpass_private_key: SecretStr | None = None
+    nordpass_private_key_file: Path | None = None
+    nordpass_ca_bundle: Path | None = None
+    nordpass_usage_dir: Path | None = None
+
+    cw_pipeline_database_url: SecretStr | None = None
+    cw_pipeline_home: Path = Path(".cw_pipeline")
+    cw_pipeline_first_month: str = Field(default="2025-01", pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+
+    @field_validator("cw_pipeline_home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.absolute()
+
+    @property
+    def database_url(self) -> str:
+        """The warehouse's URL: the one given, or an SQLite file in the home folder."""
+        if self.cw_pipeline_database_url is not None:
+            return self.cw_pipeline_database_url.get_secret_value()
+        return f"sqlite:///{self.cw_pipeline_home / 'warehouse.db'}"
+
+    def required(self, name: str) -> str:
+        """The text of the setting whose environment variable is ``name``.
+
+        Raises:
+            NotSetUp: If it is not set.
+        """
+        value = getattr(self, name.lower())
+        if value is None:
+            msg = f"{name} is not set. Set it in the environment and try again."
+            raise NotSetUp(msg)
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -1,0 +1,113 @@
+"""The warehouse database: its engine, its transactions and its migrations."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import alembic.command
+import alembic.config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.orm import Session
+
+from cw_pipeline.warehouse.errors import DatabaseUnreachable
+from cw_pipeline.warehouse.lock import migration_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sqlalchemy import URL, Connection, Engine
+
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg2"}
+_BUSY_TIMEOUT_SECONDS = 30
+
+
+class Warehouse:
+    """The warehouse at ``url``, brought to the current schema when it is opened.
+
+    Raises:
+        DatabaseUnreachable: If there is no such database, or it does not let us in.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(_parsed(url))
+        try:
+            self._migrate()
+        except OperationalError as error:
+            raise _unreachable(self.engine.url, error) from error
+
+    @contextmanager
+    def transaction(self) -> Generator[Session]:
+        """A session whose changes are kept together, or not at all if its block raises."""
+        try:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except OperationalError as error:
+            raise _unreachable(self.engine.url, error) from error
+
+    def close(self) -> None:
+        """Let go of the database's connections."""
+        self.engine.dispose()
+
+    def _migrate(self) -> None:
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(files("cw_pipeline.warehouse") / "migrations"))
+        head = ScriptDirectory.from_config(config).get_current_head()
+        with self.engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+        if current == head:
+            return
+        with migration_lock(self.engine), self.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, "head")
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        msg = "CW_PIPELINE_DATABASE_URL is not a database URL. Write postgresql://user:password@host/database."
+        raise DatabaseUnreachable(msg) from error
+    driver = _DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        msg = f"{parsed.get_backend_name()} databases are not supported. Use PostgreSQL or SQLite."
+        raise DatabaseUnreachable(msg)
+    return parsed.set(drivername=driver)
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    if not url.database or url.database == ":memory:":
+        msg = "The warehouse cannot be an SQLite database in memory: other processes must see it. Name a file."
+        raise DatabaseUnreachable(msg)
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+    connection.isolation_level = None  # the begin event below opens transactions, not the driver
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later would otherwise fail at once when another one wrote in between.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _unreachable(url: URL, error: OperationalError) -> DatabaseUnreachable:
+    first_line = str(error.orig).strip().splitlines()[0]
+    place = url.render_as_string(hide_password=True)
+    return DatabaseUnreachable(
+        f"The warehouse {place} cannot be used: {first_line}. "
+        "Check CW_PIPELINE_DATABASE_URL and that the database runs."
+    )

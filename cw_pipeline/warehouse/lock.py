@@ -1,0 +1,135 @@
+"""Locks that the database holds: across processes and machines, and gone when their holder dies."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from cw_pipeline.warehouse.errors import LockHeld, LockLost
+from cw_pipeline.warehouse.tables import LockHolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from sqlalchemy import Connection, Engine
+
+
+class HeldLock:
+    """A lock that is held for as long as its database connection lives."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def check(self) -> None:
+        """Make sure that the lock is still ours.
+
+        Raises:
+            LockLost: If the connection that held it broke.
+        """
+        try:
+            self._connection.execute(text("SELECT 1"))
+        except DBAPIError as error:
+            msg = "The connection that holds the push lock broke. Nothing more is written; run the sync again."
+            raise LockLost(msg) from error
+
+
+@contextmanager
+def push_lock(engine: Engine, tenant: str, *, wait_seconds: int, on_wait: Callable[[str], None]) -> Generator[HeldLock]:
+    """Hold the one lock for pushes to ``tenant``, waiting for it at most ``wait_seconds``.
+
+    ``on_wait`` is told, in a sentence, who holds the lock, if it is not free at once.
+
+    Raises:
+        LockHeld: If another push holds it for all that time.
+    """
+    with _connection(engine, tenant) as connection:
+        if not _acquire(connection, tenant, 0):
+            on_wait(_who_holds(engine, tenant))
+            if not _acquire(connection, tenant, wait_seconds):
+                msg = f"{_who_holds(engine, tenant)} Try again when it has ended."
+                raise LockHeld(msg)
+        with Session(engine) as session, session.begin():
+            holder = f"process {os.getpid()} on {socket.gethostname()}"
+            session.merge(LockHolder(tenant=tenant, holder=holder, since=datetime.now(UTC)))
+        yield HeldLock(connection)
+
+
+@contextmanager
+def migration_lock(engine: Engine, *, wait_seconds: int = 60) -> Generator[None]:
+    """Hold the lock under which the schema is changed.
+
+    Raises:
+        LockHeld: If another process is still changing it after ``wait_seconds``.
+    """
+    with _connection(engine, "migrations") as connection:
+        if not _acquire(connection, "migrations", wait_seconds):
+            msg = "Another process is changing the warehouse's schema and does not finish. Look for it and try again."
+            raise LockHeld(msg)
+        yield
+
+
+def _who_holds(engine: Engine, tenant: str) -> str:
+    with Session(engine) as session:
+        holder = session.get(LockHolder, tenant)
+    if holder is None:
+        return "Another push is at work."
+    return f"Another push is at work: {holder.holder}, since {holder.since:%Y-%m-%d %H:%M:%S} UTC."
+
+
+@contextmanager
+def _connection(engine: Engine, name: str) -> Generator[Connection]:
+    """A connection of its own, on which the lock lives and with which it ends.
+
+    On SQLite it goes to a file beside the database: holding a transaction on the database itself would block the very
+    writes that the lock protects. The file means nothing once no process has it locked.
+    """
+    if engine.dialect.name == "sqlite":
+        url = engine.url.set(database=f"{engine.url.database}.{_number(name):x}.lock")
+    else:
+        url = engine.url
+    lock_engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    try:
+        with lock_engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                # So that the server notices within a minute that the holder's machine is gone.
+                connection.execute(text("SET tcp_keepalives_idle = 20"))
+                connection.execute(text("SET tcp_keepalives_interval = 10"))
+                connection.execute(text("SET tcp_keepalives_count = 3"))
+            yield connection
+    finally:
+        lock_engine.dispose()
+
+
+def _acquire(connection: Connection, name: str, wait_seconds: int) -> bool:
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(f"PRAGMA busy_timeout = {wait_seconds * 1000}"))
+        statement = text("BEGIN EXCLUSIVE")
+    else:
+        # 0 would wait for ever.
+        connection.execute(text(f"SET lock_timeout = {max(1, wait_seconds * 1000)}"))
+        statement = text("SELECT pg_advisory_lock(:number)").bindparams(number=_number(name))
+    try:
+        connection.execute(statement)
+    except OperationalError as error:
+        if _is_lock_timeout(error):
+            return False
+        raise
+    return True
+
+
+def _is_lock_timeout(error: OperationalError) -> bool:
+    return "database is locked" in str(error.orig) or getattr(error.orig, "pgcode", None) == "55P03"
+
+
+def _number(name: str) -> int:
+    """A lock's name as the 63-bit number that PostgreSQL's advisory locks are known by."""
+    return int.from_bytes(hashlib.sha256(f"cw_pipeline {name}".encode()).digest()[:8], "big") >> 1

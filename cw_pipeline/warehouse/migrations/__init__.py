@@ -1,0 +1,1 @@
+"""The warehouse schema's history, one Alembic revision a change."""

@@ -1,0 +1,142 @@
+"""Previews and pushes, kept line by line."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+from sqlalchemy import select
+
+from cw_pipeline.billing import preview as billing
+from cw_pipeline.billing.balance import Write
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.outcomes import FAILED, Outcome
+from cw_pipeline.warehouse.tables import MonthError, Preview, PreviewLine, Push, PushLine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+_WRITES = TypeAdapter(tuple[Write, ...])
+
+
+def save_preview(
+    session: Session,
+    preview: billing.Preview,
+    *,
+    tenant: str,
+    run_id: str,
+    usage_report_id: int,
+    mappings_fingerprint: str,
+    ledger_position: int,
+    requests_read: int,
+) -> Preview:
+    """Keep a preview with everything that tells later whether it still holds."""
+    row = Preview(
+        tenant=tenant,
+        month=str(preview.month),
+        made_at=datetime.now(UTC),
+        run_id=run_id,
+        usage_report_id=usage_report_id,
+        mappings_fingerprint=mappings_fingerprint,
+        ledger_position=ledger_position,
+        usage_seats=preview.usage_seats,
+        requests_read=requests_read,
+        lines=[
+            PreviewLine(
+                position=position,
+                organization_id=line.organization_id,
+                organization_name=line.organization_name,
+                plan=line.plan,
+                company_id=line.company_id,
+                agreement_id=line.agreement_id,
+                beside=line.beside,
+                outcome=line.outcome,
+                seats=line.seats,
+                reason=line.reason,
+                writes=_WRITES.dump_python(line.writes, mode="json"),
+            )
+            for position, line in enumerate(preview.lines)
+        ],
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def latest_preview(session: Session, tenant: str, month: Month) -> Preview | None:
+    """The preview made last for ``month``."""
+    return session.scalars(
+        select(Preview)
+        .where(Preview.tenant == tenant, Preview.month == str(month))
+        .order_by(Preview.id.desc())
+        .limit(1)
+    ).first()
+
+
+def preview_of(row: Preview) -> billing.Preview:
+    """A kept preview as the rule made it."""
+    return billing.Preview(
+        month=Month.parse(row.month),
+        usage_seats=row.usage_seats,
+        lines=tuple(
+            billing.PreviewLine(
+                organization_id=line.organization_id,
+                organization_name=line.organization_name,
+                plan=Plan(line.plan),
+                company_id=line.company_id,
+                agreement_id=line.agreement_id,
+                beside=line.beside,
+                outcome=Outcome(line.outcome),
+                seats=line.seats,
+                reason=line.reason,
+                writes=_WRITES.validate_python(line.writes),
+            )
+            for line in row.lines
+        ),
+    )
+
+
+def save_push(
+    session: Session,
+    lines: Sequence[billing.PreviewLine],
+    *,
+    preview: Preview,
+    run_id: str,
+    requests_read: int,
+    requests_written: int,
+) -> Push:
+    """Keep what became of a preview's lines; the push succeeded if none of them failed."""
+    push = Push(
+        tenant=preview.tenant,
+        month=preview.month,
+        run_id=run_id,
+        preview_id=preview.id,
+        pushed_at=datetime.now(UTC),
+        succeeded=not any(line.outcome in FAILED for line in lines),
+        requests_read=requests_read,
+        requests_written=requests_written,
+        lines=[
+            PushLine(
+                position=position,
+                organization_id=line.organization_id,
+                plan=line.plan,
+                beside=line.beside,
+                outcome=line.outcome,
+                seats=line.seats,
+                reason=line.reason,
+            )
+            for position, line in enumerate(lines)
+        ],
+    )
+    session.add(push)
+    session.flush()
+    return push
+
+
+def save_month_error(session: Session, month: Month, run_id: str, error: str) -> None:
+    """Keep why ``month`` failed as a whole."""
+    session.add(MonthError(month=str(month), run_id=run_id, at=datetime.now(UTC), error=error))

@@ -1,0 +1,73 @@
+"""Usage reports as they were fetched: kept for good, because NordPass deletes organizations for good."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.billing.facts import LicenseType, Usage
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.warehouse.tables import UsageReport, UsageRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.billing.months import Month
+
+
+def store_report(session: Session, month: Month, generated_at: datetime, usage: Sequence[Usage]) -> UsageReport:
+    """Keep ``month``'s report; the one kept last is returned again if it says the same."""
+    rows = [
+        {
+            "organization_id": row.organization_id,
+            "organization_name": row.organization_name,
+            "plan": row.plan.value,
+            "license_type": row.license_type.value,
+            "msp_managed": row.managed,
+            "seats": row.seats,
+        }
+        for row in sorted(usage, key=lambda row: row.organization_id)
+    ]
+    fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
+    latest = latest_report(session, month)
+    if latest is not None and latest.fingerprint == fingerprint:
+        return latest
+    report = UsageReport(
+        month=str(month),
+        generated_at=generated_at,
+        fetched_at=datetime.now(UTC),
+        fingerprint=fingerprint,
+        seats=sum(row.seats for row in usage),
+        rows=[UsageRow(**row) for row in rows],
+    )
+    session.add(report)
+    session.flush()
+    return report
+
+
+def latest_report(session: Session, month: Month) -> UsageReport | None:
+    """The report kept last for ``month``."""
+    return session.scalars(
+        select(UsageReport).where(UsageReport.month == str(month)).order_by(UsageReport.id.desc()).limit(1)
+    ).first()
+
+
+def usage_of(report: UsageReport) -> list[Usage]:
+    """A kept report's rows as the rule takes them."""
+    return [
+        Usage(
+            organization_id=row.organization_id,
+            organization_name=row.organization_name,
+            plan=Plan(row.plan),
+            license_type=LicenseType(row.license_type),
+            managed=row.msp_managed,
+            seats=row.seats,
+        )
+        for row in report.rows
+    ]

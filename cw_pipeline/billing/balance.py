@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.window import is_invoiced, new_line_window
+from cw_pipeline.billing.window import Window, is_invoiced, new_line_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,18 @@ class Write:
     effective_date: date
     cancelled_date: date | None = None
     """Sent for a new line only; an existing line keeps its own."""
+
+    @property
+    def window(self) -> Window:
+        """The period that a new line covers.
+
+        Raises:
+            ValueError: For an existing line, which keeps the dates it has.
+        """
+        if self.cancelled_date is None:
+            msg = f"line {self.addition_id} exists and keeps its own dates"
+            raise ValueError(msg)
+        return Window(self.effective_date, self.cancelled_date)
 
     @property
     def takes_away(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 
 class HeldLock:
-    """A lock that is held for as long as its database connection lives."""
+    """A lock that is held for as long as its database connection lives; threads may share it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._one_at_a_time = threading.Lock()
 
     def check(self) -> None:
         """Make sure that the lock is still ours.
@@ -36,7 +38,8 @@ class HeldLock:
             LockLost: If the connection that held it broke.
         """
         try:
-            self._connection.execute(text("SELECT 1"))
+            with self._one_at_a_time:
+                self._connection.execute(text("SELECT 1"))
         except DBAPIError as error:
             msg = "The connection that holds the push lock broke. Nothing more is written; run the sync again."
             raise LockLost(msg) from error
@@ -94,9 +97,10 @@ def _connection(engine: Engine, name: str) -> Generator[Connection]:
     """
     if engine.dialect.name == "sqlite":
         url = engine.url.set(database=f"{engine.url.database}.{_number(name):x}.lock")
+        arguments = {"check_same_thread": False}
     else:
-        url = engine.url
-    lock_engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        url, arguments = engine.url, {}
+    lock_engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
     try:
         with lock_engine.connect() as connection:
             if engine.dialect.name == "postgresql":

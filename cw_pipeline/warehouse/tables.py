@@ -154,7 +154,7 @@ class UsageReport(Base):
     fetched_at: Mapped[datetime]
     fingerprint: Mapped[str] = mapped_column(String(64))
     seats: Mapped[int]
-    rows: Mapped[list[UsageRow]] = relationship(order_by="UsageRow.organization_id")
+    rows: Mapped[list[UsageRow]] = relationship(order_by="UsageRow.organization_id", lazy="selectin")
 
 
 class UsageRow(Base):
@@ -187,7 +187,7 @@ class Preview(Base):
     """The ledger's last entry when the lines were read: a later entry makes the preview stale."""
     usage_seats: Mapped[int]
     requests_read: Mapped[int]
-    lines: Mapped[list[PreviewLine]] = relationship(order_by="PreviewLine.position")
+    lines: Mapped[list[PreviewLine]] = relationship(order_by="PreviewLine.position", lazy="selectin")
 
 
 class PreviewLine(Base):
@@ -223,7 +223,7 @@ class Push(Base):
     succeeded: Mapped[bool]
     requests_read: Mapped[int]
     requests_written: Mapped[int]
-    lines: Mapped[list[PushLine]] = relationship(order_by="PushLine.position")
+    lines: Mapped[list[PushLine]] = relationship(order_by="PushLine.position", lazy="selectin")
 
 
 class PushLine(Base):

@@ -1,0 +1,137 @@
+"""Making previews: the rule applied to what ConnectWise, the mappings and the ledger show now."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.billing.facts import CompanyMapping, Facts
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.rule import preview_month
+from cw_pipeline.sync.reading import read_agreements, read_lines
+from cw_pipeline.sync.workplace import SyncError
+from cw_pipeline.warehouse import ledger, tables
+from cw_pipeline.warehouse.previews import latest_preview, save_preview
+from cw_pipeline.warehouse.usage import latest_report, usage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.sync.workplace import Workplace
+
+_HOLDS_FOR = timedelta(minutes=15)
+"""How long nobody is expected to change ConnectWise by hand between a preview and its push."""
+
+
+def make_previews(place: Workplace, months: Sequence[Month]) -> list[tables.Preview]:
+    """Make and keep the previews of ``months``, reading each agreement's lines once for all of them.
+
+    The requests are counted on the first preview.
+
+    Raises:
+        SyncError: If a month has no usage report.
+        ConnectWiseError: If ConnectWise cannot be read; no preview is kept.
+    """
+    requests_before = place.connectwise.requests.read
+    with place.warehouse.transaction() as session:
+        basis = _basis(session)
+        position = ledger.position(session, place.tenant)
+        accounted = ledger.accounted_quantities(session, place.tenant, months)
+        to_read = {mapping.agreement_id for mapping in basis.mappings.values()}
+        to_read |= ledger.agreements_with_lines(session, place.tenant, months)
+        reports = {month: _report(session, month) for month in months}
+        usage = {month: usage_of(report) for month, report in reports.items()}
+
+    place.say(f"Reading {len(to_read)} agreements and their lines for {len(months)} month(s)")
+    agreements = read_agreements(place, to_read)
+    facts = Facts(basis.mappings, basis.products, agreements, read_lines(place, agreements), accounted)
+    requests = place.connectwise.requests.read - requests_before
+
+    with place.warehouse.transaction() as session:
+        return [
+            save_preview(
+                session,
+                preview_month(month, usage[month], facts),
+                tenant=place.tenant,
+                run_id=place.run_id,
+                usage_report_id=reports[month].id,
+                mappings_fingerprint=basis.fingerprint,
+                ledger_position=position,
+                requests_read=requests if index == 0 else 0,
+            )
+            for index, month in enumerate(months)
+        ]
+
+
+def current_previews(place: Workplace, months: Sequence[Month]) -> list[tables.Preview]:
+    """The previews of ``months``, made anew where usage, mappings or ledger have changed since, or time has passed.
+
+    Called under the push lock, so that what they were decided on cannot change until they are carried out.
+    """
+    with place.warehouse.transaction() as session:
+        kept = {month: preview for month in months if (preview := latest_preview(session, place.tenant, month))}
+        basis = _basis(session)
+        position = ledger.position(session, place.tenant)
+        stale = [
+            month
+            for month in months
+            if month not in kept
+            or kept[month].made_at < datetime.now(UTC) - _HOLDS_FOR
+            or kept[month].ledger_position != position
+            or kept[month].mappings_fingerprint != basis.fingerprint
+            or kept[month].usage_report_id != _report(session, month).id
+        ]
+    if stale:
+        place.say(f"Previewing {', '.join(map(str, stale))} again: the kept preview no longer holds")
+        kept.update(zip(stale, make_previews(place, stale), strict=True))
+    return [kept[month] for month in months]
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """What people decided: which organization is billed where, and as which product."""
+
+    mappings: dict[str, CompanyMapping]
+    products: dict[Plan, int]
+
+    @property
+    def fingerprint(self) -> str:
+        decided = repr((sorted(self.mappings.items()), sorted(self.products.items())))
+        return hashlib.sha256(decided.encode()).hexdigest()
+
+
+def _basis(session: Session) -> _Basis:
+    mappings = session.execute(
+        select(tables.CompanyMapping, tables.Organization.name).join(
+            tables.Organization, tables.Organization.id == tables.CompanyMapping.organization_id
+        )
+    )
+    products = session.scalars(select(tables.ProductMapping))
+    return _Basis(
+        mappings={
+            row.organization_id: CompanyMapping(
+                organization_id=row.organization_id,
+                organization_name=name,
+                company_id=row.company_id,
+                agreement_id=row.agreement_id,
+                bill_from=Month.parse(row.bill_from),
+            )
+            for row, name in mappings
+        },
+        products={Plan(row.plan): row.confirmed_product_id for row in products if row.confirmed_product_id is not None},
+    )
+
+
+def _report(session: Session, month: Month) -> tables.UsageReport:
+    report = latest_report(session, month)
+    if report is None:
+        msg = f"There is no usage report for {month} yet. Materialize monthly_usage for it, or run the whole sync."
+        raise SyncError(msg)
+    return report

@@ -1,0 +1,71 @@
+"""Reading ConnectWise for a preview: agreements, their companies, and our lines on them, each once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.facts import Agreement, Line
+from cw_pipeline.billing.identity import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from cw_pipeline.connectwise import models
+    from cw_pipeline.sync.workplace import Workplace
+
+
+def read_agreements(place: Workplace, agreement_ids: Collection[int]) -> dict[int, Agreement]:
+    """The agreements with ``agreement_ids`` as they are now; those that no longer exist are absent.
+
+    A company that ConnectWise no longer shows (merged into another, say) counts as deleted.
+    """
+    found = list(place.connectwise.agreements_by_id(sorted(agreement_ids)))
+    companies = {
+        company.id: company
+        for company in place.connectwise.companies_by_id(sorted({agreement.company.id for agreement in found}))
+    }
+    return {agreement.id: _agreement(agreement, companies.get(agreement.company.id)) for agreement in found}
+
+
+def read_lines(place: Workplace, agreement_ids: Collection[int]) -> dict[str, tuple[Line, ...]]:
+    """Our lines on these agreements, by serial number: one request an agreement, several at a time."""
+    with ThreadPoolExecutor(place.concurrency) as pool:
+        by_agreement = pool.map(partial(lines_on, place), sorted(agreement_ids))
+    lines: defaultdict[str, tuple[Line, ...]] = defaultdict(tuple)
+    for agreement_lines in by_agreement:
+        for line in agreement_lines:
+            lines[line.serial_number] += (line,)
+    return dict(lines)
+
+
+def lines_on(place: Workplace, agreement_id: int) -> list[Line]:
+    """Our lines on one agreement."""
+    return [
+        Line(
+            addition_id=addition.id,
+            agreement_id=agreement_id,
+            product_id=addition.product.id,
+            serial_number=addition.serial_number,
+            quantity=addition.quantity,
+            effective_date=addition.effective_date,
+        )
+        for addition in place.connectwise.additions(agreement_id)
+        if addition.serial_number is not None and addition.serial_number.startswith(PREFIX)
+    ]
+
+
+def _agreement(agreement: models.Agreement, company: models.Company | None) -> Agreement:
+    return Agreement(
+        id=agreement.id,
+        name=agreement.name,
+        company_id=agreement.company.id,
+        company_name=agreement.company.name or "",
+        company_deleted=company is None or company.deleted_flag,
+        active=agreement.agreement_status == "Active" and not agreement.cancelled_flag,
+        end_date=None if agreement.no_ending_date_flag else agreement.end_date,
+        bill_start_date=agreement.bill_start_date,
+        next_invoice_date=agreement.next_invoice_date,
+    )

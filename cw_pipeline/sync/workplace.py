@@ -1,0 +1,28 @@
+"""What every act of the monthly sync works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cw_pipeline.connectwise.client import ConnectWiseClient
+from cw_pipeline.warehouse.database import Warehouse
+
+
+class SyncError(Exception):
+    """A month cannot be synced as things are; the message says why and what to do next."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """One run's access to ConnectWise and the warehouse."""
+
+    connectwise: ConnectWiseClient
+    warehouse: Warehouse
+    tenant: str
+    """The connected ConnectWise company, under which ledger, previews, pushes and lock are kept."""
+    run_id: str
+    concurrency: int
+    """How many requests may be under way at once."""
+    say: Callable[[str], None]
+    """Told what goes on, for the run's log."""

@@ -1,0 +1,41 @@
+# Python 3.11 to 3.13, git and make are all it needs. Override with `make PYTHON=python3.12 …`.
+PYTHON ?= python3
+BIN := .venv/bin
+export CW_PIPELINE_HOME ?= $(CURDIR)/.cw_pipeline
+export DAGSTER_HOME ?= $(CW_PIPELINE_HOME)/dagster
+export PYTHONWARNINGS ?= ignore::dagster.BetaWarning
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test lint lock clean
+
+help: ## This list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/'
+
+# uv installs the rest in seconds where pip would take more than a minute.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: .venv/installed ## The whole job against a local ConnectWise PSA and NordPass, from connect to invoice
+	$(BIN)/cw-pipeline demo
+
+dev: .venv/installed ## The Dagster UI at http://localhost:3000, with the sandbox behind it
+	$(BIN)/cw-pipeline sandbox -- $(BIN)/dagster dev --workspace workspace.yaml
+
+test: .venv/installed ## Every test
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+lint: .venv/installed ## The house rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+lock: .venv/installed ## Renew constraints.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
+
+clean: ## Remove what the commands above made
+	rm -rf .venv .cw_pipeline .pytest_cache .ruff_cache .hypothesis .import_linter_cache

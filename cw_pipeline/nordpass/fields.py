@@ -1,0 +1,36 @@
+"""What each field of NordPass's replies and exports is expected to be, in words: for both sources' messages."""
+
+from typing import Final
+
+from cw_pipeline.nordpass.models import MOST_LICENSES
+
+UNIQUE: Final = "each organization once"
+
+_ID: Final = "an organization id (not empty, without spaces)"
+_NAME: Final = "a name on one line"
+_BOOLEAN: Final = "true or false"
+
+EXPECTED: Final = {
+    "id": _ID,
+    "organization_id": _ID,
+    "name": _NAME,
+    "organization_name": _NAME,
+    "plan": "Business or Enterprise",
+    "license_type": "Standard, Trial or NFR",
+    "status": "Active or Suspended",
+    "msp_managed": _BOOLEAN,
+    "consumed_licenses": f"a whole number from 0 to {MOST_LICENSES}",
+    "month": "a month such as 2026-03",
+    "final": _BOOLEAN,
+    "generated_at": "a time with its UTC offset",
+    "items": "a list",
+    "next_cursor": "null or a cursor",
+}
+
+_LETTERS_SHOWN: Final = 40
+
+
+def shown(value: object) -> str:
+    """The value as a message quotes it: in quotes if it is text, escaped, and short."""
+    text = repr(value)
+    return text if len(text) <= _LETTERS_SHOWN else text[: _LETTERS_SHOWN - 1] + "…"

@@ -1,0 +1,165 @@
+"""What NordPass reports, as frozen values that are valid from the moment they exist.
+
+Both sources build these, so a rule that holds here holds for the Provider API and for usage exports alike. Fields that
+a source sends beyond these are ignored.
+"""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    field_validator,
+)
+
+MOST_LICENSES: Final = 10_000_000
+"""More seats than any organization has: a greater count is a damaged number, not usage."""
+
+_MONTH_PATTERN: Final = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
+
+
+class Plan(StrEnum):
+    """The NordPass plan of an organization."""
+
+    Business = "Business"
+    Enterprise = "Enterprise"
+
+
+class LicenseType(StrEnum):
+    """How an organization is licensed: paid, on a 14-day trial, or not for resale (the MSP's own team)."""
+
+    Standard = "Standard"
+    Trial = "Trial"
+    NFR = "NFR"
+
+
+class OrganizationStatus(StrEnum):
+    """Whether an organization is suspended; NordPass bills a suspended one like an active one."""
+
+    Active = "Active"
+    Suspended = "Suspended"
+
+
+def month_closes_at(month: str) -> datetime:
+    """The instant, in UTC, at which a billing month (`2026-03`) is over: the first of the next."""
+    year, number = int(month[:4]), int(month[5:])
+    return datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+
+
+def is_month(text: str) -> bool:
+    """Whether the text is a billing month as it is written here, such as `2026-03`."""
+    return re.fullmatch(_MONTH_PATTERN, text) is not None
+
+
+def is_id(text: str) -> bool:
+    """Whether the text can be an id: not empty, nothing invisible in it."""
+    return bool(text) and text.isprintable() and not any(letter.isspace() for letter in text)
+
+
+def is_text(text: str) -> bool:
+    """Whether the text can be a name: it says something, on one line.
+
+    A line break in an export's name is a quote that was never closed, and the rows after it lost in the name.
+    """
+    return bool(text.strip()) and not any(letter in "\0\r\n" for letter in text)
+
+
+def _id(text: str) -> str:
+    if not is_id(text):
+        raise ValueError("an id without spaces is expected")
+    return text
+
+
+def _text(text: str) -> str:
+    if not is_text(text):
+        raise ValueError("a text on one line is expected")
+    return text
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Month = Annotated[str, StringConstraints(pattern=_MONTH_PATTERN)]
+OrganizationId = Annotated[str, AfterValidator(_id)]
+Text = Annotated[str, AfterValidator(_text)]
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Organization(_Frozen):
+    """A NordPass tenant."""
+
+    id: OrganizationId
+    name: Text
+    plan: Plan
+    license_type: LicenseType
+    status: OrganizationStatus
+    msp_managed: StrictBool
+
+
+class UsageRow(_Frozen):
+    """One organization's consumed seats in one month, as NordPass counted them."""
+
+    organization_id: OrganizationId
+    organization_name: Text
+    plan: Plan
+    license_type: LicenseType
+    msp_managed: StrictBool
+    consumed_licenses: Annotated[StrictInt, Field(ge=0, le=MOST_LICENSES)]
+
+
+class UsageReport(_Frozen):
+    """The final usage of one billing month: one row an organization, sorted by organization id.
+
+    Attributes:
+        month: The billing month in UTC, written `2026-03`.
+        generated_at: When NordPass made the report (for an export: when its file was written), in UTC.
+        rows: One row an organization.
+    """
+
+    month: Month
+    generated_at: UtcDatetime
+    rows: tuple[UsageRow, ...]
+
+    @field_validator("rows")
+    @classmethod
+    def _one_row_an_organization(cls, rows: tuple[UsageRow, ...]) -> tuple[UsageRow, ...]:
+        counts = Counter(row.organization_id for row in rows)
+        repeated = sorted(organization_id for organization_id, count in counts.items() if count > 1)
+        if repeated:
+            raise ValueError(f"one row an organization was expected; repeated: {', '.join(repeated)}")
+        return tuple(sorted(rows, key=lambda row: row.organization_id))
+
+
+class NewOrganization(_Frozen):
+    """What is needed to add an organization.
+
+    Attributes:
+        name: The organization's name.
+        plan: Its plan.
+        license_type: How it is licensed.
+        contact_email: Whom NordPass writes to.
+        country: Its country, if it is to be stated.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Text
+    plan: Plan
+    license_type: LicenseType
+    contact_email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")]
+    country: Text | None = None

@@ -1,0 +1,229 @@
+"""The Provider API as a source: its replies, checked field by field, and its paging.
+
+The contract is an assumption (`docs/nordpass-contract.md`): NordPass's own guide is not public.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import requests
+from pydantic import BaseModel, StrictBool, ValidationError
+
+from cw_pipeline.nordpass.errors import Fault, MalformedReport, Refused, ReportNotFinal, UnknownMonth
+from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, shown
+from cw_pipeline.nordpass.models import (
+    Month,
+    NewOrganization,
+    Organization,
+    Text,
+    UsageReport,
+    UsageRow,
+    UtcDatetime,
+    is_month,
+    month_closes_at,
+)
+from cw_pipeline.nordpass.source import NordPass
+from cw_pipeline.nordpass.tokens import SignedRequests
+from cw_pipeline.nordpass.transport import Transport
+
+MOST_PAGES: Final = 10_000
+_IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
+_WHAT_TO_DO: Final = (
+    "Run this again; if it stays so, the API differs from docs/nordpass-contract.md: compare it with the guide in "
+    "NordPass's panel, and use the panel's usage exports (NORDPASS_USAGE_DIR) meanwhile."
+)
+
+
+class _Page(BaseModel):
+    next_cursor: Text | None
+
+
+class _OrganizationsPage(_Page):
+    items: tuple[Organization, ...]
+
+
+class _UsagePage(_Page):
+    month: Month
+    final: StrictBool
+    generated_at: UtcDatetime
+    items: tuple[UsageRow, ...]
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_PageType = TypeVar("_PageType", bound=_Page)
+_Item = TypeVar("_Item")
+
+
+class ProviderApi(NordPass):
+    """NordPass's Provider API, in the form that this program assumes.
+
+    Args:
+        base_url: `https://` address of the API.
+        msp_id: The MSP's id, which the tokens name.
+        private_key: The MSP's private key as PEM text; never shown.
+        ca_bundle: PEM file of the certificate authorities to trust instead of the public ones.
+
+    Raises:
+        InvalidSetting: The address, the key or the certificate file cannot be used.
+    """
+
+    def __init__(self, base_url: str, *, msp_id: str, private_key: str, ca_bundle: Path | None = None) -> None:
+        self._transport = Transport(base_url, SignedRequests(msp_id, private_key), ca_bundle)
+        self._msp_id = msp_id
+
+    def __repr__(self) -> str:
+        return f"ProviderApi({self._transport.base_url!r}, msp_id={self._msp_id!r})"
+
+    def organizations(self) -> tuple[Organization, ...]:
+        """All organizations, sorted by id, each once."""
+        pages = [(source, page.items) for source, page in self._pages("/v1/organizations", {}, _OrganizationsPage)]
+        return _each_once(pages, "id", lambda organization: organization.id)
+
+    def monthly_usage(self, month: str) -> UsageReport:
+        """The final usage of a billing month, written `2026-03`.
+
+        Raises:
+            UnknownMonth: There is no usage for the month.
+            ReportNotFinal: The usage of the month may still change.
+            MalformedReport: A reply is not in the assumed form, or the pages are not of one report.
+        """
+        if not is_month(month):
+            raise UnknownMonth(month, f"{month!r} is not a month.", "Write it like 2026-03.")
+        pages: list[tuple[str, _UsagePage]] = []
+        try:
+            for source, page in self._pages("/v1/usage/monthly", {"month": month}, _UsagePage):
+                first = pages[0][1] if pages else page
+                _require_same_report(source, page, first, month)
+                pages.append((source, page))
+        except Refused as refused:
+            if refused.status != requests.codes.not_found:
+                raise
+            raise UnknownMonth(
+                month,
+                f"NordPass has no usage for {month} (HTTP 404: {refused.message}).",
+                "If the month is over and NordPass was in use, download its export from the panel's Usage data tab "
+                "and run this month with NORDPASS_USAGE_DIR.",
+            ) from refused
+        source, report = pages[0]
+        if not report.final:
+            raise ReportNotFinal(month, source, "NordPass says so")
+        if report.generated_at < month_closes_at(month):
+            raise ReportNotFinal(
+                month, source, f"it was made at {report.generated_at.isoformat()}, before the month ended"
+            )
+        rows = _each_once(
+            [(source, page.items) for source, page in pages], "organization_id", lambda row: row.organization_id
+        )
+        return UsageReport(month=month, generated_at=report.generated_at, rows=rows)
+
+    def add_organization(self, new: NewOrganization, *, idempotency_key: str) -> Organization:
+        """Add an organization, or return the one that this key already added.
+
+        Args:
+            new: What to add.
+            idempotency_key: The same for every attempt at the same addition: 1 to 255 visible ASCII characters.
+
+        Raises:
+            Refused: NordPass refused it.
+            MalformedReport: The reply does not show the organization that was asked for.
+            ValueError: The key is not usable.
+        """
+        if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+            raise ValueError("the idempotency key must be 1 to 255 visible ASCII characters")
+        reply = self._transport.post("/v1/organizations", new, idempotency_key=idempotency_key)
+        added = _parsed(reply.body, Organization, reply.request)
+        faults = [
+            Fault(shown(str(asked)), shown(str(given)), column=column)
+            for column, asked, given in (
+                ("name", new.name, added.name),
+                ("plan", new.plan, added.plan),
+                ("license_type", new.license_type, added.license_type),
+            )
+            if asked != given
+        ]
+        if faults:
+            raise MalformedReport(reply.request, faults, "Look in NordPass's panel which organization was added.")
+        return added
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _pages(
+        self, path: str, params: Mapping[str, str], page_type: type[_PageType]
+    ) -> Iterator[tuple[str, _PageType]]:
+        """Follow the cursors to the end, yielding each page with its name for messages."""
+        cursors: set[str] = set()
+        query = dict(params)
+        for number in range(1, MOST_PAGES + 1):
+            reply = self._transport.get(path, query)
+            source = f"{reply.request}, page {number}"
+            page = _parsed(reply.body, page_type, source)
+            yield source, page
+            if page.next_cursor is None:
+                return
+            if page.next_cursor in cursors:
+                fault = Fault("a cursor that was not there before", shown(page.next_cursor), column="next_cursor")
+                raise MalformedReport(source, [fault], _WHAT_TO_DO)
+            cursors.add(page.next_cursor)
+            query["cursor"] = page.next_cursor
+        raise MalformedReport(f"GET {path}", [Fault(f"at most {MOST_PAGES} pages")], _WHAT_TO_DO)
+
+
+def _parsed(body: bytes, model: type[_Model], source: str) -> _Model:
+    """Read a JSON body strictly: a number in quotes, or 5.0 for a count, is not a number.
+
+    Raises:
+        MalformedReport: The body is not JSON or not in the assumed form.
+    """
+    try:
+        return model.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        faults = [
+            _fault(detail["type"], detail["loc"], detail["input"])
+            for detail in error.errors(include_url=False, include_context=False)
+        ]
+        raise MalformedReport(source, faults, _WHAT_TO_DO) from None
+
+
+def _fault(kind: str, location: Sequence[int | str], value: object) -> Fault:
+    names = [part for part in location if isinstance(part, str)]
+    row = next((part + 1 for part in location if isinstance(part, int)), None)
+    if kind == "json_invalid":
+        return Fault("JSON")
+    column = names[-1] if names and names[-1] in EXPECTED else None
+    if row is not None and names[-1] == "items":
+        return Fault("an object", shown(value), row)
+    expected = EXPECTED[column] if column else "an object"
+    return Fault(expected, "nothing" if kind == "missing" else shown(value), row, column)
+
+
+def _require_same_report(source: str, page: _UsagePage, first: _UsagePage, month: str) -> None:
+    """Refuse a page of another month, or of a report that was made anew while its pages were being read."""
+    expected = {"month": month, "final": first.final, "generated_at": first.generated_at}
+    faults = [
+        Fault(f"{value} on every page", shown(str(getattr(page, column))), column=column)
+        for column, value in expected.items()
+        if getattr(page, column) != value
+    ]
+    if faults:
+        raise MalformedReport(source, faults, _WHAT_TO_DO)
+
+
+def _each_once(
+    pages: Sequence[tuple[str, Sequence[_Item]]], column: str, id_of: Callable[[_Item], str]
+) -> tuple[_Item, ...]:
+    """All items of all pages, sorted by id.
+
+    Raises:
+        MalformedReport: An id is there twice, on whichever pages.
+    """
+    items: dict[str, _Item] = {}
+    for source, page in pages:
+        for number, item in enumerate(page, start=1):
+            if id_of(item) in items:
+                raise MalformedReport(source, [Fault(UNIQUE, shown(id_of(item)), number, column)], _WHAT_TO_DO)
+            items[id_of(item)] = item
+    return tuple(items[key] for key in sorted(items))

@@ -1,0 +1,66 @@
+"""The MSP's private key, and the short-lived tokens signed with it.
+
+The claims are part of the assumed contract (`docs/nordpass-contract.md`).
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import uuid4
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from requests import PreparedRequest
+from requests.auth import AuthBase
+
+from cw_pipeline.nordpass.errors import InvalidSetting
+
+AUDIENCE: Final = "nordpass-provider-api"
+LIFE: Final = timedelta(minutes=5)
+_LEAST_KEY_BITS: Final = 2048
+_WHAT_TO_DO: Final = (
+    "Set NORDPASS_PRIVATE_KEY, or NORDPASS_PRIVATE_KEY_FILE, to the PEM text that the panel gave under "
+    "Integrations, Provider API."
+)
+
+
+class SignedRequests(AuthBase):
+    """Gives each request a fresh bearer token. Neither its repr nor its errors show the key.
+
+    Args:
+        msp_id: Who signs.
+        private_key: An RSA private key of at least 2048 bits, as unencrypted PEM text.
+
+    Raises:
+        InvalidSetting: The key cannot be used.
+    """
+
+    def __init__(self, msp_id: str, private_key: str) -> None:
+        self._msp_id = msp_id
+        self._key = _rsa_key(private_key)
+
+    def __call__(self, r: PreparedRequest) -> PreparedRequest:
+        """Sign one request; its repetitions by the transport carry the same token."""
+        now = datetime.now(UTC)
+        claims = {
+            "iss": self._msp_id,
+            "sub": self._msp_id,
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": now + LIFE,
+            "jti": uuid4().hex,
+        }
+        r.headers["Authorization"] = f"Bearer {jwt.encode(claims, self._key, algorithm='RS256')}"
+        return r
+
+
+def _rsa_key(pem: str) -> RSAPrivateKey:
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # The cause is dropped because its text may quote the key.
+        raise InvalidSetting(f"The NordPass private key is not an unencrypted PEM private key. {_WHAT_TO_DO}") from None
+    if not isinstance(key, RSAPrivateKey) or key.key_size < _LEAST_KEY_BITS:
+        raise InvalidSetting(f"The NordPass private key is not RSA of at least {_LEAST_KEY_BITS} bits. {_WHAT_TO_DO}")
+    return key

@@ -1,0 +1,208 @@
+"""HTTPS to the Provider API: what is sent, what is repeated, and what each failure is called.
+
+It knows addresses, retries, statuses and sizes, and hands over bodies; what a body means is `provider_api`'s.
+"""
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import requests
+from pydantic import BaseModel, ValidationError
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.util.retry import Retry
+
+from cw_pipeline.nordpass.errors import (
+    AuthenticationFailed,
+    InvalidSetting,
+    NordPassError,
+    RateLimited,
+    Refused,
+    ServerFailed,
+    UnexpectedReply,
+    Unreachable,
+    UntrustedCertificate,
+)
+
+CONNECT_AND_READ_SECONDS: Final = (5.0, 30.0)
+MOST_REPLY_BYTES: Final = 16 * 1024 * 1024
+_RETRIES: Final = 3
+_LONGEST_RETRY_AFTER_SECONDS: Final = 30
+_RETRIED_STATUSES: Final = frozenset({408, 429, *range(500, 600)})
+_WORDS_SHOWN: Final = 300
+_TOKEN: Final = re.compile(r"eyJ[\w-]*(\.[\w-]*){1,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A successful reply.
+
+    Attributes:
+        request: The method and address, for messages; without the query.
+        body: The whole body.
+    """
+
+    request: str
+    body: bytes
+
+
+class Transport:
+    """A session with one Provider API.
+
+    GET is repeated on connection errors, read timeouts, 408, 429 and 5xx. POST too, because each carries an
+    `Idempotency-Key`, which the assumed contract says is honoured: the repetition has the same key. All attempts
+    together, with their waits, take less than the life of the token that they share.
+
+    Args:
+        base_url: `https://` address of the API, without query.
+        auth: Signs each request.
+        ca_bundle: PEM file of the certificate authorities to trust instead of the public ones.
+
+    Raises:
+        InvalidSetting: The address is not HTTPS, or the file holds no certificates.
+    """
+
+    def __init__(self, base_url: str, auth: AuthBase, ca_bundle: Path | None) -> None:
+        self.base_url = _https_address(base_url)
+        self._auth = auth
+        self._ca_bundle = _readable_bundle(ca_bundle)
+        self._session = requests.Session()
+        self._session.mount("https://", HTTPAdapter(max_retries=retry_policy()))
+        self._session.headers.update({"Accept": "application/json", "User-Agent": "cw-pipeline"})
+
+    def get(self, path: str, params: Mapping[str, str]) -> Reply:
+        """Read `path`, below the base address.
+
+        Raises:
+            NordPassError: There was no successful reply.
+        """
+        return self._request(requests.Request("GET", self.base_url + path, params=params, auth=self._auth))
+
+    def post(self, path: str, body: BaseModel, *, idempotency_key: str) -> Reply:
+        """Send `body`, without its None fields, to `path`.
+
+        Raises:
+            NordPassError: There was no successful reply. It may have been carried out all the same, unless the error is
+                `Refused`, `AuthenticationFailed` or `UntrustedCertificate`.
+        """
+        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+        data = body.model_dump_json(exclude_none=True).encode()
+        url = self.base_url + path
+        return self._request(requests.Request("POST", url, headers=headers, data=data, auth=self._auth))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def _request(self, request: requests.Request) -> Reply:
+        said = f"{request.method} {request.url}"
+        try:
+            with self._session.send(
+                self._session.prepare_request(request),
+                verify=str(self._ca_bundle) if self._ca_bundle else True,
+                timeout=CONNECT_AND_READ_SECONDS,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = _bounded_body(response, said)
+        except requests.RequestException as error:
+            raise self._failure(said, error) from None
+        if response.status_code not in {requests.codes.ok, requests.codes.created}:
+            raise _refusal(said, response.status_code, body)
+        return Reply(said, body)
+
+    def _failure(self, said: str, error: requests.RequestException) -> NordPassError:
+        if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return UntrustedCertificate(said, self._ca_bundle)
+        cause = error.args[0] if error.args else error
+        return Unreachable(said, _shown(str(getattr(cause, "reason", cause))))
+
+
+def retry_policy() -> Retry:
+    """The one table of what is repeated, how often, and after how long."""
+    return Retry(
+        total=_RETRIES,
+        other=0,  # a failure of TLS: repeating it cannot help
+        allowed_methods={"GET", "POST"},
+        status_forcelist=_RETRIED_STATUSES,
+        backoff_factor=0.5,
+        backoff_jitter=0.5,
+        raise_on_status=False,
+        retry_after_max=_LONGEST_RETRY_AFTER_SECONDS,
+    )
+
+
+class _ApiWords(BaseModel):
+    code: str
+    message: str
+
+
+class _ErrorBody(BaseModel):
+    error: _ApiWords
+
+
+def _refusal(said: str, status: int, body: bytes) -> NordPassError:
+    try:
+        words = _ErrorBody.model_validate_json(body).error
+    except ValidationError:
+        words = None
+    code, message = (_shown(words.code), _shown(words.message)) if words else ("", "")
+    known = {401: AuthenticationFailed, 403: AuthenticationFailed, 408: ServerFailed, 429: RateLimited}
+    if status in known:
+        return known[status](said, status=status, code=code, message=message)
+    if status >= requests.codes.server_error:
+        return ServerFailed(said, status=status, code=code, message=message)
+    if words and status >= requests.codes.bad_request:
+        return Refused(said, status=status, code=code, message=message)
+    if requests.codes.multiple_choices <= status < requests.codes.bad_request:
+        return UnexpectedReply(said, f"was redirected (HTTP {status}), and redirects are not followed")
+    return UnexpectedReply(said, f"was answered with HTTP {status} and no error that the Provider API would give")
+
+
+def _bounded_body(response: requests.Response, said: str) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_content(64 * 1024):
+        body += chunk
+        if len(body) > MOST_REPLY_BYTES:
+            raise UnexpectedReply(said, f"the reply is larger than {MOST_REPLY_BYTES} bytes")
+    return bytes(body)
+
+
+def _shown(text: str) -> str:
+    """Make foreign text fit for a message: on one line, short, without a token that it may echo."""
+    line = _TOKEN.sub("[token]", " ".join(text.split()))
+    printable = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return printable if len(printable) <= _WORDS_SHOWN else printable[: _WORDS_SHOWN - 1] + "…"
+
+
+def _https_address(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url.strip())
+        usable = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+        parts = None
+    if not usable or parts is None or "@" in parts.netloc or parts.query or parts.fragment:
+        # The address is not quoted: it may hold a password.
+        raise InvalidSetting(
+            "The NordPass API address cannot be used: it must begin with https:// and have a host, and no user name, "
+            "query or fragment. Plain HTTP is refused because it would show the token. Correct NORDPASS_API_URL."
+        )
+    return parts.geturl().rstrip("/")
+
+
+def _readable_bundle(ca_bundle: Path | None) -> Path | None:
+    if ca_bundle is not None:
+        try:
+            ssl.create_default_context(cafile=ca_bundle)
+        except OSError as error:  # ssl.SSLError is one
+            raise InvalidSetting(
+                f"The certificate file {ca_bundle} cannot be used ({error.strerror or error}). "
+                "Correct NORDPASS_CA_BUNDLE: a readable PEM file of certificate authorities."
+            ) from error
+    return ca_bundle

@@ -1,0 +1,120 @@
+"""A folder of the panel's monthly usage exports as a source: `usage-2026-03.csv` and its like.
+
+The columns are an assumption (`docs/nordpass-contract.md`). A file counts whole or not at all.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from cw_pipeline.nordpass.errors import InvalidSetting, NotSupported, ReportNotFinal, UnknownMonth
+from cw_pipeline.nordpass.export_file import rows_of
+from cw_pipeline.nordpass.models import (
+    NewOrganization,
+    Organization,
+    OrganizationStatus,
+    UsageReport,
+    is_month,
+    month_closes_at,
+)
+from cw_pipeline.nordpass.source import NordPass
+
+_DOWNLOAD: Final = "Download the month's export from the panel's Usage data tab"
+
+
+class UsageExports(NordPass):
+    """A folder of the panel's monthly usage exports.
+
+    Args:
+        folder: Where the files `usage-<month>.csv` are.
+        now: The present moment, with its time zone: a month that is not over has no final export.
+    """
+
+    def __init__(self, folder: Path, *, now: Callable[[], datetime]) -> None:
+        self._folder = folder
+        self._now = now
+
+    def __repr__(self) -> str:
+        return f"UsageExports({str(self._folder)!r})"
+
+    def organizations(self) -> tuple[Organization, ...]:
+        """The organizations of the newest export, sorted by id. An export has no status: all are taken as active."""
+        self._require_folder()
+        named = (file.stem.removeprefix("usage-") for file in self._folder.glob("usage-*.csv"))
+        months = sorted(month for month in named if is_month(month))
+        if not months:
+            raise InvalidSetting(
+                f"There is no usage export in {self._folder}. {_DOWNLOAD} and save it there under a name like "
+                "usage-2026-03.csv, or correct NORDPASS_USAGE_DIR."
+            )
+        content, _ = self._read(months[-1])
+        rows = rows_of(content, str(self._file(months[-1])))
+        return tuple(
+            Organization(
+                id=row.organization_id,
+                name=row.organization_name,
+                plan=row.plan,
+                license_type=row.license_type,
+                status=OrganizationStatus.Active,
+                msp_managed=row.msp_managed,
+            )
+            for row in sorted(rows, key=lambda row: row.organization_id)
+        )
+
+    def monthly_usage(self, month: str) -> UsageReport:
+        """The usage in `usage-<month>.csv`; it counts as made when the file was last written.
+
+        Raises:
+            UnknownMonth: There is no such file.
+            ReportNotFinal: The month is not over, or the file was written before it was.
+            MalformedReport: The file is not in the assumed form.
+        """
+        if not is_month(month):
+            raise UnknownMonth(month, f"{month!r} is not a month.", "Write it like 2026-03.")
+        content, written = self._read(month)
+        file = str(self._file(month))
+        closes_at = month_closes_at(month)
+        if self._now() < closes_at:
+            raise ReportNotFinal(month, file, "the month is not over")
+        if written < closes_at:
+            moment = written.isoformat(timespec="seconds")
+            reason = f"the file was written at {moment}, before the month ended; download it anew"
+            raise ReportNotFinal(month, file, reason)
+        return UsageReport(month=month, generated_at=written, rows=rows_of(content, file))
+
+    def add_organization(self, new: NewOrganization, *, idempotency_key: str) -> Organization:  # noqa: ARG002 - the interface's parameter
+        """Refuse: files cannot add an organization.
+
+        Raises:
+            NotSupported: Always.
+        """
+        raise NotSupported(
+            f"{new.name!r} was not added: a folder of usage exports cannot add organizations. Add it in NordPass's "
+            "panel, or configure the Provider API (NORDPASS_API_URL) instead of NORDPASS_USAGE_DIR."
+        )
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _file(self, month: str) -> Path:
+        return self._folder / f"usage-{month}.csv"
+
+    def _require_folder(self) -> None:
+        if not self._folder.is_dir():
+            raise InvalidSetting(f"{self._folder} is not a folder. Correct NORDPASS_USAGE_DIR.")
+
+    def _read(self, month: str) -> tuple[bytes, datetime]:
+        """The bytes of the month's file, and when it was last written."""
+        self._require_folder()
+        file = self._file(month)
+        try:
+            return file.read_bytes(), datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        except FileNotFoundError as error:
+            raise UnknownMonth(
+                month,
+                f"There is no usage export for {month}: {file} does not exist.",
+                f"{_DOWNLOAD} and save it there.",
+            ) from error
+        except OSError as error:
+            raise InvalidSetting(f"{file} cannot be read ({error.strerror}). Correct its access rights.") from error

@@ -9,7 +9,6 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.connectwise.errors import (
     AuthenticationFailed,
     ConnectWiseError,
-    NotSent,
     Refused,
     UncertainWrite,
 )
@@ -58,17 +57,18 @@ class Writer:
             intent = ledger.append_intent(session, self._place.tenant, self._place.run_id, write)
         try:
             addition = self._send(write)
+        except UncertainWrite as error:
+            return self._read_back(intent, str(error))
         except Refused as error:
             if isinstance(error, AuthenticationFailed):
                 self._shut_out = error
             self._record(intent, EntryKind.REFUSED, note=str(error))
             return Failure(Outcome.REJECTED, str(error))
-        except NotSent as error:
+        except ConnectWiseError as error:
+            # Every other error proves that nothing was written, and the next write would meet it too.
             self._shut_out = error
             self._record(intent, EntryKind.NOT_DONE, note=str(error))
             return Failure(Outcome.UNCONFIRMED, f"Nothing was written: {error}")
-        except UncertainWrite as error:
-            return self._read_back(intent, str(error))
         if not _shows(addition, write):
             return self._read_back(
                 intent, f"ConnectWise answered, but shows {addition.quantity} on line {addition.id}."

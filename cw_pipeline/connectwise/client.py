@@ -1,0 +1,322 @@
+"""The client: one method for each thing the product asks of ConnectWise PSA.
+
+Here belong the endpoints and their conditions, and nothing else. There is no method that deletes, replaces, or writes
+a company, so that an API member with the least rights is enough.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self, TypeVar
+from urllib.parse import quote
+
+from cw_pipeline.connectwise import models
+from cw_pipeline.connectwise.conditions import fits, id_conditions, quoted, room_for_conditions
+from cw_pipeline.connectwise.credentials import Credentials
+from cw_pipeline.connectwise.errors import ContractBroken, UncertainWrite
+from cw_pipeline.connectwise.http import Http, RequestCount
+from cw_pipeline.connectwise.paging import read_pages
+from cw_pipeline.connectwise.replies import read_record
+from cw_pipeline.connectwise.sites import web_origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from decimal import Decimal
+
+    from cw_pipeline.connectwise.retries import Method
+
+__all__ = ["ConnectWiseClient", "Credentials", "RequestCount"]
+
+RecordT = TypeVar("RecordT", bound=models.Identified)
+
+_COMPANIES = "/company/companies"
+_AGREEMENTS = "/finance/agreements"
+_CATALOG = "/procurement/catalog"
+
+
+class ConnectWiseClient:
+    """Reads and writes one ConnectWise company. Use it as a context manager, from as many threads as you like.
+
+    Every method that asks ConnectWise may raise any `errors.ConnectWiseError`; only after `errors.UncertainWrite` may
+    something have been written. Lists are read lazily, page by page.
+
+    Args:
+        credentials: The API member and its site.
+        requests_per_minute: Most requests in any minute, over all threads of this client.
+        max_concurrency: Most requests at the same time, over all threads of this client.
+        read_timeout: Seconds to wait for an answer, or for its next part.
+        sleep: Waits so many seconds; for tests.
+        clock: Seconds of a clock that only goes forward; for tests.
+
+    Raises:
+        InvalidConfiguration: The site URL is not the HTTPS address of a site, or a limit is less than 1.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        requests_per_minute: int = 900,
+        max_concurrency: int = 4,
+        read_timeout: float = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._company_id = credentials.company_id
+        self._http = Http(
+            credentials,
+            requests_per_minute=requests_per_minute,
+            max_concurrency=max_concurrency,
+            read_timeout=read_timeout,
+            sleep=sleep,
+            clock=clock,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    @property
+    def company_id(self) -> str:
+        """The company id that it logs in with."""
+        return self._company_id
+
+    @property
+    def site_url(self) -> str:
+        """HTTPS origin of the API, with `api-` where ConnectWise hosts the site."""
+        return self._http.origin
+
+    @property
+    def requests(self) -> RequestCount:
+        """Requests that this client has sent, repeats included."""
+        return self._http.count
+
+    # --- the site ---
+
+    def company_info(self) -> models.CompanyInfo:
+        """Ask the site, without credentials, which API serves the company.
+
+        Raises:
+            UnknownCompany: The site does not know the company id.
+        """
+        return self._http.company_info()
+
+    def system_info(self) -> models.SystemInfo:
+        """Return the version that answers. It does not prove that the credentials are good."""
+        path = "/system/info"
+        return read_record(self._http.request("GET", path).document, models.SystemInfo, endpoint=f"GET {path}")
+
+    def agreement_url(self, agreement_id: int) -> str:
+        """Return a link that opens the agreement in ConnectWise's web pages.
+
+        ConnectWise does not document such links. This form is used by public integrations, for hosted and for
+        on-premise sites; whoever follows it must be logged in to ConnectWise.
+        """
+        return (
+            f"{web_origin(self.site_url)}/v4_6_release/services/system_io/router/openrecord.rails"
+            f"?recordType=AgreementFV&recid={agreement_id}&companyName={quote(self._company_id, safe='')}"
+        )
+
+    # --- companies ---
+
+    def companies(
+        self, *, type_ids: Collection[int] = (), status_ids: Collection[int] = ()
+    ) -> Iterator[models.Company]:
+        """Yield the companies that are not deleted, of any of these types and statuses (none given: of all).
+
+        ConnectWise filters, and the client filters again.
+        """
+        room = room_for_conditions(self._http.url(_COMPANIES))
+        wanted = ["deletedFlag = false", *_any_of("status/id", status_ids)]
+        params = {"conditions": " and ".join(wanted)}
+        # `in` does not work on the fields of a child collection.
+        if type_ids:
+            params["childConditions"] = " or ".join(f"types/id = {number}" for number in sorted(set(type_ids)))
+        if not fits(" ".join(params.values()), room=room):
+            params = {"conditions": wanted[0]}
+        types, statuses = frozenset(type_ids), frozenset(status_ids)
+        for company in self._list(_COMPANIES, models.Company, params):
+            of_type = not types or any(one.id in types for one in company.types)
+            of_status = not statuses or (company.status is not None and company.status.id in statuses)
+            if of_type and of_status and not company.deleted_flag:
+                yield company
+
+    def companies_by_id(self, ids: Iterable[int]) -> Iterator[models.Company]:
+        """Yield the companies with these ids, deleted ones included. An id that does not exist is just absent."""
+        return self._by_ids(_COMPANIES, models.Company, "id", ids)
+
+    def company_types(self) -> Iterator[models.CompanyType]:
+        """Yield the company types."""
+        return self._list(f"{_COMPANIES}/types", models.CompanyType)
+
+    def company_statuses(self) -> Iterator[models.CompanyStatus]:
+        """Yield the company statuses."""
+        return self._list(f"{_COMPANIES}/statuses", models.CompanyStatus)
+
+    def company_count(self) -> int:
+        """How many companies the API member sees; proves the right to inquire them."""
+        return self._count(_COMPANIES)
+
+    # --- agreements and their lines ---
+
+    def agreements(self, *, company_ids: Iterable[int]) -> Iterator[models.Agreement]:
+        """Yield the agreements of these companies, whatever their status."""
+        return self._by_ids(_AGREEMENTS, models.Agreement, "company/id", company_ids)
+
+    def agreements_by_id(self, ids: Iterable[int]) -> Iterator[models.Agreement]:
+        """Yield the agreements with these ids, whatever their status. An id that does not exist is just absent."""
+        return self._by_ids(_AGREEMENTS, models.Agreement, "id", ids)
+
+    def agreement_count(self) -> int:
+        """How many agreements the API member sees; proves the right to inquire them."""
+        return self._count(_AGREEMENTS)
+
+    def additions(self, agreement_id: int) -> Iterator[models.Addition]:
+        """Yield every line of the agreement, cancelled ones included."""
+        return self._list(_additions(agreement_id), models.Addition)
+
+    def addition(self, agreement_id: int, addition_id: int) -> models.Addition:
+        """Return one line.
+
+        Raises:
+            NotFound: There is no such line on the agreement.
+        """
+        path = f"{_additions(agreement_id)}/{addition_id}"
+        return read_record(self._http.request("GET", path).document, models.Addition, endpoint=f"GET {path}")
+
+    def create_addition(self, agreement_id: int, addition: models.NewAddition) -> models.Addition:
+        """Create a line and return it as ConnectWise answers it. The caller compares it with what was meant.
+
+        Raises:
+            Refused: ConnectWise refused; nothing was written.
+            UncertainWrite: Nobody knows whether it was created: look for it before trying again.
+        """
+        return self._write("POST", _additions(agreement_id), addition.body(), models.Addition)
+
+    def set_quantity(self, agreement_id: int, addition_id: int, quantity: Decimal) -> models.Addition:
+        """Set a line's quantity and return the line as ConnectWise answers it.
+
+        The caller compares the quantity: ConnectWise is known to answer 200 to some changes that it ignores.
+
+        Raises:
+            ValueError: The quantity is negative.
+            Refused: ConnectWise refused; nothing was written.
+            UncertainWrite: Nobody knows whether it was set: read the line before trying again.
+        """
+        if quantity < 0:
+            msg = f"the quantity of a line cannot be negative: {quantity}"
+            raise ValueError(msg)
+        change = [{"op": "replace", "path": "quantity", "value": quantity}]
+        return self._write("PATCH", f"{_additions(agreement_id)}/{addition_id}", change, models.Addition)
+
+    # --- the product catalog ---
+
+    def catalog_items(self, *, search: str | None = None) -> Iterator[models.CatalogItem]:
+        """Yield the products, inactive ones included; with `search`, those with it in identifier or description."""
+        if not search:
+            yield from self._list(_CATALOG, models.CatalogItem)
+            return
+        value = quoted(search)
+        condition = f"identifier contains {value} or description contains {value}" if value else None
+        for item in self._list(_CATALOG, models.CatalogItem, self._condition(_CATALOG, condition)):
+            if search.casefold() in item.identifier.casefold() or search.casefold() in item.description.casefold():
+                yield item
+
+    def catalog_item(self, item_id: int) -> models.CatalogItem:
+        """Return one product.
+
+        Raises:
+            NotFound: There is no such product.
+        """
+        path = f"{_CATALOG}/{item_id}"
+        return read_record(self._http.request("GET", path).document, models.CatalogItem, endpoint=f"GET {path}")
+
+    def catalog_item_by_identifier(self, identifier: str) -> models.CatalogItem | None:
+        """Return the product with this identifier, in any spelling of its capitals; None if there is none."""
+        value = quoted(identifier)
+        params = self._condition(_CATALOG, f"identifier = {value}" if value else None)
+        found = [
+            item
+            for item in self._list(_CATALOG, models.CatalogItem, params)
+            if item.identifier.casefold() == identifier.casefold()
+        ]
+        exact = [item for item in found if item.identifier == identifier]
+        return next(iter(exact + found), None)
+
+    def catalog_count(self) -> int:
+        """How many products the API member sees; proves the right to inquire them."""
+        return self._count(_CATALOG)
+
+    def create_catalog_item(self, item: models.NewCatalogItem) -> models.CatalogItem:
+        """Create a product and return it.
+
+        Raises:
+            ValidationRejected: For example because the identifier exists already; nothing was written.
+            UncertainWrite: Nobody knows whether it was created: look for its identifier before trying again.
+        """
+        return self._write("POST", _CATALOG, item.body(), models.CatalogItem)
+
+    def product_types(self) -> Iterator[models.ProductType]:
+        """Yield the product types."""
+        return self._list("/procurement/types", models.ProductType)
+
+    def categories(self) -> Iterator[models.Category]:
+        """Yield the product categories."""
+        return self._list("/procurement/categories", models.Category)
+
+    def subcategories(self) -> Iterator[models.Subcategory]:
+        """Yield the product subcategories."""
+        # ConnectWise lists them under a path with a closing slash, unlike everything else.
+        return self._list("/procurement/subcategories/", models.Subcategory)
+
+    def units_of_measure(self) -> Iterator[models.UnitOfMeasure]:
+        """Yield the units of measure."""
+        return self._list("/procurement/unitOfMeasures", models.UnitOfMeasure)
+
+    # --- what the methods above have in common ---
+
+    def _list(self, path: str, model: type[RecordT], params: dict[str, str] | None = None) -> Iterator[RecordT]:
+        return read_pages(self._http, path, model, params=params or {})
+
+    def _by_ids(self, path: str, model: type[RecordT], field: str, ids: Iterable[int]) -> Iterator[RecordT]:
+        wanted = frozenset(ids)
+        if not wanted:
+            return
+        for condition in id_conditions(field, wanted, room=room_for_conditions(self._http.url(path))):
+            yield from self._list(path, model, {"conditions": condition})
+
+    def _condition(self, path: str, condition: str | None) -> dict[str, str]:
+        """The condition as a parameter, or none where ConnectWise could not be asked it safely."""
+        usable = condition is not None and fits(condition, room=room_for_conditions(self._http.url(path)))
+        return {"conditions": condition} if condition is not None and usable else {}
+
+    def _count(self, path: str) -> int:
+        counted = f"{path}/count"
+        return read_record(self._http.request("GET", counted).document, models.Count, endpoint=f"GET {counted}").count
+
+    def _write(self, method: Method, path: str, body: object, model: type[RecordT]) -> RecordT:
+        """Send a write; an answer that does not show what was written leaves open whether it was."""
+        document = self._http.request(method, path, body=body).document
+        try:
+            return read_record(document, model, endpoint=f"{method} {path}")
+        except ContractBroken as broken:
+            raise UncertainWrite(
+                f"{broken} ConnectWise answered as if the write had worked; read back what it has now.",
+                method=method,
+                path=path,
+            ) from broken
+
+
+def _additions(agreement_id: int) -> str:
+    return f"{_AGREEMENTS}/{agreement_id}/additions"
+
+
+def _any_of(field: str, ids: Iterable[int]) -> list[str]:
+    numbers = ",".join(map(str, sorted(set(ids))))
+    return [f"{field} in ({numbers})"] if numbers else []

@@ -1,0 +1,75 @@
+"""The API member's credentials: checked before anything is sent, and kept out of every text that leaves here."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cw_pipeline.connectwise.errors import InvalidConfiguration
+
+_SETTINGS = {
+    "company_id": "CONNECTWISE_COMPANY_ID",
+    "public_key": "CONNECTWISE_PUBLIC_KEY",
+    "private_key": "CONNECTWISE_PRIVATE_KEY",
+    "client_id": "CONNECTWISE_CLIENT_ID",
+}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a client needs to speak to one ConnectWise company.
+
+    Attributes:
+        site_url: The site's HTTPS address; see `sites.api_origin` for what is accepted.
+        company_id: The company id that people type when they log in.
+        public_key: Public key of the API member.
+        private_key: Private key of the API member.
+        client_id: The client id (a GUID) of the integration, from ConnectWise's developer site.
+        ca_bundle: PEM file of a private certificate authority to trust instead of the public ones.
+
+    Raises:
+        InvalidConfiguration: A value is empty or cannot be sent, or the CA bundle cannot be read.
+    """
+
+    site_url: str
+    company_id: str
+    public_key: str = field(repr=False)
+    private_key: str = field(repr=False)
+    client_id: str = field(repr=False)
+    ca_bundle: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse here what would otherwise fail inside the HTTP library, with the value in its message."""
+        for name, setting in _SETTINGS.items():
+            value: str = getattr(self, name)
+            if not value or value != value.strip() or not value.isprintable():
+                raise InvalidConfiguration(
+                    f"{setting} is empty, or has spaces or line breaks around it. Set it to the value and nothing else."
+                )
+        if not self.client_id.isascii():
+            raise InvalidConfiguration("CONNECTWISE_CLIENT_ID is not a client id: it has characters beyond ASCII.")
+        if self.ca_bundle is not None:
+            _check_ca_bundle(self.ca_bundle)
+
+    def authorization(self) -> str:
+        """The value of the Authorization header."""
+        member = f"{self.company_id}+{self.public_key}:{self.private_key}"
+        return "Basic " + base64.b64encode(member.encode()).decode("ascii")
+
+    def redact(self, text: str) -> str:
+        """Replace every secret in a text that ConnectWise, or something in between, has sent."""
+        for secret in (self.authorization().removeprefix("Basic "), self.private_key, self.public_key, self.client_id):
+            text = text.replace(secret, "***")
+        return text
+
+
+def _check_ca_bundle(path: Path) -> None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise InvalidConfiguration(
+            f"CONNECTWISE_CA_BUNDLE names {path}, which cannot be read as certificates: {error.strerror or error}. "
+            "Set it to a PEM file of the certificate authority that signed the site's certificate, or leave it out."
+        ) from error

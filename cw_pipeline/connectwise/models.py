@@ -1,0 +1,277 @@
+"""ConnectWise's records, as far as the product reads or writes them.
+
+Here belong the shapes only. Fields keep ConnectWise's names, in Python's spelling; fields we do not use are ignored. A
+record without a field that we need is refused where it is read, naming the field. Quantities and prices are `Decimal`.
+"""
+
+from datetime import date
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
+from pydantic.alias_generators import to_camel
+
+from cw_pipeline.connectwise.fields import (
+    Flag,
+    Id,
+    OptionalDate,
+    OptionalInstant,
+    OptionalMoney,
+    OptionalText,
+    Quantity,
+    SentNumber,
+    Text,
+    reference,
+    unset_is_none,
+)
+
+ProductClass: TypeAlias = Literal["Agreement", "Bundle", "Inventory", "NonInventory", "Service"]
+BillCustomer: TypeAlias = Literal["Billable", "DoNotBill", "NoCharge"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        # A message about a record names its fields, never its contents.
+        hide_input_in_errors=True,
+    )
+
+
+class Identified(_Record):
+    """A record that ConnectWise keeps under a number of its own."""
+
+    id: Id
+
+
+class Reference(Identified):
+    """A record named by another one."""
+
+    name: OptionalText = None
+    identifier: OptionalText = None
+
+
+OptionalReference: TypeAlias = Annotated[Reference | None, BeforeValidator(reference)]
+
+
+class CompanyInfo(_Record):
+    """What a site tells anybody about a company: which API it is served by.
+
+    Attributes:
+        codebase: Path segment of the API with its closing slash, such as `v4_6_release/`.
+        company_name: The company's name.
+        version_number: The version of ConnectWise that serves it.
+        is_cloud: Whether ConnectWise hosts it.
+    """
+
+    codebase: Annotated[str, Field(strict=True, alias="Codebase", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*/$")]
+    company_name: OptionalText = Field(default=None, alias="CompanyName")
+    version_number: OptionalText = Field(default=None, alias="VersionNumber")
+    is_cloud: Annotated[bool | None, BeforeValidator(unset_is_none)] = Field(default=None, alias="IsCloud")
+
+
+class SystemInfo(_Record):
+    """The version that answers. It does not prove that the credentials are good."""
+
+    version: OptionalText = None
+    is_cloud: Flag = False
+    server_time_zone: OptionalText = None
+    cloud_region: OptionalText = None
+
+
+class Count(_Record):
+    """How many records a list holds."""
+
+    count: Annotated[int, Field(strict=True, ge=0)]
+
+
+class CompanyType(Identified):
+    """A company type, whose name each site chooses."""
+
+    name: Text
+    default_flag: Flag = False
+
+
+class CompanyStatus(Identified):
+    """A company status, whose name each site chooses."""
+
+    name: Text
+    default_flag: Flag = False
+    inactive_flag: Flag = False
+
+
+class Company(Identified):
+    """A company: the customer.
+
+    Attributes:
+        identifier: The short company id that people use in ConnectWise.
+        deleted_flag: Whether it lies in the recycle bin.
+    """
+
+    identifier: Text
+    name: Text
+    status: OptionalReference = None
+    types: Annotated[tuple[Reference, ...], BeforeValidator(lambda value: value or ())] = ()
+    deleted_flag: Flag = False
+
+
+class Agreement(Identified):
+    """An agreement of one company.
+
+    Attributes:
+        parent_agreement: Set on a child agreement, which is invoiced with its parent.
+        start_date: First day.
+        end_date: Last day; means nothing where `no_ending_date_flag` is set.
+        bill_start_date: No line of the agreement may become effective before it.
+        next_invoice_date: First day of the period that is invoiced next.
+        agreement_status: `Active`, `Cancelled`, `Expired` or `Inactive`.
+    """
+
+    name: Text
+    type: Reference
+    company: Reference
+    parent_agreement: OptionalReference = None
+    start_date: OptionalDate = None
+    end_date: OptionalDate = None
+    no_ending_date_flag: Flag = False
+    cancelled_flag: Flag = False
+    date_cancelled: OptionalDate = None
+    billing_cycle: OptionalReference = None
+    bill_start_date: OptionalDate = None
+    prorate_flag: Flag = False
+    next_invoice_date: OptionalDate = None
+    agreement_status: OptionalText = None
+
+
+class Addition(Identified):
+    """A priced line on an agreement.
+
+    Attributes:
+        product: The catalog item; match by id, show the identifier.
+        quantity: Total quantity. It says nothing about the period it is for.
+        bill_customer: `Billable`, `DoNotBill` or `NoCharge`.
+        effective_date: First day billed.
+        cancelled_date: Last day billed, inclusive.
+        unit_price: Price of one, in the agreement's currency.
+        last_updated: When ConnectWise last changed the line.
+    """
+
+    product: Reference
+    quantity: Quantity
+    bill_customer: Text
+    effective_date: OptionalDate = None
+    cancelled_date: OptionalDate = None
+    serial_number: OptionalText = None
+    invoice_description: OptionalText = None
+    agreement_id: Annotated[int | None, Field(strict=True)] = None
+    unit_price: OptionalMoney = None
+    last_updated: OptionalInstant = Field(default=None, validation_alias=AliasPath("_info", "lastUpdated"))
+
+
+class CatalogItem(Identified):
+    """A product of the catalog.
+
+    Attributes:
+        identifier: The product id that people use in ConnectWise.
+        product_class: A `Bundle` cannot be a line on an agreement.
+        price: Default unit price of a line with this product.
+    """
+
+    identifier: Text
+    description: Text
+    inactive_flag: Flag = False
+    product_class: OptionalText = None
+    subcategory: OptionalReference = None
+    category: OptionalReference = None
+    type: OptionalReference = None
+    unit_of_measure: OptionalReference = None
+    customer_description: OptionalText = None
+    price: OptionalMoney = None
+    cost: OptionalMoney = None
+
+
+class ProductType(Identified):
+    """A product type; `type_xref` tells the kind, such as `Service`."""
+
+    name: Text
+    inactive_flag: Flag = False
+    default_flag: Flag = False
+    type_xref: OptionalText = None
+
+
+class Category(Identified):
+    """A product category."""
+
+    name: Text
+    inactive_flag: Flag = False
+    default_flag: Flag = False
+
+
+class Subcategory(Identified):
+    """A product subcategory, which implies its category."""
+
+    name: Text
+    inactive_flag: Flag = False
+    default_flag: Flag = False
+    category: OptionalReference = None
+
+
+class UnitOfMeasure(Identified):
+    """A unit of measure."""
+
+    name: Text
+    inactive_flag: Flag = False
+    default_flag: Flag = False
+
+
+class NewAddition(_Record):
+    """A line to create: so many units of a product, billed from `effective_date` to `cancelled_date`, both inclusive.
+
+    Without a price or a cost ConnectWise takes the catalog item's.
+    """
+
+    product_id: Id
+    quantity: Annotated[SentNumber, Field(ge=0)]
+    effective_date: date
+    cancelled_date: date
+    serial_number: Annotated[str, Field(max_length=50)]
+    invoice_description: Annotated[str, Field(max_length=6000)] = ""
+    bill_customer: BillCustomer = "Billable"
+    unit_price: SentNumber | None = None
+    unit_cost: SentNumber | None = None
+
+    def body(self) -> dict[str, object]:
+        """The request body: only members that ConnectWise knows, since it refuses others."""
+        own: dict[str, object] = self.model_dump(by_alias=True, exclude={"product_id"}, exclude_none=True)
+        return {**own, "product": {"id": self.product_id}}
+
+    @field_serializer("effective_date", "cancelled_date")
+    def _midnight(self, value: date) -> str:
+        return f"{value.isoformat()}T00:00:00Z"
+
+
+class NewCatalogItem(_Record):
+    """A product to create. Its category follows from the subcategory; without a price it has none."""
+
+    identifier: Annotated[str, Field(min_length=1, max_length=75)]
+    description: Annotated[str, Field(min_length=1, max_length=60)]
+    customer_description: Annotated[str, Field(min_length=1, max_length=6000)]
+    subcategory_id: Id
+    type_id: Id
+    product_class: ProductClass = "NonInventory"
+    unit_of_measure_id: Id | None = None
+    price: SentNumber | None = None
+    cost: SentNumber | None = None
+
+    def body(self) -> dict[str, object]:
+        """The request body: only members that ConnectWise knows, since it refuses others."""
+        references = {
+            "subcategory": self.subcategory_id,
+            "type": self.type_id,
+            "unitOfMeasure": self.unit_of_measure_id,
+        }
+        own: dict[str, object] = self.model_dump(
+            by_alias=True, exclude={"subcategory_id", "type_id", "unit_of_measure_id"}, exclude_none=True
+        )
+        return {**own, **{name: {"id": number} for name, number in references.items() if number is not None}}

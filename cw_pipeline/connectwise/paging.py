@@ -1,0 +1,102 @@
+"""Reading a whole list, page by page.
+
+ConnectWise pages in two ways. Forward-only ("the records whose id is greater than `pageId`") misses nothing while
+records come and go, but not every list takes it; a list that does not answers without a `Link` header that carries a
+`pageId`, and is then read in pages ordered by id.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+from requests.utils import parse_header_links
+
+from cw_pipeline.connectwise.errors import ContractBroken
+from cw_pipeline.connectwise.replies import read_list, read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cw_pipeline.connectwise.http import Http
+    from cw_pipeline.connectwise.models import Identified
+
+RecordT = TypeVar("RecordT", bound="Identified")
+
+PAGE_SIZE = 1_000  # the most that ConnectWise gives
+_FORWARD_ONLY = {"pagination-type": "forward-only"}
+
+
+def read_pages(http: Http, path: str, model: type[RecordT], *, params: Mapping[str, str]) -> Iterator[RecordT]:
+    """Yield every record of a list once.
+
+    Only numbers are taken from the links, never their host, so that credentials stay with the site.
+
+    Raises:
+        ContractBroken: Pages repeat, or a record is not what is promised.
+        ConnectWiseError: As `Http.request`.
+    """
+    seen: set[int] = set()
+    query = {**params, "pageSize": str(PAGE_SIZE)}
+    reply = http.request("GET", path, params=query, headers=_FORWARD_ONLY)
+    records = _records(reply.document, model, path)
+    following = _next_number(reply.link, "pageId")
+    whole = reply.link is None and len(records) < PAGE_SIZE
+    if following is None and not whole and (reply.link is None or _next_number(reply.link, "page") is not None):
+        yield from _numbered_pages(http, path, model, params=query)
+        return
+    while True:
+        yield from _new(records, seen, path)
+        if following is None or not records:
+            return
+        reply = http.request("GET", path, params={**query, "pageId": str(following)}, headers=_FORWARD_ONLY)
+        records = _records(reply.document, model, path)
+        following = _forward(following, _next_number(reply.link, "pageId"), path)
+
+
+def _numbered_pages(http: Http, path: str, model: type[RecordT], *, params: Mapping[str, str]) -> Iterator[RecordT]:
+    seen: set[int] = set()
+    page: int | None = 1
+    while page is not None:
+        reply = http.request("GET", path, params={**params, "page": str(page), "orderBy": "id asc"})
+        records = _records(reply.document, model, path)
+        yield from _new(records, seen, path)
+        if reply.link is None:
+            page = page + 1 if len(records) >= PAGE_SIZE else None
+        else:
+            page = _forward(page, _next_number(reply.link, "page"), path)
+
+
+def _records(document: object, model: type[RecordT], path: str) -> list[RecordT]:
+    endpoint = f"GET {path}"
+    return [read_record(one, model, endpoint=endpoint) for one in read_list(document, endpoint=endpoint)]
+
+
+def _new(records: list[RecordT], seen: set[int], path: str) -> Iterator[RecordT]:
+    for record in records:
+        if record.id in seen:
+            raise _repeats(path, f"record {record.id} came twice")
+        seen.add(record.id)
+        yield record
+
+
+def _forward(current: int, following: int | None, path: str) -> int | None:
+    if following is not None and following <= current:
+        raise _repeats(path, f"after page {current} it points to page {following}")
+    return following
+
+
+def _repeats(path: str, how: str) -> ContractBroken:
+    return ContractBroken(
+        f"The pages of GET {path} go in a circle: {how}. Nothing of the list can be relied on; try again."
+    )
+
+
+def _next_number(link: str | None, name: str) -> int | None:
+    """The number that the `next` link of a Link header carries under this name."""
+    for one in parse_header_links(link or ""):
+        if one.get("rel") == "next":
+            values = parse_qs(urlsplit(one["url"]).query).get(name, [])
+            if values and values[0].isascii() and values[0].isdigit():
+                return int(values[0])
+    return None

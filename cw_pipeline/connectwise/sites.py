@@ -1,0 +1,55 @@
+"""Which address a site URL means: HTTPS only, and the API's host where ConnectWise hosts the site."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from cw_pipeline.connectwise.errors import InvalidSiteUrl
+
+_CLOUD_DOMAINS = (".myconnectwise.net", ".connectwisedev.com")
+_API_PREFIX = "api-"
+
+
+def api_origin(site_url: str) -> str:
+    """Return the HTTPS origin of the site's API.
+
+    A host of ConnectWise's cloud is accepted with or without `api-`, and gets it. Any other host is a site on the
+    customer's own premises and stays as it is, port included.
+
+    Raises:
+        InvalidSiteUrl: It is not HTTPS, has no host, or has anything beside scheme, host and port.
+    """
+    text = site_url.strip()
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _invalid("cannot be read as an address") from error
+    if parts.scheme != "https":
+        raise _invalid("does not begin with https://, and keys are never sent unencrypted")
+    if parts.username is not None or parts.password is not None:
+        raise _invalid("has credentials in it; the keys have settings of their own")
+    if not host or any(character.isspace() for character in text):
+        raise _invalid("has no host name")
+    if parts.path not in {"", "/"} or "?" in text or "#" in text:
+        raise _invalid("has a path, query or fragment after the host; leave out everything behind the host name")
+    if host.endswith(_CLOUD_DOMAINS):
+        if port not in {None, 443}:
+            raise _invalid("has a port; ConnectWise's cloud hosts take none")
+        return f"https://{_API_PREFIX}{host.removeprefix(_API_PREFIX)}"
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"https://{bracketed}" if port in {None, 443} else f"https://{bracketed}:{port}"
+
+
+def web_origin(origin: str) -> str:
+    """Return the origin of the web pages that people use, for an origin returned by `api_origin`."""
+    host = origin.removeprefix("https://")
+    return f"https://{host.removeprefix(_API_PREFIX)}" if host.endswith(_CLOUD_DOMAINS) else origin
+
+
+def _invalid(why: str) -> InvalidSiteUrl:
+    """The URL itself stays out of the message: somebody may have put a key into it."""
+    return InvalidSiteUrl(
+        f"The site URL {why}. Set CONNECTWISE_SITE_URL to the site's address and nothing else, for example "
+        "https://na.myconnectwise.net."
+    )

@@ -1,0 +1,29 @@
+"""The assembly: one function that puts everything into ``Definitions``."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from cw_pipeline.orchestration import jobs, mapped, monthly
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.schedules import monthly_sync_schedule
+
+
+def build_definitions() -> dg.Definitions:
+    """Everything that Dagster loads: assets, jobs, the schedule and the one resource.
+
+    A step needs no process of its own here: what it waits for is ConnectWise, and a process costs seconds to start.
+    """
+    return dg.Definitions(
+        assets=[
+            mapped.imported_companies,
+            mapped.agreements,
+            mapped.nordpass_organizations,
+            mapped.mapped_organizations,
+            monthly.sync_months,
+        ],
+        jobs=jobs.ALL,
+        schedules=[monthly_sync_schedule],
+        resources={"access": Access()},
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,122 @@
+"""What the UI shows of a month: numbers that it plots over the months, the preview as a table, links to ConnectWise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import dagster as dg
+
+from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cw_pipeline.billing.preview import Preview, PreviewLine, Tally
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.sync.push import PushedMonth
+    from cw_pipeline.warehouse.tables import UsageReport
+
+Details: TypeAlias = "dict[str, dg.MetadataValue]"
+
+_MOST_ROWS = 200
+_MOST_LINKS = 50
+_GROUPS = {"right": RIGHT, "not_billed": NOT_BILLED, "held": HELD, "failed": FAILED}
+_COLUMNS = ("outcome", "organization", "plan", "agreement", "seats", "change", "reason")
+
+
+def of_usage(report: UsageReport) -> Details:
+    """A usage report's size and age."""
+    return {
+        "organizations": dg.MetadataValue.int(len(report.rows)),
+        "seats": dg.MetadataValue.int(report.seats),
+        "generated_at": dg.MetadataValue.timestamp(report.generated_at),
+    }
+
+
+def of_preview(preview: Preview, connectwise: ConnectWiseClient) -> Details:
+    """A preview's numbers, its lines as a table, and links to the agreements that it would change."""
+    return {
+        "seats_used": dg.MetadataValue.int(preview.usage_seats),
+        **_numbers(preview),
+        "preview": _table(preview.lines),
+        "agreements": _links(preview.lines, connectwise),
+    }
+
+
+def of_push(pushed: PushedMonth, connectwise: ConnectWiseClient) -> Details:
+    """What a push came to, and what it asked of ConnectWise."""
+    return {
+        "seats_used": dg.MetadataValue.int(pushed.preview.usage_seats),
+        **_numbers(pushed.preview),
+        "requests_read": dg.MetadataValue.int(pushed.push.requests_read),
+        "requests_written": dg.MetadataValue.int(pushed.push.requests_written),
+        "lines": _table(pushed.preview.lines),
+        "agreements": _links(pushed.preview.lines, connectwise),
+    }
+
+
+def held(preview: Preview) -> dict[str, dict[str, int]]:
+    """The seats that are held, by month and outcome; empty where none are."""
+    seats: dict[str, int] = {}
+    for tallies in (preview.outcomes, preview.also):
+        for outcome in HELD & tallies.keys():
+            seats[outcome] = seats.get(outcome, 0) + int(tallies[outcome].seats)
+    return {str(preview.month): seats} if seats else {}
+
+
+def failed_lines_sentence(lines: Sequence[PreviewLine]) -> str:
+    """How many lines failed, and the first one's reason."""
+    first = lines[0]
+    return (
+        f"{len(lines)} line(s) failed, the others were written. "
+        f"{first.organization_name} ({first.organization_id}), {first.outcome}: {first.reason}"
+    )
+
+
+def _numbers(preview: Preview) -> Details:
+    """Lines and seats by outcome; the four groups are always there, so that their plots have no gaps."""
+    outcomes = preview.outcomes
+    numbers: dict[str, int] = {}
+    for group, members in _GROUPS.items():
+        numbers[f"seats_{group}"] = sum(int(tally.seats) for code, tally in outcomes.items() if code in members)
+    numbers |= _by_outcome("", outcomes) | _by_outcome("also_", preview.also)
+    return {name: dg.MetadataValue.int(number) for name, number in numbers.items()}
+
+
+def _by_outcome(prefix: str, tallies: Mapping[Outcome, Tally]) -> dict[str, int]:
+    return {f"{prefix}lines_{outcome}": tally.lines for outcome, tally in tallies.items()} | {
+        f"{prefix}seats_{outcome}": int(tally.seats) for outcome, tally in tallies.items()
+    }
+
+
+def _table(lines: Iterable[PreviewLine]) -> dg.MetadataValue:
+    """The lines, what needs a person first."""
+    ordered = sorted(lines, key=lambda line: (line.outcome not in FAILED, line.outcome not in HELD, not line.writes))
+    schema = dg.TableSchema([dg.TableColumn(name) for name in _COLUMNS])
+    return dg.MetadataValue.table([_record(line) for line in ordered[:_MOST_ROWS]], schema=schema)
+
+
+def _record(line: PreviewLine) -> dg.TableRecord:
+    changes = [f"{write.before} → {write.quantity}" for write in line.writes]
+    return dg.TableRecord(
+        {
+            "outcome": f"{line.outcome} (also)" if line.beside else str(line.outcome),
+            "organization": f"{line.organization_name} ({line.organization_id})",
+            "plan": str(line.plan),
+            "agreement": str(line.agreement_id or ""),
+            "seats": str(line.seats),
+            "change": ", ".join(changes),
+            "reason": line.reason,
+        }
+    )
+
+
+def _links(lines: Iterable[PreviewLine], connectwise: ConnectWiseClient) -> dg.MetadataValue:
+    touched = {
+        line.agreement_id
+        for line in lines
+        if line.agreement_id is not None and (line.writes or line.outcome in HELD | FAILED)
+    }
+    links = [f"- [Agreement {number}]({connectwise.agreement_url(number)})" for number in sorted(touched)]
+    more = [f"- and {len(links) - _MOST_LINKS} more"] if len(links) > _MOST_LINKS else []
+    return dg.MetadataValue.md("\n".join(links[:_MOST_LINKS] + more) or "None is changed.")

@@ -1,0 +1,196 @@
+"""The months' assets: ``monthly_usage``, ``push_preview`` and ``connectwise_push``, made by one step for many months.
+
+They are one step, as the models of a dbt project are, because a month that fails must not stop the others: Dagster runs
+nothing after a step that failed, and marks every partition of a step that did not as materialized. Each month that
+succeeds is recorded by its own materialization event as soon as it has, and the step fails at its end if any month did,
+so that exactly the bad months show as failed. Any of the three may be materialized alone.
+"""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.outcomes import FAILED, Outcome
+from cw_pipeline.connectwise.errors import ConnectWiseError
+from cw_pipeline.nordpass.errors import NordPassError
+from cw_pipeline.nordpass.source import NordPass
+from cw_pipeline.orchestration import metadata
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.partitions import MONTHS
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.sync.previews import make_previews
+from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
+from cw_pipeline.sync.usage import fetch_usage
+from cw_pipeline.sync.workplace import SyncError, Workplace
+from cw_pipeline.warehouse.errors import WarehouseError
+from cw_pipeline.warehouse.previews import preview_of, save_month_error
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.preview import Preview
+
+USAGE = dg.AssetSpec(
+    "monthly_usage",
+    description="A month's usage of every organization, as NordPass reports it; final reports only.",
+    group_name="monthly_sync",
+    kinds={"nordpass"},
+    skippable=True,
+)
+PREVIEW = dg.AssetSpec(
+    "push_preview",
+    deps=["monthly_usage", "mapped_organizations"],
+    description="What a push would do for a month, line by line, with a reason for each: the dry run.",
+    group_name="monthly_sync",
+    kinds={"python"},
+    skippable=True,
+)
+PUSH = dg.AssetSpec(
+    "connectwise_push",
+    deps=["push_preview"],
+    description="A month's seats on the lines of the ConnectWise agreements.",
+    group_name="monthly_sync",
+    kinds={"connectwise"},
+    skippable=True,
+)
+SEATS_ADD_UP = dg.AssetCheckSpec(
+    "seats_add_up",
+    asset=PREVIEW.key,
+    blocking=True,
+    description="The seats over all outcomes of a month are the seats of its usage report.",
+)
+NOTHING_HELD = dg.AssetCheckSpec(
+    "nothing_held",
+    asset=PUSH.key,
+    description="No line waits for a person's decision.",
+)
+
+
+class SyncConfig(dg.Config):
+    """How a sync run behaves."""
+
+    retries: int = Field(
+        default=0,
+        ge=0,
+        le=24,
+        description=(
+            "How many more times, ten minutes apart, to try when a month failed for a reason that passes by itself, "
+            "such as a usage report that is not final yet. The schedule uses 6."
+        ),
+    )
+
+
+RETRY_SECONDS = 600
+
+
+@dg.multi_asset(
+    name="sync_months",
+    specs=[USAGE, PREVIEW, PUSH],
+    check_specs=[SEATS_ADD_UP, NOTHING_HELD],
+    can_subset=True,
+    partitions_def=MONTHS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="connectwise_push",
+)
+def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: Access) -> Iterator[dg.AssetCheckResult]:
+    """Fetch usage, preview and push, as far as selected, for every month of the run."""
+    with failing_the_run(), access.workplace(context.run.run_id, context.log.info) as place:
+        months = _Months(context, place)
+        if USAGE.key in context.selected_asset_keys:
+            with access.nordpass() as nordpass:
+                months.fetch_usage(nordpass)
+        if PREVIEW.key in context.selected_asset_keys:
+            yield months.preview()
+        if PUSH.key in context.selected_asset_keys:
+            yield months.push()
+        months.finish(config)
+
+
+class _Months:
+    """A run's months on their way through the three assets; a month that fails drops out and the others go on."""
+
+    def __init__(self, context: dg.AssetExecutionContext, place: Workplace) -> None:
+        self._context = context
+        self._place = place
+        self._going = [Month.parse(key) for key in context.partition_keys]
+        self._failed: dict[Month, str] = {}
+        self._may_pass = False
+
+    def fetch_usage(self, nordpass: NordPass) -> None:
+        for month in list(self._going):
+            with self._failing([month]):
+                report = fetch_usage(nordpass, self._place.warehouse, month)
+                self._materialized(USAGE, month, metadata.of_usage(report))
+
+    def preview(self) -> dg.AssetCheckResult:
+        previews: list[Preview] = []
+        with self._failing(self._going):
+            previews = [preview_of(row) for row in make_previews(self._place, self._going)]
+        for preview in previews:
+            with self._failing([preview.month]):
+                check_seats(preview)
+                self._materialized(PREVIEW, preview.month, metadata.of_preview(preview, self._place.connectwise))
+        unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
+        return dg.AssetCheckResult(
+            asset_key=PREVIEW.key,
+            check_name=SEATS_ADD_UP.name,
+            passed=not any(unaccounted.values()),
+            metadata={"unaccounted_seats": unaccounted},
+        )
+
+    def push(self) -> dg.AssetCheckResult:
+        held: dict[str, dict[str, int]] = {}
+        with self._failing(self._going):
+            for pushed in push_months(self._place, list(self._going)):
+                self._pushed(pushed)
+                held |= metadata.held(pushed.preview)
+        return dg.AssetCheckResult(
+            asset_key=PUSH.key,
+            check_name=NOTHING_HELD.name,
+            passed=not held,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="Each held line says in push_preview what a person can do about it." if held else None,
+            metadata={"held_seats_by_month": held},
+        )
+
+    def finish(self, config: SyncConfig) -> None:
+        """Fail the run if any month failed: a run is never green when it isn't."""
+        if not self._failed:
+            return
+        if self._may_pass and self._context.retry_number < config.retries:
+            raise dg.RetryRequested(max_retries=config.retries, seconds_to_wait=RETRY_SECONDS)
+        raise dg.Failure(
+            description="\n".join(f"{month}: {error}" for month, error in sorted(self._failed.items())),
+            metadata={"failed_months": [str(month) for month in sorted(self._failed)]},
+            allow_retries=False,
+        )
+
+    def _pushed(self, pushed: PushedMonth) -> None:
+        self._going.remove(pushed.preview.month)
+        details = metadata.of_push(pushed, self._place.connectwise)
+        if pushed.push.succeeded:
+            self._materialized(PUSH, pushed.preview.month, details)
+            return
+        self._context.log_event(dg.AssetObservation(PUSH.key, partition=str(pushed.preview.month), metadata=details))
+        failed = [line for line in pushed.preview.lines if line.outcome in FAILED]
+        self._may_pass |= any(line.outcome is Outcome.UNCONFIRMED for line in failed)
+        self._failed[pushed.preview.month] = metadata.failed_lines_sentence(failed)
+
+    def _materialized(self, spec: dg.AssetSpec, month: Month, details: metadata.Details) -> None:
+        self._context.log_event(dg.AssetMaterialization(spec.key, partition=str(month), metadata=details))
+
+    @contextmanager
+    def _failing(self, months: list[Month]) -> Generator[None]:
+        """Drop ``months`` that are still going, with the reason, if the block cannot do its work for them."""
+        try:
+            yield
+        except (ConnectWiseError, NordPassError, SyncError, WarehouseError) as error:
+            self._may_pass |= isinstance(error, (ConnectWiseError, NordPassError)) and error.is_transient
+            for month in list(months):
+                self._failed[month] = str(error)
+                self._going.remove(month)
+                self._context.log.error(f"{month}: {error}")  # noqa: TRY400 - the sentence says it all
+                with self._place.warehouse.transaction() as session:
+                    save_month_error(session, month, self._place.run_id, str(error))

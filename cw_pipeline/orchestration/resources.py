@@ -1,0 +1,67 @@
+"""The one resource: access to what the environment names, opened for a run and closed after it.
+
+Nothing secret passes through Dagster's config: it would be shown in the UI and kept in its storage.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from cw_pipeline.integration import access
+from cw_pipeline.settings import Settings
+from cw_pipeline.sync.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+class Access(dg.ConfigurableResource[None]):
+    """Opens the warehouse, ConnectWise and NordPass as the environment says at that moment."""
+
+    @contextmanager
+    def warehouse(self) -> Generator[Warehouse]:
+        """The warehouse."""
+        warehouse = access.open_warehouse(Settings())
+        try:
+            yield warehouse
+        finally:
+            warehouse.close()
+
+    @contextmanager
+    def connectwise(self) -> Generator[ConnectWiseClient]:
+        """A ConnectWise client."""
+        with access.open_connectwise(Settings()) as client:
+            yield client
+
+    @contextmanager
+    def nordpass(self) -> Generator[NordPass]:
+        """The source of organizations and usage."""
+        with access.open_nordpass(Settings()) as nordpass:
+            yield nordpass
+
+    @contextmanager
+    def workplace(self, run_id: str, say: Callable[[str], None]) -> Generator[Workplace]:
+        """What a sync works with; only an active integration has one.
+
+        Raises:
+            NotActive: If the integration is not active.
+            WrongCompany: If the credentials are of another ConnectWise company than the connected one.
+        """
+        with self.warehouse() as warehouse, self.connectwise() as client:
+            with warehouse.transaction() as session:
+                tenant = access.tenant_of(access.require_active(session, client))
+            yield Workplace(
+                connectwise=client,
+                warehouse=warehouse,
+                tenant=tenant,
+                run_id=run_id,
+                concurrency=Settings().connectwise_max_concurrency,
+                say=say,
+            )

@@ -2,8 +2,8 @@
 
     target = usage - sum of the invoiced lines' quantity
 
-Open lines on another agreement than the mapped one, or on another product than the plan's, are set to 0 (they are
-*stale*). Of the rest, one line carries the target.
+Open lines on another agreement than the mapped one, on another product than the plan's, or that more or less than one
+invoice would bill, are set to 0 (they are *stale*). Of the rest, one line carries the target.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.window import Window, is_invoiced, new_line_window
+from cw_pipeline.billing.window import Window, is_invoiced, lies_in_one_period, new_line_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,23 +67,28 @@ class Balance:
     outcome: Outcome
     writes: tuple[Write, ...]
     stale: tuple[Write, ...]
-    """One write for each open line of another agreement or product that still carries seats."""
+    """One write for each stale line that still carries seats."""
     invoiced: tuple[Line, ...]
     open_lines: int
-    """How many open lines there are on the mapped agreement and the plan's product."""
+    """How many open lines there are that are not stale."""
 
 
 def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Facts) -> Balance:
     """What ``usage`` seats ask of the lines that carry ``identity``.
 
-    ``facts.products`` must have the identity's plan.
+    ``facts.products`` must have the identity's plan if ``usage`` is not 0.
     """
     lines = facts.lines_of(identity)
     invoiced = tuple(line for line in lines if is_invoiced(line, facts.agreements[line.agreement_id], identity.month))
     still_open = [line for line in lines if line not in invoiced]
-    home = (mapping.agreement_id, facts.products[identity.plan])
-    rest = [line for line in still_open if (line.agreement_id, line.product_id) == home]
-    stale = [line for line in still_open if (line.agreement_id, line.product_id) != home]
+    home = (mapping.agreement_id, facts.products.get(identity.plan))
+    rest = [
+        line
+        for line in still_open
+        if (line.agreement_id, line.product_id) == home
+        and lies_in_one_period(line, facts.agreements[line.agreement_id])
+    ]
+    stale = [line for line in still_open if line not in rest]
     target = usage - sum((line.quantity for line in invoiced), _ZERO)
     if rest:
         outcome, writes = _balance_open_lines(identity, rest, target)
@@ -96,7 +101,7 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
         target=target,
         outcome=outcome,
         writes=writes,
-        stale=tuple(_set(identity, line, _ZERO) for line in stale if line.quantity != 0),
+        stale=tuple(set_quantity(identity, line, _ZERO) for line in stale if line.quantity != 0),
         invoiced=invoiced,
         open_lines=len(rest),
     )
@@ -135,13 +140,14 @@ def _balance_open_lines(
         return Outcome.UNCHANGED, ()
     first, *others = lines
     intended = [(first, max(target, _ZERO)), *((line, _ZERO) for line in others)]
-    writes = tuple(_set(identity, line, quantity) for line, quantity in intended if line.quantity != quantity)
+    writes = tuple(set_quantity(identity, line, quantity) for line, quantity in intended if line.quantity != quantity)
     if target < 0:
         return Outcome.CREDIT_DUE, writes
     return (Outcome.ZEROED if target == 0 else Outcome.UPDATED), writes
 
 
-def _set(identity: Identity, line: Line, quantity: Decimal) -> Write:
+def set_quantity(identity: Identity, line: Line, quantity: Decimal) -> Write:
+    """The write that sets an existing line's quantity."""
     return Write(
         identity=identity,
         agreement_id=line.agreement_id,

@@ -70,6 +70,8 @@ class Line:
     serial_number: str
     quantity: Decimal
     effective_date: date | None
+    cancelled_date: date | None
+    """The last day billed."""
 
 
 @dataclass(frozen=True)

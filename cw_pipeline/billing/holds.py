@@ -23,8 +23,8 @@ def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, 
     for identity in identities:
         for line in facts.lines_of(identity):
             agreement = facts.agreements[line.agreement_id]
-            elsewhere = agreement.company_id != mapping.company_id
-            if elsewhere and line.quantity != 0 and is_invoiced(line, agreement, identity.month):
+            elsewhere = agreement.company_id != mapping.company_id and is_invoiced(line, agreement, identity.month)
+            if elsewhere and (line.quantity != 0 or _is_edited(line, facts)):
                 return line
     return None
 
@@ -34,11 +34,12 @@ def edited_after_invoicing(plan_balance: Balance, facts: Facts) -> Line | None:
 
     A line that the ledger does not know is taken as it is.
     """
-    for line in plan_balance.invoiced:
-        known = facts.ledger.get(line.addition_id)
-        if known is not None and line.quantity not in known:
-            return line
-    return None
+    return next((line for line in plan_balance.invoiced if _is_edited(line, facts)), None)
+
+
+def _is_edited(line: Line, facts: Facts) -> bool:
+    known = facts.ledger.get(line.addition_id)
+    return known is not None and line.quantity not in known
 
 
 def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome | None:

@@ -74,8 +74,13 @@ class Month:
 
 def add_months(day: date, months: int) -> date:
     """The same day of the month ``months`` later, or that month's last day where it has no such day."""
-    month = Month.of(day).plus(months)
-    return date(month.year, month.number, min(day.day, calendar.monthrange(month.year, month.number)[1]))
+    last = last_day_of_month(Month.of(day).plus(months).first_day)
+    return last.replace(day=min(day.day, last.day))
+
+
+def last_day_of_month(day: date) -> date:
+    """The last day of the month in which ``day`` lies."""
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
 def day_before(day: date) -> date:

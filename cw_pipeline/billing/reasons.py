@@ -57,11 +57,21 @@ def balanced(result: Balance) -> str:
     return (sentence + already + several).strip()
 
 
-def stale(write: Write, mapping: CompanyMapping) -> str:
+def stale(write: Write, mapping: CompanyMapping, product_id: int | None) -> str:
     """Why an open line is set to 0 although its plan may be in use."""
     if write.agreement_id != mapping.agreement_id:
         return f"Line {write.addition_id} is on agreement {write.agreement_id}, no longer the mapped one."
-    return f"Line {write.addition_id} is of product {write.product_id}, no longer the plan's."
+    if write.product_id != product_id:
+        return f"Line {write.addition_id} is of product {write.product_id}, no longer the plan's."
+    return f"Line {write.addition_id} does not lie in one billing period of agreement {write.agreement_id} any more."
+
+
+def without_product(write: Write) -> str:
+    """Why seats are not moved away from a line whose plan lost its product."""
+    return (
+        f"Line {write.addition_id} of {write.before} is of the plan {write.identity.plan}, for which no ConnectWise "
+        "product is confirmed. Map one and confirm the mapping."
+    )
 
 
 def moved(line: Line, agreement: Agreement, mapping: CompanyMapping) -> str:

@@ -11,7 +11,7 @@ from cw_pipeline.billing.balance import Balance, Write, balance
 from cw_pipeline.billing.exclusions import exclusion
 from cw_pipeline.billing.holds import edited_after_invoicing, invoiced_elsewhere, write_hold
 from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.outcomes import HELD, Outcome
+from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
 
 if TYPE_CHECKING:
@@ -83,14 +83,27 @@ def _settle(row: Usage | None, mapping: CompanyMapping, month: Month, facts: Fac
     """One mapped organization's month: its lines brought to ``row``'s usage, or to 0 where ``row`` is None."""
     if month < mapping.bill_from:
         return []
-    identities = [Identity(month, plan, mapping.organization_id) for plan in Plan if plan in facts.products]
-    drafts = [draft for identity in identities for draft in _drafts(identity, row, mapping, facts)]
-    elsewhere = invoiced_elsewhere((Identity(month, plan, mapping.organization_id) for plan in Plan), mapping, facts)
+    identities = [Identity(month, plan, mapping.organization_id) for plan in Plan]
+    drafts = [
+        draft
+        for identity in identities
+        if identity.plan in facts.products
+        for draft in _drafts(identity, row, mapping, facts)
+    ]
+    elsewhere = invoiced_elsewhere(identities, mapping, facts)
     if elsewhere is not None:
         reason = reasons.moved(elsewhere, facts.agreements[elsewhere.agreement_id], mapping)
         drafts = [draft.held(Outcome.MOVED, reason) if draft.matters else draft for draft in drafts]
     else:
-        drafts = _in_order([_held_by_itself(draft, mapping, facts) for draft in drafts])
+        drafts = [_held_by_itself(draft, mapping, facts) for draft in drafts]
+        if row is not None:
+            drafts += [
+                draft
+                for identity in identities
+                if identity.plan not in facts.products
+                for draft in _untouchable(identity, row, mapping, facts)
+            ]
+        drafts = _in_order(drafts)
     lines = [draft.line for draft in drafts if draft.matters]
     return sorted(lines, key=lambda line: line.beside)
 
@@ -118,12 +131,21 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
             beside=True,
             outcome=Outcome.ZEROED,
             seats=write.before,
-            reason=reasons.stale(write, mapping),
+            reason=reasons.stale(write, mapping, facts.products.get(identity.plan)),
             writes=(write,),
         )
         for write in result.stale
     ]
     return [_Draft(main, result, result.writes), *(_Draft(line, result, line.writes) for line in stale)]
+
+
+def _untouchable(identity: Identity, row: Usage, mapping: CompanyMapping, facts: Facts) -> list[_Draft]:
+    """The open lines of a plan without a product: not touched, and so the seats on them are not added elsewhere."""
+    return [
+        draft.held(Outcome.PRODUCT_UNMAPPED, reasons.without_product(draft.writes[0]))
+        for draft in _drafts(identity, row, mapping, facts)
+        if draft.line.outcome is Outcome.ZEROED
+    ]
 
 
 def _seats_beside(result: Balance) -> Decimal:
@@ -146,9 +168,7 @@ def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts) -> _Dr
 
 def _in_order(drafts: list[_Draft]) -> list[_Draft]:
     """Where seats cannot be taken away from one line, none are added to another: a seat is never on two lines."""
-    stuck = next(
-        (draft for draft in drafts if draft.takes_away and draft.line.outcome in HELD and not draft.line.writes), None
-    )
+    stuck = next((draft for draft in drafts if draft.takes_away and not draft.line.writes), None)
     if stuck is None:
         return drafts
     reason = reasons.waiting(stuck.line)

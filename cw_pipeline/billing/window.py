@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.months import add_months, day_before
+from cw_pipeline.billing.months import add_months, day_before, last_day_of_month
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Agreement, Line
@@ -27,15 +27,39 @@ def new_line_window(agreement: Agreement, month: Month) -> Window:
     An agreement's periods begin at its ``nextInvoiceDate`` (if absent its ``billStartDate``, if absent the first day of
     the usage month) and every month after that. The line covers the first of them that begins on or after both the
     first day of the usage month and ``billStartDate``: ConnectWise has not invoiced it yet, bills the line there once
-    and in full, and has no reason to refuse it. A period that begins on the 29th to 31st begins on the last day of a
-    month that is shorter.
+    and in full, and has no reason to refuse it.
+
+    On which day later periods begin after a month that is too short for it is not documented: they may keep the earlier
+    day or return to the later one. Such a line begins and ends so that it lies in one period either way.
     """
     anchor = agreement.next_invoice_date or agreement.bill_start_date or month.first_day
     not_before = max(month.first_day, agreement.bill_start_date or month.first_day)
-    period = max(0, (not_before.year - anchor.year) * 12 + not_before.month - anchor.month)
-    if add_months(anchor, period) < not_before:
-        period += 1
-    return Window(add_months(anchor, period), day_before(add_months(anchor, period + 1)))
+    periods = max(0, (not_before.year - anchor.year) * 12 + not_before.month - anchor.month)
+    if add_months(anchor, periods) < not_before:
+        periods += 1
+    first = add_months(anchor, periods)
+    if periods > 0 and anchor == last_day_of_month(anchor):
+        first = last_day_of_month(first)
+    next_period = anchor
+    for _ in range(periods + 1):
+        next_period = add_months(next_period, 1)
+    return Window(first, day_before(next_period))
+
+
+def lies_in_one_period(line: Line, agreement: Agreement) -> bool:
+    """Whether an open line would be billed by exactly one invoice, as its dates and its agreement's are now.
+
+    It is not after a person cleared or stretched its dates, or moved the agreement's billing day across it.
+    """
+    if line.effective_date is None or line.cancelled_date is None or line.cancelled_date < line.effective_date:
+        return False
+    anchor, effective = agreement.next_invoice_date, line.effective_date
+    if anchor is None:
+        return True
+    periods = (effective.year - anchor.year) * 12 + effective.month - anchor.month
+    if add_months(anchor, periods) > effective:
+        periods -= 1
+    return line.cancelled_date < add_months(anchor, periods + 1)
 
 
 def is_invoiced(line: Line, agreement: Agreement, month: Month) -> bool:

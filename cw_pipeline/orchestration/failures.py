@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from cw_pipeline.connectwise.errors import ConnectWiseError
-from cw_pipeline.integration.errors import IntegrationError
-from cw_pipeline.nordpass.errors import NordPassError
-from cw_pipeline.settings import NotSetUp
-from cw_pipeline.sync.workplace import SyncError
-from cw_pipeline.warehouse.errors import WarehouseError
+from cw_pipeline.integration.known_errors import KNOWN_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-KNOWN_ERRORS = (ConnectWiseError, NordPassError, IntegrationError, NotSetUp, SyncError, WarehouseError)
-"""Everything that the rooms raise on purpose, with a sentence that says what to do."""
 
 
 @contextmanager

@@ -51,6 +51,7 @@ def lines_on(place: Workplace, agreement_id: int) -> list[Line]:
             serial_number=addition.serial_number,
             quantity=addition.quantity,
             effective_date=addition.effective_date,
+            cancelled_date=addition.cancelled_date,
         )
         for addition in place.connectwise.additions(agreement_id)
         if addition.serial_number is not None and addition.serial_number.startswith(PREFIX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -140,3 +141,41 @@ def save_push(
 def save_month_error(session: Session, month: Month, run_id: str, error: str) -> None:
     """Keep why ``month`` failed as a whole."""
     session.add(MonthError(month=str(month), run_id=run_id, at=datetime.now(UTC), error=error))
+
+
+@dataclass(frozen=True)
+class MonthReport:
+    """What a run came to for one month: its lines, or the ``error`` for which the month failed as a whole."""
+
+    month: Month
+    lines: tuple[billing.PreviewLine, ...] = ()
+    requests_read: int = 0
+    requests_written: int = 0
+    error: str | None = None
+
+
+def run_reports(session: Session, run_id: str) -> list[MonthReport]:
+    """What the run with ``run_id`` came to, month by month: its pushes, or its previews where it made no push."""
+    reports: dict[str, MonthReport] = {}
+    for preview in session.scalars(select(Preview).where(Preview.run_id == run_id).order_by(Preview.id)):
+        before = reports.get(preview.month)
+        reports[preview.month] = MonthReport(
+            month=Month.parse(preview.month),
+            lines=preview_of(preview).lines,
+            requests_read=preview.requests_read + (before.requests_read if before else 0),
+        )
+    for push in session.scalars(select(Push).where(Push.run_id == run_id).order_by(Push.id)):
+        before = reports.get(push.month)
+        previewed = preview_of(session.get_one(Preview, push.preview_id))
+        reports[push.month] = MonthReport(
+            month=Month.parse(push.month),
+            lines=tuple(
+                replace(line, outcome=Outcome(pushed.outcome), reason=pushed.reason)
+                for line, pushed in zip(previewed.lines, push.lines, strict=True)
+            ),
+            requests_read=push.requests_read + (before.requests_read if before else 0),
+            requests_written=push.requests_written,
+        )
+    for error in session.scalars(select(MonthError).where(MonthError.run_id == run_id)):
+        reports[error.month] = MonthReport(month=Month.parse(error.month), error=error.error)
+    return sorted(reports.values(), key=lambda report: report.month)

@@ -1,0 +1,141 @@
+"""Lists and single objects as ConnectWise answers them: filtered, ordered, paged, cut down to the fields asked for."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cw_pipeline.sandbox.connectwise.conditions import parse, value_of
+from cw_pipeline.sandbox.connectwise.errors import Refusal, invalid_condition
+from cw_pipeline.sandbox.connectwise.settings import Settings
+from cw_pipeline.sandbox.wire import Record, json_response
+
+DEFAULT_PAGE_SIZE = 25
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What can be asked about one kind of record.
+
+    Args:
+        fields: The names that `conditions` and `orderBy` may use.
+        children: The names that `childConditions` may use, with the collection's name first (`types/id`).
+        forward_only: Whether the endpoint takes forward-only paging at all.
+    """
+
+    fields: frozenset[str]
+    children: frozenset[str] = frozenset()
+    forward_only: bool = True
+
+
+def count_response(request: Request, records: Iterable[Record], resource: Resource) -> Response:
+    """Answer a `/count` request."""
+    return json_response({"count": len(_filtered(request.query_params, records, resource))})
+
+
+def list_response(request: Request, records: Iterable[Record], resource: Resource, settings: Settings) -> Response:
+    """Answer a list request."""
+    query = request.query_params
+    chosen = _filtered(query, records, resource)
+    size = min(_positive(query, "pageSize", DEFAULT_PAGE_SIZE), settings.page_size_cap)
+    headers: dict[str, str] = {}
+    forward_only = request.headers.get("pagination-type", "").lower() == "forward-only"
+    if forward_only and resource.forward_only:
+        if query.get("orderBy"):
+            raise invalid_condition("orderBy cannot be used with forward-only pagination.")
+        after = _whole_number(query, "pageId", 0)
+        rest = sorted((record for record in chosen if record["id"] > after), key=lambda record: record["id"])
+        page = rest[:size]
+        more = len(rest) > size or (settings.forward_only_ends_with_empty_page and bool(page))
+        headers["Link"] = _link(request, "next", pageId=page[-1]["id"]) if more else ""
+    else:
+        number = _positive(query, "page", 1)
+        page = _ordered(chosen, query.get("orderBy", ""), resource)[(number - 1) * size : number * size]
+        last = max(1, -(-len(chosen) // size))
+        # An endpoint that does not know forward-only paging answers such a request without the header.
+        if not forward_only and (last > 1 or settings.link_on_single_page):
+            headers["Link"] = _navigation(request, number, last)
+    return json_response([selected(record, query.get("fields")) for record in page], headers=headers)
+
+
+def selected(record: Record, fields: str | None) -> Record:
+    """The record, or only the comma-separated fields of it; `status/id` selects inside a reference."""
+    if not fields:
+        return record
+    result: Record = {}
+    for path in (name.strip() for name in fields.split(",")):
+        value = value_of(record, path)
+        if value is None:
+            continue
+        target = result
+        *parents, leaf = path.split("/")
+        for parent in parents:
+            target = cast("Record", target.setdefault(parent, {}))
+        target[leaf] = value
+    return result
+
+
+def _filtered(query: Mapping[str, str], records: Iterable[Record], resource: Resource) -> list[Record]:
+    chosen = list(records)
+    if conditions := query.get("conditions"):
+        matches = parse(conditions, resource.fields)
+        chosen = [record for record in chosen if matches(record)]
+    if conditions := query.get("childConditions"):
+        child_matches = parse(conditions, resource.children)
+        collections = {name.split("/")[0] for name in resource.children}
+        chosen = [
+            record
+            for record in chosen
+            if any(child_matches({name: child}) for name in collections for child in record[name])
+        ]
+    return chosen
+
+
+def _ordered(records: list[Record], order_by: str, resource: Resource) -> list[Record]:
+    result = sorted(records, key=lambda record: record["id"])
+    for clause in reversed([clause.split() for clause in order_by.split(",") if clause.strip()]):
+        field, *direction = clause
+        if field not in resource.fields:
+            raise invalid_condition(f"{field} is not a recognized name.")
+        if direction not in ([], ["asc"], ["desc"]):
+            raise invalid_condition(f"'{' '.join(direction)}' is not an order.")
+        result.sort(key=lambda record: _sort_key(value_of(record, field)), reverse=direction == ["desc"])
+    return result
+
+
+def _sort_key(value: object) -> tuple[bool, object]:
+    return (value is not None, value.casefold() if isinstance(value, str) else value or 0)
+
+
+def _navigation(request: Request, number: int, last: int) -> str:
+    links = [_link(request, "first", page=1)] if number > 1 else []
+    if number > 1:
+        links.append(_link(request, "prev", page=number - 1))
+    if number < last:
+        links.append(_link(request, "next", page=number + 1))
+        links.append(_link(request, "last", page=last))
+    return ", ".join(links)
+
+
+def _link(request: Request, relation: str, **changes: int) -> str:
+    query = {**request.query_params, **{name: str(value) for name, value in changes.items()}}
+    # ConnectWise writes its percent escapes in lower case.
+    encoded = re.sub(r"%[0-9A-F]{2}", lambda escape: escape[0].lower(), urlencode(query, quote_via=quote))
+    return f'<{str(request.url).partition("?")[0]}?{encoded}>; rel="{relation}"'
+
+
+def _positive(query: Mapping[str, str], name: str, default: int) -> int:
+    return _whole_number(query, name, default) or default
+
+
+def _whole_number(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal():
+        raise Refusal(400, "ConnectWiseApi", f"{name} has to be a whole number.")
+    return int(text)

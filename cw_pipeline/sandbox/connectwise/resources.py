@@ -1,0 +1,177 @@
+"""What can be listed, counted and read one by one: where, by whom, and what can be asked about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cw_pipeline.sandbox.connectwise.additions import COMPUTED, WRITABLE
+from cw_pipeline.sandbox.connectwise.catalog import FIELDS as CATALOG_FIELDS
+from cw_pipeline.sandbox.connectwise.listing import Resource
+from cw_pipeline.sandbox.connectwise.rights import Right
+from cw_pipeline.sandbox.connectwise.state import ConnectWise
+from cw_pipeline.sandbox.wire import Record
+
+_SETUP_FIELDS = frozenset({"id", "name", "defaultFlag", "inactiveFlag"})
+_CHANGED = frozenset({"lastUpdated", "_info/lastUpdated"})
+
+
+def _references(*names: str) -> frozenset[str]:
+    return frozenset(f"{name}/{member}" for name in names for member in ("id", "name", "identifier"))
+
+
+COMPANY = Resource(
+    fields=frozenset(
+        {
+            "id",
+            "identifier",
+            "name",
+            "addressLine1",
+            "city",
+            "phoneNumber",
+            "website",
+            "leadFlag",
+            "deletedFlag",
+            "dateDeleted",
+            "deletedBy",
+            "dateAcquired",
+        }
+    )
+    | _references("status", "country")
+    | _CHANGED,
+    children=frozenset({"types/id", "types/name"}),
+)
+# Whether agreementStatus can be used is not documented, so it cannot be used here.
+AGREEMENT = Resource(
+    fields=frozenset(
+        {
+            "id",
+            "name",
+            "startDate",
+            "endDate",
+            "noEndingDateFlag",
+            "cancelledFlag",
+            "dateCancelled",
+            "billStartDate",
+            "nextInvoiceDate",
+            "prorateFlag",
+            "billAmount",
+            "periodType",
+        }
+    )
+    | _references("type", "company", "parentAgreement", "billingCycle")
+    | _CHANGED
+)
+_ADDITION_FIELDS = ((WRITABLE | COMPUTED) - {"agreementStatus", "product", "_info"}) | _references("product") | _CHANGED
+ADDITION = Resource(fields=_ADDITION_FIELDS)
+ADDITION_WITHOUT_FORWARD_ONLY = Resource(fields=_ADDITION_FIELDS, forward_only=False)
+CATALOG_ITEM = Resource(
+    fields=CATALOG_FIELDS | _references("subcategory", "type", "category", "unitOfMeasure") | _CHANGED
+)
+SETUP = Resource(fields=_SETUP_FIELDS | _CHANGED)
+SUBCATEGORY = Resource(fields=_SETUP_FIELDS | _references("category") | _CHANGED, forward_only=False)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One kind of record under one path.
+
+    Args:
+        path: Where it is listed, without a closing slash.
+        table: Its table.
+        kind: What an error calls one of its records.
+        right: What reading it needs.
+        resource: What can be asked about it.
+        records: All its records, as the API shows them.
+        list_suffix: What the path of the list ends with.
+    """
+
+    path: str
+    kind: str
+    right: Right
+    resource: Resource
+    records: Callable[[ConnectWise], list[Record]]
+    list_suffix: str = ""
+
+
+def company(state: ConnectWise, record: Record) -> Record:
+    """A company as the API shows it."""
+    return _dates(state, record, "dateAcquired", "dateDeleted")
+
+
+def agreement(state: ConnectWise, record: Record) -> Record:
+    """An agreement as the API shows it: with its company's present name and its status."""
+    company_id = record["company"]["id"]
+    owner = state.tables["companies"].get(company_id, {})
+    shown = {
+        **record,
+        "company": {"id": company_id, **{name: owner[name] for name in ("identifier", "name") if name in owner}},
+        "agreementStatus": state.status_of(record),
+    }
+    if next_invoice := record.get("nextInvoiceDate"):
+        # Sites differ in the form of this text; here it differs from one agreement to the next.
+        shown["nextInvoiceDate"] = next_invoice[:10] if record["id"] % 2 else f"{next_invoice[:10]}T00:00:00Z"
+    return _dates(state, shown, "startDate", "endDate", "dateCancelled", "billStartDate", "nextInvoiceDate")
+
+
+def visible_agreements(state: ConnectWise) -> list[Record]:
+    """The agreements that the role sees, as the API shows them."""
+    hidden = state.settings.hidden_agreement_types
+    return [
+        agreement(state, record) for record in state.tables["agreements"].values() if record["type"]["id"] not in hidden
+    ]
+
+
+def _dates(state: ConnectWise, record: Record, *members: str) -> Record:
+    if state.settings.unset_dates == "absent":
+        return record
+    return {**dict.fromkeys(members, ""), **record}
+
+
+def _table(name: str) -> Callable[[ConnectWise], list[Record]]:
+    return lambda state: list(state.tables[name].values())
+
+
+def _setup(path: str, table: str, kind: str) -> Collection:
+    return Collection(path, kind, Right.TABLE_SETUP_INQUIRE, SETUP, _table(table))
+
+
+COLLECTIONS = (
+    # Before the companies and agreements, whose single records would match these paths too.
+    _setup("/company/companies/types", "company_types", "CompanyType"),
+    _setup("/company/companies/statuses", "company_statuses", "CompanyStatus"),
+    _setup("/finance/agreements/types", "agreement_types", "AgreementType"),
+    Collection(
+        "/company/companies",
+        "Company",
+        Right.COMPANY_INQUIRE,
+        COMPANY,
+        lambda state: [company(state, record) for record in state.tables["companies"].values()],
+    ),
+    Collection("/finance/agreements", "Agreement", Right.AGREEMENTS_INQUIRE, AGREEMENT, visible_agreements),
+    Collection("/procurement/catalog", "CatalogItem", Right.CATALOG_INQUIRE, CATALOG_ITEM, _table("catalog")),
+    _setup("/procurement/types", "product_types", "ProductType"),
+    _setup("/procurement/categories", "categories", "Category"),
+    Collection(
+        "/procurement/subcategories",
+        "SubCategory",
+        Right.TABLE_SETUP_INQUIRE,
+        SUBCATEGORY,
+        _table("subcategories"),
+        list_suffix="/",
+    ),
+    _setup("/procurement/unitOfMeasures", "units", "UnitOfMeasure"),
+)
+
+REFUSED_WRITES: tuple[tuple[str, str, Right], ...] = (
+    ("POST", "/company/companies", Right.COMPANY_ADD),
+    ("PUT", "/company/companies/{id:int}", Right.COMPANY_EDIT),
+    ("PATCH", "/company/companies/{id:int}", Right.COMPANY_EDIT),
+    ("DELETE", "/company/companies/{id:int}", Right.COMPANY_DELETE),
+    ("PUT", "/finance/agreements/{id:int}", Right.AGREEMENTS_EDIT),
+    ("PATCH", "/finance/agreements/{id:int}", Right.AGREEMENTS_EDIT),
+    ("DELETE", "/finance/agreements/{id:int}", Right.AGREEMENTS_DELETE),
+    ("PUT", "/finance/agreements/{agreement_id:int}/additions/{id:int}", Right.AGREEMENTS_EDIT),
+    ("PUT", "/procurement/catalog/{id:int}", Right.CATALOG_EDIT),
+    ("PATCH", "/procurement/catalog/{id:int}", Right.CATALOG_EDIT),
+    ("DELETE", "/procurement/catalog/{id:int}", Right.CATALOG_DELETE),
+)
+"""Writes that exist in ConnectWise and that the sandbox does not carry out, even for a role that may."""

@@ -1,0 +1,38 @@
+"""Behaviours of ConnectWise PSA that differ between sites, or that no public document settles: each is a switch."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """The switches, with the values that the sandbox starts with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    codebase: str = "v4_6_release/"
+    """Where the API is; an upgrade changes it, and the old one then answers 404."""
+    requests_per_minute: int = 1000
+    """Above it: 429."""
+    retry_after_as_date: bool = False
+    """`Retry-After` as an HTTP date instead of seconds."""
+    bad_credentials_status: Literal[401, 404] = 401
+    missing_client_id_status: Literal[401, 403] = 401
+    page_size_cap: int = 1000
+    """A larger `pageSize` is cut to this without a word."""
+    url_limit: int = 10_000
+    """Longer URLs: 414."""
+    link_on_single_page: bool = False
+    """A `Link` header (empty) also where there is only one page."""
+    forward_only_ends_with_empty_page: bool = False
+    """Every forward-only page that has rows names a next one, so that the last page is an empty one."""
+    forward_only_additions: bool = True
+    """Whether additions can be read with forward-only paging."""
+    unset_dates: Literal["absent", "empty"] = "absent"
+    hidden_agreement_types: tuple[int, ...] = ()
+    """Agreement types that the role does not see: fewer rows, without an error."""
+    additions_need_custom_fields: bool = False
+    """PATCH of an addition without `customFields` is refused."""
+    accepts_writes_on_invoiced_additions: bool = True
+    accepts_writes_on_inactive_agreements: bool = True
+    accepts_delete_of_invoiced_additions: bool = False

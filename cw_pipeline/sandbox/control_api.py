@@ -1,0 +1,86 @@
+"""The control interface: what a test or a person does behind the services' backs, for other processes.
+
+`POST /sandbox/{act}` with a JSON object of the act's arguments answers the act's result. There are no credentials: the
+server is on loopback, and holds nothing real.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from pydantic import ValidationError, validate_call
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cw_pipeline.sandbox.connectwise.state import ConnectWise
+from cw_pipeline.sandbox.faults import Faults
+from cw_pipeline.sandbox.journal import Journal
+from cw_pipeline.sandbox.nordpass.state import NordPass
+from cw_pipeline.sandbox.wire import NotJson, Record, json_response, loads
+
+Act = Callable[..., Any]
+
+
+def control_app(connectwise: ConnectWise, nordpass: NordPass, journal: Journal, faults: Faults) -> Starlette:
+    """The ASGI application."""
+
+    def role() -> list[str]:
+        return sorted(connectwise.role)
+
+    def settings() -> Record:
+        return connectwise.settings.model_dump()
+
+    def change_settings(**switches: Any) -> Record:  # noqa: ANN401 - checked by the model
+        return connectwise.change_settings(**switches).model_dump()
+
+    acts: dict[str, Act] = {
+        "set_usage": nordpass.set_usage,
+        "usage": nordpass.usage,
+        "set_report_final": nordpass.set_report_final,
+        "organizations": nordpass.organizations,
+        "edit_organization": nordpass.edit_organization,
+        "records": connectwise.records,
+        "additions": connectwise.additions,
+        "edit_addition": connectwise.edit_addition,
+        "duplicate_addition": connectwise.duplicate_addition,
+        "delete_addition": connectwise.delete_addition,
+        "edit_agreement": connectwise.edit_agreement,
+        "edit_company": connectwise.edit_company,
+        "remove_company": connectwise.remove_company,
+        "invoice": connectwise.invoice,
+        "invoices": connectwise.invoices,
+        "role": role,
+        "set_role": connectwise.set_role,
+        "settings": settings,
+        "change_settings": change_settings,
+        "add_fault": faults.add,
+        "faults": faults.records,
+        "release_fault": faults.release,
+        "clear_faults": faults.clear,
+        "journal": journal.records,
+        "clear_journal": journal.clear,
+    }
+    # Arguments come as JSON; this turns them into what the acts take, and refuses others.
+    checked = {name: validate_call(act) for name, act in acts.items()}
+
+    async def perform(request: Request) -> Response:
+        act = checked.get(request.path_params["act"])
+        if act is None:
+            return json_response({"error": f"there is no act {request.path_params['act']}"}, 404)
+        try:
+            return json_response(act(**_arguments(await request.body())))
+        except (ValueError, LookupError, ValidationError) as error:
+            return json_response({"error": str(error)}, 400)
+
+    return Starlette(routes=[Route("/{act}", perform, methods=["POST"])])
+
+
+def _arguments(text: bytes) -> Record:
+    try:
+        arguments = loads(text or b"{}")
+    except NotJson as error:
+        raise ValueError(f"the arguments are not JSON: {error}") from error
+    if not isinstance(arguments, dict):
+        raise ValueError("the arguments have to be a JSON object")  # noqa: TRY004 - wrong input, not a wrong call
+    return cast("Record", arguments)

@@ -1,0 +1,164 @@
+"""The Provider API's HTTP interface, as assumed: bearer tokens that the MSP signs, JSON, pages by cursor."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import cast
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cw_pipeline.sandbox.nordpass.state import LICENSE_TYPES, PLANS, NordPass, UnknownMonth
+from cw_pipeline.sandbox.wire import NotJson, Record, json_response, loads
+
+MSP_ID = "msp-sandbox"
+AUDIENCE = "nordpass-provider-api"
+PAGE_SIZE = 25
+LONGEST_TOKEN_SECONDS = 300
+
+_MEMBERS = frozenset({"name", "plan", "license_type", "contact_email", "country"})
+
+
+class _Refusal(Exception):
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+    def response(self) -> Response:
+        return json_response({"error": {"code": self.code, "message": str(self)}}, self.status)
+
+
+class NordPassApi:
+    """The endpoints, on one state.
+
+    Args:
+        state: The organizations and their usage.
+        public_key: Verifies the MSP's tokens.
+    """
+
+    def __init__(self, state: NordPass, public_key: RSAPublicKey) -> None:
+        self._state = state
+        self._public_key = public_key
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        routes = [
+            Route("/v1/organizations", self._guarded(self._organizations), methods=["GET"]),
+            Route("/v1/organizations", self._guarded(self._add_organization), methods=["POST"]),
+            Route("/v1/usage/monthly", self._guarded(self._monthly_usage), methods=["GET"]),
+        ]
+        app = Starlette(routes=routes, exception_handlers={404: _no_endpoint, 405: _no_endpoint})
+        app.router.redirect_slashes = False
+        return app
+
+    def _guarded(self, answer: Callable[[Request, bytes], Response]) -> Callable[[Request], object]:
+        async def endpoint(request: Request) -> Response:
+            body = await request.body()
+            with self._state.lock:
+                try:
+                    self._check_token(request)
+                    return answer(request, body)
+                except _Refusal as refusal:
+                    return refusal.response()
+
+        return endpoint
+
+    def _check_token(self, request: Request) -> None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise _Refusal(401, "unauthorized", "A bearer token is required.")
+        try:
+            claims = jwt.decode(
+                token,
+                self._public_key,
+                algorithms=["RS256"],
+                audience=AUDIENCE,
+                issuer=MSP_ID,
+                subject=MSP_ID,
+                options={"require": ["iss", "sub", "aud", "iat", "exp", "jti"]},
+            )
+        except jwt.InvalidTokenError as error:
+            raise _Refusal(401, "unauthorized", f"The token is not valid: {error}.") from error
+        if claims["exp"] - claims["iat"] > LONGEST_TOKEN_SECONDS:
+            raise _Refusal(401, "unauthorized", "The token is valid for more than five minutes.")
+
+    def _organizations(self, request: Request, _body: bytes) -> Response:
+        items, next_cursor = _page(request, self._state.organizations())
+        return json_response({"items": items, "next_cursor": next_cursor})
+
+    def _monthly_usage(self, request: Request, _body: bytes) -> Response:
+        try:
+            report = self._state.report(request.query_params.get("month", ""))
+        except UnknownMonth as error:
+            raise _Refusal(404, "not_found", str(error)) from error
+        items, next_cursor = _page(request, report["items"])
+        return json_response({**report, "items": items, "next_cursor": next_cursor})
+
+    def _add_organization(self, request: Request, text: bytes) -> Response:
+        body = _new_organization(text)
+        key = request.headers.get("idempotency-key")
+        earlier = self._state.remembered(key) if key else None
+        if earlier is not None:
+            if earlier["body"] != body:
+                raise _Refusal(422, "idempotency_key_reused", "The key came with another organization before.")
+            return json_response(earlier["organization"], 201)
+        licenses = {organization["license_type"] for organization in self._state.organizations()}
+        if body["license_type"] == "NFR" and "NFR" in licenses:
+            raise _Refusal(409, "conflict", "An MSP has one organization that is not for resale.")
+        organization = self._state.add_organization(body)
+        if key:
+            self._state.remember(key, body, organization)
+        return json_response(organization, 201)
+
+
+async def _no_endpoint(_request: Request, _error: Exception) -> Response:
+    return _Refusal(404, "not_found", "There is no such endpoint.").response()
+
+
+def _new_organization(text: bytes) -> Record:
+    try:
+        document = loads(text)
+    except NotJson as error:
+        raise _invalid(f"The body is not JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise _invalid("The body has to be an object.")
+    body = cast("Record", document)
+    if unknown := sorted(set(body) - _MEMBERS):
+        raise _invalid(f"Unknown members: {', '.join(unknown)}.")
+    for member in ("name", "contact_email"):
+        if not isinstance(body.get(member), str) or not body[member].strip():
+            raise _invalid(f"{member} is required.")
+    if "@" not in body["contact_email"]:
+        raise _invalid("contact_email is not an address.")
+    for member, values in (("plan", PLANS), ("license_type", LICENSE_TYPES)):
+        if body.get(member) not in values:
+            raise _invalid(f"{member} is not one of {', '.join(values)}.")
+    return body
+
+
+def _invalid(message: str) -> _Refusal:
+    return _Refusal(422, "invalid", message)
+
+
+def _page(request: Request, items: list[Record]) -> tuple[list[Record], str | None]:
+    start = _position(request.query_params.get("cursor", ""))
+    end = start + PAGE_SIZE
+    return items[start:end], _cursor(end) if end < len(items) else None
+
+
+def _cursor(position: int) -> str:
+    return base64.urlsafe_b64encode(f"at:{position}".encode()).decode()
+
+
+def _position(cursor: str) -> int:
+    if not cursor:
+        return 0
+    try:
+        return int(base64.urlsafe_b64decode(cursor).removeprefix(b"at:"))
+    except (ValueError, binascii.Error) as error:
+        raise _invalid("The cursor is not one of ours.") from error

@@ -1,0 +1,149 @@
+"""Facts to try the rule on, short enough to be read in a test.
+
+Unless a test says otherwise: March 2026, organization ``org-1`` mapped to agreement 10 of company 1 since January,
+whose next invoice is that of 1 April; Business is product 100 and Enterprise product 200. Agreement 11 is another
+agreement of company 1 and agreement 20 is one of company 2, both with the same next invoice.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, LicenseType, Line, Usage
+from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.months import Month, add_months, day_before
+from cw_pipeline.billing.rule import preview_month
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cw_pipeline.billing.balance import Write
+    from cw_pipeline.billing.preview import Preview, PreviewLine
+
+MARCH = Month(2026, 3)
+JANUARY = Month(2026, 1)
+OPEN = date(2026, 4, 1)
+"""The first day of a period that is not invoiced yet."""
+INVOICED = date(2026, 3, 1)
+"""The first day of a period that was invoiced."""
+ORGANIZATION = "org-1"
+PRODUCTS = {Plan.BUSINESS: 100, Plan.ENTERPRISE: 200}
+
+
+def used(
+    seats: int,
+    plan: Plan = Plan.BUSINESS,
+    *,
+    license_type: LicenseType = LicenseType.STANDARD,
+    managed: bool = True,
+    organization_id: str = ORGANIZATION,
+) -> Usage:
+    """A row of the usage report."""
+    return Usage(organization_id, f"Name of {organization_id}", plan, license_type, managed, seats)
+
+
+def mapped_to(
+    agreement_id: int, company_id: int = 1, *, bill_from: Month = JANUARY, organization_id: str = ORGANIZATION
+) -> CompanyMapping:
+    """A mapping of an organization to an agreement."""
+    return CompanyMapping(organization_id, f"Name of {organization_id}", company_id, agreement_id, bill_from)
+
+
+def an_agreement(
+    agreement_id: int = 10,
+    company_id: int = 1,
+    *,
+    next_invoice: date | None = OPEN,
+    bill_start: date | None = None,
+    end: date | None = None,
+    active: bool = True,
+    company_deleted: bool = False,
+) -> Agreement:
+    """An agreement; its dates are given as ConnectWise would show them."""
+    return Agreement(
+        id=agreement_id,
+        name=f"Agreement {agreement_id}",
+        company_id=company_id,
+        company_name=f"Company {company_id}",
+        company_deleted=company_deleted,
+        active=active,
+        end_date=end,
+        bill_start_date=bill_start,
+        next_invoice_date=next_invoice,
+    )
+
+
+def a_line(
+    addition_id: int,
+    quantity: int | str,
+    plan: Plan = Plan.BUSINESS,
+    *,
+    effective: date | None = OPEN,
+    cancelled: date | None = None,
+    agreement_id: int = 10,
+    product_id: int | None = None,
+    month: Month = MARCH,
+    organization_id: str = ORGANIZATION,
+) -> Line:
+    """One of our lines; ``product_id`` None means its plan's product, ``cancelled`` None a month's last day."""
+    if cancelled is None and effective is not None:
+        cancelled = day_before(add_months(effective, 1))
+    return Line(
+        addition_id=addition_id,
+        agreement_id=agreement_id,
+        product_id=PRODUCTS[plan] if product_id is None else product_id,
+        serial_number=Identity(month, plan, organization_id).serial_number,
+        quantity=Decimal(quantity),
+        effective_date=effective,
+        cancelled_date=cancelled,
+    )
+
+
+def the_facts(
+    *lines: Line,
+    mappings: Sequence[CompanyMapping] | None = None,
+    agreements: Iterable[Agreement] = (),
+    products: Mapping[Plan, int] | None = None,
+    ledger: Mapping[int, Iterable[int]] | None = None,
+) -> Facts:
+    """Facts with these lines; ``agreements`` replace those of the same id, ``ledger`` is by addition id."""
+    known = {agreement.id: agreement for agreement in (an_agreement(10), an_agreement(11), an_agreement(20, 2))}
+    known.update({agreement.id: agreement for agreement in agreements})
+    by_serial_number: dict[str, tuple[Line, ...]] = {}
+    for line in lines:
+        by_serial_number[line.serial_number] = (*by_serial_number.get(line.serial_number, ()), line)
+    return Facts(
+        mappings={mapping.organization_id: mapping for mapping in ([mapped_to(10)] if mappings is None else mappings)},
+        products=PRODUCTS if products is None else products,
+        agreements=known,
+        lines=by_serial_number,
+        ledger={key: frozenset(Decimal(quantity) for quantity in known) for key, known in (ledger or {}).items()},
+    )
+
+
+def preview_of(facts: Facts, *rows: Usage, month: Month = MARCH) -> Preview:
+    """The month's preview for these usage rows."""
+    return preview_month(month, rows, facts)
+
+
+def row_line(preview: Preview) -> PreviewLine:
+    """The line of the only usage row."""
+    (line,) = (line for line in preview.lines if not line.beside)
+    return line
+
+
+def beside(preview: Preview) -> list[PreviewLine]:
+    """What happens beside the usage rows."""
+    return [line for line in preview.lines if line.beside]
+
+
+def writes_of(preview: Preview) -> list[Write]:
+    """Every write of the preview, in its order."""
+    return [write for line in preview.lines for write in line.writes]
+
+
+def changes_of(preview: Preview) -> set[tuple[int | None, int, int]]:
+    """What the preview writes: addition id (None: a new line), quantity before and after."""
+    return {(write.addition_id, int(write.before), int(write.quantity)) for write in writes_of(preview)}

@@ -1,0 +1,313 @@
+"""Each seat is billed exactly once, whatever was run, re-run, killed, edited or invoiced in between.
+
+A machine changes usage, plans, licenses, mappings, agreements and lines in any order, and syncs in between. After each
+push, what a preview promises is checked; after the last one, every organization's month is compared with what the model
+of ConnectWise billed and will bill.
+
+Left out, because no rule that sees only quantities could notice it: an invoiced line that a person edits to just the
+quantity that was last written, and a ``nextInvoiceDate`` that a person moves without an invoice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from hypothesis import assume, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from cw_pipeline.billing.facts import CompanyMapping, LicenseType, Usage
+from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.outcomes import HELD, NOT_BILLED, Outcome
+from cw_pipeline.billing.rule import preview_month
+from cw_pipeline.billing.window import is_invoiced
+from cw_pipeline_tests.billing.connectwise_model import Addition, ConnectWise
+from cw_pipeline_tests.billing.examples import an_agreement
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.preview import Preview, PreviewLine
+
+MONTHS = [Month(2026, 1), Month(2026, 2), Month(2026, 3)]
+ORGANIZATIONS = ["org-1", "an-organization-whose-id-is-longer-than-37-characters"]
+AGREEMENTS = {10: 1, 11: 1, 20: 2, 30: 3}
+"""The company of each agreement."""
+NEXT_INVOICES = [date(2026, 2, 1), date(2026, 4, 1), date(2026, 3, 15), date(2026, 1, 28), date(2025, 11, 1), None]
+STATES: list[dict[str, bool | date | None]] = [
+    {},
+    {"active": False},
+    {"company_deleted": True},
+    {"end_date": date(2026, 3, 20)},
+]
+"""What an agreement may become: well, inactive, a deleted company's, ended."""
+PERIODS_TO_THE_END = 18
+"""Enough to invoice every line of these months on every agreement."""
+
+months = st.sampled_from(MONTHS)
+organizations = st.sampled_from(ORGANIZATIONS)
+agreement_ids = st.sampled_from(sorted(AGREEMENTS))
+plans = st.sampled_from(Plan)
+seats = st.integers(0, 6)
+any_number = st.integers(0, 10**6)
+
+
+def standard_row(organization: str, count: int, plan: Plan) -> Usage:
+    """A row that is billed."""
+    return Usage(organization, organization, plan, LicenseType.STANDARD, managed=True, seats=count)
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """Everything that people, NordPass, ConnectWise and pushes may do to a few months, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connectwise = ConnectWise([])
+        self.mappings: dict[str, CompanyMapping] = {}
+        self.products = {Plan.BUSINESS: 100, Plan.ENTERPRISE: 200}
+        self.usage: dict[tuple[Month, str], Usage] = {}
+        self.last_lines: list[PreviewLine] = []
+
+    @initialize(
+        next_invoices=st.lists(st.sampled_from(NEXT_INVOICES), min_size=4, max_size=4),
+        bill_starts=st.lists(st.sampled_from([None, date(2025, 6, 1), date(2026, 2, 10)]), min_size=4, max_size=4),
+        mapped=st.lists(agreement_ids, min_size=2, max_size=2),
+        used=st.lists(seats, min_size=6, max_size=6),
+    )
+    def begin(
+        self, next_invoices: list[date | None], bill_starts: list[date | None], mapped: list[int], used: list[int]
+    ) -> None:
+        self.connectwise = ConnectWise(
+            an_agreement(agreement_id, company, next_invoice=next_invoice, bill_start=bill_start)
+            for (agreement_id, company), next_invoice, bill_start in zip(
+                AGREEMENTS.items(), next_invoices, bill_starts, strict=True
+            )
+        )
+        for organization, agreement_id in zip(ORGANIZATIONS, mapped, strict=True):
+            self.map_company(organization, agreement_id, MONTHS[0])
+        keys = [(month, organization) for month in MONTHS for organization in ORGANIZATIONS]
+        for (month, organization), count in zip(keys, used, strict=True):
+            self.usage[month, organization] = standard_row(organization, count, Plan.BUSINESS)
+        for month in MONTHS:
+            self._sync(month)
+
+    # What NordPass reports
+
+    @rule(month=months, organization=organizations, count=seats, plan=plans)
+    def usage_changes(self, month: Month, organization: str, count: int, plan: Plan) -> None:
+        self.usage[month, organization] = standard_row(organization, count, plan)
+
+    @rule(month=months, organization=organizations, count=seats, plan=plans)
+    def usage_changes_and_is_synced(self, month: Month, organization: str, count: int, plan: Plan) -> None:
+        self.usage_changes(month, organization, count, plan)
+        self._sync(month)
+
+    @rule(month=months, organization=organizations, license_type=st.sampled_from(LicenseType), managed=st.booleans())
+    def license_changes(self, month: Month, organization: str, license_type: LicenseType, *, managed: bool) -> None:
+        row = self.usage.get((month, organization), standard_row(organization, 1, Plan.BUSINESS))
+        self.usage[month, organization] = replace(row, license_type=license_type, managed=managed)
+
+    @rule(month=months, organization=organizations)
+    def row_disappears(self, month: Month, organization: str) -> None:
+        self.usage.pop((month, organization), None)
+
+    # What people map
+
+    @rule(organization=organizations, agreement_id=agreement_ids, bill_from=st.sampled_from(MONTHS[:2]))
+    def map_company(self, organization: str, agreement_id: int, bill_from: Month) -> None:
+        company = self.connectwise.agreements[agreement_id].company_id
+        self.mappings[organization] = CompanyMapping(organization, organization, company, agreement_id, bill_from)
+
+    @rule(organization=organizations)
+    def unmap_company(self, organization: str) -> None:
+        self.mappings.pop(organization, None)
+
+    @rule(plan=plans, product=st.integers(0, 1))
+    def map_product(self, plan: Plan, product: int) -> None:
+        self.products[plan] = (100 if plan is Plan.BUSINESS else 200) + product
+
+    # What people and ConnectWise do there
+
+    @rule(agreement_id=agreement_ids)
+    def invoicing(self, agreement_id: int) -> None:
+        assume(self.connectwise.agreements[agreement_id].next_invoice_date)
+        self.connectwise.invoice(agreement_id)
+
+    @rule(today=st.dates(date(2026, 2, 1), date(2026, 6, 1)))
+    def everything_due_is_invoiced(self, today: date) -> None:
+        for agreement_id in AGREEMENTS:
+            while (self.connectwise.agreements[agreement_id].next_invoice_date or date.max) <= today:
+                self.connectwise.invoice(agreement_id)
+
+    @rule(agreement_id=agreement_ids)
+    def invoice_is_deleted(self, agreement_id: int) -> None:
+        assume(any(invoice.agreement_id == agreement_id for invoice in self.connectwise.invoices))
+        self.connectwise.delete_last_invoice(agreement_id)
+
+    @rule(agreement_id=agreement_ids, state=st.sampled_from(STATES))
+    def agreement_changes(self, agreement_id: int, state: dict[str, bool | date | None]) -> None:
+        agreement = self.connectwise.agreements[agreement_id]
+        self.connectwise.agreements[agreement_id] = replace(
+            agreement, **({"active": True, "company_deleted": False, "end_date": None} | state)
+        )
+
+    @rule(agreement_id=agreement_ids, company=st.integers(1, 3))
+    def agreement_goes_to_another_company(self, agreement_id: int, company: int) -> None:
+        agreement = self.connectwise.agreements[agreement_id]
+        self.connectwise.agreements[agreement_id] = replace(agreement, company_id=company)
+
+    @precondition(lambda self: self.connectwise.open_lines())
+    @rule(which=any_number, quantity=seats)
+    def open_line_is_edited(self, which: int, quantity: int) -> None:
+        lines = self.connectwise.open_lines()
+        lines[which % len(lines)].quantity = Decimal(quantity)
+
+    @precondition(lambda self: self.connectwise.open_lines())
+    @rule(which=any_number)
+    def open_line_is_duplicated(self, which: int) -> None:
+        lines = self.connectwise.open_lines()
+        self.connectwise.duplicate(lines[which % len(lines)].id)
+
+    @precondition(lambda self: self._invoiced_as_written())
+    @rule(which=any_number, more=st.integers(1, 3))
+    def invoiced_line_is_edited(self, which: int, more: int) -> None:
+        lines = self._invoiced_as_written()
+        lines[which % len(lines)].quantity += more
+
+    def _invoiced_as_written(self) -> list[Addition]:
+        """Invoiced lines that were billed with what the ledger wrote."""
+        return [
+            addition
+            for addition in self.connectwise.additions.values()
+            for invoice in self.connectwise.invoices_of(addition.id)
+            if self.connectwise.ledger.get(addition.id) == invoice.quantities[addition.id]
+        ]
+
+    # What we do
+
+    @rule(order=st.permutations(MONTHS), count=st.integers(1, 3))
+    def sync(self, order: list[Month], count: int) -> None:
+        for month in order[:count]:
+            self._sync(month)
+
+    @rule(month=months, writes=st.integers(0, 3))
+    def sync_is_killed(self, month: Month, writes: int) -> None:
+        self.connectwise.push(self._preview(month), killed_after=writes)
+
+    def _sync(self, month: Month) -> Preview:
+        preview = self._preview(month)
+        self._check_counts(month, preview)
+        self._check_writes(preview)
+        before = {organization: self._on_lines(month, organization) for organization in ORGANIZATIONS}
+        self.connectwise.push(preview)
+        for organization in ORGANIZATIONS:
+            self._check_never_on_two_lines(month, organization, before[organization])
+        again = self._preview(month)
+        self._check_repeat(again)
+        return again
+
+    def _preview(self, month: Month) -> Preview:
+        rows = [row for (used_in, _), row in self.usage.items() if used_in == month]
+        return preview_month(month, rows, self.connectwise.facts(self.mappings, self.products))
+
+    # What must hold
+
+    def _check_counts(self, month: Month, preview: Preview) -> None:
+        """Each usage row has one line with its seats, and no seat is without an outcome."""
+        rows = [
+            (row.organization_id, row.plan, row.seats) for (used_in, _), row in self.usage.items() if used_in == month
+        ]
+        lines = [(line.organization_id, line.plan, line.seats) for line in preview.lines if not line.beside]
+        assert sorted(lines) == sorted(rows)
+        assert preview.unaccounted_seats == 0
+
+    def _check_writes(self, preview: Preview) -> None:
+        """Held lines write nothing but the 0 of a credit, and no line is written twice."""
+        for line in preview.lines:
+            if line.outcome in HELD:
+                assert line.outcome is Outcome.CREDIT_DUE or not line.writes
+                assert all(write.quantity == 0 for write in line.writes)
+        written = [
+            write.addition_id for line in preview.lines for write in line.writes if write.addition_id is not None
+        ]
+        assert len(written) == len(set(written))
+
+    def _check_repeat(self, again: Preview) -> None:
+        """A preview right after a push has nothing left to write."""
+        assert {line.outcome for line in again.lines} <= {Outcome.UNCHANGED} | NOT_BILLED | HELD
+        assert [write for line in again.lines for write in line.writes] == []
+
+    def _on_lines(self, month: Month, organization: str) -> Decimal:
+        """What all lines of an organization's month carry, invoiced or not."""
+        names = {Identity(month, plan, organization).serial_number for plan in Plan}
+        return sum(
+            (line.quantity for line in self.connectwise.additions.values() if line.serial_number in names), Decimal(0)
+        )
+
+    def _check_never_on_two_lines(self, month: Month, organization: str, before: Decimal) -> None:
+        """A push leaves no more seats than were used, unless they were there before or are invoiced."""
+        allowed = Decimal(0)
+        for plan in Plan:
+            identity = Identity(month, plan, organization)
+            invoiced = sum(
+                line.quantity
+                for line in self.connectwise.facts({}, {}).lines_of(identity)
+                if is_invoiced(line, self.connectwise.agreements[line.agreement_id], month)
+            )
+            allowed += max(Decimal(invoiced), Decimal(self._billable(month, organization, plan)))
+        assert self._on_lines(month, organization) <= max(before, allowed)
+
+    def _billable(self, month: Month, organization: str, plan: Plan) -> int:
+        """The seats that are to be billed for a mapped organization on a plan."""
+        row = self.usage.get((month, organization))
+        if row is None or row.plan is not plan or not row.managed or row.license_type is not LicenseType.STANDARD:
+            return 0
+        return row.seats
+
+    def teardown(self) -> None:
+        """A last sync of every month, the balance of each, and then invoicing until every line was billed."""
+        last = {month: self._sync(month) for month in MONTHS}
+        self.last_lines = [line for preview in last.values() for line in preview.lines]
+        for month, preview in last.items():
+            for mapping in self.mappings.values():
+                if month >= mapping.bill_from:
+                    self._check_balance(month, mapping, preview)
+        for agreement in self.connectwise.agreements.values():
+            if agreement.next_invoice_date is not None:
+                for _ in range(PERIODS_TO_THE_END):
+                    self.connectwise.invoice(agreement.id)
+        for addition in self.connectwise.additions.values():
+            billable = self.connectwise.agreements[addition.agreement_id].next_invoice_date is not None
+            assert len(self.connectwise.invoices_of(addition.id)) == int(billable)
+
+    def _check_balance(self, month: Month, mapping: CompanyMapping, preview: Preview) -> None:
+        """What was billed and what will be is the usage, unless the plan's lines say that they are held."""
+        for plan in Plan:
+            identity = Identity(month, plan, mapping.organization_id)
+            lines: list[PreviewLine] = [
+                line for line in preview.lines if (line.organization_id, line.plan) == (mapping.organization_id, plan)
+            ]
+            held = {line.outcome for line in lines} & HELD
+            billed = self.connectwise.billed(identity.serial_number)
+            still = self.connectwise.still_to_bill(identity.serial_number)
+            usage = self._billable(month, mapping.organization_id, plan)
+            if not held:
+                assert billed + still == usage
+                assert self._billed_companies(identity) <= {mapping.company_id}
+            elif held == {Outcome.CREDIT_DUE}:
+                assert billed > usage
+                assert still == 0
+
+    def _billed_companies(self, identity: Identity) -> set[int]:
+        """The companies to which an identity's seats were invoiced."""
+        return {
+            self.connectwise.agreements[line.agreement_id].company_id
+            for line in self.connectwise.additions.values()
+            if line.serial_number == identity.serial_number and line.quantity and self.connectwise.invoices_of(line.id)
+        }
+
+
+AnyHistory.TestCase.settings = settings(derandomize=True, deadline=None, max_examples=300, stateful_step_count=30)
+TestAnyHistory = AnyHistory.TestCase

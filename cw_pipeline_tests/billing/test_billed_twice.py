@@ -1,0 +1,106 @@
+"""Histories after which a seat would be billed twice, were it not for the rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.rule import preview_month
+from cw_pipeline_tests.billing.connectwise_model import ConnectWise
+from cw_pipeline_tests.billing.examples import (
+    INVOICED,
+    MARCH,
+    ORGANIZATION,
+    PRODUCTS,
+    a_line,
+    an_agreement,
+    changes_of,
+    mapped_to,
+    preview_of,
+    the_facts,
+    used,
+)
+
+MAPPINGS = {ORGANIZATION: mapped_to(10)}
+BUSINESS_LINES = Identity(MARCH, Plan.BUSINESS, ORGANIZATION).serial_number
+
+
+def sync_march(connectwise: ConnectWise, seats: int) -> None:
+    """One push of March."""
+    connectwise.push(preview_month(MARCH, [used(seats)], connectwise.facts(MAPPINGS, PRODUCTS)))
+
+
+@pytest.mark.parametrize(
+    ("next_invoice", "billing_day"),
+    [
+        pytest.param(date(2026, 2, 28), 31, id="28 February, and periods return to the 31st"),
+        pytest.param(date(2026, 2, 28), 30, id="28 February, and periods return to the 30th"),
+        pytest.param(date(2026, 1, 31), None, id="31 January, and periods stay on the 28th"),
+        pytest.param(date(2026, 1, 31), 31, id="31 January, and periods return to the 31st"),
+        pytest.param(date(2026, 1, 29), None, id="29 January, and periods stay on the 28th"),
+    ],
+)
+def test_a_line_of_an_agreement_billed_at_the_months_end_is_billed_by_one_invoice(
+    next_invoice: date, billing_day: int | None
+) -> None:
+    connectwise = ConnectWise([an_agreement(next_invoice=next_invoice)], billing_day=billing_day)
+    sync_march(connectwise, 10)
+    for _ in range(6):
+        connectwise.invoice(10)
+    assert connectwise.billed(BUSINESS_LINES) == 10
+
+
+def test_a_line_stays_in_one_period_after_a_person_moves_the_agreements_billing_day() -> None:
+    connectwise = ConnectWise([an_agreement(next_invoice=date(2026, 4, 1))])
+    sync_march(connectwise, 10)
+    connectwise.agreements[10] = replace(connectwise.agreements[10], next_invoice_date=date(2026, 3, 15))
+    sync_march(connectwise, 10)
+    for _ in range(4):
+        connectwise.invoice(10)
+    assert connectwise.billed(BUSINESS_LINES) == 10
+
+
+def test_a_line_that_was_invoiced_to_another_company_and_then_edited_to_0_still_holds_the_whole_month() -> None:
+    billed_elsewhere = a_line(1, 0, agreement_id=20, effective=INVOICED)
+    preview = preview_of(the_facts(billed_elsewhere, ledger={1: [10]}), used(10, Plan.ENTERPRISE))
+    assert changes_of(preview) == set()
+
+
+def test_seats_of_a_plan_whose_product_was_unmapped_are_not_added_to_the_other_plan_too() -> None:
+    facts = the_facts(a_line(1, 10), products={Plan.ENTERPRISE: 200})
+    preview = preview_of(facts, used(10, Plan.ENTERPRISE))
+    left_on_the_old_line = 10 + sum(after - before for line, before, after in changes_of(preview) if line == 1)
+    added = sum(after for line, _, after in changes_of(preview) if line is None)
+    assert left_on_the_old_line + added == 10
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        pytest.param({"cancelled_date": None}, id="its last day cleared"),
+        pytest.param({"cancelled_date": date(2026, 5, 31)}, id="stretched over two periods"),
+        pytest.param({"cancelled_date": date(2026, 3, 31)}, id="cancelled before it begins"),
+    ],
+)
+def test_a_line_that_no_longer_lies_in_one_period_is_set_to_0_and_replaced(edited: dict[str, date | None]) -> None:
+    preview = preview_of(the_facts(replace(a_line(1, 10), **edited)), used(10))
+    assert changes_of(preview) == {(1, 10, 0), (None, 0, 10)}
+
+
+def test_a_replaced_line_is_not_replaced_again() -> None:
+    replaced = replace(a_line(1, 0), cancelled_date=None)
+    assert changes_of(preview_of(the_facts(replaced, a_line(2, 10)), used(10))) == set()
+
+
+def test_seats_that_stay_on_a_line_of_a_plan_without_product_are_reported_with_what_to_do() -> None:
+    facts = the_facts(a_line(1, 10), products={Plan.ENTERPRISE: 200})
+    preview = preview_of(facts, used(10, Plan.ENTERPRISE))
+    assert {(line.outcome, line.beside) for line in preview.lines} == {
+        (Outcome.PRODUCT_UNMAPPED, False),
+        (Outcome.PRODUCT_UNMAPPED, True),
+    }
+    assert all("confirm the mapping" in line.reason for line in preview.lines)

@@ -1,0 +1,143 @@
+"""Which usage counts: each reason not to bill a row, their order, and what is touched nevertheless."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from cw_pipeline.billing.facts import CompanyMapping, LicenseType, Usage
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline_tests.billing.examples import (
+    INVOICED,
+    MARCH,
+    a_line,
+    beside,
+    changes_of,
+    mapped_to,
+    preview_of,
+    row_line,
+    the_facts,
+    used,
+)
+
+APRIL = Month(2026, 4)
+BUSINESS_ONLY = {Plan.BUSINESS: 100}
+FREE = [
+    (used(7, managed=False), Outcome.NOT_MANAGED),
+    (used(7, license_type=LicenseType.NFR), Outcome.NFR),
+    (used(7, license_type=LicenseType.TRIAL), Outcome.TRIAL),
+]
+free_rows = pytest.mark.parametrize(("row", "outcome"), FREE)
+
+
+@free_rows
+def test_an_organization_that_is_not_billed_by_its_kind_gets_no_line(row: Usage, outcome: Outcome) -> None:
+    preview = preview_of(the_facts(), row)
+    assert row_line(preview).outcome is outcome
+    assert changes_of(preview) == set()
+
+
+def test_an_organization_that_is_mapped_to_no_company_is_unmapped() -> None:
+    preview = preview_of(the_facts(mappings=[]), used(7))
+    assert row_line(preview).outcome is Outcome.UNMAPPED
+    assert row_line(preview).company_id is None
+
+
+def test_a_month_before_bill_from_is_not_billed_and_bill_from_itself_is() -> None:
+    before = preview_of(the_facts(mappings=[mapped_to(10, bill_from=APRIL)]), used(7))
+    since = preview_of(the_facts(mappings=[mapped_to(10, bill_from=MARCH)]), used(7))
+    assert row_line(before).outcome is Outcome.BEFORE_BILL_FROM
+    assert row_line(since).outcome is Outcome.CREATED
+
+
+def test_a_plan_without_a_product_is_not_billed() -> None:
+    preview = preview_of(the_facts(products=BUSINESS_ONLY), used(7, Plan.ENTERPRISE))
+    assert row_line(preview).outcome is Outcome.PRODUCT_UNMAPPED
+    assert changes_of(preview) == set()
+
+
+@pytest.mark.parametrize(
+    ("managed", "license_type", "mappings", "outcome"),
+    [
+        (False, LicenseType.NFR, [], Outcome.NOT_MANAGED),
+        (True, LicenseType.NFR, [], Outcome.NFR),
+        (True, LicenseType.TRIAL, [], Outcome.TRIAL),
+        (True, LicenseType.STANDARD, [], Outcome.UNMAPPED),
+        (True, LicenseType.STANDARD, [mapped_to(10, bill_from=APRIL)], Outcome.BEFORE_BILL_FROM),
+        (True, LicenseType.STANDARD, [mapped_to(10)], Outcome.PRODUCT_UNMAPPED),
+    ],
+)
+def test_of_several_reasons_the_first_in_the_fixed_order_is_the_outcome(
+    *, managed: bool, license_type: LicenseType, mappings: list[CompanyMapping], outcome: Outcome
+) -> None:
+    row = used(7, Plan.ENTERPRISE, managed=managed, license_type=license_type)
+    preview = preview_of(the_facts(mappings=mappings, products=BUSINESS_ONLY), row)
+    assert row_line(preview).outcome is outcome
+    assert row_line(preview).seats == 7
+
+
+@free_rows
+def test_an_open_line_of_an_organization_that_is_not_billed_by_its_kind_is_set_to_0(
+    row: Usage, outcome: Outcome
+) -> None:
+    preview = preview_of(the_facts(a_line(1, 7), a_line(2, 3, Plan.ENTERPRISE)), row)
+    assert row_line(preview).outcome is outcome
+    assert [line.outcome for line in beside(preview)] == [Outcome.ZEROED, Outcome.ZEROED]
+    assert changes_of(preview) == {(1, 7, 0), (2, 3, 0)}
+
+
+@free_rows
+def test_what_was_invoiced_for_an_organization_that_is_not_billed_by_its_kind_is_a_credit(
+    row: Usage, outcome: Outcome
+) -> None:
+    preview = preview_of(the_facts(a_line(1, 7, effective=INVOICED)), row)
+    assert row_line(preview).outcome is outcome
+    assert [(line.outcome, line.seats) for line in beside(preview)] == [(Outcome.CREDIT_DUE, 7)]
+
+
+def test_a_mapped_organization_without_a_row_loses_its_open_lines() -> None:
+    preview = preview_of(the_facts(a_line(1, 7)))
+    assert [(line.outcome, line.seats) for line in preview.lines] == [(Outcome.ZEROED, 7)]
+    assert changes_of(preview) == {(1, 7, 0)}
+    assert preview.usage_seats == 0
+
+
+def test_a_mapped_organization_without_row_and_lines_is_not_mentioned() -> None:
+    assert preview_of(the_facts()).lines == ()
+
+
+@free_rows
+def test_before_bill_from_an_open_line_is_left_even_where_the_kind_is_not_billed(row: Usage, outcome: Outcome) -> None:
+    preview = preview_of(the_facts(a_line(1, 7), mappings=[mapped_to(10, bill_from=APRIL)]), row)
+    assert row_line(preview).outcome is outcome
+    assert beside(preview) == []
+
+
+def test_nothing_of_an_unmapped_organization_is_touched() -> None:
+    preview = preview_of(the_facts(a_line(1, 3), a_line(2, 4, Plan.ENTERPRISE), mappings=[]), used(7))
+    assert changes_of(preview) == set()
+    assert beside(preview) == []
+
+
+@pytest.mark.parametrize("rows", [[used(7)], []])
+def test_nothing_of_a_month_before_bill_from_is_touched(rows: list[Usage]) -> None:
+    lines = (a_line(1, 3), a_line(2, 4, Plan.ENTERPRISE), a_line(3, 5, agreement_id=11))
+    preview = preview_of(the_facts(*lines, mappings=[mapped_to(10, bill_from=APRIL)]), *rows)
+    assert changes_of(preview) == set()
+    assert beside(preview) == []
+
+
+def test_a_plan_without_a_product_keeps_its_lines_and_the_other_plan_counts_as_0() -> None:
+    facts = the_facts(a_line(1, 3), a_line(2, 4, Plan.ENTERPRISE), products=BUSINESS_ONLY)
+    preview = preview_of(facts, used(7, Plan.ENTERPRISE))
+    assert changes_of(preview) == {(1, 3, 0)}
+    assert [(line.plan, line.outcome) for line in beside(preview)] == [(Plan.BUSINESS, Outcome.ZEROED)]
+
+
+def test_suspension_is_unknown_to_the_rule_so_a_suspended_organization_is_billed_like_an_active_one() -> None:
+    names = {field.name for field in fields(Usage)}
+    assert names == {"organization_id", "organization_name", "plan", "license_type", "managed", "seats"}
+    assert set(LicenseType) == {LicenseType.STANDARD, LicenseType.TRIAL, LicenseType.NFR}

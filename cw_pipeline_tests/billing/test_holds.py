@@ -1,0 +1,237 @@
+"""What is held, the order of the reasons, and that nothing is written for it."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline_tests.billing.examples import (
+    INVOICED,
+    a_line,
+    an_agreement,
+    beside,
+    changes_of,
+    mapped_to,
+    preview_of,
+    row_line,
+    the_facts,
+    used,
+)
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.facts import Agreement, Facts, Line
+
+INVOICED_ELSEWHERE = a_line(1, 5, agreement_id=20, effective=INVOICED)
+EDITED = a_line(1, 5, effective=INVOICED)
+EDITED_LEDGER = {1: [10]}
+DELETED = an_agreement(company_deleted=True)
+INACTIVE = an_agreement(active=False)
+DELETED_AND_INACTIVE = an_agreement(company_deleted=True, active=False)
+
+
+def test_an_invoiced_line_on_another_companys_agreement_holds_the_row_as_moved() -> None:
+    preview = preview_of(the_facts(INVOICED_ELSEWHERE), used(9))
+    assert (row_line(preview).outcome, row_line(preview).seats) == (Outcome.MOVED, 9)
+    assert changes_of(preview) == set()
+
+
+def test_moved_holds_the_organizations_whole_month_both_plans_and_stale_lines() -> None:
+    lines = (INVOICED_ELSEWHERE, a_line(2, 3, Plan.ENTERPRISE), a_line(3, 4, agreement_id=11))
+    preview = preview_of(the_facts(*lines), used(9))
+    assert {line.outcome for line in preview.lines} == {Outcome.MOVED}
+    assert sorted(line.seats for line in beside(preview)) == [3, 4]
+    assert changes_of(preview) == set()
+
+
+def test_moved_holds_a_row_of_the_other_plan_too() -> None:
+    preview = preview_of(the_facts(INVOICED_ELSEWHERE), used(9, Plan.ENTERPRISE))
+    assert row_line(preview).outcome is Outcome.MOVED
+    assert changes_of(preview) == set()
+
+
+def test_moved_is_seen_on_a_line_whose_plan_has_no_product() -> None:
+    facts = the_facts(INVOICED_ELSEWHERE, products={Plan.ENTERPRISE: 200})
+    assert row_line(preview_of(facts, used(9, Plan.ENTERPRISE))).outcome is Outcome.MOVED
+
+
+def test_moved_holds_a_row_that_would_need_nothing() -> None:
+    preview = preview_of(the_facts(INVOICED_ELSEWHERE), used(5))
+    assert row_line(preview).outcome is Outcome.MOVED
+
+
+def test_an_open_line_on_another_companys_agreement_holds_nothing() -> None:
+    preview = preview_of(the_facts(a_line(1, 5, agreement_id=20)), used(5))
+    assert row_line(preview).outcome is Outcome.CREATED
+
+
+def test_an_invoiced_line_on_another_agreement_of_the_same_company_holds_nothing() -> None:
+    preview = preview_of(the_facts(a_line(1, 5, agreement_id=11, effective=INVOICED)), used(5))
+    assert row_line(preview).outcome is Outcome.UNCHANGED
+
+
+def test_after_mapping_back_to_the_invoiced_company_the_month_is_free_again() -> None:
+    facts = the_facts(INVOICED_ELSEWHERE, mappings=[mapped_to(20, 2)])
+    assert changes_of(preview_of(facts, used(9))) == {(None, 0, 4)}
+
+
+def test_a_mapped_agreement_that_now_belongs_to_another_company_gets_nothing_written() -> None:
+    preview = preview_of(the_facts(agreements=[an_agreement(10, 2)]), used(5))
+    assert row_line(preview).outcome is Outcome.MOVED
+    assert changes_of(preview) == set()
+
+
+@pytest.mark.parametrize("usage", [5, 10, 12, 0])
+def test_an_invoiced_line_that_is_not_what_the_ledger_wrote_holds_its_plan_whatever_the_usage(usage: int) -> None:
+    preview = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(usage))
+    assert (row_line(preview).outcome, row_line(preview).seats) == (Outcome.INVOICED_EDITED, usage)
+    assert changes_of(preview) == set()
+
+
+def test_an_edited_invoiced_line_holds_the_open_lines_of_its_plan_too() -> None:
+    facts = the_facts(EDITED, a_line(2, 5), a_line(3, 4, agreement_id=11), ledger=EDITED_LEDGER)
+    preview = preview_of(facts, used(9))
+    assert {line.outcome for line in preview.lines} == {Outcome.INVOICED_EDITED}
+    assert changes_of(preview) == set()
+
+
+def test_an_edited_invoiced_line_of_one_plan_leaves_the_other_plan_alone() -> None:
+    preview = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(9, Plan.ENTERPRISE))
+    assert row_line(preview).outcome is Outcome.CREATED
+    assert [(line.plan, line.outcome) for line in beside(preview)] == [(Plan.BUSINESS, Outcome.INVOICED_EDITED)]
+
+
+def test_an_edited_invoiced_line_is_reported_where_the_organization_has_no_row() -> None:
+    preview = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER))
+    assert [line.outcome for line in preview.lines] == [Outcome.INVOICED_EDITED]
+
+
+def test_the_reason_names_what_was_written_and_what_is_there() -> None:
+    reason = row_line(preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(9))).reason
+    assert "now carries 5 where 10 was written" in reason
+
+
+def test_an_invoiced_line_as_the_ledger_wrote_it_is_taken() -> None:
+    assert changes_of(preview_of(the_facts(EDITED, ledger={1: [5]}), used(9))) == {(None, 0, 4)}
+
+
+def test_an_invoiced_line_that_the_ledger_does_not_know_is_taken_as_it_is() -> None:
+    assert changes_of(preview_of(the_facts(EDITED, ledger={99: [10]}), used(9))) == {(None, 0, 4)}
+
+
+@pytest.mark.parametrize("quantity", [5, 8])
+def test_while_a_write_is_not_settled_both_of_its_quantities_are_ours(quantity: int) -> None:
+    facts = the_facts(a_line(1, quantity, effective=INVOICED), ledger={1: [5, 8]})
+    assert changes_of(preview_of(facts, used(9))) == {(None, 0, 9 - quantity)}
+
+
+def test_an_open_line_that_was_edited_is_overwritten_not_held() -> None:
+    preview = preview_of(the_facts(a_line(1, 5), ledger=EDITED_LEDGER), used(10))
+    assert changes_of(preview) == {(1, 5, 10)}
+
+
+@pytest.mark.parametrize(
+    ("agreement", "outcome"),
+    [
+        (DELETED, Outcome.COMPANY_DELETED),
+        (INACTIVE, Outcome.AGREEMENT_INACTIVE),
+        (an_agreement(end=date(2026, 3, 31)), Outcome.AGREEMENT_INACTIVE),
+    ],
+)
+@pytest.mark.parametrize("lines", [[], [a_line(1, 5)], [a_line(1, 5), a_line(2, 1)]])
+def test_a_line_that_may_not_be_written_on_its_agreement_is_held(
+    agreement: Agreement, outcome: Outcome, lines: list[Line]
+) -> None:
+    preview = preview_of(the_facts(*lines, agreements=[agreement]), used(9))
+    assert (row_line(preview).outcome, row_line(preview).seats) == (outcome, 9)
+    assert changes_of(preview) == set()
+
+
+@pytest.mark.parametrize("end", [date(2026, 4, 1), date(2026, 4, 15), None])
+def test_an_agreement_that_ends_within_the_lines_window_or_never_is_written_to(end: date | None) -> None:
+    assert changes_of(preview_of(the_facts(agreements=[an_agreement(end=end)]), used(9))) == {(None, 0, 9)}
+
+
+def test_an_ended_agreement_is_judged_by_each_lines_own_window() -> None:
+    facts = the_facts(a_line(1, 5, effective=date(2026, 5, 1)), agreements=[an_agreement(end=date(2026, 4, 15))])
+    assert row_line(preview_of(facts, used(9))).outcome is Outcome.AGREEMENT_INACTIVE
+
+
+@pytest.mark.parametrize("agreement", [DELETED, INACTIVE, DELETED_AND_INACTIVE, an_agreement(end=date(2026, 1, 1))])
+@pytest.mark.parametrize(
+    ("lines", "usage", "outcome"),
+    [
+        ([a_line(1, 5)], 5, Outcome.UNCHANGED),
+        ([], 0, Outcome.ZERO_USAGE),
+        ([a_line(1, 9, effective=INVOICED)], 5, Outcome.CREDIT_DUE),
+    ],
+)
+def test_where_nothing_would_have_to_be_written_the_agreements_state_does_not_matter(
+    agreement: Agreement, lines: list[Line], usage: int, outcome: Outcome
+) -> None:
+    assert row_line(preview_of(the_facts(*lines, agreements=[agreement]), used(usage))).outcome is outcome
+
+
+def test_a_stale_line_is_judged_by_its_own_agreement() -> None:
+    facts = the_facts(a_line(1, 5, agreement_id=11), agreements=[an_agreement(11, active=False)])
+    preview = preview_of(facts, used(0))
+    assert [(line.outcome, line.seats) for line in beside(preview)] == [(Outcome.AGREEMENT_INACTIVE, 5)]
+    assert changes_of(preview) == set()
+
+
+def test_a_mapped_agreement_that_no_longer_exists_holds_the_row() -> None:
+    preview = preview_of(the_facts(mappings=[mapped_to(77)]), used(5))
+    assert row_line(preview).outcome is Outcome.AGREEMENT_INACTIVE
+    assert "no longer exists" in row_line(preview).reason
+
+
+def test_what_was_invoiced_too_much_is_held_last_and_its_open_line_is_still_set_to_0() -> None:
+    preview = preview_of(the_facts(a_line(1, 10, effective=INVOICED), a_line(2, 3)), used(8))
+    assert row_line(preview).outcome is Outcome.CREDIT_DUE
+    assert changes_of(preview) == {(2, 3, 0)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "outcome"),
+    [
+        pytest.param(
+            the_facts(
+                INVOICED_ELSEWHERE,
+                a_line(2, 5, effective=INVOICED),
+                agreements=[DELETED_AND_INACTIVE],
+                ledger={2: [10]},
+            ),
+            Outcome.MOVED,
+            id="moved first",
+        ),
+        pytest.param(
+            the_facts(EDITED, a_line(2, 9), agreements=[DELETED_AND_INACTIVE], ledger=EDITED_LEDGER),
+            Outcome.INVOICED_EDITED,
+            id="then invoiced_edited",
+        ),
+        pytest.param(
+            the_facts(EDITED, a_line(2, 9), agreements=[DELETED_AND_INACTIVE]),
+            Outcome.COMPANY_DELETED,
+            id="then company_deleted",
+        ),
+        pytest.param(
+            the_facts(EDITED, a_line(2, 9), agreements=[INACTIVE]),
+            Outcome.AGREEMENT_INACTIVE,
+            id="then agreement_inactive",
+        ),
+        pytest.param(the_facts(EDITED, a_line(2, 9)), Outcome.CREDIT_DUE, id="credit_due last"),
+    ],
+)
+def test_of_several_holds_the_first_in_the_fixed_order_is_the_outcome(facts: Facts, outcome: Outcome) -> None:
+    preview = preview_of(facts, used(3))
+    assert row_line(preview).outcome is outcome
+
+
+def test_a_held_row_keeps_its_seats_in_the_tally() -> None:
+    preview = preview_of(the_facts(agreements=[INACTIVE]), used(9))
+    assert preview.outcomes[Outcome.AGREEMENT_INACTIVE].seats == Decimal(9)
+    assert preview.unaccounted_seats == 0

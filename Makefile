@@ -3,7 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 export CW_PIPELINE_HOME ?= $(CURDIR)/.cw_pipeline
 export DAGSTER_HOME ?= $(CW_PIPELINE_HOME)/dagster
-export PYTHONWARNINGS ?= ignore::dagster.BetaWarning
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test lint lock clean

@@ -1,0 +1,192 @@
+"""Who may act: what is opened with the settings, and whether it is the ConnectWise company that we are connected to."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.connectwise.client import ConnectWiseClient
+from cw_pipeline.connectwise.credentials import Credentials
+from cw_pipeline.integration.errors import NotActive, NotConnected, WrongCompany
+from cw_pipeline.nordpass.provider_api import ProviderApi
+from cw_pipeline.nordpass.usage_exports import UsageExports
+from cw_pipeline.settings import NotSetUp
+from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.tables import Integration, ProductMapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.settings import Settings
+
+
+class State(StrEnum):
+    """How far the set-up has come; a sync needs `ACTIVE`."""
+
+    NOT_CONNECTED = "not_connected"
+    CONNECTED = "connected"
+    ACTIVE = "active"
+    DISCONNECTED = "disconnected"
+
+
+def open_warehouse(settings: Settings) -> Warehouse:
+    """The warehouse that the settings name, brought to the current schema.
+
+    Raises:
+        DatabaseUnreachable: If it cannot be opened.
+    """
+    return Warehouse(settings.database_url)
+
+
+def open_connectwise(settings: Settings) -> ConnectWiseClient:
+    """A client for the ConnectWise company that the settings name; nothing is sent yet.
+
+    Raises:
+        NotSetUp: If a setting is missing.
+        InvalidConfiguration: If one cannot be used.
+    """
+    credentials = Credentials(
+        site_url=settings.required("CONNECTWISE_SITE_URL"),
+        company_id=settings.required("CONNECTWISE_COMPANY_ID"),
+        public_key=settings.required("CONNECTWISE_PUBLIC_KEY"),
+        private_key=settings.required("CONNECTWISE_PRIVATE_KEY"),
+        client_id=settings.required("CONNECTWISE_CLIENT_ID"),
+        ca_bundle=settings.connectwise_ca_bundle,
+    )
+    return ConnectWiseClient(
+        credentials,
+        requests_per_minute=settings.connectwise_requests_per_minute,
+        max_concurrency=settings.connectwise_max_concurrency,
+    )
+
+
+def open_nordpass(settings: Settings, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> NordPass:
+    """The Provider API, or the folder of usage exports where the settings name one; nothing is sent yet.
+
+    Raises:
+        NotSetUp: If a setting is missing, or two contradict each other.
+        NordPassError: If one cannot be used.
+    """
+    if settings.nordpass_usage_dir is None:
+        return ProviderApi(
+            settings.required("NORDPASS_API_URL"),
+            msp_id=settings.required("NORDPASS_MSP_ID"),
+            private_key=_private_key(settings),
+            ca_bundle=settings.nordpass_ca_bundle,
+        )
+    if settings.nordpass_api_url is not None:
+        msg = "NORDPASS_API_URL and NORDPASS_USAGE_DIR are both set. Set only the one that usage is to come from."
+        raise NotSetUp(msg)
+    return UsageExports(settings.nordpass_usage_dir, now=now)
+
+
+def _private_key(settings: Settings) -> str:
+    file = settings.nordpass_private_key_file
+    if file is None:
+        if settings.nordpass_private_key is None:
+            msg = "NORDPASS_PRIVATE_KEY is not set, nor NORDPASS_PRIVATE_KEY_FILE. Set one of them and try again."
+            raise NotSetUp(msg)
+        return settings.nordpass_private_key.get_secret_value()
+    if settings.nordpass_private_key is not None:
+        msg = "NORDPASS_PRIVATE_KEY and NORDPASS_PRIVATE_KEY_FILE are both set. Set only one of them."
+        raise NotSetUp(msg)
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        msg = f"NORDPASS_PRIVATE_KEY_FILE names {file}, which cannot be read: {reason}. Correct it and try again."
+        raise NotSetUp(msg) from None
+
+
+def tenant_of(integration: Integration) -> str:
+    """The key under which everything about a ConnectWise company is kept: ledger, previews, pushes, lock."""
+    return _tenant(integration.site_url, integration.company_id)
+
+
+def tenant_of_client(client: ConnectWiseClient) -> str:
+    """The same key, of the company that a client speaks to."""
+    return _tenant(client.site_url, client.company_id)
+
+
+def _tenant(site_url: str, company_id: str) -> str:
+    # Where a site does not mind capitals, another spelling must not look like another company without a ledger.
+    return f"{site_url}|{company_id.casefold()}"
+
+
+def require_connected(session: Session, client: ConnectWiseClient) -> Integration:
+    """The integration, if it is connected to the company that ``client`` speaks to.
+
+    Raises:
+        NotConnected: If it is not connected.
+        WrongCompany: If it is connected to another company.
+    """
+    integration = connected_integration(session)
+    require_same_company(integration, client)
+    return integration
+
+
+def require_active(session: Session, client: ConnectWiseClient) -> Integration:
+    """The integration, if it is active for the company that ``client`` speaks to.
+
+    Raises:
+        NotActive: If it is not active; says what is missing.
+        WrongCompany: If it is connected to another company.
+    """
+    missing = missing_to_be_active(session)
+    if missing:
+        raise NotActive(missing)
+    return require_connected(session, client)
+
+
+def connected_integration(session: Session) -> Integration:
+    """The integration, whatever company it is connected to.
+
+    Raises:
+        NotConnected: If it is not connected.
+    """
+    integration = session.get(Integration, 1)
+    if integration is None or integration.state == State.DISCONNECTED:
+        raise NotConnected
+    return integration
+
+
+def require_same_company(integration: Integration, client: ConnectWiseClient) -> None:
+    """Refuse credentials that point to another company.
+
+    Raises:
+        WrongCompany: If they do.
+    """
+    if tenant_of(integration) != tenant_of_client(client):
+        raise WrongCompany(
+            connected=f"{integration.company_id} at {integration.site_url}",
+            given=f"{client.company_id} at {client.site_url}",
+        )
+
+
+def missing_to_be_active(session: Session) -> tuple[str, ...]:
+    """What is missing until syncs run, a sentence each that says what to do; nothing where the state is active."""
+    integration = session.get(Integration, 1)
+    if integration is not None and integration.state == State.ACTIVE:
+        return ()
+    missing: list[str] = []
+    if integration is None or integration.state == State.DISCONNECTED:
+        missing.append("ConnectWise is not connected: run `cw-pipeline connect`.")
+    if session.scalars(select(ProductMapping).limit(1)).first() is None:
+        missing.append("No plan is mapped to a product: run `cw-pipeline products map` or `products create`.")
+    missing.append("The product mapping is not confirmed: run `cw-pipeline products confirm`.")
+    return tuple(missing)
+
+
+@contextmanager
+def act(warehouse: Warehouse) -> Generator[Session]:
+    """One act: a transaction that other acts wait for, so that none decides on what another is changing."""
+    with warehouse.transaction() as session:
+        session.execute(select(Integration.id).with_for_update())
+        yield session

@@ -1,0 +1,91 @@
+"""Why an act of the life cycle was refused. A refused act has changed nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MOST_LISTED = 20
+"""Most choices or faults that a message lists."""
+
+
+class IntegrationError(Exception):
+    """An act was refused and nothing was changed; the message says what, to what, and what to do next."""
+
+
+class NotConnected(IntegrationError):
+    """The act needs a connection to ConnectWise, and there is none."""
+
+    def __init__(self) -> None:
+        super().__init__("Not connected to ConnectWise. Run `cw-pipeline connect` and try again.")
+
+
+class NotActive(IntegrationError):
+    """A sync needs the integration to be active, and it isn't.
+
+    Attributes:
+        missing: What is missing, a sentence each.
+    """
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(f"The integration is not active. {' '.join(missing)}")
+        self.missing = tuple(missing)
+
+
+class WrongCompany(IntegrationError):
+    """The credentials are for another ConnectWise company than the connected one."""
+
+    def __init__(self, *, connected: str, given: str) -> None:
+        super().__init__(
+            f"The credentials are for {given}, but this deployment is connected to {connected}: mappings of one "
+            "ConnectWise company never reach another. Correct CONNECTWISE_SITE_URL and CONNECTWISE_COMPANY_ID, or run "
+            "`cw-pipeline disconnect` first."
+        )
+
+
+class UnknownChoice(IntegrationError):
+    """What was named does not exist, or could be several.
+
+    Attributes:
+        choices: What could be chosen instead, all of it.
+    """
+
+    def __init__(self, problem: str, choices: Iterable[str], what_to_do: str = "") -> None:
+        self.choices = tuple(choices)
+        sentences = (problem, f"Choose one of: {listed(self.choices)}." if self.choices else "", what_to_do)
+        super().__init__(" ".join(filter(None, sentences)))
+
+
+class ProductRefused(IntegrationError):
+    """The product cannot be billed with, or cannot be created as asked."""
+
+
+class MappingRefused(IntegrationError):
+    """The company cannot be mapped as asked."""
+
+
+class MappingFileRefused(MappingRefused):
+    """The mapping file cannot be applied.
+
+    Attributes:
+        faults: Everything that is wrong with it, each with its row.
+    """
+
+    def __init__(self, file: object, faults: Sequence[str]) -> None:
+        super().__init__(
+            f"{file} was not applied, not even in part: {listed(faults, separator='; ')}. "
+            "Correct it and apply it again."
+        )
+        self.faults = tuple(faults)
+
+
+class FileRefused(IntegrationError):
+    """A mapping file cannot be written where it should be."""
+
+
+def listed(texts: Sequence[str], *, separator: str = ", ") -> str:
+    """The texts in one line, at most `MOST_LISTED` of them."""
+    more = len(texts) - MOST_LISTED
+    return separator.join(texts[:MOST_LISTED]) + (f"{separator}and {more} more" if more > 0 else "")

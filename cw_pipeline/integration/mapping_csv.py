@@ -1,0 +1,153 @@
+"""The form of the mapping file: a CSV that spreadsheets open and save without harm.
+
+Ids count; names are for the reader. A text that a spreadsheet would run as a formula gets an apostrophe before it,
+which reading takes away again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration.errors import FileRefused, MappingFileRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+_FORMULA_STARTS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # with the full-width = + - @
+_MONTHS_AS_SPREADSHEETS_WRITE_THEM = ("%b-%y", "%b-%Y", "%Y-%m-%d")
+
+
+class Cells(NamedTuple):
+    """A row's cells; the field names are the header."""
+
+    company_id: str
+    company_name: str
+    agreement_id: str = ""
+    agreement_name: str = ""
+    organization_id: str = ""
+    organization_name: str = ""
+    bill_from: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as it was read.
+
+    Attributes:
+        number: As a spreadsheet shows it; the header is row 1.
+        agreement_id: None where the cell is empty, like the next two.
+        names: Whether it names an agreement or an organization.
+    """
+
+    number: int
+    company_id: int
+    agreement_id: int | None
+    organization_id: str | None
+    bill_from: Month | None
+    names: bool
+
+
+def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) -> None:
+    """Write the file; with ``mode`` ``x`` only if there is none yet.
+
+    Raises:
+        FileRefused: If it cannot be written, or is there already.
+    """
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([Cells._fields, *([_guarded(cell) for cell in row] for row in rows)])
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open(mode, encoding="utf-8-sig", newline="") as handle:
+            handle.write(text.getvalue())
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as error:
+        msg = f"{file} cannot be written: {error.strerror}. Nothing was changed. Name another file."
+        raise FileRefused(msg) from error
+
+
+def read_rows(file: Path) -> tuple[list[Row], list[str]]:
+    """The rows that can be read, and the faults of those that cannot. Empty rows do not count.
+
+    Raises:
+        MappingFileRefused: If it is not a mapping file at all.
+    """
+    try:
+        # Only names can have letters that a spreadsheet saved in another encoding, and they do not count.
+        text = file.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise MappingFileRefused(file, [f"it cannot be read ({error.strerror})"]) from error
+    header, _, _ = text.partition("\n")
+    delimiter = ";" if ";" in header else ","  # spreadsheets of some countries write semicolons
+    try:
+        table = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise MappingFileRefused(file, [f"it is not CSV ({error})"]) from error
+    if not table or tuple(cell.strip() for cell in table[0]) != Cells._fields:
+        raise MappingFileRefused(file, [f"row 1: the header has to be {','.join(Cells._fields)}"])
+    rows: list[Row] = []
+    faults: list[str] = []
+    first_row_of: dict[int, int] = {}
+    for number, texts in enumerate(table[1:], start=2):
+        if not any(cell.strip() for cell in texts):
+            continue
+        try:
+            row = _parsed(number, texts)
+        except ValueError as error:
+            faults.append(f"row {number}: {error}")
+            continue
+        if row.company_id in first_row_of:
+            faults.append(
+                f"row {number}: the company {row.company_id} is in row {first_row_of[row.company_id]} already"
+            )
+        first_row_of.setdefault(row.company_id, number)
+        rows.append(row)
+    return rows, faults
+
+
+def _parsed(number: int, texts: Sequence[str]) -> Row:
+    if len(texts) != len(Cells._fields):
+        raise ValueError(f"{len(Cells._fields)} cells are expected, {len(texts)} found")
+    cells = Cells(*(_unguarded(text.strip()) for text in texts))
+    if not cells.company_id:
+        raise ValueError("company_id is empty")
+    return Row(
+        number=number,
+        company_id=_id("company_id", cells.company_id),
+        agreement_id=_id("agreement_id", cells.agreement_id) if cells.agreement_id else None,
+        organization_id=cells.organization_id or None,
+        bill_from=_month(cells.bill_from) if cells.bill_from else None,
+        names=bool(cells.agreement_name or cells.organization_name),
+    )
+
+
+def _id(column: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{column} {text} is not a number")
+    return int(text)
+
+
+def _month(text: str) -> Month:
+    for form in _MONTHS_AS_SPREADSHEETS_WRITE_THEM:
+        try:
+            day = datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        if day.day == 1:
+            return Month.of(day)
+    return Month.parse(text)
+
+
+def _guarded(text: str) -> str:
+    return f"'{text}" if text[:1] in _FORMULA_STARTS or text[:1] == "'" else text
+
+
+def _unguarded(text: str) -> str:
+    return text[1:] if text[:1] == "'" and (text[1:2] in _FORMULA_STARTS or text[1:2] == "'") else text

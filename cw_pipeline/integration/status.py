@@ -1,0 +1,121 @@
+"""How far the set-up has come, and which months still have to be pushed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration.access import State, missing_to_be_active, tenant_of
+from cw_pipeline.warehouse.tables import Company, CompanyMapping, Integration, Organization, Preview, Push
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.warehouse.database import Warehouse
+
+_TICK = time(0, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of the integration.
+
+    Attributes:
+        state: How far the set-up has come.
+        site: The ConnectWise site, None before the first connection.
+        company_id: The ConnectWise company id, None before the first connection.
+        missing: What is missing to become active, a sentence each.
+        mapped: Companies that are mapped.
+        unmapped_companies: Imported companies that are not, without those that are gone.
+        unmapped_organizations: MSP-managed organizations that no company has, without those that are gone.
+        unpushed_months: Closed months that have to be pushed (again).
+        last_sync: When the last push ended.
+        next_tick: When the schedule is next due.
+    """
+
+    state: State
+    site: str | None
+    company_id: str | None
+    missing: tuple[str, ...]
+    mapped: int
+    unmapped_companies: int
+    unmapped_organizations: int
+    unpushed_months: tuple[Month, ...]
+    last_sync: datetime | None
+    next_tick: datetime
+
+
+def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status:
+    """How far the set-up has come at ``now``; ``first_month`` is the first month that is ever synced."""
+    with warehouse.transaction() as session:
+        integration = session.get(Integration, 1)
+        tenant = tenant_of(integration) if integration else ""
+        return Status(
+            state=State(integration.state) if integration else State.NOT_CONNECTED,
+            site=integration.site_url if integration else None,
+            company_id=integration.company_id if integration else None,
+            missing=missing_to_be_active(session),
+            mapped=session.scalar(select(func.count()).select_from(CompanyMapping)) or 0,
+            unmapped_companies=_unmapped_companies(session),
+            unmapped_organizations=_unmapped_organizations(session),
+            unpushed_months=unpushed_months(session, tenant, first_month, now),
+            last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.tenant == tenant)),
+            next_tick=next_tick(now),
+        )
+
+
+def unpushed_months(session: Session, tenant: str, first_month: Month, now: datetime) -> tuple[Month, ...]:
+    """The closed months, from ``first_month`` on, that no push has carried out as the mappings are now.
+
+    A month counts from the first ``bill_from`` on. It counts again when a company that is billed for it is mapped, or
+    mapped anew, or other products are confirmed, after the preview that was pushed last was made.
+    """
+    mappings = [(Month.parse(row.bill_from), row.mapped_at) for row in session.scalars(select(CompanyMapping))]
+    if not mappings:
+        return ()
+    previewed = dict(
+        session.execute(
+            select(Push.month, func.max(Preview.made_at))
+            .join(Preview, Preview.id == Push.preview_id)
+            .where(Push.tenant == tenant, Push.succeeded)
+            .group_by(Push.month)
+        )
+        .tuples()
+        .all()
+    )
+    integration = session.get(Integration, 1)
+    confirmed_at = integration.confirmed_at if integration else None
+    first = max(first_month, min(bill_from for bill_from, _ in mappings))
+    unpushed: list[Month] = []
+    for month in first.until(Month.last_closed(now)):
+        changes = [mapped_at for bill_from, mapped_at in mappings if bill_from <= month]
+        made_at = previewed.get(str(month))
+        if made_at is None or made_at <= max(changes) or (confirmed_at is not None and made_at <= confirmed_at):
+            unpushed.append(month)
+    return tuple(unpushed)
+
+
+def next_tick(now: datetime) -> datetime:
+    """The next 00:30 UTC on the first day of a month, after ``now``."""
+    this = datetime.combine(Month.of(now).first_day, _TICK)
+    return this if this > now else datetime.combine(Month.of(now).plus(1).first_day, _TICK)
+
+
+def _unmapped_companies(session: Session) -> int:
+    mapped = select(CompanyMapping.company_id)
+    wanted = select(func.count()).select_from(Company).where(Company.gone_at.is_(None), Company.id.not_in(mapped))
+    return session.scalar(wanted) or 0
+
+
+def _unmapped_organizations(session: Session) -> int:
+    mapped = select(CompanyMapping.organization_id)
+    wanted = (
+        select(func.count())
+        .select_from(Organization)
+        .where(Organization.gone_at.is_(None), Organization.msp_managed, Organization.id.not_in(mapped))
+    )
+    return session.scalar(wanted) or 0

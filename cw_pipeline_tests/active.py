@@ -1,0 +1,69 @@
+"""An integration that is active for a sandbox, set up as a person would do it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration import access, connection, imports, mapping, organizations, products, suggest
+from cw_pipeline.integration.mapping import Mapped
+from cw_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+LAST_CLOSED = Month.last_closed(datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class Active:
+    """What was mapped."""
+
+    mapped: tuple[Mapped, ...]
+
+    @property
+    def organization_ids(self) -> set[str]:
+        """The mapped organizations."""
+        return {one.organization_id for one in self.mapped}
+
+
+def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
+    """Let the settings say ``environment`` and nothing else."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def activate(bill_from: Month, *, companies: int = 5) -> Active:
+    """Set up the integration that the environment names, with so many companies mapped from ``bill_from`` on."""
+    settings = Settings()
+    warehouse = access.open_warehouse(settings)
+    with access.open_connectwise(settings) as client, access.open_nordpass(settings) as nordpass:
+        connection.connect(client, warehouse)
+        products.map_product(client, warehouse, Plan.BUSINESS, "NORDPASS-BUS")
+        products.map_product(client, warehouse, Plan.ENTERPRISE, "NORDPASS-ENT")
+        products.confirm_products(warehouse)
+        imports.import_companies(client, warehouse, ["Client"], ["Active"])
+        imports.import_agreements(client, warehouse)
+        organizations.refresh_organizations(nordpass, warehouse)
+    certain = [one for one in suggest.suggest_mappings(warehouse) if one.certain][:companies]
+    mapped = tuple(
+        mapping.map_company(
+            warehouse,
+            one.company.id,
+            one.agreement.id,
+            str(one.organization.id),
+            bill_from=bill_from,
+            now=datetime.now(UTC),
+        )
+        for one in certain
+        if one.agreement is not None
+    )
+    warehouse.close()
+    return Active(mapped)

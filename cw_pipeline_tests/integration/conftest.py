@@ -1,0 +1,109 @@
+"""A warehouse with a small MSP in it, and the sandbox to act on."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.integration.access import open_connectwise, open_nordpass
+from cw_pipeline.sandbox import Sandbox
+from cw_pipeline.settings import Settings
+from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Integration, Organization
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.warehouse.database import Warehouse
+
+NOW = datetime(2026, 4, 1, 0, 30, tzinfo=UTC)
+BEFORE = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(today=date(2026, 4, 1)) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in sandbox.environment().items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[ConnectWiseClient]:
+    with open_connectwise(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def nordpass(settings: Settings) -> Iterator[NordPass]:
+    with open_nordpass(settings) as opened:
+        yield opened
+
+
+def put(warehouse: Warehouse, *rows: object) -> None:
+    with warehouse.transaction() as session:
+        for row in rows:
+            session.add(row)
+            session.flush()
+
+
+def company(number: int, name: str, **fields: object) -> Company:
+    filled: dict[str, object] = {"status": "Active", "types": ["Client"], "imported_at": BEFORE, **fields}
+    return Company(id=number, identifier=f"c{number}", name=name, **filled)
+
+
+def agreement(number: int, company_id: int, **fields: object) -> Agreement:
+    filled: dict[str, object] = {"name": "Managed", "status": "Active", "billing_cycle": "Monthly", **fields}
+    return Agreement(id=number, company_id=company_id, imported_at=BEFORE, **filled)
+
+
+def organization(organization_id: str, name: str, **fields: object) -> Organization:
+    filled: dict[str, object] = {"plan": "Business", "license_type": "Standard", "msp_managed": True, **fields}
+    return Organization(id=organization_id, name=name, status="Active", fetched_at=BEFORE, **filled)
+
+
+def integration(state: str = "connected") -> Integration:
+    return Integration(
+        id=1, site_url="https://psa.example.com", company_id="msp", state=state, connected_at=BEFORE, confirmed_at=None
+    )
+
+
+@pytest.fixture
+def msp(warehouse: Warehouse) -> Warehouse:
+    """A connected warehouse: three companies, the first with two agreements, and three organizations."""
+    put(
+        warehouse,
+        integration(),
+        company(1, "Acme"),
+        company(2, "Bolt"),
+        company(3, "Core"),
+        agreement(11, 1),
+        agreement(12, 1, name="Security"),
+        agreement(21, 2),
+        agreement(31, 3),
+        organization("org-a", "Acme"),
+        organization("org-b", "Bolt"),
+        organization("org-c", "Core"),
+    )
+    return warehouse
+
+
+def mappings(warehouse: Warehouse) -> dict[int, tuple[int, str, str]]:
+    with warehouse.transaction() as session:
+        return {
+            row.company_id: (row.agreement_id, row.organization_id, row.bill_from)
+            for row in session.query(CompanyMapping)
+        }
+
+
+def mapped_at(warehouse: Warehouse, company_id: int) -> datetime:
+    with warehouse.transaction() as session:
+        return session.get_one(CompanyMapping, company_id).mapped_at

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import inspect, text
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.connectwise.errors import AuthenticationFailed, UnknownCompany
+from cw_pipeline.integration.access import State, open_connectwise
+from cw_pipeline.integration.connection import connect, disconnect
+from cw_pipeline.integration.errors import FileRefused, NotConnected, WrongCompany
+from cw_pipeline.integration.imports import import_agreements, import_companies
+from cw_pipeline.integration.mapping import map_company
+from cw_pipeline.integration.mapping_file import apply_mappings
+from cw_pipeline.integration.organizations import refresh_organizations
+from cw_pipeline.integration.products import confirm_products, map_product
+from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
+from cw_pipeline.settings import Settings
+from cw_pipeline.warehouse.tables import Company, Integration, Product, ProductMapping
+from cw_pipeline_tests.integration.conftest import NOW, company, integration, mappings, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.sandbox import Sandbox
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+def state_of(warehouse: Warehouse) -> str | None:
+    with warehouse.transaction() as session:
+        row = session.get(Integration, 1)
+        return row.state if row else None
+
+
+def test_connecting_proves_the_rights_to_inquire_and_writes_nothing(
+    warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    connection = connect(client, warehouse)
+
+    assert connection.state == State.CONNECTED == state_of(warehouse)
+    assert connection.company_name == "Sandbox Managed Services"
+    assert [right.held for right in connection.rights] == [True] * 4 + [None] * 3
+    assert not connection.missing_rights
+    assert not sandbox.journal.writes()
+    assert {entry.status for entry in sandbox.journal.entries()} == {200}
+
+
+@pytest.mark.parametrize(
+    ("right", "name"),
+    [
+        (Right.COMPANY_INQUIRE, "Companies > Company Maintenance: Inquire"),
+        (Right.TABLE_SETUP_INQUIRE, "System > Table Setup: Inquire"),
+        (Right.CATALOG_INQUIRE, "Procurement > Product Catalog: Inquire"),
+        (Right.AGREEMENTS_INQUIRE, "Finance > Agreements: Inquire"),
+    ],
+)
+def test_a_missing_right_is_named_and_nothing_is_saved(
+    right: Right, name: str, warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    sandbox.connectwise.set_role(SEED_ROLE - {right})
+    connection = connect(client, warehouse)
+    assert [missing.name for missing in connection.missing_rights] == [name]
+    assert connection.state == State.NOT_CONNECTED
+    assert state_of(warehouse) is None
+
+
+@pytest.mark.parametrize("status", [401, 404])
+def test_wrong_keys_are_refused_and_nothing_is_saved(
+    status: int, warehouse: Warehouse, settings: Settings, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.connectwise.change_settings(bad_credentials_status=status)
+    assert settings
+    monkeypatch.setenv("CONNECTWISE_PRIVATE_KEY", "wrong")
+    with open_connectwise(Settings()) as client, pytest.raises(AuthenticationFailed):
+        connect(client, warehouse)
+    assert state_of(warehouse) is None
+
+
+def test_no_key_is_kept_anywhere_in_the_warehouse(
+    warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    connect(client, warehouse)
+    environment = sandbox.environment()
+    with warehouse.transaction() as session:
+        tables = inspect(warehouse.engine).get_table_names()
+        kept = str([session.execute(text(f"SELECT * FROM {table}")).all() for table in tables])
+    assert environment["CONNECTWISE_COMPANY_ID"] in kept
+    for name in ("CONNECTWISE_PUBLIC_KEY", "CONNECTWISE_PRIVATE_KEY", "CONNECTWISE_CLIENT_ID"):
+        assert environment[name] not in kept
+
+
+def test_connecting_again_to_the_same_company_keeps_everything(warehouse: Warehouse, client: ConnectWiseClient) -> None:
+    connect(client, warehouse)
+    map_product(client, warehouse, Plan.BUSINESS, "NORDPASS-BUS")
+    confirm_products(warehouse)
+    assert connect(client, warehouse).state == State.ACTIVE
+    with warehouse.transaction() as session:
+        assert session.get_one(ProductMapping, "Business").confirmed_product_id == 3
+
+
+def test_another_company_is_refused_until_disconnected(
+    warehouse: Warehouse, client: ConnectWiseClient, tmp_path: Path
+) -> None:
+    put(warehouse, integration(), company(1, "Of the other site"), Product(id=7, identifier="X", description="X"))
+    with pytest.raises(WrongCompany, match="cw-pipeline disconnect"):
+        connect(client, warehouse)
+
+    disconnect(warehouse, tmp_path / "backup.csv")
+    assert connect(client, warehouse).state == State.CONNECTED
+    with warehouse.transaction() as session:
+        assert session.get(Company, 1) is None, "a company of the other site would be mistaken for one of this"
+        assert session.get(Product, 7) is None
+
+
+def test_disconnecting_removes_all_mappings_and_the_backup_brings_them_back(
+    warehouse: Warehouse, client: ConnectWiseClient, nordpass: NordPass, tmp_path: Path
+) -> None:
+    connect(client, warehouse)
+    map_product(client, warehouse, Plan.BUSINESS, 3)
+    confirm_products(warehouse)
+    import_companies(client, warehouse, ["client"], ["active"])
+    import_agreements(client, warehouse)
+    refresh_organizations(nordpass, warehouse)
+    map_company(warehouse, 101, 1001, "Abbott & Lane LLP", bill_from=Month(2025, 6), now=NOW)
+    before = mappings(warehouse)
+
+    done = disconnect(warehouse, tmp_path / "backup.csv")
+    assert (done.company_mappings, done.product_mappings) == (1, 1)
+    assert mappings(warehouse) == {}
+    assert state_of(warehouse) == State.DISCONNECTED
+    with pytest.raises(NotConnected):
+        apply_mappings(warehouse, done.backup_file, NOW)
+    with pytest.raises(NotConnected):
+        disconnect(warehouse, tmp_path / "another.csv")
+
+    assert connect(client, warehouse).state == State.CONNECTED
+    assert apply_mappings(warehouse, done.backup_file, NOW).mapped == 1
+    assert mappings(warehouse) == before != {}
+
+
+def test_a_backup_never_overwrites_a_file_and_then_nothing_is_removed(msp: Warehouse, tmp_path: Path) -> None:
+    map_company(msp, 2, 21, "org-b", now=NOW)
+    file = tmp_path / "backup.csv"
+    file.write_text("precious")
+    with pytest.raises(FileRefused, match="backup"):
+        disconnect(msp, file)
+    assert file.read_text() == "precious"
+    assert mappings(msp)
+    assert state_of(msp) == State.CONNECTED
+
+
+def test_a_right_that_was_taken_away_later_is_named_and_the_state_stays(
+    warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    connect(client, warehouse)
+    sandbox.connectwise.set_role(SEED_ROLE - {Right.AGREEMENTS_INQUIRE})
+    connection = connect(client, warehouse)
+    assert [right.held for right in connection.rights] == [True, True, True, False, None, None, None]
+    assert connection.state == State.CONNECTED == state_of(warehouse)
+
+
+def test_a_site_that_does_not_know_the_company_is_named(
+    warehouse: Warehouse, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings
+    monkeypatch.setenv("CONNECTWISE_COMPANY_ID", "nobody")
+    with open_connectwise(Settings()) as client, pytest.raises(UnknownCompany, match="CONNECTWISE_COMPANY_ID"):
+        connect(client, warehouse)
+    assert state_of(warehouse) is None

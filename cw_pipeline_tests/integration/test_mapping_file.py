@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration.errors import FileRefused, MappingFileRefused, NotConnected
+from cw_pipeline.integration.mapping import map_company
+from cw_pipeline.integration.mapping_file import apply_mappings, export_mappings
+from cw_pipeline.integration.suggest import suggest_mappings
+from cw_pipeline.warehouse.tables import Agreement, Company, Integration
+from cw_pipeline_tests.integration.conftest import NOW, agreement, company, mapped_at, mappings, organization, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cw_pipeline.warehouse.database import Warehouse
+
+HEADER = "company_id,company_name,agreement_id,agreement_name,organization_id,organization_name,bill_from"
+ALL = {1: (11, "org-a", "2026-03"), 2: (21, "org-b", "2026-03"), 3: (31, "org-c", "2026-03")}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "mappings.csv"
+
+
+def write(file: Path, *rows: str) -> Path:
+    file.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    return file
+
+
+def cells(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
+
+
+def map_all(warehouse: Warehouse) -> None:
+    for company_id, (agreement_id, organization_id, _) in ALL.items():
+        map_company(warehouse, company_id, agreement_id, organization_id, now=NOW)
+    assert mappings(warehouse) == ALL
+
+
+def faults_of(warehouse: Warehouse, file: Path) -> tuple[str, ...]:
+    before = mappings(warehouse)
+    with pytest.raises(MappingFileRefused) as refused:
+        apply_mappings(warehouse, file, NOW)
+    assert mappings(warehouse) == before
+    return refused.value.faults
+
+
+def test_every_company_is_exported_with_what_it_is_mapped_to(msp: Warehouse, file: Path) -> None:
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2025, 7), now=NOW)
+    exported = export_mappings(msp, file)
+    assert (exported.mapped, exported.suggested, exported.unmapped) == (1, 0, 2)
+    assert file.read_bytes().startswith(b"\xef\xbb\xbfcompany_id,")
+    assert file.read_text(encoding="utf-8-sig").splitlines() == [
+        HEADER,
+        "1,Acme,,,,,",
+        "2,Bolt,21,Managed,org-b,Bolt,2025-07",
+        "3,Core,,,,,",
+    ]
+
+
+def test_an_export_applied_unchanged_changes_nothing(msp: Warehouse, file: Path) -> None:
+    map_all(msp)
+    export_mappings(msp, file)
+    applied = apply_mappings(msp, file, NOW + timedelta(days=9))
+    assert (applied.mapped, applied.remapped, applied.unmapped, applied.unchanged) == (0, 0, 0, 3)
+    assert mapped_at(msp, 1) == NOW
+
+
+def test_a_row_that_changes_nothing_does_not_fail_over_what_happened_to_its_agreement(
+    msp: Warehouse, file: Path
+) -> None:
+    map_all(msp)
+    export_mappings(msp, file)
+    with msp.transaction() as session:
+        session.get_one(Agreement, 11).status = "Expired"
+        session.get_one(Company, 2).gone_at = NOW
+    assert apply_mappings(msp, file, NOW).unchanged == 3
+
+
+def test_rows_map_remap_and_unmap_and_other_companies_are_left_alone(msp: Warehouse, file: Path) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 6), now=NOW)
+    map_company(msp, 3, 31, "org-c", now=NOW)
+    put(msp, company(4, "Dyne"), agreement(41, 4), organization("org-d", "Dyne"))
+    map_company(msp, 4, 41, "org-d", now=NOW)
+    applied = apply_mappings(
+        msp,
+        write(file, "1,Acme,12,Security,org-a,Acme,", "2,Bolt,21,,org-b,,2026-01", "3,Core,,,,,"),
+        NOW,
+    )
+    assert (applied.mapped, applied.remapped, applied.unmapped, applied.unchanged) == (1, 1, 1, 0)
+    assert mappings(msp) == {1: (12, "org-a", "2025-06"), 2: (21, "org-b", "2026-01"), 4: (41, "org-d", "2026-03")}
+
+
+def test_two_organizations_can_be_swapped_and_three_rotated(msp: Warehouse, file: Path) -> None:
+    map_all(msp)
+    apply_mappings(msp, write(file, "1,,11,,org-b,,2026-03", "2,,21,,org-a,,2026-03"), NOW)
+    assert {number: row[1] for number, row in mappings(msp).items()} == {1: "org-b", 2: "org-a", 3: "org-c"}
+    apply_mappings(msp, write(file, "1,,11,,org-c,,", "2,,21,,org-b,,", "3,,31,,org-a,,"), NOW)
+    assert {number: row[1] for number, row in mappings(msp).items()} == {1: "org-c", 2: "org-b", 3: "org-a"}
+
+
+def test_an_organization_can_go_from_an_unmapped_company_to_another_in_one_file(msp: Warehouse, file: Path) -> None:
+    map_company(msp, 1, 11, "org-a", now=NOW)
+    apply_mappings(msp, write(file, "2,,21,,org-a,,", "1,,,,,,"), NOW)
+    assert mappings(msp) == {2: (21, "org-a", "2026-03")}
+
+
+def test_every_faulty_row_is_named_and_nothing_is_applied(msp: Warehouse, file: Path) -> None:
+    put(msp, organization("org-x", "Elsewhere", msp_managed=False), agreement(13, 1, name="Old", status="Expired"))
+    faults = faults_of(
+        msp,
+        write(
+            file,
+            "3,Core,31,Managed,org-c,Core,2026-03",
+            "99,,11,,org-a,,",
+            "one,,11,,org-a,,",
+            ",,11,,org-a,,",
+            "1,,x,,org-a,,",
+            "1,,11,,,,",
+            "2,,99,,org-b,,",
+            "2,,21,,org-z,,",
+            "2,,21,,org-b,,March",
+            "2,too,few",
+            "1,,31,,org-a,,",
+            "1,,13,,org-a,,",
+            "1,,11,,org-x,,",
+        ),
+    )
+    text = "\n".join(faults)
+    for fault in (
+        "row 3: there is no company 99",
+        "row 4: company_id one is not a number",
+        "row 5: company_id is empty",
+        "row 6: agreement_id x is not a number",
+        "row 7: agreement_id and organization_id are needed, both",
+        "row 8: there is no agreement 99",
+        "row 9: there is no organization org-z",
+        "row 9: the company 2 is in row 8 already",
+        "row 10: 'March' is not a month",
+        "row 11: 7 cells are expected, 3 found",
+        "row 12: the agreement Managed (31) belongs to another company (3)",
+        "row 13: the agreement Old (13) is Expired",
+        "row 14: the organization Elsewhere (org-x) is not MSP-managed",
+    ):
+        assert fault in text
+    assert "row 2:" not in text
+
+
+def test_an_organization_that_two_companies_would_have_is_named_in_each_row(msp: Warehouse, file: Path) -> None:
+    map_company(msp, 3, 31, "org-c", now=NOW)
+    assert faults_of(msp, write(file, "1,,11,,org-a,,", "2,,21,,org-a,,")) == (
+        "row 2: the organization org-a is the company Bolt (2)'s",
+        "row 3: the organization org-a is the company Acme (1)'s",
+    )
+    assert faults_of(msp, write(file, "1,,11,,org-c,,")) == ("row 2: the organization org-c is the company Core (3)'s",)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "row 1: the header has to be"),
+        ("company_id,agreement_id\n1,11\n", "row 1: the header has to be"),
+        (f'{HEADER}\n1,"Acme,11,,org-a,,\n', "it is not CSV"),
+    ],
+)
+def test_what_is_not_a_mapping_file_is_refused(text: str, fault: str, msp: Warehouse, file: Path) -> None:
+    file.write_text(text)
+    assert fault in faults_of(msp, file)[0]
+
+
+def test_a_file_that_is_not_there_is_refused(msp: Warehouse, file: Path) -> None:
+    assert "cannot be read (No such file" in faults_of(msp, file)[0]
+
+
+def test_a_file_that_cannot_be_written_is_refused(msp: Warehouse, tmp_path: Path) -> None:
+    with pytest.raises(FileRefused, match="Is a directory"):
+        export_mappings(msp, tmp_path)
+
+
+def test_nothing_is_applied_while_disconnected(msp: Warehouse, file: Path) -> None:
+    with msp.transaction() as session:
+        session.get_one(Integration, 1).state = "disconnected"
+    with pytest.raises(NotConnected):
+        apply_mappings(msp, write(file, "1,,11,,org-a,,"), NOW)
+    assert mappings(msp) == {}
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "'", "\uff1d"])
+def test_a_text_that_a_spreadsheet_would_run_is_written_harmless_and_read_back(
+    start: str, msp: Warehouse, file: Path
+) -> None:
+    name, organization_id = f'{start}HYPERLINK("https://evil.example";1)', f"{start.strip() or '='}org-1"
+    put(msp, company(5, name), agreement(51, 5, name=name), organization(organization_id, name))
+    map_company(msp, 5, 51, organization_id, now=NOW)
+    before = mappings(msp)
+
+    export_mappings(msp, file)
+    for row in cells(file):
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\uff1d")) for cell in row.values())
+    assert apply_mappings(msp, file, NOW).unchanged == 4
+    assert mappings(msp) == before
+
+
+@pytest.mark.parametrize("name", ['O\'Brien "Best", Ltd', "Red; Lantern 🏮", "شركة النخيل", "two\nlines", "x" * 156])
+def test_any_name_is_exported_and_the_file_can_be_applied(name: str, msp: Warehouse, file: Path) -> None:
+    put(msp, company(5, name), agreement(51, 5, name=name), organization("org-n", name))
+    map_company(msp, 5, 51, "org-n", now=NOW)
+    export_mappings(msp, file)
+    assert name in {row["company_name"] for row in cells(file)}
+    assert apply_mappings(msp, file, NOW).unchanged == 4
+
+
+@pytest.mark.parametrize("month", ["2026-01", "Jan-26", "Jan-2026", "2026-01-01"])
+def test_a_month_is_read_as_a_spreadsheet_saves_it(month: str, msp: Warehouse, file: Path) -> None:
+    apply_mappings(msp, write(file, f"1,,11,,org-a,,{month}"), NOW)
+    assert mappings(msp)[1] == (11, "org-a", "2026-01")
+
+
+@pytest.mark.parametrize("month", ["2026-01-15", "01/01/2026", "2026-13", "0"])
+def test_a_month_that_is_not_surely_one_is_refused(month: str, msp: Warehouse, file: Path) -> None:
+    assert "is not a month" in faults_of(msp, write(file, f"1,,11,,org-a,,{month}"))[0]
+
+
+def test_semicolons_another_encoding_and_empty_rows_do_no_harm(msp: Warehouse, file: Path) -> None:
+    lines = [HEADER.replace(",", ";"), "1;Café;11;Managed;org-a;Café;2026-01", ";;;;;;", ""]
+    file.write_bytes("\r\n".join(lines).encode("cp1252"))
+    assert apply_mappings(msp, file, NOW).mapped == 1
+    assert mappings(msp) == {1: (11, "org-a", "2026-01")}
+
+
+def test_names_without_ids_map_nothing_and_that_is_said(msp: Warehouse, file: Path) -> None:
+    applied = apply_mappings(msp, write(file, "1,Acme,,Managed,,Acme,"), NOW)
+    assert (applied.unchanged, mappings(msp)) == (1, {})
+    assert applied.warnings == ("Row 2: nothing was mapped, because names count for nothing: write the ids.",)
+
+
+def test_a_warning_about_an_agreement_names_its_row(msp: Warehouse, file: Path) -> None:
+    put(msp, agreement(13, 1, name="Branch", parent_agreement_id=11))
+    (warning,) = apply_mappings(msp, write(file, "2,,21,,org-b,,", "1,,13,,org-a,,"), NOW).warnings
+    assert warning.startswith("Row 3: The agreement Branch (13) is a child of 11")
+
+
+def test_suggestions_fill_in_the_file_only_where_they_are_certain(msp: Warehouse, file: Path) -> None:
+    map_company(msp, 3, 31, "org-c", now=NOW)
+    exported = export_mappings(msp, file, suggestions=suggest_mappings(msp))
+    assert (exported.mapped, exported.suggested, exported.unmapped) == (1, 1, 1)
+    assert [(row["company_id"], row["organization_id"]) for row in cells(file)] == [
+        ("1", ""),
+        ("2", "org-b"),
+        ("3", "org-c"),
+    ]
+    assert apply_mappings(msp, file, NOW).mapped == 1
+    assert mappings(msp)[2] == (21, "org-b", "2026-03")

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration.access import State
+from cw_pipeline.integration.mapping import map_company, unmap_company
+from cw_pipeline.integration.status import next_tick, status, unpushed_months
+from cw_pipeline.warehouse.tables import Company, Integration, Organization, Preview, Push, UsageReport
+from cw_pipeline_tests.integration.conftest import BEFORE, NOW, company, integration, organization, put
+
+if TYPE_CHECKING:
+    from cw_pipeline.warehouse.database import Warehouse
+
+TENANT = "https://psa.example.com|msp"
+FIRST = Month(2025, 1)
+
+
+def push(
+    warehouse: Warehouse, month: str, at: datetime, *, succeeded: bool = True, took: timedelta = timedelta(0)
+) -> None:
+    report = UsageReport(month=month, generated_at=at, fetched_at=at, fingerprint="f", seats=0)
+    put(warehouse, report)
+    preview = Preview(
+        tenant=TENANT, month=month, made_at=at, run_id="run", usage_report_id=report.id, mappings_fingerprint="m",
+        ledger_position=0, usage_seats=0, requests_read=0,
+    )  # fmt: skip
+    put(warehouse, preview)
+    done = Push(
+        tenant=TENANT, month=month, run_id="run", preview_id=preview.id, pushed_at=at + took, succeeded=succeeded,
+        requests_read=0, requests_written=0,
+    )  # fmt: skip
+    put(warehouse, done)
+
+
+def unpushed(warehouse: Warehouse, *, first: Month = FIRST, tenant: str = TENANT, now: datetime = NOW) -> list[str]:
+    with warehouse.transaction() as session:
+        return [str(month) for month in unpushed_months(session, tenant, first, now)]
+
+
+def test_without_mappings_nothing_has_to_be_pushed(msp: Warehouse) -> None:
+    assert unpushed(msp) == []
+
+
+def test_every_closed_month_since_the_first_that_is_billed_has_to_be_pushed(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), now=BEFORE)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), now=BEFORE)
+    assert unpushed(msp) == ["2026-01", "2026-02", "2026-03"]
+    assert unpushed(msp, first=Month(2026, 2)) == ["2026-02", "2026-03"]
+
+
+def test_a_month_that_has_not_closed_does_not_have_to_be_pushed(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 4), now=BEFORE)
+    assert unpushed(msp) == []
+    assert unpushed(msp, now=datetime(2026, 4, 30, 23, 59, 59, tzinfo=UTC)) == []
+    assert unpushed(msp, now=datetime(2026, 5, 1, tzinfo=UTC)) == ["2026-04"]
+
+
+def test_a_month_is_done_only_by_a_push_that_succeeded_for_this_company(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), now=BEFORE)
+    push(msp, "2026-02", NOW)
+    push(msp, "2026-03", NOW, succeeded=False)
+    assert unpushed(msp) == ["2026-03"]
+    assert unpushed(msp, tenant="https://other|msp") == ["2026-02", "2026-03"]
+    push(msp, "2026-03", NOW)
+    assert unpushed(msp) == []
+
+
+def test_a_month_that_failed_after_it_had_succeeded_stays_done(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    push(msp, "2026-03", NOW)
+    push(msp, "2026-03", NOW + timedelta(days=1), succeeded=False)
+    assert unpushed(msp) == []
+
+
+def test_a_company_that_is_mapped_late_makes_its_months_due_again_and_no_others(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), now=BEFORE)
+    for month in ("2026-01", "2026-02", "2026-03"):
+        push(msp, month, NOW)
+    later = NOW + timedelta(days=2)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 2), now=later)
+    assert unpushed(msp) == ["2026-02", "2026-03"]
+    for month in ("2026-02", "2026-03"):
+        push(msp, month, later + timedelta(seconds=1))
+    assert unpushed(msp) == []
+
+
+def test_a_mapping_changed_while_a_push_ran_makes_the_month_due_again(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    push(msp, "2026-03", NOW, took=timedelta(minutes=5))
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), now=NOW + timedelta(minutes=2))
+    assert unpushed(msp) == ["2026-03"]
+
+
+def test_unmapping_a_company_makes_nothing_due(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), now=BEFORE)
+    push(msp, "2026-03", NOW)
+    unmap_company(msp, 2)
+    assert unpushed(msp) == []
+
+
+def test_before_connecting_the_status_says_what_to_do(warehouse: Warehouse) -> None:
+    found = status(warehouse, first_month=FIRST, now=NOW)
+    assert (found.state, found.site, found.company_id) == (State.NOT_CONNECTED, None, None)
+    assert [sentence.split(":")[0] for sentence in found.missing] == [
+        "ConnectWise is not connected",
+        "No plan is mapped to a product",
+        "The product mapping is not confirmed",
+    ]
+    assert (found.mapped, found.unmapped_companies, found.unmapped_organizations) == (0, 0, 0)
+    assert (found.unpushed_months, found.last_sync) == ((), None)
+
+
+def test_the_status_counts_what_can_be_mapped_and_tells_the_last_sync(msp: Warehouse) -> None:
+    put(msp, company(4, "Gone", gone_at=BEFORE), organization("org-g", "Gone", gone_at=BEFORE))
+    put(msp, organization("org-x", "Elsewhere", msp_managed=False))
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    push(msp, "2026-03", NOW, took=timedelta(minutes=1))
+    found = status(msp, first_month=FIRST, now=NOW)
+    assert (found.mapped, found.unmapped_companies, found.unmapped_organizations) == (1, 2, 2)
+    assert found.last_sync == NOW + timedelta(minutes=1)
+    assert found.unpushed_months == ()
+    assert (found.site, found.company_id) == ("https://psa.example.com", "msp")
+
+
+def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", now=BEFORE)
+    with msp.transaction() as session:
+        session.get_one(Company, 1).gone_at = NOW
+        session.get_one(Organization, "org-a").gone_at = NOW
+    found = status(msp, first_month=FIRST, now=NOW)
+    assert (found.mapped, found.unmapped_companies, found.unmapped_organizations) == (1, 2, 2)
+
+
+def test_an_active_integration_misses_nothing(warehouse: Warehouse) -> None:
+    put(warehouse, integration("active"))
+    found = status(warehouse, first_month=FIRST, now=NOW)
+    assert (found.state, found.missing) == (State.ACTIVE, ())
+    with warehouse.transaction() as session:
+        session.get_one(Integration, 1).state = "disconnected"
+    assert status(warehouse, first_month=FIRST, now=NOW).state == State.DISCONNECTED
+
+
+@pytest.mark.parametrize(
+    ("now", "tick"),
+    [
+        (datetime(2026, 4, 1, 0, 29, 59, tzinfo=UTC), datetime(2026, 4, 1, 0, 30, tzinfo=UTC)),
+        (datetime(2026, 4, 1, 0, 30, tzinfo=UTC), datetime(2026, 5, 1, 0, 30, tzinfo=UTC)),
+        (datetime(2026, 12, 31, 23, 59, tzinfo=UTC), datetime(2027, 1, 1, 0, 30, tzinfo=UTC)),
+    ],
+)
+def test_the_next_tick_is_half_past_midnight_on_the_first(now: datetime, tick: datetime) -> None:
+    assert next_tick(now) == tick

@@ -1,0 +1,89 @@
+"""What Dagster loads: without an environment, and without leaning on what is not finished."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from cw_pipeline.definitions import defs
+from cw_pipeline.orchestration.partitions import MONTHS
+
+PROJECT = Path(__file__).parents[2]
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A Python of its own in the project's folder, with an empty environment."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=PROJECT,
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_workspace_validates_with_an_empty_environment() -> None:
+    validated = python("-m", "dagster", "definitions", "validate", "--workspace", "workspace.yaml")
+    assert validated.returncode == 0, validated.stderr
+    assert "Validation successful for code location cw_pipeline" in validated.stdout + validated.stderr
+
+
+def test_loading_leans_on_nothing_that_dagster_may_still_change() -> None:
+    loaded = python("-W", "always", "-c", "import cw_pipeline.definitions")
+    assert loaded.returncode == 0, loaded.stderr
+    assert "BetaWarning" not in loaded.stderr
+    assert "PreviewWarning" not in loaded.stderr
+
+
+def test_the_assets_depend_on_each_other_in_one_direction() -> None:
+    graph = defs.resolve_asset_graph()
+    parents = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+    }
+    assert parents == {
+        "imported_companies": set(),
+        "agreements": {"imported_companies"},
+        "organizations": set(),
+        "mapped_organizations": {"agreements", "organizations"},
+        "monthly_usage": set(),
+        "push_preview": {"monthly_usage", "mapped_organizations"},
+        "connectwise_push": {"push_preview"},
+    }
+
+
+def test_there_is_a_job_for_every_act() -> None:
+    jobs = {job.name for job in defs.resolve_all_job_defs()} - {"__ASSET_JOB"}
+    assert jobs == {
+        "monthly_sync",
+        "sync_now",
+        "preview",
+        "import_companies",
+        "connect",
+        "map_products",
+        "map_companies",
+        "add_organization",
+        "disconnect",
+    }
+
+
+def test_every_config_field_says_what_it_is_for() -> None:
+    for job in defs.resolve_all_job_defs():
+        for node in job.nodes:
+            schema = node.definition.config_schema
+            assert schema is not None
+            for name, field in getattr(schema.as_field().config_type, "fields", {}).items():
+                assert field.description, f"{job.name}: {name}"
+
+
+def test_months_are_closed_calendar_months_in_utc() -> None:
+    assert MONTHS.get_partition_keys()[0] == "2025-01"
+    assert MONTHS.timezone == "UTC"
+    assert MONTHS.end_offset == 0
+    assert isinstance(MONTHS, dg.TimeWindowPartitionsDefinition)

@@ -1,0 +1,226 @@
+"""The monthly assets: each month by itself, however many are in a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+
+from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.definitions import defs
+from cw_pipeline.orchestration import monthly
+from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
+from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline_tests.active import LAST_CLOSED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cw_pipeline.billing.months import Month
+    from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.active import Active
+
+FIRST, MIDDLE, LAST = LAST_CLOSED.plus(-2), LAST_CLOSED.plus(-1), LAST_CLOSED
+MONTHS = [FIRST, MIDDLE, LAST]
+
+
+def run(
+    instance: dg.DagsterInstance,
+    months: Sequence[Month] = (LAST,),
+    *,
+    job: str = "sync_now",
+    assets: Sequence[dg.AssetSpec] | None = None,
+    retries: int = 0,
+) -> dg.ExecuteInProcessResult:
+    tags = {
+        "dagster/asset_partition_range_start": str(months[0]),
+        "dagster/asset_partition_range_end": str(months[-1]),
+    }
+    return defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        partition_key=str(months[0]) if len(months) == 1 else None,
+        tags=tags if len(months) > 1 else None,
+        raise_on_error=False,
+        asset_selection=[spec.key for spec in assets] if assets else None,
+        run_config={"ops": {"sync_months": {"config": {"retries": retries}}}},
+    )
+
+
+def materialized(instance: dg.DagsterInstance, spec: dg.AssetSpec) -> set[str]:
+    return instance.get_materialized_partitions(spec.key)
+
+
+def latest(instance: dg.DagsterInstance, spec: dg.AssetSpec, month: Month) -> dict[str, Any]:
+    """The metadata of the month's latest materialization."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=spec.key, asset_partitions=[str(month)]), limit=1
+    ).records
+    materialization = records[0].asset_materialization
+    assert materialization is not None
+    return {name: value.value for name, value in materialization.metadata.items()}
+
+
+def our_lines(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [
+        addition
+        for addition in sandbox.connectwise.records("additions")
+        if addition.get("serialNumber", "").startswith(PREFIX)
+    ]
+
+
+def billed(sandbox: Sandbox, active: Active) -> set[str]:
+    """The mapped organizations that used seats which are billed."""
+    return {
+        row["organization_id"]
+        for row in sandbox.nordpass.usage(str(LAST))
+        if row["organization_id"] in active.organization_ids
+        and row["license_type"] == "Standard"
+        and row["consumed_licenses"]
+    }
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    data = result.failure_data_for_node("sync_months")
+    assert data is not None
+    assert data.user_failure_data is not None
+    return data.user_failure_data.description or ""
+
+
+@pytest.mark.usefixtures("active")
+def test_a_run_over_months_materializes_each_asset_for_each_month_once(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    result = run(instance, MONTHS)
+    assert result.success
+    for spec in (USAGE, PREVIEW, PUSH):
+        events = instance.fetch_materializations(spec.key, limit=100).records
+        assert sorted(event.partition_key or "" for event in events) == [str(month) for month in MONTHS]
+    assert {line["serialNumber"][3:10] for line in our_lines(sandbox)} == {str(month) for month in MONTHS}
+
+
+def test_a_run_over_months_reads_each_agreements_lines_once(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    run(instance, MONTHS)
+    reads = [entry.path for entry in sandbox.journal.reads("additions")]
+    assert len(reads) == len(set(reads)) == len(active.mapped)
+
+
+@pytest.mark.usefixtures("active")
+def test_a_second_run_writes_nothing(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
+    run(instance, MONTHS)
+    sandbox.journal.clear()
+    assert run(instance, MONTHS).success
+    assert sandbox.journal.writes() == []
+    assert latest(instance, PUSH, LAST)["requests_written"] == 0
+
+
+@pytest.mark.usefixtures("active")
+def test_a_month_whose_report_is_not_final_fails_and_the_others_are_written(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    sandbox.nordpass.set_report_final(str(MIDDLE), final=False)
+    result = run(instance, MONTHS)
+    assert not result.success
+    assert failure_of(result).startswith(f"{MIDDLE}: ")
+    assert "not final" in failure_of(result)
+    for spec in (USAGE, PREVIEW, PUSH):
+        assert materialized(instance, spec) == {str(FIRST), str(LAST)}
+    assert {line["serialNumber"][3:10] for line in our_lines(sandbox)} == {str(FIRST), str(LAST)}
+
+
+@pytest.mark.usefixtures("active")
+def test_a_refused_line_fails_its_month_alone_and_every_other_line_is_written(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=f"NP:{MIDDLE}", times=1, status=400)
+    result = run(instance, MONTHS)
+    assert not result.success
+    assert f"{MIDDLE}: 1 line(s) failed, the others were written." in failure_of(result)
+    assert materialized(instance, PUSH) == {str(FIRST), str(LAST)}
+    assert materialized(instance, PREVIEW) == {str(month) for month in MONTHS}
+    whole = run(instance, MONTHS)
+    assert whole.success
+    assert latest(instance, PUSH, MIDDLE)["lines_created"] == 1
+
+
+def test_a_preview_alone_writes_nothing_to_connectwise(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    assert run(instance, job="preview").success
+    assert sandbox.journal.writes() == []
+    assert latest(instance, PREVIEW, LAST)["lines_created"] == len(billed(sandbox, active))
+    assert materialized(instance, PUSH) == set()
+
+
+@pytest.mark.usefixtures("active")
+def test_a_push_alone_makes_a_preview_of_its_own_where_the_kept_one_no_longer_holds(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    run(instance)
+    sandbox.connectwise.edit_addition(our_lines(sandbox)[0]["agreementId"], our_lines(sandbox)[0]["id"], quantity=99)
+    assert run(instance, assets=[PUSH]).success
+    assert latest(instance, PUSH, LAST)["lines_updated"] == 1
+
+
+@pytest.mark.usefixtures("active")
+def test_a_push_without_usage_fails_with_what_to_do(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
+    result = run(instance, assets=[PUSH])
+    assert not result.success
+    assert "Materialize monthly_usage" in failure_of(result)
+    assert sandbox.journal.writes() == []
+
+
+@pytest.mark.usefixtures("active")
+def test_seats_over_outcomes_are_the_seats_used(instance: dg.DagsterInstance) -> None:
+    result = run(instance)
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "seats_add_up"]
+    assert check.passed
+    metadata = latest(instance, PUSH, LAST)
+    groups = ("seats_right", "seats_not_billed", "seats_held", "seats_failed")
+    assert sum(metadata[group] for group in groups) == metadata["seats_used"] > 0
+
+
+def test_a_held_line_leaves_the_run_green_with_a_warning_that_names_its_seats(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    sandbox.connectwise.edit_agreement(active.mapped[0].agreement_id, cancelledFlag=True)
+    result = run(instance)
+    assert result.success
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "nothing_held"]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert latest(instance, PUSH, LAST)["lines_agreement_inactive"] == 1
+    table = latest(instance, PREVIEW, LAST)["preview"]
+    assert table.records[0].data["outcome"] == "agreement_inactive"
+
+
+def test_the_preview_links_to_the_agreements_that_it_changes(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    run(instance, job="preview")
+    links = latest(instance, PREVIEW, LAST)["agreements"]
+    changed = [one for one in active.mapped if one.organization_id in billed(sandbox, active)]
+    assert changed
+    for one in changed:
+        assert f"[Agreement {one.agreement_id}](https://" in links
+
+
+@pytest.mark.usefixtures("active")
+def test_a_month_that_may_pass_by_itself_is_tried_again_if_asked(
+    sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monthly, "RETRY_SECONDS", 0)
+    sandbox.nordpass.set_report_final(str(LAST), final=False)
+    result = run(instance, retries=2)
+    assert not result.success
+    restarts = [event for event in result.all_events if event.event_type_value == "STEP_RESTARTED"]
+    assert len(restarts) == 2
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_an_integration_that_is_not_active_fails_the_run_and_says_what_is_missing(instance: dg.DagsterInstance) -> None:
+    result = run(instance)
+    assert not result.success
+    assert "not active" in failure_of(result)
+    assert "cw-pipeline connect" in failure_of(result)

@@ -1,0 +1,107 @@
+"""The schedule: which months a tick asks for, by the tick's own time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.definitions import defs
+from cw_pipeline.integration import products
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline_tests.active import LAST_CLOSED, activate
+
+if TYPE_CHECKING:
+    from cw_pipeline.sandbox.sandbox import Sandbox
+
+SCHEDULE = "monthly_sync_schedule"
+
+
+def tick(*when: int) -> dg.ScheduleEvaluationContext:
+    return dg.build_schedule_context(
+        scheduled_execution_time=datetime(*when, tzinfo=UTC),  # pyright: ignore[reportArgumentType] - year to minute
+        resources={"access": Access()},
+        repository_def=defs.get_repository_def(),
+    )
+
+
+def requested(context: dg.ScheduleEvaluationContext) -> list[str]:
+    requests = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(context).run_requests or []
+    return [request.partition_key or "" for request in requests]
+
+
+def skipped_because(context: dg.ScheduleEvaluationContext) -> str:
+    data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(context)
+    assert not data.run_requests
+    return data.skip_message or ""
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    ("when", "month"),
+    [
+        pytest.param((2026, 3, 1, 0, 30), "2026-02", id="1 March"),
+        pytest.param((2026, 1, 1, 0, 30), "2025-12", id="1 January"),
+        pytest.param((2028, 3, 1, 0, 30), "2028-02", id="after a leap February"),
+        pytest.param((2026, 3, 1, 3, 0), "2026-02", id="a late tick"),
+    ],
+)
+def test_a_tick_asks_for_the_month_that_ended(when: tuple[int, ...], month: str) -> None:
+    activate(Month.parse(month), companies=1)
+    assert requested(tick(*when)) == [month]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_tick_asks_for_every_closed_month_that_no_push_carried_out() -> None:
+    activate(Month(2025, 11), companies=1)
+    assert requested(tick(2026, 3, 1, 0, 30)) == ["2025-11", "2025-12", "2026-01", "2026-02"]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_month_that_was_pushed_is_not_asked_for_again(instance: dg.DagsterInstance) -> None:
+    activate(LAST_CLOSED.plus(-1), companies=1)
+    defs.resolve_job_def("sync_now").execute_in_process(instance=instance, partition_key=str(LAST_CLOSED.plus(-1)))
+    following = LAST_CLOSED.plus(1)
+    assert requested(tick(following.year, following.number, 1, 0, 30)) == [str(LAST_CLOSED)]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_tick_is_skipped_where_every_month_is_pushed(instance: dg.DagsterInstance) -> None:
+    activate(LAST_CLOSED, companies=1)
+    defs.resolve_job_def("sync_now").execute_in_process(instance=instance, partition_key=str(LAST_CLOSED))
+    following = LAST_CLOSED.plus(1)
+    assert "is pushed" in skipped_because(tick(following.year, following.number, 1, 0, 30))
+
+
+def test_a_tick_of_an_integration_that_is_not_active_is_skipped_and_says_what_is_missing(sandbox: Sandbox) -> None:
+    assert "cw-pipeline connect" in skipped_because(tick(2026, 3, 1, 0, 30))
+    assert sandbox.journal.entries() == []
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_scheduled_run_waits_for_a_report_that_is_not_final_yet() -> None:
+    activate(Month(2026, 2), companies=1)
+    requests = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick(2026, 3, 1, 0, 30)).run_requests or []
+    assert requests[0].run_config["ops"]["sync_months"]["config"]["retries"] == 6
+
+
+def test_the_schedule_runs_at_half_past_midnight_utc_on_the_first_and_is_on_by_default() -> None:
+    schedule = defs.resolve_schedule_def(SCHEDULE)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 0 1 * *", "UTC")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_month_is_asked_for_again_once_other_products_are_confirmed(instance: dg.DagsterInstance) -> None:
+    activate(LAST_CLOSED, companies=1)
+    defs.resolve_job_def("sync_now").execute_in_process(instance=instance, partition_key=str(LAST_CLOSED))
+    following = LAST_CLOSED.plus(1)
+    with Access().warehouse() as warehouse, Access().connectwise() as client:
+        products.map_product(client, warehouse, Plan.ENTERPRISE, "NORDPASS-BUS")
+        assert requested(tick(following.year, following.number, 1, 0, 30)) == []
+        products.confirm_products(warehouse)
+    assert requested(tick(following.year, following.number, 1, 0, 30)) == [str(LAST_CLOSED)]

@@ -1,0 +1,107 @@
+"""Real processes: Dagster's webserver and daemon as `dagster dev` starts them, with a sandbox behind them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import tenacity
+
+from cw_pipeline.sandbox.sandbox import Sandbox
+from cw_pipeline_tests.active import use
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+PROJECT = Path(__file__).parents[2]
+DEADLINE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Webserver:
+    """A running Dagster webserver."""
+
+    url: str
+
+    def query(self, query: str, **variables: object) -> dict[str, Any]:
+        """What GraphQL answers."""
+        reply = requests.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=30)
+        reply.raise_for_status()
+        document: dict[str, Any] = reply.json()
+        assert "errors" not in document, document["errors"]
+        return document["data"]
+
+
+def until(condition: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the condition returns
+    """What ``condition`` returns as soon as that is true; a connection that is refused counts as not yet."""
+    wait = tenacity.Retrying(
+        stop=tenacity.stop_after_delay(DEADLINE_SECONDS),
+        wait=tenacity.wait_fixed(0.3),
+        retry=tenacity.retry_if_exception_type(requests.ConnectionError) | tenacity.retry_if_not_result(bool),
+    )
+    return wait(condition)
+
+
+@contextmanager
+def dagster_dev(log: Path) -> Generator[Webserver]:
+    """``dagster dev`` with this process's environment, in a process group of its own, which ends as a whole."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "dagster", "dev", "--workspace", "workspace.yaml", "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    webserver = Webserver(f"http://127.0.0.1:{port}")
+    try:
+        until(lambda: webserver.query("{ version }"))
+        until(lambda: _daemons_are_healthy(webserver))
+        yield webserver
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _daemons_are_healthy(webserver: Webserver) -> bool:
+    health = webserver.query("{ instance { daemonHealth { allDaemonStatuses { healthy required } } } }")
+    statuses = health["instance"]["daemonHealth"]["allDaemonStatuses"]
+    return all(status["healthy"] for status in statuses if status["required"])
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox that the environment points to."""
+    with Sandbox() as running:
+        use(monkeypatch, {**running.environment(), "CW_PIPELINE_HOME": str(tmp_path)})
+        yield running
+
+
+@pytest.fixture
+def webserver(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Webserver]:
+    """Dagster's webserver and daemon with the shipped settings for one machine, and ``sandbox`` behind them."""
+    assert os.environ["CONNECTWISE_SITE_URL"] == sandbox.url
+    home = tmp_path / "dagster"
+    home.mkdir()
+    shutil.copyfile(PROJECT / "dagster.yaml", home / "dagster.yaml")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with dagster_dev(tmp_path / "dagster-dev.log") as running:
+        yield running

@@ -1,0 +1,116 @@
+"""A backfill as the Dagster UI launches it, with the real webserver, daemon and run processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.billing.months import Month
+from cw_pipeline.definitions import defs
+from cw_pipeline.orchestration.runs import run_months
+from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline_tests.active import LAST_CLOSED, activate
+from cw_pipeline_tests.end_to_end.conftest import Webserver, until
+
+if TYPE_CHECKING:
+    from cw_pipeline.sandbox.sandbox import Sandbox
+
+ASSETS = ["monthly_usage", "push_preview", "connectwise_push"]
+MONTHS = [str(month) for month in LAST_CLOSED.plus(-11).until(LAST_CLOSED)]
+BAD_MONTH = MONTHS[4]
+
+LAUNCH = """
+mutation Launch($assets: [AssetKeyInput!]!, $months: [String!]!) {
+  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $months}) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+BACKFILL = """
+query Backfill($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill { status runs(limit: 50) { id } }
+  }
+}
+"""
+STATUSES = """
+query Statuses($asset: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $asset) {
+    ... on AssetNode {
+      assetPartitionStatuses {
+        ... on TimePartitionStatuses { ranges { status startKey endKey } }
+      }
+    }
+  }
+}
+"""
+
+
+def backfill(webserver: Webserver) -> dict[str, Any]:
+    """Launch the twelve months, and wait for the end."""
+    launched = webserver.query(LAUNCH, assets=[{"path": [name]} for name in ASSETS], months=MONTHS)
+    backfill_id = launched["launchPartitionBackfill"]["backfillId"]
+
+    def ended() -> dict[str, Any] | None:
+        found = webserver.query(BACKFILL, id=backfill_id)["partitionBackfillOrError"]
+        return found if found["status"].startswith("COMPLETED") else None
+
+    return until(ended)
+
+
+def statuses(webserver: Webserver, asset: str) -> dict[str, str]:
+    """What the UI shows for each month of an asset."""
+    node = webserver.query(STATUSES, asset={"path": [asset]})["assetNodeOrError"]
+    return {
+        month: one["status"]
+        for one in node["assetPartitionStatuses"]["ranges"]
+        for month in MONTHS
+        if one["startKey"] <= month <= one["endKey"]
+    }
+
+
+def test_one_refused_line_fails_its_month_and_every_other_line_of_the_year_is_written(
+    sandbox: Sandbox, webserver: Webserver
+) -> None:
+    active = activate(LAST_CLOSED.plus(-11))
+    sandbox.journal.clear()
+    sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=f"NP:{BAD_MONTH}", status=400)
+    ended = backfill(webserver)
+    assert ended["status"] == "COMPLETED_FAILED"
+    assert len(ended["runs"]) == 1
+
+    good = dict.fromkeys(MONTHS, "MATERIALIZED")
+    assert statuses(webserver, "monthly_usage") == good
+    assert statuses(webserver, "push_preview") == good
+    assert statuses(webserver, "connectwise_push") == good | {BAD_MONTH: "FAILED"}
+
+    used = {
+        (month, row["organization_id"])
+        for month in MONTHS
+        for row in sandbox.nordpass.usage(month)
+        if row["organization_id"] in active.organization_ids
+        and row["license_type"] == "Standard"
+        and row["consumed_licenses"]
+    }
+    lines = [
+        line for line in sandbox.connectwise.records("additions") if line.get("serialNumber", "").startswith(PREFIX)
+    ]
+    assert len(lines) == len(used) - 1
+    reads = [entry.path for entry in sandbox.journal.reads("additions")]
+    assert len(reads) == len(set(reads)) == len(active.mapped)
+
+    # The month again, from outside the UI, now that ConnectWise takes the line: only that one is written.
+    sandbox.journal.clear()
+    run_months(
+        defs.resolve_job_def("sync_now"),
+        [Month.parse(BAD_MONTH)],
+        dg.DagsterInstance.get(),
+        on_month=lambda _asset, _month: None,
+    )
+    assert statuses(webserver, "connectwise_push") == good
+    assert [entry.method for entry in sandbox.journal.writes()] == ["POST"]
+    assert 403 not in {entry.status for entry in sandbox.journal.entries()}

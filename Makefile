@@ -1,8 +1,8 @@
 # Python 3.11 to 3.13, git and make are all it needs. Override with `make PYTHON=python3.12 …`.
 PYTHON ?= python3
 BIN := .venv/bin
-export CW_PIPELINE_HOME ?= $(CURDIR)/.cw_pipeline
-export DAGSTER_HOME ?= $(CW_PIPELINE_HOME)/dagster
+# Where `make demo` leaves what `make dev` shows.
+DEMO := $(CURDIR)/.cw_pipeline/demo
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test lint lock clean
@@ -18,10 +18,12 @@ help: ## This list
 	@touch $@
 
 demo: .venv/installed ## The whole job against a local ConnectWise PSA and NordPass, from connect to invoice
-	$(BIN)/cw-pipeline demo
+	CW_PIPELINE_HOME=$(CURDIR)/.cw_pipeline $(BIN)/cw-pipeline demo
 
 dev: .venv/installed ## The Dagster UI at http://localhost:3000, with the sandbox behind it
-	$(BIN)/cw-pipeline sandbox -- $(BIN)/dagster dev --workspace workspace.yaml
+	@mkdir -p $(DEMO)/dagster && cp dagster.yaml $(DEMO)/dagster/
+	CW_PIPELINE_HOME=$(DEMO) DAGSTER_HOME=$(DEMO)/dagster CW_PIPELINE_DATABASE_URL= \
+		$(BIN)/cw-pipeline sandbox -- $(BIN)/dagster dev --workspace workspace.yaml
 
 test: .venv/installed ## Every test
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup

@@ -17,12 +17,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import select
 
 from cw_pipeline.billing.identity import PREFIX, Identity, Plan
 from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.outcomes import NOT_BILLED
 from cw_pipeline.billing.preview import tally
 from cw_pipeline.integration import access, connection, imports, mapping, organizations, products, suggest
 from cw_pipeline.orchestration.runs import local_instance, run_months
@@ -60,7 +62,7 @@ def run_demo(console: Console, folder: Path, *, port: int) -> bool:
     started = time.monotonic()
     with Sandbox(home=folder / "sandbox", port=port) as sandbox, _environment(sandbox, folder):
         demo = _Demo(console, sandbox)
-        console.print(f"[bold]1. Sandbox[/] A local ConnectWise PSA and NordPass at {sandbox.url}")
+        demo.begin()
         demo.connect()
         demo.map_products()
         demo.import_companies()
@@ -125,6 +127,10 @@ class _Demo:
         last = Month.last_closed(self._now)
         self._months = list(last.plus(1 - _MONTHS).until(last))
 
+    def begin(self) -> None:
+        """What stands in for the real world."""
+        self._say("1. Sandbox", f"a local ConnectWise PSA and NordPass at {self._sandbox.url}")
+
     def connect(self) -> None:
         """Connect with a role that has no right too many."""
         connected = connection.connect(self._client, self._warehouse)
@@ -132,7 +138,7 @@ class _Demo:
         self._say(
             "2. Connect",
             f"{connected.company_name}: {proved} rights proved by reading, "
-            f"{len(connected.rights) - proved} are proved by the first write that needs them",
+            f"{len(connected.rights) - proved} will be by the first write that needs them",
         )
 
     def map_products(self) -> None:
@@ -253,6 +259,7 @@ class _Demo:
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
+            disable=not self._console.is_terminal,
         ) as progress:
             task = progress.add_task(step, total=len(months) * len(_MONTHLY_ASSETS), asset="")
             run_id = run_months(
@@ -263,7 +270,7 @@ class _Demo:
             )
         with self._warehouse.transaction() as session:
             reports = run_reports(session, run_id)
-        self._say(step, f"{what}: {_summary(reports)}" if what else _summary(reports))
+        self._say(step, *filter(None, [what]), *_summary(reports))
 
     def _invoice(self, step: str) -> None:
         """Let ConnectWise invoice until every line's period is invoiced."""
@@ -272,17 +279,24 @@ class _Demo:
         made = self._sandbox.connectwise.invoice(until=date.fromisoformat(max(ours)[:10]))
         self._say(step, f"ConnectWise made {len(made)} invoices")
 
-    def _say(self, step: str, what: str) -> None:
-        self._console.print(f"[bold]{step}[/] {escape(what)}")
+    def _say(self, step: str, *lines: str) -> None:
+        self._console.print(f"[bold]{step}[/]")
+        for line in lines:
+            self._console.print(Padding(escape(line), (0, 0, 0, 4)))
 
 
-def _summary(reports: Sequence[MonthReport]) -> str:
+def _summary(reports: Sequence[MonthReport]) -> list[str]:
     """What a run came to, over its months."""
-    errors = [f"{report.month}: {report.error}" for report in reports if report.error]
     outcomes = tally(line for report in reports for line in report.lines if not line.beside)
-    parts = [f"{one.lines} {outcome} ({one.seats} seats)" for outcome, one in outcomes.items() if one.seats]
+    written = [one for one in outcomes if one not in NOT_BILLED]
+    not_billed = [one for one in outcomes if one in NOT_BILLED and outcomes[one].seats]
     requests = f"{sum(report.requests_read for report in reports)} reads"
-    return f"{', '.join(parts + errors)}; {requests}, {sum(report.requests_written for report in reports)} writes"
+    return [
+        *(f"{report.month}: {report.error}" for report in reports if report.error),
+        ", ".join(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,} seats" for one in written),
+        "not billed: " + ", ".join(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,}" for one in not_billed),
+        f"{requests}, {sum(report.requests_written for report in reports)} writes",
+    ]
 
 
 def _over_plans(quantities: _Quantities, month: Month, organization_id: str) -> Decimal:

@@ -77,7 +77,11 @@ class HttpsServer:
         # asyncio sends small replies at once only on sockets that say that they speak TCP.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
+        try:
+            listener.bind(("127.0.0.1", self.port))
+        except OSError:
+            listener.close()
+            raise
         self.port = cast("int", listener.getsockname()[1])
         config = Config(
             self._app,

@@ -47,7 +47,10 @@ def push_months(place: Workplace, months: Sequence[Month]) -> Iterator[PushedMon
     with push_lock(place.warehouse.engine, place.tenant, wait_seconds=LOCK_WAIT_SECONDS, on_wait=place.say) as lock:
         read_before = place.connectwise.requests.read
         settle_open_intents(place)
+        settling = place.connectwise.requests.read - read_before
         kept = current_previews(place, months)
+        # A preview that was made anew has its own requests on it.
+        read_before = place.connectwise.requests.read - settling
         previews = [preview_of(row) for row in kept]
         for preview in previews:
             check_seats(preview)

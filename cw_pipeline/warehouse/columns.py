@@ -43,8 +43,8 @@ class Exact(TypeDecorator[Decimal]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """NUMERIC(18, 4), or text on SQLite."""
-        return dialect.type_descriptor(String(24) if dialect.name == "sqlite" else Numeric(18, 4))
+        """NUMERIC of any precision, or text on SQLite."""
+        return dialect.type_descriptor(String() if dialect.name == "sqlite" else Numeric())
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
         """The number as the database keeps it."""

@@ -12,10 +12,10 @@ import alembic.config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
-from cw_pipeline.warehouse.errors import DatabaseUnreachable
+from cw_pipeline.warehouse.errors import DatabaseUnreachable, reachable
 from cw_pipeline.warehouse.lock import migration_lock
 
 if TYPE_CHECKING:
@@ -36,19 +36,14 @@ class Warehouse:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(_parsed(url))
-        try:
+        with reachable(self.engine.url, DBAPIError):
             self._migrate()
-        except OperationalError as error:
-            raise _unreachable(self.engine.url, error) from error
 
     @contextmanager
     def transaction(self) -> Generator[Session]:
         """A session whose changes are kept together, or not at all if its block raises."""
-        try:
-            with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                yield session
-        except OperationalError as error:
-            raise _unreachable(self.engine.url, error) from error
+        with reachable(self.engine.url), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -70,9 +65,9 @@ class Warehouse:
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
         msg = "CW_PIPELINE_DATABASE_URL is not a database URL. Write postgresql://user:password@host/database."
-        raise DatabaseUnreachable(msg) from error
+        raise DatabaseUnreachable(msg) from None  # the reason may quote a part of the URL, and so of the password
     driver = _DRIVERS.get(parsed.get_backend_name())
     if driver is None:
         msg = f"{parsed.get_backend_name()} databases are not supported. Use PostgreSQL or SQLite."
@@ -86,7 +81,12 @@ def _engine(url: URL) -> Engine:
     if not url.database or url.database == ":memory:":
         msg = "The warehouse cannot be an SQLite database in memory: other processes must see it. Name a file."
         raise DatabaseUnreachable(msg)
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(url.database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"The folder {folder} of the warehouse cannot be made: {error.strerror}. Name another place."
+        raise DatabaseUnreachable(msg) from error
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -102,12 +102,3 @@ def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later would otherwise fail at once when another one wrote in between.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _unreachable(url: URL, error: OperationalError) -> DatabaseUnreachable:
-    first_line = str(error.orig).strip().splitlines()[0]
-    place = url.render_as_string(hide_password=True)
-    return DatabaseUnreachable(
-        f"The warehouse {place} cannot be used: {first_line}. "
-        "Check CW_PIPELINE_DATABASE_URL and that the database runs."
-    )

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from sqlalchemy import URL
+    from sqlalchemy.exc import DBAPIError
+
 
 class WarehouseError(Exception):
     """The warehouse cannot do what was asked; the message says what to do next."""
@@ -17,3 +28,19 @@ class LockHeld(WarehouseError):
 
 class LockLost(WarehouseError):
     """The database connection that holds the push lock broke: another push may begin, so this one must stop."""
+
+
+@contextmanager
+def reachable(url: URL, kind: type[DBAPIError] = OperationalError) -> Generator[None]:
+    """Say that the database at ``url`` cannot be used, where the block meets an error of this ``kind``."""
+    try:
+        yield
+    except kind as error:
+        # What stands after the question mark can be a password.
+        place = url.set(query={}).render_as_string(hide_password=True)
+        first_line = str(error.orig).strip().partition("\n")[0]
+        msg = (
+            f"The warehouse {place} cannot be used: {first_line}. "
+            "Check CW_PIPELINE_DATABASE_URL, that the database runs, and that its user may create and write tables."
+        )
+        raise DatabaseUnreachable(msg) from error

@@ -8,14 +8,15 @@ import socket
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from cw_pipeline.warehouse.errors import LockHeld, LockLost
+from cw_pipeline.warehouse.errors import LockHeld, LockLost, reachable
 from cw_pipeline.warehouse.tables import LockHolder
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class HeldLock:
         try:
             with self._one_at_a_time:
                 self._connection.execute(text("SELECT 1"))
-        except DBAPIError as error:
+        except (DBAPIError, PendingRollbackError) as error:  # the latter from the second check on
             msg = "The connection that holds the push lock broke. Nothing more is written; run the sync again."
             raise LockLost(msg) from error
 
@@ -55,14 +56,15 @@ def push_lock(engine: Engine, tenant: str, *, wait_seconds: int, on_wait: Callab
         LockHeld: If another push holds it for all that time.
     """
     with _connection(engine, tenant) as connection:
-        if not _acquire(connection, tenant, 0):
-            on_wait(_who_holds(engine, tenant))
-            if not _acquire(connection, tenant, wait_seconds):
-                msg = f"{_who_holds(engine, tenant)} Try again when it has ended."
-                raise LockHeld(msg)
-        with Session(engine) as session, session.begin():
-            holder = f"process {os.getpid()} on {socket.gethostname()}"
-            session.merge(LockHolder(tenant=tenant, holder=holder, since=datetime.now(UTC)))
+        with reachable(engine.url):
+            if not _acquire(connection, tenant, 0):
+                on_wait(_who_holds(engine, tenant))
+                if not _acquire(connection, tenant, wait_seconds):
+                    msg = f"{_who_holds(engine, tenant)} Try again when it has ended."
+                    raise LockHeld(msg)
+            with Session(engine) as session, session.begin():
+                holder = f"process {os.getpid()} on {socket.gethostname()}"
+                session.merge(LockHolder(tenant=tenant, holder=holder, since=datetime.now(UTC)))
         yield HeldLock(connection)
 
 
@@ -96,14 +98,18 @@ def _connection(engine: Engine, name: str) -> Generator[Connection]:
     writes that the lock protects. The file means nothing once no process has it locked.
     """
     if engine.dialect.name == "sqlite":
-        url = engine.url.set(database=f"{engine.url.database}.{_number(name):x}.lock")
+        database = Path(engine.url.database or "").resolve()  # one lock, whatever way leads to the database
+        url = engine.url.set(database=f"{database}.{_number(name):x}.lock")
         arguments = {"check_same_thread": False}
     else:
         url, arguments = engine.url, {}
     lock_engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
     try:
-        with lock_engine.connect() as connection:
+        with reachable(engine.url):
+            connected = lock_engine.connect()
+        with connected as connection:
             if engine.dialect.name == "postgresql":
+                connection.execute(text("SET statement_timeout = 0"))  # a role's own limit would cut the wait short
                 # So that the server notices within a minute that the holder's machine is gone.
                 connection.execute(text("SET tcp_keepalives_idle = 20"))
                 connection.execute(text("SET tcp_keepalives_interval = 10"))

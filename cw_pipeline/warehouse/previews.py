@@ -155,8 +155,12 @@ class MonthReport:
 
 
 def run_reports(session: Session, run_id: str) -> list[MonthReport]:
-    """What the run with ``run_id`` came to, month by month: its pushes, or its previews where it made no push."""
+    """What the run with ``run_id`` came to, month by month: its pushes, or its previews where it made no push.
+
+    A run that was tried again is reported as its last attempt left it, with the requests of all its attempts.
+    """
     reports: dict[str, MonthReport] = {}
+    done_at: dict[str, datetime] = {}
     for preview in session.scalars(select(Preview).where(Preview.run_id == run_id).order_by(Preview.id)):
         before = reports.get(preview.month)
         reports[preview.month] = MonthReport(
@@ -164,6 +168,7 @@ def run_reports(session: Session, run_id: str) -> list[MonthReport]:
             lines=preview_of(preview).lines,
             requests_read=preview.requests_read + (before.requests_read if before else 0),
         )
+        done_at[preview.month] = preview.made_at
     for push in session.scalars(select(Push).where(Push.run_id == run_id).order_by(Push.id)):
         before = reports.get(push.month)
         previewed = preview_of(session.get_one(Preview, push.preview_id))
@@ -174,8 +179,10 @@ def run_reports(session: Session, run_id: str) -> list[MonthReport]:
                 for line, pushed in zip(previewed.lines, push.lines, strict=True)
             ),
             requests_read=push.requests_read + (before.requests_read if before else 0),
-            requests_written=push.requests_written,
+            requests_written=push.requests_written + (before.requests_written if before else 0),
         )
-    for error in session.scalars(select(MonthError).where(MonthError.run_id == run_id)):
-        reports[error.month] = MonthReport(month=Month.parse(error.month), error=error.error)
+        done_at[push.month] = max(push.pushed_at, done_at.get(push.month, push.pushed_at))
+    for error in session.scalars(select(MonthError).where(MonthError.run_id == run_id).order_by(MonthError.id)):
+        if error.month not in done_at or error.at > done_at[error.month]:
+            reports[error.month] = MonthReport(month=Month.parse(error.month), error=error.error)
     return sorted(reports.values(), key=lambda report: report.month)

@@ -47,6 +47,7 @@ class Integration(Base):
     state: Mapped[str]
     connected_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
+    """When the products that the plans are billed as last changed."""
 
 
 class ImportSelection(Base):

@@ -1,0 +1,234 @@
+"""`import` and `companies`: which companies there are, and which organization each one and its agreement has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cw_pipeline.commands.environment import BillFromOption, now, opened_dagster, opened_warehouse, read_settings
+from cw_pipeline.console import AsJson, speaking
+
+if TYPE_CHECKING:
+    from cw_pipeline.integration.reconcile import Changes, Named
+
+app = typer.Typer(help="Which organization each company and agreement is billed for.", no_args_is_help=True)
+
+_File = Annotated[Path, typer.Argument(help="A mapping file (CSV).")]
+_Company = Annotated[str, typer.Argument(help="The company's id or exact name.")]
+
+
+def import_(
+    types: Annotated[list[str] | None, typer.Option("--type", help="A company type; may be repeated.")] = None,
+    statuses: Annotated[list[str] | None, typer.Option("--status", help="A company status; may be repeated.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Import companies of these types and statuses, their agreements, and the NordPass organizations.
+
+    Without an option, the choice of the last import is taken. Mappings are kept.
+    """
+    from cw_pipeline.integration.access import open_connectwise, open_nordpass
+    from cw_pipeline.integration.imports import import_agreements, import_companies
+    from cw_pipeline.integration.organizations import refresh_organizations
+    from cw_pipeline.orchestration.acts import report_acts
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with (
+            open_connectwise(settings) as client,
+            open_nordpass(settings) as nordpass,
+            opened_dagster(settings) as dagster,
+            opened_warehouse(settings) as warehouse,
+        ):
+            companies = import_companies(client, warehouse, types or None, statuses or None)
+            agreements = import_agreements(client, warehouse)
+            organizations = refresh_organizations(nordpass, warehouse)
+            imported: dict[str, Changes] = {
+                "imported_companies": companies,
+                "agreements": agreements,
+                "organizations": organizations,
+            }
+            report_acts(dagster, warehouse, imported)
+        chosen = {"types": companies.types, "statuses": companies.statuses}
+        speech.document(
+            {"chosen": chosen, "companies": companies, "agreements": agreements, "organizations": organizations}
+        )
+        speech.table(
+            ["", "Total", "New", "Changed", "Gone"],
+            [
+                (name.removeprefix("imported_"), one.total, len(one.new), len(one.changed), len(one.gone))
+                for name, one in imported.items()
+            ],
+            right=["Total", "New", "Changed", "Gone"],
+        )
+        for gone in (*companies.gone_but_mapped, *agreements.gone_but_mapped):
+            speech.notice(f"{gone.name} ({gone.id}) is gone from ConnectWise but mapped: map or unmap its company.")
+        speech.say("Map what is new with `cw-pipeline companies suggest`.")
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """The imported companies with their active agreements, and what they are mapped to."""
+    from cw_pipeline.commands.listings import companies
+
+    with speaking(as_json=as_json) as speech:
+        with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
+            listed = companies(session)
+        speech.document({"companies": listed})
+        speech.table(
+            ["Id", "Company", "State", "Active agreements", "Mapped agreement", "Organization", "Bill from"],
+            [
+                (
+                    one.id,
+                    one.name,
+                    one.state,
+                    ", ".join(map(_shown, one.agreements)),
+                    one.agreement and _shown(one.agreement),
+                    one.organization and _shown(one.organization),
+                    one.bill_from,
+                )
+                for one in listed
+            ],
+            right=["Id"],
+        )
+        unmapped = sum(one.state == "unmapped" for one in listed)
+        if not listed:
+            speech.say("No company is imported: run `cw-pipeline import --type … --status …`.")
+        elif unmapped:
+            speech.say(f"{unmapped} of {len(listed)} are not mapped: see `cw-pipeline companies suggest`.")
+        else:
+            speech.say("Every imported company is mapped.")
+
+
+@app.command("map")
+def map_(
+    company: _Company,
+    agreement: Annotated[str, typer.Option(help="Id or exact name of one of the company's agreements.")],
+    organization: Annotated[str, typer.Option(help="Id or exact name of the NordPass organization.")],
+    bill_from: BillFromOption = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Map a company and its agreement to an organization; a mapped company is mapped anew."""
+    from cw_pipeline.integration.mapping import map_company
+    from cw_pipeline.orchestration.acts import report_acts
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
+            mapped = map_company(warehouse, company, agreement, organization, bill_from=bill_from, now=now())
+            report_acts(dagster, warehouse)
+        speech.document(vars(mapped))
+        for warning in mapped.warnings:
+            speech.notice(warning)
+        speech.say(
+            f"{mapped.company_name} ({mapped.company_id}) with agreement {mapped.agreement_name} "
+            f"({mapped.agreement_id}) {'is now' if mapped.changed else 'was already'} mapped to "
+            f"{mapped.organization_name} ({mapped.organization_id}), billed from {mapped.bill_from} on. "
+            "See what a sync would write with `cw-pipeline preview`."
+        )
+
+
+@app.command()
+def unmap(company: _Company, *, as_json: AsJson = False) -> None:
+    """Remove a company's mapping; its lines in ConnectWise stay as they are."""
+    from cw_pipeline.integration.mapping import unmap_company
+    from cw_pipeline.orchestration.acts import report_acts
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
+            unmapped = unmap_company(warehouse, company)
+            report_acts(dagster, warehouse)
+        speech.document(vars(unmapped))
+        speech.say(
+            f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {unmapped.organization_id}. "
+            "Its lines in ConnectWise stay; the seats of that organization are no longer billed."
+        )
+
+
+@app.command()
+def suggest(
+    file: Annotated[
+        Path | None, typer.Option(help="Also write a mapping file in which what is certain is filled in.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Suggest organizations for the companies that are not mapped; nothing is mapped."""
+    from cw_pipeline.integration.mapping_file import export_mappings
+    from cw_pipeline.integration.suggest import suggest_mappings
+
+    with speaking(as_json=as_json) as speech:
+        with opened_warehouse(read_settings()) as warehouse:
+            suggestions = suggest_mappings(warehouse)
+            exported = export_mappings(warehouse, file, suggestions=suggestions) if file else None
+        speech.document({"suggestions": suggestions, "file": exported})
+        speech.table(
+            ["Company", "Agreement", "Organization", "Score", "Certain", "Reason"],
+            [
+                (
+                    _shown(one.company),
+                    one.agreement and _shown(one.agreement),
+                    _shown(one.organization),
+                    one.score,
+                    "yes" if one.certain else "no",
+                    one.reason,
+                )
+                for one in suggestions
+            ],
+            right=["Score"],
+        )
+        if exported:
+            speech.say(
+                f"{exported.suggested} certain suggestions are filled in in {exported.file}, {exported.unmapped} "
+                f"companies are left open. Complete it and run `cw-pipeline companies apply {exported.file}`."
+            )
+        elif suggestions:
+            speech.say(
+                "Nothing is mapped yet: `cw-pipeline companies suggest --file FILE` writes a file with what is "
+                "certain, to complete and apply; `cw-pipeline companies map` maps one."
+            )
+        else:
+            speech.say("Nothing to suggest. `cw-pipeline companies list` shows what is mapped.")
+
+
+@app.command()
+def export(file: _File, *, as_json: AsJson = False) -> None:
+    """Write every company with what it is mapped to, ready to be completed and applied."""
+    from cw_pipeline.integration.mapping_file import export_mappings
+
+    with speaking(as_json=as_json) as speech:
+        with opened_warehouse(read_settings()) as warehouse:
+            exported = export_mappings(warehouse, file)
+        speech.document(vars(exported))
+        speech.say(
+            f"{exported.mapped} mapped and {exported.unmapped} unmapped companies are in {exported.file}. "
+            f"Complete it and run `cw-pipeline companies apply {exported.file}`."
+        )
+
+
+@app.command("apply")
+def apply_(file: _File, *, as_json: AsJson = False) -> None:
+    """Do what a mapping file says, all or nothing; companies that are not in it are left alone."""
+    from cw_pipeline.integration.mapping_file import apply_mappings
+    from cw_pipeline.orchestration.acts import report_acts
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
+            applied = apply_mappings(warehouse, file, now())
+            report_acts(dagster, warehouse)
+        speech.document(vars(applied))
+        for warning in applied.warnings:
+            speech.notice(warning)
+        speech.say(
+            f"{applied.mapped} mapped, {applied.remapped} mapped anew, {applied.unmapped} unmapped, "
+            f"{applied.unchanged} as before. See what a sync would write with `cw-pipeline preview`."
+        )
+
+
+def _shown(record: Named) -> str:
+    return f"{record.name} ({record.id})"

@@ -1,0 +1,112 @@
+"""The environment of a command: its settings, and the months that it may name."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cw_pipeline.billing.months import Month
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from dagster import DagsterInstance
+    from pydantic_core import ErrorDetails
+
+    from cw_pipeline.settings import Settings
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+def read_settings() -> Settings:
+    """The settings of the environment.
+
+    Raises:
+        NotSetUp: If one has a value that cannot be used.
+    """
+    from pydantic import ValidationError
+
+    from cw_pipeline.settings import NotSetUp, Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        msg = f"{'; '.join(map(_fault, error.errors()))}. Correct that in the environment and try again."
+        raise NotSetUp(msg) from None
+
+
+@contextmanager
+def opened_warehouse(settings: Settings) -> Generator[Warehouse]:
+    """The warehouse, closed after the block.
+
+    Raises:
+        DatabaseUnreachable: If it cannot be opened.
+    """
+    from cw_pipeline.integration.access import open_warehouse
+
+    with closing(open_warehouse(settings)) as warehouse:
+        yield warehouse
+
+
+@contextmanager
+def opened_dagster(settings: Settings) -> Generator[DagsterInstance]:
+    """Dagster's storage, closed after the block; importing Dagster takes more than a second.
+
+    Raises:
+        NotSetUp: If it cannot be opened.
+    """
+    from dagster import DagsterError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from cw_pipeline.orchestration.runs import local_instance
+    from cw_pipeline.settings import NotSetUp
+
+    try:
+        instance = local_instance(settings.cw_pipeline_home)
+    except (DagsterError, SQLAlchemyError, OSError) as error:
+        msg = (
+            f"Dagster's storage cannot be opened ({type(error).__name__}), and nothing was done. Check DAGSTER_HOME, "
+            "the dagster.yaml in it and, where that names it, DAGSTER_POSTGRES_URL."
+        )
+        raise NotSetUp(msg) from error
+    with instance:
+        yield instance
+
+
+def _fault(detail: ErrorDetails) -> str:
+    variable = str(detail["loc"][0]).upper()
+    pattern = detail["type"] == "string_pattern_mismatch"
+    return f"{variable} cannot be used: {'a month such as 2025-01 is expected' if pattern else detail['msg']}"
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def month_options(first: Month, last: Month) -> str:
+    """The options that name these months on the command line."""
+    return f"--month {first}" if first == last else f"--from {first} --to {last}"
+
+
+def _parsed(text: str) -> Month:
+    try:
+        return Month.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+MonthOption = Annotated[Month | None, typer.Option("--month", parser=_parsed, metavar="MONTH", help="As 2026-03.")]
+FromOption = Annotated[Month | None, typer.Option("--from", parser=_parsed, metavar="MONTH", help="The first month.")]
+ToOption = Annotated[Month | None, typer.Option("--to", parser=_parsed, metavar="MONTH", help="The last month.")]
+BillFromOption = Annotated[
+    Month | None,
+    typer.Option(
+        "--bill-from",
+        parser=_parsed,
+        metavar="MONTH",
+        help="The first month that is billed, as 2026-03; by default the last closed month.",
+    ),
+]

@@ -1,0 +1,60 @@
+"""`history`: the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cw_pipeline.commands.environment import MonthOption, opened_warehouse, read_settings
+from cw_pipeline.console import AsJson, speaking
+
+if TYPE_CHECKING:
+    from cw_pipeline.warehouse.tables import LedgerEntry
+
+_MEMBERS = (
+    "id", "at", "run_id", "kind", "intent_id", "month", "organization_id", "plan", "serial_number", "agreement_id",
+    "product_id", "addition_id", "before", "quantity", "effective_date", "cancelled_date", "note",
+)  # fmt: skip
+
+
+def history(
+    month: MonthOption = None,
+    organization: Annotated[str | None, typer.Option(help="Id or exact name of one organization.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Every write to ConnectWise, with what was there before: an entry before each request, and one for its result."""
+    from cw_pipeline.commands.listings import ledger_entries
+
+    with speaking(as_json=as_json) as speech:
+        with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
+            entries = ledger_entries(session, month=month, organization=organization)
+        speech.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
+        if not entries:
+            speech.say("The ledger has no such entry. `cw-pipeline sync` writes to ConnectWise.")
+            return
+        speech.table(
+            ["Id", "At", "Month", "Organization", "Plan", "Agreement", "Line", "Kind", "Quantity", "Note"],
+            [
+                (
+                    entry.id,
+                    f"{entry.at:%Y-%m-%d %H:%M:%S}",
+                    entry.month,
+                    f"{name} ({entry.organization_id})" if name else entry.organization_id,
+                    entry.plan,
+                    entry.agreement_id,
+                    entry.addition_id,
+                    entry.kind,
+                    f"{entry.before} → {entry.quantity}",
+                    entry.note,
+                )
+                for entry, name in entries
+            ],
+            right=["Id", "Agreement", "Line", "Quantity"],
+        )
+        speech.say(f"{len(entries)} entries. `cw-pipeline preview` shows what a sync would write now.")
+
+
+def _members(entry: LedgerEntry) -> dict[str, object]:
+    return {name: getattr(entry, name) for name in _MEMBERS}

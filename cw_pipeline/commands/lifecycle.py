@@ -1,0 +1,119 @@
+"""Connecting, disconnecting, and the look at how far the set-up has come."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.commands.environment import month_options, now, opened_dagster, opened_warehouse, read_settings
+from cw_pipeline.console import ASKED_WRONGLY, HELD_OR_FAILED, AsJson, AskedWrongly, Speech, speaking
+
+if TYPE_CHECKING:
+    from cw_pipeline.integration.status import Status
+
+_HELD = {True: "held", False: "MISSING", None: "not yet proved"}
+
+
+def connect(*, as_json: AsJson = False) -> None:
+    """Check the ConnectWise credentials and the rights of the API member, and remember the company."""
+    from cw_pipeline.integration.access import open_connectwise
+    from cw_pipeline.integration.connection import connect as connect_company
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with open_connectwise(settings) as client, opened_warehouse(settings) as warehouse:
+            connected = connect_company(client, warehouse)
+        speech.document(vars(connected))
+        speech.table(
+            ["Right", "Needed", "State"],
+            [(right.name, right.why, _HELD[right.held]) for right in connected.rights],
+        )
+        if connected.missing_rights:
+            names = "; ".join(right.name for right in connected.missing_rights)
+            speech.notice(
+                f"Not connected, because the API member's security role lacks: {names}. Add it in ConnectWise under "
+                "System > Security Roles and run `cw-pipeline connect` again."
+            )
+            raise typer.Exit(ASKED_WRONGLY)
+        speech.say(
+            f"Connected to {connected.company_name} ({connected.company_id}) at {connected.site_url}. "
+            "See what is next with `cw-pipeline status`."
+        )
+
+
+def disconnect(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    backup: Annotated[
+        Path | None, typer.Option(help="A new file for all mappings; by default one in CW_PIPELINE_HOME.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove all mappings, after writing them to a file, and stop syncing. Lines in ConnectWise stay."""
+    from cw_pipeline.integration.connection import disconnect as disconnect_company
+    from cw_pipeline.orchestration.acts import report_acts
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        if not yes:
+            _ask(speech)
+        moment = now()
+        file = backup or settings.cw_pipeline_home / f"mappings-{moment:%Y%m%dT%H%M%SZ}.csv"
+        with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
+            done = disconnect_company(warehouse, file)
+            report_acts(dagster, warehouse)
+        speech.document(vars(done))
+        speech.say(
+            f"Disconnected from {done.company_id}; {done.company_mappings} company mappings and "
+            f"{done.product_mappings} product mappings were removed. "
+            f"After connecting again, `cw-pipeline companies apply {done.backup_file}` brings the companies back."
+        )
+
+
+def status(*, as_json: AsJson = False) -> None:
+    """How far the set-up has come, what is missing, and which months still have to be synced."""
+    from cw_pipeline.integration.status import status as look_at_status
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        first_month = Month.parse(settings.cw_pipeline_first_month)
+        with opened_warehouse(settings) as warehouse:
+            found = look_at_status(warehouse, first_month=first_month, now=now())
+        speech.document(vars(found))
+        speech.table(
+            ["", ""],
+            [
+                ("State", found.state.replace("_", " ")),
+                ("ConnectWise", f"{found.company_id} at {found.site}" if found.site else None),
+                ("Companies", f"{found.mapped} mapped, {found.unmapped_companies} not"),
+                ("Organizations", f"{found.mapped} mapped, {found.unmapped_organizations} not"),
+                ("Months to sync", ", ".join(map(str, found.unpushed_months)) or "none"),
+                ("Last sync", f"{found.last_sync:%Y-%m-%d %H:%M} UTC" if found.last_sync else "never"),
+                ("Next scheduled", f"{found.next_tick:%Y-%m-%d %H:%M} UTC"),
+            ],
+        )
+        for sentence in found.missing or [_next_step(found)]:
+            speech.say(sentence)
+
+
+def _ask(speech: Speech) -> None:
+    if speech.as_json or not sys.stdin.isatty():
+        raise AskedWrongly("This removes all mappings and stops the syncs. Add --yes if that is meant.")
+    if not typer.confirm("Remove all mappings and stop the syncs?", err=True):
+        speech.notice("Nothing was changed.")
+        raise typer.Exit(HELD_OR_FAILED)
+
+
+def _next_step(found: Status) -> str:
+    if not found.mapped and not found.unmapped_companies:
+        return "No company is imported: run `cw-pipeline import --type … --status …`."
+    if not found.mapped:
+        return "No company is mapped: run `cw-pipeline companies suggest`."
+    if found.unpushed_months:
+        options = month_options(found.unpushed_months[0], found.unpushed_months[-1])
+        return f"Run `cw-pipeline sync {options}`, or leave it to the schedule."
+    return "Every closed month is synced."

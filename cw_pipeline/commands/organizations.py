@@ -1,0 +1,114 @@
+"""`organizations`: the NordPass organizations, and adding one."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cw_pipeline.billing.facts import LicenseType
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.commands.environment import opened_dagster, opened_warehouse, read_settings
+from cw_pipeline.console import AsJson, AskedWrongly, speaking
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+app = typer.Typer(help="The NordPass organizations.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """Read the organizations from NordPass and list them, with the companies that are mapped to them."""
+    from cw_pipeline.commands.listings import organizations
+    from cw_pipeline.integration.access import open_nordpass
+    from cw_pipeline.integration.organizations import refresh_organizations
+    from cw_pipeline.orchestration.acts import report_acts
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with (
+            open_nordpass(settings) as nordpass,
+            opened_dagster(settings) as dagster,
+            opened_warehouse(settings) as warehouse,
+        ):
+            changes = refresh_organizations(nordpass, warehouse)
+            report_acts(dagster, warehouse, {"organizations": changes})
+            with warehouse.transaction() as session:
+                listed = organizations(session)
+        rows = [
+            {
+                "id": organization.id,
+                "name": organization.name,
+                "plan": organization.plan,
+                "license_type": organization.license_type,
+                "status": organization.status,
+                "msp_managed": organization.msp_managed,
+                "company": {"id": company.id, "name": company.name} if company else None,
+            }
+            for organization, company in listed
+        ]
+        speech.document({"organizations": rows, "gone": changes.gone})
+        speech.table(
+            ["Id", "Organization", "Plan", "License", "Status", "Managed", "Company"],
+            [
+                (
+                    organization.id,
+                    organization.name,
+                    organization.plan,
+                    organization.license_type,
+                    organization.status,
+                    "yes" if organization.msp_managed else "no",
+                    f"{company.name} ({company.id})" if company else None,
+                )
+                for organization, company in listed
+            ],
+        )
+        speech.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Option(help="The organization's name.")],
+    plan: Annotated[Plan, typer.Option(help="Its NordPass plan.", case_sensitive=False)],
+    license_type: Annotated[LicenseType, typer.Option(help="Only Standard is billed.", case_sensitive=False)],
+    contact_email: Annotated[str, typer.Option(help="Whom NordPass writes to.")],
+    country: Annotated[str | None, typer.Option(help="Its country, if it is to be stated.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Add an organization in NordPass."""
+    from pydantic import ValidationError
+
+    from cw_pipeline.integration.access import open_nordpass
+    from cw_pipeline.integration.organizations import add_organization
+    from cw_pipeline.nordpass import models
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        try:
+            new = models.NewOrganization(
+                name=name,
+                plan=models.Plan(plan),
+                license_type=models.LicenseType(license_type),
+                contact_email=contact_email,
+                country=country,
+            )
+        except ValidationError as error:
+            msg = (
+                f"The organization was not added: {'; '.join(map(_fault, error.errors()))}. Correct that and try again."
+            )
+            raise AskedWrongly(msg) from None
+        with open_nordpass(settings) as nordpass, opened_warehouse(settings) as warehouse:
+            added = add_organization(nordpass, warehouse, new, idempotency_key=str(uuid.uuid4()))
+        speech.document(added.model_dump(mode="json"))
+        speech.say(
+            f"Added {added.name} ({added.id}). Map it next: "
+            f"`cw-pipeline companies map COMPANY --agreement A --organization {added.id}`."
+        )
+
+
+def _fault(detail: ErrorDetails) -> str:
+    option = "--" + str(detail["loc"][0]).replace("_", "-")
+    return f"{option}: {'an e-mail address is expected' if option == '--contact-email' else detail['msg']}"

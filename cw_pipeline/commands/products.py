@@ -1,0 +1,185 @@
+"""`products`: which ConnectWise product each NordPass plan is billed as."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.commands.environment import opened_warehouse, read_settings
+from cw_pipeline.console import AsJson, Speech, speaking
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cw_pipeline.integration.products import MappedProduct
+
+
+def _money(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        msg = f"{text!r} is not an amount of money. Write it as 4.90."
+        raise typer.BadParameter(msg)
+    return amount
+
+
+app = typer.Typer(help="Which ConnectWise product each NordPass plan is billed as.", no_args_is_help=True)
+_PlanArgument = Annotated[Plan, typer.Argument(help="The NordPass plan.", case_sensitive=False)]
+
+
+@app.command("list")
+def list_(
+    search: Annotated[
+        str | None, typer.Option(help="Only products with this in their identifier or description.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """The products of the ConnectWise catalog, and the plans that are mapped to them."""
+    from cw_pipeline.integration.access import open_connectwise, require_connected
+    from cw_pipeline.integration.products import list_products, mapped_products, why_not_billable
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with open_connectwise(settings) as client, opened_warehouse(settings) as warehouse:
+            with warehouse.transaction() as session:
+                require_connected(session, client)
+                mapped = mapped_products(session)
+            found = list_products(client, search)
+        plans = {one.product_id: _plan_text(one) for one in mapped}
+        rows = [
+            {
+                "id": item.id,
+                "identifier": item.identifier,
+                "description": item.description,
+                "price": item.price,
+                "cost": item.cost,
+                "plan": plans.get(item.id),
+                "why_not": why_not_billable(item),
+            }
+            for item in found
+        ]
+        speech.document({"products": rows})
+        speech.table(
+            ["Id", "Identifier", "Description", "Price", "Cost", "Plan", "Cannot be mapped because"],
+            [
+                (
+                    item.id,
+                    item.identifier,
+                    item.description,
+                    _money_text(item.price),
+                    _money_text(item.cost),
+                    plans.get(item.id),
+                    why_not_billable(item),
+                )
+                for item in found
+            ],
+            right=["Id", "Price", "Cost"],
+        )
+        speech.say("Map a plan with `cw-pipeline products map PLAN PRODUCT`.")
+
+
+@app.command("map")
+def map_(
+    plan: _PlanArgument,
+    product: Annotated[str, typer.Argument(help="The product's id or identifier.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Map a plan to a product of the catalog; it counts once confirmed."""
+    from cw_pipeline.integration.access import open_connectwise
+    from cw_pipeline.integration.products import map_product
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with open_connectwise(settings) as client, opened_warehouse(settings) as warehouse:
+            mapped = map_product(client, warehouse, plan, product)
+        _tell(speech, [mapped], "It counts after `cw-pipeline products confirm`.")
+
+
+@app.command()
+def create(
+    plan: _PlanArgument,
+    *,
+    identifier: Annotated[str | None, typer.Option(help="By default `NordPass PLAN`, like the next two.")] = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    customer_description: Annotated[str | None, typer.Option(help="What invoices show.")] = None,
+    subcategory: Annotated[str | None, typer.Option(help="By name; by default the only or the default one.")] = None,
+    product_type: Annotated[str | None, typer.Option("--type", help="By name, likewise.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of measure, by name, likewise.")] = None,
+    price: Annotated[Decimal | None, typer.Option(parser=_money, metavar="AMOUNT", help="Of one seat a month.")] = None,
+    cost: Annotated[Decimal | None, typer.Option(parser=_money, metavar="AMOUNT", help="Of one seat a month.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a product in the ConnectWise catalog and map a plan to it."""
+    from cw_pipeline.integration.access import open_connectwise
+    from cw_pipeline.integration.products import create_product
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with open_connectwise(settings) as client, opened_warehouse(settings) as warehouse:
+            created = create_product(
+                client,
+                warehouse,
+                plan,
+                identifier=identifier,
+                description=description,
+                customer_description=customer_description,
+                subcategory=subcategory,
+                product_type=product_type,
+                unit=unit,
+                price=price,
+                cost=cost,
+            )
+        _tell(speech, [created], "It counts after `cw-pipeline products confirm`.")
+
+
+@app.command()
+def confirm(*, as_json: AsJson = False) -> None:
+    """Confirm the mapping of every plan that is mapped; the integration becomes active."""
+    from cw_pipeline.integration.products import confirm_products
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with opened_warehouse(settings) as warehouse:
+            confirmed = confirm_products(warehouse)
+        _tell(speech, confirmed, "The integration is active. See what is next with `cw-pipeline status`.")
+
+
+def _tell(speech: Speech, mapped: Sequence[MappedProduct], what_next: str) -> None:
+    speech.document({"products": mapped})
+    speech.table(
+        ["Plan", "Product", "Description", "Price", "Cost", "Confirmed"],
+        [
+            (
+                one.plan,
+                f"{one.identifier} ({one.product_id})",
+                one.description,
+                _money_text(one.price),
+                _money_text(one.cost),
+                "yes" if one.confirmed else "not yet",
+            )
+            for one in mapped
+        ],
+        right=["Price", "Cost"],
+    )
+    for warning in (warning for one in mapped for warning in one.warnings):
+        speech.notice(warning)
+    speech.say(what_next)
+
+
+def _money_text(amount: Decimal | None) -> str | None:
+    """An amount with two decimal places, or with more where it has more."""
+    if amount is None:
+        return None
+    cents = amount.quantize(Decimal("0.01"))
+    return str(cents if cents == amount else amount)
+
+
+def _plan_text(mapped: MappedProduct) -> str:
+    return mapped.plan if mapped.confirmed else f"{mapped.plan} (not confirmed)"

@@ -1,0 +1,70 @@
+"""The command line, run in this process with an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cw_pipeline.cli import app
+from cw_pipeline.sandbox import Sandbox
+from cw_pipeline_tests.active import LAST_CLOSED, activate, use
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cw_pipeline_tests.active import Active
+
+PROGRAM = Path(sys.executable).with_name("cw-pipeline")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:  # noqa: ANN401 - any JSON
+        """The one JSON document on standard output."""
+        return json.loads(self.out)
+
+    @property
+    def sentence(self) -> str:
+        """What it said on standard error, on one line."""
+        return " ".join(self.err.split())
+
+
+def run(*arguments: str) -> Answer:
+    """Run ``cw-pipeline`` with these arguments; an error that it does not know is raised."""
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert "Traceback" not in result.output
+    return Answer(result.exit_code, result.stdout, result.stderr)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Sandbox]:
+    """A sandbox for all tests of a module; what they set up is kept in a home of each."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(shared: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sandbox:
+    """The sandbox, with nothing set up: the environment points to it and to an empty home."""
+    use(monkeypatch, {**shared.environment(), "CW_PIPELINE_HOME": str(tmp_path)})
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    return shared
+
+
+@pytest.fixture
+def active(sandbox: Sandbox) -> Active:  # noqa: ARG001 - the environment points to it
+    """An active integration with three companies mapped for the last two closed months."""
+    return activate(LAST_CLOSED.plus(-1), companies=3)

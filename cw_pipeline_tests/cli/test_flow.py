@@ -1,0 +1,224 @@
+"""From nothing to a synced month and back, as a person does it, on one sandbox."""
+
+from __future__ import annotations
+
+import csv
+import os
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from cw_pipeline.sandbox import Sandbox
+from cw_pipeline_tests.active import LAST_CLOSED, use
+from cw_pipeline_tests.cli.conftest import Answer, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STEPS = {
+    "status of nothing": "status --json",
+    "import too early": "import --type Client --json",
+    "connect": "connect",
+    "connect for programs": "connect --json",
+    "products": "products list --search NORDPASS --json",
+    "map an inactive product": "products map Business NORDPASS-2022",
+    "map Business": "products map business NORDPASS-BUS --json",
+    "sync too early": "sync",
+    "create Enterprise": "products create Enterprise --identifier NP-ENT --subcategory {subcategory} --price 7.50 "
+    "--json",
+    "confirm": "products confirm --json",
+    "import without a choice": "import",
+    "import an unknown type": "import --type Klient",
+    "import": "import --type client --status active --json",
+    "import again": "import --json",
+    "suggest": "companies suggest --json",
+    "suggest into a file": "companies suggest --file {file}",
+    "apply": "companies apply {file} --json",
+    "companies": "companies list --json",
+    "status before": "status --json",
+    "preview": "preview --json",
+    "sync": "sync",
+    "sync again": "sync --month {month} --json",
+    "status after": "status --json",
+    "history": "history --month {month} --json",
+    "history for people": "history",
+    "history of another month": "history --month 2025-01",
+    "organizations": "organizations list --json",
+    "add": "organizations add --name [bold]Ünïcode --plan enterprise --license-type standard "
+    "--contact-email it@example.com --json",
+    "add badly": "organizations add --name X --plan Business --license-type Trial --contact-email nobody",
+    "unmap": "companies unmap {company} --json",
+    "map": "companies map {company} --agreement {agreement} --organization {organization} --bill-from 2025-06 --json",
+    "map nobody": "companies map Nobody --agreement 1 --organization x",
+    "export": "companies export {file}",
+    "disconnect unasked": "disconnect",
+    "disconnect": "disconnect --yes --backup {backup} --json",
+    "sync after it": "sync --json",
+    "status at the end": "status",
+}
+REFUSED = {
+    "import too early",
+    "map an inactive product",
+    "sync too early",
+    "import without a choice",
+    "import an unknown type",
+    "add badly",
+    "map nobody",
+    "disconnect unasked",
+    "sync after it",
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def said(home: Path) -> Iterator[dict[str, Answer]]:
+    """What each step said."""
+    with Sandbox() as sandbox, pytest.MonkeyPatch.context() as environment:
+        use(environment, {**sandbox.environment(), "CW_PIPELINE_HOME": str(home)})
+        environment.setenv("DAGSTER_HOME", str(home / "dagster"))
+        subcategory = sandbox.connectwise.records("subcategories")[0]["name"]
+        answers: dict[str, Answer] = {}
+        places = {"month": str(LAST_CLOSED), "file": str(home / "m.csv"), "backup": str(home / "backup.csv")}
+        for name, step in STEPS.items():
+            if name == "unmap":
+                mapped = next(one for one in answers["companies"].document["companies"] if one["state"] == "mapped")
+                places["company"] = str(mapped["id"])
+                places["agreement"] = str(mapped["agreement"]["id"])
+                places["organization"] = str(mapped["organization"]["id"])
+            words = [word.format(**places, subcategory=subcategory) for word in step.split()]
+            answers[name] = run(*words)
+        yield answers
+
+
+@pytest.mark.parametrize("step", list(STEPS))
+def test_each_step_ends_with_its_exit_code(said: dict[str, Answer], step: str) -> None:
+    assert said[step].code == (2 if step in REFUSED else 0), said[step]
+
+
+@pytest.mark.parametrize("step", [name for name, words in STEPS.items() if words.endswith("--json")])
+def test_with_json_there_is_one_document_and_nothing_else_on_standard_output(
+    said: dict[str, Answer], step: str
+) -> None:
+    assert isinstance(said[step].document, dict)
+
+
+@pytest.mark.parametrize("step", list(STEPS))
+def test_each_step_says_what_to_do_next(said: dict[str, Answer], step: str) -> None:
+    answer = said[step]
+    assert "." in answer.err if STEPS[step].endswith("--json") or answer.code else answer.out.rstrip().endswith(".")
+
+
+def test_status_says_what_is_missing_and_then_what_is_to_be_synced(said: dict[str, Answer]) -> None:
+    nothing, before, after = (said[f"status {when}"].document for when in ("of nothing", "before", "after"))
+    assert (nothing["state"], nothing["site"]) == ("not_connected", None)
+    assert any("cw-pipeline connect" in sentence for sentence in nothing["missing"])
+    assert (before["state"], before["missing"], before["last_sync"]) == ("active", [], None)
+    assert before["unpushed_months"] == [str(LAST_CLOSED)]
+    assert after["unpushed_months"] == []
+    assert after["last_sync"]
+    assert after["next_tick"].endswith("-01T00:30:00+00:00")
+    assert after.keys() >= {"company_id", "mapped", "unmapped_companies", "unmapped_organizations"}
+
+
+def test_connect_shows_each_right_and_whether_it_is_held(said: dict[str, Answer]) -> None:
+    assert "Finance > Agreements: Edit" in said["connect"].out
+    assert "not yet proved" in said["connect"].out
+    assert {right["held"] for right in said["connect for programs"].document["rights"]} == {True, None}
+
+
+def test_products_are_listed_mapped_created_and_confirmed(said: dict[str, Answer]) -> None:
+    listed = {one["identifier"]: one for one in said["products"].document["products"]}
+    assert listed["NORDPASS-BUS"]["price"] == 4.99
+    assert listed["NORDPASS-2022"]["why_not"] == "it is inactive"
+    assert "it is inactive" in said["map an inactive product"].sentence
+    confirmed = {one["plan"]: one for one in said["confirm"].document["products"]}
+    assert confirmed["Enterprise"]["identifier"] == "NP-ENT"
+    assert all(one["confirmed"] for one in confirmed.values())
+
+
+def test_an_import_without_a_choice_names_the_choices_and_one_is_remembered(said: dict[str, Answer]) -> None:
+    assert "Former client" in said["import without a choice"].sentence
+    assert "There is no company type Klient" in said["import an unknown type"].sentence
+    first, again = said["import"].document, said["import again"].document
+    assert again["chosen"] == first["chosen"] == {"types": ["Client"], "statuses": ["Active"]}
+    assert len(first["companies"]["new"]) == first["companies"]["total"] > 50
+    assert again["companies"]["new"] == []
+
+
+def test_what_is_certain_is_filled_in_and_applied(said: dict[str, Answer]) -> None:
+    certain = [one for one in said["suggest"].document["suggestions"] if one["certain"]]
+    assert said["apply"].document["mapped"] == len(certain) > 20
+    states = [one["state"] for one in said["companies"].document["companies"]]
+    assert states.count("mapped") == len(certain)
+
+
+def test_a_sync_writes_what_its_preview_showed_and_a_second_one_writes_nothing(said: dict[str, Answer]) -> None:
+    [preview], [again] = said["preview"].document["months"], said["sync again"].document["months"]
+    assert preview["requests"]["written"] == 0
+    created = preview["outcomes"]["created"]
+    assert again["outcomes"]["unchanged"] == created
+    assert again["requests"]["written"] == 0
+    assert sum(one["seats"] for one in preview["outcomes"].values()) == sum(
+        one["seats"] for one in again["outcomes"].values()
+    )
+    assert again["also"] == {}
+    assert all(isinstance(one["seats"], int) for one in again["outcomes"].values())
+    assert f"{LAST_CLOSED}: synced" in said["sync"].err
+    assert f"{created['lines']}: {created['seats']}" in said["sync"].out
+
+
+def test_history_has_an_intent_and_a_confirmation_for_each_line(said: dict[str, Answer]) -> None:
+    entries = said["history"].document["entries"]
+    created = said["preview"].document["months"][0]["outcomes"]["created"]
+    confirmed = [entry for entry in entries if entry["kind"] == "confirmed"]
+    assert len(entries) == 2 * len(confirmed) == 2 * created["lines"]
+    assert sum(entry["quantity"] for entry in confirmed) == created["seats"]
+    assert {entry["before"] for entry in entries} == {0}
+    assert all(entry["organization_name"] and entry["serial_number"].startswith("NP:") for entry in entries)
+    assert "0 → " in said["history for people"].out
+    assert "no such entry" in said["history of another month"].out
+
+
+def test_organizations_are_listed_with_their_companies_and_added(said: dict[str, Answer]) -> None:
+    listed = said["organizations"].document["organizations"]
+    assert len([one for one in listed if one["company"]]) == said["apply"].document["mapped"]
+    assert said["add"].document["name"] == "[bold]Ünïcode"
+    assert "[bold]Ünïcode" in said["add"].err
+    assert "an e-mail address is expected" in said["add badly"].sentence
+
+
+def test_one_company_is_unmapped_and_mapped_again(said: dict[str, Answer]) -> None:
+    unmapped, mapped = said["unmap"].document, said["map"].document
+    assert mapped["company_id"] == unmapped["company_id"]
+    assert (mapped["bill_from"], mapped["changed"]) == ("2025-06", True)
+
+
+def test_disconnecting_asks_keeps_a_backup_and_stops_the_syncs(said: dict[str, Answer], home: Path) -> None:
+    assert "--yes" in said["disconnect unasked"].sentence
+    removed = said["disconnect"].document["company_mappings"]
+    with (home / "backup.csv").open(encoding="utf-8-sig", newline="") as backup:
+        assert len(list(csv.DictReader(backup))) == removed == said["apply"].document["mapped"]
+    assert "cw-pipeline connect" in said["sync after it"].document["error"]
+    assert "disconnected" in said["status at the end"].out
+
+
+def test_the_acts_and_runs_are_in_dagster(said: dict[str, Answer], home: Path) -> None:
+    assert said
+    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+        jobs = [run.job_name for run in instance.get_runs()]
+        mapped = instance.get_latest_materialization_event(dg.AssetKey("mapped_organizations"))
+        imported = instance.get_latest_materialization_event(dg.AssetKey("imported_companies"))
+        pushed = instance.get_materialized_partitions(dg.AssetKey("connectwise_push"))
+    assert sorted(jobs) == ["preview", "sync_now", "sync_now"]
+    assert mapped is not None
+    assert mapped.asset_materialization is not None
+    assert mapped.asset_materialization.metadata["mapped"].value == 0
+    assert imported is not None
+    assert pushed == {str(LAST_CLOSED)}
+    assert os.environ["DAGSTER_HOME"] == str(home / "dagster")

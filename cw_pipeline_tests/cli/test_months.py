@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.commands.months import months_asked
+from cw_pipeline.console import AskedWrongly
+from cw_pipeline.sandbox import FaultKind
+from cw_pipeline_tests.active import LAST_CLOSED
+from cw_pipeline_tests.cli.conftest import PROGRAM, run
+
+if TYPE_CHECKING:
+    from cw_pipeline.sandbox import Sandbox
+    from cw_pipeline.sandbox.wire import Record
+    from cw_pipeline_tests.active import Active
+
+MOMENT = datetime(2026, 4, 1, 0, 30, tzinfo=UTC)
+EARLIEST = Month(2025, 1)
+
+
+def asked(month: str | None = None, first: str | None = None, last: str | None = None) -> list[str]:
+    options = [Month.parse(text) if text else None for text in (month, first, last)]
+    return [str(one) for one in months_asked(*options, earliest=EARLIEST, moment=MOMENT)]
+
+
+def test_without_an_option_the_last_closed_month_is_meant() -> None:
+    assert asked() == ["2026-03"]
+
+
+def test_one_month_or_a_range_with_both_its_ends() -> None:
+    assert asked("2025-01") == ["2025-01"]
+    assert asked(None, "2025-11", "2026-02") == ["2025-11", "2025-12", "2026-01", "2026-02"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("2026-04", None, None), "2026-04 has not closed yet. The last month that has is 2026-03."),
+        ((None, "2026-03", "2026-04"), "2026-04 has not closed yet"),
+        (("2024-12", None, None), "2024-12 is before the first month, 2025-01"),
+        ((None, "2026-03", "2026-02"), "--from 2026-03 is after --to 2026-02"),
+        (("2026-03", "2026-03", None), "either --month"),
+        (("2026-03", None, "2026-03"), "either --month"),
+        ((None, "2026-03", None), "belong together"),
+        ((None, None, "2026-03"), "belong together"),
+    ],
+)
+def test_months_that_cannot_be_synced_are_refused(options: tuple[str | None, ...], sentence: str) -> None:
+    with pytest.raises(AskedWrongly, match=sentence):
+        asked(*options)
+
+
+def test_a_text_that_is_no_month_is_wrong_usage() -> None:
+    answer = run("sync", "--month", "March")
+    assert answer.code == 2
+    assert "is not a month" in answer.sentence
+
+
+def test_a_sync_that_is_not_set_up_starts_no_run(sandbox: Sandbox) -> None:
+    sandbox.journal.clear()
+    answer = run("sync", "--json")
+    assert answer.code == 2
+    assert "run `cw-pipeline connect`" in answer.document["error"]
+    assert sandbox.journal.entries() == []
+
+
+def test_a_refused_line_fails_the_command_and_its_reason_is_shown(sandbox: Sandbox, active: Active) -> None:
+    agreement = active.mapped[0].agreement_id
+    sandbox.faults.add(
+        FaultKind.STATUS, method="POST", path=f"/finance/agreements/{agreement}/", status=400, times=None
+    )
+    answer = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED))
+    sandbox.faults.clear()
+    assert answer.code == 1
+    assert "rejected" in answer.out
+    assert active.mapped[0].organization_id in answer.out
+
+    again = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED), "--json")
+    assert again.code == 0
+    assert [month["outcomes"]["created"]["lines"] for month in again.document["months"]] == [1, 1]
+
+
+@pytest.mark.usefixtures("active")
+def test_a_report_that_is_not_final_fails_its_month_and_not_the_other(sandbox: Sandbox) -> None:
+    sandbox.nordpass.set_report_final(str(LAST_CLOSED), final=False)
+    answer = run("preview", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED), "--json")
+    sandbox.nordpass.set_report_final(str(LAST_CLOSED), final=True)
+    assert answer.code == 1
+    before, last = answer.document["months"]
+    assert before["requests"]["written"] == 0
+    assert before["outcomes"]
+    assert last["month"] == str(LAST_CLOSED)
+    assert "is not final" in last["error"]
+    assert f"{LAST_CLOSED}: " in answer.err
+
+
+def test_a_held_line_ends_with_1_and_says_what_a_person_can_do(sandbox: Sandbox, active: Active) -> None:
+    mapped = active.mapped[1]
+    sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), 7_777)
+    sandbox.connectwise.edit_agreement(mapped.agreement_id, cancelledFlag=True)
+    answer = run("preview")
+    sandbox.connectwise.edit_agreement(mapped.agreement_id, cancelledFlag=False)
+    assert answer.code == 1
+    assert "agreement_inactive" in answer.out
+    assert "which is not active then. Renew it in ConnectWise" in answer.out
+
+
+@pytest.mark.usefixtures("active")
+def test_a_wrong_key_fails_every_month_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTWISE_PRIVATE_KEY", "not-the-key")
+    answer = run("sync", "--json")
+    assert answer.code == 1
+    [month] = answer.document["months"]
+    assert "CONNECTWISE_PRIVATE_KEY" in month["error"]
+    assert "not-the-key" not in answer.out + answer.err
+
+
+def test_ctrl_c_stops_a_sync_with_a_sentence_and_the_next_one_goes_on(sandbox: Sandbox, active: Active) -> None:
+    seats = {one.organization_id: 900 + number for number, one in enumerate(active.mapped)}
+    for organization_id, number in seats.items():
+        sandbox.nordpass.set_usage(organization_id, str(LAST_CLOSED), number)
+    slow = sandbox.faults.add(FaultKind.SLOW, path="/additions")
+    with subprocess.Popen(
+        [PROGRAM, "sync", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert sandbox.faults.wait_for_hit(slow, timeout=60)
+        process.send_signal(signal.SIGINT)
+        sandbox.faults.release(slow)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Stopped." in json.loads(out)["error"]
+    assert "Traceback" not in err
+    assert run("sync").code == 0
+    on_lines = [
+        sum(line["quantity"] for line in sandbox.connectwise.additions(one.agreement_id) if is_for_last_month(line))
+        for one in active.mapped
+    ]
+    assert on_lines == list(seats.values())
+
+
+def is_for_last_month(line: Record) -> bool:
+    return str(line.get("serialNumber", "")).startswith(f"NP:{LAST_CLOSED}:")

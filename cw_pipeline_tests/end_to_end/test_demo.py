@@ -1,0 +1,29 @@
+"""The demonstration, which is what a newcomer sees first."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from cw_pipeline.demo import run_demo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_the_demonstration_invoices_every_seat_of_a_year_exactly_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONNECTWISE_SITE_URL", "https://a-real-site.example.com")
+    output = StringIO()
+    assert run_demo(Console(file=output, width=160), tmp_path / "demo", port=0)
+    told = output.getvalue()
+    again = told[told.index("7. ") : told.index("8. ")]
+    assert " 0 writes" in again
+    assert "≠" not in told
+    assert "make dev" in told.splitlines()[-1]
+    assert "a-real-site" not in told

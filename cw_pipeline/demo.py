@@ -27,6 +27,7 @@ from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import NOT_BILLED
 from cw_pipeline.billing.preview import tally
 from cw_pipeline.integration import access, connection, imports, mapping, organizations, products, suggest
+from cw_pipeline.orchestration.acts import report_acts
 from cw_pipeline.orchestration.runs import local_instance, run_months
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.settings import Settings
@@ -123,6 +124,7 @@ class _Demo:
         self._warehouse = access.open_warehouse(Settings())
         self._client = access.open_connectwise(Settings())
         self._nordpass = access.open_nordpass(Settings())
+        self._dagster = local_instance(Settings().cw_pipeline_home)
         self._now = datetime.now(UTC)
         last = Month.last_closed(self._now)
         self._months = list(last.plus(1 - _MONTHS).until(last))
@@ -161,6 +163,8 @@ class _Demo:
         companies = imports.import_companies(self._client, self._warehouse, ["Client"], ["Active"])
         agreements = imports.import_agreements(self._client, self._warehouse)
         found = organizations.refresh_organizations(self._nordpass, self._warehouse)
+        imported = {"imported_companies": companies, "agreements": agreements, "organizations": found}
+        report_acts(self._dagster, self._warehouse, imported)
         self._say(
             "4. Import",
             f"{companies.total} active clients with {agreements.total} agreements, {found.total} organizations",
@@ -173,6 +177,7 @@ class _Demo:
         doubtful = [one for one in suggestions if not one.certain and one.agreement is not None][:_BY_HAND]
         for one in [*certain, *doubtful]:
             self._map(one)
+        report_acts(self._dagster, self._warehouse)
         self._say(
             "5. Map companies",
             f"{len(certain)} by certain suggestions, {len(doubtful)} by hand, from {self._months[0]} on; "
@@ -265,7 +270,7 @@ class _Demo:
             run_id = run_months(
                 defs.resolve_job_def("sync_now"),
                 months,
-                local_instance(Settings().cw_pipeline_home),
+                self._dagster,
                 on_month=lambda asset, month: progress.update(task, advance=1, asset=f"{asset} {month}"),
             )
         with self._warehouse.transaction() as session:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 
-from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
+from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from cw_pipeline.billing.preview import Preview, PreviewLine, Tally
+    from cw_pipeline.billing.preview import Preview, PreviewLine
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.sync.push import PushedMonth
     from cw_pipeline.warehouse.tables import UsageReport
@@ -36,22 +36,22 @@ def of_usage(report: UsageReport) -> Details:
 def of_preview(preview: Preview, connectwise: ConnectWiseClient) -> Details:
     """A preview's numbers, its lines as a table, and links to the agreements that it would change."""
     return {
-        "seats_used": dg.MetadataValue.int(preview.usage_seats),
-        **_numbers(preview),
+        **_seats(preview),
         "preview": _table(preview.lines),
         "agreements": _links(preview.lines, connectwise),
+        **_by_outcome(preview),
     }
 
 
 def of_push(pushed: PushedMonth, connectwise: ConnectWiseClient) -> Details:
     """What a push came to, and what it asked of ConnectWise."""
     return {
-        "seats_used": dg.MetadataValue.int(pushed.preview.usage_seats),
-        **_numbers(pushed.preview),
+        **_seats(pushed.preview),
         "requests_read": dg.MetadataValue.int(pushed.push.requests_read),
         "requests_written": dg.MetadataValue.int(pushed.push.requests_written),
         "lines": _table(pushed.preview.lines),
         "agreements": _links(pushed.preview.lines, connectwise),
+        **_by_outcome(pushed.preview),
     }
 
 
@@ -73,20 +73,23 @@ def failed_lines_sentence(lines: Sequence[PreviewLine]) -> str:
     )
 
 
-def _numbers(preview: Preview) -> Details:
-    """Lines and seats by outcome; the four groups are always there, so that their plots have no gaps."""
-    outcomes = preview.outcomes
-    numbers: dict[str, int] = {}
+def _seats(preview: Preview) -> Details:
+    """The seats used and where they went, in groups that are always there, so that their plots have no gaps."""
+    seats = {"seats_used": preview.usage_seats}
     for group, members in _GROUPS.items():
-        numbers[f"seats_{group}"] = sum(int(tally.seats) for code, tally in outcomes.items() if code in members)
-    numbers |= _by_outcome("", outcomes) | _by_outcome("also_", preview.also)
-    return {name: dg.MetadataValue.int(number) for name, number in numbers.items()}
+        tallies = (tally for outcome, tally in preview.outcomes.items() if outcome in members)
+        seats[f"seats_{group}"] = sum(int(tally.seats) for tally in tallies)
+    return {name: dg.MetadataValue.int(number) for name, number in seats.items()}
 
 
-def _by_outcome(prefix: str, tallies: Mapping[Outcome, Tally]) -> dict[str, int]:
-    return {f"{prefix}lines_{outcome}": tally.lines for outcome, tally in tallies.items()} | {
-        f"{prefix}seats_{outcome}": int(tally.seats) for outcome, tally in tallies.items()
-    }
+def _by_outcome(preview: Preview) -> Details:
+    """Lines and seats by outcome: of the usage rows, and of what happened beside them."""
+    numbers: Details = {}
+    for prefix, tallies in (("", preview.outcomes), ("also_", preview.also)):
+        for outcome, tally in tallies.items():
+            numbers[f"{prefix}lines_{outcome}"] = dg.MetadataValue.int(tally.lines)
+            numbers[f"{prefix}seats_{outcome}"] = dg.MetadataValue.int(int(tally.seats))
+    return numbers
 
 
 def _table(lines: Iterable[PreviewLine]) -> dg.MetadataValue:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.facts import Agreement, Line
 from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.warehouse.columns import plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -49,7 +50,7 @@ def lines_on(place: Workplace, agreement_id: int) -> list[Line]:
             agreement_id=agreement_id,
             product_id=addition.product.id,
             serial_number=addition.serial_number,
-            quantity=addition.quantity,
+            quantity=plain(addition.quantity),
             effective_date=addition.effective_date,
             cancelled_date=addition.cancelled_date,
         )

@@ -15,6 +15,7 @@ from cw_pipeline.connectwise.errors import (
 from cw_pipeline.connectwise.models import NewAddition
 from cw_pipeline.sync.settling import find_written_line
 from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.tables import EntryKind
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Writer:
             return Failure(Outcome.UNCONFIRMED, f"Nothing was written: {error}")
         if not _shows(addition, write):
             return self._read_back(
-                intent, f"ConnectWise answered, but shows {addition.quantity} on line {addition.id}."
+                intent, f"ConnectWise answered, but shows {plain(addition.quantity)} on line {addition.id}."
             )
         self._record(intent, EntryKind.CONFIRMED, addition_id=addition.id)
         return None

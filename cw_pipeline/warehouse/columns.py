@@ -52,7 +52,9 @@ class Exact(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - the base class's signature
         """The number, without trailing zeros."""
-        if value is None:
-            return None
-        number = Decimal(value)
-        return number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()
+        return None if value is None else plain(Decimal(value))
+
+
+def plain(number: Decimal) -> Decimal:
+    """``number`` as people write it: 5 for 5.0, 2.5 for 2.50."""
+    return number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()

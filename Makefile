@@ -1,5 +1,7 @@
 # Python 3.11 to 3.13, git and make are all it needs. Override with `make PYTHON=python3.12 …`.
 PYTHON ?= python3
+# The sandbox's port; `make demo` and `make dev` need the same one.
+PORT ?= 8443
 BIN := .venv/bin
 # Where `make demo` leaves what `make dev` shows.
 DEMO := $(CURDIR)/.cw_pipeline/demo
@@ -18,12 +20,12 @@ help: ## This list
 	@touch $@
 
 demo: .venv/installed ## The whole job against a local ConnectWise PSA and NordPass, from connect to invoice
-	CW_PIPELINE_HOME=$(CURDIR)/.cw_pipeline $(BIN)/cw-pipeline demo
+	CW_PIPELINE_HOME=$(CURDIR)/.cw_pipeline $(BIN)/cw-pipeline demo --port $(PORT)
 
 dev: .venv/installed ## The Dagster UI at http://localhost:3000, with the sandbox behind it
 	@mkdir -p $(DEMO)/dagster && cp dagster.yaml $(DEMO)/dagster/
 	CW_PIPELINE_HOME=$(DEMO) DAGSTER_HOME=$(DEMO)/dagster CW_PIPELINE_DATABASE_URL= \
-		$(BIN)/cw-pipeline sandbox -- $(BIN)/dagster dev --workspace workspace.yaml
+		$(BIN)/cw-pipeline sandbox --port $(PORT) -- $(BIN)/dagster dev --workspace workspace.yaml
 
 test: .venv/installed ## Every test
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup

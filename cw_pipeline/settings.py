@@ -15,10 +15,16 @@ class NotSetUp(Exception):
     """Something that the command needs is not configured; the message names it and says what to do."""
 
 
-class Settings(BaseSettings):
-    """The settings, read from the environment when an instance is made."""
+class FirstMonth(BaseSettings):
+    """The one setting that is needed to load the project, read by itself so that no other can prevent that."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
+    cw_pipeline_first_month: str = Field(default="2025-01", pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+
+
+class Settings(FirstMonth):
+    """The settings, read from the environment when an instance is made."""
 
     connectwise_site_url: str | None = None
     connectwise_company_id: str | None = None
@@ -38,7 +44,6 @@ class Settings(BaseSettings):
 
     cw_pipeline_database_url: SecretStr | None = None
     cw_pipeline_home: Path = Path(".cw_pipeline")
-    cw_pipeline_first_month: str = Field(default="2025-01", pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
 
     @field_validator("cw_pipeline_home")
     @classmethod

@@ -2,22 +2,23 @@
 # pyright: reportUnknownMemberType=false
 """The jobs: the monthly sync, and one for each act of the life cycle, with config that the Launchpad explains."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration import connection, mapping, mapping_file, organizations, products
-from cw_pipeline.nordpass.models import LicenseType, NewOrganization
-from cw_pipeline.nordpass.models import Plan as NordPassPlan
+from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.mapped import mapped_organizations, of_mapping
 from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.warehouse.database import Warehouse
 
 _MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key)
 
@@ -54,9 +55,9 @@ def check_connection(context: dg.OpExecutionContext, access: Access) -> None:
         raise dg.Failure(f"The API member's security role lacks: {names}. Add it in ConnectWise.", allow_retries=False)
 
 
-@dg.job(description="Check and save the connection to ConnectWise that the environment names.")
+@dg.job
 def connect() -> None:
-    """One act."""
+    """Check and save the connection to ConnectWise that the environment names."""
     check_connection()
 
 
@@ -78,18 +79,22 @@ class ProductsConfig(dg.Config):
 def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, access: Access) -> None:
     """Map plans to products and, if asked, confirm the mapping."""
     chosen = {Plan.BUSINESS: config.business, Plan.ENTERPRISE: config.enterprise}
+    if not any(chosen.values()) and not config.confirm:
+        raise dg.Failure("Give a product for a plan, or set confirm.", allow_retries=False)
     with failing_the_run(), access.warehouse() as warehouse, access.connectwise() as client:
-        for plan, product in chosen.items():
-            if product is not None:
-                context.log.info(str(products.map_product(client, warehouse, plan, product)))
+        mapped = [products.map_product(client, warehouse, plan, product) for plan, product in chosen.items() if product]
         if config.confirm:
-            for mapped in products.confirm_products(warehouse):
-                context.log.info(str(mapped))
+            mapped = list(products.confirm_products(warehouse))
+    for one in mapped:
+        state = "confirmed" if one.confirmed else "not confirmed yet"
+        context.log.info(f"{one.plan} is mapped to {one.identifier} ({one.product_id}), {state}")
+        for warning in one.warnings:
+            context.log.warning(warning)
 
 
-@dg.job(description="Map NordPass plans to ConnectWise products, and confirm the mapping.")
+@dg.job
 def map_products() -> None:
-    """One act."""
+    """Map NordPass plans to ConnectWise products, and confirm the mapping."""
     choose_products()
 
 
@@ -108,25 +113,44 @@ class MappingConfig(dg.Config):
 @dg.op
 def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, access: Access) -> None:
     """Map one company, or apply a mapping file."""
-    one = (config.company, config.agreement, config.organization)
-    now = datetime.now(UTC)
     with failing_the_run(), access.warehouse() as warehouse:
-        if config.file is not None and one == (None, None, None):
-            context.log.info(str(mapping_file.apply_mappings(warehouse, Path(config.file), now)))
-        elif config.file is None and None not in one:
-            bill_from = Month.parse(config.bill_from) if config.bill_from else None
-            company, agreement, organization = (str(name) for name in one)
-            context.log.info(
-                str(mapping.map_company(warehouse, company, agreement, organization, bill_from=bill_from, now=now))
-            )
-        else:
-            raise dg.Failure("Give either a file, or company, agreement and organization.", allow_retries=False)
+        done, warnings = _map(config, warehouse)
+        context.log.info(done)
+        for warning in warnings:
+            context.log.warning(warning)
         context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
 
 
-@dg.job(description="Map a company and its agreement to an organization, or apply a mapping file.")
+def _map(config: MappingConfig, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
+    now = datetime.now(UTC)
+    one = (config.company, config.agreement, config.organization)
+    if config.file is not None and one == (None, None, None):
+        applied = mapping_file.apply_mappings(warehouse, Path(config.file), now)
+        return f"{applied.mapped} mapped, {applied.remapped} anew, {applied.unmapped} unmapped", applied.warnings
+    if config.file is not None or config.company is None or config.agreement is None or config.organization is None:
+        raise dg.Failure("Give either a file, or company, agreement and organization.", allow_retries=False)
+    mapped = mapping.map_company(
+        warehouse,
+        config.company,
+        config.agreement,
+        config.organization,
+        bill_from=_month(config.bill_from),
+        now=now,
+    )
+    what = f"{mapped.company_name} ({mapped.company_id}) is mapped to {mapped.organization_name}"
+    return f"{what} on agreement {mapped.agreement_id} from {mapped.bill_from} on", mapped.warnings
+
+
+def _month(key: str | None) -> Month | None:
+    try:
+        return Month.parse(key) if key else None
+    except ValueError as error:
+        raise dg.Failure(f"bill_from: {error}", allow_retries=False) from None
+
+
+@dg.job
 def map_companies() -> None:
-    """One act."""
+    """Map a company and its agreement to an organization, or apply a mapping file."""
     choose_organizations()
 
 
@@ -143,22 +167,20 @@ class OrganizationConfig(dg.Config):
 @dg.op
 def add_to_nordpass(context: dg.OpExecutionContext, config: OrganizationConfig, access: Access) -> None:
     """Create the organization in NordPass; a re-execution of the same run never adds it twice."""
-    new = NewOrganization(
-        name=config.name,
-        plan=NordPassPlan(config.plan),
-        license_type=LicenseType(config.license_type),
-        contact_email=config.contact_email,
-        country=config.country,
-    )
+    try:
+        new = NewOrganization.model_validate(config.model_dump())
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise dg.Failure(f"The organization was not added. {faults}.", allow_retries=False) from None
     first_run = context.run.root_run_id or context.run.run_id
     with failing_the_run(), access.warehouse() as warehouse, access.nordpass() as nordpass:
         added = organizations.add_organization(nordpass, warehouse, new, idempotency_key=first_run)
     context.log.info(f"Added {added.name} ({added.id}). Map it next.")
 
 
-@dg.job(description="Add an organization in NordPass.")
+@dg.job
 def add_organization() -> None:
-    """One act."""
+    """Add an organization in NordPass."""
     add_to_nordpass()
 
 
@@ -169,16 +191,18 @@ class DisconnectConfig(dg.Config):
 
 
 @dg.op
-def discheck_connection(context: dg.OpExecutionContext, config: DisconnectConfig, access: Access) -> None:
+def remove_mappings(context: dg.OpExecutionContext, config: DisconnectConfig, access: Access) -> None:
     """Write all mappings to a file, remove them, and stop syncing. Lines in ConnectWise stay."""
     with failing_the_run(), access.warehouse() as warehouse:
-        context.log.info(str(connection.disconnect(warehouse, Path(config.backup_file))))
+        done = connection.disconnect(warehouse, Path(config.backup_file))
+        context.log.info(f"Removed {done.company_mappings} mappings; {done.backup_file} takes them back")
+        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
 
 
-@dg.job(description="Remove all mappings, after writing them to a file, and stop syncing.")
+@dg.job
 def disconnect() -> None:
-    """One act."""
-    discheck_connection()
+    """Remove all mappings, after writing them to a file, and stop syncing."""
+    remove_mappings()
 
 
 ALL = [

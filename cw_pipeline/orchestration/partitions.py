@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from cw_pipeline.settings import Settings
+from cw_pipeline.settings import FirstMonth
 
-FIRST_MONTH = Settings().cw_pipeline_first_month
+FIRST_MONTH = FirstMonth().cw_pipeline_first_month
 
 MONTHS = dg.MonthlyPartitionsDefinition(start_date=FIRST_MONTH, fmt="%Y-%m", timezone="UTC")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from io import StringIO
 from typing import TYPE_CHECKING
 
+import dagster as dg
 from rich.console import Console
 
+from cw_pipeline.definitions import defs
 from cw_pipeline.demo import run_demo
 
 if TYPE_CHECKING:
@@ -27,3 +29,8 @@ def test_the_demonstration_invoices_every_seat_of_a_year_exactly_once(
     assert "≠" not in told
     assert "make dev" in told.splitlines()[-1]
     assert "a-real-site" not in told
+
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "demo" / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+        shown = {key.to_user_string() for key in instance.all_asset_keys()}
+    assert shown == {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from shutil import copy
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.sandbox import Sandbox
+from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.sync.msp import MAPPED, PLACES, TODAY, UNMAPPED, Msp, open_nordpass, set_up
+from cw_pipeline_tests.sync.site import open_client, workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox whose journal shows, at the end, that nothing was asked beyond the least rights."""
+    with Sandbox(today=TODAY) as running:
+        yield running
+        beyond = [
+            entry for entry in running.journal.entries() if entry.status == 403 or entry.method in {"PUT", "DELETE"}
+        ]
+        assert beyond == []
+
+
+@pytest.fixture(scope="session")
+def set_up_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse in which the companies are mapped, to be copied: on which database does not matter here."""
+    file = tmp_path_factory.mktemp("set_up") / "warehouse.db"
+    warehouse = Warehouse(f"sqlite:///{file}")
+    set_up(warehouse)
+    warehouse.close()
+    return file
+
+
+@pytest.fixture
+def sqlite_warehouse(set_up_database: Path, tmp_path: Path) -> Iterator[Warehouse]:
+    """A warehouse in which the companies are mapped, and nothing was synced yet."""
+    opened = Warehouse(f"sqlite:///{copy(set_up_database, tmp_path)}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def msp(sandbox: Sandbox, sqlite_warehouse: Warehouse) -> Iterator[Msp]:
+    """Three companies mapped, whose organizations used 5 seats each in March; few others used any."""
+    environment = sandbox.environment()
+    with open_client(environment) as client, open_nordpass(environment) as nordpass:
+        msp = Msp(sandbox, workplace(client, sqlite_warehouse), nordpass)
+        msp.use(None, *(place for place in PLACES if place not in {*MAPPED, *UNMAPPED}))
+        msp.use(5)
+        yield msp

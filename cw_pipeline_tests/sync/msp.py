@@ -1,0 +1,211 @@
+"""A small MSP to sync: a sandbox over HTTPS, a warehouse, and what its people do.
+
+The sandbox's companies and organizations are known by their place in its list. Unless a test says otherwise those of
+places 3, 15 and 27 are mapped: their plan is Business, and their agreement's next invoice is that of 1 April
+2026, which is today.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.nordpass.provider_api import ProviderApi
+from cw_pipeline.nordpass.source import NordPass
+from cw_pipeline.sandbox import Sandbox
+from cw_pipeline.sandbox.connectwise.company_names import COMPANY_NAMES
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sync.previews import make_previews
+from cw_pipeline.sync.push import PushedMonth, push_months
+from cw_pipeline.sync.usage import fetch_usage
+from cw_pipeline.sync.workplace import Workplace
+from cw_pipeline.warehouse import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.billing.preview import PreviewLine
+    from cw_pipeline.sandbox.wire import Record
+    from cw_pipeline.warehouse.database import Warehouse
+
+TODAY = date(2026, 4, 1)
+FEBRUARY, MARCH = Month(2026, 2), Month(2026, 3)
+MAPPED = (3, 15, 27)
+UNMAPPED = (1, 9, 33)
+"""A paying organization, one on trial, and one that is not managed."""
+WITHOUT_ORGANIZATION = frozenset({5, 12, 17, 24, 31, 37})
+PLACES = tuple(place for place in range(len(COMPANY_NAMES)) if place not in WITHOUT_ORGANIZATION)
+BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT = 3, 4, 7
+_SOME_TIME = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def company_id(place: int) -> int:
+    return 101 + place
+
+
+def agreement_id(place: int) -> int:
+    """The agreement that the company's seats are billed on."""
+    return 1001 + place
+
+
+def additions_of(place: int) -> str:
+    """The path of the lines of the company's agreement, as a fault asks for it."""
+    return f"/agreements/{agreement_id(place)}/additions"
+
+
+def open_nordpass(environment: Mapping[str, str]) -> NordPass:
+    return ProviderApi(
+        environment["NORDPASS_API_URL"],
+        msp_id=environment["NORDPASS_MSP_ID"],
+        private_key=Path(environment["NORDPASS_PRIVATE_KEY_FILE"]).read_text(encoding="ascii"),
+        ca_bundle=Path(environment["NORDPASS_CA_BUNDLE"]),
+    )
+
+
+def set_up(warehouse: Warehouse, places: Iterable[int] = MAPPED) -> None:
+    """Confirm a product for each plan, and map these companies."""
+    with warehouse.transaction() as session:
+        for number in (BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT):
+            session.add(tables.Product(id=number, identifier=f"P{number}", description="", price=None, cost=None))
+        session.flush()
+        for plan, number in ((Plan.BUSINESS, BUSINESS_PRODUCT), (Plan.ENTERPRISE, ENTERPRISE_PRODUCT)):
+            session.add(
+                tables.ProductMapping(plan=plan, product_id=number, confirmed_product_id=number, mapped_at=_SOME_TIME)
+            )
+        for place in places:
+            _map(session, place, company_id(place), agreement_id(place), FEBRUARY)
+
+
+def _map(session: Session, place: int, company: int, agreement: int, bill_from: Month) -> None:
+    organization = organization_id(place)
+    session.query(tables.CompanyMapping).filter_by(organization_id=organization).delete()
+    for row in (
+        tables.Company(id=company, identifier=f"c{company}", name="", types=[], imported_at=_SOME_TIME),
+        tables.Agreement(id=agreement, company_id=company, name="", status="Active", imported_at=_SOME_TIME),
+        tables.Organization(
+            id=organization,
+            name=f"Organization {place}",
+            plan="Business",
+            license_type="Standard",
+            status="Active",
+            msp_managed=True,
+            fetched_at=_SOME_TIME,
+        ),
+    ):
+        session.merge(row)
+    session.flush()
+    session.add(
+        tables.CompanyMapping(
+            company_id=company,
+            agreement_id=agreement,
+            organization_id=organization,
+            bill_from=str(bill_from),
+            mapped_at=_SOME_TIME,
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Msp:
+    """The MSP and its people."""
+
+    sandbox: Sandbox
+    place: Workplace
+    nordpass: NordPass
+
+    # --- what people decide ---
+
+    def map(
+        self, place: int, *, company: int | None = None, agreement: int | None = None, bill_from: Month = FEBRUARY
+    ) -> None:
+        """Map the organization of ``place`` to its own company's agreement, or to another one."""
+        with self.place.warehouse.transaction() as session:
+            _map(session, place, company or company_id(place), agreement or agreement_id(place), bill_from)
+
+    def bill_as(self, plan: Plan, product: int) -> None:
+        """Confirm another product for a plan."""
+        with self.place.warehouse.transaction() as session:
+            session.get_one(tables.ProductMapping, plan).confirmed_product_id = product
+
+    # --- what organizations do ---
+
+    def use(self, seats: int | None, *places: int, month: Month = MARCH) -> None:
+        """Let these organizations (none given: all that are mapped) use so many seats; None: they have no row."""
+        for place in places or MAPPED:
+            self.sandbox.nordpass.set_usage(organization_id(place), str(month), seats)
+
+    def used(self, month: Month) -> list[int]:
+        """What the mapped organizations used."""
+        rows = {row["organization_id"]: row["consumed_licenses"] for row in self.sandbox.nordpass.usage(str(month))}
+        return [rows[organization_id(place)] for place in MAPPED]
+
+    # --- the sync ---
+
+    def fetch(self, *months: Month) -> None:
+        for month in months or (MARCH,):
+            fetch_usage(self.nordpass, self.place.warehouse, month)
+
+    def preview(self, *months: Month) -> list[tables.Preview]:
+        return make_previews(self.place, months or (MARCH,))
+
+    def push(self, *months: Month) -> list[PushedMonth]:
+        return list(push_months(self.place, months or (MARCH,)))
+
+    def sync(self, *months: Month) -> Pushed:
+        """The whole sync of these months; what became of the last one."""
+        self.fetch(*months)
+        self.preview(*months)
+        return Pushed(self.push(*months)[-1])
+
+    # --- what there is afterwards ---
+
+    def lines(self, place: int, month: Month = MARCH) -> list[Record]:
+        """Our lines for an organization's month, on any agreement, in the order in which they were made."""
+        serial_numbers = {f"NP:{month}:{plan[0]}:{organization_id(place)}" for plan in Plan}
+        return [line for line in self.sandbox.connectwise.records("additions") if self._serial(line) in serial_numbers]
+
+    def quantities(self, place: int, month: Month = MARCH) -> list[Decimal]:
+        return [Decimal(line["quantity"]) for line in self.lines(place, month)]
+
+    def ledger(self, place: int) -> list[str]:
+        """The kinds of the ledger's entries about an organization."""
+        with self.place.warehouse.transaction() as session:
+            entries = session.query(tables.LedgerEntry).filter_by(organization_id=organization_id(place))
+            return [entry.kind for entry in entries.order_by(tables.LedgerEntry.id)]
+
+    def written(self) -> int:
+        """How many writes have reached ConnectWise."""
+        return len(self.sandbox.journal.writes("/finance/"))
+
+    @staticmethod
+    def _serial(line: Record) -> str:
+        return line.get("serialNumber", "")
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of a month."""
+
+    month: PushedMonth
+
+    def line(self, place: int) -> PreviewLine:
+        """The line of an organization's usage row."""
+        return self._lines(place, beside=False)[0]
+
+    def beside(self, place: int) -> list[PreviewLine]:
+        """What happened beside it."""
+        return self._lines(place, beside=True)
+
+    def outcomes(self, *places: int) -> list[str]:
+        return [self.line(place).outcome.value for place in places or MAPPED]
+
+    def _lines(self, place: int, *, beside: bool) -> list[PreviewLine]:
+        lines = self.month.preview.lines
+        return [line for line in lines if line.organization_id == organization_id(place) and line.beside is beside]

@@ -1,0 +1,35 @@
+"""How a test, or a process that it starts, reaches the sandbox and the warehouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
+from cw_pipeline.sync.workplace import Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+def open_client(environment: Mapping[str, str], *, read_timeout: float = 10.0) -> ConnectWiseClient:
+    """A client of the sandbox that never waits between attempts."""
+    credentials = Credentials(
+        site_url=environment["CONNECTWISE_SITE_URL"],
+        company_id=environment["CONNECTWISE_COMPANY_ID"],
+        public_key=environment["CONNECTWISE_PUBLIC_KEY"],
+        private_key=environment["CONNECTWISE_PRIVATE_KEY"],
+        client_id=environment["CONNECTWISE_CLIENT_ID"],
+        ca_bundle=Path(environment["CONNECTWISE_CA_BUNDLE"]),
+    )
+    return ConnectWiseClient(
+        credentials, requests_per_minute=100_000, read_timeout=read_timeout, sleep=lambda _seconds: None
+    )
+
+
+def workplace(client: ConnectWiseClient, warehouse: Warehouse, run_id: str = "run-1") -> Workplace:
+    return Workplace(
+        connectwise=client, warehouse=warehouse, tenant="msp", run_id=run_id, concurrency=4, say=lambda _: None
+    )

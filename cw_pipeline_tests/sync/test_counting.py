@@ -1,0 +1,77 @@
+"""How many requests a sync takes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.warehouse.previews import run_reports
+from cw_pipeline_tests.sync.msp import MAPPED, MARCH, additions_of
+
+if TYPE_CHECKING:
+    from cw_pipeline_tests.sync.msp import Msp
+
+A_FEW_PAGES = 3
+"""The codebase, the agreements, and their companies."""
+YEAR = tuple(Month(2025, 4).until(MARCH))
+
+
+def reads_of_lines(msp: Msp) -> Counter[str]:
+    """How often each agreement's lines were read."""
+    reads = [entry.path for entry in msp.sandbox.journal.reads("/additions")]
+    return Counter(match[0] for path in reads if (match := re.search(r"/agreements/\d+/additions", path)))
+
+
+def test_the_first_push_reads_each_agreement_s_lines_once_and_writes_each_line_once(msp: Msp) -> None:
+    pushed = msp.sync()
+    assert pushed.outcomes() == ["created"] * len(MAPPED)
+    assert reads_of_lines(msp) == dict.fromkeys(map(additions_of, MAPPED), 1)
+    assert len(msp.sandbox.journal.reads("/v4_6_release/")) <= len(MAPPED) + A_FEW_PAGES
+    assert msp.written() == len(MAPPED)
+
+
+def test_a_repeat_writes_nothing(msp: Msp) -> None:
+    msp.sync()
+    assert msp.sync().outcomes() == ["unchanged"] * len(MAPPED)
+    assert msp.written() == len(MAPPED)
+
+
+def test_twelve_months_in_one_run_read_each_agreement_s_lines_once(msp: Msp) -> None:
+    for place in MAPPED:
+        msp.map(place, bill_from=YEAR[0])
+    msp.fetch(*YEAR)
+    previews = msp.preview(*YEAR)
+    pushed = msp.push(*YEAR)
+    assert [str(one.preview.month) for one in pushed] == [str(month) for month in YEAR]
+    assert reads_of_lines(msp) == dict.fromkeys(map(additions_of, MAPPED), 1)
+    assert [preview.requests_read for preview in previews[1:]] == [0] * 11
+    billed = {month: [sum(msp.quantities(place, month)) for place in MAPPED] for month in YEAR}
+    assert billed == {month: msp.used(month) for month in YEAR}
+
+
+def test_a_current_preview_is_pushed_without_reading_anything(msp: Msp) -> None:
+    msp.fetch()
+    msp.preview()
+    reads = len(msp.sandbox.journal.reads())
+    (pushed,) = msp.push()
+    assert len(msp.sandbox.journal.reads()) == reads
+    assert (pushed.push.requests_read, pushed.push.requests_written) == (0, len(MAPPED))
+
+
+def test_a_run_reports_the_requests_that_it_sent(msp: Msp) -> None:
+    msp.sync()
+    with msp.place.warehouse.transaction() as session:
+        (report,) = run_reports(session, msp.place.run_id)
+    requests = msp.place.connectwise.requests
+    assert (report.requests_read, report.requests_written) == (requests.read, requests.written)
+
+
+def test_a_push_whose_preview_was_made_anew_reports_its_requests_once(msp: Msp) -> None:
+    msp.fetch()
+    msp.push()
+    with msp.place.warehouse.transaction() as session:
+        (report,) = run_reports(session, msp.place.run_id)
+    requests = msp.place.connectwise.requests
+    assert (report.requests_read, report.requests_written) == (requests.read, requests.written)

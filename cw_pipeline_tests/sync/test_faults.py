@@ -1,0 +1,195 @@
+"""Whatever goes wrong with one write: its outcome, the other lines, and the next sync that makes it right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cw_pipeline.connectwise.errors import ConnectWiseError
+from cw_pipeline.sandbox import FaultKind
+from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
+from cw_pipeline_tests.sync.msp import MAPPED, Msp, Pushed, additions_of
+from cw_pipeline_tests.sync.site import open_client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HIT = 15
+OTHERS = tuple(place for place in MAPPED if place != HIT)
+
+WRITTEN = ["intent", "confirmed"]
+REFUSED = ["intent", "refused"]
+UNKNOWN = ["intent", "unconfirmed"]
+SETTLED_AS_NOT_DONE = ["intent", "unconfirmed", "not_done", *WRITTEN]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault of the one write to an agreement, what becomes of the line, and what the ledger says of it."""
+
+    kind: FaultKind
+    becomes: str | None = None
+    """None: what it would have become without the fault."""
+    ledger: list[str] = field(default_factory=lambda: WRITTEN)
+    after: list[str] = field(default_factory=list[str])
+    """What the ledger says when the next sync has made it right."""
+    fault: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def refusal(status: int, reply: str | None = None, **fault: object) -> Case:
+    """ConnectWise answers with a 4xx status."""
+    answer: dict[str, Any] = {"status": status, **({"reply": reply} if reply else {}), **fault}
+    return Case(FaultKind.STATUS, "rejected", REFUSED, [*REFUSED, *WRITTEN], answer)
+
+
+def lost(kind: FaultKind, **fault: object) -> Case:
+    """Nothing is written, and nobody can tell from the answer."""
+    return Case(kind, "unconfirmed", UNKNOWN, SETTLED_AS_NOT_DONE, fault)
+
+
+CASES = {
+    "reset before the write": lost(FaultKind.RESET_BEFORE),
+    "reset after the write": Case(FaultKind.RESET_AFTER),
+    "answered too late": Case(FaultKind.SLOW),
+    "cut short": Case(FaultKind.TRUNCATED),
+    "not JSON": Case(FaultKind.NOT_JSON),
+    "a proxy's page": lost(FaultKind.HTML, status=502),
+    "a proxy's page with status 200": lost(FaultKind.HTML, status=200),
+    "502, not written": lost(FaultKind.STATUS, status=502),
+    "500, written": Case(FaultKind.STATUS, fault={"status": 500, "written": True}),
+    "200 that changed nothing": lost(FaultKind.SILENT_200),
+    "400": refusal(400, '{"code": "InvalidObject", "message": "The agreement is locked."}'),
+    "404": refusal(404, '{"code": "NotFound", "message": "Addition not found"}'),
+    "409": refusal(409, '{"code": "Conflict", "message": "The record is in use."}'),
+    "429 for ever": refusal(429, times=None, headers={"Retry-After": "1"}),
+}
+
+
+@pytest.fixture
+def hasty(msp: Msp) -> Iterator[Msp]:
+    """The MSP with a client that waits for an answer only for a moment."""
+    with open_client(msp.sandbox.environment(), read_timeout=0.5) as client:
+        yield replace(msp, place=replace(msp.place, connectwise=client))
+
+
+def make_right(msp: Msp, seats: int) -> None:
+    """The fault is over: the next push makes every line right, and there is one for each organization."""
+    msp.sandbox.faults.clear()
+    assert set(Pushed(msp.push()[0]).outcomes()) <= {"created", "updated", "unchanged"}
+    assert [msp.quantities(place) for place in MAPPED] == [[seats]] * len(MAPPED)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_line_to_create_is_there_once_whatever_happened(hasty: Msp, case: Case) -> None:
+    hasty.sandbox.faults.add(case.kind, method="POST", path=additions_of(HIT), **case.fault)
+    pushed = hasty.sync()
+    assert pushed.outcomes(HIT) == [case.becomes or "created"]
+    assert pushed.outcomes(*OTHERS) == ["created"] * len(OTHERS)
+    assert pushed.month.push.succeeded is (case.becomes is None)
+    assert hasty.ledger(HIT) == case.ledger
+    make_right(hasty, 5)
+    assert hasty.ledger(HIT) == (case.after or case.ledger)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_quantity_to_set_is_right_in_the_end_whatever_happened(hasty: Msp, case: Case) -> None:
+    hasty.sync()
+    hasty.use(8)
+    hasty.sandbox.faults.add(case.kind, method="PATCH", path=additions_of(HIT), **case.fault)
+    pushed = hasty.sync()
+    assert pushed.outcomes(HIT) == [case.becomes or "updated"]
+    assert pushed.outcomes(*OTHERS) == ["updated"] * len(OTHERS)
+    assert hasty.ledger(HIT) == [*WRITTEN, *case.ledger]
+    make_right(hasty, 8)
+    assert hasty.ledger(HIT) == [*WRITTEN, *(case.after or case.ledger)]
+
+
+def test_connectwise_s_own_words_are_kept_with_a_rejected_line(msp: Msp) -> None:
+    msp.sandbox.faults.add(
+        FaultKind.STATUS,
+        path=additions_of(HIT),
+        method="POST",
+        status=400,
+        reply='{"code": "InvalidObject", "message": "The agreement is locked."}',
+    )
+    pushed = msp.sync()
+    assert "The agreement is locked." in pushed.line(HIT).reason
+    kept = {line.organization_id: line.reason for line in pushed.month.push.lines}
+    assert "The agreement is locked." in kept[pushed.line(HIT).organization_id]
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_a_write_that_is_carried_out_after_everybody_gave_up_is_found_by_the_next_push(hasty: Msp, method: str) -> None:
+    seats = 5
+    if method == "PATCH":
+        hasty.sync()
+        hasty.use(seats := 8)
+    hasty.sandbox.faults.add(FaultKind.SLOW, method=method, path=additions_of(HIT), written=False)
+    assert hasty.sync().outcomes(HIT) == ["unconfirmed"]
+    assert hasty.ledger(HIT)[-2:] == UNKNOWN
+    hasty.sandbox.stop()  # returns when what it held was carried out
+    hasty.sandbox.start()
+    assert hasty.quantities(HIT) == [seats]
+    make_right(hasty, seats)
+    assert hasty.ledger(HIT)[-3:] == [*UNKNOWN, "confirmed"]
+
+
+def test_a_write_that_cannot_be_read_back_stays_open_and_is_settled_by_the_next_push(msp: Msp) -> None:
+    msp.fetch()
+    msp.preview()
+    msp.sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path=additions_of(HIT))
+    msp.sandbox.faults.add(FaultKind.STATUS, method="GET", path=additions_of(HIT), times=None, status=503)
+    pushed = Pushed(msp.push()[0])
+    assert pushed.outcomes(HIT) == ["unconfirmed"]
+    assert "Reading back failed" in pushed.line(HIT).reason
+    assert pushed.outcomes(*OTHERS) == ["created"] * len(OTHERS)
+    make_right(msp, 5)
+    assert msp.ledger(HIT) == [*UNKNOWN, "confirmed"]
+
+
+def test_while_open_intents_cannot_be_settled_nothing_is_written(msp: Msp) -> None:
+    msp.sandbox.faults.add(FaultKind.RESET_BEFORE, method="POST", path=additions_of(HIT))
+    msp.sync()
+    msp.use(8)
+    msp.fetch()
+    written = msp.written()
+    msp.sandbox.faults.add(FaultKind.STATUS, method="GET", path=additions_of(HIT), times=None, status=503)
+    with pytest.raises(ConnectWiseError):
+        msp.push()
+    assert msp.written() == written
+    make_right(msp, 8)
+
+
+def test_credentials_that_are_refused_stop_the_remaining_writes(msp: Msp) -> None:
+    one_by_one = replace(msp, place=replace(msp.place, concurrency=1))
+    msp.sandbox.faults.add(FaultKind.STATUS, method="POST", times=None, nth=2, status=401, reply="{}")
+    pushed = one_by_one.sync()
+    assert sorted(pushed.outcomes()) == ["created", "rejected", "unconfirmed"]
+    assert msp.written() == 2
+    make_right(msp, 5)
+
+
+def test_a_missing_right_is_named_and_does_not_stop_what_another_right_allows(msp: Msp) -> None:
+    msp.use(0, HIT)
+    msp.sync()
+    msp.use(8)
+    msp.sandbox.connectwise.set_role(SEED_ROLE - {Right.AGREEMENTS_ADD})
+    pushed = msp.sync()
+    assert pushed.outcomes(HIT) == ["rejected"]
+    assert "Finance > Agreements: Add" in pushed.line(HIT).reason
+    assert pushed.outcomes(*OTHERS) == ["updated"] * len(OTHERS)
+    assert [entry.status for entry in msp.sandbox.journal.entries() if entry.status == 403] == [403]
+    msp.sandbox.journal.clear()
+    msp.sandbox.connectwise.set_role(SEED_ROLE)
+    make_right(msp, 8)
+
+
+def test_a_site_that_goes_away_leaves_every_line_unconfirmed_and_the_next_sync_makes_it_right(msp: Msp) -> None:
+    msp.fetch()
+    msp.preview()
+    msp.sandbox.stop()
+    assert Pushed(msp.push()[0]).outcomes() == ["unconfirmed"] * len(MAPPED)
+    msp.sandbox.start()
+    make_right(msp, 5)

@@ -1,0 +1,109 @@
+"""When a kept preview still holds, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.sync.workplace import SyncError
+from cw_pipeline.warehouse import tables
+from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, OTHER_PRODUCT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cw_pipeline_tests.sync.msp import Msp
+
+
+def change_mapping(msp: Msp) -> None:
+    msp.map(MAPPED[0], bill_from=MARCH.plus(1))
+
+
+def change_product(msp: Msp) -> None:
+    msp.bill_as(Plan.ENTERPRISE, OTHER_PRODUCT)
+
+
+def change_usage(msp: Msp) -> None:
+    msp.use(8)
+    msp.fetch()
+
+
+def push_another_month(msp: Msp) -> None:
+    msp.sync(FEBRUARY)
+
+
+def let_time_pass(msp: Msp) -> None:
+    with msp.place.warehouse.transaction() as session:
+        for preview in session.query(tables.Preview):
+            preview.made_at -= timedelta(minutes=15, seconds=1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [change_mapping, change_product, change_usage, push_another_month, let_time_pass],
+    ids=lambda f: f.__name__,
+)
+def test_a_preview_that_no_longer_holds_is_made_anew(msp: Msp, change: Callable[[Msp], None]) -> None:
+    msp.fetch()
+    (kept,) = msp.preview()
+    change(msp)
+    (pushed,) = msp.push()
+    assert pushed.push.preview_id != kept.id
+    assert pushed.push.succeeded
+
+
+@pytest.mark.parametrize("minutes", [0, 14])
+def test_a_preview_of_the_last_quarter_of_an_hour_is_pushed_as_it_is(msp: Msp, minutes: int) -> None:
+    msp.fetch()
+    (kept,) = msp.preview()
+    with msp.place.warehouse.transaction() as session:
+        session.get_one(tables.Preview, kept.id).made_at -= timedelta(minutes=minutes)
+    (pushed,) = msp.push()
+    assert pushed.push.preview_id == kept.id
+
+
+def test_a_preview_is_pushed_only_once(msp: Msp) -> None:
+    msp.fetch()
+    msp.preview()
+    msp.push()
+    (again,) = msp.push()
+    assert {line.outcome for line in again.preview.lines} & {"created", "updated", "zeroed"} == set()
+    assert msp.written() == len(MAPPED)
+
+
+def test_a_push_without_a_preview_makes_one(msp: Msp) -> None:
+    msp.fetch()
+    (pushed,) = msp.push()
+    assert pushed.push.succeeded
+    assert [msp.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
+
+
+def test_only_the_months_whose_preview_no_longer_holds_are_read_again(msp: Msp) -> None:
+    msp.fetch(FEBRUARY, MARCH)
+    february, march = msp.preview(FEBRUARY, MARCH)
+    msp.use(8)
+    msp.fetch(MARCH)
+    pushed = msp.push(FEBRUARY, MARCH)
+    assert pushed[0].push.preview_id == february.id
+    assert pushed[1].push.preview_id != march.id
+    assert msp.quantities(MAPPED[0], MARCH) == [8]
+
+
+def test_a_month_without_a_usage_report_is_refused_before_anything_is_read(msp: Msp) -> None:
+    for act in (msp.preview, msp.push):
+        with pytest.raises(SyncError, match="There is no usage report for 2026-03 yet"):
+            act(MARCH)
+    assert msp.sandbox.journal.entries() == []
+
+
+def test_a_preview_that_does_not_account_for_every_seat_is_not_pushed(msp: Msp) -> None:
+    msp.fetch(FEBRUARY, MARCH)
+    _, march = msp.preview(FEBRUARY, MARCH)
+    with msp.place.warehouse.transaction() as session:
+        session.get_one(tables.Preview, march.id).usage_seats += 1
+    with pytest.raises(SyncError, match="2026-03 does not account for 1 of"):
+        msp.push(FEBRUARY, MARCH)
+    assert msp.written() == 0

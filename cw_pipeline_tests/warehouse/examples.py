@@ -1,0 +1,99 @@
+"""Writes, usage and previews to keep in a warehouse, short enough to be read in a test."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.balance import Write
+from cw_pipeline.billing.facts import LicenseType, Usage
+from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.preview import Preview, PreviewLine
+from cw_pipeline.warehouse.previews import save_preview
+from cw_pipeline.warehouse.usage import store_report
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.billing.outcomes import Outcome
+    from cw_pipeline.warehouse import tables
+
+MARCH = Month(2026, 3)
+APRIL = Month(2026, 4)
+TENANT = "https://psa.example.com|msp"
+MOMENT = datetime(2026, 4, 1, 0, 1, 2, tzinfo=UTC)
+
+
+def a_write(
+    quantity: int | str = 5,
+    *,
+    addition_id: int | None = None,
+    before: int = 0,
+    month: Month = MARCH,
+    organization_id: str = "org-1",
+    agreement_id: int = 10,
+) -> Write:
+    """A line to create, or with ``addition_id`` one to change."""
+    return Write(
+        identity=Identity(month, Plan.BUSINESS, organization_id),
+        agreement_id=agreement_id,
+        product_id=100,
+        addition_id=addition_id,
+        before=Decimal(before),
+        quantity=Decimal(quantity),
+        effective_date=date(2026, 4, 1),
+        cancelled_date=date(2026, 4, 30) if addition_id is None else None,
+    )
+
+
+def used(organization_id: str, seats: int) -> Usage:
+    """A row of a usage report."""
+    return Usage(
+        organization_id=organization_id,
+        organization_name=f"Name of {organization_id}",
+        plan=Plan.BUSINESS,
+        license_type=LicenseType.STANDARD,
+        managed=True,
+        seats=seats,
+    )
+
+
+def a_line(outcome: Outcome, seats: int, *writes: Write, organization_id: str = "org-1") -> PreviewLine:
+    """A line of a preview."""
+    return PreviewLine(
+        organization_id=organization_id,
+        organization_name="Ürümqi & “Söhne”",
+        plan=Plan.BUSINESS,
+        company_id=1,
+        agreement_id=10,
+        beside=False,
+        outcome=outcome,
+        seats=Decimal(seats),
+        reason="A reason.",
+        writes=writes,
+    )
+
+
+def keep_preview(
+    session: Session,
+    *lines: PreviewLine,
+    month: Month = MARCH,
+    run_id: str = "run-1",
+    tenant: str = TENANT,
+    requests_read: int = 3,
+) -> tables.Preview:
+    """Keep a preview of ``lines``, with a usage report that has their seats."""
+    seats = sum(int(line.seats) for line in lines)
+    report = store_report(session, month, MOMENT, [used("org-1", seats)])
+    return save_preview(
+        session,
+        Preview(month, seats, lines),
+        tenant=tenant,
+        run_id=run_id,
+        usage_report_id=report.id,
+        mappings_fingerprint="f" * 64,
+        ledger_position=0,
+        requests_read=requests_read,
+    )

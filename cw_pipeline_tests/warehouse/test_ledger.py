@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
+from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, TENANT, a_write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cw_pipeline.billing.balance import Write
+    from cw_pipeline.billing.months import Month
+    from cw_pipeline.warehouse.database import Warehouse
+
+OTHER_TENANT = "https://psa.example.com|other"
+
+
+def record(
+    warehouse: Warehouse,
+    write: Write,
+    *results: EntryKind,
+    addition_id: int | None = None,
+    tenant: str = TENANT,
+) -> LedgerEntry:
+    """Record an intent, and what became of it."""
+    with warehouse.transaction() as session:
+        intent = ledger.append_intent(session, tenant, "run-1", write)
+    for kind in results:
+        with warehouse.transaction() as session:
+            ledger.append_result(session, intent, kind, run_id="run-2", addition_id=addition_id, note="Words.")
+    return intent
+
+
+def accounted(warehouse: Warehouse, *months: Month) -> Mapping[int, frozenset[Decimal]]:
+    with warehouse.transaction() as session:
+        return ledger.accounted_quantities(session, TENANT, months or (MARCH,))
+
+
+def test_an_empty_ledger_is_at_position_0_and_knows_nothing(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as session:
+        assert ledger.position(session, TENANT) == 0
+        assert ledger.open_intents(session, TENANT) == []
+        assert ledger.accounted_quantities(session, TENANT, [MARCH]) == {}
+        assert ledger.known_additions(session, TENANT) == set()
+        assert ledger.agreements_with_lines(session, TENANT, [MARCH]) == set()
+
+
+def test_every_entry_moves_the_position_on(warehouse: Warehouse) -> None:
+    positions: list[int] = []
+    for results in ((), (EntryKind.CONFIRMED,), (EntryKind.UNCONFIRMED, EntryKind.NOT_DONE)):
+        record(warehouse, a_write(), *results)
+        with warehouse.transaction() as session:
+            positions.append(ledger.position(session, TENANT))
+    assert positions == sorted(set(positions))
+
+
+def test_an_entry_says_what_was_written_where_and_what_was_there_before(warehouse: Warehouse) -> None:
+    write = a_write("7.5", addition_id=77, before=3)
+    record(warehouse, write, EntryKind.CONFIRMED)
+    with warehouse.transaction() as session:
+        intent, result = session.query(LedgerEntry).order_by(LedgerEntry.id)
+    for entry in (intent, result):
+        assert (entry.agreement_id, entry.product_id, entry.addition_id) == (10, 100, 77)
+        assert (entry.before, entry.quantity) == (3, Decimal("7.5"))
+        assert (entry.effective_date, entry.cancelled_date) == (write.effective_date, None)
+        assert entry.serial_number == "NP:2026-03:B:org-1"
+        assert ledger.identity_of(entry) == write.identity
+    assert (intent.kind, intent.intent_id, intent.run_id, intent.note) == (EntryKind.INTENT, None, "run-1", None)
+    assert (result.kind, result.intent_id, result.run_id) == (EntryKind.CONFIRMED, intent.id, "run-2")
+    assert result.note == "Words."
+
+
+@pytest.mark.parametrize("kind", [EntryKind.CONFIRMED, EntryKind.REFUSED, EntryKind.NOT_DONE])
+def test_an_intent_with_a_result_is_settled(warehouse: Warehouse, kind: EntryKind) -> None:
+    record(warehouse, a_write(), kind)
+    with warehouse.transaction() as session:
+        assert ledger.open_intents(session, TENANT) == []
+
+
+def test_an_intent_without_a_result_or_unconfirmed_stays_open(warehouse: Warehouse) -> None:
+    first = record(warehouse, a_write())
+    record(warehouse, a_write(), EntryKind.CONFIRMED)
+    last = record(warehouse, a_write(), EntryKind.UNCONFIRMED)
+    with warehouse.transaction() as session:
+        assert [intent.id for intent in ledger.open_intents(session, TENANT)] == [first.id, last.id]
+
+
+def test_an_unconfirmed_intent_that_is_settled_later_is_no_longer_open(warehouse: Warehouse) -> None:
+    record(warehouse, a_write(), EntryKind.UNCONFIRMED, EntryKind.NOT_DONE)
+    with warehouse.transaction() as session:
+        assert ledger.open_intents(session, TENANT) == []
+
+
+def test_the_quantity_last_confirmed_is_accounted_for(warehouse: Warehouse) -> None:
+    record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
+    record(warehouse, a_write(8, addition_id=77, before=5), EntryKind.CONFIRMED)
+    assert accounted(warehouse) == {77: {Decimal(8)}}
+
+
+@pytest.mark.parametrize("results", [(), (EntryKind.UNCONFIRMED,)])
+def test_while_a_write_is_open_its_intended_quantity_is_accounted_for_too(
+    warehouse: Warehouse, results: tuple[EntryKind, ...]
+) -> None:
+    record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
+    record(warehouse, a_write(8, addition_id=77, before=5), *results)
+    assert accounted(warehouse) == {77: {Decimal(5), Decimal(8)}}
+
+
+@pytest.mark.parametrize("kind", [EntryKind.REFUSED, EntryKind.NOT_DONE])
+def test_a_write_that_was_not_carried_out_accounts_for_nothing(warehouse: Warehouse, kind: EntryKind) -> None:
+    record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
+    record(warehouse, a_write(8, addition_id=77, before=5), kind)
+    assert accounted(warehouse) == {77: {Decimal(5)}}
+
+
+def test_only_the_months_asked_for_are_accounted_for(warehouse: Warehouse) -> None:
+    record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
+    record(warehouse, a_write(6, month=APRIL), EntryKind.CONFIRMED, addition_id=78)
+    assert accounted(warehouse, APRIL) == {78: {Decimal(6)}}
+    assert accounted(warehouse, MARCH, APRIL) == {77: {Decimal(5)}, 78: {Decimal(6)}}
+
+
+def test_only_confirmed_additions_are_known(warehouse: Warehouse) -> None:
+    record(warehouse, a_write(), EntryKind.CONFIRMED, addition_id=77)
+    record(warehouse, a_write(addition_id=78), EntryKind.REFUSED)
+    record(warehouse, a_write())
+    with warehouse.transaction() as session:
+        assert ledger.known_additions(session, TENANT) == {77}
+
+
+def test_an_agreement_counts_as_soon_as_a_write_to_it_is_intended(warehouse: Warehouse) -> None:
+    record(warehouse, a_write(agreement_id=10), EntryKind.CONFIRMED, addition_id=77)
+    record(warehouse, a_write(agreement_id=11))
+    record(warehouse, a_write(agreement_id=12, month=APRIL))
+    with warehouse.transaction() as session:
+        assert ledger.agreements_with_lines(session, TENANT, [MARCH]) == {10, 11}
+        assert ledger.agreements_with_lines(session, TENANT, [MARCH, APRIL]) == {10, 11, 12}
+
+
+def test_another_connectwise_company_s_entries_are_invisible(warehouse: Warehouse) -> None:
+    record(warehouse, a_write(), EntryKind.CONFIRMED, addition_id=77, tenant=OTHER_TENANT)
+    record(warehouse, a_write(8, addition_id=77, before=5), tenant=OTHER_TENANT)
+    with warehouse.transaction() as session:
+        assert ledger.position(session, TENANT) == 0
+        assert ledger.open_intents(session, TENANT) == []
+        assert ledger.accounted_quantities(session, TENANT, [MARCH]) == {}
+        assert ledger.known_additions(session, TENANT) == set()
+        assert ledger.agreements_with_lines(session, TENANT, [MARCH]) == set()
+        assert len(ledger.open_intents(session, OTHER_TENANT)) == 1

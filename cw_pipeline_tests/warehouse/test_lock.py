@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.errors import DatabaseUnreachable, LockHeld, LockLost
+from cw_pipeline.warehouse.lock import push_lock
+from cw_pipeline_tests.warehouse.processes import HOLD_THE_LOCK, another_process, break_lock_connections
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+A_WHILE = 30
+"""More seconds than anything here takes: a test that waits so long has failed."""
+
+
+def test_a_free_lock_is_taken_without_a_word_and_again_when_it_was_let_go(warehouse: Warehouse) -> None:
+    told: list[str] = []
+    for _ in range(2):
+        with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=told.append) as lock:
+            lock.check()
+    assert told == []
+
+
+def test_a_second_push_is_told_who_holds_the_lock_and_waits_for_it(warehouse: Warehouse, warehouse_url: str) -> None:
+    told: list[str] = []
+    with another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder:
+        assert holder.says() == "held"
+
+        def let_it_end(sentence: str) -> None:
+            told.append(sentence)
+            holder.go_on()
+
+        with push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=let_it_end) as lock:
+            lock.check()
+    assert len(told) == 1
+    assert f"Another push is at work: process {holder.pid} on " in told[0]
+
+
+def test_a_push_that_waited_in_vain_says_who_holds_the_lock(warehouse: Warehouse, warehouse_url: str) -> None:
+    with another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder:
+        assert holder.says() == "held"
+        waiting = push_lock(warehouse.engine, "msp", wait_seconds=1, on_wait=lambda _: None)
+        with pytest.raises(LockHeld, match=f"process {holder.pid} on .* Try again when it has ended"), waiting:
+            pass
+
+
+def test_a_killed_holder_frees_the_lock_at_once(warehouse: Warehouse, warehouse_url: str) -> None:
+    with another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder:
+        assert holder.says() == "held"
+        with push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=lambda _: holder.kill()) as lock:
+            lock.check()
+
+
+def test_pushes_to_different_companies_do_not_wait_for_each_other(warehouse: Warehouse) -> None:
+    told: list[str] = []
+    with (
+        push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=told.append),
+        push_lock(warehouse.engine, "another", wait_seconds=0, on_wait=told.append) as lock,
+    ):
+        lock.check()
+    assert told == []
+
+
+def test_the_holder_may_write_while_it_holds_the_lock(warehouse: Warehouse) -> None:
+    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print), warehouse.transaction() as session:
+        assert session.execute(text("DELETE FROM lock_holders WHERE tenant = 'msp'")) is not None
+
+
+def test_a_lock_whose_connection_broke_is_lost_for_good(postgres_database_url: str) -> None:
+    warehouse = Warehouse(postgres_database_url)
+    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print) as lock:
+        lock.check()
+        break_lock_connections(postgres_database_url)
+        for _ in range(3):
+            with pytest.raises(LockLost, match="Nothing more is written"):
+                lock.check()
+    warehouse.close()
+
+
+def test_a_statement_timeout_of_the_database_does_not_cut_the_wait_short(postgres_database_url: str) -> None:
+    warehouse = Warehouse(postgres_database_url)
+    with warehouse.transaction() as session:
+        session.execute(text(f"ALTER DATABASE {warehouse.engine.url.database} SET statement_timeout = '100ms'"))
+    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print):
+        waiting = push_lock(warehouse.engine, "msp", wait_seconds=1, on_wait=lambda _: None)
+        with pytest.raises(LockHeld), waiting:
+            pass
+    warehouse.close()
+
+
+def test_a_link_to_an_sqlite_warehouse_leads_to_the_same_lock(tmp_path: Path) -> None:
+    warehouse = Warehouse(f"sqlite:///{tmp_path / 'warehouse.db'}")
+    (tmp_path / "link.db").symlink_to(tmp_path / "warehouse.db")
+    linked = Warehouse(f"sqlite:///{tmp_path / 'link.db'}")
+    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print):
+        waiting = push_lock(linked.engine, "msp", wait_seconds=0, on_wait=lambda _: None)
+        with pytest.raises(LockHeld), waiting:
+            pass
+    warehouse.close()
+    linked.close()
+
+
+def test_a_database_that_is_gone_is_told_in_a_sentence(postgres_database_url: str) -> None:
+    warehouse = Warehouse(postgres_database_url)
+    gone = create_engine(warehouse.engine.url.set(database="gone"))
+    locked = push_lock(gone, "msp", wait_seconds=0, on_wait=print)
+    with pytest.raises(DatabaseUnreachable, match="cannot be used"), locked:
+        pass
+    warehouse.close()

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.preview import Preview
+from cw_pipeline.warehouse.previews import (
+    MonthReport,
+    latest_preview,
+    preview_of,
+    run_reports,
+    save_month_error,
+    save_push,
+)
+from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, TENANT, a_line, a_write, keep_preview
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.preview import PreviewLine
+    from cw_pipeline.warehouse import tables
+    from cw_pipeline.warehouse.database import Warehouse
+
+CREATED = a_line(Outcome.CREATED, 5, a_write(5))
+REJECTED = replace(CREATED, outcome=Outcome.REJECTED, reason="ConnectWise refused.")
+
+
+def keep_push(warehouse: Warehouse, preview: tables.Preview, *lines: PreviewLine, run_id: str = "run-1") -> tables.Push:
+    with warehouse.transaction() as session:
+        return save_push(session, lines, preview=preview, run_id=run_id, requests_read=2, requests_written=1)
+
+
+def reports(warehouse: Warehouse, run_id: str = "run-1") -> list[MonthReport]:
+    with warehouse.transaction() as session:
+        return run_reports(session, run_id)
+
+
+def test_a_preview_comes_back_as_the_rule_made_it(warehouse: Warehouse) -> None:
+    lines = (
+        a_line(Outcome.UPDATED, 9, a_write("7.5", addition_id=77, before=12), a_write(0, addition_id=78, before=1)),
+        replace(a_line(Outcome.CREATED, 2, a_write(2)), beside=True),
+        replace(a_line(Outcome.UNMAPPED, 4, organization_id="org-0"), company_id=None, agreement_id=None),
+    )
+    with warehouse.transaction() as session:
+        keep_preview(session, *lines)
+    with warehouse.transaction() as session:
+        kept = latest_preview(session, TENANT, MARCH)
+        assert kept is not None
+        assert preview_of(kept) == Preview(MARCH, 15, lines)
+
+
+def test_the_latest_preview_is_that_of_the_month_and_of_the_company(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as session:
+        keep_preview(session, CREATED, run_id="first")
+        keep_preview(session, CREATED, run_id="second")
+        keep_preview(session, CREATED, run_id="another month's", month=APRIL)
+        keep_preview(session, CREATED, run_id="another company's", tenant="other")
+    with warehouse.transaction() as session:
+        kept = latest_preview(session, TENANT, MARCH)
+        assert kept is not None
+        assert kept.run_id == "second"
+        assert latest_preview(session, "nobody", MARCH) is None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "succeeded"),
+    [
+        (Outcome.CREATED, True),
+        (Outcome.CREDIT_DUE, True),
+        (Outcome.UNMAPPED, True),
+        (Outcome.REJECTED, False),
+        (Outcome.UNCONFIRMED, False),
+    ],
+)
+def test_a_push_succeeded_if_no_line_of_it_failed(warehouse: Warehouse, outcome: Outcome, *, succeeded: bool) -> None:
+    other = replace(CREATED, organization_id="org-2")
+    with warehouse.transaction() as session:
+        preview = keep_preview(session, CREATED, other)
+    push = keep_push(warehouse, preview, replace(CREATED, outcome=outcome), other)
+    assert push.succeeded is succeeded
+
+
+def test_a_run_that_only_previewed_reports_its_previews(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as session:
+        keep_preview(session, CREATED, month=APRIL, requests_read=0)
+        keep_preview(session, CREATED)
+        keep_preview(session, CREATED, run_id="another")
+    assert reports(warehouse) == [
+        MonthReport(MARCH, (CREATED,), requests_read=3),
+        MonthReport(APRIL, (CREATED,), requests_read=0),
+    ]
+
+
+def test_a_run_that_pushed_reports_what_became_of_the_lines(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as session:
+        preview = keep_preview(session, CREATED)
+    keep_push(warehouse, preview, REJECTED)
+    assert reports(warehouse) == [MonthReport(MARCH, (REJECTED,), requests_read=5, requests_written=1)]
+
+
+def test_a_run_that_pushed_an_earlier_run_s_preview_does_not_count_its_requests(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as session:
+        preview = keep_preview(session, CREATED, run_id="earlier")
+    keep_push(warehouse, preview, CREATED)
+    assert reports(warehouse) == [MonthReport(MARCH, (CREATED,), requests_read=2, requests_written=1)]
+
+
+def test_a_month_that_failed_as_a_whole_reports_why(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as session:
+        keep_preview(session, CREATED)
+    with warehouse.transaction() as session:
+        save_month_error(session, MARCH, "run-1", "Another push is at work.")
+    assert reports(warehouse) == [MonthReport(MARCH, error="Another push is at work.")]
+
+
+def test_a_run_that_was_tried_again_reports_how_it_ended(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as session:
+        save_month_error(session, MARCH, "run-1", "The report is not final.")
+    with warehouse.transaction() as session:
+        preview = keep_preview(session, CREATED)
+    keep_push(warehouse, preview, REJECTED)
+    with warehouse.transaction() as session:
+        preview = keep_preview(session, CREATED)
+    keep_push(warehouse, preview, CREATED)
+    assert reports(warehouse) == [MonthReport(MARCH, (CREATED,), requests_read=10, requests_written=2)]
+
+
+def test_a_run_that_did_nothing_reports_nothing(warehouse: Warehouse) -> None:
+    assert reports(warehouse, "unknown") == []

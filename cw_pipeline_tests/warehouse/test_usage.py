@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from cw_pipeline.billing.facts import LicenseType
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.warehouse.tables import UsageReport
+from cw_pipeline.warehouse.usage import latest_report, store_report, usage_of
+from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, MOMENT, used
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.facts import Usage
+    from cw_pipeline.billing.months import Month
+    from cw_pipeline.warehouse.database import Warehouse
+
+A = (used("org-1", 5), used("org-2", 3))
+B = (used("org-1", 6), used("org-2", 3))
+
+
+def keep(warehouse: Warehouse, *reports: tuple[Usage, ...], month: Month = MARCH) -> list[int]:
+    """Keep these reports, one after the other; their ids."""
+    ids: list[int] = []
+    for usage in reports:
+        with warehouse.transaction() as session:
+            ids.append(store_report(session, month, MOMENT, usage).id)
+    return ids
+
+
+def how_many(warehouse: Warehouse) -> int:
+    with warehouse.transaction() as session:
+        return session.scalars(select(func.count()).select_from(UsageReport)).one()
+
+
+def test_a_report_comes_back_row_for_row(warehouse: Warehouse) -> None:
+    rows = (
+        replace(used("a", 0), organization_name="名 “O'Neil”, Ltd", plan=Plan.ENTERPRISE),
+        replace(used("b", 3), license_type=LicenseType.TRIAL),
+        replace(used("c", 12), managed=False),
+    )
+    keep(warehouse, rows[::-1])
+    with warehouse.transaction() as session:
+        report = latest_report(session, MARCH)
+        assert report is not None
+        assert usage_of(report) == list(rows)
+        assert (report.seats, report.generated_at) == (15, MOMENT)
+
+
+def test_a_report_that_says_the_same_is_not_kept_twice(warehouse: Warehouse) -> None:
+    first, again = keep(warehouse, A, A[::-1])
+    assert first == again
+    assert how_many(warehouse) == 1
+
+
+def test_a_changed_report_is_kept_beside_the_earlier_one(warehouse: Warehouse) -> None:
+    ids = keep(warehouse, A, B, A)
+    assert len(set(ids)) == 3
+    with warehouse.transaction() as session:
+        report = latest_report(session, MARCH)
+        assert report is not None
+        assert report.id == ids[-1]
+        assert usage_of(report) == list(A)
+
+
+def test_the_same_rows_in_another_month_are_another_report(warehouse: Warehouse) -> None:
+    keep(warehouse, A)
+    keep(warehouse, A, month=APRIL)
+    assert how_many(warehouse) == 2
+
+
+def test_a_month_without_a_report_has_none(warehouse: Warehouse) -> None:
+    keep(warehouse, A)
+    with warehouse.transaction() as session:
+        assert latest_report(session, APRIL) is None

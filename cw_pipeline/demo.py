@@ -274,7 +274,7 @@ class _Demo:
                 on_month=lambda asset, month: progress.update(task, advance=1, asset=f"{asset} {month}"),
             )
         with self._warehouse.transaction() as session:
-            reports = run_reports(session, run_id)
+            reports = run_reports(session, run_id, pushed=True)
         self._say(step, *filter(None, [what]), *_summary(reports))
 
     def _invoice(self, step: str) -> None:

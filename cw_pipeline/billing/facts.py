@@ -75,12 +75,21 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Everything that a month's preview is decided on.
+class Written:
+    """What the ledger accounts for of one addition."""
 
-    ``ledger`` holds, for each addition that the ledger knows, the quantities that it accounts for: the one last written
-    or accepted and, while a write is not settled, the one that write intended.
-    """
+    agreement_id: int
+    serial_number: str
+    quantities: frozenset[Decimal]
+    """The quantity last written and, while a write is not settled, the one that write intended."""
+    effective_date: date
+    cancelled_date: date | None
+    """None for a line that we did not create."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that a month's preview is decided on."""
 
     mappings: Mapping[str, CompanyMapping] = field(default_factory=dict[str, CompanyMapping])
     """By organization id."""
@@ -89,7 +98,8 @@ class Facts:
     agreements: Mapping[int, Agreement] = field(default_factory=dict[int, Agreement])
     lines: Mapping[str, tuple[Line, ...]] = field(default_factory=dict[str, tuple[Line, ...]])
     """By serial number."""
-    ledger: Mapping[int, frozenset[Decimal]] = field(default_factory=dict[int, "frozenset[Decimal]"])
+    ledger: Mapping[int, Written] = field(default_factory=dict[int, Written])
+    """By addition id."""
 
     def lines_of(self, identity: Identity) -> tuple[Line, ...]:
         """Our lines that carry ``identity``, on any agreement and product, by addition id."""

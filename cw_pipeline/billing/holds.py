@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.window import is_invoiced
+from cw_pipeline.billing.window import is_invoiced, is_past
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.balance import Balance, Write
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
     from cw_pipeline.billing.identity import Identity
+
+
+_NOTHING = frozenset({Decimal(0)})
 
 
 def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, facts: Facts) -> Line | None:
@@ -30,16 +34,35 @@ def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, 
 
 
 def edited_after_invoicing(plan_balance: Balance, facts: Facts) -> Line | None:
-    """An invoiced line whose quantity is not what the ledger accounts for: nobody knows what was billed.
+    """An invoiced line that is not as the ledger accounts for: nobody knows what was billed.
 
     A line that the ledger does not know is taken as it is.
     """
     return next((line for line in plan_balance.invoiced if _is_edited(line, facts)), None)
 
 
+def vanished_after_invoicing(identity: Identity, facts: Facts) -> int | None:
+    """The addition id of a line that ConnectWise no longer shows though it may have been invoiced.
+
+    One that was surely not invoiced was deleted by a person, and its seats are simply put on a new line.
+    """
+    shown = {line.addition_id for line in facts.lines_of(identity)}
+    for addition_id, written in facts.ledger.items():
+        if written.serial_number != identity.serial_number or addition_id in shown or written.quantities == _NOTHING:
+            continue
+        agreement = facts.agreements.get(written.agreement_id)
+        if agreement is None or is_past(written.effective_date, agreement):
+            return addition_id
+    return None
+
+
 def _is_edited(line: Line, facts: Facts) -> bool:
-    known = facts.ledger.get(line.addition_id)
-    return known is not None and line.quantity not in known
+    written = facts.ledger.get(line.addition_id)
+    if written is None:
+        return False
+    moved = line.effective_date not in (None, written.effective_date)
+    stretched = written.cancelled_date is not None and line.cancelled_date != written.cancelled_date
+    return line.quantity not in written.quantities or moved or stretched
 
 
 def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome | None:

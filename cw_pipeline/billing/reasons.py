@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from decimal import Decimal
-
     from cw_pipeline.billing.balance import Balance, Write
-    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Line, Usage
-    from cw_pipeline.billing.preview import PreviewLine
+    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Line, Usage, Written
+
+
+INVOICED_MEANWHILE = (
+    "ConnectWise invoiced the agreement while the line was written, so that nobody knows which quantity was billed. "
+    "See the invoice, set the line to what it billed, and accept that with `cw-pipeline lines accept`."
+)
 
 
 def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> str:
@@ -83,13 +85,29 @@ def moved(line: Line, agreement: Agreement, mapping: CompanyMapping) -> str:
     )
 
 
-def invoiced_edited(line: Line, known: Collection[Decimal]) -> str:
+def invoiced_edited(line: Line, written: Written) -> str:
     """Why a plan is held whose invoiced line was edited."""
-    written = " or ".join(str(quantity) for quantity in sorted(known))
     return (
-        f"Line {line.addition_id} on agreement {line.agreement_id} was invoiced, and now carries {line.quantity} where "
-        f"{written} was written. See the invoice, and accept the quantity that was billed."
+        f"Line {line.addition_id} on agreement {line.agreement_id} was invoiced, and now is {line.quantity} from "
+        f"{line.effective_date} to {line.cancelled_date} where {_as_written(written)} was written, so that nobody "
+        "knows what was billed. See the invoice, set the line to what it billed, and accept that with "
+        "`cw-pipeline lines accept`."
     )
+
+
+def vanished(addition_id: int, written: Written) -> str:
+    """Why a plan is held one of whose lines is gone."""
+    return (
+        f"Line {addition_id} on agreement {written.agreement_id}, {_as_written(written)}, may have been invoiced and "
+        "is no longer shown by ConnectWise: it was deleted, or the API member's role no longer shows it. Restore it, "
+        "or let the role show it, and sync again."
+    )
+
+
+def _as_written(written: Written) -> str:
+    quantity = " or ".join(str(quantity) for quantity in sorted(written.quantities)) or "an uncertain quantity"
+    until = f" to {written.cancelled_date}" if written.cancelled_date else ""
+    return f"{quantity} from {written.effective_date}{until}"
 
 
 def write_held(outcome: Outcome, write: Write, agreement: Agreement) -> str:
@@ -111,6 +129,6 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement) -> str:
     }[outcome]
 
 
-def waiting(stuck: PreviewLine) -> str:
-    """Why seats are not added while others cannot be taken away."""
-    return f"Waits, so that no seat is billed twice, until this is settled: {stuck.reason}"
+def waiting(reason: str) -> str:
+    """Why seats are not added while others, for ``reason``, cannot be taken away."""
+    return f"Waits, so that no seat is billed twice, until this is settled: {reason}"

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing import reasons
 from cw_pipeline.billing.balance import Balance, Write, balance
 from cw_pipeline.billing.exclusions import exclusion
-from cw_pipeline.billing.holds import edited_after_invoicing, invoiced_elsewhere, write_hold
+from cw_pipeline.billing.holds import (
+    edited_after_invoicing,
+    invoiced_elsewhere,
+    vanished_after_invoicing,
+    write_hold,
+)
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
@@ -140,10 +145,12 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
 
 
 def _untouchable(identity: Identity, row: Usage, mapping: CompanyMapping, facts: Facts) -> list[_Draft]:
-    """The open lines of a plan without a product: not touched, and so the seats on them are not added elsewhere."""
-    return [
+    """The lines of a plan without a product: not touched, and so the seats on open ones are not added elsewhere."""
+    drafts = _drafts(identity, row, mapping, facts)
+    invoiced = [replace(draft, writes=()) for draft in drafts if draft.line.outcome is Outcome.CREDIT_DUE]
+    return invoiced + [
         draft.held(Outcome.PRODUCT_UNMAPPED, reasons.without_product(draft.writes[0]))
-        for draft in _drafts(identity, row, mapping, facts)
+        for draft in drafts
         if draft.line.outcome is Outcome.ZEROED
     ]
 
@@ -159,6 +166,9 @@ def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts) -> _Dr
     edited = edited_after_invoicing(draft.balance, facts)
     if edited is not None:
         return draft.held(Outcome.INVOICED_EDITED, reasons.invoiced_edited(edited, facts.ledger[edited.addition_id]))
+    vanished = vanished_after_invoicing(draft.balance.identity, facts)
+    if vanished is not None:
+        return draft.held(Outcome.INVOICED_EDITED, reasons.vanished(vanished, facts.ledger[vanished]))
     for write in draft.writes:
         hold = write_hold(write, mapping, facts)
         if hold is not None:
@@ -171,5 +181,5 @@ def _in_order(drafts: list[_Draft]) -> list[_Draft]:
     stuck = next((draft for draft in drafts if draft.takes_away and not draft.line.writes), None)
     if stuck is None:
         return drafts
-    reason = reasons.waiting(stuck.line)
+    reason = reasons.waiting(stuck.line.reason)
     return [draft.held(stuck.line.outcome, reason) if draft.adds and draft.line.writes else draft for draft in drafts]

@@ -55,7 +55,7 @@ def lies_in_one_period(line: Line, agreement: Agreement) -> bool:
         return False
     anchor, effective = agreement.next_invoice_date, line.effective_date
     if anchor is None:
-        return True
+        return line.cancelled_date < add_months(effective, 1)
     periods = (effective.year - anchor.year) * 12 + effective.month - anchor.month
     if add_months(anchor, periods) > effective:
         periods -= 1
@@ -67,5 +67,9 @@ def is_invoiced(line: Line, agreement: Agreement, month: Month) -> bool:
 
     A line without an ``effectiveDate`` (a person may have cleared it) is taken to begin with its usage month.
     """
-    effective = line.effective_date or month.first_day
-    return agreement.next_invoice_date is not None and agreement.next_invoice_date > effective
+    return is_past(line.effective_date or month.first_day, agreement)
+
+
+def is_past(day: date, agreement: Agreement) -> bool:
+    """Whether ``day`` lies in a period that ConnectWise has invoiced."""
+    return agreement.next_invoice_date is not None and agreement.next_invoice_date > day

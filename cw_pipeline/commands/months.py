@@ -107,7 +107,7 @@ def _run(
             run_id = run_months(definition, months, dagster, on_month=on_month)
             failure = _why_it_failed(dagster, run_id)
         with warehouse.transaction() as session:
-            reports = {report.month: report for report in run_reports(session, run_id)}
+            reports = {report.month: report for report in run_reports(session, run_id, pushed=job == "sync_now")}
     return _complete(reports, months, failure, run_id)
 
 

@@ -20,7 +20,7 @@ from cw_pipeline.connectwise.replies import read_record
 from cw_pipeline.connectwise.sites import web_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from decimal import Decimal
 
     from cw_pipeline.connectwise.retries import Method
@@ -177,9 +177,14 @@ class ConnectWiseClient:
         """How many agreements the API member sees; proves the right to inquire them."""
         return self._count(_AGREEMENTS)
 
-    def additions(self, agreement_id: int) -> Iterator[models.Addition]:
-        """Yield every line of the agreement, cancelled ones included."""
-        return self._list(_additions(agreement_id), models.Addition)
+    def additions(
+        self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
+    ) -> Iterator[models.Addition]:
+        """Yield the lines of the agreement, cancelled ones included, that are ``wanted`` as ConnectWise sends them.
+
+        Of the others only the id is looked at, so that an odd line of somebody else's is nobody's problem.
+        """
+        return read_pages(self._http, _additions(agreement_id), models.Addition, params={}, wanted=wanted)
 
     def addition(self, agreement_id: int, addition_id: int) -> models.Addition:
         """Return one line.

@@ -7,28 +7,37 @@ records come and go, but not every list takes it; a list that does not answers w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 
 from requests.utils import parse_header_links
 
 from cw_pipeline.connectwise.errors import ContractBroken
+from cw_pipeline.connectwise.models import Identified
 from cw_pipeline.connectwise.replies import read_list, read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from cw_pipeline.connectwise.http import Http
-    from cw_pipeline.connectwise.models import Identified
 
-RecordT = TypeVar("RecordT", bound="Identified")
+RecordT = TypeVar("RecordT", bound=Identified)
+_Raw: TypeAlias = tuple[int, object]
+"""A record's id, and the record as it came."""
 
 PAGE_SIZE = 1_000  # the most that ConnectWise gives
 _FORWARD_ONLY = {"pagination-type": "forward-only"}
 
 
-def read_pages(http: Http, path: str, model: type[RecordT], *, params: Mapping[str, str]) -> Iterator[RecordT]:
-    """Yield every record of a list once.
+def read_pages(
+    http: Http,
+    path: str,
+    model: type[RecordT],
+    *,
+    params: Mapping[str, str],
+    wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True,
+) -> Iterator[RecordT]:
+    """Yield every ``wanted`` record of a list once; of the others only the id is read.
 
     Only numbers are taken from the links, never their host, so that credentials stay with the site.
 
@@ -39,45 +48,53 @@ def read_pages(http: Http, path: str, model: type[RecordT], *, params: Mapping[s
     seen: set[int] = set()
     query = {**params, "pageSize": str(PAGE_SIZE)}
     reply = http.request("GET", path, params=query, headers=_FORWARD_ONLY)
-    records = _records(reply.document, model, path)
+    records = _records(reply.document, path)
     following = _next_number(reply.link, "pageId")
     whole = reply.link is None and len(records) < PAGE_SIZE
     if following is None and not whole and (reply.link is None or _next_number(reply.link, "page") is not None):
-        yield from _numbered_pages(http, path, model, params=query)
+        for records in _numbered_pages(http, path, params=query):
+            yield from _read(_new(records, seen, path), model, wanted, path)
         return
     while True:
-        yield from _new(records, seen, path)
+        yield from _read(_new(records, seen, path), model, wanted, path)
         if following is None or not records:
             return
         reply = http.request("GET", path, params={**query, "pageId": str(following)}, headers=_FORWARD_ONLY)
-        records = _records(reply.document, model, path)
+        records = _records(reply.document, path)
         following = _forward(following, _next_number(reply.link, "pageId"), path)
 
 
-def _numbered_pages(http: Http, path: str, model: type[RecordT], *, params: Mapping[str, str]) -> Iterator[RecordT]:
-    seen: set[int] = set()
+def _numbered_pages(http: Http, path: str, *, params: Mapping[str, str]) -> Iterator[list[_Raw]]:
     page: int | None = 1
     while page is not None:
         reply = http.request("GET", path, params={**params, "page": str(page), "orderBy": "id asc"})
-        records = _records(reply.document, model, path)
-        yield from _new(records, seen, path)
+        records = _records(reply.document, path)
+        yield records
         if reply.link is None:
             page = page + 1 if len(records) >= PAGE_SIZE else None
         else:
             page = _forward(page, _next_number(reply.link, "page"), path)
 
 
-def _records(document: object, model: type[RecordT], path: str) -> list[RecordT]:
+def _records(document: object, path: str) -> list[_Raw]:
     endpoint = f"GET {path}"
-    return [read_record(one, model, endpoint=endpoint) for one in read_list(document, endpoint=endpoint)]
+    return [(read_record(one, Identified, endpoint=endpoint).id, one) for one in read_list(document, endpoint=endpoint)]
 
 
-def _new(records: list[RecordT], seen: set[int], path: str) -> Iterator[RecordT]:
-    for record in records:
-        if record.id in seen:
-            raise _repeats(path, f"record {record.id} came twice")
-        seen.add(record.id)
+def _new(records: list[_Raw], seen: set[int], path: str) -> Iterator[object]:
+    for number, record in records:
+        if number in seen:
+            raise _repeats(path, f"record {number} came twice")
+        seen.add(number)
         yield record
+
+
+def _read(
+    records: Iterator[object], model: type[RecordT], wanted: Callable[[Mapping[str, object]], bool], path: str
+) -> Iterator[RecordT]:
+    for record in records:
+        if wanted(cast("Mapping[str, object]", record)):
+            yield read_record(record, model, endpoint=f"GET {path}")
 
 
 def _forward(current: int, following: int | None, path: str) -> int | None:

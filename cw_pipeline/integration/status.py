@@ -10,7 +10,17 @@ from sqlalchemy import func, select
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import State, missing_to_be_active, tenant_of
-from cw_pipeline.warehouse.tables import Company, CompanyMapping, Integration, Organization, Preview, Push
+from cw_pipeline.warehouse.previews import latest_pushes
+from cw_pipeline.warehouse.tables import (
+    Company,
+    CompanyMapping,
+    EntryKind,
+    Integration,
+    LedgerEntry,
+    Organization,
+    Preview,
+    Push,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -71,32 +81,42 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
 def unpushed_months(session: Session, tenant: str, first_month: Month, now: datetime) -> tuple[Month, ...]:
     """The closed months, from ``first_month`` on, that no push has carried out as the mappings are now.
 
-    A month counts from the first ``bill_from`` on. It counts again when a company that is billed for it is mapped, or
-    mapped anew, or other products are confirmed, after the preview that was pushed last was made.
+    A month counts from the first ``bill_from`` on. It counts again when its last push did not succeed or was cut short,
+    or when a company that is billed for it is mapped, mapped anew, or other products are confirmed, after the preview
+    that was pushed last was made.
     """
     mappings = [(Month.parse(row.bill_from), row.mapped_at) for row in session.scalars(select(CompanyMapping))]
     if not mappings:
         return ()
-    previewed = dict(
+    integration = session.get(Integration, 1)
+    confirmed = [integration.confirmed_at] if integration and integration.confirmed_at else []
+    carried_out = _carried_out(session, tenant)
+    unpushed: list[Month] = []
+    first = max(first_month, min(bill_from for bill_from, _ in mappings))
+    for month in first.until(Month.last_closed(now)):
+        changes = [mapped_at for bill_from, mapped_at in mappings if bill_from <= month] + confirmed
+        made_at = carried_out.get(str(month))
+        if made_at is None or made_at <= max(changes):
+            unpushed.append(month)
+    return tuple(unpushed)
+
+
+def _carried_out(session: Session, tenant: str) -> dict[str, datetime]:
+    """The months whose last push succeeded and was not cut short, with the moment at which its preview was made."""
+    last_written = dict(
         session.execute(
-            select(Push.month, func.max(Preview.made_at))
-            .join(Preview, Preview.id == Push.preview_id)
-            .where(Push.tenant == tenant, Push.succeeded)
-            .group_by(Push.month)
+            select(LedgerEntry.month, func.max(LedgerEntry.at))
+            .where(LedgerEntry.tenant == tenant, LedgerEntry.kind == EntryKind.INTENT)
+            .group_by(LedgerEntry.month)
         )
         .tuples()
         .all()
     )
-    integration = session.get(Integration, 1)
-    confirmed_at = integration.confirmed_at if integration else None
-    first = max(first_month, min(bill_from for bill_from, _ in mappings))
-    unpushed: list[Month] = []
-    for month in first.until(Month.last_closed(now)):
-        changes = [mapped_at for bill_from, mapped_at in mappings if bill_from <= month]
-        made_at = previewed.get(str(month))
-        if made_at is None or made_at <= max(changes) or (confirmed_at is not None and made_at <= confirmed_at):
-            unpushed.append(month)
-    return tuple(unpushed)
+    return {
+        push.month: session.get_one(Preview, push.preview_id).made_at
+        for push in latest_pushes(session, tenant)
+        if push.succeeded and (push.month not in last_written or last_written[push.month] <= push.pushed_at)
+    }
 
 
 def next_tick(now: datetime) -> datetime:

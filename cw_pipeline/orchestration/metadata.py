@@ -55,15 +55,6 @@ def of_push(pushed: PushedMonth, connectwise: ConnectWiseClient) -> Details:
     }
 
 
-def held(preview: Preview) -> dict[str, dict[str, int]]:
-    """The seats that are held, by month and outcome; empty where none are."""
-    seats: dict[str, int] = {}
-    for tallies in (preview.outcomes, preview.also):
-        for outcome in HELD & tallies.keys():
-            seats[outcome] = seats.get(outcome, 0) + int(tallies[outcome].seats)
-    return {str(preview.month): seats} if seats else {}
-
-
 def failed_lines_sentence(lines: Sequence[PreviewLine]) -> str:
     """How many lines failed, and the first one's reason."""
     first = lines[0]

@@ -22,12 +22,12 @@ from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.partitions import MONTHS
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.sync.previews import make_previews
+from cw_pipeline.sync.previews import make_previews, usage_report
 from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.sync.workplace import SyncError, Workplace
 from cw_pipeline.warehouse.errors import WarehouseError
-from cw_pipeline.warehouse.previews import preview_of, save_month_error
+from cw_pipeline.warehouse.previews import held_lines, preview_of, save_month_error
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.preview import Preview
@@ -64,7 +64,7 @@ SEATS_ADD_UP = dg.AssetCheckSpec(
 NOTHING_HELD = dg.AssetCheckSpec(
     "nothing_held",
     asset=PUSH.key,
-    description="No line waits for a person's decision.",
+    description="No line of any month, as it was pushed last, waits for a person's decision.",
 )
 
 
@@ -76,8 +76,8 @@ class SyncConfig(dg.Config):
         ge=0,
         le=24,
         description=(
-            "How many more times, ten minutes apart, to try when a month failed for a reason that passes by itself, "
-            "such as a usage report that is not final yet. The schedule uses 6."
+            "How many more times, ten minutes apart, to try when a month failed as a whole, for example because its "
+            "usage report is not final yet, or when a write is unconfirmed. The schedule uses 6."
         ),
     )
 
@@ -102,7 +102,7 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
             with access.nordpass() as nordpass:
                 months.fetch_usage(nordpass)
         if PREVIEW.key in context.selected_asset_keys:
-            yield months.preview()
+            yield from months.preview()
         if PUSH.key in context.selected_asset_keys:
             yield months.push()
         months.finish(config)
@@ -124,7 +124,10 @@ class _Months:
                 report = fetch_usage(nordpass, self._place.warehouse, month)
                 self._materialized(USAGE, month, metadata.of_usage(report))
 
-    def preview(self) -> dg.AssetCheckResult:
+    def preview(self) -> Iterator[dg.AssetCheckResult]:
+        self._require_usage()
+        if not self._going:
+            return
         previews: list[Preview] = []
         with self._failing(self._going):
             previews = [preview_of(row) for row in make_previews(self._place, self._going)]
@@ -132,27 +135,30 @@ class _Months:
             with self._failing([preview.month]):
                 check_seats(preview)
                 self._materialized(PREVIEW, preview.month, metadata.of_preview(preview, self._place.connectwise))
-        unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
-        return dg.AssetCheckResult(
-            asset_key=PREVIEW.key,
-            check_name=SEATS_ADD_UP.name,
-            passed=not any(unaccounted.values()),
-            metadata={"unaccounted_seats": unaccounted},
-        )
+        if previews:
+            unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
+            yield dg.AssetCheckResult(
+                asset_key=PREVIEW.key,
+                check_name=SEATS_ADD_UP.name,
+                passed=not any(unaccounted.values()),
+                metadata={"unaccounted_seats": unaccounted},
+            )
 
     def push(self) -> dg.AssetCheckResult:
-        held: dict[str, dict[str, int]] = {}
-        with self._failing(self._going):
-            for pushed in push_months(self._place, list(self._going)):
-                self._pushed(pushed)
-                held |= metadata.held(pushed.preview)
+        self._require_usage()
+        if self._going:
+            with self._failing(self._going):
+                for pushed in push_months(self._place, list(self._going)):
+                    self._pushed(pushed)
+        with self._place.warehouse.transaction() as session:
+            held = held_lines(session, self._place.tenant)
         return dg.AssetCheckResult(
             asset_key=PUSH.key,
             check_name=NOTHING_HELD.name,
             passed=not held,
             severity=dg.AssetCheckSeverity.WARN,
             description="Each held line says in push_preview what a person can do about it." if held else None,
-            metadata={"held_seats_by_month": held},
+            metadata={"held_lines_by_month": held},
         )
 
     def finish(self, config: SyncConfig) -> None:
@@ -166,6 +172,12 @@ class _Months:
             metadata={"failed_months": [str(month) for month in sorted(self._failed)]},
             allow_retries=False,
         )
+
+    def _require_usage(self) -> None:
+        """Let go of the months whose usage was not fetched, so that they do not stop the others."""
+        for month in list(self._going):
+            with self._failing([month]), self._place.warehouse.transaction() as session:
+                usage_report(session, month)
 
     def _pushed(self, pushed: PushedMonth) -> None:
         self._going.remove(pushed.preview.month)
@@ -187,7 +199,7 @@ class _Months:
         try:
             yield
         except (ConnectWiseError, NordPassError, SyncError, WarehouseError) as error:
-            self._may_pass |= isinstance(error, (ConnectWiseError, NordPassError)) and error.is_transient
+            self._may_pass = True
             for month in list(months):
                 self._failed[month] = str(error)
                 self._going.remove(month)

@@ -40,18 +40,19 @@ def make_previews(place: Workplace, months: Sequence[Month]) -> list[tables.Prev
         ConnectWiseError: If ConnectWise cannot be read; no preview is kept.
     """
     requests_before = place.connectwise.requests.read
+    made_at = datetime.now(UTC)  # before anything is read: what changes meanwhile is later than the preview
     with place.warehouse.transaction() as session:
         basis = _basis(session)
         position = ledger.position(session, place.tenant)
-        accounted = ledger.accounted_quantities(session, place.tenant, months)
+        written = ledger.written_lines(session, place.tenant, months)
         to_read = {mapping.agreement_id for mapping in basis.mappings.values()}
         to_read |= ledger.agreements_with_lines(session, place.tenant, months)
-        reports = {month: _report(session, month) for month in months}
+        reports = {month: usage_report(session, month) for month in months}
         usage = {month: usage_of(report) for month, report in reports.items()}
 
     place.say(f"Reading {len(to_read)} agreements and their lines for {len(months)} month(s)")
     agreements = read_agreements(place, to_read)
-    facts = Facts(basis.mappings, basis.products, agreements, read_lines(place, agreements), accounted)
+    facts = Facts(basis.mappings, basis.products, agreements, read_lines(place, agreements, written), written)
     requests = place.connectwise.requests.read - requests_before
 
     with place.warehouse.transaction() as session:
@@ -61,6 +62,7 @@ def make_previews(place: Workplace, months: Sequence[Month]) -> list[tables.Prev
                 preview_month(month, usage[month], facts),
                 tenant=place.tenant,
                 run_id=place.run_id,
+                made_at=made_at,
                 usage_report_id=reports[month].id,
                 mappings_fingerprint=basis.fingerprint,
                 ledger_position=position,
@@ -71,9 +73,9 @@ def make_previews(place: Workplace, months: Sequence[Month]) -> list[tables.Prev
 
 
 def current_previews(place: Workplace, months: Sequence[Month]) -> list[tables.Preview]:
-    """The previews of ``months``, made anew where usage, mappings or ledger have changed since, or time has passed.
+    """The previews of ``months``, made anew unless this run made them just now and nothing has changed since.
 
-    Called under the push lock, so that what they were decided on cannot change until they are carried out.
+    Called under the push lock, so that the ledger cannot change until they are carried out.
     """
     with place.warehouse.transaction() as session:
         kept = {month: preview for month in months if (preview := latest_preview(session, place.tenant, month))}
@@ -83,13 +85,14 @@ def current_previews(place: Workplace, months: Sequence[Month]) -> list[tables.P
             month
             for month in months
             if month not in kept
+            or kept[month].run_id != place.run_id
             or kept[month].made_at < datetime.now(UTC) - _HOLDS_FOR
             or kept[month].ledger_position != position
             or kept[month].mappings_fingerprint != basis.fingerprint
-            or kept[month].usage_report_id != _report(session, month).id
+            or kept[month].usage_report_id != usage_report(session, month).id
         ]
     if stale:
-        place.say(f"Previewing {', '.join(map(str, stale))} again: the kept preview no longer holds")
+        place.say(f"Previewing {', '.join(map(str, stale))}")
         kept.update(zip(stale, make_previews(place, stale), strict=True))
     return [kept[month] for month in months]
 
@@ -108,6 +111,10 @@ class _Basis:
 
 
 def _basis(session: Session) -> _Basis:
+    integration = session.get(tables.Integration, 1)
+    if integration is None or integration.state != "active":
+        msg = "The integration is not active any more. Nothing is written. See `cw-pipeline status`."
+        raise SyncError(msg)
     mappings = session.execute(
         select(tables.CompanyMapping, tables.Organization.name).join(
             tables.Organization, tables.Organization.id == tables.CompanyMapping.organization_id
@@ -129,7 +136,12 @@ def _basis(session: Session) -> _Basis:
     )
 
 
-def _report(session: Session, month: Month) -> tables.UsageReport:
+def usage_report(session: Session, month: Month) -> tables.UsageReport:
+    """The usage that a preview of ``month`` is made of.
+
+    Raises:
+        SyncError: If there is none yet.
+    """
     report = latest_report(session, month)
     if report is None:
         msg = f"There is no usage report for {month} yet. Materialize monthly_usage for it, or run the whole sync."

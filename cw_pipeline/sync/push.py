@@ -8,6 +8,8 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing import reasons
+from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.sync.previews import current_previews
 from cw_pipeline.sync.settling import settle_open_intents
@@ -20,6 +22,7 @@ from cw_pipeline.warehouse.previews import preview_of, save_push
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.months import Month
     from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.sync.workplace import Workplace
@@ -57,7 +60,8 @@ def push_months(place: Workplace, months: Sequence[Month]) -> Iterator[PushedMon
         writer = Writer(place, lock)
         for row, preview in zip(kept, previews, strict=True):
             written_before = place.connectwise.requests.written
-            pushed = replace(preview, lines=_carry_out(place, writer, preview.lines))
+            lines = _carry_out(place, writer, preview.lines)
+            pushed = replace(preview, lines=_with_doubts(lines, writer.invoiced_meanwhile()))
             requests = place.connectwise.requests
             with place.warehouse.transaction() as session:
                 push = save_push(
@@ -100,7 +104,7 @@ def _carry_out_organization(writer: Writer, lines: Sequence[PreviewLine]) -> lis
     stuck = next((failure for _, failure in done if failure), None)
     if stuck is None:
         return [_carry_out_writes(writer, line, taking_away=False)[0] for line, _ in done]
-    waiting = Failure(stuck.outcome, f"Waits, so that no seat is billed twice, until this is settled: {stuck.reason}")
+    waiting = Failure(stuck.outcome, reasons.waiting(stuck.reason))
     return [
         _failed(line, waiting) if failure is None and any(not write.takes_away for write in line.writes) else line
         for line, failure in done
@@ -116,6 +120,16 @@ def _carry_out_writes(writer: Writer, line: PreviewLine, *, taking_away: bool) -
         if (failure := writer.carry_out(write)) is not None
     ]
     return (_failed(line, failures[0]), failures[0]) if failures else (line, None)
+
+
+def _with_doubts(lines: Sequence[PreviewLine], doubtful: frozenset[Write]) -> tuple[PreviewLine, ...]:
+    """The lines, unconfirmed where ConnectWise invoiced while they were written."""
+    return tuple(
+        _failed(line, Failure(Outcome.UNCONFIRMED, reasons.INVOICED_MEANWHILE))
+        if doubtful.intersection(line.writes)
+        else line
+        for line in lines
+    )
 
 
 def _failed(line: PreviewLine, failure: Failure) -> PreviewLine:

@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.facts import Agreement, Line
 from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.connectwise.errors import NotFound
 from cw_pipeline.warehouse.columns import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
+    from cw_pipeline.billing.facts import Written
     from cw_pipeline.connectwise import models
     from cw_pipeline.sync.workplace import Workplace
+
+
+_NEVER = 9000
+"""A next invoice in this year or later is a person's way to say that there is none."""
 
 
 def read_agreements(place: Workplace, agreement_ids: Collection[int]) -> dict[int, Agreement]:
@@ -31,10 +37,12 @@ def read_agreements(place: Workplace, agreement_ids: Collection[int]) -> dict[in
     return {agreement.id: _agreement(agreement, companies.get(agreement.company.id)) for agreement in found}
 
 
-def read_lines(place: Workplace, agreement_ids: Collection[int]) -> dict[str, tuple[Line, ...]]:
+def read_lines(
+    place: Workplace, agreement_ids: Collection[int], ledger: Mapping[int, Written]
+) -> dict[str, tuple[Line, ...]]:
     """Our lines on these agreements, by serial number: one request an agreement, several at a time."""
     with ThreadPoolExecutor(place.concurrency) as pool:
-        by_agreement = pool.map(partial(lines_on, place), sorted(agreement_ids))
+        by_agreement = pool.map(partial(lines_on, place, ledger=ledger), sorted(agreement_ids))
     lines: defaultdict[str, tuple[Line, ...]] = defaultdict(tuple)
     for agreement_lines in by_agreement:
         for line in agreement_lines:
@@ -42,32 +50,44 @@ def read_lines(place: Workplace, agreement_ids: Collection[int]) -> dict[str, tu
     return dict(lines)
 
 
-def lines_on(place: Workplace, agreement_id: int) -> list[Line]:
-    """Our lines on one agreement."""
+def lines_on(place: Workplace, agreement_id: int, *, ledger: Mapping[int, Written]) -> list[Line]:
+    """Our lines on one agreement; none if it no longer exists.
+
+    A line is ours by its serial number, or because the ledger shows that we wrote it: then it keeps the serial number
+    that it was written with, whatever a person made of it.
+    """
+
+    def is_ours(record: Mapping[str, object]) -> bool:
+        return record.get("id") in ledger or str(record.get("serialNumber") or "").startswith(PREFIX)
+
+    try:
+        additions = list(place.connectwise.additions(agreement_id, wanted=is_ours))
+    except NotFound:
+        return []
     return [
         Line(
             addition_id=addition.id,
             agreement_id=agreement_id,
             product_id=addition.product.id,
-            serial_number=addition.serial_number,
+            serial_number=ledger[addition.id].serial_number if addition.id in ledger else addition.serial_number or "",
             quantity=plain(addition.quantity),
             effective_date=addition.effective_date,
             cancelled_date=addition.cancelled_date,
         )
-        for addition in place.connectwise.additions(agreement_id)
-        if addition.serial_number is not None and addition.serial_number.startswith(PREFIX)
+        for addition in additions
     ]
 
 
 def _agreement(agreement: models.Agreement, company: models.Company | None) -> Agreement:
+    never_invoiced = agreement.next_invoice_date is not None and agreement.next_invoice_date.year >= _NEVER
     return Agreement(
         id=agreement.id,
         name=agreement.name,
         company_id=agreement.company.id,
         company_name=agreement.company.name or "",
         company_deleted=company is None or company.deleted_flag,
-        active=agreement.agreement_status == "Active" and not agreement.cancelled_flag,
+        active=agreement.agreement_status == "Active" and not agreement.cancelled_flag and not never_invoiced,
         end_date=None if agreement.no_ending_date_flag else agreement.end_date,
         bill_start_date=agreement.bill_start_date,
-        next_invoice_date=agreement.next_invoice_date,
+        next_invoice_date=None if never_invoiced else agreement.next_invoice_date,
     )

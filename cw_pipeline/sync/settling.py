@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.connectwise.errors import NotFound
+from cw_pipeline.billing.months import Month
 from cw_pipeline.sync.reading import lines_on
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.tables import EntryKind
@@ -40,25 +40,22 @@ def settle_open_intents(place: Workplace) -> None:
 def find_written_line(place: Workplace, intent: LedgerEntry) -> Line | None:
     """The line that shows that ``intent`` was carried out; None if none does.
 
-    A new line is one that carries the intent's identity, product, quantity and date and that the ledger does not know
+    A new line is one that carries the intent's identity, product, quantity and dates and that the ledger does not know
     from another write.
     """
-    try:
-        lines = [line for line in lines_on(place, intent.agreement_id) if line.serial_number == intent.serial_number]
-    except NotFound:  # the whole agreement is gone
-        return None
-    right = [line for line in lines if line.quantity == intent.quantity]
+    with place.warehouse.transaction() as session:
+        written = ledger.written_lines(session, place.tenant, [Month.parse(intent.month)])
+    right = [line for line in lines_on(place, intent.agreement_id, ledger=written) if line.quantity == intent.quantity]
     if intent.addition_id is not None:
         return next((line for line in right if line.addition_id == intent.addition_id), None)
-    with place.warehouse.transaction() as session:
-        known = ledger.known_additions(session, place.tenant)
     return next(
         (
             line
             for line in right
-            if line.product_id == intent.product_id
-            and line.effective_date == intent.effective_date
-            and line.addition_id not in known
+            if line.serial_number == intent.serial_number
+            and line.product_id == intent.product_id
+            and (line.effective_date, line.cancelled_date) == (intent.effective_date, intent.cancelled_date)
+            and line.addition_id not in written
         ),
         None,
     )

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.facts import Written
 from cw_pipeline.warehouse.tables import SETTLED, EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from decimal import Decimal
 
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.balance import Write
+    from cw_pipeline.billing.facts import Line
+    from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.months import Month
 
 
 def position(session: Session, tenant: str) -> int:
@@ -82,6 +85,32 @@ def append_result(
     )
 
 
+def append_acceptance(
+    session: Session, tenant: str, run_id: str, identity: Identity, line: Line, *, before: Decimal, note: str
+) -> None:
+    """Record a person's word that ``line`` billed what it shows now; ``before`` is what the ledger had."""
+    session.add(
+        LedgerEntry(
+            tenant=tenant,
+            at=datetime.now(UTC),
+            run_id=run_id,
+            kind=EntryKind.ACCEPTED,
+            month=str(identity.month),
+            organization_id=identity.organization_id,
+            plan=identity.plan,
+            serial_number=identity.serial_number,
+            agreement_id=line.agreement_id,
+            product_id=line.product_id,
+            addition_id=line.addition_id,
+            before=before,
+            quantity=line.quantity,
+            effective_date=line.effective_date or identity.month.first_day,
+            cancelled_date=line.cancelled_date,
+            note=note,
+        )
+    )
+
+
 def open_intents(session: Session, tenant: str) -> Sequence[LedgerEntry]:
     """The intents of which nobody knows yet what became, oldest first."""
     settled = select(LedgerEntry.intent_id).where(LedgerEntry.tenant == tenant, LedgerEntry.kind.in_(SETTLED))
@@ -103,34 +132,30 @@ def agreements_with_lines(session: Session, tenant: str, months: Collection[Mont
     )
 
 
-def accounted_quantities(session: Session, tenant: str, months: Collection[Month]) -> dict[int, frozenset[Decimal]]:
-    """For each addition, the quantity last confirmed and, where a write to it is not settled, the intended one."""
-    confirmed = session.execute(
-        select(LedgerEntry.addition_id, LedgerEntry.quantity)
+def written_lines(session: Session, tenant: str, months: Collection[Month]) -> dict[int, Written]:
+    """What is accounted for of each addition that was written for ``months``, by addition id."""
+    confirmed = session.scalars(
+        select(LedgerEntry)
         .where(
             LedgerEntry.tenant == tenant,
             LedgerEntry.month.in_([str(month) for month in months]),
-            LedgerEntry.kind == EntryKind.CONFIRMED,
+            LedgerEntry.kind.in_([EntryKind.CONFIRMED, EntryKind.ACCEPTED, EntryKind.DOUBTFUL]),
+            LedgerEntry.addition_id.is_not(None),
         )
         .order_by(LedgerEntry.id)
     )
-    quantities = {addition_id: frozenset({quantity}) for addition_id, quantity in confirmed if addition_id is not None}
+    written: dict[int, Written] = {}
+    for entry in confirmed:
+        dated = entry if entry.kind == EntryKind.ACCEPTED else written.get(entry.addition_id or 0, entry)
+        written[entry.addition_id or 0] = Written(
+            agreement_id=entry.agreement_id,
+            serial_number=entry.serial_number,
+            quantities=frozenset[Decimal]() if entry.kind == EntryKind.DOUBTFUL else frozenset({entry.quantity}),
+            effective_date=dated.effective_date,
+            cancelled_date=dated.cancelled_date,
+        )
     for intent in open_intents(session, tenant):
-        if intent.addition_id in quantities:
-            quantities[intent.addition_id] |= {intent.quantity}
-    return quantities
-
-
-def known_additions(session: Session, tenant: str) -> set[int]:
-    """Every addition that the ledger shows as written."""
-    additions = session.scalars(
-        select(LedgerEntry.addition_id)
-        .where(LedgerEntry.tenant == tenant, LedgerEntry.kind == EntryKind.CONFIRMED)
-        .distinct()
-    )
-    return {addition_id for addition_id in additions if addition_id is not None}
-
-
-def identity_of(entry: LedgerEntry) -> Identity:
-    """Whose seats an entry is about."""
-    return Identity(Month.parse(entry.month), Plan(entry.plan), entry.organization_id)
+        if intent.addition_id in written:
+            known = written[intent.addition_id]
+            written[intent.addition_id] = replace(known, quantities=known.quantities | {intent.quantity})
+    return written

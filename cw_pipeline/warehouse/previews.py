@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from cw_pipeline.billing import preview as billing
 from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
-from cw_pipeline.billing.outcomes import FAILED, Outcome
+from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.warehouse.tables import MonthError, Preview, PreviewLine, Push, PushLine
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def save_preview(
     *,
     tenant: str,
     run_id: str,
+    made_at: datetime,
     usage_report_id: int,
     mappings_fingerprint: str,
     ledger_position: int,
@@ -39,7 +41,7 @@ def save_preview(
     row = Preview(
         tenant=tenant,
         month=str(preview.month),
-        made_at=datetime.now(UTC),
+        made_at=made_at,
         run_id=run_id,
         usage_report_id=usage_report_id,
         mappings_fingerprint=mappings_fingerprint,
@@ -138,6 +140,21 @@ def save_push(
     return push
 
 
+def latest_pushes(session: Session, tenant: str) -> Sequence[Push]:
+    """Each month's last push."""
+    last = select(func.max(Push.id)).where(Push.tenant == tenant).group_by(Push.month)
+    return session.scalars(select(Push).where(Push.id.in_(last)).order_by(Push.month)).all()
+
+
+def held_lines(session: Session, tenant: str) -> dict[str, dict[str, int]]:
+    """How many lines are held by outcome, for each month in whose last push any are."""
+    held = {
+        push.month: Counter(line.outcome for line in push.lines if line.outcome in HELD)
+        for push in latest_pushes(session, tenant)
+    }
+    return {month: dict(counts) for month, counts in held.items() if counts}
+
+
 def save_month_error(session: Session, month: Month, run_id: str, error: str) -> None:
     """Keep why ``month`` failed as a whole."""
     session.add(MonthError(month=str(month), run_id=run_id, at=datetime.now(UTC), error=error))
@@ -154,12 +171,14 @@ class MonthReport:
     error: str | None = None
 
 
-def run_reports(session: Session, run_id: str) -> list[MonthReport]:
-    """What the run with ``run_id`` came to, month by month: its pushes, or its previews where it made no push.
+def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthReport]:
+    """What the run with ``run_id`` came to, month by month: what it ``pushed``, or what it previewed.
 
-    A run that was tried again is reported as its last attempt left it, with the requests of all its attempts.
+    A month that it neither pushed nor said why not is left out. A run that was tried again is reported as its last
+    attempt left it, with the requests of all its attempts.
     """
     reports: dict[str, MonthReport] = {}
+    pushes: set[str] = set()
     done_at: dict[str, datetime] = {}
     for preview in session.scalars(select(Preview).where(Preview.run_id == run_id).order_by(Preview.id)):
         before = reports.get(preview.month)
@@ -182,7 +201,9 @@ def run_reports(session: Session, run_id: str) -> list[MonthReport]:
             requests_written=push.requests_written + (before.requests_written if before else 0),
         )
         done_at[push.month] = max(push.pushed_at, done_at.get(push.month, push.pushed_at))
+        pushes.add(push.month)
     for error in session.scalars(select(MonthError).where(MonthError.run_id == run_id).order_by(MonthError.id)):
         if error.month not in done_at or error.at > done_at[error.month]:
             reports[error.month] = MonthReport(month=Month.parse(error.month), error=error.error)
-    return sorted(reports.values(), key=lambda report: report.month)
+    told = [one for key, one in reports.items() if one.error is not None or not pushed or key in pushes]
+    return sorted(told, key=lambda report: report.month)

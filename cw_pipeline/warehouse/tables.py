@@ -264,9 +264,13 @@ class EntryKind(StrEnum):
     REFUSED = "refused"
     """ConnectWise refused; nothing was written."""
     NOT_DONE = "not_done"
-    """Reading back showed that ConnectWise had not carried it out."""
+    """Nothing was written: it was never sent, or reading back showed so."""
     UNCONFIRMED = "unconfirmed"
     """Nobody knows yet; the intent stays open until a later push settles it."""
+    DOUBTFUL = "doubtful"
+    """It was written while ConnectWise invoiced its period: nobody knows which quantity was billed."""
+    ACCEPTED = "accepted"
+    """A person's word that an invoiced line billed what it shows."""
 
 
 SETTLED = frozenset({EntryKind.CONFIRMED, EntryKind.REFUSED, EntryKind.NOT_DONE})

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
+from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,7 +86,16 @@ class ConnectWise:
             products=dict(products),
             agreements=dict(self.agreements),
             lines=lines,
-            ledger={addition_id: frozenset({quantity}) for addition_id, quantity in self.ledger.items()},
+            ledger={
+                addition_id: Written(
+                    agreement_id=self.additions[addition_id].agreement_id,
+                    serial_number=self.additions[addition_id].serial_number,
+                    quantities=frozenset({quantity}),
+                    effective_date=self.additions[addition_id].effective,
+                    cancelled_date=self.additions[addition_id].cancelled,
+                )
+                for addition_id, quantity in self.ledger.items()
+            },
         )
 
     def push(self, preview: Preview, *, killed_after: int | None = None) -> None:

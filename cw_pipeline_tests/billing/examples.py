@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, LicenseType, Line, Usage
+from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, LicenseType, Line, Usage, Written
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.months import Month, add_months, day_before
 from cw_pipeline.billing.rule import preview_month
@@ -101,6 +101,18 @@ def a_line(
     )
 
 
+def _written(addition_id: int, quantities: Iterable[int], lines: Iterable[Line]) -> Written:
+    """What the ledger knows of a line, which has the dates that it was written with; or of one that is gone."""
+    line = next((line for line in lines if line.addition_id == addition_id), None)
+    return Written(
+        agreement_id=line.agreement_id if line else 10,
+        serial_number=line.serial_number if line else "NP:2026-03:B:another",
+        quantities=frozenset(Decimal(quantity) for quantity in quantities),
+        effective_date=(line.effective_date if line else None) or OPEN,
+        cancelled_date=line.cancelled_date if line else None,
+    )
+
+
 def the_facts(
     *lines: Line,
     mappings: Sequence[CompanyMapping] | None = None,
@@ -119,7 +131,7 @@ def the_facts(
         products=PRODUCTS if products is None else products,
         agreements=known,
         lines=by_serial_number,
-        ledger={key: frozenset(Decimal(quantity) for quantity in known) for key, known in (ledger or {}).items()},
+        ledger={key: _written(key, known, lines) for key, known in (ledger or {}).items()},
     )
 
 

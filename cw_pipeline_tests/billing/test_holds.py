@@ -112,7 +112,7 @@ def test_an_edited_invoiced_line_is_reported_where_the_organization_has_no_row()
 
 def test_the_reason_names_what_was_written_and_what_is_there() -> None:
     reason = row_line(preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(9))).reason
-    assert "now carries 5 where 10 was written" in reason
+    assert "now is 5 from 2026-03-01 to 2026-03-31 where 10 from" in reason
 
 
 def test_an_invoiced_line_as_the_ledger_wrote_it_is_taken() -> None:

@@ -72,6 +72,11 @@ def open_nordpass(environment: Mapping[str, str]) -> NordPass:
 def set_up(warehouse: Warehouse, places: Iterable[int] = MAPPED) -> None:
     """Confirm a product for each plan, and map these companies."""
     with warehouse.transaction() as session:
+        session.add(
+            tables.Integration(
+                id=1, site_url="", company_id="", state="active", connected_at=_SOME_TIME, confirmed_at=None
+            )
+        )
         for number in (BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT):
             session.add(tables.Product(id=number, identifier=f"P{number}", description="", price=None, cost=None))
         session.flush()

@@ -13,7 +13,7 @@ from cw_pipeline_tests.sync.msp import MAPPED, MARCH, additions_of
 if TYPE_CHECKING:
     from cw_pipeline_tests.sync.msp import Msp
 
-A_FEW_PAGES = 3
+A_FEW_PAGES = 4
 """The codebase, the agreements, and their companies."""
 YEAR = tuple(Month(2025, 4).until(MARCH))
 
@@ -51,19 +51,19 @@ def test_twelve_months_in_one_run_read_each_agreement_s_lines_once(msp: Msp) -> 
     assert billed == {month: msp.used(month) for month in YEAR}
 
 
-def test_a_current_preview_is_pushed_without_reading_anything(msp: Msp) -> None:
+def test_pushing_a_current_preview_only_reads_whether_something_was_invoiced_meanwhile(msp: Msp) -> None:
     msp.fetch()
     msp.preview()
     reads = len(msp.sandbox.journal.reads())
     (pushed,) = msp.push()
-    assert len(msp.sandbox.journal.reads()) == reads
-    assert (pushed.push.requests_read, pushed.push.requests_written) == (0, len(MAPPED))
+    assert len(msp.sandbox.journal.reads()) == reads + 1
+    assert (pushed.push.requests_read, pushed.push.requests_written) == (1, len(MAPPED))
 
 
 def test_a_run_reports_the_requests_that_it_sent(msp: Msp) -> None:
     msp.sync()
     with msp.place.warehouse.transaction() as session:
-        (report,) = run_reports(session, msp.place.run_id)
+        (report,) = run_reports(session, msp.place.run_id, pushed=True)
     requests = msp.place.connectwise.requests
     assert (report.requests_read, report.requests_written) == (requests.read, requests.written)
 
@@ -72,6 +72,6 @@ def test_a_push_whose_preview_was_made_anew_reports_its_requests_once(msp: Msp) 
     msp.fetch()
     msp.push()
     with msp.place.warehouse.transaction() as session:
-        (report,) = run_reports(session, msp.place.run_id)
+        (report,) = run_reports(session, msp.place.run_id, pushed=True)
     requests = msp.place.connectwise.requests
     assert (report.requests_read, report.requests_written) == (requests.read, requests.written)

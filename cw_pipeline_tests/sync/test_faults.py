@@ -63,7 +63,6 @@ CASES = {
     "400": refusal(400, '{"code": "InvalidObject", "message": "The agreement is locked."}'),
     "404": refusal(404, '{"code": "NotFound", "message": "Addition not found"}'),
     "409": refusal(409, '{"code": "Conflict", "message": "The record is in use."}'),
-    "429 for ever": refusal(429, times=None, headers={"Retry-After": "1"}),
 }
 
 
@@ -104,6 +103,17 @@ def test_a_quantity_to_set_is_right_in_the_end_whatever_happened(hasty: Msp, cas
     assert hasty.ledger(HIT) == [*WRITTEN, *case.ledger]
     make_right(hasty, 8)
     assert hasty.ledger(HIT) == [*WRITTEN, *(case.after or case.ledger)]
+
+
+def test_after_a_rate_limit_that_does_not_end_nothing_more_is_tried(msp: Msp) -> None:
+    with open_client(msp.sandbox.environment(), read_timeout=0.5) as client:
+        slow = replace(msp, place=replace(msp.place, connectwise=client, concurrency=1))
+        fault = msp.sandbox.faults.add(
+            FaultKind.STATUS, method="POST", status=429, times=None, headers={"Retry-After": "1"}
+        )
+        assert slow.sync().outcomes() == ["unconfirmed"] * len(MAPPED)
+        assert msp.sandbox.faults.hits(fault) == 5
+        make_right(slow, 5)
 
 
 def test_connectwise_s_own_words_are_kept_with_a_rejected_line(msp: Msp) -> None:

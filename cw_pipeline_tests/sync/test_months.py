@@ -157,7 +157,7 @@ def test_an_invoiced_line_that_was_edited_is_held_until_a_person_decides(synced:
     synced.use(12)
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["invoiced_edited"]
-    assert "now carries 9 where 5 was written" in pushed.line(ONE).reason
+    assert "now is 9 from 2026-04-01 to 2026-04-30 where 5 from" in pushed.line(ONE).reason
     assert synced.quantities(ONE) == [9]
     assert synced.quantities(MAPPED[1]) == [12]
 

@@ -92,6 +92,7 @@ def keep_preview(
         Preview(month, seats, lines),
         tenant=tenant,
         run_id=run_id,
+        made_at=datetime.now(UTC),
         usage_report_id=report.id,
         mappings_fingerprint="f" * 64,
         ledger_position=0,

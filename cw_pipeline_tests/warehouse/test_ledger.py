@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.facts import Line
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, TENANT, a_write
@@ -37,15 +39,15 @@ def record(
 
 def accounted(warehouse: Warehouse, *months: Month) -> Mapping[int, frozenset[Decimal]]:
     with warehouse.transaction() as session:
-        return ledger.accounted_quantities(session, TENANT, months or (MARCH,))
+        written = ledger.written_lines(session, TENANT, months or (MARCH,))
+    return {addition_id: one.quantities for addition_id, one in written.items()}
 
 
 def test_an_empty_ledger_is_at_position_0_and_knows_nothing(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
         assert ledger.position(session, TENANT) == 0
         assert ledger.open_intents(session, TENANT) == []
-        assert ledger.accounted_quantities(session, TENANT, [MARCH]) == {}
-        assert ledger.known_additions(session, TENANT) == set()
+        assert ledger.written_lines(session, TENANT, [MARCH]) == {}
         assert ledger.agreements_with_lines(session, TENANT, [MARCH]) == set()
 
 
@@ -68,7 +70,6 @@ def test_an_entry_says_what_was_written_where_and_what_was_there_before(warehous
         assert (entry.before, entry.quantity) == (3, Decimal("7.5"))
         assert (entry.effective_date, entry.cancelled_date) == (write.effective_date, None)
         assert entry.serial_number == "NP:2026-03:B:org-1"
-        assert ledger.identity_of(entry) == write.identity
     assert (intent.kind, intent.intent_id, intent.run_id, intent.note) == (EntryKind.INTENT, None, "run-1", None)
     assert (result.kind, result.intent_id, result.run_id) == (EntryKind.CONFIRMED, intent.id, "run-2")
     assert result.note == "Words."
@@ -124,12 +125,43 @@ def test_only_the_months_asked_for_are_accounted_for(warehouse: Warehouse) -> No
     assert accounted(warehouse, MARCH, APRIL) == {77: {Decimal(5)}, 78: {Decimal(6)}}
 
 
-def test_only_confirmed_additions_are_known(warehouse: Warehouse) -> None:
-    record(warehouse, a_write(), EntryKind.CONFIRMED, addition_id=77)
-    record(warehouse, a_write(addition_id=78), EntryKind.REFUSED)
-    record(warehouse, a_write())
+def test_a_line_is_remembered_as_it_was_created_however_often_its_quantity_is_set(warehouse: Warehouse) -> None:
+    created = a_write(5)
+    record(warehouse, created, EntryKind.CONFIRMED, addition_id=77)
+    record(warehouse, a_write(8, addition_id=77, before=5), EntryKind.CONFIRMED)
     with warehouse.transaction() as session:
-        assert ledger.known_additions(session, TENANT) == {77}
+        written = ledger.written_lines(session, TENANT, [MARCH])[77]
+    assert (written.agreement_id, written.serial_number) == (10, "NP:2026-03:B:org-1")
+    assert (written.effective_date, written.cancelled_date) == (created.window.first, created.window.last)
+
+
+def test_of_a_write_that_was_made_while_its_period_was_invoiced_no_quantity_is_accounted_for(
+    warehouse: Warehouse,
+) -> None:
+    record(warehouse, a_write(5), EntryKind.CONFIRMED, EntryKind.DOUBTFUL, addition_id=77)
+    assert accounted(warehouse) == {77: frozenset()}
+
+
+def test_what_a_person_accepts_is_accounted_for_with_the_dates_that_the_line_has(warehouse: Warehouse) -> None:
+    record(warehouse, a_write(5), EntryKind.CONFIRMED, EntryKind.DOUBTFUL, addition_id=77)
+    line = Line(
+        addition_id=77,
+        agreement_id=10,
+        product_id=100,
+        serial_number="NP:2026-03:B:org-1",
+        quantity=Decimal(4),
+        effective_date=date(2026, 5, 1),
+        cancelled_date=None,
+    )
+    with warehouse.transaction() as session:
+        ledger.append_acceptance(
+            session, TENANT, "run-3", a_write().identity, line, before=Decimal(5), note="As invoiced."
+        )
+    with warehouse.transaction() as session:
+        written = ledger.written_lines(session, TENANT, [MARCH])[77]
+        assert ledger.open_intents(session, TENANT) == []
+    assert written.quantities == {4}
+    assert (written.effective_date, written.cancelled_date) == (date(2026, 5, 1), None)
 
 
 def test_an_agreement_counts_as_soon_as_a_write_to_it_is_intended(warehouse: Warehouse) -> None:
@@ -147,7 +179,6 @@ def test_another_connectwise_company_s_entries_are_invisible(warehouse: Warehous
     with warehouse.transaction() as session:
         assert ledger.position(session, TENANT) == 0
         assert ledger.open_intents(session, TENANT) == []
-        assert ledger.accounted_quantities(session, TENANT, [MARCH]) == {}
-        assert ledger.known_additions(session, TENANT) == set()
+        assert ledger.written_lines(session, TENANT, [MARCH]) == {}
         assert ledger.agreements_with_lines(session, TENANT, [MARCH]) == set()
         assert len(ledger.open_intents(session, OTHER_TENANT)) == 1

@@ -31,9 +31,9 @@ def keep_push(warehouse: Warehouse, preview: tables.Preview, *lines: PreviewLine
         return save_push(session, lines, preview=preview, run_id=run_id, requests_read=2, requests_written=1)
 
 
-def reports(warehouse: Warehouse, run_id: str = "run-1") -> list[MonthReport]:
+def reports(warehouse: Warehouse, run_id: str = "run-1", *, pushed: bool = True) -> list[MonthReport]:
     with warehouse.transaction() as session:
-        return run_reports(session, run_id)
+        return run_reports(session, run_id, pushed=pushed)
 
 
 def test_a_preview_comes_back_as_the_rule_made_it(warehouse: Warehouse) -> None:
@@ -86,7 +86,8 @@ def test_a_run_that_only_previewed_reports_its_previews(warehouse: Warehouse) ->
         keep_preview(session, CREATED, month=APRIL, requests_read=0)
         keep_preview(session, CREATED)
         keep_preview(session, CREATED, run_id="another")
-    assert reports(warehouse) == [
+    assert reports(warehouse, pushed=True) == []
+    assert reports(warehouse, pushed=False) == [
         MonthReport(MARCH, (CREATED,), requests_read=3),
         MonthReport(APRIL, (CREATED,), requests_read=0),
     ]

@@ -106,17 +106,17 @@ def _private_key(settings: Settings) -> str:
         raise NotSetUp(msg) from None
 
 
-def tenant_of(integration: Integration) -> str:
+def psa_of(integration: Integration) -> str:
     """The key under which everything about a ConnectWise company is kept: ledger, previews, pushes, lock."""
-    return _tenant(integration.site_url, integration.company_id)
+    return _psa(integration.site_url, integration.company_id)
 
 
-def tenant_of_client(client: ConnectWiseClient) -> str:
+def psa_of_client(client: ConnectWiseClient) -> str:
     """The same key, of the company that a client speaks to."""
-    return _tenant(client.site_url, client.company_id)
+    return _psa(client.site_url, client.company_id)
 
 
-def _tenant(site_url: str, company_id: str) -> str:
+def _psa(site_url: str, company_id: str) -> str:
     # Where a site does not mind capitals, another spelling must not look like another company without a ledger.
     return f"{site_url}|{company_id.casefold()}"
 
@@ -164,7 +164,7 @@ def require_same_company(integration: Integration, client: ConnectWiseClient) ->
     Raises:
         WrongCompany: If they do.
     """
-    if tenant_of(integration) != tenant_of_client(client):
+    if psa_of(integration) != psa_of_client(client):
         raise WrongCompany(
             connected=f"{integration.company_id} at {integration.site_url}",
             given=f"{client.company_id} at {client.site_url}",

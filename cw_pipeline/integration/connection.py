@@ -14,9 +14,9 @@ from cw_pipeline.integration.access import (
     State,
     act,
     connected_integration,
+    psa_of,
+    psa_of_client,
     require_same_company,
-    tenant_of,
-    tenant_of_client,
 )
 from cw_pipeline.integration.mapping_file import write_backup
 from cw_pipeline.warehouse.tables import (
@@ -163,7 +163,7 @@ def _remember(session: Session, integration: Integration | None, client: Connect
     if integration is None:
         integration = Integration(id=1, state=State.DISCONNECTED)
         session.add(integration)
-    elif tenant_of(integration) != tenant_of_client(client):
+    elif psa_of(integration) != psa_of_client(client):
         _forget_imported(session)
     if integration.state == State.DISCONNECTED:
         integration.site_url = client.site_url

@@ -6,7 +6,7 @@ from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.integration.errors import IntegrationError
 from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.settings import NotSetUp
-from cw_pipeline.sync.workplace import SyncError
+from cw_pipeline.sync.run import SyncError
 from cw_pipeline.warehouse.errors import WarehouseError
 
 KNOWN_ERRORS = (ConnectWiseError, NordPassError, IntegrationError, NotSetUp, SyncError, WarehouseError)

@@ -94,7 +94,7 @@ def map_company(
                 f"({the_organization.id}): {refusal}."
             )
             raise MappingRefused(msg)
-        mapping, changed = place(
+        mapping, changed = store_mapping(
             session, the_company.id, the_agreement.id, the_organization.id, bill_from=bill_from, now=now
         )
     return Mapped(
@@ -162,7 +162,7 @@ def warnings(agreement: Agreement) -> tuple[str, ...]:
     return tuple(found)
 
 
-def place(
+def store_mapping(
     session: Session,
     company_id: int,
     agreement_id: int,

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from cw_pipeline.integration.access import act, connected_integration
 from cw_pipeline.integration.errors import MappingFileRefused
-from cw_pipeline.integration.mapping import place, warnings, why_not
+from cw_pipeline.integration.mapping import store_mapping, warnings, why_not
 from cw_pipeline.integration.mapping_csv import Cells, Row, read_rows, write_rows
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
 
@@ -144,7 +144,7 @@ def _apply(session: Session, rows: Sequence[Row], known: _Known, now: datetime) 
             if before is None and row.names:
                 notes.append(f"Row {row.number}: nothing was mapped, because names count for nothing: write the ids.")
             continue
-        _, changed = place(
+        _, changed = store_mapping(
             session, row.company_id, row.agreement_id, row.organization_id, bill_from=row.bill_from, now=now
         )
         done["unchanged" if not changed else "remapped" if before else "mapped"] += 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.access import State, missing_to_be_active, tenant_of
+from cw_pipeline.integration.access import State, missing_to_be_active, psa_of
 from cw_pipeline.warehouse.previews import latest_pushes
 from cw_pipeline.warehouse.tables import (
     Company,
@@ -63,7 +63,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
     """How far the set-up has come at ``now``; ``first_month`` is the first month that is ever synced."""
     with warehouse.transaction() as session:
         integration = session.get(Integration, 1)
-        tenant = tenant_of(integration) if integration else ""
+        psa = psa_of(integration) if integration else ""
         return Status(
             state=State(integration.state) if integration else State.NOT_CONNECTED,
             site=integration.site_url if integration else None,
@@ -72,13 +72,13 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             mapped=session.scalar(select(func.count()).select_from(CompanyMapping)) or 0,
             unmapped_companies=_unmapped_companies(session),
             unmapped_organizations=_unmapped_organizations(session),
-            unpushed_months=unpushed_months(session, tenant, first_month, now),
-            last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.tenant == tenant)),
+            unpushed_months=unpushed_months(session, psa, first_month, now),
+            last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.psa == psa)),
             next_tick=next_tick(now),
         )
 
 
-def unpushed_months(session: Session, tenant: str, first_month: Month, now: datetime) -> tuple[Month, ...]:
+def unpushed_months(session: Session, psa: str, first_month: Month, now: datetime) -> tuple[Month, ...]:
     """The closed months, from ``first_month`` on, that no push has carried out as the mappings are now.
 
     A month counts from the first ``bill_from`` on. It counts again when its last push did not succeed or was cut short,
@@ -90,7 +90,7 @@ def unpushed_months(session: Session, tenant: str, first_month: Month, now: date
         return ()
     integration = session.get(Integration, 1)
     confirmed = [integration.confirmed_at] if integration and integration.confirmed_at else []
-    carried_out = _carried_out(session, tenant)
+    carried_out = _carried_out(session, psa)
     unpushed: list[Month] = []
     first = max(first_month, min(bill_from for bill_from, _ in mappings))
     for month in first.until(Month.last_closed(now)):
@@ -101,12 +101,12 @@ def unpushed_months(session: Session, tenant: str, first_month: Month, now: date
     return tuple(unpushed)
 
 
-def _carried_out(session: Session, tenant: str) -> dict[str, datetime]:
+def _carried_out(session: Session, psa: str) -> dict[str, datetime]:
     """The months whose last push succeeded and was not cut short, with the moment at which its preview was made."""
     last_written = dict(
         session.execute(
             select(LedgerEntry.month, func.max(LedgerEntry.at))
-            .where(LedgerEntry.tenant == tenant, LedgerEntry.kind == EntryKind.INTENT)
+            .where(LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.INTENT)
             .group_by(LedgerEntry.month)
         )
         .tuples()
@@ -114,7 +114,7 @@ def _carried_out(session: Session, tenant: str) -> dict[str, datetime]:
     )
     return {
         push.month: session.get_one(Preview, push.preview_id).made_at
-        for push in latest_pushes(session, tenant)
+        for push in latest_pushes(session, psa)
         if push.succeeded and (push.month not in last_written or last_written[push.month] <= push.pushed_at)
     }
 

@@ -24,8 +24,8 @@ from cw_pipeline.orchestration.partitions import MONTHS
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sync.previews import make_previews, usage_report
 from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
+from cw_pipeline.sync.run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
-from cw_pipeline.sync.workplace import SyncError, Workplace
 from cw_pipeline.warehouse.errors import WarehouseError
 from cw_pipeline.warehouse.previews import held_lines, preview_of, save_month_error
 
@@ -96,8 +96,8 @@ RETRY_SECONDS = 600
 )
 def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: Access) -> Iterator[dg.AssetCheckResult]:
     """Fetch usage, preview and push, as far as selected, for every month of the run."""
-    with failing_the_run(), access.workplace(context.run.run_id, context.log.info) as place:
-        months = _Months(context, place)
+    with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
+        months = _Months(context, run)
         if USAGE.key in context.selected_asset_keys:
             with access.nordpass() as nordpass:
                 months.fetch_usage(nordpass)
@@ -111,9 +111,9 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
 class _Months:
     """A run's months on their way through the three assets; a month that fails drops out and the others go on."""
 
-    def __init__(self, context: dg.AssetExecutionContext, place: Workplace) -> None:
+    def __init__(self, context: dg.AssetExecutionContext, run: SyncRun) -> None:
         self._context = context
-        self._place = place
+        self._run = run
         self._going = [Month.parse(key) for key in context.partition_keys]
         self._failed: dict[Month, str] = {}
         self._may_pass = False
@@ -121,7 +121,7 @@ class _Months:
     def fetch_usage(self, nordpass: NordPass) -> None:
         for month in list(self._going):
             with self._failing([month]):
-                report = fetch_usage(nordpass, self._place.warehouse, month)
+                report = fetch_usage(nordpass, self._run.warehouse, month)
                 self._materialized(USAGE, month, metadata.of_usage(report))
 
     def preview(self) -> Iterator[dg.AssetCheckResult]:
@@ -130,11 +130,11 @@ class _Months:
             return
         previews: list[Preview] = []
         with self._failing(self._going):
-            previews = [preview_of(row) for row in make_previews(self._place, self._going)]
+            previews = [preview_of(row) for row in make_previews(self._run, self._going)]
         for preview in previews:
             with self._failing([preview.month]):
                 check_seats(preview)
-                self._materialized(PREVIEW, preview.month, metadata.of_preview(preview, self._place.connectwise))
+                self._materialized(PREVIEW, preview.month, metadata.of_preview(preview, self._run.connectwise))
         if previews:
             unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
             yield dg.AssetCheckResult(
@@ -148,10 +148,10 @@ class _Months:
         self._require_usage()
         if self._going:
             with self._failing(self._going):
-                for pushed in push_months(self._place, list(self._going)):
+                for pushed in push_months(self._run, list(self._going)):
                     self._pushed(pushed)
-        with self._place.warehouse.transaction() as session:
-            held = held_lines(session, self._place.tenant)
+        with self._run.warehouse.transaction() as session:
+            held = held_lines(session, self._run.psa)
         return dg.AssetCheckResult(
             asset_key=PUSH.key,
             check_name=NOTHING_HELD.name,
@@ -176,12 +176,12 @@ class _Months:
     def _require_usage(self) -> None:
         """Let go of the months whose usage was not fetched, so that they do not stop the others."""
         for month in list(self._going):
-            with self._failing([month]), self._place.warehouse.transaction() as session:
+            with self._failing([month]), self._run.warehouse.transaction() as session:
                 usage_report(session, month)
 
     def _pushed(self, pushed: PushedMonth) -> None:
         self._going.remove(pushed.preview.month)
-        details = metadata.of_push(pushed, self._place.connectwise)
+        details = metadata.of_push(pushed, self._run.connectwise)
         if pushed.push.succeeded:
             self._materialized(PUSH, pushed.preview.month, details)
             return
@@ -204,5 +204,5 @@ class _Months:
                 self._failed[month] = str(error)
                 self._going.remove(month)
                 self._context.log.error(f"{month}: {error}")  # noqa: TRY400 - the sentence says it all
-                with self._place.warehouse.transaction() as session:
-                    save_month_error(session, month, self._place.run_id, str(error))
+                with self._run.warehouse.transaction() as session:
+                    save_month_error(session, month, self._run.run_id, str(error))

@@ -12,7 +12,7 @@ import dagster as dg
 
 from cw_pipeline.integration import access
 from cw_pipeline.settings import Settings
-from cw_pipeline.sync.workplace import Workplace
+from cw_pipeline.sync.run import SyncRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -47,7 +47,7 @@ class Access(dg.ConfigurableResource[None]):
             yield nordpass
 
     @contextmanager
-    def workplace(self, run_id: str, say: Callable[[str], None]) -> Generator[Workplace]:
+    def sync_run(self, run_id: str, say: Callable[[str], None]) -> Generator[SyncRun]:
         """What a sync works with; only an active integration has one.
 
         Raises:
@@ -56,11 +56,11 @@ class Access(dg.ConfigurableResource[None]):
         """
         with self.warehouse() as warehouse, self.connectwise() as client:
             with warehouse.transaction() as session:
-                tenant = access.tenant_of(access.require_active(session, client))
-            yield Workplace(
+                psa = access.psa_of(access.require_active(session, client))
+            yield SyncRun(
                 connectwise=client,
                 warehouse=warehouse,
-                tenant=tenant,
+                psa=psa,
                 run_id=run_id,
                 concurrency=Settings().connectwise_max_concurrency,
                 say=say,

@@ -14,7 +14,7 @@ from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.sync.reading import read_agreements, read_lines
-from cw_pipeline.sync.workplace import SyncError
+from cw_pipeline.sync.run import SyncError
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.previews import latest_preview, save_preview
 from cw_pipeline.warehouse.usage import latest_report, usage_of
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.sync.workplace import Workplace
+    from cw_pipeline.sync.run import SyncRun
 
 _HOLDS_FOR = timedelta(minutes=15)
 """How long nobody is expected to change ConnectWise by hand between a preview and its push."""
 
 
-def make_previews(place: Workplace, months: Sequence[Month]) -> list[tables.Preview]:
+def make_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Preview]:
     """Make and keep the previews of ``months``, reading each agreement's lines once for all of them.
 
     The requests are counted on the first preview.
@@ -39,29 +39,29 @@ def make_previews(place: Workplace, months: Sequence[Month]) -> list[tables.Prev
         SyncError: If a month has no usage report.
         ConnectWiseError: If ConnectWise cannot be read; no preview is kept.
     """
-    requests_before = place.connectwise.requests.read
+    requests_before = run.connectwise.requests.read
     made_at = datetime.now(UTC)  # before anything is read: what changes meanwhile is later than the preview
-    with place.warehouse.transaction() as session:
+    with run.warehouse.transaction() as session:
         basis = _basis(session)
-        position = ledger.position(session, place.tenant)
-        written = ledger.written_lines(session, place.tenant, months)
+        position = ledger.position(session, run.psa)
+        written = ledger.written_lines(session, run.psa, months)
         to_read = {mapping.agreement_id for mapping in basis.mappings.values()}
-        to_read |= ledger.agreements_with_lines(session, place.tenant, months)
+        to_read |= ledger.agreements_with_lines(session, run.psa, months)
         reports = {month: usage_report(session, month) for month in months}
         usage = {month: usage_of(report) for month, report in reports.items()}
 
-    place.say(f"Reading {len(to_read)} agreements and their lines for {len(months)} month(s)")
-    agreements = read_agreements(place, to_read)
-    facts = Facts(basis.mappings, basis.products, agreements, read_lines(place, agreements, written), written)
-    requests = place.connectwise.requests.read - requests_before
+    run.say(f"Reading {len(to_read)} agreements and their lines for {len(months)} month(s)")
+    agreements = read_agreements(run, to_read)
+    facts = Facts(basis.mappings, basis.products, agreements, read_lines(run, agreements, written), written)
+    requests = run.connectwise.requests.read - requests_before
 
-    with place.warehouse.transaction() as session:
+    with run.warehouse.transaction() as session:
         return [
             save_preview(
                 session,
                 preview_month(month, usage[month], facts),
-                tenant=place.tenant,
-                run_id=place.run_id,
+                psa=run.psa,
+                run_id=run.run_id,
                 made_at=made_at,
                 usage_report_id=reports[month].id,
                 mappings_fingerprint=basis.fingerprint,
@@ -72,28 +72,28 @@ def make_previews(place: Workplace, months: Sequence[Month]) -> list[tables.Prev
         ]
 
 
-def current_previews(place: Workplace, months: Sequence[Month]) -> list[tables.Preview]:
+def current_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Preview]:
     """The previews of ``months``, made anew unless this run made them just now and nothing has changed since.
 
     Called under the push lock, so that the ledger cannot change until they are carried out.
     """
-    with place.warehouse.transaction() as session:
-        kept = {month: preview for month in months if (preview := latest_preview(session, place.tenant, month))}
+    with run.warehouse.transaction() as session:
+        kept = {month: preview for month in months if (preview := latest_preview(session, run.psa, month))}
         basis = _basis(session)
-        position = ledger.position(session, place.tenant)
+        position = ledger.position(session, run.psa)
         stale = [
             month
             for month in months
             if month not in kept
-            or kept[month].run_id != place.run_id
+            or kept[month].run_id != run.run_id
             or kept[month].made_at < datetime.now(UTC) - _HOLDS_FOR
             or kept[month].ledger_position != position
             or kept[month].mappings_fingerprint != basis.fingerprint
             or kept[month].usage_report_id != usage_report(session, month).id
         ]
     if stale:
-        place.say(f"Previewing {', '.join(map(str, stale))}")
-        kept.update(zip(stale, make_previews(place, stale), strict=True))
+        run.say(f"Previewing {', '.join(map(str, stale))}")
+        kept.update(zip(stale, make_previews(run, stale), strict=True))
     return [kept[month] for month in months]
 
 

@@ -12,8 +12,8 @@ from cw_pipeline.billing import reasons
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.sync.previews import current_previews
+from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.settling import settle_open_intents
-from cw_pipeline.sync.workplace import SyncError
 from cw_pipeline.sync.writes import Failure, Writer
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.lock import push_lock
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.months import Month
     from cw_pipeline.billing.preview import PreviewLine
-    from cw_pipeline.sync.workplace import Workplace
+    from cw_pipeline.sync.run import SyncRun
 
 LOCK_WAIT_SECONDS = 600
 
@@ -38,7 +38,7 @@ class PushedMonth:
     push: tables.Push
 
 
-def push_months(place: Workplace, months: Sequence[Month]) -> Iterator[PushedMonth]:
+def push_months(run: SyncRun, months: Sequence[Month]) -> Iterator[PushedMonth]:
     """Carry out the previews of ``months``, one month after the other, under the one push lock.
 
     Raises:
@@ -47,28 +47,28 @@ def push_months(place: Workplace, months: Sequence[Month]) -> Iterator[PushedMon
         ConnectWiseError: If open intents cannot be settled or previews not be made anew; nothing is written.
         SyncError: If a preview does not account for every seat; nothing is written.
     """
-    with push_lock(place.warehouse.engine, place.tenant, wait_seconds=LOCK_WAIT_SECONDS, on_wait=place.say) as lock:
-        read_before = place.connectwise.requests.read
-        settle_open_intents(place)
-        settling = place.connectwise.requests.read - read_before
-        kept = current_previews(place, months)
+    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
+        read_before = run.connectwise.requests.read
+        settle_open_intents(run)
+        settling = run.connectwise.requests.read - read_before
+        kept = current_previews(run, months)
         # A preview that was made anew has its own requests on it.
-        read_before = place.connectwise.requests.read - settling
+        read_before = run.connectwise.requests.read - settling
         previews = [preview_of(row) for row in kept]
         for preview in previews:
             check_seats(preview)
-        writer = Writer(place, lock)
+        writer = Writer(run, lock)
         for row, preview in zip(kept, previews, strict=True):
-            written_before = place.connectwise.requests.written
-            lines = _carry_out(place, writer, preview.lines)
+            written_before = run.connectwise.requests.written
+            lines = _carry_out(run, writer, preview.lines)
             pushed = replace(preview, lines=_with_doubts(lines, writer.invoiced_meanwhile()))
-            requests = place.connectwise.requests
-            with place.warehouse.transaction() as session:
+            requests = run.connectwise.requests
+            with run.warehouse.transaction() as session:
                 push = save_push(
                     session,
                     pushed.lines,
                     preview=row,
-                    run_id=place.run_id,
+                    run_id=run.run_id,
                     requests_read=requests.read - read_before,
                     requests_written=requests.written - written_before,
                 )
@@ -90,10 +90,10 @@ def check_seats(preview: Preview) -> None:
         raise SyncError(msg)
 
 
-def _carry_out(place: Workplace, writer: Writer, lines: Sequence[PreviewLine]) -> tuple[PreviewLine, ...]:
+def _carry_out(run: SyncRun, writer: Writer, lines: Sequence[PreviewLine]) -> tuple[PreviewLine, ...]:
     """Carry out a month's lines, organization by organization, several organizations at a time."""
     organizations = [list(group) for _, group in groupby(lines, key=lambda line: line.organization_id)]
-    with ThreadPoolExecutor(place.concurrency) as pool:
+    with ThreadPoolExecutor(run.concurrency) as pool:
         done = pool.map(partial(_carry_out_organization, writer), organizations)
         return tuple(line for group in done for line in group)
 

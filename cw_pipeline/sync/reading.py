@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.facts import Written
     from cw_pipeline.connectwise import models
-    from cw_pipeline.sync.workplace import Workplace
+    from cw_pipeline.sync.run import SyncRun
 
 
 _NEVER = 9000
 """A next invoice in this year or later is a person's way to say that there is none."""
 
 
-def read_agreements(place: Workplace, agreement_ids: Collection[int]) -> dict[int, Agreement]:
+def read_agreements(run: SyncRun, agreement_ids: Collection[int]) -> dict[int, Agreement]:
     """The agreements with ``agreement_ids`` as they are now; those that no longer exist are absent.
 
     A company that ConnectWise no longer shows (merged into another, say) counts as deleted.
     """
-    found = list(place.connectwise.agreements_by_id(sorted(agreement_ids)))
+    found = list(run.connectwise.agreements_by_id(sorted(agreement_ids)))
     companies = {
         company.id: company
-        for company in place.connectwise.companies_by_id(sorted({agreement.company.id for agreement in found}))
+        for company in run.connectwise.companies_by_id(sorted({agreement.company.id for agreement in found}))
     }
     return {agreement.id: _agreement(agreement, companies.get(agreement.company.id)) for agreement in found}
 
 
 def read_lines(
-    place: Workplace, agreement_ids: Collection[int], ledger: Mapping[int, Written]
+    run: SyncRun, agreement_ids: Collection[int], ledger: Mapping[int, Written]
 ) -> dict[str, tuple[Line, ...]]:
     """Our lines on these agreements, by serial number: one request an agreement, several at a time."""
-    with ThreadPoolExecutor(place.concurrency) as pool:
-        by_agreement = pool.map(partial(lines_on, place, ledger=ledger), sorted(agreement_ids))
+    with ThreadPoolExecutor(run.concurrency) as pool:
+        by_agreement = pool.map(partial(lines_on, run, ledger=ledger), sorted(agreement_ids))
     lines: defaultdict[str, tuple[Line, ...]] = defaultdict(tuple)
     for agreement_lines in by_agreement:
         for line in agreement_lines:
@@ -50,7 +50,7 @@ def read_lines(
     return dict(lines)
 
 
-def lines_on(place: Workplace, agreement_id: int, *, ledger: Mapping[int, Written]) -> list[Line]:
+def lines_on(run: SyncRun, agreement_id: int, *, ledger: Mapping[int, Written]) -> list[Line]:
     """Our lines on one agreement; none if it no longer exists.
 
     A line is ours by its serial number, or because the ledger shows that we wrote it: then it keeps the serial number
@@ -61,7 +61,7 @@ def lines_on(place: Workplace, agreement_id: int, *, ledger: Mapping[int, Writte
         return record.get("id") in ledger or str(record.get("serialNumber") or "").startswith(PREFIX)
 
     try:
-        additions = list(place.connectwise.additions(agreement_id, wanted=is_ours))
+        additions = list(run.connectwise.additions(agreement_id, wanted=is_ours))
     except NotFound:
         return []
     return [

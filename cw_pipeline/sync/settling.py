@@ -11,41 +11,41 @@ from cw_pipeline.warehouse.tables import EntryKind
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Line
-    from cw_pipeline.sync.workplace import Workplace
+    from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.tables import LedgerEntry
 
 
-def settle_open_intents(place: Workplace) -> None:
+def settle_open_intents(run: SyncRun) -> None:
     """Find out what became of every write that an earlier push did not see through, and record it.
 
     Called under the push lock, when no such write can be under way any more.
     """
-    with place.warehouse.transaction() as session:
-        intents = ledger.open_intents(session, place.tenant)
+    with run.warehouse.transaction() as session:
+        intents = ledger.open_intents(session, run.psa)
     if intents:
-        place.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
+        run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
     for intent in intents:
-        line = find_written_line(place, intent)
-        with place.warehouse.transaction() as session:
+        line = find_written_line(run, intent)
+        with run.warehouse.transaction() as session:
             ledger.append_result(
                 session,
                 intent,
                 EntryKind.CONFIRMED if line else EntryKind.NOT_DONE,
-                run_id=place.run_id,
+                run_id=run.run_id,
                 addition_id=line.addition_id if line else None,
                 note="Settled by a later push by reading back.",
             )
 
 
-def find_written_line(place: Workplace, intent: LedgerEntry) -> Line | None:
+def find_written_line(run: SyncRun, intent: LedgerEntry) -> Line | None:
     """The line that shows that ``intent`` was carried out; None if none does.
 
     A new line is one that carries the intent's identity, product, quantity and dates and that the ledger does not know
     from another write.
     """
-    with place.warehouse.transaction() as session:
-        written = ledger.written_lines(session, place.tenant, [Month.parse(intent.month)])
-    right = [line for line in lines_on(place, intent.agreement_id, ledger=written) if line.quantity == intent.quantity]
+    with run.warehouse.transaction() as session:
+        written = ledger.written_lines(session, run.psa, [Month.parse(intent.month)])
+    right = [line for line in lines_on(run, intent.agreement_id, ledger=written) if line.quantity == intent.quantity]
     if intent.addition_id is not None:
         return next((line for line in right if line.addition_id == intent.addition_id), None)
     return next(

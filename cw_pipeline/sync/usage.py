@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from cw_pipeline.billing.facts import LicenseType, Usage
 from cw_pipeline.billing.identity import Plan
-from cw_pipeline.sync.workplace import SyncError
+from cw_pipeline.sync.run import SyncError
 from cw_pipeline.warehouse.tables import CompanyMapping
 from cw_pipeline.warehouse.usage import store_report
 

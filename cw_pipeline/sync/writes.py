@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.balance import Write
     from cw_pipeline.connectwise.models import Addition
-    from cw_pipeline.sync.workplace import Workplace
+    from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
     from cw_pipeline.warehouse.tables import LedgerEntry
 
@@ -43,8 +43,8 @@ class Failure:
 class Writer:
     """Carries out writes while the push lock is held; threads may share it."""
 
-    def __init__(self, place: Workplace, lock: HeldLock) -> None:
-        self._place = place
+    def __init__(self, run: SyncRun, lock: HeldLock) -> None:
+        self._run = run
         self._lock = lock
         self._shut_out: ConnectWiseError | None = None
         self._confirmed: list[tuple[Write, LedgerEntry, int]] = []
@@ -65,8 +65,8 @@ class Writer:
         except ValidationError as error:
             return Failure(Outcome.REJECTED, f"ConnectWise would refuse {write.quantity}: {error.errors()[0]['msg']}.")
         self._lock.check()
-        with self._place.warehouse.transaction() as session:
-            intent = ledger.append_intent(session, self._place.tenant, self._place.run_id, write)
+        with self._run.warehouse.transaction() as session:
+            intent = ledger.append_intent(session, self._run.psa, self._run.run_id, write)
         return self._sent(write, intent, send)
 
     def _sent(self, write: Write, intent: LedgerEntry, send: Callable[[], Addition]) -> Failure | None:
@@ -99,7 +99,7 @@ class Writer:
         """
         confirmed, self._confirmed = self._confirmed, []
         ids = {write.agreement_id for write, _, _ in confirmed}
-        next_invoice = {one.id: one.next_invoice_date for one in self._place.connectwise.agreements_by_id(ids)}
+        next_invoice = {one.id: one.next_invoice_date for one in self._run.connectwise.agreements_by_id(ids)}
         doubtful: set[Write] = set()
         for write, intent, addition_id in confirmed:
             if (next_invoice.get(write.agreement_id) or write.effective_date) > write.effective_date:
@@ -113,7 +113,7 @@ class Writer:
         Raises:
             ValidationError: If ConnectWise could not take it, whatever it was asked.
         """
-        client = self._place.connectwise
+        client = self._run.connectwise
         if write.addition_id is not None:
             return partial(client.set_quantity, write.agreement_id, write.addition_id, write.quantity)
         new = NewAddition(
@@ -129,7 +129,7 @@ class Writer:
     def _read_back(self, write: Write, intent: LedgerEntry, doubt: str) -> Failure | None:
         """Find out what became of a write that ConnectWise may or may not have carried out."""
         try:
-            line = find_written_line(self._place, intent)
+            line = find_written_line(self._run, intent)
         except ConnectWiseError as error:
             self._record(intent, EntryKind.UNCONFIRMED, note=f"{doubt} Reading back failed: {error}")
             return Failure(Outcome.UNCONFIRMED, f"{doubt} Reading back failed too: {error}")
@@ -154,8 +154,8 @@ class Writer:
     def _record(
         self, intent: LedgerEntry, kind: EntryKind, *, addition_id: int | None = None, note: str | None = None
     ) -> None:
-        with self._place.warehouse.transaction() as session:
-            ledger.append_result(session, intent, kind, run_id=self._place.run_id, addition_id=addition_id, note=note)
+        with self._run.warehouse.transaction() as session:
+            ledger.append_result(session, intent, kind, run_id=self._run.run_id, addition_id=addition_id, note=note)
 
 
 def _shows(addition: Addition, write: Write) -> bool:

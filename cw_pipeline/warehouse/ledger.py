@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.months import Month
 
 
-def position(session: Session, tenant: str) -> int:
-    """The id of the last entry for ``tenant``; 0 where there is none."""
-    return session.scalar(select(func.max(LedgerEntry.id)).where(LedgerEntry.tenant == tenant)) or 0
+def position(session: Session, psa: str) -> int:
+    """The id of the last entry for ``psa``; 0 where there is none."""
+    return session.scalar(select(func.max(LedgerEntry.id)).where(LedgerEntry.psa == psa)) or 0
 
 
-def append_intent(session: Session, tenant: str, run_id: str, write: Write) -> LedgerEntry:
+def append_intent(session: Session, psa: str, run_id: str, write: Write) -> LedgerEntry:
     """Record that ``write`` is about to be sent."""
     entry = LedgerEntry(
-        tenant=tenant,
+        psa=psa,
         at=datetime.now(UTC),
         run_id=run_id,
         kind=EntryKind.INTENT,
@@ -64,7 +64,7 @@ def append_result(
     """Record what became of ``intent``; ``addition_id`` is the id that ConnectWise gave a new line."""
     session.add(
         LedgerEntry(
-            tenant=intent.tenant,
+            psa=intent.psa,
             at=datetime.now(UTC),
             run_id=run_id,
             kind=kind,
@@ -86,12 +86,19 @@ def append_result(
 
 
 def append_acceptance(
-    session: Session, tenant: str, run_id: str, identity: Identity, line: Line, *, before: Decimal, note: str
+    session: Session,
+    psa: str,
+    run_id: str,
+    identity: Identity,
+    line: Line,
+    *,
+    before: Decimal,
+    note: str,
 ) -> None:
     """Record a person's word that ``line`` billed what it shows now; ``before`` is what the ledger had."""
     session.add(
         LedgerEntry(
-            tenant=tenant,
+            psa=psa,
             at=datetime.now(UTC),
             run_id=run_id,
             kind=EntryKind.ACCEPTED,
@@ -111,33 +118,40 @@ def append_acceptance(
     )
 
 
-def open_intents(session: Session, tenant: str) -> Sequence[LedgerEntry]:
+def open_intents(session: Session, psa: str) -> Sequence[LedgerEntry]:
     """The intents of which nobody knows yet what became, oldest first."""
-    settled = select(LedgerEntry.intent_id).where(LedgerEntry.tenant == tenant, LedgerEntry.kind.in_(SETTLED))
+    settled = select(LedgerEntry.intent_id).where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(SETTLED))
     return session.scalars(
         select(LedgerEntry)
-        .where(LedgerEntry.tenant == tenant, LedgerEntry.kind == EntryKind.INTENT, LedgerEntry.id.not_in(settled))
+        .where(
+            LedgerEntry.psa == psa,
+            LedgerEntry.kind == EntryKind.INTENT,
+            LedgerEntry.id.not_in(settled),
+        )
         .order_by(LedgerEntry.id)
     ).all()
 
 
-def agreements_with_lines(session: Session, tenant: str, months: Collection[Month]) -> set[int]:
+def agreements_with_lines(session: Session, psa: str, months: Collection[Month]) -> set[int]:
     """The agreements to which lines for ``months`` were written, or may have been."""
     return set(
         session.scalars(
             select(LedgerEntry.agreement_id)
-            .where(LedgerEntry.tenant == tenant, LedgerEntry.month.in_([str(month) for month in months]))
+            .where(
+                LedgerEntry.psa == psa,
+                LedgerEntry.month.in_([str(month) for month in months]),
+            )
             .distinct()
         )
     )
 
 
-def written_lines(session: Session, tenant: str, months: Collection[Month]) -> dict[int, Written]:
+def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
     """What is accounted for of each addition that was written for ``months``, by addition id."""
     confirmed = session.scalars(
         select(LedgerEntry)
         .where(
-            LedgerEntry.tenant == tenant,
+            LedgerEntry.psa == psa,
             LedgerEntry.month.in_([str(month) for month in months]),
             LedgerEntry.kind.in_([EntryKind.CONFIRMED, EntryKind.ACCEPTED, EntryKind.DOUBTFUL]),
             LedgerEntry.addition_id.is_not(None),
@@ -154,7 +168,7 @@ def written_lines(session: Session, tenant: str, months: Collection[Month]) -> d
             effective_date=dated.effective_date,
             cancelled_date=dated.cancelled_date,
         )
-    for intent in open_intents(session, tenant):
+    for intent in open_intents(session, psa):
         if intent.addition_id in written:
             known = written[intent.addition_id]
             written[intent.addition_id] = replace(known, quantities=known.quantities | {intent.quantity})

@@ -47,24 +47,24 @@ class HeldLock:
 
 
 @contextmanager
-def push_lock(engine: Engine, tenant: str, *, wait_seconds: int, on_wait: Callable[[str], None]) -> Generator[HeldLock]:
-    """Hold the one lock for pushes to ``tenant``, waiting for it at most ``wait_seconds``.
+def push_lock(engine: Engine, psa: str, *, wait_seconds: int, on_wait: Callable[[str], None]) -> Generator[HeldLock]:
+    """Hold the one lock for pushes to ``psa``, waiting for it at most ``wait_seconds``.
 
     ``on_wait`` is told, in a sentence, who holds the lock, if it is not free at once.
 
     Raises:
         LockHeld: If another push holds it for all that time.
     """
-    with _connection(engine, tenant) as connection:
+    with _connection(engine, psa) as connection:
         with reachable(engine.url):
-            if not _acquire(connection, tenant, 0):
-                on_wait(_who_holds(engine, tenant))
-                if not _acquire(connection, tenant, wait_seconds):
-                    msg = f"{_who_holds(engine, tenant)} Try again when it has ended."
+            if not _acquire(connection, psa, 0):
+                on_wait(_who_holds(engine, psa))
+                if not _acquire(connection, psa, wait_seconds):
+                    msg = f"{_who_holds(engine, psa)} Try again when it has ended."
                     raise LockHeld(msg)
             with Session(engine) as session, session.begin():
                 holder = f"process {os.getpid()} on {socket.gethostname()}"
-                session.merge(LockHolder(tenant=tenant, holder=holder, since=datetime.now(UTC)))
+                session.merge(LockHolder(psa=psa, holder=holder, since=datetime.now(UTC)))
         yield HeldLock(connection)
 
 
@@ -82,9 +82,9 @@ def migration_lock(engine: Engine, *, wait_seconds: int = 60) -> Generator[None]
         yield
 
 
-def _who_holds(engine: Engine, tenant: str) -> str:
+def _who_holds(engine: Engine, psa: str) -> str:
     with Session(engine) as session:
-        holder = session.get(LockHolder, tenant)
+        holder = session.get(LockHolder, psa)
     if holder is None:
         return "Another push is at work."
     return f"Another push is at work: {holder.holder}, since {holder.since:%Y-%m-%d %H:%M:%S} UTC."

@@ -29,7 +29,7 @@ def save_preview(
     session: Session,
     preview: billing.Preview,
     *,
-    tenant: str,
+    psa: str,
     run_id: str,
     made_at: datetime,
     usage_report_id: int,
@@ -39,7 +39,7 @@ def save_preview(
 ) -> Preview:
     """Keep a preview with everything that tells later whether it still holds."""
     row = Preview(
-        tenant=tenant,
+        psa=psa,
         month=str(preview.month),
         made_at=made_at,
         run_id=run_id,
@@ -70,13 +70,10 @@ def save_preview(
     return row
 
 
-def latest_preview(session: Session, tenant: str, month: Month) -> Preview | None:
+def latest_preview(session: Session, psa: str, month: Month) -> Preview | None:
     """The preview made last for ``month``."""
     return session.scalars(
-        select(Preview)
-        .where(Preview.tenant == tenant, Preview.month == str(month))
-        .order_by(Preview.id.desc())
-        .limit(1)
+        select(Preview).where(Preview.psa == psa, Preview.month == str(month)).order_by(Preview.id.desc()).limit(1)
     ).first()
 
 
@@ -114,7 +111,7 @@ def save_push(
 ) -> Push:
     """Keep what became of a preview's lines; the push succeeded if none of them failed."""
     push = Push(
-        tenant=preview.tenant,
+        psa=preview.psa,
         month=preview.month,
         run_id=run_id,
         preview_id=preview.id,
@@ -140,17 +137,17 @@ def save_push(
     return push
 
 
-def latest_pushes(session: Session, tenant: str) -> Sequence[Push]:
+def latest_pushes(session: Session, psa: str) -> Sequence[Push]:
     """Each month's last push."""
-    last = select(func.max(Push.id)).where(Push.tenant == tenant).group_by(Push.month)
+    last = select(func.max(Push.id)).where(Push.psa == psa).group_by(Push.month)
     return session.scalars(select(Push).where(Push.id.in_(last)).order_by(Push.month)).all()
 
 
-def held_lines(session: Session, tenant: str) -> dict[str, dict[str, int]]:
+def held_lines(session: Session, psa: str) -> dict[str, dict[str, int]]:
     """How many lines are held by outcome, for each month in whose last push any are."""
     held = {
         push.month: Counter(line.outcome for line in push.lines if line.outcome in HELD)
-        for push in latest_pushes(session, tenant)
+        for push in latest_pushes(session, psa)
     }
     return {month: dict(counts) for month, counts in held.items() if counts}
 

@@ -178,7 +178,7 @@ class Preview(Base):
     __tablename__ = "previews"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
+    psa: Mapped[str]
     month: Mapped[str] = mapped_column(String(7), index=True)
     made_at: Mapped[datetime]
     run_id: Mapped[str]
@@ -216,7 +216,7 @@ class Push(Base):
     __tablename__ = "pushes"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
+    psa: Mapped[str]
     month: Mapped[str] = mapped_column(String(7), index=True)
     run_id: Mapped[str]
     preview_id: Mapped[int] = mapped_column(ForeignKey("previews.id"))
@@ -280,10 +280,10 @@ class LedgerEntry(Base):
     """One append-only entry: an intent before a request, or what became of it."""
 
     __tablename__ = "ledger"
-    __table_args__ = (Index(None, "tenant", "month"), Index(None, "tenant", "addition_id"))
+    __table_args__ = (Index(None, "psa", "month"), Index(None, "psa", "addition_id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    tenant: Mapped[str]
+    psa: Mapped[str]
     at: Mapped[datetime]
     run_id: Mapped[str]
     kind: Mapped[str] = mapped_column(String(16))
@@ -307,6 +307,6 @@ class LockHolder(Base):
 
     __tablename__ = "lock_holders"
 
-    tenant: Mapped[str] = mapped_column(primary_key=True)
+    psa: Mapped[str] = mapped_column(primary_key=True)
     holder: Mapped[str]
     since: Mapped[datetime]

@@ -15,7 +15,7 @@ from cw_pipeline.integration.errors import NotConnected
 from cw_pipeline.integration.reconcile import Named
 from cw_pipeline.nordpass import errors as nordpass
 from cw_pipeline.settings import NotSetUp
-from cw_pipeline.sync.workplace import SyncError
+from cw_pipeline.sync.run import SyncError
 from cw_pipeline.warehouse.errors import DatabaseUnreachable, LockHeld
 
 

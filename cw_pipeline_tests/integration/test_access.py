@@ -9,10 +9,10 @@ from cw_pipeline.integration.access import (
     open_connectwise,
     open_nordpass,
     open_warehouse,
+    psa_of,
+    psa_of_client,
     require_active,
     require_connected,
-    tenant_of,
-    tenant_of_client,
 )
 from cw_pipeline.integration.connection import connect
 from cw_pipeline.integration.errors import NotActive, NotConnected, WrongCompany
@@ -108,10 +108,10 @@ def test_the_warehouse_is_opened_in_the_home_folder(tmp_path: Path) -> None:
     assert (tmp_path / "home" / "warehouse.db").exists()
 
 
-def test_a_tenant_is_the_same_whatever_the_capitals_of_the_company_id() -> None:
+def test_a_psa_is_the_same_whatever_the_capitals_of_the_company_id() -> None:
     row = integration()
     row.company_id = "MsP"
-    assert tenant_of(row) == "https://psa.example.com|msp"
+    assert psa_of(row) == "https://psa.example.com|msp"
 
 
 def test_before_connecting_nothing_is_connected_nor_active(warehouse: Warehouse, client: ConnectWiseClient) -> None:
@@ -125,7 +125,7 @@ def test_before_connecting_nothing_is_connected_nor_active(warehouse: Warehouse,
 def test_the_connected_company_is_let_in_and_another_is_not(warehouse: Warehouse, client: ConnectWiseClient) -> None:
     connect(client, warehouse)
     with warehouse.transaction() as session:
-        assert tenant_of(require_connected(session, client)) == tenant_of_client(client)
+        assert psa_of(require_connected(session, client)) == psa_of_client(client)
         session.get_one(Integration, 1).company_id = "other"
     with warehouse.transaction() as session, pytest.raises(WrongCompany, match=r"sandbox at .* connected to other at"):
         require_connected(session, client)

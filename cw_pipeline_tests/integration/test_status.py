@@ -15,7 +15,7 @@ from cw_pipeline_tests.integration.conftest import BEFORE, NOW, company, integra
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
-TENANT = "https://psa.example.com|msp"
+PSA = "https://psa.example.com|msp"
 FIRST = Month(2025, 1)
 
 
@@ -25,20 +25,20 @@ def push(
     report = UsageReport(month=month, generated_at=at, fetched_at=at, fingerprint="f", seats=0)
     put(warehouse, report)
     preview = Preview(
-        tenant=TENANT, month=month, made_at=at, run_id="run", usage_report_id=report.id, mappings_fingerprint="m",
+        psa=PSA, month=month, made_at=at, run_id="run", usage_report_id=report.id, mappings_fingerprint="m",
         ledger_position=0, usage_seats=0, requests_read=0,
     )  # fmt: skip
     put(warehouse, preview)
     done = Push(
-        tenant=TENANT, month=month, run_id="run", preview_id=preview.id, pushed_at=at + took, succeeded=succeeded,
+        psa=PSA, month=month, run_id="run", preview_id=preview.id, pushed_at=at + took, succeeded=succeeded,
         requests_read=0, requests_written=0,
     )  # fmt: skip
     put(warehouse, done)
 
 
-def unpushed(warehouse: Warehouse, *, first: Month = FIRST, tenant: str = TENANT, now: datetime = NOW) -> list[str]:
+def unpushed(warehouse: Warehouse, *, first: Month = FIRST, psa: str = PSA, now: datetime = NOW) -> list[str]:
     with warehouse.transaction() as session:
-        return [str(month) for month in unpushed_months(session, tenant, first, now)]
+        return [str(month) for month in unpushed_months(session, psa, first, now)]
 
 
 def test_without_mappings_nothing_has_to_be_pushed(msp: Warehouse) -> None:
@@ -64,7 +64,7 @@ def test_a_month_is_done_only_by_a_push_that_succeeded_for_this_company(msp: War
     push(msp, "2026-02", NOW)
     push(msp, "2026-03", NOW, succeeded=False)
     assert unpushed(msp) == ["2026-03"]
-    assert unpushed(msp, tenant="https://other|msp") == ["2026-02", "2026-03"]
+    assert unpushed(msp, psa="https://other|msp") == ["2026-02", "2026-03"]
     push(msp, "2026-03", NOW)
     assert unpushed(msp) == []
 

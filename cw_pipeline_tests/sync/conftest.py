@@ -8,7 +8,7 @@ import pytest
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline_tests.sync.msp import MAPPED, PLACES, TODAY, UNMAPPED, Msp, open_nordpass, set_up
-from cw_pipeline_tests.sync.site import open_client, workplace
+from cw_pipeline_tests.sync.site import open_client, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def msp(sandbox: Sandbox, sqlite_warehouse: Warehouse) -> Iterator[Msp]:
     """Three companies mapped, whose organizations used 5 seats each in March; few others used any."""
     environment = sandbox.environment()
     with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        msp = Msp(sandbox, workplace(client, sqlite_warehouse), nordpass)
+        msp = Msp(sandbox, sync_run(client, sqlite_warehouse), nordpass)
         msp.use(None, *(place for place in PLACES if place not in {*MAPPED, *UNMAPPED}))
         msp.use(5)
         yield msp

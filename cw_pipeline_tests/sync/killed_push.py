@@ -17,7 +17,7 @@ from cw_pipeline.billing.months import Month
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline_tests.sync.site import open_client, workplace
+from cw_pipeline_tests.sync.site import open_client, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def main(url: str, environment: Mapping[str, str], *, stop: bool) -> None:
         for write in writes:
             stack.enter_context(patch.object(ConnectWiseClient, write, _go_no_further))
         client = stack.enter_context(open_client(environment))
-        place = replace(workplace(client, Warehouse(url), "killed run"), concurrency=1)
+        place = replace(sync_run(client, Warehouse(url), "killed run"), concurrency=1)
         list(push_months(place, [Month(2026, 3)]))
 
 

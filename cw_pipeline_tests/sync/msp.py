@@ -22,8 +22,8 @@ from cw_pipeline.sandbox.connectwise.company_names import COMPANY_NAMES
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.sync.previews import make_previews
 from cw_pipeline.sync.push import PushedMonth, push_months
+from cw_pipeline.sync.run import SyncRun
 from cw_pipeline.sync.usage import fetch_usage
-from cw_pipeline.sync.workplace import Workplace
 from cw_pipeline.warehouse import tables
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Msp:
     """The MSP and its people."""
 
     sandbox: Sandbox
-    place: Workplace
+    run: SyncRun
     nordpass: NordPass
 
     # --- what people decide ---
@@ -131,12 +131,12 @@ class Msp:
         self, place: int, *, company: int | None = None, agreement: int | None = None, bill_from: Month = FEBRUARY
     ) -> None:
         """Map the organization of ``place`` to its own company's agreement, or to another one."""
-        with self.place.warehouse.transaction() as session:
+        with self.run.warehouse.transaction() as session:
             _map(session, place, company or company_id(place), agreement or agreement_id(place), bill_from)
 
     def bill_as(self, plan: Plan, product: int) -> None:
         """Confirm another product for a plan."""
-        with self.place.warehouse.transaction() as session:
+        with self.run.warehouse.transaction() as session:
             session.get_one(tables.ProductMapping, plan).confirmed_product_id = product
 
     # --- what organizations do ---
@@ -155,13 +155,13 @@ class Msp:
 
     def fetch(self, *months: Month) -> None:
         for month in months or (MARCH,):
-            fetch_usage(self.nordpass, self.place.warehouse, month)
+            fetch_usage(self.nordpass, self.run.warehouse, month)
 
     def preview(self, *months: Month) -> list[tables.Preview]:
-        return make_previews(self.place, months or (MARCH,))
+        return make_previews(self.run, months or (MARCH,))
 
     def push(self, *months: Month) -> list[PushedMonth]:
-        return list(push_months(self.place, months or (MARCH,)))
+        return list(push_months(self.run, months or (MARCH,)))
 
     def sync(self, *months: Month) -> Pushed:
         """The whole sync of these months; what became of the last one."""
@@ -181,7 +181,7 @@ class Msp:
 
     def ledger(self, place: int) -> list[str]:
         """The kinds of the ledger's entries about an organization."""
-        with self.place.warehouse.transaction() as session:
+        with self.run.warehouse.transaction() as session:
             entries = session.query(tables.LedgerEntry).filter_by(organization_id=organization_id(place))
             return [entry.kind for entry in entries.order_by(tables.LedgerEntry.id)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
-from cw_pipeline.sync.workplace import Workplace
+from cw_pipeline.sync.run import SyncRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,12 @@ def open_client(environment: Mapping[str, str], *, read_timeout: float = 10.0) -
     )
 
 
-def workplace(client: ConnectWiseClient, warehouse: Warehouse, run_id: str = "run-1") -> Workplace:
-    return Workplace(
-        connectwise=client, warehouse=warehouse, tenant="msp", run_id=run_id, concurrency=4, say=lambda _: None
+def sync_run(client: ConnectWiseClient, warehouse: Warehouse, run_id: str = "run-1") -> SyncRun:
+    return SyncRun(
+        connectwise=client,
+        warehouse=warehouse,
+        psa="msp",
+        run_id=run_id,
+        concurrency=4,
+        say=lambda _: None,
     )

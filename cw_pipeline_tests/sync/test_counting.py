@@ -62,16 +62,16 @@ def test_pushing_a_current_preview_only_reads_whether_something_was_invoiced_mea
 
 def test_a_run_reports_the_requests_that_it_sent(msp: Msp) -> None:
     msp.sync()
-    with msp.place.warehouse.transaction() as session:
-        (report,) = run_reports(session, msp.place.run_id, pushed=True)
-    requests = msp.place.connectwise.requests
+    with msp.run.warehouse.transaction() as session:
+        (report,) = run_reports(session, msp.run.run_id, pushed=True)
+    requests = msp.run.connectwise.requests
     assert (report.requests_read, report.requests_written) == (requests.read, requests.written)
 
 
 def test_a_push_whose_preview_was_made_anew_reports_its_requests_once(msp: Msp) -> None:
     msp.fetch()
     msp.push()
-    with msp.place.warehouse.transaction() as session:
-        (report,) = run_reports(session, msp.place.run_id, pushed=True)
-    requests = msp.place.connectwise.requests
+    with msp.run.warehouse.transaction() as session:
+        (report,) = run_reports(session, msp.run.run_id, pushed=True)
+    requests = msp.run.connectwise.requests
     assert (report.requests_read, report.requests_written) == (requests.read, requests.written)

@@ -70,7 +70,7 @@ CASES = {
 def hasty(msp: Msp) -> Iterator[Msp]:
     """The MSP with a client that waits for an answer only for a moment."""
     with open_client(msp.sandbox.environment(), read_timeout=0.5) as client:
-        yield replace(msp, place=replace(msp.place, connectwise=client))
+        yield replace(msp, run=replace(msp.run, connectwise=client))
 
 
 def make_right(msp: Msp, seats: int) -> None:
@@ -107,7 +107,7 @@ def test_a_quantity_to_set_is_right_in_the_end_whatever_happened(hasty: Msp, cas
 
 def test_after_a_rate_limit_that_does_not_end_nothing_more_is_tried(msp: Msp) -> None:
     with open_client(msp.sandbox.environment(), read_timeout=0.5) as client:
-        slow = replace(msp, place=replace(msp.place, connectwise=client, concurrency=1))
+        slow = replace(msp, run=replace(msp.run, connectwise=client, concurrency=1))
         fault = msp.sandbox.faults.add(
             FaultKind.STATUS, method="POST", status=429, times=None, headers={"Retry-After": "1"}
         )
@@ -173,7 +173,7 @@ def test_while_open_intents_cannot_be_settled_nothing_is_written(msp: Msp) -> No
 
 
 def test_credentials_that_are_refused_stop_the_remaining_writes(msp: Msp) -> None:
-    one_by_one = replace(msp, place=replace(msp.place, concurrency=1))
+    one_by_one = replace(msp, run=replace(msp.run, concurrency=1))
     msp.sandbox.faults.add(FaultKind.STATUS, method="POST", times=None, nth=2, status=401, reply="{}")
     pushed = one_by_one.sync()
     assert sorted(pushed.outcomes()) == ["created", "rejected", "unconfirmed"]

@@ -8,7 +8,7 @@ import pytest
 
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline_tests.sync.msp import Msp, open_nordpass, set_up
-from cw_pipeline_tests.sync.site import open_client, workplace
+from cw_pipeline_tests.sync.site import open_client, sync_run
 from cw_pipeline_tests.warehouse.processes import another_process
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def msp(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
     """Two companies mapped, on either kind of database."""
     environment = sandbox.environment()
     with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        msp = Msp(sandbox, workplace(client, warehouse), nordpass)
+        msp = Msp(sandbox, sync_run(client, warehouse), nordpass)
         set_up(warehouse, PLACES)
         msp.use(5, *PLACES)
         yield msp

@@ -23,7 +23,7 @@ def on_postgres(msp: Msp, postgres_database_url: str) -> Iterator[Msp]:
     """The same MSP with a warehouse on PostgreSQL, which writes one line at a time."""
     warehouse = Warehouse(postgres_database_url)
     set_up(warehouse)
-    yield replace(msp, place=replace(msp.place, warehouse=warehouse, concurrency=1))
+    yield replace(msp, run=replace(msp.run, warehouse=warehouse, concurrency=1))
     warehouse.close()
 
 
@@ -32,12 +32,12 @@ def test_a_push_that_does_not_get_the_lock_says_so_and_writes_nothing(
 ) -> None:
     monkeypatch.setattr(push, "LOCK_WAIT_SECONDS", 0)
     told: list[str] = []
-    waiting = replace(msp, place=replace(msp.place, say=told.append))
+    waiting = replace(msp, run=replace(msp.run, say=told.append))
     waiting.fetch()
     waiting.preview()
     told.clear()
-    engine = msp.place.warehouse.engine
-    with push_lock(engine, msp.place.tenant, wait_seconds=0, on_wait=print), pytest.raises(LockHeld):
+    engine = msp.run.warehouse.engine
+    with push_lock(engine, msp.run.psa, wait_seconds=0, on_wait=print), pytest.raises(LockHeld):
         waiting.push()
     assert [sentence.partition(":")[0] for sentence in told] == ["Another push is at work"]
     assert msp.written() == 0
@@ -51,7 +51,7 @@ def test_a_push_that_waits_for_another_writes_only_what_that_one_left(msp: Msp) 
     def let_the_first_go_on(_sentence: str) -> None:
         msp.sandbox.faults.release(held)
 
-    second = replace(msp, place=replace(msp.place, say=let_the_first_go_on, run_id="second"))
+    second = replace(msp, run=replace(msp.run, say=let_the_first_go_on, run_id="second"))
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(msp.push, MARCH)
         assert msp.sandbox.faults.wait_for_hit(held)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.billing.identity import Plan
-from cw_pipeline.sync.workplace import SyncError
+from cw_pipeline.sync.run import SyncError
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, OTHER_PRODUCT
 
@@ -36,7 +36,7 @@ def push_another_month(msp: Msp) -> None:
 
 
 def let_time_pass(msp: Msp) -> None:
-    with msp.place.warehouse.transaction() as session:
+    with msp.run.warehouse.transaction() as session:
         for preview in session.query(tables.Preview):
             preview.made_at -= timedelta(minutes=15, seconds=1)
 
@@ -59,7 +59,7 @@ def test_a_preview_that_no_longer_holds_is_made_anew(msp: Msp, change: Callable[
 def test_a_preview_of_the_last_quarter_of_an_hour_is_pushed_as_it_is(msp: Msp, minutes: int) -> None:
     msp.fetch()
     (kept,) = msp.preview()
-    with msp.place.warehouse.transaction() as session:
+    with msp.run.warehouse.transaction() as session:
         session.get_one(tables.Preview, kept.id).made_at -= timedelta(minutes=minutes)
     (pushed,) = msp.push()
     assert pushed.push.preview_id == kept.id
@@ -102,7 +102,7 @@ def test_a_month_without_a_usage_report_is_refused_before_anything_is_read(msp: 
 def test_a_preview_that_does_not_account_for_every_seat_is_not_pushed(msp: Msp) -> None:
     msp.fetch(FEBRUARY, MARCH)
     _, march = msp.preview(FEBRUARY, MARCH)
-    with msp.place.warehouse.transaction() as session:
+    with msp.run.warehouse.transaction() as session:
         session.get_one(tables.Preview, march.id).usage_seats += 1
     with pytest.raises(SyncError, match="2026-03 does not account for 1 of"):
         msp.push(FEBRUARY, MARCH)

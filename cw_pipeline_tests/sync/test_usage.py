@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
+from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.usage import fetch_usage
-from cw_pipeline.sync.workplace import SyncError
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.usage import latest_report
 from cw_pipeline_tests.sync.msp import MAPPED, MARCH
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def kept(msp: Msp) -> int:
-    with msp.place.warehouse.transaction() as session:
+    with msp.run.warehouse.transaction() as session:
         return session.query(tables.UsageReport).count()
 
 
@@ -28,7 +28,7 @@ def empty_the_report(msp: Msp) -> None:
 
 
 def test_every_row_of_the_report_is_kept(msp: Msp) -> None:
-    report = fetch_usage(msp.nordpass, msp.place.warehouse, MARCH)
+    report = fetch_usage(msp.nordpass, msp.run.warehouse, MARCH)
     rows = msp.sandbox.nordpass.usage(str(MARCH))
     assert [(row.organization_id, row.organization_name, row.seats) for row in report.rows] == [
         (row["organization_id"], row["organization_name"], row["consumed_licenses"]) for row in rows
@@ -70,7 +70,7 @@ def test_an_empty_report_does_not_replace_the_one_that_was_kept(msp: Msp) -> Non
     empty_the_report(msp)
     with pytest.raises(SyncError):
         msp.fetch()
-    with msp.place.warehouse.transaction() as session:
+    with msp.run.warehouse.transaction() as session:
         report = latest_report(session, MARCH)
         assert report is not None
         assert report.seats > 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MARCH = Month(2026, 3)
 APRIL = Month(2026, 4)
-TENANT = "https://psa.example.com|msp"
+PSA = "https://psa.example.com|msp"
 MOMENT = datetime(2026, 4, 1, 0, 1, 2, tzinfo=UTC)
 
 
@@ -81,7 +81,7 @@ def keep_preview(
     *lines: PreviewLine,
     month: Month = MARCH,
     run_id: str = "run-1",
-    tenant: str = TENANT,
+    psa: str = PSA,
     requests_read: int = 3,
 ) -> tables.Preview:
     """Keep a preview of ``lines``, with a usage report that has their seats."""
@@ -90,7 +90,7 @@ def keep_preview(
     return save_preview(
         session,
         Preview(month, seats, lines),
-        tenant=tenant,
+        psa=psa,
         run_id=run_id,
         made_at=datetime.now(UTC),
         usage_report_id=report.id,

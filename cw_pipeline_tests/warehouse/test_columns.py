@@ -47,7 +47,7 @@ def test_a_quantity_comes_back_as_people_write_it(warehouse: Warehouse) -> None:
 @given(st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=_OFFSETS))  # noqa: DTZ001 - hypothesis wants naive bounds
 def test_a_moment_comes_back_as_the_same_moment_in_utc(warehouse: Warehouse, moment: datetime) -> None:
     with warehouse.transaction() as session:
-        session.merge(LockHolder(tenant="t", holder="h", since=moment))
+        session.merge(LockHolder(psa="t", holder="h", since=moment))
     with warehouse.transaction() as session:
         kept = session.get_one(LockHolder, "t").since
     assert kept == moment
@@ -56,4 +56,4 @@ def test_a_moment_comes_back_as_the_same_moment_in_utc(warehouse: Warehouse, mom
 
 def test_a_moment_without_a_time_zone_is_refused(warehouse: Warehouse) -> None:
     with pytest.raises(StatementError, match="has no time zone"), warehouse.transaction() as session:
-        session.merge(LockHolder(tenant="t", holder="h", since=datetime(2026, 4, 1)))  # noqa: DTZ001 - what is refused
+        session.merge(LockHolder(psa="t", holder="h", since=datetime(2026, 4, 1)))  # noqa: DTZ001 - what is refused

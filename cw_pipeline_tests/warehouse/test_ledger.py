@@ -9,7 +9,7 @@ import pytest
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
-from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, TENANT, a_write
+from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.months import Month
     from cw_pipeline.warehouse.database import Warehouse
 
-OTHER_TENANT = "https://psa.example.com|other"
+ANOTHER_PSA = "https://psa.example.com|other"
 
 
 def record(
@@ -26,11 +26,11 @@ def record(
     write: Write,
     *results: EntryKind,
     addition_id: int | None = None,
-    tenant: str = TENANT,
+    psa: str = PSA,
 ) -> LedgerEntry:
     """Record an intent, and what became of it."""
     with warehouse.transaction() as session:
-        intent = ledger.append_intent(session, tenant, "run-1", write)
+        intent = ledger.append_intent(session, psa, "run-1", write)
     for kind in results:
         with warehouse.transaction() as session:
             ledger.append_result(session, intent, kind, run_id="run-2", addition_id=addition_id, note="Words.")
@@ -39,16 +39,16 @@ def record(
 
 def accounted(warehouse: Warehouse, *months: Month) -> Mapping[int, frozenset[Decimal]]:
     with warehouse.transaction() as session:
-        written = ledger.written_lines(session, TENANT, months or (MARCH,))
+        written = ledger.written_lines(session, PSA, months or (MARCH,))
     return {addition_id: one.quantities for addition_id, one in written.items()}
 
 
 def test_an_empty_ledger_is_at_position_0_and_knows_nothing(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
-        assert ledger.position(session, TENANT) == 0
-        assert ledger.open_intents(session, TENANT) == []
-        assert ledger.written_lines(session, TENANT, [MARCH]) == {}
-        assert ledger.agreements_with_lines(session, TENANT, [MARCH]) == set()
+        assert ledger.position(session, PSA) == 0
+        assert ledger.open_intents(session, PSA) == []
+        assert ledger.written_lines(session, PSA, [MARCH]) == {}
+        assert ledger.agreements_with_lines(session, PSA, [MARCH]) == set()
 
 
 def test_every_entry_moves_the_position_on(warehouse: Warehouse) -> None:
@@ -56,7 +56,7 @@ def test_every_entry_moves_the_position_on(warehouse: Warehouse) -> None:
     for results in ((), (EntryKind.CONFIRMED,), (EntryKind.UNCONFIRMED, EntryKind.NOT_DONE)):
         record(warehouse, a_write(), *results)
         with warehouse.transaction() as session:
-            positions.append(ledger.position(session, TENANT))
+            positions.append(ledger.position(session, PSA))
     assert positions == sorted(set(positions))
 
 
@@ -79,7 +79,7 @@ def test_an_entry_says_what_was_written_where_and_what_was_there_before(warehous
 def test_an_intent_with_a_result_is_settled(warehouse: Warehouse, kind: EntryKind) -> None:
     record(warehouse, a_write(), kind)
     with warehouse.transaction() as session:
-        assert ledger.open_intents(session, TENANT) == []
+        assert ledger.open_intents(session, PSA) == []
 
 
 def test_an_intent_without_a_result_or_unconfirmed_stays_open(warehouse: Warehouse) -> None:
@@ -87,13 +87,13 @@ def test_an_intent_without_a_result_or_unconfirmed_stays_open(warehouse: Warehou
     record(warehouse, a_write(), EntryKind.CONFIRMED)
     last = record(warehouse, a_write(), EntryKind.UNCONFIRMED)
     with warehouse.transaction() as session:
-        assert [intent.id for intent in ledger.open_intents(session, TENANT)] == [first.id, last.id]
+        assert [intent.id for intent in ledger.open_intents(session, PSA)] == [first.id, last.id]
 
 
 def test_an_unconfirmed_intent_that_is_settled_later_is_no_longer_open(warehouse: Warehouse) -> None:
     record(warehouse, a_write(), EntryKind.UNCONFIRMED, EntryKind.NOT_DONE)
     with warehouse.transaction() as session:
-        assert ledger.open_intents(session, TENANT) == []
+        assert ledger.open_intents(session, PSA) == []
 
 
 def test_the_quantity_last_confirmed_is_accounted_for(warehouse: Warehouse) -> None:
@@ -130,7 +130,7 @@ def test_a_line_is_remembered_as_it_was_created_however_often_its_quantity_is_se
     record(warehouse, created, EntryKind.CONFIRMED, addition_id=77)
     record(warehouse, a_write(8, addition_id=77, before=5), EntryKind.CONFIRMED)
     with warehouse.transaction() as session:
-        written = ledger.written_lines(session, TENANT, [MARCH])[77]
+        written = ledger.written_lines(session, PSA, [MARCH])[77]
     assert (written.agreement_id, written.serial_number) == (10, "NP:2026-03:B:org-1")
     assert (written.effective_date, written.cancelled_date) == (created.window.first, created.window.last)
 
@@ -155,11 +155,11 @@ def test_what_a_person_accepts_is_accounted_for_with_the_dates_that_the_line_has
     )
     with warehouse.transaction() as session:
         ledger.append_acceptance(
-            session, TENANT, "run-3", a_write().identity, line, before=Decimal(5), note="As invoiced."
+            session, PSA, "run-3", a_write().identity, line, before=Decimal(5), note="As invoiced."
         )
     with warehouse.transaction() as session:
-        written = ledger.written_lines(session, TENANT, [MARCH])[77]
-        assert ledger.open_intents(session, TENANT) == []
+        written = ledger.written_lines(session, PSA, [MARCH])[77]
+        assert ledger.open_intents(session, PSA) == []
     assert written.quantities == {4}
     assert (written.effective_date, written.cancelled_date) == (date(2026, 5, 1), None)
 
@@ -169,16 +169,16 @@ def test_an_agreement_counts_as_soon_as_a_write_to_it_is_intended(warehouse: War
     record(warehouse, a_write(agreement_id=11))
     record(warehouse, a_write(agreement_id=12, month=APRIL))
     with warehouse.transaction() as session:
-        assert ledger.agreements_with_lines(session, TENANT, [MARCH]) == {10, 11}
-        assert ledger.agreements_with_lines(session, TENANT, [MARCH, APRIL]) == {10, 11, 12}
+        assert ledger.agreements_with_lines(session, PSA, [MARCH]) == {10, 11}
+        assert ledger.agreements_with_lines(session, PSA, [MARCH, APRIL]) == {10, 11, 12}
 
 
 def test_another_connectwise_company_s_entries_are_invisible(warehouse: Warehouse) -> None:
-    record(warehouse, a_write(), EntryKind.CONFIRMED, addition_id=77, tenant=OTHER_TENANT)
-    record(warehouse, a_write(8, addition_id=77, before=5), tenant=OTHER_TENANT)
+    record(warehouse, a_write(), EntryKind.CONFIRMED, addition_id=77, psa=ANOTHER_PSA)
+    record(warehouse, a_write(8, addition_id=77, before=5), psa=ANOTHER_PSA)
     with warehouse.transaction() as session:
-        assert ledger.position(session, TENANT) == 0
-        assert ledger.open_intents(session, TENANT) == []
-        assert ledger.written_lines(session, TENANT, [MARCH]) == {}
-        assert ledger.agreements_with_lines(session, TENANT, [MARCH]) == set()
-        assert len(ledger.open_intents(session, OTHER_TENANT)) == 1
+        assert ledger.position(session, PSA) == 0
+        assert ledger.open_intents(session, PSA) == []
+        assert ledger.written_lines(session, PSA, [MARCH]) == {}
+        assert ledger.agreements_with_lines(session, PSA, [MARCH]) == set()
+        assert len(ledger.open_intents(session, ANOTHER_PSA)) == 1

@@ -67,7 +67,7 @@ def test_pushes_to_different_companies_do_not_wait_for_each_other(warehouse: War
 
 def test_the_holder_may_write_while_it_holds_the_lock(warehouse: Warehouse) -> None:
     with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print), warehouse.transaction() as session:
-        assert session.execute(text("DELETE FROM lock_holders WHERE tenant = 'msp'")) is not None
+        assert session.execute(text("DELETE FROM lock_holders WHERE psa = 'msp'")) is not None
 
 
 def test_a_lock_whose_connection_broke_is_lost_for_good(postgres_database_url: str) -> None:

@@ -29,7 +29,7 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_describes(warehous
 
 def test_opening_a_warehouse_again_keeps_what_is_in_it(warehouse: Warehouse, warehouse_url: str) -> None:
     with warehouse.transaction() as session:
-        session.add(LockHolder(tenant="t", holder="somebody", since=MOMENT))
+        session.add(LockHolder(psa="t", holder="somebody", since=MOMENT))
     again = Warehouse(warehouse_url)
     with again.transaction() as session:
         assert session.get_one(LockHolder, "t").holder == "somebody"
@@ -53,7 +53,7 @@ def test_a_transaction_whose_block_raises_leaves_nothing(warehouse: Warehouse) -
     class Stop(Exception): ...
 
     def add_and_stop(session: Session) -> None:
-        session.add(LockHolder(tenant="t", holder="somebody", since=MOMENT))
+        session.add(LockHolder(psa="t", holder="somebody", since=MOMENT))
         session.flush()
         raise Stop
 

@@ -15,7 +15,7 @@ from cw_pipeline.warehouse.previews import (
     save_month_error,
     save_push,
 )
-from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, TENANT, a_line, a_write, keep_preview
+from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, a_write, keep_preview
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.preview import PreviewLine
@@ -45,7 +45,7 @@ def test_a_preview_comes_back_as_the_rule_made_it(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
         keep_preview(session, *lines)
     with warehouse.transaction() as session:
-        kept = latest_preview(session, TENANT, MARCH)
+        kept = latest_preview(session, PSA, MARCH)
         assert kept is not None
         assert preview_of(kept) == Preview(MARCH, 15, lines)
 
@@ -55,9 +55,9 @@ def test_the_latest_preview_is_that_of_the_month_and_of_the_company(warehouse: W
         keep_preview(session, CREATED, run_id="first")
         keep_preview(session, CREATED, run_id="second")
         keep_preview(session, CREATED, run_id="another month's", month=APRIL)
-        keep_preview(session, CREATED, run_id="another company's", tenant="other")
+        keep_preview(session, CREATED, run_id="another company's", psa="other")
     with warehouse.transaction() as session:
-        kept = latest_preview(session, TENANT, MARCH)
+        kept = latest_preview(session, PSA, MARCH)
         assert kept is not None
         assert kept.run_id == "second"
         assert latest_preview(session, "nobody", MARCH) is None

@@ -67,7 +67,7 @@ def upgrade() -> None:
     op.create_table(
         "ledger",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("psa", sa.String(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("run_id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -89,15 +89,19 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ledger", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ledger_intent_id"), ["intent_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ledger_tenant_addition_id"), ["tenant", "addition_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ledger_tenant_month"), ["tenant", "month"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_ledger_psa_addition_id"),
+            ["psa", "addition_id"],
+            unique=False,
+        )
+        batch_op.create_index(batch_op.f("ix_ledger_psa_month"), ["psa", "month"], unique=False)
 
     op.create_table(
         "lock_holders",
-        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("psa", sa.String(), nullable=False),
         sa.Column("holder", sa.String(), nullable=False),
         sa.Column("since", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_lock_holders")),
+        sa.PrimaryKeyConstraint("psa", name=op.f("pk_lock_holders")),
     )
     op.create_table(
         "month_errors",
@@ -163,7 +167,7 @@ def upgrade() -> None:
     op.create_table(
         "previews",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("psa", sa.String(), nullable=False),
         sa.Column("month", sa.String(length=7), nullable=False),
         sa.Column("made_at", UtcDateTime(), nullable=False),
         sa.Column("run_id", sa.String(), nullable=False),
@@ -222,7 +226,7 @@ def upgrade() -> None:
     op.create_table(
         "pushes",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("psa", sa.String(), nullable=False),
         sa.Column("month", sa.String(length=7), nullable=False),
         sa.Column("run_id", sa.String(), nullable=False),
         sa.Column("preview_id", sa.Integer(), nullable=False),
@@ -278,8 +282,8 @@ def downgrade() -> None:
     op.drop_table("month_errors")
     op.drop_table("lock_holders")
     with op.batch_alter_table("ledger", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_ledger_tenant_month"))
-        batch_op.drop_index(batch_op.f("ix_ledger_tenant_addition_id"))
+        batch_op.drop_index(batch_op.f("ix_ledger_psa_month"))
+        batch_op.drop_index(batch_op.f("ix_ledger_psa_addition_id"))
         batch_op.drop_index(batch_op.f("ix_ledger_intent_id"))
 
     op.drop_table("ledger")

@@ -14,12 +14,12 @@ class SyncError(Exception):
 
 
 @dataclass(frozen=True)
-class Workplace:
+class SyncRun:
     """One run's access to ConnectWise and the warehouse."""
 
     connectwise: ConnectWiseClient
     warehouse: Warehouse
-    tenant: str
+    psa: str
     """The connected ConnectWise company, under which ledger, previews, pushes and lock are kept."""
     run_id: str
     concurrency: int

@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from cw_pipeline.commands import companies, history, lifecycle, months, organizations, products, sandbox
+from cw_pipeline.commands import companies, history, lifecycle, lines, months, organizations, products, sandbox
 
 app = typer.Typer(
     name="cw-pipeline",
@@ -22,6 +22,7 @@ _TRYING_OUT, _SETTING_UP, _EVERY_MONTH = "Trying out", "Setting up", "Every mont
 
 app.command(rich_help_panel=_TRYING_OUT)(sandbox.demo)
 app.command(rich_help_panel=_TRYING_OUT, context_settings={"allow_interspersed_args": False})(sandbox.sandbox)
+app.command(rich_help_panel=_SETTING_UP)(lifecycle.migrate)
 app.command(rich_help_panel=_SETTING_UP)(lifecycle.connect)
 app.add_typer(products.app, name="products", rich_help_panel=_SETTING_UP)
 app.command("import", rich_help_panel=_SETTING_UP)(companies.import_)
@@ -32,6 +33,7 @@ app.command(rich_help_panel=_EVERY_MONTH)(lifecycle.status)
 app.command(rich_help_panel=_EVERY_MONTH)(months.preview)
 app.command(rich_help_panel=_EVERY_MONTH)(months.sync)
 app.command(rich_help_panel=_EVERY_MONTH)(history.history)
+app.add_typer(lines.app, name="lines", rich_help_panel=_EVERY_MONTH)
 
 
 def main() -> None:

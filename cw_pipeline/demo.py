@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -61,8 +61,12 @@ def run_demo(console: Console, folder: Path, *, port: int) -> bool:
     """
     shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
-    with Sandbox(home=folder / "sandbox", port=port) as sandbox, _environment(sandbox, folder):
-        demo = _Demo(console, sandbox)
+    with (
+        Sandbox(home=folder / "sandbox", port=port) as sandbox,
+        _environment(sandbox, folder),
+        ExitStack() as opened,
+    ):
+        demo = _Demo(console, sandbox, opened)
         demo.begin()
         demo.connect()
         demo.map_products()
@@ -118,13 +122,13 @@ class Row:
 class _Demo:
     """The steps, in the order in which they are told."""
 
-    def __init__(self, console: Console, sandbox: Sandbox) -> None:
+    def __init__(self, console: Console, sandbox: Sandbox, opened: ExitStack) -> None:
         self._console = console
         self._sandbox = sandbox
-        self._warehouse = access.open_warehouse(Settings())
-        self._client = access.open_connectwise(Settings())
-        self._nordpass = access.open_nordpass(Settings())
-        self._dagster = local_instance(Settings().cw_pipeline_home)
+        self._warehouse = opened.enter_context(closing(access.open_warehouse(Settings())))
+        self._client = opened.enter_context(access.open_connectwise(Settings()))
+        self._nordpass = opened.enter_context(access.open_nordpass(Settings()))
+        self._dagster = opened.enter_context(local_instance(Settings().cw_pipeline_home))
         self._now = datetime.now(UTC)
         last = Month.last_closed(self._now)
         self._months = list(last.plus(1 - _MONTHS).until(last))
@@ -155,7 +159,7 @@ class _Demo:
             cost=Decimal("3.90"),
         )
         mapped = products.confirm_products(self._warehouse)
-        names = ", ".join(f"{one.plan} → {one.identifier} at {one.price}" for one in mapped)
+        names = ", ".join(f"{one.plan} → {one.identifier} at {one.price:.2f}" for one in mapped)
         self._say("3. Map products", f"{names}; confirmed: the integration is active")
 
     def import_companies(self) -> None:

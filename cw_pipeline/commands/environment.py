@@ -91,21 +91,28 @@ def month_options(first: Month, last: Month) -> str:
     return f"--month {first}" if first == last else f"--from {first} --to {last}"
 
 
-def _parsed(text: str) -> Month:
+def parsed_month(text: str) -> Month:
+    """The month that an option names."""
     try:
         return Month.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
 
-MonthOption = Annotated[Month | None, typer.Option("--month", parser=_parsed, metavar="MONTH", help="As 2026-03.")]
-FromOption = Annotated[Month | None, typer.Option("--from", parser=_parsed, metavar="MONTH", help="The first month.")]
-ToOption = Annotated[Month | None, typer.Option("--to", parser=_parsed, metavar="MONTH", help="The last month.")]
+MonthOption = Annotated[
+    Month | None, typer.Option("--month", parser=parsed_month, metavar="MONTH", help="One closed month, as 2026-03.")
+]
+FromOption = Annotated[
+    Month | None, typer.Option("--from", parser=parsed_month, metavar="MONTH", help="The first of several; needs --to.")
+]
+ToOption = Annotated[
+    Month | None, typer.Option("--to", parser=parsed_month, metavar="MONTH", help="The last of them, itself included.")
+]
 BillFromOption = Annotated[
     Month | None,
     typer.Option(
         "--bill-from",
-        parser=_parsed,
+        parser=parsed_month,
         metavar="MONTH",
         help="The first month that is billed, as 2026-03; by default the last closed month.",
     ),

@@ -26,10 +26,14 @@ def history(
 ) -> None:
     """Every write to ConnectWise, with what was there before: an entry before each request, and one for its result."""
     from cw_pipeline.commands.listings import ledger_entries
+    from cw_pipeline.integration.access import psa_of
+    from cw_pipeline.warehouse.tables import Integration
 
     with speaking(as_json=as_json) as speech:
         with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
-            entries = ledger_entries(session, month=month, organization=organization)
+            integration = session.get(Integration, 1)
+            psa = psa_of(integration) if integration else ""
+            entries = ledger_entries(session, psa, month=month, organization=organization)
         speech.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
         if not entries:
             speech.say("The ledger has no such entry. `cw-pipeline sync` writes to ConnectWise.")

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 _HELD = {True: "held", False: "MISSING", None: "not yet proved"}
 
 
+def migrate(*, as_json: AsJson = False) -> None:
+    """Bring the warehouse's schema up to date. Every command does so first; this does only that."""
+    with speaking(as_json=as_json) as speech, opened_warehouse(read_settings()) as warehouse:
+        speech.document({"revision": warehouse.revision})
+        speech.say(f"The warehouse is at revision {warehouse.revision}. Go on with `cw-pipeline connect`.")
+
+
 def connect(*, as_json: AsJson = False) -> None:
     """Check the ConnectWise credentials and the rights of the API member, and remember the company."""
     from cw_pipeline.integration.access import open_connectwise

@@ -85,12 +85,13 @@ def organizations(session: Session) -> Sequence[tuple[Organization, Company | No
 
 
 def ledger_entries(
-    session: Session, *, month: Month | None, organization: str | None
+    session: Session, psa: str, *, month: Month | None, organization: str | None
 ) -> Sequence[tuple[LedgerEntry, str | None]]:
     """The ledger, oldest first, with the organizations' names; of one ``month``, of one organization (id or name)."""
     query = (
         select(LedgerEntry, Organization.name)
         .outerjoin(Organization, Organization.id == LedgerEntry.organization_id)
+        .where(LedgerEntry.psa == psa)
         .order_by(LedgerEntry.id)
     )
     if month is not None:

@@ -66,6 +66,10 @@ class MappingRefused(IntegrationError):
     """The company cannot be mapped as asked."""
 
 
+class NothingToAccept(IntegrationError):
+    """No invoiced line needs a person's word."""
+
+
 class MappingFileRefused(MappingRefused):
     """The mapping file cannot be applied.
 

@@ -47,22 +47,6 @@ class AgreementsReport(Changes):
     gone_but_mapped: tuple[Named, ...]
 
 
-@dataclass(frozen=True)
-class Options:
-    """The company types and statuses that can be chosen, by name."""
-
-    types: tuple[str, ...]
-    statuses: tuple[str, ...]
-
-
-def import_options(client: ConnectWiseClient) -> Options:
-    """The company types and statuses that ConnectWise has."""
-    return Options(
-        tuple(sorted(record.name for record in client.company_types())),
-        tuple(sorted(record.name for record in client.company_statuses())),
-    )
-
-
 def import_companies(
     client: ConnectWiseClient,
     warehouse: Warehouse,

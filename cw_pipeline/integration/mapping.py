@@ -74,9 +74,11 @@ def map_company(
     """
     with act(warehouse) as session:
         connected_integration(session)
-        the_company = _the("company", company, session.scalars(select(Company).where(Company.gone_at.is_(None))).all())
+        the_company = the_one(
+            "company", company, session.scalars(select(Company).where(Company.gone_at.is_(None))).all()
+        )
         the_agreement = _agreement_of(session, the_company, agreement)
-        the_organization = _the(
+        the_organization = the_one(
             "organization",
             organization,
             session.scalars(select(Organization).where(Organization.gone_at.is_(None))).all(),
@@ -120,7 +122,7 @@ def unmap_company(warehouse: Warehouse, company: int | str) -> Unmapped:
     with act(warehouse) as session:
         connected_integration(session)
         mapped = session.scalars(select(Company).join(CompanyMapping, CompanyMapping.company_id == Company.id)).all()
-        the_company = _the("mapped company", company, mapped)
+        the_company = the_one("mapped company", company, mapped)
         mapping = session.get_one(CompanyMapping, the_company.id)
         session.delete(mapping)
     return Unmapped(the_company.id, the_company.name, mapping.organization_id)
@@ -200,10 +202,15 @@ def _agreement_of(session: Session, company: Company, asked: int | str) -> Agree
     own = session.scalars(
         select(Agreement).where(Agreement.company_id == company.id, Agreement.gone_at.is_(None))
     ).all()
-    return _the(f"agreement of {company.name}", asked, own)
+    return the_one(f"agreement of {company.name}", asked, own)
 
 
-def _the(what: str, asked: int | str, records: Sequence[RecordT]) -> RecordT:
+def the_one(what: str, asked: int | str, records: Sequence[RecordT]) -> RecordT:
+    """The record of this id or, if there is none, of exactly this name.
+
+    Raises:
+        UnknownChoice: If there is none, or the name fits several.
+    """
     text = str(asked).strip()
     for record in records:
         if str(record.id) == text:

@@ -45,6 +45,12 @@ class Warehouse:
         with reachable(self.engine.url), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @property
+    def revision(self) -> str:
+        """The schema's revision, which opening the warehouse brought up to date."""
+        with self.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision() or ""
+
     def close(self) -> None:
         """Let go of the database's connections."""
         self.engine.dispose()

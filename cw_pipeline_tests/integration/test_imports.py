@@ -6,7 +6,7 @@ import pytest
 
 from cw_pipeline.integration.connection import connect
 from cw_pipeline.integration.errors import NotConnected, UnknownChoice
-from cw_pipeline.integration.imports import import_agreements, import_companies, import_options
+from cw_pipeline.integration.imports import import_agreements, import_companies
 from cw_pipeline.integration.reconcile import Named
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping
 from cw_pipeline_tests.integration.conftest import BEFORE, mappings, organization, put
@@ -31,12 +31,6 @@ def companies(warehouse: Warehouse) -> dict[int, Company]:
 def agreements(warehouse: Warehouse) -> dict[int, Agreement]:
     with warehouse.transaction() as session:
         return {row.id: row for row in session.query(Agreement)}
-
-
-def test_the_types_and_statuses_to_choose_from_are_listed(client: ConnectWiseClient) -> None:
-    options = import_options(client)
-    assert options.types == ("Client", "Former client", "Partner", "Prospect", "Vendor")
-    assert "Credit hold" in options.statuses
 
 
 def test_companies_are_imported_by_type_and_status_whatever_the_capitals(

@@ -1,0 +1,74 @@
+"""`lines`: what a person decides about single lines."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.commands.environment import opened_warehouse, parsed_month, read_settings
+from cw_pipeline.console import AsJson, number, speaking
+
+app = typer.Typer(help="Decisions about single lines.", no_args_is_help=True)
+
+
+@app.command()
+def accept(
+    month: Annotated[Month, typer.Option(parser=parsed_month, metavar="MONTH", help="As 2026-03.")],
+    organization: Annotated[str, typer.Option(help="Id or exact name of the NordPass organization.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Settle `invoiced_edited`: say that the organization's invoiced lines billed what they show now.
+
+    See the invoice first, and set the lines in ConnectWise to what it billed. A line that ConnectWise no longer shows
+    is taken as having billed nothing.
+    """
+    from cw_pipeline.integration.access import open_connectwise, psa_of, require_active
+    from cw_pipeline.integration.lines import accept_lines
+    from cw_pipeline.sync.run import SyncRun
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with opened_warehouse(settings) as warehouse, open_connectwise(settings) as client:
+            with warehouse.transaction() as session:
+                psa = psa_of(require_active(session, client))
+            run = SyncRun(
+                connectwise=client,
+                warehouse=warehouse,
+                psa=psa,
+                run_id=f"lines accept {uuid4()}",
+                concurrency=settings.connectwise_max_concurrency,
+                say=speech.notice,
+            )
+            accepted = accept_lines(run, month, organization)
+        speech.document(
+            {
+                "accepted": [
+                    {
+                        "addition_id": one.line.addition_id,
+                        "agreement_id": one.line.agreement_id,
+                        "plan": one.identity.plan,
+                        "quantity": number(one.line.quantity),
+                    }
+                    for one in accepted
+                ]
+            }
+        )
+        speech.table(
+            ["Line", "Agreement", "Plan", "Written", "Accepted"],
+            [
+                (
+                    one.line.addition_id,
+                    one.line.agreement_id,
+                    one.identity.plan,
+                    " or ".join(map(str, sorted(one.written))) or "unknown",
+                    one.line.quantity,
+                )
+                for one in accepted
+            ],
+            right=["Line", "Agreement", "Written", "Accepted"],
+        )
+        speech.say(f"Carry on with `cw-pipeline sync --month {month}`.")

@@ -1,0 +1,100 @@
+"""Deciding about single lines: a person's word that invoiced lines billed what they show now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.billing.facts import Line
+from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.window import is_invoiced
+from cw_pipeline.integration.errors import NothingToAccept
+from cw_pipeline.integration.mapping import the_one
+from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
+from cw_pipeline.sync.reading import read_agreements, read_lines
+from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.lock import push_lock
+from cw_pipeline.warehouse.tables import Organization
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cw_pipeline.billing.facts import Written
+    from cw_pipeline.billing.months import Month
+    from cw_pipeline.sync.run import SyncRun
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """One line whose quantity was accepted; 0 for a line that ConnectWise no longer shows."""
+
+    identity: Identity
+    line: Line
+    written: frozenset[Decimal]
+    """What the ledger accounted for before; empty where nobody knew."""
+
+
+def accept_lines(run: SyncRun, month: Month, organization: str) -> list[Accepted]:
+    """Take what an organization's invoiced lines of ``month`` show now for what was billed, and record that.
+
+    This settles ``invoiced_edited``. The organization is given by id or exact name. A line that ConnectWise no longer
+    shows is taken as having billed nothing.
+
+    Raises:
+        UnknownChoice: If there is no such organization.
+        NothingToAccept: If every invoiced line of it is as it was written; nothing is recorded.
+        LockHeld: If a push is at work for ten minutes.
+        ConnectWiseError: If ConnectWise cannot be read; nothing is recorded.
+    """
+    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say):
+        with run.warehouse.transaction() as session:
+            known = the_one("organization", organization, session.scalars(select(Organization)).all())
+            written = ledger.written_lines(session, run.psa, [month])
+            agreement_ids = ledger.agreements_with_lines(session, run.psa, [month])
+        accepted = list(_to_accept(run, month, known.id, agreement_ids, written))
+        if not accepted:
+            msg = f"Every invoiced line of {known.name} ({known.id}) for {month} is as it was written."
+            raise NothingToAccept(msg)
+        with run.warehouse.transaction() as session:
+            for one in accepted:
+                before = max(one.written, default=Decimal(0))
+                ledger.append_acceptance(
+                    session, run.psa, run.run_id, one.identity, one.line, before=before, note="Accepted by a person."
+                )
+    return accepted
+
+
+def _to_accept(
+    run: SyncRun, month: Month, organization_id: str, agreement_ids: set[int], written: Mapping[int, Written]
+) -> Iterator[Accepted]:
+    agreements = read_agreements(run, agreement_ids)
+    lines = read_lines(run, agreements, written)
+    for plan in Plan:
+        identity = Identity(month, plan, organization_id)
+        shown = {line.addition_id: line for line in lines.get(identity.serial_number, ())}
+        for addition_id, known in written.items():
+            if known.serial_number != identity.serial_number:
+                continue
+            line = shown.get(addition_id)
+            if line is None:
+                line = _gone(addition_id, known)
+            elif not is_invoiced(line, agreements[line.agreement_id], month):
+                continue
+            as_written = (known.effective_date, known.cancelled_date or line.cancelled_date)
+            if line.quantity not in known.quantities or (line.effective_date, line.cancelled_date) != as_written:
+                yield Accepted(identity, line, known.quantities)
+
+
+def _gone(addition_id: int, known: Written) -> Line:
+    return Line(
+        addition_id=addition_id,
+        agreement_id=known.agreement_id,
+        product_id=0,
+        serial_number=known.serial_number,
+        quantity=Decimal(0),
+        effective_date=known.effective_date,
+        cancelled_date=known.cancelled_date,
+    )

@@ -1,0 +1,53 @@
+"""``invoiced_edited`` is settled by a person's word."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.integration.errors import NothingToAccept, UnknownChoice
+from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline_tests.sync.msp import MAPPED, MARCH, agreement_id
+
+if TYPE_CHECKING:
+    from cw_pipeline_tests.sync.msp import Msp
+
+ONE = MAPPED[0]
+
+
+@pytest.fixture
+def edited(msp: Msp) -> Msp:
+    """A line of 5 was invoiced, and then a person set it to 3."""
+    msp.sync()
+    msp.sandbox.connectwise.invoice(agreement_id(ONE), until=date(2026, 4, 1))
+    (line,) = [one for one in msp.sandbox.connectwise.additions(agreement_id(ONE)) if one.get("serialNumber")]
+    msp.sandbox.connectwise.edit_addition(agreement_id(ONE), line["id"], quantity=3)
+    assert msp.sync().outcomes(ONE) == ["invoiced_edited"]
+    return msp
+
+
+def test_an_accepted_quantity_counts_as_billed_and_the_difference_is_billed_next(edited: Msp) -> None:
+    (accepted,) = accept_lines(edited.run, MARCH, organization_id(ONE))
+    assert (accepted.line.quantity, accepted.written) == (3, {5})
+    assert edited.sync().outcomes(ONE) == ["created"]
+    assert sorted(edited.quantities(ONE)) == [2, 3]
+
+
+def test_a_line_that_is_gone_counts_as_having_billed_nothing_once_that_is_accepted(edited: Msp) -> None:
+    (line,) = [one for one in edited.sandbox.connectwise.additions(agreement_id(ONE)) if one.get("serialNumber")]
+    edited.sandbox.connectwise.delete_addition(agreement_id(ONE), line["id"])
+    assert edited.sync().outcomes(ONE) == ["invoiced_edited"]
+    accept_lines(edited.run, MARCH, f"Organization {ONE}")
+    assert edited.sync().outcomes(ONE) == ["created"]
+    assert edited.quantities(ONE) == [5]
+
+
+def test_nothing_is_recorded_where_every_line_is_as_it_was_written(edited: Msp) -> None:
+    with pytest.raises(NothingToAccept, match="as it was written"):
+        accept_lines(edited.run, MARCH, organization_id(MAPPED[1]))
+    with pytest.raises(UnknownChoice):
+        accept_lines(edited.run, MARCH, "nobody")
+    assert edited.sync().outcomes(ONE) == ["invoiced_edited"]

@@ -1,0 +1,54 @@
+"""`lines accept` and `migrate`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline_tests.active import LAST_CLOSED
+from cw_pipeline_tests.cli.conftest import run
+
+if TYPE_CHECKING:
+    from cw_pipeline.sandbox import Sandbox
+    from cw_pipeline_tests.active import Active
+
+
+@pytest.fixture
+def edited(sandbox: Sandbox, active: Active) -> str:
+    """An organization whose line of last month was invoiced and then edited."""
+    month = str(LAST_CLOSED)
+    run("sync", "--month", month)
+    mapped = active.mapped[0]
+    (line,) = [
+        one
+        for one in sandbox.connectwise.additions(mapped.agreement_id)
+        if one.get("serialNumber", "").endswith(mapped.organization_id)
+    ]
+    sandbox.connectwise.invoice(line["agreementId"], until=datetime.now(UTC).date().replace(day=28))
+    sandbox.connectwise.edit_addition(line["agreementId"], line["id"], quantity=line["quantity"] + 1)
+    return mapped.organization_id
+
+
+def test_an_edited_invoiced_line_is_held_until_its_quantity_is_accepted(edited: str) -> None:
+    month = str(LAST_CLOSED)
+    held = run("sync", "--month", month)
+    assert held.code == 1
+    assert "cw-pipeline lines accept" in held.out + held.err
+    accepted = run("lines", "accept", "--month", month, "--organization", edited, "--json")
+    assert accepted.code == 0
+    assert len(accepted.document["accepted"]) == 1
+    synced = run("sync", "--month", month, "--json")
+    # One seat more than was used is accepted as billed: that is a credit, and no longer a riddle.
+    assert set(synced.document["months"][0]["outcomes"]) >= {"credit_due"}
+    assert "invoiced_edited" not in synced.out
+    again = run("lines", "accept", "--month", month, "--organization", edited)
+    assert again.code == 2
+    assert "as it was written" in again.sentence
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_schema_can_be_brought_up_to_date_by_itself() -> None:
+    migrated = run("migrate", "--json")
+    assert (migrated.code, migrated.document) == (0, {"revision": "0001"})

@@ -55,6 +55,14 @@ class Reference(Identified):
 OptionalReference: TypeAlias = Annotated[Reference | None, BeforeValidator(reference)]
 
 
+class Choice(Identified):
+    """A record of a setup table, which people choose from by name."""
+
+    name: Text
+    inactive_flag: Flag = False
+    default_flag: Flag = False
+
+
 class CompanyInfo(_Record):
     """What a site tells anybody about a company: which API it is served by.
 
@@ -86,19 +94,12 @@ class Count(_Record):
     count: Annotated[int, Field(strict=True, ge=0)]
 
 
-class CompanyType(Identified):
+class CompanyType(Choice):
     """A company type, whose name each site chooses."""
 
-    name: Text
-    default_flag: Flag = False
 
-
-class CompanyStatus(Identified):
+class CompanyStatus(Choice):
     """A company status, whose name each site chooses."""
-
-    name: Text
-    default_flag: Flag = False
-    inactive_flag: Flag = False
 
 
 class Company(Identified):
@@ -191,38 +192,22 @@ class CatalogItem(Identified):
     cost: OptionalMoney = None
 
 
-class ProductType(Identified):
-    """A product type; `type_xref` tells the kind, such as `Service`."""
-
-    name: Text
-    inactive_flag: Flag = False
-    default_flag: Flag = False
-    type_xref: OptionalText = None
+class ProductType(Choice):
+    """A product type."""
 
 
-class Category(Identified):
+class Category(Choice):
     """A product category."""
 
-    name: Text
-    inactive_flag: Flag = False
-    default_flag: Flag = False
 
-
-class Subcategory(Identified):
+class Subcategory(Choice):
     """A product subcategory, which implies its category."""
 
-    name: Text
-    inactive_flag: Flag = False
-    default_flag: Flag = False
     category: OptionalReference = None
 
 
-class UnitOfMeasure(Identified):
+class UnitOfMeasure(Choice):
     """A unit of measure."""
-
-    name: Text
-    inactive_flag: Flag = False
-    default_flag: Flag = False
 
 
 class NewAddition(_Record):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import select
 
 from cw_pipeline.connectwise.errors import NotFound, UncertainWrite
-from cw_pipeline.connectwise.models import NewCatalogItem
+from cw_pipeline.connectwise.models import Choice, NewCatalogItem
 from cw_pipeline.integration.access import State, act, connected_integration, require_connected
 from cw_pipeline.integration.errors import MOST_LISTED, ProductRefused, UnknownChoice
 from cw_pipeline.integration.mapping import is_number
@@ -50,18 +50,7 @@ class MappedProduct:
     warnings: tuple[str, ...]
 
 
-class _Choice(Protocol):
-    @property
-    def id(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def inactive_flag(self) -> bool: ...
-    @property
-    def default_flag(self) -> bool: ...
-
-
-ChoiceT = TypeVar("ChoiceT", bound=_Choice)
+ChoiceT = TypeVar("ChoiceT", bound=Choice)
 
 
 def list_products(client: ConnectWiseClient, search: str | None = None) -> tuple[CatalogItem, ...]:
@@ -254,7 +243,7 @@ def _chosen(what: str, records: Iterable[ChoiceT], name: str | None) -> ChoiceT:
     raise UnknownChoice(problem, sorted(record.name for record in choices))
 
 
-def _usual(units: Iterable[_Choice]) -> int | None:
+def _usual(units: Iterable[Choice]) -> int | None:
     try:
         return _chosen("unit of measure", units, None).id
     except UnknownChoice:

@@ -270,8 +270,8 @@ def test_the_tables_of_products_are_read_from_their_own_paths(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     for path in ("types", "categories", "subcategories/", "unitOfMeasures"):
-        site.get(f"{API}/procurement/{path}", json=[{"id": 1, "name": path, "typeXref": "Service"}])
-    assert [one.type_xref for one in client.product_types()] == ["Service"]
+        site.get(f"{API}/procurement/{path}", json=[{"id": 1, "name": path}])
+    assert [one.name for one in client.product_types()] == ["types"]
     assert [one.name for one in client.categories()] == ["categories"]
     assert [one.name for one in client.subcategories()] == ["subcategories/"]
     assert [one.name for one in client.units_of_measure()] == ["unitOfMeasures"]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 from itertools import count
+from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from cw_pipeline.warehouse.database import Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 _DATABASES = count(1)
@@ -37,26 +39,61 @@ def postgres_url() -> Iterator[str]:
         server.cleanup()
 
 
-@pytest.fixture
-def postgres_database_url(postgres_url: str) -> Iterator[str]:
-    """A new, empty database on the PostgreSQL server."""
+@contextmanager
+def postgres_database(server_url: str, *, template: str = "template1") -> Generator[str]:
+    """A new database on the PostgreSQL server, a copy of ``template``."""
     name = f"test_{next(_DATABASES)}"
-    engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield engine.url.set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
 
 
+@pytest.fixture
+def postgres_database_url(postgres_url: str) -> Iterator[str]:
+    """A new, empty database on the PostgreSQL server."""
+    with postgres_database(postgres_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_warehouse(postgres_url: str) -> Iterator[str]:
+    """The name of a database with the schema and nothing in it, to be copied."""
+    with postgres_database(postgres_url) as url:
+        Warehouse(url).close()
+        yield make_url(url).database or ""
+
+
+@pytest.fixture(scope="session")
+def sqlite_schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the schema and nothing in it, to be copied."""
+    file = tmp_path_factory.mktemp("schema") / "warehouse.db"
+    Warehouse(f"sqlite:///{file}").close()
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a new, empty database, once for each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'warehouse.db'}"
+        return f"sqlite:///{tmp_path / 'new.db'}"
     url: str = request.getfixturevalue("postgres_database_url")
     return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a new, empty warehouse, once on each kind of database."""
+    if request.param == "sqlite":
+        file = copyfile(request.getfixturevalue("sqlite_schema"), tmp_path / "warehouse.db")
+        yield f"sqlite:///{file}"
+        return
+    template: str = request.getfixturevalue("postgres_warehouse")
+    with postgres_database(request.getfixturevalue("postgres_url"), template=template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
     ``facts.products`` must have the identity's plan if ``usage`` is not 0.
     """
     lines = facts.lines_of(identity)
-    invoiced = tuple(line for line in lines if is_invoiced(line, facts.agreements[line.agreement_id], identity.month))
+    invoiced = tuple(line for line in lines if is_invoiced(line, facts, identity.month))
     still_open = [line for line in lines if line not in invoiced]
     home = (mapping.agreement_id, facts.products.get(identity.plan))
     rest = [

@@ -27,7 +27,7 @@ def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, 
     for identity in identities:
         for line in facts.lines_of(identity):
             agreement = facts.agreements[line.agreement_id]
-            elsewhere = agreement.company_id != mapping.company_id and is_invoiced(line, agreement, identity.month)
+            elsewhere = agreement.company_id != mapping.company_id and is_invoiced(line, facts, identity.month)
             if elsewhere and (line.quantity != 0 or _is_edited(line, facts)):
                 return line
     return None

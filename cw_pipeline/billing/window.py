@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.months import add_months, day_before, last_day_of_month
 
 if TYPE_CHECKING:
-    from cw_pipeline.billing.facts import Agreement, Line
+    from cw_pipeline.billing.facts import Agreement, Facts, Line
     from cw_pipeline.billing.months import Month
 
 
@@ -62,12 +62,16 @@ def lies_in_one_period(line: Line, agreement: Agreement) -> bool:
     return line.cancelled_date < add_months(anchor, periods + 1)
 
 
-def is_invoiced(line: Line, agreement: Agreement, month: Month) -> bool:
-    """Whether ConnectWise has invoiced the period that ``line`` lies in.
+def is_invoiced(line: Line, facts: Facts, month: Month) -> bool:
+    """Whether ConnectWise has invoiced the period that ``line`` lies in, or lay in when we wrote it.
 
     A line without an ``effectiveDate`` (a person may have cleared it) is taken to begin with its usage month.
     """
-    return is_past(line.effective_date or month.first_day, agreement)
+    agreement = facts.agreements[line.agreement_id]
+    written = facts.ledger.get(line.addition_id)
+    return is_past(line.effective_date or month.first_day, agreement) or (
+        written is not None and is_past(written.effective_date, agreement)
+    )
 
 
 def is_past(day: date, agreement: Agreement) -> bool:

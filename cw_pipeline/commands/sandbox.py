@@ -46,12 +46,14 @@ def sandbox(
         if command:
             speech.notice(f"The sandbox is at {running.url}.")
             raise typer.Exit(_run(command, environment))
-        speech.document({"environment": environment})
-        if not as_json:
-            for name, value in environment.items():
-                typer.echo(f"export {name}={shlex.quote(value)}")
-        speech.notice(f"The sandbox is at {running.url}. Use the environment above in another shell; Ctrl-C ends it.")
-        _wait_for_the_end()
+        ended = threading.Event()
+        with _handling_signals(lambda _number: ended.set()):
+            speech.document({"environment": environment})
+            if not as_json:
+                for name, value in environment.items():
+                    typer.echo(f"export {name}={shlex.quote(value)}")
+            speech.notice(f"The sandbox is at {running.url}. Use this environment in another shell; Ctrl-C ends it.")
+            ended.wait()
 
 
 def demo(port: PortOption = _PORT, *, as_json: AsJson = False) -> None:
@@ -127,12 +129,6 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-
-
-def _wait_for_the_end() -> None:
-    ended = threading.Event()
-    with _handling_signals(lambda _number: ended.set()):
-        ended.wait()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.facts import Line
+from cw_pipeline.billing.facts import Facts, Line
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.window import is_invoiced
 from cw_pipeline.integration.errors import NothingToAccept
@@ -20,7 +20,7 @@ from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import Organization
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from cw_pipeline.billing.facts import Written
     from cw_pipeline.billing.months import Month
@@ -53,8 +53,11 @@ def accept_lines(run: SyncRun, month: Month, organization: str) -> list[Accepted
         with run.warehouse.transaction() as session:
             known = the_one("organization", organization, session.scalars(select(Organization)).all())
             written = ledger.written_lines(session, run.psa, [month])
+            serial_numbers = ledger.serial_numbers(session, run.psa)
             agreement_ids = ledger.agreements_with_lines(session, run.psa, [month])
-        accepted = list(_to_accept(run, month, known.id, agreement_ids, written))
+        agreements = read_agreements(run, agreement_ids)
+        facts = Facts(agreements=agreements, lines=read_lines(run, agreements, serial_numbers), ledger=written)
+        accepted = list(_to_accept(month, known.id, facts))
         if not accepted:
             msg = f"Every invoiced line of {known.name} ({known.id}) for {month} is as it was written."
             raise NothingToAccept(msg)
@@ -67,21 +70,17 @@ def accept_lines(run: SyncRun, month: Month, organization: str) -> list[Accepted
     return accepted
 
 
-def _to_accept(
-    run: SyncRun, month: Month, organization_id: str, agreement_ids: set[int], written: Mapping[int, Written]
-) -> Iterator[Accepted]:
-    agreements = read_agreements(run, agreement_ids)
-    lines = read_lines(run, agreements, written)
+def _to_accept(month: Month, organization_id: str, facts: Facts) -> Iterator[Accepted]:
     for plan in Plan:
         identity = Identity(month, plan, organization_id)
-        shown = {line.addition_id: line for line in lines.get(identity.serial_number, ())}
-        for addition_id, known in written.items():
+        shown = {line.addition_id: line for line in facts.lines_of(identity)}
+        for addition_id, known in facts.ledger.items():
             if known.serial_number != identity.serial_number:
                 continue
             line = shown.get(addition_id)
             if line is None:
                 line = _gone(addition_id, known)
-            elif not is_invoiced(line, agreements[line.agreement_id], month):
+            elif not is_invoiced(line, facts, month):
                 continue
             as_written = (known.effective_date, known.cancelled_date or line.cancelled_date)
             if line.quantity not in known.quantities or (line.effective_date, line.cancelled_date) != as_written:

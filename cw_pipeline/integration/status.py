@@ -106,7 +106,7 @@ def _carried_out(session: Session, psa: str) -> dict[str, datetime]:
     last_written = dict(
         session.execute(
             select(LedgerEntry.month, func.max(LedgerEntry.at))
-            .where(LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.INTENT)
+            .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_([EntryKind.INTENT, EntryKind.ACCEPTED]))
             .group_by(LedgerEntry.month)
         )
         .tuples()

@@ -45,6 +45,7 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Preview]
         basis = _basis(session)
         position = ledger.position(session, run.psa)
         written = ledger.written_lines(session, run.psa, months)
+        serial_numbers = ledger.serial_numbers(session, run.psa)
         to_read = {mapping.agreement_id for mapping in basis.mappings.values()}
         to_read |= ledger.agreements_with_lines(session, run.psa, months)
         reports = {month: usage_report(session, month) for month in months}
@@ -52,7 +53,7 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Preview]
 
     run.say(f"Reading {len(to_read)} agreements and their lines for {len(months)} month(s)")
     agreements = read_agreements(run, to_read)
-    facts = Facts(basis.mappings, basis.products, agreements, read_lines(run, agreements, written), written)
+    facts = Facts(basis.mappings, basis.products, agreements, read_lines(run, agreements, serial_numbers), written)
     requests = run.connectwise.requests.read - requests_before
 
     with run.warehouse.transaction() as session:

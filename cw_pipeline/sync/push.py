@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing import reasons
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.preview import Preview
+from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.sync.previews import current_previews
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.settling import settle_open_intents
@@ -22,9 +20,7 @@ from cw_pipeline.warehouse.previews import preview_of, save_push
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.months import Month
-    from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.sync.run import SyncRun
 
 LOCK_WAIT_SECONDS = 600
@@ -60,8 +56,7 @@ def push_months(run: SyncRun, months: Sequence[Month]) -> Iterator[PushedMonth]:
         writer = Writer(run, lock)
         for row, preview in zip(kept, previews, strict=True):
             written_before = run.connectwise.requests.written
-            lines = _carry_out(run, writer, preview.lines)
-            pushed = replace(preview, lines=_with_doubts(lines, writer.invoiced_meanwhile()))
+            pushed = replace(preview, lines=_carry_out(run, writer, preview.lines))
             requests = run.connectwise.requests
             with run.warehouse.transaction() as session:
                 push = save_push(
@@ -90,47 +85,51 @@ def check_seats(preview: Preview) -> None:
         raise SyncError(msg)
 
 
+@dataclass(frozen=True)
+class _Step:
+    """A preview line on its way, and why it failed if it did."""
+
+    line: PreviewLine
+    failure: Failure | None = None
+
+    def failing(self, failure: Failure) -> _Step:
+        line = replace(self.line, outcome=failure.outcome, reason=failure.reason)
+        return _Step(line, self.failure or failure)
+
+
 def _carry_out(run: SyncRun, writer: Writer, lines: Sequence[PreviewLine]) -> tuple[PreviewLine, ...]:
-    """Carry out a month's lines, organization by organization, several organizations at a time."""
-    organizations = [list(group) for _, group in groupby(lines, key=lambda line: line.organization_id)]
+    """Carry out a month's lines: first all that takes seats away, then, where all of that succeeded, what adds them."""
+    taken = _carry_out_writes(run, writer, [_Step(line) for line in lines], taking_away=True)
+    stuck: dict[str, Failure] = {}
+    for step in taken:
+        if step.failure is not None:
+            stuck.setdefault(step.line.organization_id, step.failure)
+    waiting = [
+        step.failing(Failure(failure.outcome, reasons.waiting(failure.reason)))
+        if step.failure is None and (failure := stuck.get(step.line.organization_id)) and _adds(step.line)
+        else step
+        for step in taken
+    ]
+    return tuple(step.line for step in _carry_out_writes(run, writer, waiting, taking_away=False))
+
+
+def _carry_out_writes(run: SyncRun, writer: Writer, steps: Sequence[_Step], *, taking_away: bool) -> list[_Step]:
+    """Carry out the writes of one kind, several at a time, of the lines that have not failed."""
+
+    def carry_out(step: _Step) -> _Step:
+        writes = () if step.failure else [write for write in step.line.writes if write.takes_away is taking_away]
+        for write in writes:
+            failure = writer.carry_out(write)
+            if failure is not None:
+                step = step.failing(failure)
+        return step
+
     with ThreadPoolExecutor(run.concurrency) as pool:
-        done = pool.map(partial(_carry_out_organization, writer), organizations)
-        return tuple(line for group in done for line in group)
+        done = list(pool.map(carry_out, steps))
+    doubtful = writer.invoiced_meanwhile()
+    doubt = Failure(Outcome.UNCONFIRMED, reasons.INVOICED_MEANWHILE)
+    return [step.failing(doubt) if doubtful.intersection(step.line.writes) else step for step in done]
 
 
-def _carry_out_organization(writer: Writer, lines: Sequence[PreviewLine]) -> list[PreviewLine]:
-    """Carry out one organization's month: what takes seats away, then, if all of that succeeded, what adds them."""
-    done = [_carry_out_writes(writer, line, taking_away=True) for line in lines]
-    stuck = next((failure for _, failure in done if failure), None)
-    if stuck is None:
-        return [_carry_out_writes(writer, line, taking_away=False)[0] for line, _ in done]
-    waiting = Failure(stuck.outcome, reasons.waiting(stuck.reason))
-    return [
-        _failed(line, waiting) if failure is None and any(not write.takes_away for write in line.writes) else line
-        for line, failure in done
-    ]
-
-
-def _carry_out_writes(writer: Writer, line: PreviewLine, *, taking_away: bool) -> tuple[PreviewLine, Failure | None]:
-    """Carry out ``line``'s writes of one kind; the line with the outcome that it then has."""
-    failures = [
-        failure
-        for write in line.writes
-        if write.takes_away is taking_away
-        if (failure := writer.carry_out(write)) is not None
-    ]
-    return (_failed(line, failures[0]), failures[0]) if failures else (line, None)
-
-
-def _with_doubts(lines: Sequence[PreviewLine], doubtful: frozenset[Write]) -> tuple[PreviewLine, ...]:
-    """The lines, unconfirmed where ConnectWise invoiced while they were written."""
-    return tuple(
-        _failed(line, Failure(Outcome.UNCONFIRMED, reasons.INVOICED_MEANWHILE))
-        if doubtful.intersection(line.writes)
-        else line
-        for line in lines
-    )
-
-
-def _failed(line: PreviewLine, failure: Failure) -> PreviewLine:
-    return replace(line, outcome=failure.outcome, reason=failure.reason)
+def _adds(line: PreviewLine) -> bool:
+    return any(not write.takes_away for write in line.writes)

@@ -15,7 +15,6 @@ from cw_pipeline.warehouse.columns import plain
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from cw_pipeline.billing.facts import Written
     from cw_pipeline.connectwise import models
     from cw_pipeline.sync.run import SyncRun
 
@@ -38,11 +37,11 @@ def read_agreements(run: SyncRun, agreement_ids: Collection[int]) -> dict[int, A
 
 
 def read_lines(
-    run: SyncRun, agreement_ids: Collection[int], ledger: Mapping[int, Written]
+    run: SyncRun, agreement_ids: Collection[int], serial_numbers: Mapping[int, str]
 ) -> dict[str, tuple[Line, ...]]:
     """Our lines on these agreements, by serial number: one request an agreement, several at a time."""
     with ThreadPoolExecutor(run.concurrency) as pool:
-        by_agreement = pool.map(partial(lines_on, run, ledger=ledger), sorted(agreement_ids))
+        by_agreement = pool.map(partial(lines_on, run, serial_numbers=serial_numbers), sorted(agreement_ids))
     lines: defaultdict[str, tuple[Line, ...]] = defaultdict(tuple)
     for agreement_lines in by_agreement:
         for line in agreement_lines:
@@ -50,15 +49,15 @@ def read_lines(
     return dict(lines)
 
 
-def lines_on(run: SyncRun, agreement_id: int, *, ledger: Mapping[int, Written]) -> list[Line]:
+def lines_on(run: SyncRun, agreement_id: int, *, serial_numbers: Mapping[int, str]) -> list[Line]:
     """Our lines on one agreement; none if it no longer exists.
 
-    A line is ours by its serial number, or because the ledger shows that we wrote it: then it keeps the serial number
-    that it was written with, whatever a person made of it.
+    A line is ours by its serial number, or because the ledger shows that we wrote it: then it keeps the one of
+    ``serial_numbers``, by addition id, that it was written with, whatever a person made of it.
     """
 
     def is_ours(record: Mapping[str, object]) -> bool:
-        return record.get("id") in ledger or str(record.get("serialNumber") or "").startswith(PREFIX)
+        return record.get("id") in serial_numbers or str(record.get("serialNumber") or "").startswith(PREFIX)
 
     try:
         additions = list(run.connectwise.additions(agreement_id, wanted=is_ours))
@@ -69,7 +68,7 @@ def lines_on(run: SyncRun, agreement_id: int, *, ledger: Mapping[int, Written]) 
             addition_id=addition.id,
             agreement_id=agreement_id,
             product_id=addition.product.id,
-            serial_number=ledger[addition.id].serial_number if addition.id in ledger else addition.serial_number or "",
+            serial_number=serial_numbers.get(addition.id, addition.serial_number or ""),
             quantity=plain(addition.quantity),
             effective_date=addition.effective_date,
             cancelled_date=addition.cancelled_date,

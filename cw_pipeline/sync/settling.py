@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.months import Month
 from cw_pipeline.sync.reading import lines_on
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.tables import EntryKind
@@ -44,8 +43,9 @@ def find_written_line(run: SyncRun, intent: LedgerEntry) -> Line | None:
     from another write.
     """
     with run.warehouse.transaction() as session:
-        written = ledger.written_lines(session, run.psa, [Month.parse(intent.month)])
-    right = [line for line in lines_on(run, intent.agreement_id, ledger=written) if line.quantity == intent.quantity]
+        known = ledger.serial_numbers(session, run.psa)
+    lines = lines_on(run, intent.agreement_id, serial_numbers=known)
+    right = [line for line in lines if line.quantity == intent.quantity]
     if intent.addition_id is not None:
         return next((line for line in right if line.addition_id == intent.addition_id), None)
     return next(
@@ -55,7 +55,7 @@ def find_written_line(run: SyncRun, intent: LedgerEntry) -> Line | None:
             if line.serial_number == intent.serial_number
             and line.product_id == intent.product_id
             and (line.effective_date, line.cancelled_date) == (intent.effective_date, intent.cancelled_date)
-            and line.addition_id not in written
+            and line.addition_id not in known
         ),
         None,
     )

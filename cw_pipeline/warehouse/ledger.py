@@ -173,3 +173,13 @@ def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict
             known = written[intent.addition_id]
             written[intent.addition_id] = replace(known, quantities=known.quantities | {intent.quantity})
     return written
+
+
+def serial_numbers(session: Session, psa: str) -> dict[int, str]:
+    """The serial number with which each addition was written, of whatever month."""
+    entries = session.execute(
+        select(LedgerEntry.addition_id, LedgerEntry.serial_number)
+        .where(LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.CONFIRMED, LedgerEntry.addition_id.is_not(None))
+        .distinct()
+    )
+    return {addition_id: serial_number for addition_id, serial_number in entries if addition_id is not None}

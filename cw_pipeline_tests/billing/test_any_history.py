@@ -251,11 +251,8 @@ class AnyHistory(RuleBasedStateMachine):
         allowed = Decimal(0)
         for plan in Plan:
             identity = Identity(month, plan, organization)
-            invoiced = sum(
-                line.quantity
-                for line in self.connectwise.facts({}, {}).lines_of(identity)
-                if is_invoiced(line, self.connectwise.agreements[line.agreement_id], month)
-            )
+            facts = self.connectwise.facts({}, {})
+            invoiced = sum(line.quantity for line in facts.lines_of(identity) if is_invoiced(line, facts, month))
             allowed += max(Decimal(invoiced), Decimal(self._billable(month, organization, plan)))
         assert self._on_lines(month, organization) <= max(before, allowed)
 

@@ -124,7 +124,7 @@ def test_a_line_is_invoiced_when_the_next_invoice_date_is_later_than_its_effecti
     next_invoice: date | None, *, invoiced: bool
 ) -> None:
     line = a_line(1, 5, effective=date(2026, 4, 1))
-    assert is_invoiced(line, an_agreement(next_invoice=next_invoice), MARCH) is invoiced
+    assert is_invoiced(line, the_facts(line, agreements=[an_agreement(next_invoice=next_invoice)]), MARCH) is invoiced
 
 
 @settings(derandomize=True, deadline=None)

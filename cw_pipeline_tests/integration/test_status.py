@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,16 @@ from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import State
 from cw_pipeline.integration.mapping import map_company, unmap_company
 from cw_pipeline.integration.status import next_tick, status, unpushed_months
-from cw_pipeline.warehouse.tables import Company, Integration, Organization, Preview, Push, UsageReport
+from cw_pipeline.warehouse.tables import (
+    Company,
+    EntryKind,
+    Integration,
+    LedgerEntry,
+    Organization,
+    Preview,
+    Push,
+    UsageReport,
+)
 from cw_pipeline_tests.integration.conftest import BEFORE, NOW, company, integration, organization, put
 
 if TYPE_CHECKING:
@@ -34,6 +44,18 @@ def push(
         requests_read=0, requests_written=0,
     )  # fmt: skip
     put(warehouse, done)
+
+
+def record(
+    warehouse: Warehouse, month: str, at: datetime, *, kind: EntryKind = EntryKind.INTENT, psa: str = PSA
+) -> None:
+    """An entry of the ledger about a line of the month."""
+    entry = LedgerEntry(
+        psa=psa, at=at, run_id="run", kind=kind, month=month, organization_id="org-a", plan="Business",
+        serial_number=f"NP:{month}:B:org-a", agreement_id=11, product_id=3, addition_id=77, before=Decimal(0),
+        quantity=Decimal(5), effective_date=date(2026, 4, 1),
+    )  # fmt: skip
+    put(warehouse, entry)
 
 
 def unpushed(warehouse: Warehouse, *, first: Month = FIRST, psa: str = PSA, now: datetime = NOW) -> list[str]:
@@ -69,10 +91,45 @@ def test_a_month_is_done_only_by_a_push_that_succeeded_for_this_company(msp: War
     assert unpushed(msp) == []
 
 
-def test_a_month_that_failed_after_it_had_succeeded_stays_done(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+def test_a_month_whose_last_push_failed_is_due_again_although_an_earlier_one_succeeded(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), now=BEFORE)
+    push(msp, "2026-02", NOW)
     push(msp, "2026-03", NOW)
     push(msp, "2026-03", NOW + timedelta(days=1), succeeded=False)
+    assert unpushed(msp) == ["2026-03"]
+    push(msp, "2026-03", NOW + timedelta(days=2))
+    assert unpushed(msp) == []
+
+
+def test_a_month_that_was_written_to_after_its_last_push_ended_is_due_again(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), now=BEFORE)
+    for month in ("2026-02", "2026-03"):
+        push(msp, month, NOW)
+    record(msp, "2026-03", NOW + timedelta(days=1))
+    assert unpushed(msp) == ["2026-03"]
+    push(msp, "2026-03", NOW + timedelta(days=2))
+    assert unpushed(msp) == []
+
+
+def test_what_a_push_itself_wrote_leaves_its_month_done(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    record(msp, "2026-03", NOW + timedelta(minutes=1))
+    push(msp, "2026-03", NOW, took=timedelta(minutes=2))
+    assert unpushed(msp) == []
+
+
+@pytest.mark.parametrize("kind", [EntryKind.CONFIRMED, EntryKind.NOT_DONE])
+def test_what_became_of_a_write_makes_no_month_due(msp: Warehouse, kind: EntryKind) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    push(msp, "2026-03", NOW)
+    record(msp, "2026-03", NOW + timedelta(days=1), kind=kind)
+    assert unpushed(msp) == []
+
+
+def test_writes_to_another_connectwise_company_make_no_month_due(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    push(msp, "2026-03", NOW)
+    record(msp, "2026-03", NOW + timedelta(days=1), psa="https://other|msp")
     assert unpushed(msp) == []
 
 

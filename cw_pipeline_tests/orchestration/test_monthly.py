@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -9,16 +10,21 @@ import pytest
 
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
+from cw_pipeline.integration import connection
 from cw_pipeline.orchestration import monthly
 from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
+from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline_tests.active import LAST_CLOSED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from cw_pipeline.billing.months import Month
     from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline.sync.push import PushedMonth
+    from cw_pipeline.sync.run import SyncRun
     from cw_pipeline_tests.active import Active
 
 FIRST, MIDDLE, LAST = LAST_CLOSED.plus(-2), LAST_CLOSED.plus(-1), LAST_CLOSED
@@ -78,6 +84,11 @@ def billed(sandbox: Sandbox, active: Active) -> set[str]:
         and row["license_type"] == "Standard"
         and row["consumed_licenses"]
     }
+
+
+def nothing_held(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "nothing_held"]
+    return check
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
@@ -173,6 +184,69 @@ def test_a_push_without_usage_fails_with_what_to_do(sandbox: Sandbox, instance: 
 
 
 @pytest.mark.usefixtures("active")
+def test_a_push_alone_pushes_the_months_that_have_usage_and_fails_the_one_that_has_none(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    for month in (FIRST, LAST):
+        assert run(instance, [month], assets=[USAGE]).success
+    result = run(instance, MONTHS, assets=[PUSH])
+    assert not result.success
+    assert failure_of(result).startswith(f"{MIDDLE}: There is no usage report for {MIDDLE} yet.")
+    assert len(failure_of(result).splitlines()) == 1
+    assert materialized(instance, PUSH) == {str(FIRST), str(LAST)}
+    assert {line["serialNumber"][3:10] for line in our_lines(sandbox)} == {str(FIRST), str(LAST)}
+
+
+@pytest.mark.usefixtures("active")
+def test_another_vendor_s_line_that_cannot_be_read_stops_nothing(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    spoilt = [
+        sandbox.connectwise.edit_addition(one.agreement_id, line["id"], billCustomer=None)
+        for one in active.mapped
+        for line in sandbox.connectwise.additions(one.agreement_id)
+    ]
+    assert spoilt
+    assert run(instance).success
+    assert latest(instance, PUSH, LAST)["lines_created"] == len(billed(sandbox, active))
+    assert [line for line in sandbox.connectwise.records("additions") if "billCustomer" not in line] == spoilt
+
+
+def test_after_a_disconnect_a_push_writes_nothing_and_says_what_is_missing(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    assert active.mapped
+    assert run(instance, job="preview").success
+    with Access().warehouse() as warehouse:
+        connection.disconnect(warehouse, tmp_path / "backup.csv")
+    result = run(instance, assets=[PUSH])
+    assert not result.success
+    assert "cw-pipeline connect" in failure_of(result)
+    assert sandbox.journal.writes() == []
+
+
+@pytest.mark.usefixtures("active")
+def test_a_disconnect_between_a_run_s_preview_and_its_push_lets_nothing_be_written(
+    sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    push_months = monthly.push_months
+
+    def disconnected(sync: SyncRun, months: Sequence[Month]) -> Iterator[PushedMonth]:
+        connection.disconnect(sync.warehouse, tmp_path / "backup.csv")
+        return push_months(sync, months)
+
+    monkeypatch.setattr(monthly, "push_months", disconnected)
+    result = run(instance, MONTHS)
+    assert not result.success
+    assert failure_of(result).splitlines() == [
+        f"{month}: The integration is not active any more. Nothing is written. See `cw-pipeline status`."
+        for month in MONTHS
+    ]
+    assert sandbox.journal.writes() == []
+    assert materialized(instance, PUSH) == set()
+
+
+@pytest.mark.usefixtures("active")
 def test_seats_over_outcomes_are_the_seats_used(instance: dg.DagsterInstance) -> None:
     result = run(instance)
     (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "seats_add_up"]
@@ -188,11 +262,45 @@ def test_a_held_line_leaves_the_run_green_with_a_warning_that_names_its_seats(
     sandbox.connectwise.edit_agreement(active.mapped[0].agreement_id, cancelledFlag=True)
     result = run(instance)
     assert result.success
-    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "nothing_held"]
+    check = nothing_held(result)
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert latest(instance, PUSH, LAST)["lines_agreement_inactive"] == 1
     table = latest(instance, PREVIEW, LAST)["preview"]
     assert table.records[0].data["outcome"] == "agreement_inactive"
+
+
+def test_a_line_held_in_an_earlier_month_warns_in_every_month_s_run_until_that_month_is_synced(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    held = active.mapped[0]
+    for month in MONTHS:
+        sandbox.nordpass.set_usage(held.organization_id, str(month), 5)
+    sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=True)
+    assert not nothing_held(run(instance, [FIRST])).passed
+    sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=False)
+
+    following = run(instance, [LAST])
+    assert following.success
+    assert latest(instance, PUSH, LAST)["seats_held"] == 0
+    check = nothing_held(following)
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.metadata["held_lines_by_month"].value == {str(FIRST): {"agreement_inactive": 1}}
+
+    resolved = nothing_held(run(instance, [FIRST]))
+    assert resolved.passed
+    assert resolved.metadata["held_lines_by_month"].value == {}
+
+
+def test_a_held_month_warns_also_where_no_month_of_the_run_could_be_pushed(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    sandbox.nordpass.set_usage(active.mapped[0].organization_id, str(FIRST), 5)
+    sandbox.connectwise.edit_agreement(active.mapped[0].agreement_id, cancelledFlag=True)
+    run(instance, [FIRST])
+    sandbox.nordpass.set_report_final(str(LAST), final=False)
+    failed = run(instance, [LAST])
+    assert not failed.success
+    assert not nothing_held(failed).passed
 
 
 def test_the_preview_links_to_the_agreements_that_it_changes(
@@ -216,6 +324,35 @@ def test_a_month_that_may_pass_by_itself_is_tried_again_if_asked(
     assert not result.success
     restarts = [event for event in result.all_events if event.event_type_value == "STEP_RESTARTED"]
     assert len(restarts) == 2
+
+
+def test_a_report_that_is_final_at_the_second_try_makes_the_run_a_success(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monthly, "RETRY_SECONDS", 0)
+    not_final = {**sandbox.nordpass.report(str(LAST)), "final": False, "next_cursor": None}
+    fault = sandbox.faults.add(FaultKind.STATUS, path="/usage/monthly", status=200, reply=json.dumps(not_final))
+    result = run(instance, retries=6)
+    assert result.success
+    assert sandbox.faults.hits(fault) == 1
+    restarts = [event for event in result.all_events if event.event_type_value == "STEP_RESTARTED"]
+    assert len(restarts) == 1
+    for spec in (USAGE, PREVIEW, PUSH):
+        assert len(instance.fetch_materializations(spec.key, limit=10).records) == 1
+    assert {line["serialNumber"][13:] for line in our_lines(sandbox)} == billed(sandbox, active)
+
+
+@pytest.mark.usefixtures("active")
+def test_a_line_that_is_confirmed_at_the_second_try_makes_the_run_a_success(
+    sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monthly, "RETRY_SECONDS", 0)
+    sandbox.faults.add(FaultKind.RESET_BEFORE, method="POST", path="additions")
+    assert run(instance, retries=6).success
+    assert materialized(instance, PUSH) == {str(LAST)}
+    serial_numbers = [line["serialNumber"] for line in our_lines(sandbox)]
+    assert len(serial_numbers) == len(set(serial_numbers))
+    assert latest(instance, PUSH, LAST)["seats_failed"] == 0
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -9,23 +9,21 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections import defaultdict
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from sqlalchemy import select
 
-from cw_pipeline.billing.identity import PREFIX, Identity, Plan
+from cw_pipeline.billing.identity import PREFIX, Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import NOT_BILLED
 from cw_pipeline.billing.preview import tally
+from cw_pipeline.demo_rows import Row, print_rows, rows_of
 from cw_pipeline.integration import access, connection, imports, mapping, organizations, products, suggest
 from cw_pipeline.orchestration.acts import report_acts
 from cw_pipeline.orchestration.runs import local_instance, run_months
@@ -47,8 +45,6 @@ if TYPE_CHECKING:
 _MONTHS = 12
 _BY_HAND = 2
 
-_Quantities: TypeAlias = "defaultdict[str, Decimal]"
-"""By serial number."""
 _MONTHLY_ASSETS = ("monthly_usage", "push_preview", "connectwise_push")
 _PUT_ASIDE = ("CONNECTWISE_", "NORDPASS_", "CW_PIPELINE_", "DAGSTER_HOME")
 
@@ -76,7 +72,7 @@ def run_demo(console: Console, folder: Path, *, port: int) -> bool:
         demo.change_usage()
         demo.invoice_and_correct()
         rows = demo.rows()
-    _print_rows(console, rows)
+    print_rows(console, rows)
     equal = sum(row.equal for row in rows)
     console.print(
         f"\n[bold]{equal} of {len(rows)}[/] organization-months are equal: used, on lines and invoiced. "
@@ -101,22 +97,6 @@ def _environment(sandbox: Sandbox, folder: Path) -> Generator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-@dataclass(frozen=True)
-class Row:
-    """An organization's month: the seats it used, and where they ended up."""
-
-    organization: str
-    month: Month
-    used: Decimal
-    on_lines: Decimal
-    invoiced: Decimal
-
-    @property
-    def equal(self) -> bool:
-        """Whether every seat is on a line and invoiced, once."""
-        return self.used == self.on_lines == self.invoiced
 
 
 class _Demo:
@@ -214,25 +194,8 @@ class _Demo:
         self._invoice("11. Invoice again")
 
     def rows(self) -> list[Row]:
-        """Every mapped organization's months, as NordPass and ConnectWise themselves show them."""
-        on_lines: _Quantities = defaultdict(Decimal)
-        for addition in self._sandbox.connectwise.records("additions"):
-            on_lines[addition.get("serialNumber", "")] += addition["quantity"]
-        invoiced: _Quantities = defaultdict(Decimal)
-        for invoice in self._sandbox.connectwise.invoices():
-            for line in invoice["lines"]:
-                invoiced[line["serial_number"] or ""] += line["quantity"]
-        return [
-            Row(
-                organization=usage["organization_name"],
-                month=month,
-                used=Decimal(usage["consumed_licenses"]),
-                on_lines=_over_plans(on_lines, month, usage["organization_id"]),
-                invoiced=_over_plans(invoiced, month, usage["organization_id"]),
-            )
-            for month in self._months
-            for usage in self._billed_usage(month)
-        ]
+        """Every month of every mapped organization that is billed."""
+        return rows_of(self._sandbox, {month: self._billed_usage(month) for month in self._months})
 
     def _billed_usage(self, month: Month) -> list[Record]:
         """The usage rows of mapped organizations that are billed: no trials, and none that is not managed."""
@@ -306,19 +269,3 @@ def _summary(reports: Sequence[MonthReport]) -> list[str]:
         "not billed: " + ", ".join(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,}" for one in not_billed),
         f"{requests}, {sum(report.requests_written for report in reports)} writes",
     ]
-
-
-def _over_plans(quantities: _Quantities, month: Month, organization_id: str) -> Decimal:
-    return sum((quantities[Identity(month, plan, organization_id).serial_number] for plan in Plan), Decimal(0))
-
-
-def _print_rows(console: Console, rows: Sequence[Row]) -> None:
-    table = Table("organization", "month", title="Every seat of every month")
-    for name in ("used", "on lines", "invoiced", ""):
-        table.add_column(name, justify="right")
-    for row in sorted(rows, key=lambda row: (row.organization, row.month)):
-        mark = "[green]=[/]" if row.equal else "[red]≠[/]"
-        table.add_row(
-            escape(row.organization), str(row.month), str(row.used), str(row.on_lines), str(row.invoiced), mark
-        )
-    console.print(table)

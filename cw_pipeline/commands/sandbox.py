@@ -93,16 +93,23 @@ def _port_taken(port: int, error: OSError) -> AskedWrongly:
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:
     """Run ``command`` until it ends, passing signals on to it, and return its exit code as a shell would."""
-    try:
-        child = subprocess.Popen(command, env=os.environ | environment)  # noqa: S603 - what the user asked for
-    except OSError as error:
-        msg = f"{command[0]} cannot be run: {error.strerror}. Name a program that is on the PATH."
-        raise AskedWrongly(msg) from None
-    try:
-        with _handling_signals(lambda number: _pass_on(child, number)):
-            code = child.wait()
-    finally:
-        _end(child)
+    children: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int) -> None:
+        if not children:
+            raise typer.Exit(128 + number)
+        _pass_on(children[0], number)
+
+    with _handling_signals(pass_on):
+        try:
+            children.append(subprocess.Popen(command, env=os.environ | environment))  # noqa: S603 - as the user asked
+        except OSError as error:
+            msg = f"{command[0]} cannot be run: {error.strerror}. Name a program that is on the PATH."
+            raise AskedWrongly(msg) from None
+        try:
+            code = children[0].wait()
+        finally:
+            _end(children[0])
     return code if code >= 0 else 128 - code
 
 

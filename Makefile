@@ -38,7 +38,7 @@ lint: .venv/installed ## The house rules
 
 lock: .venv/installed ## Renew constraints.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --no-header --no-annotate \
-		--no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
+		--output-file constraints.txt pyproject.toml
 
 clean: ## Remove what the commands above made
 	rm -rf .venv .cw_pipeline .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,7 +9,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.window import is_invoiced, is_past
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from cw_pipeline.billing.balance import Balance, Write
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
@@ -28,7 +28,7 @@ def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, 
         for line in facts.lines_of(identity):
             agreement = facts.agreements[line.agreement_id]
             elsewhere = agreement.company_id != mapping.company_id and is_invoiced(line, facts, identity.month)
-            if elsewhere and (line.quantity != 0 or _is_edited(line, facts)):
+            if elsewhere and (line.quantity != 0 or is_edited(line, facts)):
                 return line
     return None
 
@@ -38,11 +38,11 @@ def edited_after_invoicing(plan_balance: Balance, facts: Facts) -> Line | None:
 
     A line that the ledger does not know is taken as it is.
     """
-    return next((line for line in plan_balance.invoiced if _is_edited(line, facts)), None)
+    return next((line for line in plan_balance.invoiced if is_edited(line, facts)), None)
 
 
-def vanished_after_invoicing(identity: Identity, facts: Facts) -> int | None:
-    """The addition id of a line that ConnectWise no longer shows though it may have been invoiced.
+def vanished_after_invoicing(identity: Identity, facts: Facts) -> Iterator[int]:
+    """The addition ids of lines that ConnectWise no longer shows though they may have been invoiced.
 
     One that was surely not invoiced was deleted by a person, and its seats are simply put on a new line.
     """
@@ -52,11 +52,11 @@ def vanished_after_invoicing(identity: Identity, facts: Facts) -> int | None:
             continue
         agreement = facts.agreements.get(written.agreement_id)
         if agreement is None or is_past(written.effective_date, agreement):
-            return addition_id
-    return None
+            yield addition_id
 
 
-def _is_edited(line: Line, facts: Facts) -> bool:
+def is_edited(line: Line, facts: Facts) -> bool:
+    """Whether ``line`` is not, in quantity and dates, what the ledger accounts for."""
     written = facts.ledger.get(line.addition_id)
     if written is None:
         return False

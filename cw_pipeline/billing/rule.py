@@ -147,8 +147,7 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
 def _untouchable(identity: Identity, row: Usage, mapping: CompanyMapping, facts: Facts) -> list[_Draft]:
     """The lines of a plan without a product: not touched, and so the seats on open ones are not added elsewhere."""
     drafts = _drafts(identity, row, mapping, facts)
-    invoiced = [replace(draft, writes=()) for draft in drafts if draft.line.outcome is Outcome.CREDIT_DUE]
-    return invoiced + [
+    return [draft for draft in drafts if draft.line.outcome is Outcome.CREDIT_DUE] + [
         draft.held(Outcome.PRODUCT_UNMAPPED, reasons.without_product(draft.writes[0]))
         for draft in drafts
         if draft.line.outcome is Outcome.ZEROED
@@ -166,7 +165,7 @@ def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts) -> _Dr
     edited = edited_after_invoicing(draft.balance, facts)
     if edited is not None:
         return draft.held(Outcome.INVOICED_EDITED, reasons.invoiced_edited(edited, facts.ledger[edited.addition_id]))
-    vanished = vanished_after_invoicing(draft.balance.identity, facts)
+    vanished = next(vanished_after_invoicing(draft.balance.identity, facts), None)
     if vanished is not None:
         return draft.held(Outcome.INVOICED_EDITED, reasons.vanished(vanished, facts.ledger[vanished]))
     for write in draft.writes:

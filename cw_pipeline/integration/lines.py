@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing.facts import Facts, Line
+from cw_pipeline.billing.holds import is_edited, vanished_after_invoicing
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.window import is_invoiced
 from cw_pipeline.integration.errors import NothingToAccept
@@ -73,18 +74,12 @@ def accept_lines(run: SyncRun, month: Month, organization: str) -> list[Accepted
 def _to_accept(month: Month, organization_id: str, facts: Facts) -> Iterator[Accepted]:
     for plan in Plan:
         identity = Identity(month, plan, organization_id)
-        shown = {line.addition_id: line for line in facts.lines_of(identity)}
-        for addition_id, known in facts.ledger.items():
-            if known.serial_number != identity.serial_number:
-                continue
-            line = shown.get(addition_id)
-            if line is None:
-                line = _gone(addition_id, known)
-            elif not is_invoiced(line, facts, month):
-                continue
-            as_written = (known.effective_date, known.cancelled_date or line.cancelled_date)
-            if line.quantity not in known.quantities or (line.effective_date, line.cancelled_date) != as_written:
-                yield Accepted(identity, line, known.quantities)
+        edited = [
+            line for line in facts.lines_of(identity) if is_invoiced(line, facts, month) and is_edited(line, facts)
+        ]
+        gone = [_gone(number, facts.ledger[number]) for number in vanished_after_invoicing(identity, facts)]
+        for line in edited + gone:
+            yield Accepted(identity, line, facts.ledger[line.addition_id].quantities)
 
 
 def _gone(addition_id: int, known: Written) -> Line:

@@ -5,7 +5,7 @@ Nothing secret passes through Dagster's config: it would be shown in the UI and 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -28,11 +28,8 @@ class Access(dg.ConfigurableResource[None]):
     @contextmanager
     def warehouse(self) -> Generator[Warehouse]:
         """The warehouse."""
-        warehouse = access.open_warehouse(Settings())
-        try:
+        with closing(access.open_warehouse(Settings())) as warehouse:
             yield warehouse
-        finally:
-            warehouse.close()
 
     @contextmanager
     def connectwise(self) -> Generator[ConnectWiseClient]:

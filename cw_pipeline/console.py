@@ -89,6 +89,19 @@ class Speech:
         """Print what was done, or what to do next."""
         self._answers.print(harmless(sentence), soft_wrap=True)
 
+    def asks(self, question: str, *, refusal: str) -> None:
+        """Go on only if the person at the terminal says yes; where nobody is, refuse and say how to mean it.
+
+        Raises:
+            AskedWrongly: With ``refusal``, if there is nobody to ask.
+            Exit: If the answer is no.
+        """
+        if self.as_json or not sys.stdin.isatty():
+            raise AskedWrongly(refusal)
+        if not typer.confirm(question, err=True):
+            self.notice("Nothing was changed.")
+            raise typer.Exit(HELD_OR_FAILED)
+
     def notice(self, sentence: str) -> None:
         """Print what goes on, or what went wrong, on standard error."""
         self.notices.print(harmless(sentence), soft_wrap=True)

@@ -105,7 +105,7 @@ class _Demo:
     def __init__(self, console: Console, sandbox: Sandbox, opened: ExitStack) -> None:
         self._console = console
         self._sandbox = sandbox
-        self._warehouse = opened.enter_context(closing(access.open_warehouse(Settings())))
+        self._warehouse = opened.enter_context(closing(access.open_warehouse(Settings(), who="the demonstration")))
         self._client = opened.enter_context(access.open_connectwise(Settings()))
         self._nordpass = opened.enter_context(access.open_nordpass(Settings()))
         self._dagster = opened.enter_context(local_instance(Settings().cw_pipeline_home))

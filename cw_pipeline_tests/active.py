@@ -43,7 +43,7 @@ def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None
 def activate(bill_from: Month, *, companies: int = 5) -> Active:
     """Set up the integration that the environment names, with so many companies mapped from ``bill_from`` on."""
     settings = Settings()
-    warehouse = access.open_warehouse(settings)
+    warehouse = access.open_warehouse(settings, who="the tests")
     with access.open_connectwise(settings) as client, access.open_nordpass(settings) as nordpass:
         connection.connect(client, warehouse)
         products.map_product(client, warehouse, Plan.BUSINESS, "NORDPASS-BUS")

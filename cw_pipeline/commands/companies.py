@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from cw_pipeline.commands.environment import BillFromOption, now, opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.console import AsJson, speaking
+from cw_pipeline.commands.environment import (
+    BillFromOption,
+    YesOption,
+    now,
+    opened_dagster,
+    opened_warehouse,
+    read_settings,
+)
+from cw_pipeline.console import AsJson, Speech, speaking
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cw_pipeline.integration.reconcile import Changes, Named
+
+DoneT = TypeVar("DoneT")
 
 app = typer.Typer(help="Which organization each company and agreement is billed for.", no_args_is_help=True)
 
@@ -71,7 +82,7 @@ def import_(
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """The imported companies with their active agreements, and what they are mapped to."""
-    from cw_pipeline.commands.listings import companies
+    from cw_pipeline.integration.listings import companies
 
     with speaking(as_json=as_json) as speech:
         with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
@@ -109,16 +120,32 @@ def map_(
     organization: Annotated[str, typer.Option(help="Id or exact name of the NordPass organization.")],
     bill_from: BillFromOption = None,
     *,
+    yes: YesOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Map a company and its agreement to an organization; a mapped company is mapped anew."""
+    """Map a company and its agreement to an organization; a mapped company is mapped anew.
+
+    Asks before it takes an agreement that is not billed monthly or is the child of another.
+    """
     from cw_pipeline.integration.mapping import map_company
     from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
-            mapped = map_company(warehouse, company, agreement, organization, bill_from=bill_from, now=now())
+            mapped = accepting_warnings(
+                speech,
+                lambda accepted: map_company(
+                    warehouse,
+                    company,
+                    agreement,
+                    organization,
+                    bill_from=bill_from,
+                    accept_warnings=accepted,
+                    now=now(),
+                ),
+                yes=yes,
+            )
             report_acts(dagster, warehouse)
         speech.document(vars(mapped))
         for warning in mapped.warnings:
@@ -211,15 +238,22 @@ def export(file: _File, *, as_json: AsJson = False) -> None:
 
 
 @app.command("apply")
-def apply_(file: _File, *, as_json: AsJson = False) -> None:
-    """Do what a mapping file says, all or nothing; companies that are not in it are left alone."""
+def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> None:
+    """Do what a mapping file says, all or nothing; companies that are not in it are left alone.
+
+    Asks before it takes agreements that are not billed monthly or are the children of others.
+    """
     from cw_pipeline.integration.mapping_file import apply_mappings
     from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
-            applied = apply_mappings(warehouse, file, now())
+            applied = accepting_warnings(
+                speech,
+                lambda accepted: apply_mappings(warehouse, file, now(), accept_warnings=accepted),
+                yes=yes,
+            )
             report_acts(dagster, warehouse)
         speech.document(vars(applied))
         for warning in applied.warnings:
@@ -228,6 +262,19 @@ def apply_(file: _File, *, as_json: AsJson = False) -> None:
             f"{applied.mapped} mapped, {applied.remapped} mapped anew, {applied.unmapped} unmapped, "
             f"{applied.unchanged} as before. See what a sync would write with `cw-pipeline preview`."
         )
+
+
+def accepting_warnings(speech: Speech, act: Callable[[bool], DoneT], *, yes: bool) -> DoneT:
+    """Do ``act``, which is told whether warnings are accepted; ask for that where there are any."""
+    from cw_pipeline.integration.errors import WarningsNotAccepted
+
+    try:
+        return act(yes)
+    except WarningsNotAccepted as refused:
+        for warning in refused.warnings:
+            speech.notice(warning)
+        speech.asks("Map it all the same?", refusal=str(refused))
+    return act(True)  # noqa: FBT003 - the one thing that it is told
 
 
 def _shown(record: Named) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import socket
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -46,7 +49,7 @@ def opened_warehouse(settings: Settings) -> Generator[Warehouse]:
     """
     from cw_pipeline.integration.access import open_warehouse
 
-    with closing(open_warehouse(settings)) as warehouse:
+    with closing(open_warehouse(settings, who=_who())) as warehouse:
         yield warehouse
 
 
@@ -75,6 +78,15 @@ def opened_dagster(settings: Settings) -> Generator[DagsterInstance]:
         yield instance
 
 
+def _who() -> str:
+    """The person who runs the command, as the operating system knows them."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    return f"{user} on {socket.gethostname()}"
+
+
 def _fault(detail: ErrorDetails) -> str:
     variable = str(detail["loc"][0]).upper()
     pattern = detail["type"] == "string_pattern_mismatch"
@@ -99,6 +111,7 @@ def parsed_month(text: str) -> Month:
         raise typer.BadParameter(str(error)) from None
 
 
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 MonthOption = Annotated[
     Month | None, typer.Option("--month", parser=parsed_month, metavar="MONTH", help="One closed month, as 2026-03.")
 ]

@@ -1,4 +1,4 @@
-"""`history`: the ledger."""
+"""`history`: the ledger of writes, and the record of what people did."""
 
 from __future__ import annotations
 
@@ -10,23 +10,32 @@ from cw_pipeline.commands.environment import MonthOption, opened_warehouse, read
 from cw_pipeline.console import AsJson, speaking
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cw_pipeline.warehouse.tables import LedgerEntry
 
 _MEMBERS = (
     "id", "at", "run_id", "kind", "intent_id", "month", "organization_id", "plan", "serial_number", "agreement_id",
     "product_id", "addition_id", "before", "quantity", "effective_date", "cancelled_date", "note",
 )  # fmt: skip
+_ACT_MEMBERS = ("act", "subject", "before", "after")
 
 
 def history(
     month: MonthOption = None,
     organization: Annotated[str | None, typer.Option(help="Id or exact name of one organization.")] = None,
     *,
+    acts: Annotated[bool, typer.Option("--acts", help="Show instead what people did: who, when, what.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Every write to ConnectWise, with what was there before: an entry before each request, and one for its result."""
-    from cw_pipeline.commands.listings import ledger_entries
+    if acts:
+        if month is not None or organization is not None:
+            raise typer.BadParameter("--acts goes with neither --month nor --organization.")
+        _acts(as_json=as_json)
+        return
     from cw_pipeline.integration.access import psa_of
+    from cw_pipeline.integration.listings import ledger_entries
     from cw_pipeline.warehouse.tables import Integration
 
     with speaking(as_json=as_json) as speech:
@@ -58,6 +67,38 @@ def history(
             right=["Id", "Agreement", "Line", "Quantity"],
         )
         speech.say(f"{len(entries)} entries. `cw-pipeline preview` shows what a sync would write now.")
+
+
+def _acts(*, as_json: bool) -> None:
+    from cw_pipeline.integration.audit import recorded_acts
+
+    with speaking(as_json=as_json) as speech:
+        with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
+            acts = recorded_acts(session)
+        speech.document(
+            {"acts": [{name: getattr(act, name) for name in ("id", "at", "who", *_ACT_MEMBERS)} for act in acts]}
+        )
+        speech.table(
+            ["Id", "At", "Who", "What", "To what", "Before", "After"],
+            [
+                (
+                    act.id,
+                    f"{act.at:%Y-%m-%d %H:%M:%S}",
+                    act.who,
+                    act.act,
+                    act.subject,
+                    _said(act.before),
+                    _said(act.after),
+                )
+                for act in acts
+            ],
+            right=["Id"],
+        )
+        speech.say(f"{len(acts)} acts. `cw-pipeline history` shows what was written to ConnectWise.")
+
+
+def _said(state: Mapping[str, object] | None) -> str | None:
+    return None if state is None else ", ".join(f"{name} {value}" for name, value in state.items())
 
 
 def _members(entry: LedgerEntry) -> dict[str, object]:

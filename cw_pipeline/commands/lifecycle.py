@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cw_pipeline.billing.months import Month
-from cw_pipeline.commands.environment import month_options, now, opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.console import ASKED_WRONGLY, HELD_OR_FAILED, AsJson, AskedWrongly, Speech, speaking
+from cw_pipeline.commands.environment import (
+    YesOption,
+    month_options,
+    now,
+    opened_dagster,
+    opened_warehouse,
+    read_settings,
+)
+from cw_pipeline.console import ASKED_WRONGLY, AsJson, speaking
 
 if TYPE_CHECKING:
     from cw_pipeline.integration.status import Status
-
-_HELD = {True: "held", False: "MISSING", None: "not yet proved"}
 
 
 def migrate(*, as_json: AsJson = False) -> None:
@@ -29,15 +33,22 @@ def connect(*, as_json: AsJson = False) -> None:
     """Check the ConnectWise credentials and the rights of the API member, and remember the company."""
     from cw_pipeline.integration.access import open_connectwise
     from cw_pipeline.integration.connection import connect as connect_company
+    from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
-        with open_connectwise(settings) as client, opened_warehouse(settings) as warehouse:
+        with (
+            open_connectwise(settings) as client,
+            opened_dagster(settings) as dagster,
+            opened_warehouse(settings) as warehouse,
+        ):
             connected = connect_company(client, warehouse)
+            if not connected.missing_rights:
+                report_acts(dagster, warehouse)
         speech.document(vars(connected))
         speech.table(
             ["Right", "Needed", "State"],
-            [(right.name, right.why, _HELD[right.held]) for right in connected.rights],
+            [(right.name, right.why, right.state) for right in connected.rights],
         )
         if connected.missing_rights:
             names = "; ".join(right.name for right in connected.missing_rights)
@@ -54,7 +65,7 @@ def connect(*, as_json: AsJson = False) -> None:
 
 def disconnect(
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: YesOption = False,
     backup: Annotated[
         Path | None, typer.Option(help="A new file for all mappings; by default one in CW_PIPELINE_HOME.")
     ] = None,
@@ -62,14 +73,17 @@ def disconnect(
 ) -> None:
     """Remove all mappings, after writing them to a file, and stop syncing. Lines in ConnectWise stay."""
     from cw_pipeline.integration.connection import disconnect as disconnect_company
+    from cw_pipeline.integration.connection import new_backup_file
     from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
         if not yes:
-            _ask(speech)
-        moment = now()
-        file = backup or settings.cw_pipeline_home / f"mappings-{moment:%Y%m%dT%H%M%SZ}.csv"
+            speech.asks(
+                "Remove all mappings and stop the syncs?",
+                refusal="This removes all mappings and stops the syncs. Add --yes if that is meant.",
+            )
+        file = backup or new_backup_file(settings.cw_pipeline_home, now())
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
             done = disconnect_company(warehouse, file)
             report_acts(dagster, warehouse)
@@ -103,16 +117,10 @@ def status(*, as_json: AsJson = False) -> None:
                 ("Next scheduled", f"{found.next_tick:%Y-%m-%d %H:%M} UTC"),
             ],
         )
+        for sentence in found.gone:
+            speech.notice(sentence)
         for sentence in found.missing or [_next_step(found)]:
             speech.say(sentence)
-
-
-def _ask(speech: Speech) -> None:
-    if speech.as_json or not sys.stdin.isatty():
-        raise AskedWrongly("This removes all mappings and stops the syncs. Add --yes if that is meant.")
-    if not typer.confirm("Remove all mappings and stop the syncs?", err=True):
-        speech.notice("Nothing was changed.")
-        raise typer.Exit(HELD_OR_FAILED)
 
 
 def _next_step(found: Status) -> str:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cw_pipeline.billing.facts import LicenseType
 from cw_pipeline.billing.identity import Plan
-from cw_pipeline.commands.environment import opened_dagster, opened_warehouse, read_settings
+from cw_pipeline.commands.companies import accepting_warnings
+from cw_pipeline.commands.environment import (
+    BillFromOption,
+    YesOption,
+    opened_dagster,
+    opened_warehouse,
+    read_settings,
+)
 from cw_pipeline.console import AsJson, AskedWrongly, speaking
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+    from cw_pipeline.billing.months import Month
+    from cw_pipeline.integration.organizations import MapTo
 
 app = typer.Typer(help="The NordPass organizations.", no_args_is_help=True)
 
@@ -21,8 +31,8 @@ app = typer.Typer(help="The NordPass organizations.", no_args_is_help=True)
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """Read the organizations from NordPass and list them, with the companies that are mapped to them."""
-    from cw_pipeline.commands.listings import organizations
     from cw_pipeline.integration.access import open_nordpass
+    from cw_pipeline.integration.listings import organizations
     from cw_pipeline.integration.organizations import refresh_organizations
     from cw_pipeline.orchestration.acts import report_acts
 
@@ -74,19 +84,28 @@ def add(
     plan: Annotated[Plan, typer.Option(help="Its NordPass plan.", case_sensitive=False)],
     license_type: Annotated[LicenseType, typer.Option(help="Only Standard is billed.", case_sensitive=False)],
     contact_email: Annotated[str, typer.Option(help="Whom NordPass writes to.")],
-    country: Annotated[str | None, typer.Option(help="Its country, if it is to be stated.")] = None,
     *,
+    country: Annotated[str | None, typer.Option(help="Its country, if it is to be stated.")] = None,
+    company: Annotated[str | None, typer.Option(help="Map it at once to this company, by id or exact name.")] = None,
+    agreement: Annotated[str | None, typer.Option(help="With --company: one of its agreements.")] = None,
+    bill_from: BillFromOption = None,
+    yes: YesOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add an organization in NordPass."""
+    """Add an organization in NordPass and, if a company is given, map it.
+
+    If that was interrupted, run it again as it was: nothing is added twice.
+    """
     from pydantic import ValidationError
 
     from cw_pipeline.integration.access import open_nordpass
     from cw_pipeline.integration.organizations import add_organization
     from cw_pipeline.nordpass import models
+    from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
+        to_map = _asked_to_map(company, agreement, bill_from)
         try:
             new = models.NewOrganization(
                 name=name,
@@ -100,13 +119,39 @@ def add(
                 f"The organization was not added: {'; '.join(map(_fault, error.errors()))}. Correct that and try again."
             )
             raise AskedWrongly(msg) from None
-        with open_nordpass(settings) as nordpass, opened_warehouse(settings) as warehouse:
-            added = add_organization(nordpass, warehouse, new, idempotency_key=str(uuid.uuid4()))
-        speech.document(added.model_dump(mode="json"))
+        with (
+            open_nordpass(settings) as nordpass,
+            opened_dagster(settings) as dagster,
+            opened_warehouse(settings) as warehouse,
+        ):
+            added = accepting_warnings(
+                speech,
+                lambda accepted: add_organization(
+                    nordpass, warehouse, new, to_map and replace(to_map, accept_warnings=accepted)
+                ),
+                yes=yes,
+            )
+            report_acts(dagster, warehouse)
+        organization, mapped = added.organization, added.mapped
+        speech.document({**organization.model_dump(mode="json"), "mapped": mapped})
         speech.say(
-            f"Added {added.name} ({added.id}). Map it next: "
-            f"`cw-pipeline companies map COMPANY --agreement A --organization {added.id}`."
+            f"{organization.name} ({organization.id}) is in NordPass and mapped to {mapped.company_name} "
+            f"({mapped.company_id}) with agreement {mapped.agreement_name} ({mapped.agreement_id}), billed from "
+            f"{mapped.bill_from} on."
+            if mapped
+            else f"{organization.name} ({organization.id}) is in NordPass. Map it next: "
+            f"`cw-pipeline companies map COMPANY --agreement A --organization {organization.id}`."
         )
+
+
+def _asked_to_map(company: str | None, agreement: str | None, bill_from: Month | None) -> MapTo | None:
+    from cw_pipeline.integration.organizations import MapTo
+
+    if company is not None and agreement is not None:
+        return MapTo(company, agreement, bill_from)
+    if company is None and agreement is None and bill_from is None:
+        return None
+    raise AskedWrongly("To map it at once, give --company and --agreement, and --bill-from if you like. Or none.")
 
 
 def _fault(detail: ErrorDetails) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cw_pipeline.billing.identity import Plan
-from cw_pipeline.commands.environment import opened_warehouse, read_settings
+from cw_pipeline.commands.environment import opened_dagster, opened_warehouse, read_settings
 from cw_pipeline.console import AsJson, Speech, speaking
 
 if TYPE_CHECKING:
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 
 
 def _money(text: str) -> Decimal:
+    from cw_pipeline.integration.errors import ProductRefused
+    from cw_pipeline.integration.products import price_of
+
     try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
-        msg = f"{text!r} is not an amount of money. Write it as 4.90."
-        raise typer.BadParameter(msg)
-    return amount
+        return price_of(text)
+    except ProductRefused as refused:
+        raise typer.BadParameter(str(refused)) from None
 
 
 app = typer.Typer(help="Which ConnectWise product each NordPass plan is billed as.", no_args_is_help=True)
@@ -94,11 +93,17 @@ def map_(
     """Map a plan to a product of the catalog; it counts once confirmed."""
     from cw_pipeline.integration.access import open_connectwise
     from cw_pipeline.integration.products import map_product
+    from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
-        with open_connectwise(settings) as client, opened_warehouse(settings) as warehouse:
+        with (
+            open_connectwise(settings) as client,
+            opened_dagster(settings) as dagster,
+            opened_warehouse(settings) as warehouse,
+        ):
             mapped = map_product(client, warehouse, plan, product)
+            report_acts(dagster, warehouse)
         _tell(speech, [mapped], "It counts after `cw-pipeline products confirm`.")
 
 
@@ -119,10 +124,15 @@ def create(
     """Create a product in the ConnectWise catalog and map a plan to it."""
     from cw_pipeline.integration.access import open_connectwise
     from cw_pipeline.integration.products import create_product
+    from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
-        with open_connectwise(settings) as client, opened_warehouse(settings) as warehouse:
+        with (
+            open_connectwise(settings) as client,
+            opened_dagster(settings) as dagster,
+            opened_warehouse(settings) as warehouse,
+        ):
             created = create_product(
                 client,
                 warehouse,
@@ -136,6 +146,7 @@ def create(
                 price=price,
                 cost=cost,
             )
+            report_acts(dagster, warehouse)
         _tell(speech, [created], "It counts after `cw-pipeline products confirm`.")
 
 
@@ -143,11 +154,13 @@ def create(
 def confirm(*, as_json: AsJson = False) -> None:
     """Confirm the mapping of every plan that is mapped; the integration becomes active."""
     from cw_pipeline.integration.products import confirm_products
+    from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
-        with opened_warehouse(settings) as warehouse:
+        with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
             confirmed = confirm_products(warehouse)
+            report_acts(dagster, warehouse)
         _tell(speech, confirmed, "The integration is active. See what is next with `cw-pipeline status`.")
 
 

@@ -17,6 +17,7 @@ from requests import codes
 
 from cw_pipeline.connectwise import errors
 from cw_pipeline.connectwise.retries import RULES, AttemptError, Failure, Method
+from cw_pipeline.connectwise.rights import Right
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,23 +27,16 @@ RecordT = TypeVar("RecordT", bound=BaseModel)
 _LONGEST_WORDS = 500  # characters of ConnectWise's text that a message may carry
 
 # The right of the API member's security role that a request needs, by the beginning of its path.
-_RIGHTS: Sequence[tuple[str, Mapping[str, str]]] = (
-    ("/company/companies/types", {"GET": "System > Table Setup: Inquire"}),
-    ("/company/companies/statuses", {"GET": "System > Table Setup: Inquire"}),
-    ("/company/companies", {"GET": "Companies > Company Maintenance: Inquire"}),
+_RIGHTS: Sequence[tuple[str, Mapping[str, Right]]] = (
+    ("/company/companies/types", {"GET": Right.TABLE_SETUP_INQUIRE}),
+    ("/company/companies/statuses", {"GET": Right.TABLE_SETUP_INQUIRE}),
+    ("/company/companies", {"GET": Right.COMPANY_INQUIRE}),
     (
         "/finance/agreements",
-        {
-            "GET": "Finance > Agreements: Inquire",
-            "POST": "Finance > Agreements: Add",
-            "PATCH": "Finance > Agreements: Edit",
-        },
+        {"GET": Right.AGREEMENTS_INQUIRE, "POST": Right.AGREEMENTS_ADD, "PATCH": Right.AGREEMENTS_EDIT},
     ),
-    (
-        "/procurement/catalog",
-        {"GET": "Procurement > Product Catalog: Inquire", "POST": "Procurement > Product Catalog: Add"},
-    ),
-    ("/procurement/", {"GET": "System > Table Setup: Inquire"}),
+    ("/procurement/catalog", {"GET": Right.CATALOG_INQUIRE, "POST": Right.CATALOG_ADD}),
+    ("/procurement/", {"GET": Right.TABLE_SETUP_INQUIRE}),
 )
 
 _CHECK_KEYS = "Check CONNECTWISE_COMPANY_ID, CONNECTWISE_PUBLIC_KEY, CONNECTWISE_PRIVATE_KEY and CONNECTWISE_CLIENT_ID."

@@ -35,13 +35,13 @@ class State(StrEnum):
     DISCONNECTED = "disconnected"
 
 
-def open_warehouse(settings: Settings) -> Warehouse:
-    """The warehouse that the settings name, brought to the current schema.
+def open_warehouse(settings: Settings, *, who: str) -> Warehouse:
+    """The warehouse that the settings name, brought to the current schema; ``who`` is a person or a run.
 
     Raises:
         DatabaseUnreachable: If it cannot be opened.
     """
-    return Warehouse(settings.database_url)
+    return Warehouse(settings.database_url, who=who)
 
 
 def open_connectwise(settings: Settings) -> ConnectWiseClient:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
 
+from cw_pipeline.connectwise import rights
 from cw_pipeline.connectwise.errors import MissingRight
 from cw_pipeline.integration.access import (
     State,
@@ -18,7 +19,9 @@ from cw_pipeline.integration.access import (
     psa_of_client,
     require_same_company,
 )
+from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.mapping_file import write_backup
+from cw_pipeline.warehouse.rights import right_uses
 from cw_pipeline.warehouse.tables import (
     Agreement,
     Company,
@@ -45,12 +48,20 @@ class Right:
     Attributes:
         name: As the security role names it.
         why: What it is needed for.
-        held: Whether the API member has it; None where only a write would prove it.
+        held: Whether the API member has it; None where only a write would prove it, and there was none yet.
+        used_at: When it was last used, where only that proves it.
     """
 
     name: str
     why: str
     held: bool | None
+    used_at: datetime | None = None
+
+    @property
+    def state(self) -> str:
+        """Whether it is held, as people are told."""
+        held = {True: "held", False: "MISSING", None: "not yet proved: the first write that needs it will tell"}
+        return held[self.held] + (f" when last used, {self.used_at:%Y-%m-%d %H:%M} UTC" if self.used_at else "")
 
 
 @dataclass(frozen=True)
@@ -65,8 +76,8 @@ class Connection:
 
     @property
     def missing_rights(self) -> tuple[Right, ...]:
-        """The rights that the API member lacks."""
-        return tuple(right for right in self.rights if right.held is False)
+        """The rights that the API member lacks, as far as reading can tell."""
+        return tuple(right for right in self.rights if right.held is False and right.used_at is None)
 
 
 @dataclass(frozen=True)
@@ -79,24 +90,24 @@ class Disconnection:
     product_mappings: int
 
 
-_PROVABLE: tuple[tuple[str, str, Callable[[ConnectWiseClient], object]], ...] = (
-    ("Companies > Company Maintenance: Inquire", "to import companies", lambda client: client.company_count()),
+_PROVED_BY_READING: tuple[tuple[rights.Right, str, Callable[[ConnectWiseClient], object]], ...] = (
+    (rights.Right.COMPANY_INQUIRE, "to import companies", lambda client: client.company_count()),
     (
-        "System > Table Setup: Inquire",
+        rights.Right.TABLE_SETUP_INQUIRE,
         "to choose company types, statuses and product categories",
         lambda client: next(client.company_types(), None),
     ),
-    ("Procurement > Product Catalog: Inquire", "to map plans to products", lambda client: client.catalog_count()),
+    (rights.Right.CATALOG_INQUIRE, "to map plans to products", lambda client: client.catalog_count()),
     (
-        "Finance > Agreements: Inquire",
+        rights.Right.AGREEMENTS_INQUIRE,
         "to read agreements and their additions",
         lambda client: client.agreement_count(),
     ),
 )
 _PROVED_BY_WRITING = (
-    ("Procurement > Product Catalog: Add", "to create a missing product"),
-    ("Finance > Agreements: Add", "to add lines to agreements"),
-    ("Finance > Agreements: Edit", "to correct the quantity of our lines"),
+    (rights.Right.CATALOG_ADD, "to create a missing product"),
+    (rights.Right.AGREEMENTS_ADD, "to add lines to agreements"),
+    (rights.Right.AGREEMENTS_EDIT, "to correct the quantity of our lines"),
 )
 
 
@@ -113,15 +124,21 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
     with warehouse.transaction() as session:
         _require_free_or_same(session, client)
     info = client.company_info()
-    proved = tuple(Right(name, why, _is_held(probe, client)) for name, why, probe in _PROVABLE)
-    rights = (*proved, *(Right(name, why, None) for name, why in _PROVED_BY_WRITING))
+    proved = tuple(Right(name, why, _is_held(probe, client)) for name, why, probe in _PROVED_BY_READING)
     with act(warehouse) as session:
         integration = _require_free_or_same(session, client)
+        before = _snapshot(integration)
         if all(right.held for right in proved):
             integration = _remember(session, integration, client)
+            record(session, Deed.CONNECT, client.company_id, before=before, after=_snapshot(integration))
         state = State(integration.state) if integration else State.NOT_CONNECTED
+        uses = right_uses(session, psa_of_client(client))
+    by_use = tuple(
+        Right(name, why, uses[name].held, uses[name].used_at) if name in uses else Right(name, why, None)
+        for name, why in _PROVED_BY_WRITING
+    )
     name = info.company_name or client.company_id
-    return Connection(client.site_url, client.company_id, name, state, rights)
+    return Connection(client.site_url, client.company_id, name, state, (*proved, *by_use))
 
 
 def disconnect(warehouse: Warehouse, backup_file: Path) -> Disconnection:
@@ -137,11 +154,19 @@ def disconnect(warehouse: Warehouse, backup_file: Path) -> Disconnection:
         integration = connected_integration(session)
         companies = write_backup(session, backup_file)
         products = session.scalar(select(func.count()).select_from(ProductMapping)) or 0
+        before = {**_snapshot(integration), "company_mappings": companies, "product_mappings": products}
         session.execute(delete(CompanyMapping))
         session.execute(delete(ProductMapping))
         integration.state = State.DISCONNECTED
         integration.confirmed_at = None
+        after = {"state": State.DISCONNECTED, "backup_file": str(backup_file)}
+        record(session, Deed.DISCONNECT, integration.company_id, before=before, after=after)
     return Disconnection(integration.company_id, backup_file, companies, products)
+
+
+def new_backup_file(folder: Path, now: datetime) -> Path:
+    """Where the mappings are kept when nobody says where."""
+    return folder / f"mappings-{now:%Y%m%dT%H%M%SZ}.csv"
 
 
 def _require_free_or_same(session: Session, client: ConnectWiseClient) -> Integration | None:
@@ -149,6 +174,12 @@ def _require_free_or_same(session: Session, client: ConnectWiseClient) -> Integr
     if integration is not None and integration.state != State.DISCONNECTED:
         require_same_company(integration, client)
     return integration
+
+
+def _snapshot(integration: Integration | None) -> dict[str, str]:
+    if integration is None:
+        return {"state": State.NOT_CONNECTED}
+    return {"site": integration.site_url, "company_id": integration.company_id, "state": integration.state}
 
 
 def _is_held(probe: Callable[[ConnectWiseClient], object], client: ConnectWiseClient) -> bool:

@@ -66,6 +66,25 @@ class MappingRefused(IntegrationError):
     """The company cannot be mapped as asked."""
 
 
+class WarningsNotAccepted(MappingRefused):
+    """The mapping can be made, but a person has to know first what may happen.
+
+    Attributes:
+        warnings: What may happen, a sentence each.
+    """
+
+    def __init__(self, warnings: Sequence[str]) -> None:
+        super().__init__(
+            f"Nothing was mapped yet. {listed(warnings, separator=' ')} If that is meant, accept it: with --yes on the "
+            "command line, with accept_warnings in the Launchpad."
+        )
+        self.warnings = tuple(warnings)
+
+
+class OrganizationRefused(IntegrationError):
+    """The organization cannot be added as asked."""
+
+
 class NothingToAccept(IntegrationError):
     """No invoiced line needs a person's word."""
 

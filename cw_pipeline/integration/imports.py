@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.integration.access import act, require_connected
+from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import UnknownChoice, listed
 from cw_pipeline.integration.reconcile import Changes, Named, reconcile
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, ImportSelection
@@ -85,8 +86,11 @@ def import_companies(
     found = [_company(company, now) for company in client.companies(type_ids=type_ids, status_ids=status_ids)]
     with act(warehouse) as session:
         require_connected(session, client)
-        session.merge(ImportSelection(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
+        before = _selection(session.get(ImportSelection, 1))
+        chosen = session.merge(ImportSelection(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
         changes = reconcile(session, session.scalars(select(Company)).all(), found, now=now)
+        after = {**(_selection(chosen) or {}), **changes.numbers}
+        record(session, Deed.IMPORT, "companies", before=before, after=after)
         mapped = set(session.scalars(select(CompanyMapping.company_id)))
     return ImportReport(
         **vars(changes),
@@ -117,10 +121,15 @@ def import_agreements(client: ConnectWiseClient, warehouse: Warehouse) -> Agreem
             now=now,
             expected=lambda agreement: agreement.company_id in companies,
         )
+        record(session, Deed.IMPORT, "agreements", after=changes.numbers)
         mapped = set(session.scalars(select(CompanyMapping.agreement_id)))
     return AgreementsReport(
         **vars(changes), gone_but_mapped=tuple(agreement for agreement in changes.gone if agreement.id in mapped)
     )
+
+
+def _selection(selection: ImportSelection | None) -> dict[str, list[int]] | None:
+    return None if selection is None else {"type_ids": selection.type_ids, "status_ids": selection.status_ids}
 
 
 def _ids(what: str, records: dict[int, str], names: Iterable[str]) -> list[int]:

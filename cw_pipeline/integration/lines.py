@@ -12,6 +12,7 @@ from cw_pipeline.billing.facts import Facts, Line
 from cw_pipeline.billing.holds import is_edited, vanished_after_invoicing
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.window import is_invoiced
+from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import NothingToAccept
 from cw_pipeline.integration.mapping import the_one
 from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
@@ -67,6 +68,13 @@ def accept_lines(run: SyncRun, month: Month, organization: str) -> list[Accepted
                 before = max(one.written, default=Decimal(0))
                 ledger.append_acceptance(
                     session, run.psa, run.run_id, one.identity, one.line, before=before, note="Accepted by a person."
+                )
+                record(
+                    session,
+                    Deed.ACCEPT_LINES,
+                    f"{month} {known.id}",
+                    before={"addition_id": one.line.addition_id, "written": sorted(map(str, one.written))},
+                    after={"addition_id": one.line.addition_id, "accepted": str(one.line.quantity)},
                 )
     return accepted
 

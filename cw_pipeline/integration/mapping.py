@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import act, connected_integration
-from cw_pipeline.integration.errors import MappingRefused, UnknownChoice
+from cw_pipeline.integration.audit import Deed, record
+from cw_pipeline.integration.errors import MappingRefused, UnknownChoice, WarningsNotAccepted
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
 
 if TYPE_CHECKING:
@@ -60,45 +61,34 @@ def map_company(
     organization: str,
     *,
     bill_from: Month | None = None,
+    accept_warnings: bool = False,
     now: datetime,
 ) -> Mapped:
     """Map a company and one of its agreements to an organization; a mapped company is mapped anew.
 
     Each is given by id or by exact name. ``bill_from`` is by default the last closed month or, where only the agreement
-    changes, the month it was.
+    changes, the month it was. An agreement that may be billed otherwise than monthly has to be accepted as such.
 
     Raises:
         UnknownChoice: If one does not exist, or the name fits several.
         MappingRefused: If they cannot be mapped to each other, or another company has the organization.
+        WarningsNotAccepted: If there is something to know first, and ``accept_warnings`` is not set.
         NotConnected: If nothing is connected.
     """
     with act(warehouse) as session:
         connected_integration(session)
-        the_company = the_one(
-            "company", company, session.scalars(select(Company).where(Company.gone_at.is_(None))).all()
-        )
-        the_agreement = _agreement_of(session, the_company, agreement)
+        the_company, the_agreement = company_and_agreement(session, company, agreement)
         the_organization = the_one(
             "organization",
             organization,
             session.scalars(select(Organization).where(Organization.gone_at.is_(None))).all(),
         )
-        refusal = why_not(the_company, the_agreement, the_organization)
-        holder = session.scalars(
-            select(CompanyMapping).where(CompanyMapping.organization_id == the_organization.id)
-        ).first()
-        if holder is not None and holder.company_id != the_company.id:
-            other = session.get_one(Company, holder.company_id)
-            refusal = f"the company {other.name} ({other.id}) has it; unmap that one first"
-        if refusal is not None:
-            msg = (
-                f"{the_company.name} ({the_company.id}) was not mapped to {the_organization.name} "
-                f"({the_organization.id}): {refusal}."
-            )
-            raise MappingRefused(msg)
+        require_mappable(session, the_company, the_agreement, the_organization, accept_warnings=accept_warnings)
+        before = snapshot(session.get(CompanyMapping, the_company.id))
         mapping, changed = store_mapping(
             session, the_company.id, the_agreement.id, the_organization.id, bill_from=bill_from, now=now
         )
+        record(session, Deed.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
     return Mapped(
         company_id=the_company.id,
         company_name=the_company.name,
@@ -125,7 +115,53 @@ def unmap_company(warehouse: Warehouse, company: int | str) -> Unmapped:
         the_company = the_one("mapped company", company, mapped)
         mapping = session.get_one(CompanyMapping, the_company.id)
         session.delete(mapping)
+        record(session, Deed.UNMAP_COMPANY, str(the_company.id), before=snapshot(mapping))
     return Unmapped(the_company.id, the_company.name, mapping.organization_id)
+
+
+def company_and_agreement(session: Session, company: int | str, agreement: int | str) -> tuple[Company, Agreement]:
+    """The company and its agreement that are meant, each by id or exact name.
+
+    Raises:
+        UnknownChoice: If one does not exist, or the name fits several.
+    """
+    listed = session.scalars(select(Company).where(Company.gone_at.is_(None))).all()
+    the_company = the_one("company", company, listed)
+    return the_company, _agreement_of(session, the_company, agreement)
+
+
+def require_mappable(
+    session: Session, company: Company, agreement: Agreement, organization: Organization, *, accept_warnings: bool
+) -> None:
+    """Make sure that these three may be mapped to each other.
+
+    Raises:
+        MappingRefused: If they cannot, or another company has the organization.
+        WarningsNotAccepted: If there is something to know first, and ``accept_warnings`` is not set.
+    """
+    refusal = why_not(company, agreement, organization)
+    holder = session.scalars(select(CompanyMapping).where(CompanyMapping.organization_id == organization.id)).first()
+    if holder is not None and holder.company_id != company.id:
+        other = session.get_one(Company, holder.company_id)
+        refusal = f"the company {other.name} ({other.id}) has it; unmap that one first"
+    if refusal is not None:
+        msg = f"{company.name} ({company.id}) was not mapped to {organization.name} ({organization.id}): {refusal}."
+        raise MappingRefused(msg)
+    current = session.get(CompanyMapping, company.id)
+    known = current is not None and current.agreement_id == agreement.id
+    if warnings(agreement) and not accept_warnings and not known:
+        raise WarningsNotAccepted(warnings(agreement))
+
+
+def snapshot(mapping: CompanyMapping | None) -> dict[str, int | str] | None:
+    """A mapping as the audit keeps it."""
+    if mapping is None:
+        return None
+    return {
+        "agreement_id": mapping.agreement_id,
+        "organization_id": mapping.organization_id,
+        "bill_from": mapping.bill_from,
+    }
 
 
 def why_not(company: Company, agreement: Agreement, organization: Organization) -> str | None:
@@ -212,21 +248,19 @@ def the_one(what: str, asked: int | str, records: Sequence[RecordT]) -> RecordT:
         UnknownChoice: If there is none, or the name fits several.
     """
     text = str(asked).strip()
-    for record in records:
-        if str(record.id) == text:
-            return record
-    fitting = [record for record in records if record.name.strip() == text]
+    for one in records:
+        if str(one.id) == text:
+            return one
+    fitting = [one for one in records if one.name.strip() == text]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
         raise UnknownChoice(f"There are several with the name of the {what} {text}: name its id.", _shown(fitting))
-    raise UnknownChoice(
-        f"There is no {what} {text}.", _shown(sorted(records, key=lambda record: record.name.casefold()))
-    )
+    raise UnknownChoice(f"There is no {what} {text}.", _shown(sorted(records, key=lambda one: one.name.casefold())))
 
 
 def _shown(records: Iterable[Company | Agreement | Organization]) -> list[str]:
-    return [f"{record.name} ({record.id})" for record in records]
+    return [f"{one.name} ({one.id})" for one in records]
 
 
 def is_number(text: str) -> bool:

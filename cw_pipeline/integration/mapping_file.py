@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from cw_pipeline.integration.access import act, connected_integration
-from cw_pipeline.integration.errors import MappingFileRefused
-from cw_pipeline.integration.mapping import store_mapping, warnings, why_not
+from cw_pipeline.integration.audit import Deed, record
+from cw_pipeline.integration.errors import MappingFileRefused, WarningsNotAccepted
+from cw_pipeline.integration.mapping import snapshot, store_mapping, warnings, why_not
 from cw_pipeline.integration.mapping_csv import Cells, Row, read_rows, write_rows
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
 
@@ -54,7 +55,17 @@ class Applied:
     remapped: int
     unmapped: int
     unchanged: int
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """How many companies were mapped, mapped anew, unmapped and left as they were."""
+        return {
+            "mapped": self.mapped,
+            "remapped": self.remapped,
+            "unmapped": self.unmapped,
+            "unchanged": self.unchanged,
+        }
 
 
 @dataclass(frozen=True)
@@ -108,7 +119,7 @@ def write_backup(session: Session, file: Path) -> int:
     return len(known.mappings)
 
 
-def apply_mappings(warehouse: Warehouse, file: Path, now: datetime) -> Applied:
+def apply_mappings(warehouse: Warehouse, file: Path, now: datetime, *, accept_warnings: bool = False) -> Applied:
     """Do what the rows say, all or nothing: map, map anew, or (without agreement and organization) unmap the company.
 
     Companies that are not in the file are left alone, and a row that changes nothing is not questioned. Only what comes
@@ -116,6 +127,7 @@ def apply_mappings(warehouse: Warehouse, file: Path, now: datetime) -> Applied:
 
     Raises:
         MappingFileRefused: If any row is faulty; names them all.
+        WarningsNotAccepted: If there is something to know about a row first, and ``accept_warnings`` is not set.
         NotConnected: If nothing is connected.
     """
     rows, faults = read_rows(file)
@@ -126,31 +138,53 @@ def apply_mappings(warehouse: Warehouse, file: Path, now: datetime) -> Applied:
         faults += _shared_organizations(rows, known)
         if faults:
             raise MappingFileRefused(file, faults)
-        return _apply(session, rows, known, now)
+        about_agreements = [f"Row {row.number}: {text}" for row in rows for text in _warnings(row, known)]
+        if about_agreements and not accept_warnings:
+            raise WarningsNotAccepted(about_agreements)
+        applied = replace(_apply(session, rows, known, now), warnings=(*about_agreements, *_only_names(rows, known)))
+        record(session, Deed.APPLY_MAPPINGS, file.name, after=applied.numbers)
+        return applied
 
 
 def _apply(session: Session, rows: Sequence[Row], known: _Known, now: datetime) -> Applied:
     done: Counter[str] = Counter()
-    notes: list[str] = []
+    before = {company_id: snapshot(mapping) for company_id, mapping in known.mappings.items()}
     for row in rows:
         mapping = known.mappings.get(row.company_id)
         if mapping is not None and mapping.organization_id != row.organization_id:
             session.delete(mapping)
     session.flush()
     for row in rows:
-        before = known.mappings.get(row.company_id)
+        was = before.get(row.company_id)
         if row.agreement_id is None or row.organization_id is None:
-            done["unmapped" if before else "unchanged"] += 1
-            if before is None and row.names:
-                notes.append(f"Row {row.number}: nothing was mapped, because names count for nothing: write the ids.")
+            done["unmapped" if was else "unchanged"] += 1
+            if was:
+                record(session, Deed.UNMAP_COMPANY, str(row.company_id), before=was)
             continue
-        _, changed = store_mapping(
+        mapping, changed = store_mapping(
             session, row.company_id, row.agreement_id, row.organization_id, bill_from=row.bill_from, now=now
         )
-        done["unchanged" if not changed else "remapped" if before else "mapped"] += 1
+        done["unchanged" if not changed else "remapped" if was else "mapped"] += 1
         if changed:
-            notes += [f"Row {row.number}: {text}" for text in warnings(known.agreements[row.agreement_id])]
-    return Applied(done["mapped"], done["remapped"], done["unmapped"], done["unchanged"], tuple(notes))
+            record(session, Deed.MAP_COMPANY, str(row.company_id), before=was, after=snapshot(mapping))
+    return Applied(done["mapped"], done["remapped"], done["unmapped"], done["unchanged"])
+
+
+def _warnings(row: Row, known: _Known) -> tuple[str, ...]:
+    """What may happen with the agreement that the row maps anew."""
+    mapping = known.mappings.get(row.company_id)
+    if row.agreement_id is None or (mapping is not None and mapping.agreement_id == row.agreement_id):
+        return ()
+    return warnings(known.agreements[row.agreement_id])
+
+
+def _only_names(rows: Sequence[Row], known: _Known) -> list[str]:
+    """Rows in which somebody wrote names and no ids, and which therefore do nothing."""
+    return [
+        f"Row {row.number}: nothing was mapped, because names count for nothing: write the ids."
+        for row in rows
+        if row.names and row.agreement_id is None and row.company_id not in known.mappings
+    ]
 
 
 def _fault(row: Row, known: _Known) -> str | None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from cw_pipeline.connectwise.errors import NotFound, UncertainWrite
+from cw_pipeline.connectwise.errors import MissingRight, NotFound, UncertainWrite
 from cw_pipeline.connectwise.models import Choice, NewCatalogItem
-from cw_pipeline.integration.access import State, act, connected_integration, require_connected
+from cw_pipeline.connectwise.rights import Right
+from cw_pipeline.integration.access import State, act, connected_integration, psa_of_client, require_connected
+from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import MOST_LISTED, ProductRefused, UnknownChoice
 from cw_pipeline.integration.mapping import is_number
+from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.warehouse.tables import Product, ProductMapping
 
 if TYPE_CHECKING:
@@ -51,6 +54,22 @@ class MappedProduct:
 
 
 ChoiceT = TypeVar("ChoiceT", bound=Choice)
+
+
+def price_of(text: str) -> Decimal:
+    """An amount of money as a person writes it, such as 4.90.
+
+    Raises:
+        ProductRefused: If it is none.
+    """
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        msg = f"{text!r} is not an amount of money. Write it as 4.90."
+        raise ProductRefused(msg)
+    return amount
 
 
 def list_products(client: ConnectWiseClient, search: str | None = None) -> tuple[CatalogItem, ...]:
@@ -133,7 +152,9 @@ def create_product(
             f'`cw-pipeline products map {plan} "{existing.identifier}"`, or create one with another identifier.'
         )
         raise ProductRefused(msg)
-    return _map(client, warehouse, plan, _create(client, new))
+    created = _create(client, warehouse, new)
+    mapped = _map(client, warehouse, plan, created)
+    return replace(mapped, warnings=(*mapped.warnings, _what_to_complete(created)))
 
 
 def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
@@ -149,11 +170,19 @@ def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
         if not mappings:
             msg = "No plan is mapped to a product. Run `cw-pipeline products map` or `products create` first."
             raise ProductRefused(msg)
-        changed = [mapping for mapping in mappings if mapping.confirmed_product_id != mapping.product_id]
-        for mapping in changed:
+        before = {mapping.plan: mapping.confirmed_product_id for mapping in mappings}
+        after = {mapping.plan: mapping.product_id for mapping in mappings}
+        for mapping in mappings:
             mapping.confirmed_product_id = mapping.product_id
-        if changed:
+        if before != after:
             integration.confirmed_at = datetime.now(UTC)
+        record(
+            session,
+            Deed.CONFIRM_PRODUCTS,
+            "products",
+            before={"state": integration.state, **before},
+            after={"state": State.ACTIVE, **after},
+        )
         integration.state = State.ACTIVE
         return tuple(_mapped(session, mapping) for mapping in mappings)
 
@@ -176,6 +205,8 @@ def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: Cata
         session.merge(product)
         session.flush()
         mapping = session.get(ProductMapping, plan.value)
+        before = {"product_id": mapping.product_id} if mapping else None
+        record(session, Deed.MAP_PRODUCT, plan.value, before=before, after={"product_id": item.id})
         if mapping is None:
             mapping = ProductMapping(plan=plan.value, confirmed_product_id=None)
             session.add(mapping)
@@ -219,14 +250,31 @@ def _find(client: ConnectWiseClient, product: int | str) -> CatalogItem:
     )
 
 
-def _create(client: ConnectWiseClient, new: NewCatalogItem) -> CatalogItem:
+def _create(client: ConnectWiseClient, warehouse: Warehouse, new: NewCatalogItem) -> CatalogItem:
+    psa = psa_of_client(client)
     try:
-        return client.create_catalog_item(new)
+        created = client.create_catalog_item(new)
     except UncertainWrite:
-        created = client.catalog_item_by_identifier(new.identifier)
-        if created is None:
+        found = client.catalog_item_by_identifier(new.identifier)
+        if found is None:
             raise
-        return created
+        created = found
+    except MissingRight:
+        with act(warehouse) as session:
+            save_right_uses(session, psa, {Right.CATALOG_ADD: False})
+        raise
+    with act(warehouse) as session:
+        save_right_uses(session, psa, {Right.CATALOG_ADD: True})
+        record(session, Deed.CREATE_PRODUCT, str(created.id), after=new.model_dump(mode="json"))
+    return created
+
+
+def _what_to_complete(created: CatalogItem) -> str:
+    """What a new product still needs from a person: this program's role may add products, but not edit them."""
+    return (
+        f"Complete {created.identifier} ({created.id}) in ConnectWise under Procurement > Product Catalog before you "
+        "sync: taxable or not, the accounts that your accounting package books it to, and price and cost if not given."
+    )
 
 
 def _chosen(what: str, records: Iterable[ChoiceT], name: str | None) -> ChoiceT:

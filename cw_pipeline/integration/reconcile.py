@@ -46,6 +46,16 @@ class Changes:
     kept: int
     total: int
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """How many are listed, new, changed and gone."""
+        return {
+            "total": self.total,
+            "new": len(self.new),
+            "changed": len(self.changed),
+            "gone": len(self.gone),
+        }
+
 
 def reconcile(
     session: Session,

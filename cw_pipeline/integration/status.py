@@ -12,6 +12,7 @@ from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import State, missing_to_be_active, psa_of
 from cw_pipeline.warehouse.previews import latest_pushes
 from cw_pipeline.warehouse.tables import (
+    Agreement,
     Company,
     CompanyMapping,
     EntryKind,
@@ -23,6 +24,8 @@ from cw_pipeline.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy.orm import Session
 
     from cw_pipeline.warehouse.database import Warehouse
@@ -42,6 +45,7 @@ class Status:
         mapped: Companies that are mapped.
         unmapped_companies: Imported companies that are not, without those that are gone.
         unmapped_organizations: MSP-managed organizations that no company has, without those that are gone.
+        gone: What the last import no longer found although it is mapped, a sentence each.
         unpushed_months: Closed months that have to be pushed (again).
         last_sync: When the last push ended.
         next_tick: When the schedule is next due.
@@ -54,6 +58,7 @@ class Status:
     mapped: int
     unmapped_companies: int
     unmapped_organizations: int
+    gone: tuple[str, ...]
     unpushed_months: tuple[Month, ...]
     last_sync: datetime | None
     next_tick: datetime
@@ -72,6 +77,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             mapped=session.scalar(select(func.count()).select_from(CompanyMapping)) or 0,
             unmapped_companies=_unmapped_companies(session),
             unmapped_organizations=_unmapped_organizations(session),
+            gone=tuple(_gone(session)),
             unpushed_months=unpushed_months(session, psa, first_month, now),
             last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.psa == psa)),
             next_tick=next_tick(now),
@@ -123,6 +129,33 @@ def next_tick(now: datetime) -> datetime:
     """The next 00:30 UTC on the first day of a month, after ``now``."""
     this = datetime.combine(Month.of(now).first_day, _TICK)
     return this if this > now else datetime.combine(Month.of(now).plus(1).first_day, _TICK)
+
+
+def _gone(session: Session) -> Iterator[str]:
+    mapped = session.execute(
+        select(Company, Agreement, Organization)
+        .join(CompanyMapping, CompanyMapping.company_id == Company.id)
+        .join(Agreement, Agreement.id == CompanyMapping.agreement_id)
+        .join(Organization, Organization.id == CompanyMapping.organization_id)
+        .order_by(Company.id)
+    ).tuples()
+    what_to_do = "Map the company anew with `cw-pipeline companies map`, or unmap it."
+    for company, agreement, organization in mapped:
+        if company.gone_at is not None:
+            yield (
+                f"The company {company.name} ({company.id}) is mapped, but the last import did not find it. "
+                f"{what_to_do}"
+            )
+        elif agreement.gone_at is not None:
+            yield (
+                f"The agreement {agreement.name} ({agreement.id}) of {company.name} ({company.id}) is mapped, but the "
+                f"last import did not find it. {what_to_do}"
+            )
+        if organization.gone_at is not None:
+            yield (
+                f"The organization {organization.name} ({organization.id}) is mapped to {company.name} "
+                f"({company.id}), but NordPass no longer lists it. Unmap the company once its last month is billed."
+            )
 
 
 def _unmapped_companies(session: Session) -> int:

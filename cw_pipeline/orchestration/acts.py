@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from cw_pipeline.orchestration.mapped import mapped_organizations, of_changes, of_mapping
+from cw_pipeline.orchestration.mapped import mapped_organizations
+from cw_pipeline.orchestration.setup_views import of_changes, of_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

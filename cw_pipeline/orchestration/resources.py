@@ -26,9 +26,9 @@ class Access(dg.ConfigurableResource[None]):
     """Opens the warehouse, ConnectWise and NordPass as the environment says at that moment."""
 
     @contextmanager
-    def warehouse(self) -> Generator[Warehouse]:
-        """The warehouse."""
-        with closing(access.open_warehouse(Settings())) as warehouse:
+    def warehouse(self, who: str = "Dagster") -> Generator[Warehouse]:
+        """The warehouse; ``who`` is told to the record of what people did."""
+        with closing(access.open_warehouse(Settings(), who=who)) as warehouse:
             yield warehouse
 
     @contextmanager
@@ -51,7 +51,7 @@ class Access(dg.ConfigurableResource[None]):
             NotActive: If the integration is not active.
             WrongCompany: If the credentials are of another ConnectWise company than the connected one.
         """
-        with self.warehouse() as warehouse, self.connectwise() as client:
+        with self.warehouse(f"Dagster run {run_id}") as warehouse, self.connectwise() as client:
             with warehouse.transaction() as session:
                 psa = access.psa_of(access.require_active(session, client))
             yield SyncRun(

@@ -20,6 +20,11 @@ _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 
 
+def name_of(run: dg.DagsterRun) -> str:
+    """A run, as the record of what people did names it: Dagster does not know who launched it."""
+    return f"Dagster run {run.run_id}"
+
+
 def local_instance(home: Path) -> dg.DagsterInstance:
     """Dagster's storage in ``DAGSTER_HOME``; where that is not set, in a folder of ``home``, made if need be."""
     dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(home / "dagster")))

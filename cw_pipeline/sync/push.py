@@ -16,6 +16,7 @@ from cw_pipeline.sync.writes import Failure, Writer
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.previews import preview_of, save_push
+from cw_pipeline.warehouse.rights import save_right_uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,6 +68,7 @@ def push_months(run: SyncRun, months: Sequence[Month]) -> Iterator[PushedMonth]:
                     requests_read=requests.read - read_before,
                     requests_written=requests.written - written_before,
                 )
+                save_right_uses(session, run.psa, writer.rights)
             read_before = requests.read
             yield PushedMonth(pushed, push)
 

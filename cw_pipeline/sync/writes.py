@@ -12,11 +12,13 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.connectwise.errors import (
     AuthenticationFailed,
     ConnectWiseError,
+    MissingRight,
     RateLimited,
     Refused,
     UncertainWrite,
 )
 from cw_pipeline.connectwise.models import NewAddition
+from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.sync.settling import find_written_line
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
@@ -48,6 +50,8 @@ class Writer:
         self._lock = lock
         self._shut_out: ConnectWiseError | None = None
         self._confirmed: list[tuple[Write, LedgerEntry, int]] = []
+        self.rights: dict[str, bool] = {}
+        """The rights that were used, and whether ConnectWise granted them: only writing proves these."""
 
     def carry_out(self, write: Write) -> Failure | None:
         """Send ``write`` and make sure that ConnectWise shows it; None if it does.
@@ -79,6 +83,8 @@ class Writer:
                 return self._give_up(intent, error)
             if isinstance(error, AuthenticationFailed):
                 self._shut_out = error
+            if isinstance(error, MissingRight):
+                self.rights[_right(write)] = False
             self._record(intent, EntryKind.REFUSED, note=str(error))
             return Failure(Outcome.REJECTED, str(error))
         except ConnectWiseError as error:
@@ -86,6 +92,7 @@ class Writer:
         if not _shows(addition, write):
             shown = f"{plain(addition.quantity)} from {addition.effective_date} to {addition.cancelled_date}"
             return self._read_back(write, intent, f"ConnectWise answered, but shows {shown} on line {addition.id}.")
+        self.rights[_right(write)] = True
         self._confirm(write, intent, addition.id)
         return None
 
@@ -156,6 +163,10 @@ class Writer:
     ) -> None:
         with self._run.warehouse.transaction() as session:
             ledger.append_result(session, intent, kind, run_id=self._run.run_id, addition_id=addition_id, note=note)
+
+
+def _right(write: Write) -> Right:
+    return Right.AGREEMENTS_ADD if write.addition_id is None else Right.AGREEMENTS_EDIT
 
 
 def _shows(addition: Addition, write: Write) -> bool:

@@ -30,11 +30,16 @@ _BUSY_TIMEOUT_SECONDS = 30
 class Warehouse:
     """The warehouse at ``url``, brought to the current schema when it is opened.
 
+    Args:
+        url: The database's URL.
+        who: Who works with it: a person or a run, for the record of what people did.
+
     Raises:
         DatabaseUnreachable: If there is no such database, or it does not let us in.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, who: str = "unknown") -> None:
+        self._who = who
         self.engine = _engine(_parsed(url))
         with reachable(self.engine.url, DBAPIError):
             self._migrate()
@@ -42,7 +47,11 @@ class Warehouse:
     @contextmanager
     def transaction(self) -> Generator[Session]:
         """A session whose changes are kept together, or not at all if its block raises."""
-        with reachable(self.engine.url), Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            reachable(self.engine.url),
+            Session(self.engine, expire_on_commit=False, info={"who": self._who}) as session,
+            session.begin(),
+        ):
             yield session
 
     @property

@@ -302,6 +302,42 @@ class LedgerEntry(Base):
     note: Mapped[str | None]
 
 
+class Act(Base):
+    """Something that a person did, and how it was before and after: never changed, never removed."""
+
+    __tablename__ = "acts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    act: Mapped[str]
+    subject: Mapped[str]
+    """What it was done to, by id where it has one."""
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
+
+
+class RightUse(Base):
+    """Whether ConnectWise granted a right when it was last used: some rights only a write can prove."""
+
+    __tablename__ = "right_uses"
+
+    psa: Mapped[str] = mapped_column(primary_key=True)
+    right: Mapped[str] = mapped_column(primary_key=True)
+    held: Mapped[bool]
+    used_at: Mapped[datetime]
+
+
+class PendingOrganization(Base):
+    """An organization that NordPass was or will be asked to add, until it is known and mapped as asked."""
+
+    __tablename__ = "pending_organizations"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    idempotency_key: Mapped[str]
+    asked_at: Mapped[datetime]
+
+
 class LockHolder(Base):
     """Who holds a push lock, for those who wait; the lock itself is the database's and dies with its holder."""
 

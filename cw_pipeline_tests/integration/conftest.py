@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.integration.access import open_connectwise, open_nordpass
+from cw_pipeline.integration.audit import recorded_acts
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.settings import Settings
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Integration, Organization
@@ -102,6 +103,12 @@ def mappings(warehouse: Warehouse) -> dict[int, tuple[int, str, str]]:
             row.company_id: (row.agreement_id, row.organization_id, row.bill_from)
             for row in session.query(CompanyMapping)
         }
+
+
+def acts(warehouse: Warehouse) -> list[tuple[str, str, dict[str, object] | None, dict[str, object] | None]]:
+    """What the audit says was done, to what, and how it was before and after."""
+    with warehouse.transaction() as session:
+        return [(act.act, act.subject, act.before, act.after) for act in recorded_acts(session)]
 
 
 def mapped_at(warehouse: Warehouse, company_id: int) -> datetime:

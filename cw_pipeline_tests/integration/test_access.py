@@ -103,7 +103,7 @@ def test_a_folder_of_usage_exports_beside_the_provider_api_is_refused(settings: 
 
 
 def test_the_warehouse_is_opened_in_the_home_folder(tmp_path: Path) -> None:
-    warehouse = open_warehouse(Settings(cw_pipeline_home=tmp_path / "home"))
+    warehouse = open_warehouse(Settings(cw_pipeline_home=tmp_path / "home"), who="a test")
     warehouse.close()
     assert (tmp_path / "home" / "warehouse.db").exists()
 

@@ -3,18 +3,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from threading import Barrier
-from typing import TYPE_CHECKING
 
 import pytest
 
 from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.errors import MappingRefused, NotConnected, UnknownChoice
+from cw_pipeline.integration.audit import recorded_acts
+from cw_pipeline.integration.errors import MappingRefused, NotConnected, UnknownChoice, WarningsNotAccepted
 from cw_pipeline.integration.mapping import map_company, unmap_company
+from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.tables import Agreement, Company, Integration, Organization
-from cw_pipeline_tests.integration.conftest import NOW, agreement, company, mapped_at, mappings, organization, put
-
-if TYPE_CHECKING:
-    from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.integration.conftest import NOW, acts, agreement, company, mapped_at, mappings, organization, put
 
 
 def test_ids_and_exact_names_map_the_same(msp: Warehouse) -> None:
@@ -119,14 +117,18 @@ def test_what_is_gone_cannot_be_mapped(
         ({"parent_agreement_id": 11}, "is a child of 11"),
     ],
 )
-def test_an_agreement_that_may_be_billed_otherwise_is_mapped_with_a_warning(
+def test_an_agreement_that_may_be_billed_otherwise_is_mapped_only_once_its_warning_is_accepted(
     fields: dict[str, object], warning: str, msp: Warehouse
 ) -> None:
     put(msp, agreement(13, 1, name="Odd", end_date=date(2027, 1, 1), **fields))
-    mapped = map_company(msp, 1, "Odd", "org-a", now=NOW)
+    with pytest.raises(WarningsNotAccepted, match=warning):
+        map_company(msp, 1, "Odd", "org-a", now=NOW)
+    assert mappings(msp) == {}
+    mapped = map_company(msp, 1, "Odd", "org-a", accept_warnings=True, now=NOW)
     assert len(mapped.warnings) == 1
     assert warning in mapped.warnings[0]
     assert mappings(msp)[1][0] == 13
+    assert map_company(msp, 1, "Odd", "org-a", bill_from=Month(2026, 1), now=NOW).changed
     assert map_company(msp, 1, 11, "org-a", now=NOW).warnings == ()
 
 
@@ -158,6 +160,29 @@ def test_any_name_can_be_used(name: str, msp: Warehouse) -> None:
     mapped = map_company(msp, name, name, name, now=NOW)
     assert (mapped.company_name, mapped.agreement_name, mapped.organization_name) == (name, name, name)
     assert mappings(msp)[5] == (51, "org-n", "2026-03")
+
+
+def test_the_audit_says_who_mapped_what_and_how_it_was_before(warehouse_url: str, msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", now=NOW)
+    another = Warehouse(warehouse_url, who="Ada on desk-7")
+    map_company(another, 1, 12, "org-a", now=NOW)
+    unmap_company(another, 1)
+    another.close()
+    first = {"agreement_id": 11, "organization_id": "org-a", "bill_from": "2026-03"}
+    moved = {**first, "agreement_id": 12}
+    assert acts(msp) == [
+        ("map company", "1", None, first),
+        ("map company", "1", first, moved),
+        ("unmap company", "1", moved, None),
+    ]
+    with msp.transaction() as session:
+        assert [act.who for act in recorded_acts(session)] == ["unknown", "Ada on desk-7", "Ada on desk-7"]
+
+
+def test_an_act_that_is_refused_leaves_no_entry_in_the_audit(msp: Warehouse) -> None:
+    with pytest.raises(MappingRefused):
+        map_company(msp, 1, 21, "org-a", now=NOW)
+    assert acts(msp) == []
 
 
 def test_of_two_acts_at_the_same_time_one_waits_and_sees_what_the_other_did(msp: Warehouse) -> None:

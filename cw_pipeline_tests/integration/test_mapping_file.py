@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.errors import FileRefused, MappingFileRefused, NotConnected
+from cw_pipeline.integration.errors import FileRefused, MappingFileRefused, NotConnected, WarningsNotAccepted
 from cw_pipeline.integration.mapping import map_company
 from cw_pipeline.integration.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.integration.suggest import suggest_mappings
 from cw_pipeline.warehouse.tables import Agreement, Company, Integration
-from cw_pipeline_tests.integration.conftest import NOW, agreement, company, mapped_at, mappings, organization, put
+from cw_pipeline_tests.integration.conftest import NOW, acts, agreement, company, mapped_at, mappings, organization, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -241,10 +241,37 @@ def test_names_without_ids_map_nothing_and_that_is_said(msp: Warehouse, file: Pa
     assert applied.warnings == ("Row 2: nothing was mapped, because names count for nothing: write the ids.",)
 
 
-def test_a_warning_about_an_agreement_names_its_row(msp: Warehouse, file: Path) -> None:
+def test_rows_with_a_warning_map_nothing_until_it_is_accepted_and_are_not_asked_about_again(
+    msp: Warehouse, file: Path
+) -> None:
     put(msp, agreement(13, 1, name="Branch", parent_agreement_id=11))
-    (warning,) = apply_mappings(msp, write(file, "2,,21,,org-b,,", "1,,13,,org-a,,"), NOW).warnings
+    write(file, "2,,21,,org-b,,", "1,,13,,org-a,,")
+    with pytest.raises(WarningsNotAccepted) as refused:
+        apply_mappings(msp, file, NOW)
+    (warning,) = refused.value.warnings
     assert warning.startswith("Row 3: The agreement Branch (13) is a child of 11")
+    assert mappings(msp) == {}
+
+    applied = apply_mappings(msp, file, NOW, accept_warnings=True)
+    assert (applied.mapped, applied.warnings) == (2, (warning,))
+    assert apply_mappings(msp, file, NOW).unchanged == 2
+
+
+def test_the_audit_has_an_entry_for_each_company_that_a_file_changed(msp: Warehouse, file: Path) -> None:
+    map_company(msp, 1, 11, "org-a", now=NOW)
+    map_company(msp, 2, 21, "org-b", now=NOW)
+    map_company(msp, 3, 31, "org-c", now=NOW)
+    apply_mappings(msp, write(file, "1,,11,,org-b,,", "2,,,,,,", "3,,31,,org-c,,"), NOW)
+    assert [(act, subject, before, after) for act, subject, before, after in acts(msp)[3:]] == [
+        (
+            "map company",
+            "1",
+            {"agreement_id": 11, "organization_id": "org-a", "bill_from": "2026-03"},
+            {"agreement_id": 11, "organization_id": "org-b", "bill_from": "2026-03"},
+        ),
+        ("unmap company", "2", {"agreement_id": 21, "organization_id": "org-b", "bill_from": "2026-03"}, None),
+        ("apply mapping file", file.name, None, {"mapped": 0, "remapped": 1, "unmapped": 1, "unchanged": 1}),
+    ]
 
 
 def test_suggestions_fill_in_the_file_only_where_they_are_certain(msp: Warehouse, file: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the listing commands read from the warehouse."""
+"""What there is to look at: companies, organizations and the ledger, each with what belongs to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class ListedCompany:
     """An imported company.
 
     Attributes:
-        state: Whether it is mapped; a company that ConnectWise no longer lists is only listed while it is mapped.
+        state: Whether it is mapped, and if so, whether ConnectWise still lists the company and the mapped agreement. A
+            company that ConnectWise no longer lists is only listed while it is mapped.
         agreements: Its active agreements, from which one can be mapped.
         agreement: The mapped agreement.
         bill_from: The first month that is billed.
@@ -32,7 +33,7 @@ class ListedCompany:
 
     id: int
     name: str
-    state: Literal["mapped", "unmapped", "gone but mapped"]
+    state: Literal["mapped", "unmapped", "company gone", "agreement gone"]
     agreements: tuple[Named, ...]
     agreement: Named | None
     organization: Named | None
@@ -57,7 +58,7 @@ def companies(session: Session) -> list[ListedCompany]:
             ListedCompany(
                 id=company.id,
                 name=company.name,
-                state="unmapped" if mapping is None else "mapped" if company.gone_at is None else "gone but mapped",
+                state=_state(company, mapping, mapped),
                 agreements=tuple(
                     Named(one.id, one.name) for one in own.values() if one.gone_at is None and one.status == "Active"
                 ),
@@ -67,6 +68,16 @@ def companies(session: Session) -> list[ListedCompany]:
             )
         )
     return sorted(listed, key=lambda company: (company.name.casefold(), company.id))
+
+
+def _state(
+    company: Company, mapping: CompanyMapping | None, agreement: Agreement | None
+) -> Literal["mapped", "unmapped", "company gone", "agreement gone"]:
+    if mapping is None:
+        return "unmapped"
+    if company.gone_at is not None:
+        return "company gone"
+    return "mapped" if agreement is not None and agreement.gone_at is None else "agreement gone"
 
 
 def organizations(session: Session) -> Sequence[tuple[Organization, Company | None]]:

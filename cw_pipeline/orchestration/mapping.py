@@ -1,0 +1,183 @@
+# Dagster's decorators are not fully annotated.
+# pyright: reportUnknownMemberType=false
+"""The jobs `map_companies` and `add_organization`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias, cast
+
+import dagster as dg
+from pydantic import Field, ValidationError
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration import mapping, mapping_file, organizations
+from cw_pipeline.integration.suggest import suggest_mappings
+from cw_pipeline.nordpass.models import NewOrganization
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.mapped import mapped_organizations
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.runs import name_of
+from cw_pipeline.orchestration.setup_views import of_mapping
+from cw_pipeline.warehouse.database import Warehouse
+
+_COMPANY = "Id or exact name of the ConnectWise company."
+_AGREEMENT = "Id or exact name of one of the company's agreements."
+_BILL_FROM = "First month it is billed for, as 2026-03. Leave it out for the last closed month."
+_ACCEPT_WARNINGS = (
+    "Take agreements that are not billed monthly, or are children of others, as well. Without it, the run fails and "
+    "says what may happen."
+)
+
+
+class MapCompany(dg.Config):
+    """Map one company and its agreement to an organization; a mapped company is mapped anew."""
+
+    do: Literal["map"] = "map"
+    company: str = Field(description=_COMPANY)
+    agreement: str = Field(description=_AGREEMENT)
+    organization: str = Field(description="Id or exact name of the NordPass organization.")
+    bill_from: str | None = Field(default=None, description=_BILL_FROM)
+    accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
+
+
+class UnmapCompany(dg.Config):
+    """Remove a company's mapping; its lines in ConnectWise stay as they are."""
+
+    do: Literal["unmap"] = "unmap"
+    company: str = Field(description="Id or exact name of the mapped company.")
+
+
+class WriteFile(dg.Config):
+    """Write every company with what it is mapped to into a file; suggestions that are certain are filled in."""
+
+    do: Literal["write_file"] = "write_file"
+    file: str = Field(description="A file on this machine; it is overwritten.")
+
+
+class ApplyFile(dg.Config):
+    """Do what a mapping file says, all or nothing; companies that are not in it are left alone."""
+
+    do: Literal["apply_file"] = "apply_file"
+    file: str = Field(description="A mapping file on this machine.")
+    accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
+
+
+_Asked: TypeAlias = MapCompany | UnmapCompany | WriteFile | ApplyFile
+
+
+class MappingConfig(dg.Config):
+    """What to do with the mappings."""
+
+    do: _Asked = Field(
+        discriminator="do",
+        description="One of: map a company, unmap one, write the mapping file to complete, or apply it.",
+    )
+
+
+@dg.op
+def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, access: Access) -> None:
+    """Map or unmap one company, or write or apply a mapping file."""
+    asked = cast("_Asked", config.do)  # Dagster's type of a nested config is not known
+    with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse:
+        done, warnings = _do(asked, warehouse)
+        context.log.info(done)
+        for warning in warnings:
+            context.log.warning(warning)
+        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
+
+
+def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
+    """Do what is asked; what was done, in a sentence, and what to know about it."""
+    now = datetime.now(UTC)
+    match asked:
+        case MapCompany():
+            mapped = mapping.map_company(
+                warehouse,
+                asked.company,
+                asked.agreement,
+                asked.organization,
+                bill_from=_month(asked.bill_from),
+                accept_warnings=asked.accept_warnings,
+                now=now,
+            )
+            return _sentence(mapped), mapped.warnings
+        case UnmapCompany():
+            unmapped = mapping.unmap_company(warehouse, asked.company)
+            return f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped.", ()
+        case WriteFile():
+            exported = mapping_file.export_mappings(
+                warehouse, Path(asked.file), suggestions=suggest_mappings(warehouse)
+            )
+            return (
+                f"{exported.file} has {exported.mapped} mapped companies, {exported.suggested} with a certain "
+                f"suggestion and {exported.unmapped} to fill in. Complete it and apply it."
+            ), ()
+        case ApplyFile():
+            applied = mapping_file.apply_mappings(
+                warehouse, Path(asked.file), now, accept_warnings=asked.accept_warnings
+            )
+            return f"{applied.mapped} mapped, {applied.remapped} anew, {applied.unmapped} unmapped.", applied.warnings
+
+
+def _sentence(mapped: mapping.Mapped) -> str:
+    what = f"{mapped.company_name} ({mapped.company_id}) is mapped to {mapped.organization_name}"
+    return f"{what} on agreement {mapped.agreement_id} from {mapped.bill_from} on."
+
+
+def _month(key: str | None) -> Month | None:
+    try:
+        return Month.parse(key) if key else None
+    except ValueError as error:
+        raise dg.Failure(f"bill_from: {error}", allow_retries=False) from None
+
+
+@dg.job
+def map_companies() -> None:
+    """Map companies and their agreements to organizations, one by one or all at once from a file."""
+    choose_organizations()
+
+
+class MapToConfig(dg.Config):
+    """The company and agreement that the new organization is mapped to."""
+
+    company: str = Field(description=_COMPANY)
+    agreement: str = Field(description=_AGREEMENT)
+    bill_from: str | None = Field(default=None, description=_BILL_FROM)
+    accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
+
+
+class OrganizationConfig(dg.Config):
+    """The organization to add in NordPass."""
+
+    name: str = Field(description="The organization's name.")
+    plan: Literal["Business", "Enterprise"] = Field(description="Its NordPass plan.")
+    license_type: Literal["Standard", "Trial", "NFR"] = Field(description="Its license type; only Standard is billed.")
+    contact_email: str = Field(description="Where NordPass sends the invitation to its first member.")
+    country: str | None = Field(default=None, description="Its country, if known.")
+    map_to: MapToConfig | None = Field(
+        default=None, description="Map it in the same act. Leave it out to map it later."
+    )
+
+
+@dg.op
+def add_to_nordpass(context: dg.OpExecutionContext, config: OrganizationConfig, access: Access) -> None:
+    """Create the organization in NordPass and, if asked, map it; a repetition never adds it twice."""
+    try:
+        new = NewOrganization.model_validate(config.model_dump(exclude={"map_to"}))
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise dg.Failure(f"The organization was not added. {faults}.", allow_retries=False) from None
+    to = cast("MapToConfig | None", config.map_to)
+    map_to = organizations.MapTo(to.company, to.agreement, _month(to.bill_from), to.accept_warnings) if to else None
+    with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse, access.nordpass() as nordpass:
+        added = organizations.add_organization(nordpass, warehouse, new, map_to)
+        what_next = _sentence(added.mapped) if added.mapped else "Map it next, with the job map_companies."
+        context.log.info(f"{added.organization.name} ({added.organization.id}) is in NordPass. {what_next}")
+        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
+
+
+@dg.job
+def add_organization() -> None:
+    """Add an organization in NordPass and, if asked, map it."""
+    add_to_nordpass()

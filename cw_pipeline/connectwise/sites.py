@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import urlsplit
 
 from cw_pipeline.connectwise.errors import InvalidSiteUrl
 
 _CLOUD_DOMAINS = (".myconnectwise.net", ".connectwisedev.com")
 _API_PREFIX = "api-"
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[a-z0-9])?)*")
 
 
 def api_origin(site_url: str) -> str:
@@ -29,8 +32,8 @@ def api_origin(site_url: str) -> str:
         raise _invalid("does not begin with https://, and keys are never sent unencrypted")
     if parts.username is not None or parts.password is not None:
         raise _invalid("has credentials in it; the keys have settings of their own")
-    if not host or any(character.isspace() for character in text):
-        raise _invalid("has no host name")
+    if not host or port == 0 or any(character.isspace() for character in text) or not _is_host(host):
+        raise _invalid("has no usable host name, written in ASCII, or no usable port")
     if parts.path not in {"", "/"} or "?" in text or "#" in text:
         raise _invalid("has a path, query or fragment after the host; leave out everything behind the host name")
     if host.endswith(_CLOUD_DOMAINS):
@@ -39,6 +42,17 @@ def api_origin(site_url: str) -> str:
         return f"https://{_API_PREFIX}{host.removeprefix(_API_PREFIX)}"
     bracketed = f"[{host}]" if ":" in host else host
     return f"https://{bracketed}" if port in {None, 443} else f"https://{bracketed}:{port}"
+
+
+def _is_host(text: str) -> bool:
+    """Whether the text is the name or address of a host and nothing else that a library might read otherwise."""
+    if ":" not in text:
+        return _HOST_NAME.fullmatch(text) is not None
+    try:
+        IPv6Address(text)
+    except AddressValueError:
+        return False
+    return True
 
 
 def web_origin(origin: str) -> str:

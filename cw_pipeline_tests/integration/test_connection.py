@@ -7,19 +7,20 @@ from sqlalchemy import inspect, text
 
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
-from cw_pipeline.connectwise.errors import AuthenticationFailed, UnknownCompany
-from cw_pipeline.integration.access import State, open_connectwise
+from cw_pipeline.connectwise.errors import AuthenticationFailed, MissingRight, UnknownCompany
+from cw_pipeline.integration.access import State, open_connectwise, psa_of_client
 from cw_pipeline.integration.connection import connect, disconnect
 from cw_pipeline.integration.errors import FileRefused, NotConnected, WrongCompany
 from cw_pipeline.integration.imports import import_agreements, import_companies
 from cw_pipeline.integration.mapping import map_company
 from cw_pipeline.integration.mapping_file import apply_mappings
 from cw_pipeline.integration.organizations import refresh_organizations
-from cw_pipeline.integration.products import confirm_products, map_product
+from cw_pipeline.integration.products import confirm_products, create_product, map_product
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.settings import Settings
+from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.warehouse.tables import Company, Integration, Product, ProductMapping
-from cw_pipeline_tests.integration.conftest import NOW, company, integration, mappings, put
+from cw_pipeline_tests.integration.conftest import NOW, acts, company, integration, mappings, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,48 @@ def test_connecting_proves_the_rights_to_inquire_and_writes_nothing(
     assert not connection.missing_rights
     assert not sandbox.journal.writes()
     assert {entry.status for entry in sandbox.journal.entries()} == {200}
+
+
+def test_a_right_that_only_a_write_proves_is_shown_as_it_was_when_last_used(
+    warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    connect(client, warehouse)
+    create_product(client, warehouse, Plan.BUSINESS, subcategory="Security software")
+    with warehouse.transaction() as session:
+        psa = psa_of_client(client)
+        save_right_uses(session, psa, {"Finance > Agreements: Add": True, "Finance > Agreements: Edit": False})
+    connection = connect(client, warehouse)
+    assert [(right.name, right.held) for right in connection.rights[4:]] == [
+        ("Procurement > Product Catalog: Add", True),
+        ("Finance > Agreements: Add", True),
+        ("Finance > Agreements: Edit", False),
+    ]
+    assert connection.rights[6].state.startswith("MISSING when last used, 20")
+    assert (connection.missing_rights, connection.state) == ((), State.CONNECTED)
+
+    sandbox.connectwise.set_role(SEED_ROLE - {Right.CATALOG_ADD})
+    with pytest.raises(MissingRight, match="Procurement > Product Catalog: Add"):
+        create_product(client, warehouse, Plan.ENTERPRISE, subcategory="Security software")
+    assert connect(client, warehouse).rights[4].held is False
+
+
+def test_connecting_and_disconnecting_are_in_the_audit(
+    warehouse: Warehouse, client: ConnectWiseClient, tmp_path: Path
+) -> None:
+    connect(client, warehouse)
+    connect(client, warehouse)
+    disconnect(warehouse, tmp_path / "backup.csv")
+    there = {"site": client.site_url, "company_id": client.company_id, "state": "connected"}
+    assert acts(warehouse) == [
+        ("connect", client.company_id, {"state": "not_connected"}, there),
+        ("connect", client.company_id, there, there),
+        (
+            "disconnect",
+            client.company_id,
+            {**there, "company_mappings": 0, "product_mappings": 0},
+            {"state": "disconnected", "backup_file": str(tmp_path / "backup.csv")},
+        ),
+    ]
 
 
 @pytest.mark.parametrize(

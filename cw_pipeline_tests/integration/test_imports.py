@@ -44,6 +44,28 @@ def test_companies_are_imported_by_type_and_status_whatever_the_capitals(
     assert companies(connected)[112].types == ["Client", "Partner"]
 
 
+def test_more_than_a_thousand_companies_and_their_agreements_all_arrive(
+    connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    import_companies(client, connected, ["Client"], ["Active"])
+    template = next(row for row in sandbox.connectwise.records("companies") if row["id"] in companies(connected))
+    paper = sandbox.connectwise.records("agreements")[0]
+    for number in range(1050):
+        company = {**template, "id": 5000 + number, "identifier": f"many{number}", "name": f"Many {number}"}
+        sandbox.connectwise.insert("companies", company)
+        reference = {"id": company["id"], "identifier": company["identifier"], "name": company["name"]}
+        sandbox.connectwise.insert("agreements", {**paper, "id": 50000 + number, "company": reference})
+    sandbox.journal.clear()
+
+    report = import_companies(client, connected)
+    assert len(report.new) == 1050
+    assert {row for row in companies(connected) if row >= 5000} == set(range(5000, 6050))
+    assert len(import_agreements(client, connected).new) >= 1050
+    assert {row for row in agreements(connected) if row >= 50000} == set(range(50000, 51050))
+    lists = [entry for entry in sandbox.journal.entries() if entry.path.endswith("/company/companies")]
+    assert len(lists) == 2
+
+
 def test_deleted_companies_are_left_out(connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox) -> None:
     import_companies(client, connected, [], [])
     deleted = {row["id"] for row in sandbox.connectwise.records("companies") if row["deletedFlag"]}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 from typer.testing import CliRunner
 
 from cw_pipeline.cli import app
@@ -16,10 +17,11 @@ from cw_pipeline.sandbox import Sandbox
 from cw_pipeline_tests.active import LAST_CLOSED, activate, use
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cw_pipeline_tests.active import Active
 
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "cli-json.schema.json").read_text(encoding="utf-8"))
 PROGRAM = Path(sys.executable).with_name("cw-pipeline")
 
 
@@ -46,7 +48,18 @@ def run(*arguments: str) -> Answer:
     """Run ``cw-pipeline`` with these arguments; an error that it does not know is raised."""
     result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
     assert "Traceback" not in result.output
-    return Answer(result.exit_code, result.stdout, result.stderr)
+    answer = Answer(result.exit_code, result.stdout, result.stderr)
+    if "--json" in arguments and answer.out:
+        validate_document(answer.document, arguments)
+    return answer
+
+
+def validate_document(document: object, arguments: Sequence[str]) -> None:
+    """Make sure that a document is one that docs/cli-json.schema.json describes for the command."""
+    words = [word for word in arguments if word == "--acts" or not word.startswith("-")]
+    command = next(name for count in (2, 1) if (name := " ".join(words[:count])) in SCHEMA["$defs"])
+    described = {"anyOf": [{"$ref": f"#/$defs/{command}"}, {"$ref": "#/$defs/error"}], "$defs": SCHEMA["$defs"]}
+    Draft202012Validator(described, format_checker=FormatChecker()).validate(document)
 
 
 @pytest.fixture(scope="module")

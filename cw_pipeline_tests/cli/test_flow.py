@@ -1,9 +1,10 @@
-"""From nothing to a synced month and back, as a person does it, on one sandbox."""
+"""From nothing to a synced month and back, and to be connected again, as a person does it, on both databases."""
 
 from __future__ import annotations
 
 import csv
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,6 +13,7 @@ import pytest
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline_tests.active import LAST_CLOSED, use
 from cw_pipeline_tests.cli.conftest import Answer, run
+from cw_pipeline_tests.conftest import postgres_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,15 +50,36 @@ STEPS = {
     "organizations": "organizations list --json",
     "add": "organizations add --name [bold]Ünïcode --plan enterprise --license-type standard "
     "--contact-email it@example.com --json",
+    "add again": "organizations add --name [BOLD]ünïcode --plan enterprise --license-type standard "
+    "--contact-email it@example.com",
+    "add and map halfway": "organizations add --name Halfway --plan Business --license-type Standard "
+    "--contact-email it@example.com --company {open_company}",
+    "add and map": "organizations add --name O'Neill,Ltd. --plan Business --license-type Standard "
+    "--contact-email it@example.com --company {open_company} --agreement {open_agreement} --json",
     "add badly": "organizations add --name X --plan Business --license-type Trial --contact-email nobody",
     "unmap": "companies unmap {company} --json",
     "map": "companies map {company} --agreement {agreement} --organization {organization} --bill-from 2025-06 --json",
     "map nobody": "companies map Nobody --agreement 1 --organization x",
+    "map a child agreement": "companies map {child_company} --agreement {child} --organization {free}",
+    "map a child agreement knowingly": "companies map {child_company} --agreement {child} --organization {free} --yes "
+    "--json",
     "export": "companies export {file}",
+    "apply it again": "companies apply {file} --json",
+    "connect again": "connect --json",
     "disconnect unasked": "disconnect",
     "disconnect": "disconnect --yes --backup {backup} --json",
     "sync after it": "sync --json",
     "status at the end": "status",
+    "map while disconnected": "companies apply {backup}",
+    "connect anew": "connect --json",
+    "bring the companies back unasked": "companies apply {backup} --json",
+    "bring the companies back": "companies apply {backup} --yes --json",
+    "bring Business back": "products map Business NORDPASS-BUS",
+    "confirm again": "products confirm",
+    "status of the new connection": "status --json",
+    "acts": "history --acts --json",
+    "acts for people": "history --acts",
+    "acts of a month": "history --acts --month 2026-01",
 }
 REFUSED = {
     "import too early",
@@ -64,33 +87,67 @@ REFUSED = {
     "sync too early",
     "import without a choice",
     "import an unknown type",
+    "add again",
+    "add and map halfway",
     "add badly",
     "map nobody",
+    "map a child agreement",
     "disconnect unasked",
     "sync after it",
+    "map while disconnected",
+    "bring the companies back unasked",
+    "acts of a month",
 }
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """No URL for the SQLite file in the home folder, or that of a new PostgreSQL database."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    with postgres_database(request.getfixturevalue("postgres_url")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
-def said(home: Path) -> Iterator[dict[str, Answer]]:
+def home(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Path:
+    return tmp_path_factory.mktemp("postgresql" if database_url else "sqlite")
+
+
+@pytest.fixture(scope="module")
+def said(home: Path, database_url: str) -> Iterator[dict[str, Answer]]:
     """What each step said."""
     with Sandbox() as sandbox, pytest.MonkeyPatch.context() as environment:
         use(environment, {**sandbox.environment(), "CW_PIPELINE_HOME": str(home)})
+        environment.setenv("CW_PIPELINE_DATABASE_URL", database_url)
         environment.setenv("DAGSTER_HOME", str(home / "dagster"))
         subcategory = sandbox.connectwise.records("subcategories")[0]["name"]
+        children = [one for one in sandbox.connectwise.records("agreements") if one.get("parentAgreement")]
         answers: dict[str, Answer] = {}
-        places = {"month": str(LAST_CLOSED), "file": str(home / "m.csv"), "backup": str(home / "backup.csv")}
+        places = {
+            "month": str(LAST_CLOSED),
+            "file": str(home / "m.csv"),
+            "backup": str(home / "backup.csv"),
+        }
         for name, step in STEPS.items():
             if name == "unmap":
                 mapped = next(one for one in answers["companies"].document["companies"] if one["state"] == "mapped")
                 places["company"] = str(mapped["id"])
                 places["agreement"] = str(mapped["agreement"]["id"])
                 places["organization"] = str(mapped["organization"]["id"])
+            if name == "add and map halfway":
+                listed = {one["id"]: one for one in answers["companies"].document["companies"]}
+                child = next(one for one in children if one["company"]["id"] in listed)
+                places["child"], places["child_company"] = str(child["id"]), str(child["company"]["id"])
+                free = next(
+                    one
+                    for one in listed.values()
+                    if one["state"] == "unmapped" and one["agreements"] and one["id"] != child["company"]["id"]
+                )
+                places["open_company"], places["open_agreement"] = str(free["id"]), str(free["agreements"][0]["id"])
+            if name == "map a child agreement":
+                places["free"] = answers["add"].document["id"]
             words = [word.format(**places, subcategory=subcategory) for word in step.split()]
             answers[name] = run(*words)
         yield answers
@@ -130,6 +187,8 @@ def test_connect_shows_each_right_and_whether_it_is_held(said: dict[str, Answer]
     assert "Finance > Agreements: Edit" in said["connect"].out
     assert "not yet proved" in said["connect"].out
     assert {right["held"] for right in said["connect for programs"].document["rights"]} == {True, None}
+    used = {right["name"]: right["used_at"] for right in said["connect again"].document["rights"] if right["used_at"]}
+    assert used.keys() == {"Procurement > Product Catalog: Add", "Finance > Agreements: Add"}
 
 
 def test_products_are_listed_mapped_created_and_confirmed(said: dict[str, Answer]) -> None:
@@ -191,6 +250,10 @@ def test_organizations_are_listed_with_their_companies_and_added(said: dict[str,
     assert said["add"].document["name"] == "[bold]Ünïcode"
     assert "[bold]Ünïcode" in said["add"].err
     assert "an e-mail address is expected" in said["add badly"].sentence
+    assert f"NordPass has [bold]Ünïcode ({said['add'].document['id']}" in said["add again"].sentence
+    assert "give --company and --agreement" in said["add and map halfway"].sentence
+    added = said["add and map"].document
+    assert (added["name"], added["mapped"]["organization_id"]) == ("O'Neill,Ltd.", added["id"])
 
 
 def test_one_company_is_unmapped_and_mapped_again(said: dict[str, Answer]) -> None:
@@ -199,11 +262,57 @@ def test_one_company_is_unmapped_and_mapped_again(said: dict[str, Answer]) -> No
     assert (mapped["bill_from"], mapped["changed"]) == ("2025-06", True)
 
 
+def test_an_agreement_that_may_be_billed_otherwise_is_mapped_only_if_that_is_meant(said: dict[str, Answer]) -> None:
+    assert "is a child of" in said["map a child agreement"].sentence
+    assert "accept it: with --yes" in said["map a child agreement"].sentence
+    assert len(said["map a child agreement knowingly"].document["warnings"]) == 1
+    assert said["apply it again"].document["unchanged"] > 20
+    assert "is a child of" in said["bring the companies back unasked"].document["error"]
+
+
+def test_what_was_disconnected_comes_back_from_the_backup(said: dict[str, Answer]) -> None:
+    assert "cw-pipeline connect" in said["map while disconnected"].sentence
+    brought_back = said["bring the companies back"].document["mapped"]
+    assert brought_back == said["disconnect"].document["company_mappings"]
+    status = said["status of the new connection"].document
+    assert (status["state"], status["mapped"]) == ("active", brought_back)
+
+
+def test_every_act_is_recorded_with_who_and_when_and_what(said: dict[str, Answer]) -> None:
+    acts = said["acts"].document["acts"]
+    assert [act["act"] for act in acts if act["act"] != "map company"] == [
+        "connect",
+        "connect",
+        "map product",
+        "create product",
+        "map product",
+        "confirm products",
+        *["import"] * 6,
+        "apply mapping file",
+        "import",
+        "add organization",
+        "add organization",
+        "unmap company",
+        "apply mapping file",
+        "connect",
+        "disconnect",
+        "connect",
+        "apply mapping file",
+        "map product",
+        "confirm products",
+    ]
+    assert all(act["who"].endswith(f" on {socket.gethostname()}") for act in acts)
+    unmapped = next(act for act in acts if act["act"] == "unmap company")
+    assert (unmapped["subject"], unmapped["after"]) == (str(said["unmap"].document["company_id"]), None)
+    assert unmapped["before"]["organization_id"] == said["unmap"].document["organization_id"]
+    assert "add organization" in said["acts for people"].out
+
+
 def test_disconnecting_asks_keeps_a_backup_and_stops_the_syncs(said: dict[str, Answer], home: Path) -> None:
     assert "--yes" in said["disconnect unasked"].sentence
     removed = said["disconnect"].document["company_mappings"]
     with (home / "backup.csv").open(encoding="utf-8-sig", newline="") as backup:
-        assert len(list(csv.DictReader(backup))) == removed == said["apply"].document["mapped"]
+        assert len(list(csv.DictReader(backup))) == removed == said["apply"].document["mapped"] + 2
     assert "cw-pipeline connect" in said["sync after it"].document["error"]
     assert "disconnected" in said["status at the end"].out
 
@@ -218,7 +327,7 @@ def test_the_acts_and_runs_are_in_dagster(said: dict[str, Answer], home: Path) -
     assert sorted(jobs) == ["preview", "sync_now", "sync_now"]
     assert mapped is not None
     assert mapped.asset_materialization is not None
-    assert mapped.asset_materialization.metadata["mapped"].value == 0
+    assert mapped.asset_materialization.metadata["state"].value == "active"
     assert imported is not None
     assert pushed == {str(LAST_CLOSED)}
     assert os.environ["DAGSTER_HOME"] == str(home / "dagster")

@@ -59,7 +59,8 @@ def validate_document(document: object, arguments: Sequence[str]) -> None:
     words = [word for word in arguments if word == "--acts" or not word.startswith("-")]
     command = next(name for count in (2, 1) if (name := " ".join(words[:count])) in SCHEMA["$defs"])
     described = {"anyOf": [{"$ref": f"#/$defs/{command}"}, {"$ref": "#/$defs/error"}], "$defs": SCHEMA["$defs"]}
-    Draft202012Validator(described, format_checker=FormatChecker()).validate(document)
+    validator = Draft202012Validator(described, format_checker=FormatChecker())
+    validator.validate(document)  # pyright: ignore[reportUnknownMemberType] - its stubs are not complete
 
 
 @pytest.fixture(scope="module")

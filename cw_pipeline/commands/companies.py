@@ -260,7 +260,8 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
             speech.notice(warning)
         speech.say(
             f"{applied.mapped} mapped, {applied.remapped} mapped anew, {applied.unmapped} unmapped, "
-            f"{applied.unchanged} as before. See what a sync would write with `cw-pipeline preview`."
+            f"{applied.unchanged} as before; new ones are billed from {applied.bill_from} on where the file names no "
+            "other month. See what a sync would write with `cw-pipeline preview`."
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import act, connected_integration
 from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import MappingFileRefused, WarningsNotAccepted
@@ -48,6 +49,7 @@ class Applied:
     """What applying a mapping file did, in companies.
 
     Attributes:
+        bill_from: The first month that is billed for a new mapping whose row names none.
         warnings: What may go wrong, a sentence each, with its row.
     """
 
@@ -55,6 +57,7 @@ class Applied:
     remapped: int
     unmapped: int
     unchanged: int
+    bill_from: Month
     warnings: tuple[str, ...] = ()
 
     @property
@@ -167,7 +170,9 @@ def _apply(session: Session, rows: Sequence[Row], known: _Known, now: datetime) 
         done["unchanged" if not changed else "remapped" if was else "mapped"] += 1
         if changed:
             record(session, Deed.MAP_COMPANY, str(row.company_id), before=was, after=snapshot(mapping))
-    return Applied(done["mapped"], done["remapped"], done["unmapped"], done["unchanged"])
+    return Applied(
+        done["mapped"], done["remapped"], done["unmapped"], done["unchanged"], bill_from=Month.last_closed(now)
+    )
 
 
 def _warnings(row: Row, known: _Known) -> tuple[str, ...]:

@@ -117,7 +117,10 @@ def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
             applied = mapping_file.apply_mappings(
                 warehouse, Path(asked.file), now, accept_warnings=asked.accept_warnings
             )
-            return f"{applied.mapped} mapped, {applied.remapped} anew, {applied.unmapped} unmapped.", applied.warnings
+            return (
+                f"{applied.mapped} mapped, {applied.remapped} anew, {applied.unmapped} unmapped; new ones are billed "
+                f"from {applied.bill_from} on where the file names no other month."
+            ), applied.warnings
 
 
 def _sentence(mapped: mapping.Mapped) -> str:

@@ -33,7 +33,6 @@ _ACCEPT_WARNINGS = (
 class MapCompany(dg.Config):
     """Map one company and its agreement to an organization; a mapped company is mapped anew."""
 
-    do: Literal["map"] = "map"
     company: str = Field(description=_COMPANY)
     agreement: str = Field(description=_AGREEMENT)
     organization: str = Field(description="Id or exact name of the NordPass organization.")
@@ -44,21 +43,18 @@ class MapCompany(dg.Config):
 class UnmapCompany(dg.Config):
     """Remove a company's mapping; its lines in ConnectWise stay as they are."""
 
-    do: Literal["unmap"] = "unmap"
     company: str = Field(description="Id or exact name of the mapped company.")
 
 
 class WriteFile(dg.Config):
     """Write every company with what it is mapped to into a file; suggestions that are certain are filled in."""
 
-    do: Literal["write_file"] = "write_file"
     file: str = Field(description="A file on this machine; it is overwritten.")
 
 
 class ApplyFile(dg.Config):
     """Do what a mapping file says, all or nothing; companies that are not in it are left alone."""
 
-    do: Literal["apply_file"] = "apply_file"
     file: str = Field(description="A mapping file on this machine.")
     accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
 
@@ -67,20 +63,24 @@ _Asked: TypeAlias = MapCompany | UnmapCompany | WriteFile | ApplyFile
 
 
 class MappingConfig(dg.Config):
-    """What to do with the mappings."""
+    """What to do with the mappings: one of these."""
 
-    do: _Asked = Field(
-        discriminator="do",
-        description="One of: map a company, unmap one, write the mapping file to complete, or apply it.",
-    )
+    map: MapCompany | None = Field(default=None, description="Map one company to an organization.")
+    unmap: UnmapCompany | None = Field(default=None, description="Remove one company's mapping.")
+    write_file: WriteFile | None = Field(default=None, description="Write the mapping file, to be completed.")
+    apply_file: ApplyFile | None = Field(default=None, description="Apply the completed mapping file.")
 
 
 @dg.op
 def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, access: Access) -> None:
     """Map or unmap one company, or write or apply a mapping file."""
-    asked = cast("_Asked", config.do)  # Dagster's type of a nested config is not known
+    # Dagster's type of a nested config is not known.
+    choices = cast("list[_Asked | None]", [config.map, config.unmap, config.write_file, config.apply_file])
+    asked = [choice for choice in choices if choice is not None]
+    if len(asked) != 1:
+        raise dg.Failure("Nothing was changed. Give one of map, unmap, write_file and apply_file.", allow_retries=False)
     with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse:
-        done, warnings = _do(asked, warehouse)
+        done, warnings = _do(asked[0], warehouse)
         context.log.info(done)
         for warning in warnings:
             context.log.warning(warning)

@@ -97,7 +97,7 @@ def certain_suggestions() -> list[Suggestion]:
 
 
 def map_companies(instance: dg.DagsterInstance, what: str, config: Mapping[str, object]) -> dg.ExecuteInProcessResult:
-    return run(instance, "map_companies", "choose_organizations", {"do": {what: dict(config)}})
+    return run(instance, "map_companies", "choose_organizations", {what: dict(config)})
 
 
 def output_table(result: dg.ExecuteInProcessResult, step: str, name: str) -> list[Any]:
@@ -301,6 +301,13 @@ def test_a_mapping_that_cannot_be_made_is_refused_and_the_others_stay(
     assert refusal(map_companies(instance, "map", config), "choose_organizations").startswith(sentence)
     assert mapped() == before
     assert told_of_mapping(instance) == []
+
+
+@pytest.mark.usefixtures("active")
+@pytest.mark.parametrize("config", [{}, {"unmap": {"company": "1"}, "apply_file": {"file": "m.csv"}}])
+def test_one_thing_at_a_time_is_done_with_mappings(instance: dg.DagsterInstance, config: dict[str, object]) -> None:
+    sentence = refusal(run(instance, "map_companies", "choose_organizations", config), "choose_organizations")
+    assert sentence == "Nothing was changed. Give one of map, unmap, write_file and apply_file."
 
 
 def test_a_mapping_file_with_a_fault_is_refused_as_a_whole(

@@ -137,7 +137,14 @@ def _month(key: str | None) -> Month | None:
 
 @dg.job
 def map_companies() -> None:
-    """Map companies and their agreements to organizations, one by one or all at once from a file."""
+    """Map companies and their agreements to organizations, one by one or all at once from a file.
+
+    For example, in the Launchpad:
+
+        ops: {choose_organizations: {config: {write_file: {file: mappings.csv}}}}
+
+    then complete the file and give `apply_file` instead; or `map` and `unmap` for one company.
+    """
     choose_organizations()
 
 

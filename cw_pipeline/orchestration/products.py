@@ -103,5 +103,10 @@ def _create(new: NewProductConfig, client: ConnectWiseClient, warehouse: Warehou
 
 @dg.job
 def map_products() -> None:
-    """Look through the catalog, map NordPass plans to ConnectWise products or create those, and confirm the mapping."""
+    """Look through the catalog, map NordPass plans to ConnectWise products or create those, and confirm the mapping.
+
+    Without config, the run only shows the catalog. For example, in the Launchpad:
+
+        ops: {choose_products: {config: {business: NORDPASS-BUS, create: {plan: Enterprise}, confirm: true}}}
+    """
     choose_products()

@@ -8,9 +8,11 @@ import pytest
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import State
+from cw_pipeline.integration.listings import companies
 from cw_pipeline.integration.mapping import map_company, unmap_company
 from cw_pipeline.integration.status import next_tick, status, unpushed_months
 from cw_pipeline.warehouse.tables import (
+    Agreement,
     Company,
     EntryKind,
     Integration,
@@ -191,6 +193,38 @@ def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) ->
         session.get_one(Organization, "org-a").gone_at = NOW
     found = status(msp, first_month=FIRST, now=NOW)
     assert (found.mapped, found.unmapped_companies, found.unmapped_organizations) == (1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "sentence", "state"),
+    [
+        (Company, 1, "The company Acme (1) is mapped, but the last import did not find it.", "company gone"),
+        (
+            Agreement,
+            11,
+            "The agreement Managed (11) of Acme (1) is mapped, but the last import did not find it.",
+            "agreement gone",
+        ),
+        (
+            Organization,
+            "org-a",
+            "The organization Acme (org-a) is mapped to Acme (1), but NordPass no longer",
+            "mapped",
+        ),
+    ],
+)
+def test_a_mapping_of_what_is_gone_is_marked_and_said(
+    msp: Warehouse, table: type[Company | Agreement | Organization], key: int | str, sentence: str, state: str
+) -> None:
+    map_company(msp, 1, 11, "org-a", now=NOW)
+    map_company(msp, 2, 21, "org-b", now=NOW)
+    assert status(msp, first_month=FIRST, now=NOW).gone == ()
+    with msp.transaction() as session:
+        session.get_one(table, key).gone_at = NOW
+    (said,) = status(msp, first_month=FIRST, now=NOW).gone
+    assert said.startswith(sentence)
+    with msp.transaction() as session:
+        assert {one.id: one.state for one in companies(session)} == {1: state, 2: "mapped", 3: "unmapped"}
 
 
 def test_an_active_integration_misses_nothing(warehouse: Warehouse) -> None:

@@ -14,6 +14,7 @@ from cw_pipeline.warehouse.tables import SETTLED, EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import date
 
     from sqlalchemy.orm import Session
 
@@ -147,7 +148,11 @@ def agreements_with_lines(session: Session, psa: str, months: Collection[Month])
 
 
 def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
-    """What is accounted for of each addition that was written for ``months``, by addition id."""
+    """What is accounted for of each addition that was written for ``months``, by addition id.
+
+    A line for whose period a newer one was made carries 0: the newer one was made because ConnectWise did not show it
+    any more while its period was still open, so it was never invoiced.
+    """
     confirmed = session.scalars(
         select(LedgerEntry)
         .where(
@@ -159,9 +164,17 @@ def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict
         .order_by(LedgerEntry.id)
     )
     written: dict[int, Written] = {}
+    made_for: dict[tuple[str, int, date], int] = {}
     for entry in confirmed:
-        dated = entry if entry.kind == EntryKind.ACCEPTED else written.get(entry.addition_id or 0, entry)
-        written[entry.addition_id or 0] = Written(
+        number = entry.addition_id or 0
+        if number not in written and entry.cancelled_date is not None:
+            period = (entry.serial_number, entry.agreement_id, entry.effective_date)
+            replaced = made_for.get(period)
+            if replaced is not None and written[replaced].quantities:
+                written[replaced] = replace(written[replaced], quantities=frozenset({Decimal(0)}))
+            made_for[period] = number
+        dated = entry if entry.kind == EntryKind.ACCEPTED else written.get(number, entry)
+        written[number] = Written(
             agreement_id=entry.agreement_id,
             serial_number=entry.serial_number,
             quantities=frozenset[Decimal]() if entry.kind == EntryKind.DOUBTFUL else frozenset({entry.quantity}),

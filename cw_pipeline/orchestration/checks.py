@@ -1,4 +1,4 @@
-"""The checks of the monthly assets: that no seat is lost, and that nobody overlooks what is not billed."""
+"""The checks of the assets: that no seat is lost, and that nobody overlooks what is not billed."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ NOTHING_FAILED = dg.AssetCheckSpec(
     "nothing_failed",
     asset="connectwise_push",
     description="No line of any month, as it was pushed last, was refused or left in doubt.",
+)
+NOTHING_DRIFTED = dg.AssetCheckSpec(
+    "nothing_drifted",
+    asset="drift",
+    description="Our lines, and mapped companies and agreements, are in ConnectWise as they were written and mapped.",
 )
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED)
 

@@ -18,9 +18,11 @@ from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.mapped import mapped_organizations, of_mapping
 from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.watch import unpushed_months
 from cw_pipeline.warehouse.database import Warehouse
 
-_MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key)
+# Whether other months are late is no matter of a month's own run.
+_MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key) - dg.AssetSelection.checks(unpushed_months)
 
 monthly_sync = dg.define_asset_job(
     "monthly_sync", selection=_MONTHLY, description="A month's usage, preview and push; what the schedule runs."

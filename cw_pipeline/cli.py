@@ -7,7 +7,7 @@ from io import TextIOWrapper
 
 import typer
 
-from cw_pipeline.commands import companies, history, lifecycle, lines, months, organizations, products, sandbox
+from cw_pipeline.commands import companies, drift, history, lifecycle, lines, months, organizations, products, sandbox
 
 app = typer.Typer(
     name="cw-pipeline",
@@ -33,6 +33,7 @@ app.command(rich_help_panel=_EVERY_MONTH)(lifecycle.status)
 app.command(rich_help_panel=_EVERY_MONTH)(months.preview)
 app.command(rich_help_panel=_EVERY_MONTH)(months.sync)
 app.command(rich_help_panel=_EVERY_MONTH)(history.history)
+app.command(rich_help_panel=_EVERY_MONTH)(drift.drift)
 app.add_typer(lines.app, name="lines", rich_help_panel=_EVERY_MONTH)
 
 

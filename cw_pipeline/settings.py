@@ -44,6 +44,8 @@ class Settings(FirstMonth):
 
     cw_pipeline_database_url: SecretStr | None = None
     cw_pipeline_home: Path = Path(".cw_pipeline")
+    cw_pipeline_notify: SecretStr | None = None
+    cw_pipeline_dagster_url: str | None = None
 
     @field_validator("cw_pipeline_home")
     @classmethod

@@ -1,4 +1,4 @@
-"""All of Dagster: assets, checks, partitions, resources, jobs and the schedule.
+"""All of Dagster: assets, checks, partitions, resources, jobs, schedules and sensors.
 
 Here belongs what Dagster needs to show and run the work of the rooms below: which asset depends on which, which months
 there are, what the UI shows of a run, when the schedule asks for what. Bodies are short: they call a function of

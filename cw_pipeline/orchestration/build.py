@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dagster as dg
 
-from cw_pipeline.orchestration import jobs, mapped, monthly
+from cw_pipeline.orchestration import alerts, jobs, mapped, monthly, watch
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.schedules import monthly_sync_schedule
+from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule
 
 
 def build_definitions() -> dg.Definitions:
-    """Everything that Dagster loads: assets, jobs, the schedule and the one resource.
+    """Everything that Dagster loads: assets, checks, jobs, schedules, sensors and the one resource.
 
     A step needs no process of its own here: what it waits for is ConnectWise, and a process costs seconds to start.
     """
@@ -21,9 +21,12 @@ def build_definitions() -> dg.Definitions:
             mapped.nordpass_organizations,
             mapped.mapped_organizations,
             monthly.sync_months,
+            watch.drift,
         ],
-        jobs=jobs.ALL,
-        schedules=[monthly_sync_schedule],
+        asset_checks=[watch.unpushed_months],
+        jobs=[*jobs.ALL, watch.daily_checks],
+        schedules=[monthly_sync_schedule, daily_checks_schedule],
+        sensors=[alerts.failed_runs, alerts.failed_checks],
         resources={"access": Access()},
         executor=dg.in_process_executor,
     )

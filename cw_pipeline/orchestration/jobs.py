@@ -10,8 +10,10 @@ from cw_pipeline.orchestration.connecting import connect, disconnect
 from cw_pipeline.orchestration.mapping import add_organization, map_companies
 from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.products import map_products
+from cw_pipeline.orchestration.watch import unpushed_months
 
-_MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key)
+# Whether other months are late is no matter of a month's own run.
+_MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key) - dg.AssetSelection.checks(unpushed_months)
 
 monthly_sync = dg.define_asset_job(
     "monthly_sync", selection=_MONTHLY, description="A month's usage, preview and push; what the schedule runs."

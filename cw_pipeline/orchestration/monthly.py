@@ -16,9 +16,11 @@ from pydantic import Field
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import FAILED, Outcome
 from cw_pipeline.connectwise.errors import ConnectWiseError
+from cw_pipeline.integration.at_stake import at_stake
 from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.nordpass.source import NordPass
 from cw_pipeline.orchestration import metadata
+from cw_pipeline.orchestration.checks import OF_PUSHES, SEATS_ADD_UP, of_previews, of_pushes
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.partitions import MONTHS
 from cw_pipeline.orchestration.resources import Access
@@ -27,7 +29,7 @@ from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
 from cw_pipeline.sync.run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.warehouse.errors import WarehouseError
-from cw_pipeline.warehouse.previews import held_lines, preview_of, save_month_error
+from cw_pipeline.warehouse.previews import preview_of, save_month_error
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.preview import Preview
@@ -55,17 +57,6 @@ PUSH = dg.AssetSpec(
     kinds={"connectwise"},
     skippable=True,
 )
-SEATS_ADD_UP = dg.AssetCheckSpec(
-    "seats_add_up",
-    asset=PREVIEW.key,
-    blocking=True,
-    description="The seats over all outcomes of a month are the seats of its usage report.",
-)
-NOTHING_HELD = dg.AssetCheckSpec(
-    "nothing_held",
-    asset=PUSH.key,
-    description="No line of any month, as it was pushed last, waits for a person's decision.",
-)
 
 
 class SyncConfig(dg.Config):
@@ -88,7 +79,7 @@ RETRY_SECONDS = 600
 @dg.multi_asset(
     name="sync_months",
     specs=[USAGE, PREVIEW, PUSH],
-    check_specs=[SEATS_ADD_UP, NOTHING_HELD],
+    check_specs=[SEATS_ADD_UP, *OF_PUSHES],
     can_subset=True,
     partitions_def=MONTHS,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -104,7 +95,7 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
         if PREVIEW.key in context.selected_asset_keys:
             yield from months.preview()
         if PUSH.key in context.selected_asset_keys:
-            yield months.push()
+            yield from months.push()
         months.finish(config)
 
 
@@ -136,30 +127,17 @@ class _Months:
                 check_seats(preview)
                 self._materialized(PREVIEW, preview.month, metadata.of_preview(preview, self._run.connectwise))
         if previews:
-            unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
-            yield dg.AssetCheckResult(
-                asset_key=PREVIEW.key,
-                check_name=SEATS_ADD_UP.name,
-                passed=not any(unaccounted.values()),
-                metadata={"unaccounted_seats": unaccounted},
-            )
+            yield of_previews(previews)
 
-    def push(self) -> dg.AssetCheckResult:
+    def push(self) -> Iterator[dg.AssetCheckResult]:
         self._require_usage()
         if self._going:
             with self._failing(self._going):
                 for pushed in push_months(self._run, list(self._going)):
                     self._pushed(pushed)
         with self._run.warehouse.transaction() as session:
-            held = held_lines(session, self._run.psa)
-        return dg.AssetCheckResult(
-            asset_key=PUSH.key,
-            check_name=NOTHING_HELD.name,
-            passed=not held,
-            severity=dg.AssetCheckSeverity.WARN,
-            description="Each held line says in push_preview what a person can do about it." if held else None,
-            metadata={"held_lines_by_month": held},
-        )
+            stakes = at_stake(session, self._run.psa)
+        yield from of_pushes(stakes)
 
     def finish(self, config: SyncConfig) -> None:
         """Fail the run if any month failed: a run is never green when it isn't."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
+_MONTH = "dagster/partition"
 
 
 def name_of(run: dg.DagsterRun) -> str:
@@ -67,3 +68,8 @@ def run_months(
         tags=tags,
     )
     return run_id
+
+
+def months_of(run: dg.DagsterRun) -> list[str]:
+    """The one month of a run, or the first and the last of several; none where it is not about months."""
+    return list(dict.fromkeys(run.tags[tag] for tag in (_MONTH, _RANGE_START, _RANGE_END) if tag in run.tags))

@@ -39,42 +39,53 @@ def read_agreements(run: SyncRun, agreement_ids: Collection[int]) -> dict[int, A
 def read_lines(
     run: SyncRun, agreement_ids: Collection[int], serial_numbers: Mapping[int, str]
 ) -> dict[str, tuple[Line, ...]]:
-    """Our lines on these agreements, by serial number: one request an agreement, several at a time."""
-    with ThreadPoolExecutor(run.concurrency) as pool:
-        by_agreement = pool.map(partial(lines_on, run, serial_numbers=serial_numbers), sorted(agreement_ids))
+    """Our lines on these agreements, by serial number."""
     lines: defaultdict[str, tuple[Line, ...]] = defaultdict(tuple)
-    for agreement_lines in by_agreement:
-        for line in agreement_lines:
+    for agreement_id, additions in read_additions(run, agreement_ids, serial_numbers).items():
+        for addition in additions:
+            line = _line(agreement_id, addition, serial_numbers)
             lines[line.serial_number] += (line,)
     return dict(lines)
 
 
-def lines_on(run: SyncRun, agreement_id: int, *, serial_numbers: Mapping[int, str]) -> list[Line]:
-    """Our lines on one agreement; none if it no longer exists.
+def read_additions(
+    run: SyncRun, agreement_ids: Collection[int], known: Collection[int]
+) -> dict[int, list[models.Addition]]:
+    """Our additions on these agreements, by agreement: one request each, several at a time."""
+    ids = sorted(agreement_ids)
+    with ThreadPoolExecutor(run.concurrency) as pool:
+        return dict(zip(ids, pool.map(partial(_additions_on, run, known=known), ids), strict=True))
 
-    A line is ours by its serial number, or because the ledger shows that we wrote it: then it keeps the one of
-    ``serial_numbers``, by addition id, that it was written with, whatever a person made of it.
-    """
+
+def lines_on(run: SyncRun, agreement_id: int, *, serial_numbers: Mapping[int, str]) -> list[Line]:
+    """Our lines on one agreement; none if it no longer exists."""
+    additions = _additions_on(run, agreement_id, known=serial_numbers)
+    return [_line(agreement_id, addition, serial_numbers) for addition in additions]
+
+
+def _additions_on(run: SyncRun, agreement_id: int, *, known: Collection[int]) -> list[models.Addition]:
+    """Our additions on one agreement: by their serial number, or because the ledger knows their id."""
 
     def is_ours(record: Mapping[str, object]) -> bool:
-        return record.get("id") in serial_numbers or str(record.get("serialNumber") or "").startswith(PREFIX)
+        return record.get("id") in known or str(record.get("serialNumber") or "").startswith(PREFIX)
 
     try:
-        additions = list(run.connectwise.additions(agreement_id, wanted=is_ours))
+        return list(run.connectwise.additions(agreement_id, wanted=is_ours))
     except NotFound:
         return []
-    return [
-        Line(
-            addition_id=addition.id,
-            agreement_id=agreement_id,
-            product_id=addition.product.id,
-            serial_number=serial_numbers.get(addition.id, addition.serial_number or ""),
-            quantity=plain(addition.quantity),
-            effective_date=addition.effective_date,
-            cancelled_date=addition.cancelled_date,
-        )
-        for addition in additions
-    ]
+
+
+def _line(agreement_id: int, addition: models.Addition, serial_numbers: Mapping[int, str]) -> Line:
+    """The line as the rule sees it: one that we wrote keeps the serial number that it was written with."""
+    return Line(
+        addition_id=addition.id,
+        agreement_id=agreement_id,
+        product_id=addition.product.id,
+        serial_number=serial_numbers.get(addition.id, addition.serial_number or ""),
+        quantity=plain(addition.quantity),
+        effective_date=addition.effective_date,
+        cancelled_date=addition.cancelled_date,
+    )
 
 
 def _agreement(agreement: models.Agreement, company: models.Company | None) -> Agreement:

@@ -14,7 +14,9 @@ from cw_pipeline.warehouse.tables import SETTLED, EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import date
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.balance import Write
@@ -147,21 +149,24 @@ def agreements_with_lines(session: Session, psa: str, months: Collection[Month])
 
 
 def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
-    """What is accounted for of each addition that was written for ``months``, by addition id."""
-    confirmed = session.scalars(
-        select(LedgerEntry)
-        .where(
-            LedgerEntry.psa == psa,
-            LedgerEntry.month.in_([str(month) for month in months]),
-            LedgerEntry.kind.in_([EntryKind.CONFIRMED, EntryKind.ACCEPTED, EntryKind.DOUBTFUL]),
-            LedgerEntry.addition_id.is_not(None),
-        )
-        .order_by(LedgerEntry.id)
-    )
+    """What is accounted for of each addition that was written for ``months``, by addition id.
+
+    A line for whose period a newer one was made carries 0: the newer one was made because ConnectWise did not show it
+    any more while its period was still open, so it was never invoiced.
+    """
+    accounted = session.scalars(_accounted(psa).where(LedgerEntry.month.in_([str(month) for month in months])))
     written: dict[int, Written] = {}
-    for entry in confirmed:
-        dated = entry if entry.kind == EntryKind.ACCEPTED else written.get(entry.addition_id or 0, entry)
-        written[entry.addition_id or 0] = Written(
+    made_for: dict[tuple[str, int, date], int] = {}
+    for entry in accounted:
+        number = entry.addition_id or 0
+        if number not in written and entry.cancelled_date is not None:
+            period = (entry.serial_number, entry.agreement_id, entry.effective_date)
+            replaced = made_for.get(period)
+            if replaced is not None and written[replaced].quantities:
+                written[replaced] = replace(written[replaced], quantities=frozenset({Decimal(0)}))
+            made_for[period] = number
+        dated = entry if entry.kind == EntryKind.ACCEPTED else written.get(number, entry)
+        written[number] = Written(
             agreement_id=entry.agreement_id,
             serial_number=entry.serial_number,
             quantities=frozenset[Decimal]() if entry.kind == EntryKind.DOUBTFUL else frozenset({entry.quantity}),
@@ -173,6 +178,24 @@ def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict
             known = written[intent.addition_id]
             written[intent.addition_id] = replace(known, quantities=known.quantities | {intent.quantity})
     return written
+
+
+def last_entries(session: Session, psa: str) -> dict[int, LedgerEntry]:
+    """The last entry that accounts for each addition, of whatever month, by addition id."""
+    return {entry.addition_id or 0: entry for entry in session.scalars(_accounted(psa))}
+
+
+def _accounted(psa: str) -> Select[tuple[LedgerEntry]]:
+    """The entries after which an addition is known to be as they say, oldest first."""
+    return (
+        select(LedgerEntry)
+        .where(
+            LedgerEntry.psa == psa,
+            LedgerEntry.kind.in_([EntryKind.CONFIRMED, EntryKind.ACCEPTED, EntryKind.DOUBTFUL]),
+            LedgerEntry.addition_id.is_not(None),
+        )
+        .order_by(LedgerEntry.id)
+    )
 
 
 def serial_numbers(session: Session, psa: str) -> dict[int, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,12 +13,13 @@ from cw_pipeline.billing import preview as billing
 from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
-from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
+from cw_pipeline.billing.outcomes import FAILED, Outcome
 from cw_pipeline.warehouse.tables import MonthError, Preview, PreviewLine, Push, PushLine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 _WRITES = TypeAdapter(tuple[Write, ...])
@@ -139,17 +139,25 @@ def save_push(
 
 def latest_pushes(session: Session, psa: str) -> Sequence[Push]:
     """Each month's last push."""
-    last = select(func.max(Push.id)).where(Push.psa == psa).group_by(Push.month)
-    return session.scalars(select(Push).where(Push.id.in_(last)).order_by(Push.month)).all()
+    return session.scalars(select(Push).where(Push.id.in_(_latest(psa))).order_by(Push.month)).all()
 
 
-def held_lines(session: Session, psa: str) -> dict[str, dict[str, int]]:
-    """How many lines are held by outcome, for each month in whose last push any are."""
-    held = {
-        push.month: Counter(line.outcome for line in push.lines if line.outcome in HELD)
-        for push in latest_pushes(session, psa)
-    }
-    return {month: dict(counts) for month, counts in held.items() if counts}
+def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[str, PushLine]]:
+    """The lines, each with its month, that came to one of ``outcomes`` in their month's last push."""
+    return (
+        session.execute(
+            select(Push.month, PushLine)
+            .join(PushLine, PushLine.push_id == Push.id)
+            .where(Push.id.in_(_latest(psa)), PushLine.outcome.in_(outcomes))
+            .order_by(Push.month, PushLine.position)
+        )
+        .tuples()
+        .all()
+    )
+
+
+def _latest(psa: str) -> Select[tuple[int]]:
+    return select(func.max(Push.id)).where(Push.psa == psa).group_by(Push.month)
 
 
 def save_month_error(session: Session, month: Month, run_id: str, error: str) -> None:

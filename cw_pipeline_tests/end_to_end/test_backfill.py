@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+import pytest
 
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.billing.months import Month
@@ -13,8 +14,12 @@ from cw_pipeline.orchestration.runs import run_months
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline_tests.active import LAST_CLOSED, activate
 from cw_pipeline_tests.end_to_end.conftest import Webserver, until
+from cw_pipeline_tests.orchestration.receivers import WebHook, web_hook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from cw_pipeline.sandbox.sandbox import Sandbox
 
 ASSETS = ["monthly_usage", "push_preview", "connectwise_push"]
@@ -73,8 +78,16 @@ def statuses(webserver: Webserver, asset: str) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def hook(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebHook]:  # noqa: ARG001 - it sets the environment
+    """A web hook of people who want to be told; to be asked for before the webserver."""
+    with web_hook() as running:
+        monkeypatch.setenv("CW_PIPELINE_NOTIFY", running.address)
+        yield running
+
+
 def test_one_refused_line_fails_its_month_and_every_other_line_of_the_year_is_written(
-    sandbox: Sandbox, webserver: Webserver
+    sandbox: Sandbox, hook: WebHook, webserver: Webserver, tmp_path: Path
 ) -> None:
     active = activate(LAST_CLOSED.plus(-11))
     sandbox.journal.clear()
@@ -102,6 +115,13 @@ def test_one_refused_line_fails_its_month_and_every_other_line_of_the_year_is_wr
     assert len(lines) == len(used) - 1
     reads = [entry.path for entry in sandbox.journal.reads("additions")]
     assert len(reads) == len(set(reads)) == len(active.mapped)
+
+    told = until(lambda: hook.messages)
+    assert [one["title"] for one in told] == [
+        f"cw_pipeline: connectwise_push, monthly_usage, push_preview for {MONTHS[0]} to {MONTHS[-1]} failed"
+    ]
+    assert told[0]["message"].startswith(f"{BAD_MONTH}: 1 line(s) failed, the others were written.")
+    assert "top-secret-token" not in (tmp_path / "dagster-dev.log").read_text()
 
     # The month again, from outside the UI, now that ConnectWise takes the line: only that one is written.
     sandbox.journal.clear()

@@ -55,6 +55,7 @@ def test_the_assets_depend_on_each_other_in_one_direction() -> None:
         "monthly_usage": set(),
         "push_preview": {"monthly_usage", "mapped_organizations"},
         "connectwise_push": {"push_preview"},
+        "drift": {"connectwise_push"},
     }
 
 
@@ -70,6 +71,7 @@ def test_there_is_a_job_for_every_act() -> None:
         "map_companies",
         "add_organization",
         "disconnect",
+        "daily_checks",
     }
 
 

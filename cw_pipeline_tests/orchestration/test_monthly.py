@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -86,9 +87,13 @@ def billed(sandbox: Sandbox, active: Active) -> set[str]:
     }
 
 
-def nothing_held(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
-    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "nothing_held"]
+def the_check(result: dg.ExecuteInProcessResult, name: str) -> dg.AssetCheckEvaluation:
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == name]
     return check
+
+
+def nothing_held(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+    return the_check(result, "nothing_held")
 
 
 def failure_of(result: dg.ExecuteInProcessResult) -> str:
@@ -249,11 +254,48 @@ def test_a_disconnect_between_a_run_s_preview_and_its_push_lets_nothing_be_writt
 @pytest.mark.usefixtures("active")
 def test_seats_over_outcomes_are_the_seats_used(instance: dg.DagsterInstance) -> None:
     result = run(instance)
-    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "seats_add_up"]
-    assert check.passed
+    assert the_check(result, "seats_add_up").passed
     metadata = latest(instance, PUSH, LAST)
     groups = ("seats_right", "seats_not_billed", "seats_held", "seats_failed")
     assert sum(metadata[group] for group in groups) == metadata["seats_used"] > 0
+
+
+def test_usage_of_organizations_that_nobody_mapped_is_a_warning_with_its_seats_and_money(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    check = the_check(run(instance), "nothing_unmapped")
+    prices = {item["identifier"]: Decimal(item["price"]) for item in sandbox.connectwise.records("catalog")}
+    price = {"Business": prices["NORDPASS-BUS"], "Enterprise": prices["NORDPASS-ENT"]}
+    unbilled = [
+        row
+        for row in sandbox.nordpass.usage(str(LAST))
+        if row["organization_id"] not in active.organization_ids
+        and row["license_type"] == "Standard"
+        and row["msp_managed"]
+        and row["consumed_licenses"]
+    ]
+    seats = sum(row["consumed_licenses"] for row in unbilled)
+    money = sum(row["consumed_licenses"] * price[row["plan"]] for row in unbilled)
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.metadata["lines_by_month"].value == {str(LAST): {"unmapped": len(unbilled)}}
+    assert (check.metadata["seats"].value, check.metadata["money_at_stake"].value) == (seats, f"{money:.2f}")
+    assert check.description is not None
+    assert f"with {seats} seats, worth {money:.2f}, are billed to nobody" in check.description
+
+
+def test_a_failed_line_is_an_error_that_is_told_also_in_the_runs_of_other_months_until_its_month_is_synced(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    refused = active.mapped[0].organization_id
+    sandbox.nordpass.set_usage(refused, str(FIRST), 5)
+    sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=refused, times=1, status=400)
+    for result, success in ((run(instance, [FIRST]), False), (run(instance, [LAST]), True)):
+        assert result.success is success
+        check = the_check(result, "nothing_failed")
+        assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+        assert check.metadata["lines_by_month"].value == {str(FIRST): {"rejected": 1}}
+        assert check.metadata["seats"].value == 5
+    assert the_check(run(instance, [FIRST]), "nothing_failed").passed
 
 
 def test_a_held_line_leaves_the_run_green_with_a_warning_that_names_its_seats(
@@ -284,11 +326,11 @@ def test_a_line_held_in_an_earlier_month_warns_in_every_month_s_run_until_that_m
     assert latest(instance, PUSH, LAST)["seats_held"] == 0
     check = nothing_held(following)
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert check.metadata["held_lines_by_month"].value == {str(FIRST): {"agreement_inactive": 1}}
+    assert check.metadata["lines_by_month"].value == {str(FIRST): {"agreement_inactive": 1}}
 
     resolved = nothing_held(run(instance, [FIRST]))
     assert resolved.passed
-    assert resolved.metadata["held_lines_by_month"].value == {}
+    assert resolved.metadata["lines_by_month"].value == {}
 
 
 def test_a_held_month_warns_also_where_no_month_of_the_run_could_be_pushed(

@@ -92,7 +92,13 @@ def _map(session: Session, place: int, company: int, agreement: int, bill_from: 
     organization = organization_id(place)
     session.query(tables.CompanyMapping).filter_by(organization_id=organization).delete()
     for row in (
-        tables.Company(id=company, identifier=f"c{company}", name="", types=[], imported_at=_SOME_TIME),
+        tables.Company(
+            id=company,
+            identifier=f"c{company}",
+            name=COMPANY_NAMES[company - company_id(0)],
+            types=[],
+            imported_at=_SOME_TIME,
+        ),
         tables.Agreement(id=agreement, company_id=company, name="", status="Active", imported_at=_SOME_TIME),
         tables.Organization(
             id=organization,

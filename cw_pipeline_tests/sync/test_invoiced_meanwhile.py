@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cw_pipeline.billing.identity import Plan
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.warehouse import tables
@@ -14,6 +15,7 @@ from cw_pipeline_tests.sync.msp import (
     BUSINESS_PRODUCT,
     FEBRUARY,
     MAPPED,
+    OTHER_PRODUCT,
     Msp,
     Pushed,
     additions_of,
@@ -187,6 +189,29 @@ def test_an_open_line_that_was_deleted_by_hand_is_created_again_beside_an_invoic
     assert invoiced.sync().outcomes(ONE) == ["created"]
     assert invoiced.quantities(ONE) == [5, 2]
     assert invoiced_seats(invoiced) == [2]
+
+
+def test_an_open_line_that_was_deleted_and_created_again_holds_nothing_once_the_new_one_is_invoiced(
+    synced: Msp,
+) -> None:
+    for _ in range(2):
+        synced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(synced)["id"])
+        assert synced.sync().outcomes(ONE) == ["created"]
+    assert invoiced_seats(synced) == [5]
+    assert synced.sync().outcomes(ONE) == ["unchanged"]
+    synced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(synced)["id"])
+    assert_held(synced, because="no longer shown by ConnectWise")
+
+
+def test_an_invoiced_line_that_was_deleted_is_held_although_another_was_once_made_for_its_period(synced: Msp) -> None:
+    first = the_line(synced)["id"]
+    synced.bill_as(Plan.BUSINESS, OTHER_PRODUCT)
+    assert synced.sync().outcomes(ONE) == ["created"]
+    synced.bill_as(Plan.BUSINESS, BUSINESS_PRODUCT)
+    assert synced.sync().outcomes(ONE) == ["updated"]
+    assert invoiced_seats(synced) == [5]
+    synced.sandbox.connectwise.delete_addition(agreement_id(ONE), first)
+    assert_held(synced, because="no longer shown by ConnectWise")
 
 
 # --- edited by hand ---

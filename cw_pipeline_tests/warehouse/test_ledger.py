@@ -182,3 +182,27 @@ def test_another_connectwise_company_s_entries_are_invisible(warehouse: Warehous
         assert ledger.written_lines(session, PSA, [MARCH]) == {}
         assert ledger.agreements_with_lines(session, PSA, [MARCH]) == set()
         assert len(ledger.open_intents(session, ANOTHER_PSA)) == 1
+
+
+def test_the_last_entry_of_each_line_is_of_whatever_month_and_only_of_this_company(warehouse: Warehouse) -> None:
+    record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
+    record(warehouse, a_write(8, addition_id=77, before=5), EntryKind.CONFIRMED, EntryKind.DOUBTFUL)
+    record(warehouse, a_write(9, addition_id=77, before=8), EntryKind.REFUSED)
+    record(warehouse, a_write(2, month=APRIL), EntryKind.CONFIRMED, addition_id=78)
+    record(warehouse, a_write(3), EntryKind.CONFIRMED, addition_id=79, psa=ANOTHER_PSA)
+    with warehouse.transaction() as session:
+        entries = ledger.last_entries(session, PSA)
+    assert {number: (entry.kind, entry.quantity) for number, entry in entries.items()} == {
+        77: (EntryKind.DOUBTFUL, 8),
+        78: (EntryKind.CONFIRMED, 2),
+    }
+
+
+def test_a_line_for_whose_period_a_newer_one_was_made_carries_nothing(warehouse: Warehouse) -> None:
+    for addition_id in (77, 78, 79):
+        record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=addition_id)
+    record(warehouse, a_write(5, agreement_id=11), EntryKind.CONFIRMED, addition_id=80)
+    record(warehouse, a_write(5, organization_id="org-2"), EntryKind.CONFIRMED, addition_id=81)
+    assert accounted(warehouse) == {77: {0}, 78: {0}, 79: {5}, 80: {5}, 81: {5}}
+    record(warehouse, a_write(6, addition_id=78), EntryKind.CONFIRMED)
+    assert accounted(warehouse)[78] == {6}

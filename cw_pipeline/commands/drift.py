@@ -1,0 +1,55 @@
+"""`drift`: what people changed by hand in ConnectWise."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import typer
+
+from cw_pipeline.commands.environment import now, opened_warehouse, read_settings
+from cw_pipeline.console import HELD_OR_FAILED, AsJson, speaking
+
+
+def drift(*, as_json: AsJson = False) -> None:
+    """What was edited, deleted, duplicated or cancelled by hand in ConnectWise. Nothing is written or changed."""
+    from cw_pipeline.integration.access import open_connectwise, psa_of, require_active
+    from cw_pipeline.integration.drift import find_drift
+    from cw_pipeline.sync.run import SyncRun
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with opened_warehouse(settings) as warehouse, open_connectwise(settings) as client:
+            with warehouse.transaction() as session:
+                psa = psa_of(require_active(session, client))
+            run = SyncRun(
+                connectwise=client,
+                warehouse=warehouse,
+                psa=psa,
+                run_id=f"drift {uuid4()}",
+                concurrency=settings.connectwise_max_concurrency,
+                say=speech.notice,
+            )
+            findings = find_drift(run, now().date())
+        speech.document({"drift": [vars(finding) for finding in findings]})
+        if not findings:
+            speech.say("Lines, companies and agreements are as they were written, imported and mapped.")
+            return
+        speech.table(
+            ["Kind", "Month", "Organization", "Agreement", "Line", "Expected", "Found", "What to do"],
+            [
+                (
+                    finding.kind,
+                    finding.month,
+                    f"{finding.organization_name} ({finding.organization_id})" if finding.organization_id else None,
+                    finding.agreement_id,
+                    finding.addition_id,
+                    finding.expected,
+                    finding.found,
+                    finding.what_to_do,
+                )
+                for finding in findings
+            ],
+            right=["Agreement", "Line"],
+        )
+        speech.say(f"{len(findings)} thing(s) drifted: each says what to do about it. Then run this again.")
+        raise typer.Exit(HELD_OR_FAILED)

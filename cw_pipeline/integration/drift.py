@@ -1,0 +1,127 @@
+"""Drift: what people changed by hand in ConnectWise behind this deployment's back. It is looked at, never corrected."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration.drifted import (
+    Finding,
+    KnownLine,
+    Mapping,
+    drifted_agreement,
+    drifted_company,
+    drifted_line,
+    duplicated_line,
+)
+from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
+from cw_pipeline.sync.reading import read_additions, read_agreements
+from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.lock import push_lock
+from cw_pipeline.warehouse.tables import Company, CompanyMapping, Organization
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import date
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.billing.facts import Agreement
+    from cw_pipeline.connectwise import models
+    from cw_pipeline.sync.run import SyncRun
+
+
+def find_drift(run: SyncRun, today: date) -> list[Finding]:
+    """Compare what was written and mapped with what ConnectWise shows; lines first, by month and organization.
+
+    Looked at are the mappings, and every line of a mapped organization since it is billed: what an unmapping left
+    behind is left to people. Each agreement's lines are read once, and nothing is written. No push goes on meanwhile,
+    so that no line is half known.
+
+    Raises:
+        LockHeld: If a push is at work for ten minutes.
+        ConnectWiseError: If ConnectWise cannot be read.
+    """
+    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say):
+        with run.warehouse.transaction() as session:
+            mappings = _mappings(session)
+            known = _known_lines(session, run.psa, mappings)
+            ours = ledger.serial_numbers(session, run.psa)
+            unsettled = {intent.serial_number for intent in ledger.open_intents(session, run.psa)}
+        agreement_ids = {one.agreement_id for one in mappings} | {one.written.agreement_id for one in known}
+        run.say(f"Reading {len(agreement_ids)} agreements and their lines")
+        agreements = read_agreements(run, agreement_ids)
+        additions = read_additions(run, agreements, ours)
+        companies = {one.id: one for one in run.connectwise.companies_by_id({one.company_id for one in mappings})}
+
+    foreign = {
+        agreement_id: [one for one in found if one.id not in ours and one.serial_number not in unsettled]
+        for agreement_id, found in additions.items()
+    }
+    of_lines = chain(
+        _known_lines_drifted(known, agreements, {one.id: one for one in chain.from_iterable(additions.values())}),
+        _duplicates(known, foreign),
+    )
+    of_mappings = chain(
+        *(drifted_company(one, companies.get(one.company_id), agreements.get(one.agreement_id)) for one in mappings),
+        *(drifted_agreement(one, agreements.get(one.agreement_id), today) for one in mappings),
+    )
+    return sorted(of_lines, key=_place) + sorted(of_mappings, key=_place)
+
+
+def _mappings(session: Session) -> list[Mapping]:
+    rows = session.execute(
+        select(CompanyMapping, Company.name, Organization.name)
+        .join(Company, Company.id == CompanyMapping.company_id)
+        .join(Organization, Organization.id == CompanyMapping.organization_id)
+    )
+    return [
+        Mapping(
+            organization_id=row.organization_id,
+            organization_name=organization_name,
+            company_id=row.company_id,
+            company_name=company_name,
+            agreement_id=row.agreement_id,
+            bill_from=Month.parse(row.bill_from),
+        )
+        for row, company_name, organization_name in rows
+    ]
+
+
+def _known_lines(session: Session, psa: str, mappings: Iterable[Mapping]) -> list[KnownLine]:
+    """The lines that were written for mapped organizations since they are billed."""
+    entries = ledger.last_entries(session, psa)
+    written = ledger.written_lines(session, psa, {Month.parse(entry.month) for entry in entries.values()})
+    by_organization = {mapping.organization_id: mapping for mapping in mappings}
+    lines = [
+        KnownLine(by_organization[entry.organization_id], entry, written[number])
+        for number, entry in entries.items()
+        if entry.organization_id in by_organization
+    ]
+    return [line for line in lines if line.month >= line.mapping.bill_from]
+
+
+def _known_lines_drifted(
+    known: Iterable[KnownLine], agreements: dict[int, Agreement], shown: dict[int, models.Addition]
+) -> Iterator[Finding]:
+    """The drift of the lines that we wrote; a mapped agreement that is gone is told once, and not line by line."""
+    for line in known:
+        agreement = agreements.get(line.written.agreement_id)
+        if agreement is not None or line.written.agreement_id != line.mapping.agreement_id:
+            yield from drifted_line(line, shown.get(line.entry.addition_id or 0), agreement)
+
+
+def _duplicates(known: Iterable[KnownLine], foreign: dict[int, list[models.Addition]]) -> Iterator[Finding]:
+    """The lines with a serial number of ours that we did not write, and that bill something."""
+    originals = {line.entry.serial_number: line for line in known}
+    for agreement_id, additions in foreign.items():
+        for addition in additions:
+            if addition.quantity != 0:
+                yield duplicated_line(agreement_id, addition, originals.get(addition.serial_number or ""))
+
+
+def _place(finding: Finding) -> tuple[str, str, int, int]:
+    return (str(finding.month), finding.organization_id or "", finding.agreement_id, finding.addition_id or 0)

@@ -1,0 +1,105 @@
+"""The checks of the assets: that no seat is lost, and that nobody overlooks what is not billed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cw_pipeline.billing.preview import Preview
+    from cw_pipeline.integration.at_stake import AtStake, Stakes
+
+SEATS_ADD_UP = dg.AssetCheckSpec(
+    "seats_add_up",
+    asset="push_preview",
+    blocking=True,
+    description="The seats over all outcomes of a month are the seats of its usage report.",
+)
+NOTHING_UNMAPPED = dg.AssetCheckSpec(
+    "nothing_unmapped",
+    asset="connectwise_push",
+    description="Of every month, as it was pushed last, no seats go unbilled because nobody mapped them.",
+)
+NOTHING_HELD = dg.AssetCheckSpec(
+    "nothing_held",
+    asset="connectwise_push",
+    description="No line of any month, as it was pushed last, waits for a person's decision.",
+)
+NOTHING_FAILED = dg.AssetCheckSpec(
+    "nothing_failed",
+    asset="connectwise_push",
+    description="No line of any month, as it was pushed last, was refused or left in doubt.",
+)
+NOTHING_DRIFTED = dg.AssetCheckSpec(
+    "nothing_drifted",
+    asset="drift",
+    description="Our lines, and mapped companies and agreements, are in ConnectWise as they were written and mapped.",
+)
+OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED)
+
+
+def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:
+    """Whether every seat of these previews has an outcome."""
+    unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
+    return dg.AssetCheckResult(
+        asset_key=SEATS_ADD_UP.asset_key,
+        check_name=SEATS_ADD_UP.name,
+        passed=not any(unaccounted.values()),
+        metadata={"unaccounted_seats": unaccounted},
+    )
+
+
+def of_pushes(stakes: Stakes) -> Iterator[dg.AssetCheckResult]:
+    """Whether every month, as it was pushed last, is billed as it should be: not only the months of this run."""
+    yield _of_stake(
+        NOTHING_UNMAPPED,
+        stakes.unmapped,
+        "are billed to nobody. Map the organizations, or confirm a product for their plan, and sync again.",
+        dg.AssetCheckSeverity.WARN,
+    )
+    yield _of_stake(
+        NOTHING_HELD,
+        stakes.held,
+        "wait for a person's decision. Each says in push_preview what can be done about it.",
+        dg.AssetCheckSeverity.WARN,
+    )
+    yield _of_stake(
+        NOTHING_FAILED,
+        stakes.failed,
+        "were refused or left in doubt. Each says in connectwise_push why; sync their months again.",
+        dg.AssetCheckSeverity.ERROR,
+    )
+
+
+def _of_stake(
+    spec: dg.AssetCheckSpec, stake: AtStake, sentence: str, severity: dg.AssetCheckSeverity
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=not stake.count,
+        severity=severity,
+        description=f"{_size(stake)} {sentence}" if stake.count else None,
+        metadata={
+            "lines": stake.count,
+            "seats": int(stake.seats),
+            # Text, because Dagster's numbers are floats.
+            "money_at_stake": "unknown" if stake.money is None else f"{stake.money:.2f}",
+            "seats_without_a_price": int(stake.unpriced_seats),
+            "lines_by_month": dg.MetadataValue.json({month: dict(counts) for month, counts in stake.lines.items()}),
+        },
+    )
+
+
+def _size(stake: AtStake) -> str:
+    """How much is at stake, as the beginning of a sentence."""
+    if stake.money is None:
+        worth = "of unknown price"
+    elif stake.unpriced_seats:
+        worth = f"worth {stake.money:.2f} and {stake.unpriced_seats} of unknown price"
+    else:
+        worth = f"worth {stake.money:.2f}"
+    return f"{stake.count} line(s) of {', '.join(stake.lines)} with {stake.seats} seats, {worth},"

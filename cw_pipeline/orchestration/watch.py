@@ -1,0 +1,99 @@
+# Dagster's decorators are not fully annotated.
+# pyright: reportUnknownMemberType=false
+"""The daily look at what nobody else would notice: drift in ConnectWise, and closed months that were never pushed."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration.drift import find_drift
+from cw_pipeline.integration.drifted import Finding, Kind
+from cw_pipeline.integration.status import status
+from cw_pipeline.orchestration.checks import NOTHING_DRIFTED
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.partitions import FIRST_MONTH
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.warehouse.database import Warehouse
+
+_MOST_ROWS = 200
+_COLUMNS = ("kind", "month", "organization", "agreement", "line", "expected", "found", "what_to_do")
+
+GRACE = timedelta(hours=3)
+"""How long a month may have been closed without being late: its sync begins at 00:30 and may try again for an hour."""
+
+
+@dg.asset(group_name="watch", kinds={"connectwise"}, deps=["connectwise_push"], check_specs=[NOTHING_DRIFTED])
+def drift(
+    context: dg.AssetExecutionContext, access: Access
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """What people changed by hand in ConnectWise: our lines, mapped companies and agreements. Only read."""
+    with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
+        findings = find_drift(run, datetime.now(UTC).date())
+    kinds = Counter(finding.kind for finding in findings)
+    numbers = {kind.value: kinds[kind] for kind in Kind}
+    yield dg.MaterializeResult(metadata={"findings": len(findings), **numbers, "drift": _table(findings)})
+    summary = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+    yield dg.AssetCheckResult(
+        check_name=NOTHING_DRIFTED.name,
+        passed=not findings,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Found: {summary}. Each says in drift what to do about it." if findings else None,
+        metadata={"findings": len(findings)},
+    )
+
+
+@dg.asset_check(asset="connectwise_push", description="Every closed month that companies are billed for is pushed.")
+def unpushed_months(access: Access) -> dg.AssetCheckResult:
+    """Whether any month is late: the schedule did not run, its run failed, or a mapping changed since."""
+    with failing_the_run(), access.warehouse() as warehouse:
+        late = [str(month) for month in late_months(warehouse, datetime.now(UTC))]
+    options = f"--month {late[0]}" if len(late) == 1 else f"--from {late[0]} --to {late[-1]}" if late else ""
+    return dg.AssetCheckResult(
+        passed=not late,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=(
+            f"Not pushed, or not as companies and products are mapped now: {', '.join(late)}. See why in the months' "
+            f"runs, and run `cw-pipeline sync {options}`."
+            if late
+            else None
+        ),
+        metadata={"months": dg.MetadataValue.json(late)},
+    )
+
+
+def late_months(warehouse: Warehouse, now: datetime) -> tuple[Month, ...]:
+    """The months that have to be pushed and that closed at least `GRACE` before ``now``."""
+    return status(warehouse, first_month=Month.parse(FIRST_MONTH), now=now - GRACE).unpushed_months
+
+
+daily_checks = dg.define_asset_job(
+    "daily_checks",
+    selection=dg.AssetSelection.assets(drift) | dg.AssetSelection.checks(unpushed_months),
+    description="Looks for drift in ConnectWise and for closed months that are not pushed. Nothing is written there.",
+)
+
+
+def _table(findings: Sequence[Finding]) -> dg.MetadataValue:
+    schema = dg.TableSchema([dg.TableColumn(name) for name in _COLUMNS])
+    return dg.MetadataValue.table([_record(finding) for finding in findings[:_MOST_ROWS]], schema=schema)
+
+
+def _record(finding: Finding) -> dg.TableRecord:
+    return dg.TableRecord(
+        {
+            "kind": finding.kind.value,
+            "month": str(finding.month or ""),
+            "organization": f"{finding.organization_name} ({finding.organization_id})"
+            if finding.organization_id
+            else "",
+            "agreement": str(finding.agreement_id),
+            "line": str(finding.addition_id or ""),
+            "expected": finding.expected,
+            "found": finding.found,
+            "what_to_do": finding.what_to_do,
+        }
+    )

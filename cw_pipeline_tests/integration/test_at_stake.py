@@ -1,0 +1,115 @@
+"""What is not billed as it should be, and what it is worth: of every month as it was pushed last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.integration.at_stake import AtStake, Stakes, at_stake
+from cw_pipeline.integration.mapping import map_company
+from cw_pipeline.warehouse.previews import save_push
+from cw_pipeline.warehouse.tables import Product, ProductMapping
+from cw_pipeline_tests.integration.conftest import BEFORE, NOW, put
+from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, keep_preview
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.months import Month
+    from cw_pipeline.billing.preview import PreviewLine
+    from cw_pipeline.warehouse.database import Warehouse
+
+NOTHING = AtStake(lines={}, seats=Decimal(0), money=Decimal(0), unpriced_seats=Decimal(0))
+HELD = a_line(Outcome.AGREEMENT_INACTIVE, 4, organization_id="org-a")
+UNMAPPED = a_line(Outcome.UNMAPPED, 4, organization_id="org-a")
+NO_PRODUCT = replace(a_line(Outcome.PRODUCT_UNMAPPED, 3, organization_id="org-b"), plan=Plan.ENTERPRISE)
+
+
+@pytest.fixture
+def priced(msp: Warehouse) -> Warehouse:
+    """A seat on Business costs 4.35; Enterprise has no product."""
+    put(
+        msp,
+        Product(id=3, identifier="NP-B", description="", price=Decimal("4.35"), cost=None),
+        Product(id=4, identifier="NP-E", description="", price=Decimal("7.10"), cost=None),
+        ProductMapping(plan="Business", product_id=4, confirmed_product_id=3, mapped_at=BEFORE),
+    )
+    return msp
+
+
+def push(warehouse: Warehouse, *lines: PreviewLine, month: Month = MARCH) -> None:
+    with warehouse.transaction() as session:
+        preview = keep_preview(session, *lines, month=month)
+        save_push(session, lines, preview=preview, run_id="run", requests_read=0, requests_written=0)
+
+
+def stakes(warehouse: Warehouse) -> Stakes:
+    with warehouse.transaction() as session:
+        return at_stake(session, PSA)
+
+
+def test_what_is_right_or_excluded_by_rule_is_not_at_stake(priced: Warehouse) -> None:
+    push(priced, *(a_line(outcome, 5) for outcome in (Outcome.CREATED, Outcome.TRIAL, Outcome.BEFORE_BILL_FROM)))
+    push(priced, replace(UNMAPPED, seats=Decimal(0)), month=APRIL)
+    assert stakes(priced) == Stakes(NOTHING, NOTHING, NOTHING)
+
+
+def test_seats_are_worth_the_confirmed_product_s_price_to_the_cent(priced: Warehouse) -> None:
+    push(priced, HELD)
+    push(priced, replace(HELD, outcome=Outcome.REJECTED), replace(HELD, outcome=Outcome.UNCONFIRMED, seats=Decimal(7)))
+    push(priced, HELD, replace(HELD, outcome=Outcome.CREDIT_DUE, organization_id="org-b"), month=APRIL)
+    found = stakes(priced)
+    assert found.failed == AtStake(
+        {"2026-03": {"rejected": 1, "unconfirmed": 1}}, Decimal(11), Decimal("47.85"), Decimal(0)
+    )
+    assert found.held == AtStake(
+        {"2026-04": {"agreement_inactive": 1, "credit_due": 1}}, Decimal(8), Decimal("34.80"), Decimal(0)
+    )
+    assert (found.held.count, found.failed.count) == (2, 2)
+
+
+def test_a_later_push_of_another_month_does_not_hide_an_earlier_one_and_one_of_the_same_month_does(
+    priced: Warehouse,
+) -> None:
+    push(priced, HELD)
+    push(priced, a_line(Outcome.CREATED, 5), month=APRIL)
+    assert stakes(priced).held.lines == {"2026-03": {"agreement_inactive": 1}}
+    push(priced, a_line(Outcome.CREATED, 5))
+    assert stakes(priced).held == NOTHING
+
+
+def test_seats_that_wait_to_move_from_one_line_to_another_count_once(priced: Warehouse) -> None:
+    push(priced, HELD, replace(HELD, beside=True), replace(HELD, beside=True, organization_id="org-c"))
+    found = stakes(priced).held
+    assert (found.count, found.seats, found.money) == (3, 8, Decimal("34.80"))
+
+
+def test_without_a_price_nobody_knows_the_money_and_the_seats_are_counted_apart(priced: Warehouse) -> None:
+    push(priced, NO_PRODUCT)
+    assert stakes(priced).unmapped == AtStake(
+        {"2026-03": {"product_unmapped": 1}}, Decimal(3), money=None, unpriced_seats=Decimal(3)
+    )
+    push(priced, NO_PRODUCT, UNMAPPED)
+    found = stakes(priced).unmapped
+    assert (found.seats, found.money, found.unpriced_seats) == (7, Decimal("17.40"), 3)
+
+
+def test_what_was_mapped_since_is_no_longer_unmapped(priced: Warehouse) -> None:
+    push(priced, NO_PRODUCT, UNMAPPED, replace(UNMAPPED, organization_id="org-c"))
+    map_company(priced, 1, 11, "org-a", bill_from=APRIL, now=NOW)
+    put(priced, ProductMapping(plan="Enterprise", product_id=4, confirmed_product_id=None, mapped_at=NOW))
+    found = stakes(priced).unmapped
+    assert found.lines == {"2026-03": {"product_unmapped": 1, "unmapped": 1}}
+    assert found.money == Decimal("38.70")
+    with priced.transaction() as session:
+        session.get_one(ProductMapping, "Enterprise").confirmed_product_id = 4
+    assert stakes(priced).unmapped.lines == {"2026-03": {"unmapped": 1}}
+
+
+def test_what_another_company_s_pushes_left_is_not_at_stake(priced: Warehouse) -> None:
+    push(priced, HELD)
+    with priced.transaction() as session:
+        assert at_stake(session, "another") == Stakes(NOTHING, NOTHING, NOTHING)

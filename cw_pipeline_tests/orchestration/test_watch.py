@@ -1,0 +1,150 @@
+"""The daily look: drift, and months that are late."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+
+from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.definitions import defs
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.watch import late_months
+from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline_tests.active import LAST_CLOSED, activate
+
+if TYPE_CHECKING:
+    from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.active import Active
+
+DRIFT = dg.AssetKey("drift")
+SCHEDULE = "daily_checks_schedule"
+
+
+def look(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    return defs.resolve_job_def("daily_checks").execute_in_process(instance=instance, raise_on_error=False)
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    return {one.check_name: one for one in result.get_asset_check_evaluations()}
+
+
+def sync(instance: dg.DagsterInstance, *, back: int = 0) -> None:
+    job = defs.resolve_job_def("sync_now")
+    assert job.execute_in_process(instance=instance, partition_key=str(LAST_CLOSED.plus(-back))).success
+
+
+def shown(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """The metadata of the last look for drift."""
+    (record,) = instance.fetch_materializations(DRIFT, limit=1).records
+    assert record.asset_materialization is not None
+    return {name: value.value for name, value in record.asset_materialization.metadata.items()}
+
+
+def test_after_a_sync_of_every_month_all_is_well_and_looking_only_reads(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    activate(LAST_CLOSED, companies=3)
+    sync(instance)
+    sandbox.journal.clear()
+    result = look(instance)
+    assert result.success
+    found = checks(result)
+    assert {name: check.passed for name, check in found.items()} == {"nothing_drifted": True, "unpushed_months": True}
+    assert shown(instance)["findings"] == 0
+    assert sandbox.journal.writes() == []
+
+
+def test_drift_is_a_warning_and_a_table_of_what_to_do(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    sync(instance)
+    line = next(
+        one for one in sandbox.connectwise.records("additions") if one.get("serialNumber", "").startswith(PREFIX)
+    )
+    sandbox.connectwise.edit_addition(line["agreementId"], line["id"], quantity=line["quantity"] + 1)
+    sandbox.connectwise.edit_company(active.mapped[0].company_id, name="New Name")
+    result = look(instance)
+    assert result.success
+    check = checks(result)["nothing_drifted"]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.description == "Found: 1 company_renamed, 1 edited. Each says in drift what to do about it."
+    metadata = shown(instance)
+    assert {name: number for name, number in metadata.items() if number in (1, 2)} == {
+        "findings": 2, "edited": 1, "company_renamed": 1
+    }  # fmt: skip
+    first = metadata["drift"].records[0].data
+    assert (first["kind"], first["month"], first["line"]) == ("edited", str(LAST_CLOSED), str(line["id"]))
+    assert f"cw-pipeline sync --month {LAST_CLOSED}" in str(first["what_to_do"])
+
+
+@pytest.mark.usefixtures("active")
+def test_months_that_are_not_pushed_are_an_error_that_names_them_and_the_command(instance: dg.DagsterInstance) -> None:
+    sync(instance, back=1)
+    check = checks(look(instance))["unpushed_months"]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    first, last = LAST_CLOSED.plus(-2), LAST_CLOSED
+    assert check.metadata["months"].value == [str(first), str(last)]
+    assert check.description is not None
+    assert f"{first}, {last}." in check.description
+    assert f"cw-pipeline sync --from {first} --to {last}`" in check.description
+
+
+@pytest.mark.usefixtures("active")
+def test_months_are_looked_after_although_connectwise_cannot_be_read(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    sandbox.faults.add(FaultKind.STATUS, path="agreements", status=400, times=None)
+    result = look(instance)
+    assert not result.success
+    assert set(checks(result)) == {"unpushed_months"}
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_month_is_late_only_once_its_sync_has_had_time_to_try_again(instance: dg.DagsterInstance) -> None:
+    activate(LAST_CLOSED, companies=1)
+    sync(instance)
+    this = LAST_CLOSED.plus(1)
+    closed_at = datetime(this.plus(1).year, this.plus(1).number, 1, tzinfo=UTC)
+    with Access().warehouse() as warehouse:
+        assert late_months(warehouse, closed_at - timedelta(seconds=1)) == ()
+        assert late_months(warehouse, closed_at + timedelta(hours=2, minutes=59)) == ()
+        assert late_months(warehouse, closed_at + timedelta(hours=3)) == (this,)
+
+
+# --- the schedule ---
+
+
+def tick() -> dg.ScheduleEvaluationContext:
+    return dg.build_schedule_context(
+        scheduled_execution_time=datetime(2026, 3, 2, 6, 0, tzinfo=UTC),
+        resources={"access": Access()},
+        repository_def=defs.get_repository_def(),
+    )
+
+
+@pytest.mark.usefixtures("active")
+def test_every_day_at_six_one_run_is_asked_for() -> None:
+    schedule = defs.resolve_schedule_def(SCHEDULE)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 6 * * *", "UTC")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    (request,) = schedule.evaluate_tick(tick()).run_requests or []
+    assert request.run_key == "2026-03-02"
+
+
+def test_a_day_of_an_integration_that_is_not_active_is_skipped_and_says_what_is_missing(sandbox: Sandbox) -> None:
+    data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick())
+    assert not data.run_requests
+    assert "cw-pipeline connect" in (data.skip_message or "")
+    assert sandbox.journal.entries() == []
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_where_the_warehouse_cannot_be_asked_a_run_is_asked_for_whose_failure_says_so(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CW_PIPELINE_DATABASE_URL", "postgresql://me:secret@localhost:1/x")
+    assert len(defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick()).run_requests or []) == 1
+    assert not look(instance).success

@@ -1,0 +1,295 @@
+"""Drift: everything that people may do by hand in ConnectWise is found, and nothing that we do ourselves."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.integration.drift import find_drift
+from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.sandbox import FaultKind
+from cw_pipeline.sandbox.connectwise.company_names import COMPANY_NAMES
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.warehouse import tables
+from cw_pipeline_tests.sync.msp import (
+    BUSINESS_PRODUCT,
+    FEBRUARY,
+    MAPPED,
+    MARCH,
+    OTHER_PRODUCT,
+    TODAY,
+    Msp,
+    additions_of,
+    agreement_id,
+    company_id,
+)
+
+if TYPE_CHECKING:
+    from cw_pipeline.integration.drifted import Finding
+    from cw_pipeline.sandbox.wire import Record
+
+ONE, TWO, THREE = MAPPED
+SPARE = 24
+"""A company without an organization."""
+SYNC = "`cw-pipeline sync --month 2026-03`"
+
+
+@pytest.fixture
+def synced(msp: Msp) -> Msp:
+    """March was synced: a line of 5 for each organization, in the period of April."""
+    msp.sync()
+    return msp
+
+
+def drift(msp: Msp) -> list[Finding]:
+    """What has drifted; looking at it only reads, and reads each agreement's lines once."""
+    msp.sandbox.journal.clear()
+    findings = find_drift(msp.run, TODAY)
+    assert {entry.method for entry in msp.sandbox.journal.entries()} == {"GET"}
+    paths = [entry.path for entry in msp.sandbox.journal.reads("additions")]
+    assert len(paths) == len(set(paths))
+    return findings
+
+
+def the_finding(msp: Msp) -> tuple[str, str, str, str]:
+    """The kind of the one finding, what was expected, what was found, and what to do."""
+    (finding,) = drift(msp)
+    assert finding.organization_id in {organization_id(place) for place in MAPPED}
+    return finding.kind.value, finding.expected, finding.found, finding.what_to_do
+
+
+def the_line(msp: Msp, place: int = ONE) -> Record:
+    (line,) = msp.lines(place)
+    return line
+
+
+def edit(msp: Msp, **fields: Any) -> None:  # noqa: ANN401 - any JSON
+    msp.sandbox.connectwise.edit_addition(agreement_id(ONE), the_line(msp)["id"], **fields)
+
+
+# --- what is no drift ---
+
+
+def test_what_was_never_synced_has_not_drifted(msp: Msp) -> None:
+    assert drift(msp) == []
+
+
+def test_nothing_that_a_sync_does_is_drift(synced: Msp) -> None:
+    synced.use(5, month=FEBRUARY)
+    synced.use(0, TWO)
+    synced.sandbox.nordpass.edit_organization(organization_id(THREE), plan="Enterprise")
+    synced.sync(FEBRUARY, MARCH)
+    assert drift(synced) == []
+    synced.sandbox.connectwise.invoice(until=TODAY)
+    assert drift(synced) == []
+    synced.use(8, ONE)
+    synced.sync(FEBRUARY, MARCH)
+    assert synced.quantities(ONE) == [5, 3]
+    assert drift(synced) == []
+
+
+def test_lines_left_behind_by_a_mapping_that_was_changed_are_no_drift(synced: Msp) -> None:
+    synced.sandbox.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(ONE))
+    synced.map(ONE, agreement=agreement_id(SPARE))
+    synced.bill_as(Plan.BUSINESS, OTHER_PRODUCT)
+    synced.sync()
+    assert synced.quantities(ONE) == [0, 5]
+    assert drift(synced) == []
+    synced.sandbox.connectwise.delete_addition(agreement_id(ONE), synced.lines(ONE)[0]["id"])
+    assert drift(synced) == []
+
+
+def test_what_an_unmapping_left_behind_is_left_to_people(synced: Msp) -> None:
+    edit(synced, quantity=9)
+    with synced.run.warehouse.transaction() as session:
+        session.query(tables.CompanyMapping).filter_by(organization_id=organization_id(ONE)).delete()
+    assert drift(synced) == []
+
+
+def test_lines_before_the_first_month_that_is_billed_are_left_to_people(synced: Msp) -> None:
+    edit(synced, quantity=9)
+    synced.map(ONE, bill_from=MARCH.plus(1))
+    assert drift(synced) == []
+
+
+def test_a_write_that_is_not_settled_yet_is_no_drift(msp: Msp) -> None:
+    msp.fetch()
+    msp.preview()
+    msp.sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path=additions_of(ONE))
+    msp.sandbox.faults.add(FaultKind.STATUS, method="GET", path=additions_of(ONE), status=400, times=None)
+    msp.push()
+    msp.sandbox.faults.clear()
+    assert (msp.ledger(ONE), msp.quantities(ONE)) == (["intent", "unconfirmed"], [5])
+    assert drift(msp) == []
+
+
+# --- lines ---
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected", "found"),
+    [
+        ({"quantity": 9}, "quantity 5", "quantity 9"),
+        ({"quantity": 0}, "quantity 5", "quantity 0"),
+        ({"product": {"id": OTHER_PRODUCT}}, f"product {BUSINESS_PRODUCT}", f"product {OTHER_PRODUCT}"),
+        ({"serialNumber": None}, f"NP:2026-03:B:{organization_id(ONE)}", "no serial number"),
+        ({"billCustomer": "DoNotBill", "quantity": 4}, "quantity 5, Billable", "quantity 4, DoNotBill"),
+    ],
+    ids=["more", "nothing", "product", "serial number", "not billed"],
+)
+def test_an_open_line_that_was_edited_is_found(synced: Msp, fields: dict[str, Any], expected: str, found: str) -> None:
+    edit(synced, **fields)
+    assert the_finding(synced) == (
+        "edited", expected, found, f"Set it back, or let {SYNC} set the quantity right."
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"cancelledDate": "2026-04-15T00:00:00Z"}, "2026-04-01 to 2026-04-15"),
+        ({"cancelledDate": None}, "2026-04-01 to no last day"),
+        ({"effectiveDate": None}, "no first day to 2026-04-30"),
+        (
+            {"effectiveDate": "2026-05-01T00:00:00Z", "cancelledDate": "2026-05-31T00:00:00Z"},
+            "2026-05-01 to 2026-05-31",
+        ),
+    ],
+    ids=["shortened", "for ever", "without a beginning", "later"],
+)
+def test_a_line_whose_days_were_changed_is_found(synced: Msp, fields: dict[str, Any], found: str) -> None:
+    edit(synced, **fields)
+    kind, expected, shown, what_to_do = the_finding(synced)
+    assert (kind, expected, shown) == ("cancelled", "2026-04-01 to 2026-04-30", found)
+    assert what_to_do == f"Set its days back, then run {SYNC}."
+
+
+def test_a_line_that_was_deleted_is_found_until_it_is_made_again(synced: Msp) -> None:
+    synced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(synced)["id"])
+    assert the_finding(synced) == ("deleted", "quantity 5", "no such line", f"{SYNC} makes a new one.")
+    synced.sync()
+    assert drift(synced) == []
+    synced.sandbox.connectwise.invoice(until=TODAY)
+    assert drift(synced) == []
+
+
+def test_a_line_that_was_duplicated_is_found_until_it_is_set_to_0(synced: Msp) -> None:
+    original = the_line(synced)["id"]
+    synced.sandbox.connectwise.duplicate_addition(agreement_id(ONE), original)
+    kind, expected, found, what_to_do = the_finding(synced)
+    assert (kind, expected) == ("duplicated", f"only line {original}")
+    assert found == f"quantity 5 with the serial number NP:2026-03:B:{organization_id(ONE)}"
+    assert SYNC in what_to_do
+    synced.sync()
+    assert synced.quantities(ONE) == [5, 0]
+    assert drift(synced) == []
+
+
+def test_a_line_with_a_serial_number_like_ours_that_nobody_here_wrote_is_found(synced: Msp) -> None:
+    lines = synced.sandbox.connectwise.additions(agreement_id(ONE))
+    other = next(line for line in lines if not line.get("serialNumber"))
+    synced.sandbox.connectwise.edit_addition(
+        agreement_id(ONE), other["id"], serialNumber="NP:2024-12:B:someone", quantity=2
+    )
+    (finding,) = drift(synced)
+    assert (finding.kind.value, finding.month, finding.organization_id) == ("duplicated", None, None)
+    assert (finding.addition_id, finding.expected) == (other["id"], "no such line")
+
+
+@pytest.mark.parametrize("deleted", [False, True], ids=["edited", "deleted"])
+def test_an_invoiced_line_that_was_changed_is_found_until_it_is_accepted(synced: Msp, *, deleted: bool) -> None:
+    synced.sandbox.connectwise.invoice(until=TODAY)
+    if deleted:
+        synced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(synced)["id"])
+    else:
+        edit(synced, quantity=3, cancelledDate="2026-04-15T00:00:00Z")
+    findings = drift(synced)
+    assert {finding.kind.value for finding in findings} == ({"deleted"} if deleted else {"edited", "cancelled"})
+    for finding in findings:
+        assert f"lines accept --month 2026-03 --organization {organization_id(ONE)}" in finding.what_to_do
+    accept_lines(synced.run, MARCH, organization_id(ONE))
+    assert drift(synced) == []
+
+
+# --- companies and agreements ---
+
+
+def test_a_mapped_company_that_was_renamed_is_found(synced: Msp) -> None:
+    synced.sandbox.connectwise.edit_company(company_id(ONE), name="New Name")
+    kind, expected, found, what_to_do = the_finding(synced)
+    assert (kind, expected, found) == (
+        "company_renamed", f"{COMPANY_NAMES[ONE]} ({company_id(ONE)})", f"New Name ({company_id(ONE)})"
+    )  # fmt: skip
+    assert "cw-pipeline import" in what_to_do
+
+
+def test_a_mapped_company_that_was_deleted_is_found(synced: Msp) -> None:
+    synced.sandbox.connectwise.edit_company(company_id(ONE), deletedFlag=True)
+    assert the_finding(synced)[::2] == ("company_gone", "no such company")
+
+
+def test_a_mapped_company_that_was_merged_into_another_is_found_with_that_one(synced: Msp) -> None:
+    synced.sandbox.connectwise.remove_company(company_id(ONE), merged_into=company_id(SPARE))
+    kind, _, found, what_to_do = the_finding(synced)
+    assert kind == "company_merged"
+    assert found.endswith(f"({company_id(SPARE)})")
+    assert "map the organization" in what_to_do
+
+
+def test_a_mapped_agreement_that_was_given_to_another_company_is_found(synced: Msp) -> None:
+    synced.sandbox.connectwise.edit_agreement(agreement_id(ONE), company=company_id(SPARE))
+    assert the_finding(synced)[0] == "agreement_moved"
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"cancelledFlag": True}, "not active"),
+        ({"noEndingDateFlag": False, "endDate": "2026-03-31T00:00:00Z"}, "not active"),
+        ({"nextInvoiceDate": "9999-12-31"}, "not active"),
+    ],
+    ids=["cancelled", "expired", "never invoiced"],
+)
+def test_a_mapped_agreement_that_bills_nothing_more_is_found(synced: Msp, fields: dict[str, Any], found: str) -> None:
+    synced.sandbox.connectwise.edit_agreement(agreement_id(ONE), **fields)
+    assert the_finding(synced)[::2] == ("agreement_not_billable", found)
+
+
+def test_a_mapped_agreement_that_has_ended_is_found_whatever_its_status(synced: Msp) -> None:
+    synced.sandbox.connectwise.edit_agreement(agreement_id(ONE), noEndingDateFlag=False, endDate="2026-04-10T00:00:00Z")
+    assert find_drift(synced.run, date(2026, 4, 10)) == []
+    (finding,) = find_drift(synced.run, date(2026, 4, 11))
+    assert finding.found == "ended on 2026-04-10"
+
+
+def test_a_mapped_agreement_that_is_gone_is_told_once_and_not_line_by_line(synced: Msp) -> None:
+    synced.sandbox.connectwise.remove("agreements", agreement_id(ONE))
+    kind, _, found, _ = the_finding(synced)
+    assert kind == "agreement_not_billable"
+    assert "no such agreement" in found
+
+
+def test_a_line_on_an_agreement_that_is_gone_and_no_longer_mapped_is_told_as_deleted(synced: Msp) -> None:
+    synced.map(ONE, agreement=agreement_id(SPARE))
+    synced.sandbox.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(ONE))
+    synced.sandbox.connectwise.remove("agreements", agreement_id(ONE))
+    kind, expected, _, what_to_do = the_finding(synced)
+    assert (kind, expected) == ("deleted", "quantity 5")
+    assert "lines accept" in what_to_do
+
+
+def test_findings_come_lines_first_by_month_and_organization(synced: Msp) -> None:
+    synced.use(5, month=FEBRUARY)
+    synced.sync(FEBRUARY)
+    for place, month in ((TWO, MARCH), (ONE, MARCH), (TWO, FEBRUARY)):
+        (line,) = synced.lines(place, month)
+        synced.sandbox.connectwise.edit_addition(agreement_id(place), line["id"], quantity=9)
+    synced.sandbox.connectwise.edit_company(company_id(THREE), name="New Name")
+    assert [(str(one.month), one.organization_id) for one in drift(synced)] == [
+        ("2026-02", organization_id(TWO)),
+        *(("2026-03", number) for number in sorted([organization_id(ONE), organization_id(TWO)])),
+        ("None", organization_id(THREE)),
+    ]

@@ -106,7 +106,7 @@ def test_a_month_that_failed_is_told_with_its_reason_the_next_step_and_a_link(
 def test_a_job_that_failed_is_told_whatever_it_is(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
 ) -> None:
-    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"backup_file": "/tmp/backup.csv"}}}})
+    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"yes": True}}}})
     assert watcher.ticks() == []
     assert the_message(hook)[0] == "cw_pipeline: disconnect failed"
     assert "Not connected to ConnectWise" in the_message(hook)[1][0]
@@ -168,7 +168,7 @@ def test_a_month_that_is_late_is_told_every_day_until_it_is_pushed(
 @pytest.mark.usefixtures("sandbox")
 def test_nobody_is_told_where_no_address_is_set(instance: dg.DagsterInstance, watcher: Watcher) -> None:
     run(instance, "connect", {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
-    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"backup_file": "/tmp/backup.csv"}}}})
+    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"yes": True}}}})
     assert watcher.ticks() == []
 
 
@@ -177,7 +177,7 @@ def test_a_message_that_cannot_be_delivered_fails_the_sensor_s_tick_without_a_wo
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook.refusals = notify.TRIES
-    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"backup_file": "/tmp/backup.csv"}}}})
+    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"yes": True}}}})
     with caplog.at_level(logging.INFO):
         (error,) = watcher.ticks()
     assert "NotTold: 1 of 1 addresses in CW_PIPELINE_NOTIFY could not be told: JSON." in error

@@ -2,12 +2,14 @@
 PYTHON ?= python3
 # The sandbox's port; `make demo` and `make dev` need the same one.
 PORT ?= 8443
+# How many histories `make soak` tries on each kind of database.
+EXAMPLES ?= 1500
 BIN := .venv/bin
 # Where `make demo` leaves what `make dev` shows.
 DEMO := $(CURDIR)/.cw_pipeline/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test lint lock clean
+.PHONY: help demo dev test soak lint lock clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/'
@@ -29,6 +31,9 @@ dev: .venv/installed ## The Dagster UI at http://localhost:3000, with the sandbo
 
 test: .venv/installed ## Every test
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+soak: .venv/installed ## Random histories of the whole product, about 10 minutes on each database: EXAMPLES=1500 on each
+	SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/pytest cw_pipeline_tests/promise --hypothesis-profile soak --numprocesses 2
 
 lint: .venv/installed ## The house rules
 	$(BIN)/ruff check .

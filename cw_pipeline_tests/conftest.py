@@ -1,7 +1,8 @@
-"""What every room's tests share: warehouses on both databases."""
+"""What every room's tests share: warehouses on both databases, and the seed of what is tried at random."""
 
 from __future__ import annotations
 
+import secrets
 import warnings
 from contextlib import contextmanager
 from itertools import count
@@ -19,6 +20,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DATABASES = count(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed where none was asked for, before Hypothesis looks and before xdist hands it to its workers."""
+    if config.option.hypothesis_seed is None:
+        config.option.hypothesis_seed = str(secrets.randbelow(10**9))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say how to try the same again."""
+    return f"hypothesis seed: repeat with --hypothesis-seed={config.option.hypothesis_seed}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say it again at the end, where a failure is read."""
+    terminalreporter.write_line(pytest_report_header(config))
 
 
 @pytest.fixture(scope="session")

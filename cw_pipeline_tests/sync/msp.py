@@ -90,7 +90,8 @@ def set_up(warehouse: Warehouse, places: Iterable[int] = MAPPED) -> None:
 
 def _map(session: Session, place: int, company: int, agreement: int, bill_from: Month) -> None:
     organization = organization_id(place)
-    session.query(tables.CompanyMapping).filter_by(organization_id=organization).delete()
+    for mapped in ({"organization_id": organization}, {"company_id": company}):
+        session.query(tables.CompanyMapping).filter_by(**mapped).delete()
     for row in (
         tables.Company(
             id=company,
@@ -140,8 +141,8 @@ class Msp:
         with self.run.warehouse.transaction() as session:
             _map(session, place, company or company_id(place), agreement or agreement_id(place), bill_from)
 
-    def bill_as(self, plan: Plan, product: int) -> None:
-        """Confirm another product for a plan."""
+    def bill_as(self, plan: Plan, product: int | None) -> None:
+        """Confirm another product for a plan, or none."""
         with self.run.warehouse.transaction() as session:
             session.get_one(tables.ProductMapping, plan).confirmed_product_id = product
 

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
 
-def open_client(environment: Mapping[str, str], *, read_timeout: float = 10.0) -> ConnectWiseClient:
-    """A client of the sandbox that never waits between attempts."""
-    credentials = Credentials(
+def credentials(environment: Mapping[str, str]) -> Credentials:
+    return Credentials(
         site_url=environment["CONNECTWISE_SITE_URL"],
         company_id=environment["CONNECTWISE_COMPANY_ID"],
         public_key=environment["CONNECTWISE_PUBLIC_KEY"],
@@ -24,8 +23,12 @@ def open_client(environment: Mapping[str, str], *, read_timeout: float = 10.0) -
         client_id=environment["CONNECTWISE_CLIENT_ID"],
         ca_bundle=Path(environment["CONNECTWISE_CA_BUNDLE"]),
     )
+
+
+def open_client(environment: Mapping[str, str], *, read_timeout: float = 10.0) -> ConnectWiseClient:
+    """A client of the sandbox that never waits between attempts."""
     return ConnectWiseClient(
-        credentials, requests_per_minute=100_000, read_timeout=read_timeout, sleep=lambda _seconds: None
+        credentials(environment), requests_per_minute=100_000, read_timeout=read_timeout, sleep=lambda _seconds: None
     )
 
 

@@ -1,0 +1,285 @@
+"""Any history: what people, NordPass, ConnectWise, the network and kills may do to the sync, in any order.
+
+Left out, because nobody could notice it from what ConnectWise shows: an invoiced line that is edited to just the
+quantity that was last written, or of which the ledger knows nothing because a person made it; a period that a person
+skips or puts back by hand in an agreement's ``nextInvoiceDate``; a serial number that is edited before the line's
+write was seen through.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.sandbox import FaultKind
+from cw_pipeline.sandbox.connectwise.state import day
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sandbox.nordpass.state import LICENSE_TYPES
+from cw_pipeline_tests.promise.promise import check_the_promise
+from cw_pipeline_tests.promise.world import AGREEMENTS, MONTHS, ORGANIZATIONS, Fault, World
+from cw_pipeline_tests.sync.msp import BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.months import Month
+    from cw_pipeline_tests.promise.truth import OurLine
+
+NEXT_INVOICES = ["2026-04-01", "2026-03-01", "2026-02-01", "2026-03-15", "2026-01-31", "2025-12-01", None]
+BILL_STARTS = ["2023-10-01T00:00:00Z", "2026-02-10T00:00:00Z", None]
+STATES: list[dict[str, Any]] = [
+    {},
+    {"cancelledFlag": True},
+    {"noEndingDateFlag": False, "endDate": "2026-03-20T00:00:00Z"},
+    {"noEndingDateFlag": False, "endDate": "2026-04-20T00:00:00Z"},
+    {"startDate": "2026-06-01T00:00:00Z"},
+]
+"""What an agreement may become: well, cancelled, ended, about to end, not begun yet."""
+WELL: dict[str, Any] = {"cancelledFlag": False, "noEndingDateFlag": True, "endDate": None, "startDate": None}
+
+places = st.sampled_from(ORGANIZATIONS)
+months = st.sampled_from(MONTHS)
+some_months = st.lists(months, min_size=1, unique=True)
+plans = st.sampled_from(Plan)
+agreement_ids = st.sampled_from(sorted(AGREEMENTS))
+seats = st.integers(0, 9)
+quantities = st.one_of(seats.map(Decimal), st.just(Decimal("2.5")))
+any_number = st.integers(0, 10**6)
+moments = st.integers(1, 60)
+booleans = st.booleans()
+
+
+@st.composite
+def faults(draw: st.DrawFn) -> Fault:
+    """Any fault that the sandbox knows, of requests to either service.
+
+    Not a 4xx that was carried out all the same: it is ConnectWise's word that nothing was. NordPass is asked again
+    only once, since its client waits in between.
+    """
+    kind = draw(st.sampled_from(FaultKind))
+    if draw(st.sampled_from(["ConnectWise"] * 4 + ["NordPass"])) == "NordPass":
+        status = draw(st.sampled_from([400, 401, 404, 429, 503]))
+        return Fault(kind, "/nordpass/", {"nth": draw(st.integers(1, 3)), "status": status, "seconds": 0.01})
+    status = draw(st.sampled_from([400, 401, 404, 408, 409, 429, 500, 502, 503]))
+    options = {
+        "method": draw(st.sampled_from(["POST", "PATCH", "GET", None])),
+        "nth": draw(st.integers(1, 4)),
+        "times": draw(st.sampled_from([1, 2] if kind is FaultKind.SLOW else [1, 2, 6, None])),
+        "status": status,
+        "written": draw(st.sampled_from([None, True, False])) if status >= 500 else None,
+    }
+    return Fault(kind, draw(st.sampled_from(["/additions", "/finance/", "/company/", "/additions/", ""])), options)
+
+
+class History(RuleBasedStateMachine):
+    """One MSP's history."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.connectwise = world.connectwise
+        self.nordpass = world.sandbox.nordpass
+
+    @initialize(
+        next_invoices=st.lists(st.sampled_from(NEXT_INVOICES), min_size=4, max_size=4),
+        bill_starts=st.lists(st.sampled_from(BILL_STARTS), min_size=4, max_size=4),
+        prorated=st.lists(booleans, min_size=4, max_size=4),
+        used=st.lists(seats, min_size=9, max_size=9),
+        switches=st.fixed_dictionaries(
+            {
+                "accepts_writes_on_invoiced_additions": booleans,
+                "accepts_writes_on_inactive_agreements": booleans,
+                "forward_only_additions": booleans,
+                "unset_dates": st.sampled_from(["absent", "empty"]),
+            }
+        ),
+    )
+    def begin(
+        self,
+        next_invoices: list[str | None],
+        bill_starts: list[str | None],
+        prorated: list[bool],
+        used: list[int],
+        switches: dict[str, Any],
+    ) -> None:
+        self.connectwise.change_settings(**switches)
+        for agreement, next_invoice, bill_start, prorate in zip(
+            AGREEMENTS, next_invoices, bill_starts, prorated, strict=True
+        ):
+            self.connectwise.edit_agreement(
+                agreement, nextInvoiceDate=next_invoice, billStartDate=bill_start, prorateFlag=prorate
+            )
+        rows = [(place, month) for place in ORGANIZATIONS for month in MONTHS]
+        for (place, month), count in zip(rows, used, strict=True):
+            self.usage_changes(place, month, count)
+        self.world.sync(MONTHS)
+
+    # --- NordPass ---
+
+    @rule(place=places, month=months, count=st.one_of(seats, st.none()))
+    def usage_changes(self, place: int, month: Month, count: int | None) -> None:
+        self.world.msp.use(count, place, month=month)
+
+    @rule(place=places, plan=plans)
+    def plan_changes(self, place: int, plan: Plan) -> None:
+        self.nordpass.edit_organization(organization_id(place), plan=plan.value)
+
+    @rule(place=places, license_type=st.sampled_from(LICENSE_TYPES))
+    def license_changes(self, place: int, license_type: str) -> None:
+        self.nordpass.edit_organization(organization_id(place), license_type=license_type)
+
+    @rule(place=places, managed=booleans)
+    def management_changes(self, place: int, *, managed: bool) -> None:
+        self.nordpass.edit_organization(organization_id(place), msp_managed=managed)
+
+    @rule(month=months, final=booleans)
+    def report_is_made_anew(self, month: Month, *, final: bool) -> None:
+        self.nordpass.set_report_final(str(month), final=final)
+
+    # --- what people map ---
+
+    @rule(place=places, agreement=agreement_ids, bill_from=months)
+    def company_is_mapped(self, place: int, agreement: int, bill_from: Month) -> None:
+        self.world.msp.map(place, company=AGREEMENTS[agreement], agreement=agreement, bill_from=bill_from)
+
+    @rule(place=places)
+    def company_is_unmapped(self, place: int) -> None:
+        self.world.unmap(place)
+
+    @rule(plan=plans, product=st.sampled_from([BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT, None]))
+    def product_is_confirmed(self, plan: Plan, product: int | None) -> None:
+        self.world.msp.bill_as(plan, product)
+
+    # --- ConnectWise's invoices and agreements ---
+
+    @rule(agreement=agreement_ids)
+    def agreement_is_invoiced(self, agreement: int) -> None:
+        with suppress(ValueError):
+            self.connectwise.invoice(agreement)
+
+    @rule(until=st.dates(date(2026, 2, 1), date(2026, 6, 1)))
+    def everything_due_is_invoiced(self, until: date) -> None:
+        self.connectwise.invoice(until=until)
+
+    @rule(agreement=agreement_ids, state=st.sampled_from(STATES))
+    def agreement_changes(self, agreement: int, state: dict[str, Any]) -> None:
+        self.connectwise.edit_agreement(agreement, **(WELL | state))
+
+    @rule(agreement=agreement_ids, days=st.integers(-20, 20))
+    def billing_day_moves(self, agreement: int, days: int) -> None:
+        record = next(one for one in self.connectwise.records("agreements") if one["id"] == agreement)
+        if record.get("nextInvoiceDate") is None:
+            return
+        moved = day(record["nextInvoiceDate"]) + timedelta(days)
+        invoiced = [one["period_end"] for one in self.connectwise.invoices() if one["agreement_id"] == agreement]
+        waiting = [line for line in self.world.truth.lines() if line.agreement_id == agreement and not line.invoiced]
+        billed_once = all(self.world.truth.invoices_to_come(line, moved) == 1 for line in waiting)
+        if billed_once and moved.isoformat() > max(invoiced, default=""):
+            self.connectwise.edit_agreement(agreement, nextInvoiceDate=moved.isoformat())
+
+    @rule(agreement=agreement_ids, deleted=booleans)
+    def company_is_deleted(self, agreement: int, *, deleted: bool) -> None:
+        self.connectwise.edit_company(AGREEMENTS[agreement], deletedFlag=deleted)
+
+    # --- what people do to our lines ---
+
+    @rule(which=any_number, quantity=quantities)
+    def quantity_is_edited(self, which: int, quantity: Decimal) -> None:
+        written = self.world.written()
+        lines = [line for line in self._lines() if not line.invoiced or self._billed_as_written(line)]
+        line = _one(lines, which)
+        if line is not None and not (line.invoiced and quantity in written[line.id].quantities):
+            self.world.edit(line, quantity=quantity)
+
+    @rule(which=any_number)
+    def line_is_duplicated(self, which: int) -> None:
+        as_written = [line for line in self._lines() if not line.invoiced and self._as_first_seen(line)]
+        line = _one(as_written, which)
+        if line is not None:
+            self.connectwise.duplicate_addition(line.agreement_id, line.id)
+
+    @rule(which=any_number, first=st.integers(-20, 40), last=st.one_of(st.integers(-20, 40), st.none()))
+    def dates_are_edited(self, which: int, first: int, last: int | None) -> None:
+        line = _one([line for line in self._lines() if line.id in self.world.written()], which)
+        if line is not None:
+            record = self.world.truth.first(line.id)
+            begins, ends = (day(record[name]) for name in ("effectiveDate", "cancelledDate"))
+            self.world.edit(
+                line,
+                effectiveDate=f"{begins + timedelta(first)}T00:00:00Z",
+                cancelledDate=None if last is None else f"{ends + timedelta(last)}T00:00:00Z",
+            )
+
+    @rule(which=any_number, text=st.sampled_from(["paid by check", None, f"NP:2026-02:E:{organization_id(15)}"]))
+    def serial_number_is_edited(self, which: int, text: str | None) -> None:
+        line = _one([line for line in self._lines() if line.id in self.world.written()], which)
+        if line is not None:
+            self.world.edit(line, serialNumber=text)
+
+    @rule(which=any_number)
+    def line_is_deleted(self, which: int) -> None:
+        line = _one([line for line in self._lines() if not line.invoiced or self._billed_as_written(line)], which)
+        if line is not None:
+            self.world.delete(line)
+
+    @rule(place=places, month=months)
+    def invoice_is_accepted(self, place: int, month: Month) -> None:
+        gone = [line for line in self.world.truth.lines(place, month) if line.id not in self.world.shown()]
+        if not gone:
+            self.world.accept(place, month)
+
+    # --- what we do ---
+
+    @rule(some=some_months, undisturbed=booleans)
+    def sync(self, some: list[Month], *, undisturbed: bool) -> None:
+        if undisturbed:
+            self.world.heal()
+        self.world.sync(some)
+
+    @rule(some=some_months)
+    def preview(self, some: list[Month]) -> None:
+        self.world.preview(some)
+
+    @rule(some=some_months)
+    def push_alone(self, some: list[Month]) -> None:
+        self.world.push(some)
+
+    @rule(some=some_months, fault=faults())
+    def sync_amid_a_fault(self, some: list[Month], fault: Fault) -> None:
+        self.world.sync(some, fault=fault)
+
+    @rule(some=some_months, moment=moments)
+    def sync_is_killed(self, some: list[Month], moment: int) -> None:
+        self.world.sync(some, moment=moment, act=self.world.kill)
+
+    @rule(some=some_months, moment=moments, agreement=agreement_ids)
+    def sync_amid_invoicing(self, some: list[Month], moment: int, agreement: int) -> None:
+        self.world.sync(some, moment=moment, act=lambda: self.world.invoice_while_syncing(agreement))
+
+    # --- the end ---
+
+    def teardown(self) -> None:
+        try:
+            check_the_promise(self.world)
+        finally:
+            self.world.close()
+
+    def _lines(self) -> list[OurLine]:
+        shown = self.world.shown()
+        return [line for line in self.world.truth.lines() if line.id in shown]
+
+    def _billed_as_written(self, line: OurLine) -> bool:
+        written = self.world.written().get(line.id)
+        return written is not None and line.invoiced == tuple(written.quantities)
+
+    def _as_first_seen(self, line: OurLine) -> bool:
+        first, now = self.world.truth.first(line.id), self.world.truth.record(line.id)
+        return all(first.get(name) == now.get(name) for name in ("effectiveDate", "cancelledDate", "serialNumber"))
+
+
+def _one(lines: list[OurLine], which: int) -> OurLine | None:
+    return lines[which % len(lines)] if lines else None

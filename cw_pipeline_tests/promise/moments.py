@@ -1,0 +1,92 @@
+"""The moments of a sync at which the world may step in, and a client that passes by them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sqlalchemy import event
+
+from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from decimal import Decimal
+
+    from cw_pipeline.connectwise import models
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+class Killed(BaseException):
+    """The process is gone: nothing that follows is done, and nobody catches it."""
+
+
+class Moments:
+    """Before and after each request to ConnectWise, and before each commit."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._left = 0
+        self._act: Callable[[], None] | None = None
+        self._dead = False
+        event.listen(warehouse.engine, "commit", self.passes)
+
+    def passes(self, _connection: object = None) -> None:
+        """One more moment.
+
+        Raises:
+            Killed: At the moment at which the process is killed, and ever after.
+        """
+        if self._dead:
+            raise Killed
+        self._left -= 1
+        if self._left == 0 and self._act is not None:
+            self._act()
+
+    def kill(self) -> NoReturn:
+        """End the process."""
+        self._dead = True
+        raise Killed
+
+    @contextmanager
+    def at(self, moment: int, act: Callable[[], None] | None) -> Generator[None]:
+        """Let ``act`` happen at the block's ``moment``, counted from 1."""
+        self._left, self._act = moment, act
+        try:
+            yield
+        except Killed:
+            pass
+        finally:
+            self._act, self._dead = None, False
+
+
+class WatchedClient(ConnectWiseClient):
+    """Passes by the moments around each request, and never waits between attempts."""
+
+    def __init__(self, credentials: Credentials, moments: Moments, *, read_timeout: float) -> None:
+        super().__init__(
+            credentials, requests_per_minute=100_000, read_timeout=read_timeout, sleep=lambda _seconds: None
+        )
+        self._moments = moments
+
+    def agreements_by_id(self, ids: Iterable[int]) -> Iterator[models.Agreement]:
+        self._moments.passes()
+        yield from super().agreements_by_id(ids)
+
+    def additions(
+        self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
+    ) -> Iterator[models.Addition]:
+        self._moments.passes()
+        yield from super().additions(agreement_id, wanted=wanted)
+
+    def create_addition(self, agreement_id: int, addition: models.NewAddition) -> models.Addition:
+        return self._watched(super().create_addition, agreement_id, addition)
+
+    def set_quantity(self, agreement_id: int, addition_id: int, quantity: Decimal) -> models.Addition:
+        return self._watched(super().set_quantity, agreement_id, addition_id, quantity)
+
+    def _watched(self, request: Callable[..., models.Addition], *arguments: Any) -> models.Addition:  # noqa: ANN401 - of any request
+        self._moments.passes()
+        try:
+            return request(*arguments)
+        finally:
+            self._moments.passes()

@@ -1,0 +1,178 @@
+"""The promise itself, checked from outside: against ConnectWise's invoices, and after a clean sync.
+
+For every organization and month, what ConnectWise billed and will bill is what NordPass reports, except what is held,
+and that has an outcome whose cause is really there. Nothing here asks the billing rule.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, Outcome
+from cw_pipeline.billing.preview import PreviewLine
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.warehouse.tables import CompanyMapping
+from cw_pipeline_tests.promise.world import MONTHS, ORGANIZATIONS, World
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from cw_pipeline.sandbox.wire import Record
+    from cw_pipeline.sync.push import PushedMonth
+
+_ADDITIONS = "/v4_6_release/apis/3.0/finance/agreements/[0-9]+/additions"
+_ROLE = re.compile(f"GET .*|POST {_ADDITIONS}|PATCH {_ADDITIONS}/[0-9]+")
+"""The requests that a sync may make."""
+
+
+def check_the_promise(world: World) -> None:
+    """A clean sync of every month keeps the promise, and a second one has nothing left to do."""
+    world.heal()
+    before = [_quantities(world, case) for case in _cases(world) if not case.is_billed]
+    pushed = {one.preview.month: one for one in world.sync(MONTHS)}
+    assert sorted(pushed) == sorted(MONTHS)
+    assert not [line for one in pushed.values() for line in one.preview.lines if line.outcome in FAILED]
+    cases = _cases(world, pushed)
+    assert [_quantities(world, case) for case in cases if not case.is_billed] == before
+    _check_nothing_is_left_to_write(world)
+    for case in cases:
+        _check_exclusion(world, case)
+        _check_holds(world, case)
+        _check_seats(world, case)
+    world.truth.invoice_everything()
+    for case in cases:
+        _check_seats(world, case)
+    for entry in world.sandbox.journal.entries():
+        assert entry.status != 403
+        assert _ROLE.fullmatch(f"{entry.method} {entry.path}")
+
+
+@dataclass(frozen=True)
+class _Case:
+    """An organization's month, and what became of it."""
+
+    place: int
+    month: Month
+    mapping: CompanyMapping | None
+    products: dict[str, int]
+    told: tuple[PreviewLine, ...] = ()
+
+    @property
+    def organization(self) -> str:
+        return organization_id(self.place)
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether anything of it may be touched."""
+        return self.mapping is not None and str(self.month) >= self.mapping.bill_from
+
+    def held(self, plan: Plan) -> set[Outcome]:
+        """The holds of a plan's lines; what moved holds all. Seats may wait for a plan that lost its product, too."""
+        waits = HELD | {Outcome.PRODUCT_UNMAPPED}
+        return {
+            line.outcome
+            for line in self.told
+            if line.outcome in waits and (line.plan is plan or line.outcome is Outcome.MOVED)
+        }
+
+
+def _cases(world: World, pushed: dict[Month, PushedMonth] | None = None) -> list[_Case]:
+    mappings, products = world.mappings(), world.products()
+    lines = [(month, line) for month, one in (pushed or {}).items() for line in one.preview.lines]
+    return [
+        _Case(
+            place,
+            month,
+            mappings.get(place),
+            products,
+            tuple(line for of, line in lines if (of, line.organization_id) == (month, organization_id(place))),
+        )
+        for place in ORGANIZATIONS
+        for month in MONTHS
+    ]
+
+
+def _check_seats(world: World, case: _Case) -> None:
+    """Each seat of a mapped organization's month is billed once, to its company, or held."""
+    if case.mapping is None or not case.is_billed:
+        return
+    for plan in Plan:
+        if plan not in case.products:
+            continue
+        held, used = case.held(plan), world.truth.used(case.place, case.month, plan)
+        lines = world.truth.lines(case.place, case.month, plan)
+        seats = sum(line.seats for line in lines)
+        if not held:
+            assert seats == used, f"{seats} of {used} seats of {case} on {plan}: {lines}"
+            assert {line.company_id for line in lines if line.seats} <= {case.mapping.company_id}
+            carrying = [line for line in lines if line.open and line.quantity]
+            # A person may have made a second line that is just right.
+            assert len(carrying) <= 1 or (case.organization, str(case.month)) in world.edited
+        elif held == {Outcome.CREDIT_DUE}:
+            assert seats > used
+            assert not [line for line in lines if line.open and line.quantity]
+
+
+def _check_holds(world: World, case: _Case) -> None:
+    """What is held has its cause."""
+    holds = {line.outcome for line in case.told} & HELD
+    if not holds:
+        return
+    assert case.mapping is not None
+    lines = world.truth.lines(case.place, case.month)
+    agreements = {record["id"]: record for record in world.connectwise.records("agreements")}
+    deleted = {record["id"] for record in world.connectwise.records("companies") if record["deletedFlag"]}
+    concerned = [agreements[number] for number in {case.mapping.agreement_id, *(line.agreement_id for line in lines)}]
+    causes = {
+        Outcome.MOVED: any(line.company_id != case.mapping.company_id and not line.open for line in lines),
+        Outcome.INVOICED_EDITED: (case.organization, str(case.month)) in world.edited,
+        Outcome.COMPANY_DELETED: any(one["company"]["id"] in deleted for one in concerned),
+        Outcome.AGREEMENT_INACTIVE: any(
+            world.connectwise.status_of(one) != "Active" or one.get("endDate") for one in concerned
+        ),
+        Outcome.CREDIT_DUE: any(line.seats for line in lines),
+    }
+    assert all(causes[hold] for hold in holds), case
+
+
+def _check_exclusion(world: World, case: _Case) -> None:
+    """A row is not billed for the first reason that applies, and billed or held if none does."""
+    rows = [row for row in world.sandbox.nordpass.usage(str(case.month)) if row["organization_id"] == case.organization]
+    told = [line.outcome for line in case.told if not line.beside]
+    lines = world.truth.lines(case.place, case.month)
+    assert len(told) == len(rows)
+    for row, outcome in zip(rows, told, strict=True):
+        excluded = _exclusion(row, case)
+        if excluded is None and outcome is Outcome.PRODUCT_UNMAPPED:
+            assert any(line.quantity for line in lines if line.open and line.plan not in case.products)
+        elif excluded is None:
+            assert outcome not in NOT_BILLED - {Outcome.ZERO_USAGE}
+        else:
+            assert outcome is excluded
+
+
+def _exclusion(row: Record, case: _Case) -> Outcome | None:
+    reasons = {
+        Outcome.NOT_MANAGED: not row["msp_managed"],
+        Outcome.NFR: row["license_type"] == "NFR",
+        Outcome.TRIAL: row["license_type"] == "Trial",
+        Outcome.UNMAPPED: case.mapping is None,
+        Outcome.BEFORE_BILL_FROM: not case.is_billed,
+        Outcome.PRODUCT_UNMAPPED: row["plan"] not in case.products,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), None)
+
+
+def _check_nothing_is_left_to_write(world: World) -> None:
+    written = world.msp.written()
+    again = world.sync(MONTHS)
+    assert world.msp.written() == written
+    assert {line.outcome for month in again for line in month.preview.lines} <= {Outcome.UNCHANGED} | NOT_BILLED | HELD
+
+
+def _quantities(world: World, case: _Case) -> dict[int, Decimal]:
+    return {line.id: line.quantity for line in world.truth.lines(case.place, case.month)}

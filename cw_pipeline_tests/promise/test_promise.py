@@ -1,0 +1,30 @@
+"""Each seat is billed exactly once by the whole product: real client, real warehouse, against the sandbox's HTTPS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from cw_pipeline_tests.promise.history import History
+from cw_pipeline_tests.promise.moments import Moments
+from cw_pipeline_tests.promise.world import World
+
+if TYPE_CHECKING:
+    from cw_pipeline.warehouse.database import Warehouse
+
+SOAKS = settings.get_current_profile_name() == "soak"
+PROFILE = settings.get_profile("soak" if SOAKS else "bounded")
+
+
+@pytest.mark.parametrize("warehouse_url", ["sqlite", "postgresql"] if SOAKS else ["sqlite"], indirect=True)
+def test_after_any_history_a_clean_sync_leaves_every_seat_billed_once_or_held(warehouse: Warehouse) -> None:
+    moments = Moments(warehouse)
+
+    class HistoryHere(History):
+        def __init__(self) -> None:
+            super().__init__(World(warehouse, moments))
+
+    run_state_machine_as_test(HistoryHere, settings=PROFILE)

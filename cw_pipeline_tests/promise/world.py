@@ -1,0 +1,224 @@
+"""A small MSP for one history: three organizations, four agreements, three months, and a sandbox of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.outcomes import FAILED
+from cw_pipeline.connectwise.errors import ConnectWiseError
+from cw_pipeline.integration.errors import NothingToAccept
+from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.nordpass.errors import NordPassError
+from cw_pipeline.sandbox import FaultKind, Sandbox
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sync.previews import make_previews
+from cw_pipeline.sync.push import PushedMonth, push_months
+from cw_pipeline.sync.run import SyncError, SyncRun
+from cw_pipeline.sync.usage import fetch_usage
+from cw_pipeline.warehouse import ledger, tables
+from cw_pipeline_tests.promise.moments import WatchedClient
+from cw_pipeline_tests.promise.truth import OurLine, Truth
+from cw_pipeline_tests.sync.msp import PLACES, TODAY, Msp, agreement_id, company_id, open_nordpass, set_up
+from cw_pipeline_tests.sync.site import credentials, sync_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cw_pipeline.billing.facts import Written
+    from cw_pipeline.warehouse.database import Warehouse
+    from cw_pipeline_tests.promise.moments import Moments
+
+MONTHS = (Month(2026, 1), Month(2026, 2), Month(2026, 3))
+ORGANIZATIONS = (3, 15, 27)
+UNMAPPED = 1
+SPARE = 24
+AGREEMENTS = {
+    agreement_id(3): company_id(3),
+    agreement_id(SPARE): company_id(3),
+    agreement_id(15): company_id(15),
+    agreement_id(27): company_id(27),
+}
+"""The company of each agreement: the first has two."""
+
+HASTY = 0.3
+"""Seconds after which a client gives up an answer that is late."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of some requests, as the sandbox takes it."""
+
+    kind: FaultKind
+    path: str
+    options: Mapping[str, Any]
+
+
+class World:
+    """The sandbox, the warehouse and the product between them."""
+
+    def __init__(self, warehouse: Warehouse, moments: Moments) -> None:
+        self._warehouse = warehouse
+        self._moments = moments
+        self._numbers = count(1)
+        self._close = ExitStack()
+        self.sandbox = self._close.enter_context(Sandbox(today=TODAY))
+        self.connectwise = self.sandbox.connectwise
+        self.connectwise.change_settings(requests_per_minute=100_000)
+        self.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(3))
+        self.truth = Truth(self.sandbox)
+        self.edited: set[tuple[str, str]] = set()
+        """The organizations' months of which a person changed a line, or which were invoiced while they were synced."""
+        _empty(warehouse)
+        set_up(warehouse, ORGANIZATIONS)
+        self.run = replace(sync_run(self._client(), warehouse), concurrency=1)  # so that a history can be repeated
+        nordpass = self._close.enter_context(open_nordpass(self.sandbox.environment()))
+        self.msp = Msp(self.sandbox, self.run, nordpass)
+        for month in MONTHS:
+            self.msp.use(None, *(place for place in PLACES if place not in {*ORGANIZATIONS, UNMAPPED}), month=month)
+
+    def close(self) -> None:
+        """Let go of the sandbox."""
+        self._close.close()
+
+    # --- the sync ---
+
+    def sync(
+        self,
+        months: Sequence[Month],
+        *,
+        fault: Fault | None = None,
+        moment: int = 0,
+        act: Callable[[], None] | None = None,
+    ) -> list[PushedMonth]:
+        """The whole sync of these months, as far as it comes; ``act`` happens at one ``moment`` of it."""
+        pushed: list[PushedMonth] = []
+        run = self._new_run(hasty=fault is not None and fault.kind is FaultKind.SLOW)
+        if fault is not None:
+            self.sandbox.faults.add(fault.kind, path=fault.path, **fault.options)
+        with self._moments.at(moment, act), suppress(ConnectWiseError, SyncError):
+            fetched = [month for month in months if self._fetch(month)]
+            make_previews(run, fetched)
+            pushed.extend(push_months(run, fetched))
+        self.truth.look()
+        for month in pushed:
+            self._check_accounts(month)
+        return pushed
+
+    def preview(self, months: Sequence[Month]) -> None:
+        """The dry run of these months, which writes nothing."""
+        written = self.msp.written()
+        with suppress(ConnectWiseError, SyncError):
+            for month in months:
+                self._fetch(month)
+            make_previews(self._new_run(), months)
+        assert self.msp.written() == written
+
+    def push(self, months: Sequence[Month]) -> None:
+        """A push alone, of what was fetched last."""
+        with suppress(ConnectWiseError, SyncError):
+            for month in push_months(self._new_run(), months):
+                assert month.preview.unaccounted_seats == 0
+        self.truth.look()
+
+    def heal(self) -> None:
+        """What disturbs is over, and what was held on its way is carried out."""
+        self.sandbox.stop()
+        self.sandbox.start()
+        for month in MONTHS:
+            self.sandbox.nordpass.set_report_final(str(month), final=True)
+        self.truth.look()
+
+    def _fetch(self, month: Month) -> bool:
+        try:
+            fetch_usage(self.msp.nordpass, self._warehouse, month)
+        except (NordPassError, SyncError):
+            return False
+        return True
+
+    def _check_accounts(self, month: PushedMonth) -> None:
+        """Every row of the report has one outcome, and the seats of all outcomes are the report's."""
+        rows = self.sandbox.nordpass.usage(str(month.preview.month))
+        reported = sorted((row["organization_id"], row["consumed_licenses"]) for row in rows)
+        told = [(line.organization_id, line.seats) for line in month.preview.lines if not line.beside]
+        assert sorted(told) == reported
+        assert month.push.succeeded is not any(line.outcome in FAILED for line in month.preview.lines)
+
+    def _new_run(self, *, hasty: bool = False) -> SyncRun:
+        run = replace(self.run, run_id=f"run-{next(self._numbers)}")
+        return replace(run, connectwise=self._client(HASTY)) if hasty else run
+
+    def _client(self, read_timeout: float = 10.0) -> WatchedClient:
+        client = WatchedClient(credentials(self.sandbox.environment()), self._moments, read_timeout=read_timeout)
+        return self._close.enter_context(client)
+
+    # --- what people decide ---
+
+    def mappings(self) -> dict[int, tables.CompanyMapping]:
+        """Where each organization is billed."""
+        places = {organization_id(place): place for place in ORGANIZATIONS}
+        with self._warehouse.transaction() as session:
+            return {places[one.organization_id]: one for one in session.query(tables.CompanyMapping)}
+
+    def unmap(self, place: int) -> None:
+        """Let an organization be billed nowhere."""
+        with self._warehouse.transaction() as session:
+            session.query(tables.CompanyMapping).filter_by(organization_id=organization_id(place)).delete()
+
+    def products(self) -> dict[str, int]:
+        """What each plan is confirmed to be billed as."""
+        with self._warehouse.transaction() as session:
+            mappings = session.query(tables.ProductMapping).all()
+        return {one.plan: one.confirmed_product_id for one in mappings if one.confirmed_product_id is not None}
+
+    # --- what people change in ConnectWise ---
+
+    def written(self) -> dict[int, Written]:
+        """What the ledger accounts for of each line that we created."""
+        with self._warehouse.transaction() as session:
+            known = ledger.written_lines(session, self.run.psa, MONTHS)
+        return {key: written for key, written in known.items() if written.cancelled_date is not None}
+
+    def shown(self) -> set[int]:
+        """The lines that there are in ConnectWise now."""
+        return {record["id"] for record in self.connectwise.records("additions")}
+
+    def edit(self, line: OurLine, **fields: object) -> None:
+        """A person changes a line."""
+        self.edited.add((line.organization_id, line.month))
+        self.connectwise.edit_addition(line.agreement_id, line.id, **fields)
+
+    def delete(self, line: OurLine) -> None:
+        """A person deletes a line."""
+        self.edited.add((line.organization_id, line.month))
+        self.connectwise.delete_addition(line.agreement_id, line.id)
+
+    def kill(self) -> None:
+        """End the process that syncs."""
+        self._moments.kill()
+
+    def invoice_while_syncing(self, agreement: int) -> None:
+        """ConnectWise invoices an agreement, if it can."""
+        self.edited |= {(line.organization_id, line.month) for line in self.truth.lines()}
+        with suppress(ValueError):
+            self.connectwise.invoice(agreement)
+
+    def accept(self, place: int, month: Month) -> None:
+        """A person sets the lines of an organization's month to what the invoices say, and accepts that."""
+        for line in self.truth.lines(place, month):
+            if line.id in self.written() and line.id in self.connectwise.tables["additions"]:
+                first = self.truth.first(line.id)
+                dates = {name: first.get(name) for name in ("effectiveDate", "cancelledDate")}
+                self.connectwise.edit_addition(line.agreement_id, line.id, quantity=line.seats, **dates)
+        with suppress(NothingToAccept, ConnectWiseError):
+            accept_lines(self._new_run(), month, organization_id(place))
+
+
+def _empty(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as session:
+        for table in reversed(tables.Base.metadata.sorted_tables):
+            session.execute(table.delete())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
+from cw_pipeline.orchestration.views import Details, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,12 +17,8 @@ if TYPE_CHECKING:
     from cw_pipeline.sync.push import PushedMonth
     from cw_pipeline.warehouse.tables import UsageReport
 
-Details: TypeAlias = "dict[str, dg.MetadataValue]"
-
-_MOST_ROWS = 200
 _MOST_LINKS = 50
 _GROUPS = {"right": RIGHT, "not_billed": NOT_BILLED, "held": HELD, "failed": FAILED}
-_COLUMNS = ("outcome", "organization", "plan", "agreement", "seats", "change", "reason")
 
 
 def of_usage(report: UsageReport) -> Details:
@@ -86,22 +83,20 @@ def _by_outcome(preview: Preview) -> Details:
 def _table(lines: Iterable[PreviewLine]) -> dg.MetadataValue:
     """The lines, what needs a person first."""
     ordered = sorted(lines, key=lambda line: (line.outcome not in FAILED, line.outcome not in HELD, not line.writes))
-    schema = dg.TableSchema([dg.TableColumn(name) for name in _COLUMNS])
-    return dg.MetadataValue.table([_record(line) for line in ordered[:_MOST_ROWS]], schema=schema)
-
-
-def _record(line: PreviewLine) -> dg.TableRecord:
-    changes = [f"{write.before} → {write.quantity}" for write in line.writes]
-    return dg.TableRecord(
-        {
-            "outcome": f"{line.outcome} (also)" if line.beside else str(line.outcome),
-            "organization": f"{line.organization_name} ({line.organization_id})",
-            "plan": str(line.plan),
-            "agreement": str(line.agreement_id or ""),
-            "seats": str(line.seats),
-            "change": ", ".join(changes),
-            "reason": line.reason,
-        }
+    return table(
+        ("outcome", "organization", "plan", "agreement", "seats", "change", "reason"),
+        (
+            (
+                f"{line.outcome} (also)" if line.beside else line.outcome,
+                f"{line.organization_name} ({line.organization_id})",
+                line.plan,
+                line.agreement_id,
+                line.seats,
+                ", ".join(f"{write.before} → {write.quantity}" for write in line.writes),
+                line.reason,
+            )
+            for line in ordered
+        ),
     )
 
 

@@ -24,6 +24,7 @@ from cw_pipeline.orchestration.checks import OF_PUSHES, SEATS_ADD_UP, of_preview
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.partitions import MONTHS
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.views import Details
 from cw_pipeline.sync.previews import make_previews, usage_report
 from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
 from cw_pipeline.sync.run import SyncError, SyncRun
@@ -168,7 +169,7 @@ class _Months:
         self._may_pass |= any(line.outcome is Outcome.UNCONFIRMED for line in failed)
         self._failed[pushed.preview.month] = metadata.failed_lines_sentence(failed)
 
-    def _materialized(self, spec: dg.AssetSpec, month: Month, details: metadata.Details) -> None:
+    def _materialized(self, spec: dg.AssetSpec, month: Month, details: Details) -> None:
         self._context.log_event(dg.AssetMaterialization(spec.key, partition=str(month), metadata=details))
 
     @contextmanager

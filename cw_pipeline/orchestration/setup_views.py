@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -14,6 +14,7 @@ from cw_pipeline.integration.products import why_not_billable
 from cw_pipeline.integration.status import status
 from cw_pipeline.integration.suggest import suggest_mappings
 from cw_pipeline.orchestration.partitions import FIRST_MONTH
+from cw_pipeline.orchestration.views import Details, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline.warehouse.tables import Company, Organization
 
-Details: TypeAlias = "dict[str, dg.MetadataValue]"
-
-_MOST_ROWS = 200
 _LATEST_ACTS = 20
 
 
@@ -139,15 +137,6 @@ def of_products(catalog: Iterable[CatalogItem], mapped: Sequence[MappedProduct])
             ),
         ),
     }
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue:
-    """A table of texts; of a longer one only the beginning, since it stays in Dagster's storage for good."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
-    if len(cells) > _MOST_ROWS:
-        cells[_MOST_ROWS:] = [[f"and {len(cells) - _MOST_ROWS} more", *[""] * (len(columns) - 1)]]
-    records = [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in cells]
-    return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in columns]))
 
 
 def _shown(record: Named | Company | Organization | ListedCompany) -> str:

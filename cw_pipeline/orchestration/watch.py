@@ -17,10 +17,8 @@ from cw_pipeline.orchestration.checks import NOTHING_DRIFTED
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.partitions import FIRST_MONTH
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.views import table
 from cw_pipeline.warehouse.database import Warehouse
-
-_MOST_ROWS = 200
-_COLUMNS = ("kind", "month", "organization", "agreement", "line", "expected", "found", "what_to_do")
 
 GRACE = timedelta(hours=3)
 """How long a month may have been closed without being late: its sync begins at 00:30 and may try again for an hour."""
@@ -78,22 +76,19 @@ daily_checks = dg.define_asset_job(
 
 
 def _table(findings: Sequence[Finding]) -> dg.MetadataValue:
-    schema = dg.TableSchema([dg.TableColumn(name) for name in _COLUMNS])
-    return dg.MetadataValue.table([_record(finding) for finding in findings[:_MOST_ROWS]], schema=schema)
-
-
-def _record(finding: Finding) -> dg.TableRecord:
-    return dg.TableRecord(
-        {
-            "kind": finding.kind.value,
-            "month": str(finding.month or ""),
-            "organization": f"{finding.organization_name} ({finding.organization_id})"
-            if finding.organization_id
-            else "",
-            "agreement": str(finding.agreement_id),
-            "line": str(finding.addition_id or ""),
-            "expected": finding.expected,
-            "found": finding.found,
-            "what_to_do": finding.what_to_do,
-        }
+    return table(
+        ("kind", "month", "organization", "agreement", "line", "expected", "found", "what_to_do"),
+        (
+            (
+                finding.kind,
+                finding.month,
+                finding.organization_id and f"{finding.organization_name} ({finding.organization_id})",
+                finding.agreement_id,
+                finding.addition_id,
+                finding.expected,
+                finding.found,
+                finding.what_to_do,
+            )
+            for finding in findings
+        ),
     )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +73,20 @@ def test_a_right_that_only_a_write_proves_is_shown_as_it_was_when_last_used(
     with pytest.raises(MissingRight, match="Procurement > Product Catalog: Add"):
         create_product(client, warehouse, Plan.ENTERPRISE, subcategory="Security software")
     assert connect(client, warehouse).rights[4].held is False
+
+
+def test_of_two_first_connections_at_the_same_time_one_waits_for_the_other(
+    warehouse: Warehouse, client: ConnectWiseClient
+) -> None:
+    both_ready = Barrier(2)
+
+    def connect_when_both_are_ready(_: int) -> State:
+        both_ready.wait(timeout=10)
+        return connect(client, warehouse).state
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(connect_when_both_are_ready, range(2))) == [State.CONNECTED] * 2
+    assert [before["state"] for _, _, before, _ in acts(warehouse) if before] == ["not_connected", "connected"]
 
 
 def test_connecting_and_disconnecting_are_in_the_audit(

@@ -15,6 +15,7 @@ from cw_pipeline.integration.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.lock import lock_acts
 from cw_pipeline.warehouse.tables import Integration, ProductMapping
 
 if TYPE_CHECKING:
@@ -189,5 +190,5 @@ def missing_to_be_active(session: Session) -> tuple[str, ...]:
 def act(warehouse: Warehouse) -> Generator[Session]:
     """One act: a transaction that other acts wait for, so that none decides on what another is changing."""
     with warehouse.transaction() as session:
-        session.execute(select(Integration.id).with_for_update())
+        lock_acts(session)
         yield session

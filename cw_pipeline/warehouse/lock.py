@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -80,6 +80,12 @@ def migration_lock(engine: Engine, *, wait_seconds: int = 60) -> Generator[None]
             msg = "Another process is changing the warehouse's schema and does not finish. Look for it and try again."
             raise LockHeld(msg)
         yield
+
+
+def lock_acts(session: Session) -> None:
+    """Let other acts wait until the transaction of ``session`` ends; on SQLite every transaction does so once begun."""
+    if session.connection().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_number("acts"))))
 
 
 def _who_holds(engine: Engine, psa: str) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, BrokenBarrierError
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,7 +10,7 @@ from sqlalchemy import inspect, text
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.connectwise.errors import AuthenticationFailed, MissingRight, UnknownCompany
-from cw_pipeline.integration.access import State, open_connectwise, psa_of_client
+from cw_pipeline.integration.access import State, act, open_connectwise, psa_of_client
 from cw_pipeline.integration.connection import connect, disconnect
 from cw_pipeline.integration.errors import FileRefused, NotConnected, WrongCompany
 from cw_pipeline.integration.imports import import_agreements, import_companies
@@ -71,6 +73,22 @@ def test_a_right_that_only_a_write_proves_is_shown_as_it_was_when_last_used(
     with pytest.raises(MissingRight, match="Procurement > Product Catalog: Add"):
         create_product(client, warehouse, Plan.ENTERPRISE, subcategory="Security software")
     assert connect(client, warehouse).rights[4].held is False
+
+
+def test_of_two_acts_at_the_same_time_one_waits_also_before_the_first_connection(warehouse: Warehouse) -> None:
+    both_ready, at_work = Barrier(2), Barrier(2)
+
+    def act_when_both_are_ready(_: int) -> bool:
+        both_ready.wait(timeout=10)
+        with act(warehouse):
+            try:
+                at_work.wait(timeout=0.5)
+            except BrokenBarrierError:
+                return True
+        return False
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(act_when_both_are_ready, range(2))) == [True, True]
 
 
 def test_connecting_and_disconnecting_are_in_the_audit(

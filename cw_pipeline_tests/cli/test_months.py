@@ -70,15 +70,21 @@ def test_a_sync_that_is_not_set_up_starts_no_run(sandbox: Sandbox) -> None:
     assert sandbox.journal.entries() == []
 
 
-def test_a_refused_line_fails_the_command_and_its_reason_is_shown(sandbox: Sandbox, active: Active) -> None:
+@pytest.mark.parametrize(("status", "outcome"), [(400, "rejected"), (502, "unconfirmed")])
+def test_a_line_that_failed_fails_the_command_and_its_reason_is_shown(
+    sandbox: Sandbox, active: Active, status: int, outcome: str
+) -> None:
     agreement = active.mapped[0].agreement_id
+    for line in sandbox.connectwise.additions(agreement):
+        if line.get("serialNumber", "").startswith("NP:"):  # another test's
+            sandbox.connectwise.delete_addition(agreement, line["id"])
     sandbox.faults.add(
-        FaultKind.STATUS, method="POST", path=f"/finance/agreements/{agreement}/", status=400, times=None
+        FaultKind.STATUS, method="POST", path=f"/finance/agreements/{agreement}/", status=status, times=None
     )
     answer = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED))
     sandbox.faults.clear()
     assert answer.code == 1
-    assert "rejected" in answer.out
+    assert outcome in answer.out
     assert active.mapped[0].organization_id in answer.out
 
     again = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED), "--json")

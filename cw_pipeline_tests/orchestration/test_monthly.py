@@ -142,10 +142,11 @@ def test_a_month_whose_report_is_not_final_fails_and_the_others_are_written(
 
 
 @pytest.mark.usefixtures("active")
-def test_a_refused_line_fails_its_month_alone_and_every_other_line_is_written(
-    sandbox: Sandbox, instance: dg.DagsterInstance
+@pytest.mark.parametrize("status", [400, 502], ids=["refused", "unconfirmed"])
+def test_a_line_that_failed_fails_its_month_alone_and_every_other_line_is_written(
+    sandbox: Sandbox, instance: dg.DagsterInstance, status: int
 ) -> None:
-    sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=f"NP:{MIDDLE}", times=1, status=400)
+    sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=f"NP:{MIDDLE}", times=1, status=status)
     result = run(instance, MONTHS)
     assert not result.success
     assert f"{MIDDLE}: 1 line(s) failed, the others were written." in failure_of(result)

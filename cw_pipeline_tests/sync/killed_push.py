@@ -1,4 +1,4 @@
-"""A push of March in a process of its own, which may kill itself with SIGKILL at a point of its way.
+"""A push of March in a process of its own, as on another machine, which may kill itself with SIGKILL on its way.
 
 A point is where something becomes final or is about to: before and after each commit to the warehouse, before each
 request to ConnectWise, and after it, when ConnectWise has carried it out and nothing was made of its answer yet.
@@ -9,8 +9,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.queues import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -24,8 +27,6 @@ from cw_pipeline_tests.sync.site import open_client, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
-    from multiprocessing.context import ForkServerProcess
-    from multiprocessing.queues import SimpleQueue
 
 _PROCESSES = multiprocessing.get_context("forkserver")  # imports once, in a process that has no threads to fork
 _PROCESSES.set_forkserver_preload(["pytest", __name__])
@@ -41,21 +42,39 @@ class Point:
     kinds: tuple[str, ...] = ("",)
 
 
+@dataclass(frozen=True)
+class RunningPush:
+    """A push that is under way."""
+
+    process: ForkServerProcess
+    said: SimpleQueue[str]
+    points: SimpleQueue[list[str]]
+    """Gets the points that it passed, each said in words, when it has ended."""
+
+    def exit_code(self) -> int | None:
+        """How it ended; it is waited for."""
+        self.process.join(_LONGEST)
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL, and return when it is gone."""
+        self.process.kill()
+        self.process.join()
+
+
 def killed_push(url: str, environment: Mapping[str, str], at: Point) -> bool:
     """Push until ``at``; False if the push ended before it got there."""
     with running_push(url, environment, at) as push:
-        push.join(_LONGEST)
-        assert push.exitcode in {0, -signal.SIGKILL}
-        return push.exitcode == -signal.SIGKILL
+        exit_code = push.exit_code()
+        assert exit_code in {0, -signal.SIGKILL}
+        return exit_code == -signal.SIGKILL
 
 
 def points_passed(url: str, environment: Mapping[str, str]) -> list[str]:
-    """Push to the end; the points that it passed, each said in words."""
-    points: SimpleQueue[list[str]] = _PROCESSES.SimpleQueue()
-    with running_push(url, environment, points=points) as push:
-        push.join(_LONGEST)
-        assert push.exitcode == 0
-        return points.get()
+    """Push to the end; the points that it passed."""
+    with running_push(url, environment) as push:
+        assert push.exit_code() == 0
+        return push.points.get()
 
 
 @contextmanager
@@ -64,31 +83,37 @@ def running_push(
     environment: Mapping[str, str],
     at: Point | None = None,
     *,
-    points: SimpleQueue[list[str]] | None = None,
     concurrency: int = 1,
-) -> Generator[ForkServerProcess]:
-    """A push that is under way and tells ``points`` at its end; it does not outlive the block."""
-    push = _PROCESSES.Process(target=_push, args=(url, dict(environment), at, points, concurrency))
-    push.start()
-    yield push
-    push.kill()
-    push.join()
-    push.close()
+    machine: str = "elsewhere",
+) -> Generator[RunningPush]:
+    """A push that is under way; it does not outlive the block."""
+    said: SimpleQueue[str] = _PROCESSES.SimpleQueue()
+    points: SimpleQueue[list[str]] = _PROCESSES.SimpleQueue()
+    more = {"concurrency": concurrency, "machine": machine, "said": said, "points": points}
+    process = _PROCESSES.Process(target=_push, args=(url, dict(environment), at), kwargs=more)
+    process.start()
+    yield RunningPush(process, said, points)
+    process.kill()
+    process.join()
+    process.close()
 
 
 def _push(
     url: str,
     environment: Mapping[str, str],
     at: Point | None,
-    points: SimpleQueue[list[str]] | None,
+    *,
     concurrency: int,
+    machine: str,
+    said: SimpleQueue[str],
+    points: SimpleQueue[list[str]],
 ) -> None:
+    socket.gethostname = lambda: machine
     with open_client(environment) as client:
-        run = replace(sync_run(client, Warehouse(url), "killed run"), concurrency=concurrency)
+        run = replace(sync_run(client, Warehouse(url), "killed run"), concurrency=concurrency, say=said.put)
         passed = _notice_points(at)
         list(push_months(run, [MARCH]))
-        if points is not None:
-            points.put(passed)
+        points.put(passed)
 
 
 def _notice_points(at: Point | None) -> list[str]:

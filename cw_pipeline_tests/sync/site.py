@@ -9,13 +9,18 @@ from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
 from cw_pipeline.sync.run import SyncRun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cw_pipeline.warehouse.database import Warehouse
 
 
-def open_client(environment: Mapping[str, str], *, read_timeout: float = 10.0) -> ConnectWiseClient:
-    """A client of the sandbox that never waits between attempts."""
+def open_client(
+    environment: Mapping[str, str],
+    *,
+    read_timeout: float = 10.0,
+    sleep: Callable[[float], None] = lambda _seconds: None,
+) -> ConnectWiseClient:
+    """A client of the sandbox that does not really wait between attempts."""
     credentials = Credentials(
         site_url=environment["CONNECTWISE_SITE_URL"],
         company_id=environment["CONNECTWISE_COMPANY_ID"],
@@ -24,9 +29,7 @@ def open_client(environment: Mapping[str, str], *, read_timeout: float = 10.0) -
         client_id=environment["CONNECTWISE_CLIENT_ID"],
         ca_bundle=Path(environment["CONNECTWISE_CA_BUNDLE"]),
     )
-    return ConnectWiseClient(
-        credentials, requests_per_minute=100_000, read_timeout=read_timeout, sleep=lambda _seconds: None
-    )
+    return ConnectWiseClient(credentials, requests_per_minute=100_000, read_timeout=read_timeout, sleep=sleep)
 
 
 def sync_run(client: ConnectWiseClient, warehouse: Warehouse, run_id: str = "run-1") -> SyncRun:

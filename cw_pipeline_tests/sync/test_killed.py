@@ -173,7 +173,6 @@ def test_several_writes_whose_answers_a_killed_push_still_waited_for_are_settled
     with running_push(world.url, world.msp.sandbox.environment(), concurrency=4) as push:
         assert faults.wait_for_hit(held, hits=3)
         push.kill()
-        push.join()
     faults.clear()
     assert world.open_intents() == 3
     assert world.end() == undisturbed

@@ -195,19 +195,32 @@ class ConnectWiseClient:
         path = f"{_additions(agreement_id)}/{addition_id}"
         return read_record(self._http.request("GET", path).document, models.Addition, endpoint=f"GET {path}")
 
-    def create_addition(self, agreement_id: int, addition: models.NewAddition) -> models.Addition:
+    def create_addition(
+        self, agreement_id: int, addition: models.NewAddition, *, before_sending: Callable[[], None] | None = None
+    ) -> models.Addition:
         """Create a line and return it as ConnectWise answers it. The caller compares it with what was meant.
+
+        `before_sending` is called right before each attempt, and may raise to prevent it.
 
         Raises:
             Refused: ConnectWise refused; nothing was written.
             UncertainWrite: Nobody knows whether it was created: look for it before trying again.
         """
-        return self._write("POST", _additions(agreement_id), addition.body(), models.Addition)
+        path = _additions(agreement_id)
+        return self._write("POST", path, addition.body(), models.Addition, before_sending=before_sending)
 
-    def set_quantity(self, agreement_id: int, addition_id: int, quantity: Decimal) -> models.Addition:
+    def set_quantity(
+        self,
+        agreement_id: int,
+        addition_id: int,
+        quantity: Decimal,
+        *,
+        before_sending: Callable[[], None] | None = None,
+    ) -> models.Addition:
         """Set a line's quantity and return the line as ConnectWise answers it.
 
         The caller compares the quantity: ConnectWise is known to answer 200 to some changes that it ignores.
+        `before_sending` is called right before each attempt, and may raise to prevent it.
 
         Raises:
             ValueError: The quantity is negative.
@@ -218,7 +231,8 @@ class ConnectWiseClient:
             msg = f"the quantity of a line cannot be negative: {quantity}"
             raise ValueError(msg)
         change = [{"op": "replace", "path": "quantity", "value": quantity}]
-        return self._write("PATCH", f"{_additions(agreement_id)}/{addition_id}", change, models.Addition)
+        path = f"{_additions(agreement_id)}/{addition_id}"
+        return self._write("PATCH", path, change, models.Addition, before_sending=before_sending)
 
     # --- the product catalog ---
 
@@ -305,9 +319,17 @@ class ConnectWiseClient:
         counted = f"{path}/count"
         return read_record(self._http.request("GET", counted).document, models.Count, endpoint=f"GET {counted}").count
 
-    def _write(self, method: Method, path: str, body: object, model: type[RecordT]) -> RecordT:
+    def _write(
+        self,
+        method: Method,
+        path: str,
+        body: object,
+        model: type[RecordT],
+        *,
+        before_sending: Callable[[], None] | None = None,
+    ) -> RecordT:
         """Send a write; an answer that does not show what was written leaves open whether it was."""
-        document = self._http.request(method, path, body=body).document
+        document = self._http.request(method, path, body=body, before_sending=before_sending).document
         try:
             return read_record(document, model, endpoint=f"{method} {path}")
         except ContractBroken as broken:

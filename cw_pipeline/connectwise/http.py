@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -38,8 +38,6 @@ from cw_pipeline.connectwise.sites import api_origin
 from cw_pipeline.connectwise.throttle import Throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cw_pipeline.connectwise.credentials import Credentials
 
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -81,6 +79,7 @@ class _Request:
     params: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
+    before_sending: Callable[[], None] | None = None
 
 
 class Http:
@@ -152,8 +151,12 @@ class Http:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: object = None,
+        before_sending: Callable[[], None] | None = None,
     ) -> Reply:
         """Send a request to the API and return its successful answer.
+
+        `before_sending` is called right before each attempt; what it raises ends the request, and that attempt is not
+        made.
 
         A 404 makes the client look the codebase up again, once: after an upgrade of the site it is another one. If it
         is, the request is sent to it, whatever the method, since nothing was processed under the old one.
@@ -170,6 +173,7 @@ class Http:
             params=params,
             headers={"Authorization": self._credentials.authorization(), **(headers or {})},
             body=None if body is None else json.dumps(body, default=_exact_number).encode(),
+            before_sending=before_sending,
         )
         codebase = self._current_codebase()
         try:
@@ -217,6 +221,8 @@ class Http:
     def _attempt(self, request: _Request, url: str) -> Reply:
         with self._slots:
             self._throttle.wait()
+            if request.before_sending is not None:
+                request.before_sending()
             try:
                 response = self._session.request(
                     request.method,

@@ -139,7 +139,7 @@ class SandboxControl:
         return cast("list[Record]", self._act("faults"))
 
     def release_fault(self, fault_id: int) -> None:
-        """Let the answers go that a `slow` fault holds."""
+        """Let the requests go that the fault holds."""
         self._act("release_fault", fault_id=fault_id)
 
     def clear_faults(self) -> None:

@@ -22,6 +22,8 @@ class FaultKind(StrEnum):
     """Processed, then the connection is reset instead of an answer."""
     SLOW = "slow"
     """Processed, then the answer waits for `seconds`, or until the fault is released or cleared."""
+    UNANSWERED = "unanswered"
+    """Not processed; the connection is reset after `seconds`, or when the fault is released or cleared."""
     TRUNCATED = "truncated"
     """Processed, then half of the answer's body is sent and the connection is closed."""
     HTML = "html"
@@ -106,7 +108,7 @@ class Faults:
             status: The status of `status` and `html`.
             reply: The body of `status`, `html` and `not_json`.
             headers: Headers of a `status` or `html` answer, for example `Retry-After`.
-            seconds: How long `slow` waits; None: until `release`.
+            seconds: How long `slow` and `unanswered` wait; None: until `release`.
             written: Whether the request is processed before the fault; the default depends on the kind.
 
         Returns:
@@ -165,12 +167,12 @@ class Faults:
             return self._hit.wait_for(lambda: self._faults[fault_id].hits >= hits, timeout)
 
     def release(self, fault_id: int) -> None:
-        """Let the answers go that the `slow` fault holds, and hold no more."""
+        """Let the requests go that the fault holds, and hold no more."""
         with self._hit:
             _set(self._faults[fault_id])
 
     def clear(self) -> None:
-        """Switch all faults off and let every held answer go."""
+        """Switch all faults off and let every held request go."""
         with self._hit:
             for fault in self._faults.values():
                 _set(fault)

@@ -11,7 +11,7 @@ from cw_pipeline.sandbox.server import close_connection, reset_connection
 CONTROL_PATH = "/sandbox/"
 
 _HTML = "<html><head><title>Error</title></head><body><h1>The proxy could not reach the server.</h1></body></html>"
-_CUT = frozenset({FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER, FaultKind.TRUNCATED})
+_CUT = frozenset({FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER, FaultKind.TRUNCATED, FaultKind.UNANSWERED})
 
 
 @dataclass
@@ -117,6 +117,8 @@ async def _cut(fault: Fault, reply: _Reply, scope: Scope, receive: Receive, send
         await send({"type": "http.response.body", "body": half, "more_body": True})
         close_connection(scope)
     else:
+        if fault.kind is FaultKind.UNANSWERED:
+            await fault.wait_until_released()
         reset_connection(scope)
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -60,7 +60,7 @@ class Writer:
         remaining writes are not tried: each would wait in vain.
 
         Raises:
-            LockLost: If the push lock is no longer ours; nothing was sent.
+            LockLost: If the push lock is no longer ours; nothing was written.
         """
         if self._shut_out is not None:
             return Failure(Outcome.UNCONFIRMED, f"Not tried: {self._shut_out}")
@@ -121,8 +121,15 @@ class Writer:
             ValidationError: If ConnectWise could not take it, whatever it was asked.
         """
         client = self._run.connectwise
+        still_ours = self._lock.check  # it may wait long for its turn, and between attempts
         if write.addition_id is not None:
-            return partial(client.set_quantity, write.agreement_id, write.addition_id, write.quantity)
+            return partial(
+                client.set_quantity,
+                write.agreement_id,
+                write.addition_id,
+                write.quantity,
+                before_sending=still_ours,
+            )
         new = NewAddition(
             product_id=write.product_id,
             quantity=write.quantity,
@@ -131,7 +138,7 @@ class Writer:
             serial_number=write.identity.serial_number,
             invoice_description=f"NordPass {write.identity.plan}: seats used in {write.identity.month.name}",
         )
-        return partial(client.create_addition, write.agreement_id, new)
+        return partial(client.create_addition, write.agreement_id, new, before_sending=still_ours)
 
     def _read_back(self, write: Write, intent: LedgerEntry, doubt: str) -> Failure | None:
         """Find out what became of a write that ConnectWise may or may not have carried out."""

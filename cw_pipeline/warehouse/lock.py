@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 
+_CONNECTION = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 50_000}
+"""Either end of a lock's connection notices within a minute that the other's machine is gone: seconds, but the last in
+milliseconds. Keepalives alone are silent while something that was sent is not acknowledged."""
+
+
 class HeldLock:
     """A lock that is held for as long as its database connection lives; threads may share it."""
 
@@ -108,7 +113,7 @@ def _connection(engine: Engine, name: str) -> Generator[Connection]:
         url = engine.url.set(database=f"{database}.{_number(name):x}.lock")
         arguments = {"check_same_thread": False}
     else:
-        url, arguments = engine.url, {}
+        url, arguments = engine.url, {"connect_timeout": 10, **_CONNECTION}
     lock_engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments)
     try:
         with reachable(engine.url):
@@ -116,10 +121,8 @@ def _connection(engine: Engine, name: str) -> Generator[Connection]:
         with connected as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SET statement_timeout = 0"))  # a role's own limit would cut the wait short
-                # So that the server notices within a minute that the holder's machine is gone.
-                connection.execute(text("SET tcp_keepalives_idle = 20"))
-                connection.execute(text("SET tcp_keepalives_interval = 10"))
-                connection.execute(text("SET tcp_keepalives_count = 3"))
+                for setting, value in _CONNECTION.items():
+                    connection.execute(text(f"SET tcp_{setting.removeprefix('tcp_')} = {value}"))
             yield connection
     finally:
         lock_engine.dispose()

@@ -11,9 +11,12 @@ import pytest
 from cw_pipeline.billing.months import Month
 from cw_pipeline.commands.months import months_asked
 from cw_pipeline.console import AskedWrongly
+from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox import FaultKind
+from cw_pipeline.sync import push
 from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.cli.conftest import PROGRAM, run
+from cw_pipeline_tests.warehouse.processes import HOLD_THE_LOCK, another_process
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
@@ -70,20 +73,40 @@ def test_a_sync_that_is_not_set_up_starts_no_run(sandbox: Sandbox) -> None:
     assert sandbox.journal.entries() == []
 
 
-def test_a_refused_line_fails_the_command_and_its_reason_is_shown(sandbox: Sandbox, active: Active) -> None:
+@pytest.mark.parametrize(("status", "outcome"), [(400, "rejected"), (502, "unconfirmed")])
+def test_a_line_that_failed_fails_the_command_and_its_reason_is_shown(
+    sandbox: Sandbox, active: Active, status: int, outcome: str
+) -> None:
     agreement = active.mapped[0].agreement_id
+    for line in sandbox.connectwise.additions(agreement):
+        if line.get("serialNumber", "").startswith("NP:"):  # another test's
+            sandbox.connectwise.delete_addition(agreement, line["id"])
     sandbox.faults.add(
-        FaultKind.STATUS, method="POST", path=f"/finance/agreements/{agreement}/", status=400, times=None
+        FaultKind.STATUS, method="POST", path=f"/finance/agreements/{agreement}/", status=status, times=None
     )
     answer = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED))
     sandbox.faults.clear()
     assert answer.code == 1
-    assert "rejected" in answer.out
+    assert outcome in answer.out
     assert active.mapped[0].organization_id in answer.out
 
     again = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED), "--json")
     assert again.code == 0
     assert [month["outcomes"]["created"]["lines"] for month in again.document["months"]] == [1, 1]
+
+
+@pytest.mark.usefixtures("active")
+def test_a_sync_that_waited_in_vain_for_another_push_ends_with_1_and_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push, "LOCK_WAIT_SECONDS", 0)
+    with Access().sync_run("", print) as access:
+        url = access.warehouse.engine.url.render_as_string(hide_password=False)
+        psa = access.psa
+    with another_process("-c", HOLD_THE_LOCK, url, psa) as holder:
+        assert holder.says() == "held"
+        answer = run("sync")
+    assert answer.code == 1
+    assert f"Another push is at work: process {holder.pid} on " in answer.sentence
+    assert "Try again when it has ended." in answer.sentence
 
 
 @pytest.mark.usefixtures("active")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -160,6 +161,23 @@ def test_a_write_goes_through_once_after_it_was_refused_for_sending_too_much(
     call(client, method)
     assert time.sleeps == [7.0]
     assert client.requests == http.RequestCount(read=1, written=2)
+
+
+def test_a_caller_may_end_a_write_before_any_of_its_attempts(
+    site: responses.RequestsMock, client: ConnectWiseClient
+) -> None:
+    answered = site.patch(f"{API}/finance/agreements/7/additions/9", status=429, headers={"Retry-After": "7"})
+    asked: list[int] = []
+
+    def ask() -> None:
+        asked.append(answered.call_count)
+        if len(asked) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        client.set_quantity(7, 9, Decimal(12), before_sending=ask)
+    assert asked == [0, 1, 2]
+    assert answered.call_count == 2
 
 
 def test_requests_that_never_left_are_not_counted(site: responses.RequestsMock, client: ConnectWiseClient) -> None:

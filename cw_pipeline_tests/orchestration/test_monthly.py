@@ -16,11 +16,15 @@ from cw_pipeline.orchestration import monthly
 from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.warehouse import lock
 from cw_pipeline_tests.active import LAST_CLOSED
+from cw_pipeline_tests.warehouse.processes import HOLD_THE_LOCK, another_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from sqlalchemy import Engine
 
     from cw_pipeline.billing.months import Month
     from cw_pipeline.sandbox.sandbox import Sandbox
@@ -147,10 +151,11 @@ def test_a_month_whose_report_is_not_final_fails_and_the_others_are_written(
 
 
 @pytest.mark.usefixtures("active")
-def test_a_refused_line_fails_its_month_alone_and_every_other_line_is_written(
-    sandbox: Sandbox, instance: dg.DagsterInstance
+@pytest.mark.parametrize("status", [400, 502], ids=["refused", "unconfirmed"])
+def test_a_line_that_failed_fails_its_month_alone_and_every_other_line_is_written(
+    sandbox: Sandbox, instance: dg.DagsterInstance, status: int
 ) -> None:
-    sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=f"NP:{MIDDLE}", times=1, status=400)
+    sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=f"NP:{MIDDLE}", times=1, status=status)
     result = run(instance, MONTHS)
     assert not result.success
     assert f"{MIDDLE}: 1 line(s) failed, the others were written." in failure_of(result)
@@ -249,6 +254,30 @@ def test_a_disconnect_between_a_run_s_preview_and_its_push_lets_nothing_be_writt
     ]
     assert sandbox.journal.writes() == []
     assert materialized(instance, PUSH) == set()
+
+
+@pytest.mark.usefixtures("active")
+def test_a_run_says_in_its_log_which_process_pushes_and_goes_on_when_that_has_ended(
+    sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Access().sync_run("", print) as access:
+        url = access.warehouse.engine.url.render_as_string(hide_password=False)
+        psa = access.psa
+    with another_process("-c", HOLD_THE_LOCK, url, psa) as holder:
+        assert holder.says() == "held"
+        who_holds = lock._who_holds
+
+        def asked(engine: Engine, psa: str) -> str:
+            holder.go_on()
+            return who_holds(engine, psa)
+
+        monkeypatch.setattr(lock, "_who_holds", asked)
+        result = run(instance)
+    assert result.success
+    assert our_lines(sandbox)
+    log = [entry.user_message for entry in instance.all_logs(result.run_id)]
+    waits = [line for line in log if line.startswith(f"Another push is at work: process {holder.pid} on ")]
+    assert [line.rpartition(" ")[2] for line in waits] == ["UTC."]
 
 
 @pytest.mark.usefixtures("active")

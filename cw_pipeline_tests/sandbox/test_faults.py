@@ -93,6 +93,20 @@ def test_a_client_that_gives_up_waiting_has_written(sandbox: Sandbox, api: Api) 
     assert quantity(sandbox) == 12
 
 
+def test_a_request_may_stay_without_an_answer_and_without_effect(sandbox: Sandbox, api: Api) -> None:
+    fault = sandbox.faults.add(FaultKind.UNANSWERED, method="PATCH", times=2)
+    with pytest.raises(requests.ReadTimeout):
+        api.session.patch(api.base + LINE, json=TWELVE, timeout=0.3)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(api.patch, LINE, TWELVE)
+        assert sandbox.faults.wait_for_hit(fault, hits=2)
+        sandbox.faults.clear()
+        with pytest.raises(requests.ConnectionError):
+            waiting.result()
+    assert quantity(sandbox) == 5
+    assert api.patch(LINE, TWELVE).status_code == 200
+
+
 def test_a_proxys_page_is_html(sandbox: Sandbox, api: Api) -> None:
     sandbox.faults.add(FaultKind.HTML, status=502)
     answer = api.get(LINE)

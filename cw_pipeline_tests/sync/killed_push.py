@@ -1,44 +1,144 @@
-"""A push of March in a process of its own, to be killed; with the site's environment.
+"""A push of March in a process of its own, as on another machine, which may kill itself with SIGKILL on its way.
 
-``killed_push DATABASE_URL`` goes through. ``killed_push DATABASE_URL stop`` says "at the request" where it would send
-its first write, and goes no further.
+A point is where something becomes final or is about to: before and after each commit to the warehouse, before each
+request to ConnectWise, and after it, when ConnectWise has carried it out and nothing was made of its answer yet.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import sys
-from contextlib import ExitStack
-from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn
-from unittest.mock import patch
+import signal
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.queues import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
-from cw_pipeline.billing.months import Month
-from cw_pipeline.connectwise.client import ConnectWiseClient
+import requests
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.sync.msp import MARCH
 from cw_pipeline_tests.sync.site import open_client, sync_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Generator, Mapping
+
+_PROCESSES = multiprocessing.get_context("forkserver")  # imports once, in a process that has no threads to fork
+_PROCESSES.set_forkserver_preload(["pytest", __name__])
+_LONGEST = 60
+"""Seconds after which a push is taken to hang."""
 
 
-def _go_no_further(*_arguments: object) -> NoReturn:
-    print("at the request", flush=True)  # noqa: T201 - what the test waits for
-    sys.stdin.readline()
-    raise SystemExit
+@dataclass(frozen=True)
+class Point:
+    """The ``number``-th point of those that begin with one of the ``kinds``, counted from 1."""
+
+    number: int
+    kinds: tuple[str, ...] = ("",)
 
 
-def main(url: str, environment: Mapping[str, str], *, stop: bool) -> None:
-    """Push March, one write at a time."""
-    writes = ("create_addition", "set_quantity") if stop else ()
-    with ExitStack() as stack:
-        for write in writes:
-            stack.enter_context(patch.object(ConnectWiseClient, write, _go_no_further))
-        client = stack.enter_context(open_client(environment))
-        place = replace(sync_run(client, Warehouse(url), "killed run"), concurrency=1)
-        list(push_months(place, [Month(2026, 3)]))
+@dataclass(frozen=True)
+class RunningPush:
+    """A push that is under way."""
+
+    process: ForkServerProcess
+    said: SimpleQueue[str]
+    points: SimpleQueue[list[str]]
+    """Gets the points that it passed, each said in words, when it has ended."""
+
+    def exit_code(self) -> int | None:
+        """How it ended; it is waited for."""
+        self.process.join(_LONGEST)
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL, and return when it is gone."""
+        self.process.kill()
+        self.process.join()
 
 
-if __name__ == "__main__":
-    main(sys.argv[1], os.environ, stop="stop" in sys.argv)
+def killed_push(url: str, environment: Mapping[str, str], at: Point) -> bool:
+    """Push until ``at``; False if the push ended before it got there."""
+    with running_push(url, environment, at) as push:
+        exit_code = push.exit_code()
+        assert exit_code in {0, -signal.SIGKILL}
+        return exit_code == -signal.SIGKILL
+
+
+def points_passed(url: str, environment: Mapping[str, str]) -> list[str]:
+    """Push to the end; the points that it passed."""
+    with running_push(url, environment) as push:
+        assert push.exit_code() == 0
+        return push.points.get()
+
+
+@contextmanager
+def running_push(
+    url: str,
+    environment: Mapping[str, str],
+    at: Point | None = None,
+    *,
+    concurrency: int = 1,
+    machine: str = "elsewhere",
+) -> Generator[RunningPush]:
+    """A push that is under way; it does not outlive the block."""
+    said: SimpleQueue[str] = _PROCESSES.SimpleQueue()
+    points: SimpleQueue[list[str]] = _PROCESSES.SimpleQueue()
+    more = {"concurrency": concurrency, "machine": machine, "said": said, "points": points}
+    process = _PROCESSES.Process(target=_push, args=(url, dict(environment), at), kwargs=more)
+    process.start()
+    yield RunningPush(process, said, points)
+    process.kill()
+    process.join()
+    process.close()
+
+
+def _push(
+    url: str,
+    environment: Mapping[str, str],
+    at: Point | None,
+    *,
+    concurrency: int,
+    machine: str,
+    said: SimpleQueue[str],
+    points: SimpleQueue[list[str]],
+) -> None:
+    socket.gethostname = lambda: machine
+    with open_client(environment) as client:
+        run = replace(sync_run(client, Warehouse(url), "killed run"), concurrency=concurrency, say=said.put)
+        passed = _notice_points(at)
+        list(push_months(run, [MARCH]))
+        points.put(passed)
+
+
+def _notice_points(at: Point | None) -> list[str]:
+    """Note every point from here on, and go no further than ``at``."""
+    passed: list[str] = []
+
+    def point(what: str) -> None:
+        passed.append(what)
+        if at is not None and sum(one.startswith(at.kinds) for one in passed) == at.number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def commit(when: str) -> Callable[[Session], None]:
+        return lambda _session: point(f"{when} a commit")
+
+    event.listen(Session, "before_commit", commit("before"))
+    event.listen(Session, "after_commit", commit("after"))
+    requests.Session.send = _noticed(requests.Session.send, point)
+    return passed
+
+
+def _noticed(send: Callable[..., Any], point: Callable[[str], None]) -> Callable[..., Any]:
+    def noticed(session: requests.Session, request: requests.PreparedRequest, **arguments: object) -> requests.Response:
+        point(f"before {request.method} {request.path_url}")
+        response: requests.Response = send(session, request, **arguments)
+        point(f"after {request.method} {request.path_url}")
+        return response
+
+    return noticed

@@ -9,7 +9,7 @@ from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
 from cw_pipeline.sync.run import SyncRun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -25,10 +25,15 @@ def credentials(environment: Mapping[str, str]) -> Credentials:
     )
 
 
-def open_client(environment: Mapping[str, str], *, read_timeout: float = 10.0) -> ConnectWiseClient:
-    """A client of the sandbox that never waits between attempts."""
+def open_client(
+    environment: Mapping[str, str],
+    *,
+    read_timeout: float = 10.0,
+    sleep: Callable[[float], None] = lambda _seconds: None,
+) -> ConnectWiseClient:
+    """A client of the sandbox that does not really wait between attempts."""
     return ConnectWiseClient(
-        credentials(environment), requests_per_minute=100_000, read_timeout=read_timeout, sleep=lambda _seconds: None
+        credentials(environment), requests_per_minute=100_000, read_timeout=read_timeout, sleep=sleep
     )
 
 

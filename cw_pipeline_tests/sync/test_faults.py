@@ -46,19 +46,33 @@ def refusal(status: int, reply: str | None = None, **fault: object) -> Case:
 
 def lost(kind: FaultKind, **fault: object) -> Case:
     """Nothing is written, and nobody can tell from the answer."""
-    return Case(kind, "unconfirmed", UNKNOWN, SETTLED_AS_NOT_DONE, fault)
+    return Case(kind, "unconfirmed", UNKNOWN, SETTLED_AS_NOT_DONE, {**fault, "written": False})
+
+
+def done(kind: FaultKind, **fault: object) -> Case:
+    """It is written, and nobody can tell from the answer."""
+    return Case(kind, fault={**fault, "written": True})
 
 
 CASES = {
-    "reset before the write": lost(FaultKind.RESET_BEFORE),
-    "reset after the write": Case(FaultKind.RESET_AFTER),
-    "answered too late": Case(FaultKind.SLOW),
-    "cut short": Case(FaultKind.TRUNCATED),
-    "not JSON": Case(FaultKind.NOT_JSON),
-    "a proxy's page": lost(FaultKind.HTML, status=502),
-    "a proxy's page with status 200": lost(FaultKind.HTML, status=200),
+    "timeout, written": done(FaultKind.SLOW),
+    "timeout, not written": lost(FaultKind.UNANSWERED),
+    "reset, written": done(FaultKind.RESET_AFTER),
+    "reset, not written": lost(FaultKind.RESET_BEFORE),
+    "500, written": done(FaultKind.STATUS, status=500),
+    "500, not written": lost(FaultKind.STATUS, status=500),
+    "502, written": done(FaultKind.STATUS, status=502),
     "502, not written": lost(FaultKind.STATUS, status=502),
-    "500, written": Case(FaultKind.STATUS, fault={"status": 500, "written": True}),
+    "a proxy's page with status 502, written": done(FaultKind.HTML, status=502),
+    "a proxy's page with status 502, not written": lost(FaultKind.HTML, status=502),
+    "a proxy's page with status 200, written": done(FaultKind.HTML, status=200),
+    "a proxy's page with status 200, not written": lost(FaultKind.HTML, status=200),
+    "a proxy's time limit, written": done(FaultKind.STATUS, status=408),
+    "a proxy's time limit, not written": lost(FaultKind.STATUS, status=408),
+    "cut short, written": done(FaultKind.TRUNCATED),
+    "cut short, not written": lost(FaultKind.TRUNCATED),
+    "not JSON, written": done(FaultKind.NOT_JSON),
+    "not JSON, not written": lost(FaultKind.NOT_JSON),
     "200 that changed nothing": lost(FaultKind.SILENT_200),
     "400": refusal(400, '{"code": "InvalidObject", "message": "The agreement is locked."}'),
     "404": refusal(404, '{"code": "NotFound", "message": "Addition not found"}'),
@@ -76,8 +90,15 @@ def hasty(msp: Msp) -> Iterator[Msp]:
 def make_right(msp: Msp, seats: int) -> None:
     """The fault is over: the next push makes every line right, and there is one for each organization."""
     msp.sandbox.faults.clear()
-    assert set(Pushed(msp.push()[0]).outcomes()) <= {"created", "updated", "unchanged"}
+    (pushed,) = msp.push()
+    assert pushed.push.succeeded
+    assert set(Pushed(pushed).outcomes()) <= {"created", "updated", "unchanged"}
     assert [msp.quantities(place) for place in MAPPED] == [[seats]] * len(MAPPED)
+
+
+def requests_for(msp: Msp) -> int:
+    """How many writes of the one line have been sent."""
+    return len(msp.sandbox.journal.writes(additions_of(HIT)))
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -88,21 +109,27 @@ def test_a_line_to_create_is_there_once_whatever_happened(hasty: Msp, case: Case
     assert pushed.outcomes(*OTHERS) == ["created"] * len(OTHERS)
     assert pushed.month.push.succeeded is (case.becomes is None)
     assert hasty.ledger(HIT) == case.ledger
+    assert requests_for(hasty) == 1
     make_right(hasty, 5)
     assert hasty.ledger(HIT) == (case.after or case.ledger)
+    assert requests_for(hasty) == (2 if case.becomes else 1)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_quantity_to_set_is_right_in_the_end_whatever_happened(hasty: Msp, case: Case) -> None:
     hasty.sync()
     hasty.use(8)
+    hasty.sandbox.journal.clear()
     hasty.sandbox.faults.add(case.kind, method="PATCH", path=additions_of(HIT), **case.fault)
     pushed = hasty.sync()
     assert pushed.outcomes(HIT) == [case.becomes or "updated"]
     assert pushed.outcomes(*OTHERS) == ["updated"] * len(OTHERS)
+    assert pushed.month.push.succeeded is (case.becomes is None)
     assert hasty.ledger(HIT) == [*WRITTEN, *case.ledger]
+    assert requests_for(hasty) == 1
     make_right(hasty, 8)
     assert hasty.ledger(HIT) == [*WRITTEN, *(case.after or case.ledger)]
+    assert requests_for(hasty) == (2 if case.becomes else 1)
 
 
 def test_after_a_rate_limit_that_does_not_end_nothing_more_is_tried(msp: Msp) -> None:

@@ -1,15 +1,23 @@
-"""A push that is killed in the middle of a write: the next one settles it, and no seat is billed twice."""
+"""A push that is killed at any point: the next one ends where an undisturbed one does, and no seat is billed twice."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cw_pipeline.billing.facts import Written
 from cw_pipeline.sandbox import FaultKind
-from cw_pipeline_tests.sync.msp import Msp, open_nordpass, set_up
+from cw_pipeline.sandbox.connectwise.state import ConnectWise
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sandbox.wire import Record
+from cw_pipeline.warehouse import ledger, tables
+from cw_pipeline_tests.sync.killed_push import Point, killed_push, points_passed, running_push
+from cw_pipeline_tests.sync.msp import MARCH, PLACES, Msp, agreement_id, company_id, open_nordpass, set_up
 from cw_pipeline_tests.sync.site import open_client, sync_run
-from cw_pipeline_tests.warehouse.processes import another_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,79 +25,154 @@ if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
     from cw_pipeline.warehouse.database import Warehouse
 
-PLACES = (3, 15)
-KILLED_PUSH = ("-m", "cw_pipeline_tests.sync.killed_push")
+NEW, MORE, NONE, OTHER_PLAN, OTHER_AGREEMENT = ALL = (3, 15, 27, 39, 51)
+"""What the next push has to do for each company: create a line, raise one, set one to 0, move the seats to another
+plan's line, and move them to another agreement."""
+SPARE = 24
+"""A company without an organization, whose agreement is like the others'."""
+WRITE_CARRIED_OUT = ("after POST", "after PATCH")
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a push ends: every line in ConnectWise, what the ledger accounts for, and all writes that were sent."""
+
+    lines: list[Record]
+    written: dict[int, Written]
+    requests: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class World:
+    """An MSP between two syncs of March, which can be had anew."""
+
+    msp: Msp
+    url: str
+    connectwise: Record
+    rows: dict[str, list[dict[str, Any]]]
+
+    def renew(self) -> None:
+        """Let ConnectWise and the warehouse be as they were between the two syncs."""
+        now = self.msp.sandbox.connectwise
+        saved = ConnectWise(lock=now.lock, today=now.today, changed=now.changed, saved=deepcopy(self.connectwise))
+        now.tables, now._next_ids = saved.tables, saved._next_ids
+        self.msp.sandbox.journal.clear()
+        with self.msp.run.warehouse.transaction() as session:
+            for table in reversed(tables.Base.metadata.sorted_tables):
+                session.execute(table.delete())
+            for table in tables.Base.metadata.sorted_tables:
+                if self.rows[table.name]:
+                    session.execute(table.insert(), self.rows[table.name])
+
+    def points(self) -> list[str]:
+        """Let a push run to its end; the points that it passed."""
+        return points_passed(self.url, self.msp.sandbox.environment())
+
+    def kill(self, number: int, *kinds: str) -> bool:
+        """Let a push run, and kill it at this point; False if it ended before."""
+        return killed_push(self.url, self.msp.sandbox.environment(), Point(number, kinds or ("",)))
+
+    def open_intents(self) -> int:
+        with self.msp.run.warehouse.transaction() as session:
+            return len(ledger.open_intents(session, self.msp.run.psa))
+
+    def end(self) -> End:
+        """Push, undisturbed; where that ends."""
+        (pushed,) = self.msp.push()
+        assert pushed.push.succeeded
+        assert self.open_intents() == 0
+        with self.msp.run.warehouse.transaction() as session:
+            written = ledger.written_lines(session, self.msp.run.psa, [MARCH])
+        lines = self.msp.sandbox.connectwise.records("additions")
+        return End(
+            lines=[{name: value for name, value in line.items() if name != "_info"} for line in lines],
+            written=written,
+            requests=sorted((one.method, one.path, one.body) for one in self.msp.sandbox.journal.writes("/finance/")),
+        )
 
 
 @pytest.fixture
-def msp(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
-    """Two companies mapped, on either kind of database."""
+def world(sandbox: Sandbox, warehouse: Warehouse, warehouse_url: str) -> Iterator[World]:
+    """March was synced for all but one company, and now there is something else to be written for each."""
     environment = sandbox.environment()
+    sandbox.connectwise.change_settings(requests_per_minute=1_000_000)
     with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        msp = Msp(sandbox, sync_run(client, warehouse), nordpass)
-        set_up(warehouse, PLACES)
-        msp.use(5, *PLACES)
-        yield msp
-
-
-@pytest.fixture(params=["POST", "PATCH"])
-def method(request: pytest.FixtureRequest, msp: Msp) -> str:
-    """Whether the next push has lines to create, or quantities to set."""
-    name: str = request.param
-    if name == "PATCH":
+        msp = Msp(sandbox, replace(sync_run(client, warehouse), concurrency=1), nordpass)
+        set_up(warehouse, (MORE, NONE, OTHER_PLAN, OTHER_AGREEMENT))
+        msp.use(None, *PLACES)
+        msp.use(5, *ALL)
         msp.sync()
-        msp.use(8, *PLACES)
-    msp.fetch()
-    msp.preview()
-    return name
+        msp.map(NEW)
+        msp.use(8, MORE)
+        msp.use(0, NONE)
+        sandbox.nordpass.edit_organization(organization_id(OTHER_PLAN), plan="Enterprise")
+        sandbox.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(OTHER_AGREEMENT))
+        msp.map(OTHER_AGREEMENT, agreement=agreement_id(SPARE))
+        msp.fetch()
+        with warehouse.transaction() as session:
+            rows = {
+                table.name: [dict(row) for row in session.execute(table.select()).mappings()]
+                for table in tables.Base.metadata.sorted_tables
+            }
+        yield World(msp, warehouse_url, deepcopy(sandbox.connectwise.snapshot()), rows)
 
 
-def kill_before_the_request(msp: Msp, url: str) -> None:
-    """Kill a push between the intent of its first write and the request."""
-    with another_process(*KILLED_PUSH, url, "stop", **msp.sandbox.environment()) as push:
-        assert push.says() == "at the request"
-        push.kill()
+@pytest.fixture
+def undisturbed(world: World) -> End:
+    """Where a push ends that nothing happens to."""
+    world.renew()
+    end = world.end()
+    assert [world.msp.quantities(place) for place in ALL] == [[5], [8], [0], [0, 5], [0, 5]]
+    assert [method for method, _, _ in end.requests] == ["PATCH"] * 4 + ["POST"] * 3
+    assert world.end() == end
+    world.renew()
+    return end
 
 
-def kill_after_the_request(msp: Msp, url: str, method: str) -> None:
-    """Kill a push when ConnectWise has carried out its first write and has not answered yet."""
-    held = msp.sandbox.faults.add(FaultKind.SLOW, method=method)
-    with another_process(*KILLED_PUSH, url, **msp.sandbox.environment()) as push:
-        assert msp.sandbox.faults.wait_for_hit(held, timeout=60)
-        push.kill()
-    msp.sandbox.faults.clear()
-
-
-def open_intents(msp: Msp) -> list[str]:
-    """The organizations' ledgers whose last entry is an intent."""
-    return [entries[-1] for place in PLACES if (entries := msp.ledger(place)) and entries[-1] == "intent"]
-
-
-def assert_the_next_push_makes_it_right(msp: Msp, method: str, *, settled_as: str) -> None:
-    seats = 5 if method == "POST" else 8
-    assert open_intents(msp) == ["intent"]
-    (pushed,) = msp.push()
-    assert pushed.push.succeeded
-    assert [msp.quantities(place) for place in PLACES] == [[seats]] * 2
-    assert open_intents(msp) == []
-    settled = ["intent", settled_as, *(["intent", "confirmed"] if settled_as == "not_done" else [])]
-    assert settled in [msp.ledger(place)[-len(settled) :] for place in PLACES]
-    written = msp.written()
-    assert msp.sync().outcomes(*PLACES) == ["unchanged"] * 2
-    assert msp.written() == written
-
-
-def test_a_push_killed_between_intent_and_request_is_made_right_by_the_next(
-    msp: Msp, warehouse_url: str, method: str
+def test_a_push_that_is_killed_at_any_point_ends_like_an_undisturbed_one_when_it_is_run_again(
+    world: World, undisturbed: End
 ) -> None:
-    kill_before_the_request(msp, warehouse_url)
-    assert_the_next_push_makes_it_right(msp, method, settled_as="not_done")
+    points = world.points()
+    assert [point.split()[1] for point in points if point.startswith(WRITE_CARRIED_OUT)].count("POST") == 3
+    ends: dict[str, End] = {}
+    for number, point in enumerate(points, start=1):
+        world.renew()
+        assert world.kill(number)
+        ends[f"{number}, {point}"] = world.end()
+    assert {point: end for point, end in ends.items() if end != undisturbed} == {}
 
 
-def test_a_push_killed_after_the_request_is_made_right_by_the_next_without_a_duplicate(
-    msp: Msp, warehouse_url: str, method: str
+@pytest.mark.parametrize("killed", ["after POST", "before PATCH"], ids=["to confirm", "to take as not done"])
+def test_a_push_that_is_killed_again_while_it_settles_is_made_right_by_the_third(
+    world: World, undisturbed: End, killed: str
 ) -> None:
-    written = msp.written()
-    kill_after_the_request(msp, warehouse_url, method)
-    assert_the_next_push_makes_it_right(msp, method, settled_as="confirmed")
-    assert msp.written() == written + 2
+    for number in count(1):
+        world.renew()
+        assert world.kill(1, killed)
+        assert world.open_intents() == 1
+        assert world.kill(number)
+        settled = world.open_intents() == 0
+        assert world.end() == undisturbed, f"killed at point {number} of the second push"
+        if settled:
+            break
+
+
+def test_pushes_that_are_each_killed_after_one_write_get_to_the_end(world: World, undisturbed: End) -> None:
+    kills = 0
+    while world.kill(1, *WRITE_CARRIED_OUT):
+        kills += 1
+    assert kills == len(undisturbed.requests)
+    assert world.end() == undisturbed
+
+
+def test_several_writes_whose_answers_a_killed_push_still_waited_for_are_settled(
+    world: World, undisturbed: End
+) -> None:
+    faults = world.msp.sandbox.faults
+    held = faults.add(FaultKind.SLOW, method="PATCH", times=None)
+    with running_push(world.url, world.msp.sandbox.environment(), concurrency=4) as push:
+        assert faults.wait_for_hit(held, hits=3)
+        push.kill()
+    faults.clear()
+    assert world.open_intents() == 3
+    assert world.end() == undisturbed

@@ -1,7 +1,12 @@
+"""One push at a time, across processes and machines; a killed one gets in nobody's way."""
+
 from __future__ import annotations
 
+import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +16,9 @@ from cw_pipeline.sync import push
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
+from cw_pipeline_tests.sync.killed_push import running_push
 from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, set_up
+from cw_pipeline_tests.sync.site import open_client
 from cw_pipeline_tests.warehouse.processes import break_lock_connections
 
 if TYPE_CHECKING:
@@ -25,6 +32,49 @@ def on_postgres(msp: Msp, postgres_database_url: str) -> Iterator[Msp]:
     set_up(warehouse)
     yield replace(msp, run=replace(msp.run, warehouse=warehouse, concurrency=1))
     warehouse.close()
+
+
+@pytest.fixture
+def on_either(msp: Msp, warehouse: Warehouse) -> Msp:
+    """The same MSP with a warehouse on either kind of database, whose usage of March was fetched."""
+    set_up(warehouse)
+    msp = replace(msp, run=replace(msp.run, warehouse=warehouse))
+    msp.fetch()
+    return msp
+
+
+def test_of_two_pushes_from_two_machines_one_works_and_the_other_waits_and_says_for_whom(
+    on_either: Msp, warehouse_url: str
+) -> None:
+    faults, environment = on_either.sandbox.faults, on_either.sandbox.environment()
+    held = faults.add(FaultKind.SLOW, method="POST")
+    with running_push(warehouse_url, environment, machine="billing-1") as first:
+        assert faults.wait_for_hit(held)
+        with running_push(warehouse_url, environment, machine="billing-2") as second:
+            since = rf"since {datetime.now(UTC):%Y-%m-%d} \d\d:\d\d:\d\d UTC"
+            waits = f"Another push is at work: process {first.process.pid} on billing-1, {since}\\."
+            assert re.fullmatch(waits, second.said.get())
+            assert on_either.written() == 1
+            faults.release(held)
+            assert (first.exit_code(), second.exit_code()) == (0, 0)
+    assert [on_either.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
+    assert on_either.written() == len(MAPPED)
+
+
+def test_a_push_that_waits_goes_on_at_once_when_the_one_at_work_is_killed(on_either: Msp, warehouse_url: str) -> None:
+    faults, environment = on_either.sandbox.faults, on_either.sandbox.environment()
+    held = faults.add(FaultKind.SLOW, method="POST")
+    with running_push(warehouse_url, environment) as at_work:
+        assert faults.wait_for_hit(held)
+        with running_push(warehouse_url, environment) as waiting:
+            assert "Another push is at work" in waiting.said.get()
+            at_work.kill()
+            killed = time.monotonic()
+            assert waiting.exit_code() == 0
+            assert time.monotonic() - killed < 60
+    faults.clear()
+    assert [on_either.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
+    assert on_either.written() == len(MAPPED)
 
 
 def test_a_push_that_does_not_get_the_lock_says_so_and_writes_nothing(
@@ -59,6 +109,24 @@ def test_a_push_that_waits_for_another_writes_only_what_that_one_left(msp: Msp) 
         assert first.result()[0].push.succeeded
     assert pushed.push.requests_written == 0
     assert [msp.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
+
+
+def test_a_write_that_waits_to_be_sent_again_is_not_sent_once_the_lock_is_lost(
+    on_postgres: Msp, postgres_database_url: str
+) -> None:
+    def lose_the_lock(_seconds: float) -> None:
+        break_lock_connections(postgres_database_url)
+
+    on_postgres.fetch()
+    on_postgres.sandbox.faults.add(FaultKind.STATUS, method="POST", status=429, headers={"Retry-After": "1"})
+    with open_client(on_postgres.sandbox.environment(), sleep=lose_the_lock) as client:
+        msp = replace(on_postgres, run=replace(on_postgres.run, connectwise=client))
+        with pytest.raises(LockLost):
+            msp.push()
+    assert on_postgres.written() == 1
+    (again,) = on_postgres.push()
+    assert again.push.succeeded
+    assert [on_postgres.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
 
 
 def test_a_push_that_lost_its_lock_writes_nothing_more(on_postgres: Msp, postgres_database_url: str) -> None:

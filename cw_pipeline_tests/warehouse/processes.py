@@ -32,6 +32,17 @@ with push_lock(warehouse.engine, sys.argv[2], wait_seconds=0, on_wait=print):
     sys.stdin.readline()
 """
 
+WAIT_FOR_THE_LOCK = """
+import sys
+from functools import partial
+from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.lock import push_lock
+warehouse = Warehouse(sys.argv[1])
+sys.stdin.readline()
+with push_lock(warehouse.engine, sys.argv[2], wait_seconds=600, on_wait=partial(print, flush=True)):
+    pass
+"""
+
 
 class Other:
     """Another Python process."""

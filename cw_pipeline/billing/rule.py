@@ -98,7 +98,10 @@ def _settle(row: Usage | None, mapping: CompanyMapping, month: Month, facts: Fac
     elsewhere = invoiced_elsewhere(identities, mapping, facts)
     if elsewhere is not None:
         reason = reasons.moved(elsewhere, facts.agreements[elsewhere.agreement_id], mapping)
-        drafts = [draft.held(Outcome.MOVED, reason) if draft.matters else draft for draft in drafts]
+        drafts = [
+            draft.held(Outcome.MOVED, reason) if draft.matters or elsewhere in draft.balance.invoiced else draft
+            for draft in drafts
+        ]
     else:
         drafts = [_held_by_itself(draft, mapping, facts) for draft in drafts]
         if row is not None:

@@ -128,7 +128,7 @@ def _carry_out_writes(run: SyncRun, writer: Writer, steps: Sequence[_Step], *, t
 
     with ThreadPoolExecutor(run.concurrency) as pool:
         done = list(pool.map(carry_out, steps))
-    doubtful = writer.invoiced_meanwhile()
+    doubtful = writer.confirm()
     doubt = Failure(Outcome.UNCONFIRMED, reasons.INVOICED_MEANWHILE)
     return [step.failing(doubt) if doubtful.intersection(step.line.writes) else step for step in done]
 

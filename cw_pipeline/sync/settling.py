@@ -9,6 +9,8 @@ from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.tables import EntryKind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from cw_pipeline.billing.facts import Line
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.tables import LedgerEntry
@@ -21,19 +23,40 @@ def settle_open_intents(run: SyncRun) -> None:
     """
     with run.warehouse.transaction() as session:
         intents = ledger.open_intents(session, run.psa)
-    if intents:
-        run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
+    if not intents:
+        return
+    run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
+    invoiced = already_invoiced(run, intents)
     for intent in intents:
         line = find_written_line(run, intent)
+        note = "Settled by a later push by reading back."
+        if line is not None:
+            record_shown(run, intent, line.addition_id, invoiced=intent.id in invoiced, note=note)
+            continue
         with run.warehouse.transaction() as session:
-            ledger.append_result(
-                session,
-                intent,
-                EntryKind.CONFIRMED if line else EntryKind.NOT_DONE,
-                run_id=run.run_id,
-                addition_id=line.addition_id if line else None,
-                note="Settled by a later push by reading back.",
-            )
+            ledger.append_result(session, intent, EntryKind.NOT_DONE, run_id=run.run_id, note=note)
+
+
+def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> set[int]:
+    """The ids of those intents whose line lies in a period that ConnectWise has invoiced by now."""
+    agreements = run.connectwise.agreements_by_id({intent.agreement_id for intent in intents})
+    next_invoice = {agreement.id: agreement.next_invoice_date for agreement in agreements}
+    return {
+        intent.id
+        for intent in intents
+        if (next_invoice.get(intent.agreement_id) or intent.effective_date) > intent.effective_date
+    }
+
+
+def record_shown(run: SyncRun, intent: LedgerEntry, addition_id: int, *, invoiced: bool, note: str | None) -> None:
+    """Record that ConnectWise shows what ``intent`` meant on a line.
+
+    If the line was ``invoiced`` meanwhile, nobody knows whether with the quantity before or after; the ledger says so
+    with the same breath, so that it never says anything else.
+    """
+    with run.warehouse.transaction() as session:
+        for kind in (EntryKind.CONFIRMED, EntryKind.DOUBTFUL) if invoiced else (EntryKind.CONFIRMED,):
+            ledger.append_result(session, intent, kind, run_id=run.run_id, addition_id=addition_id, note=note)
 
 
 def find_written_line(run: SyncRun, intent: LedgerEntry) -> Line | None:

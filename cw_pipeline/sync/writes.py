@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.connectwise.errors import (
     AuthenticationFailed,
@@ -19,19 +20,17 @@ from cw_pipeline.connectwise.errors import (
 )
 from cw_pipeline.connectwise.models import NewAddition
 from cw_pipeline.connectwise.rights import Right
-from cw_pipeline.sync.settling import find_written_line
+from cw_pipeline.sync.settling import already_invoiced, find_written_line, record_shown
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
-from cw_pipeline.warehouse.tables import EntryKind
+from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cw_pipeline.billing.balance import Write
     from cw_pipeline.connectwise.models import Addition
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
-    from cw_pipeline.warehouse.tables import LedgerEntry
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,16 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A write that ConnectWise shows as intended, on a line."""
+
+    write: Write
+    intent: LedgerEntry
+    addition_id: int
+    note: str | None = None
+
+
 class Writer:
     """Carries out writes while the push lock is held; threads may share it."""
 
@@ -49,7 +58,7 @@ class Writer:
         self._run = run
         self._lock = lock
         self._shut_out: ConnectWiseError | None = None
-        self._confirmed: list[tuple[Write, LedgerEntry, int]] = []
+        self._shown: list[_Shown] = []
         self.rights: dict[str, bool] = {}
         """The rights that were used, and whether ConnectWise granted them: only writing proves these."""
 
@@ -93,26 +102,26 @@ class Writer:
             shown = f"{plain(addition.quantity)} from {addition.effective_date} to {addition.cancelled_date}"
             return self._read_back(write, intent, f"ConnectWise answered, but shows {shown} on line {addition.id}.")
         self.rights[_right(write)] = True
-        self._confirm(write, intent, addition.id)
+        self._shown.append(_Shown(write, intent, addition.id))
         return None
 
-    def invoiced_meanwhile(self) -> frozenset[Write]:
-        """The writes, of those confirmed since the last call, whose period ConnectWise invoiced while they were made.
+    def confirm(self) -> frozenset[Write]:
+        """Confirm, in the ledger, the writes that ConnectWise showed as intended since the last call.
 
-        Nobody knows whether the invoice has the quantity before or after; the ledger then says so.
+        Until then their intents are open, so that a push that is killed before it could look leaves that to the next.
+
+        Returns:
+            Those whose period ConnectWise invoiced meanwhile: nobody knows whether the invoice has the quantity before
+            or after.
 
         Raises:
-            ConnectWiseError: If the agreements cannot be read.
+            ConnectWiseError: If the agreements cannot be read; nothing is confirmed.
         """
-        confirmed, self._confirmed = self._confirmed, []
-        ids = {write.agreement_id for write, _, _ in confirmed}
-        next_invoice = {one.id: one.next_invoice_date for one in self._run.connectwise.agreements_by_id(ids)}
-        doubtful: set[Write] = set()
-        for write, intent, addition_id in confirmed:
-            if (next_invoice.get(write.agreement_id) or write.effective_date) > write.effective_date:
-                self._record(intent, EntryKind.DOUBTFUL, addition_id=addition_id)
-                doubtful.add(write)
-        return frozenset(doubtful)
+        shown, self._shown = self._shown, []
+        invoiced = already_invoiced(self._run, [one.intent for one in shown])
+        for one in shown:
+            record_shown(self._run, one.intent, one.addition_id, invoiced=one.intent.id in invoiced, note=one.note)
+        return frozenset(one.write for one in shown if one.intent.id in invoiced)
 
     def _request(self, write: Write) -> Callable[[], Addition]:
         """The request that ``write`` asks for, not sent yet.
@@ -152,7 +161,7 @@ class Writer:
             return Failure(
                 Outcome.UNCONFIRMED, f"{doubt} ConnectWise does not show the line as intended. Sync the month again."
             )
-        self._confirm(write, intent, line.addition_id, note=f"{doubt} Read back: written.")
+        self._shown.append(_Shown(write, intent, line.addition_id, f"{doubt} Read back: written."))
         return None
 
     def _give_up(self, intent: LedgerEntry, error: ConnectWiseError) -> Failure:
@@ -161,15 +170,9 @@ class Writer:
         self._record(intent, EntryKind.NOT_DONE, note=str(error))
         return Failure(Outcome.UNCONFIRMED, f"Nothing was written: {error}")
 
-    def _confirm(self, write: Write, intent: LedgerEntry, addition_id: int, note: str | None = None) -> None:
-        self._record(intent, EntryKind.CONFIRMED, addition_id=addition_id, note=note)
-        self._confirmed.append((write, intent, addition_id))
-
-    def _record(
-        self, intent: LedgerEntry, kind: EntryKind, *, addition_id: int | None = None, note: str | None = None
-    ) -> None:
+    def _record(self, intent: LedgerEntry, kind: EntryKind, *, note: str) -> None:
         with self._run.warehouse.transaction() as session:
-            ledger.append_result(session, intent, kind, run_id=self._run.run_id, addition_id=addition_id, note=note)
+            ledger.append_result(session, intent, kind, run_id=self._run.run_id, note=note)
 
 
 def _right(write: Write) -> Right:

@@ -64,6 +64,12 @@ def test_moved_holds_a_row_that_would_need_nothing() -> None:
     assert row_line(preview).outcome is Outcome.MOVED
 
 
+def test_moved_is_reported_where_the_line_was_edited_to_what_it_should_be() -> None:
+    edited_away = a_line(1, 0, agreement_id=20, effective=INVOICED)
+    preview = preview_of(the_facts(edited_away, ledger={1: [5]}))
+    assert [line.outcome for line in beside(preview)] == [Outcome.MOVED]
+
+
 def test_an_open_line_on_another_companys_agreement_holds_nothing() -> None:
     preview = preview_of(the_facts(a_line(1, 5, agreement_id=20)), used(5))
     assert row_line(preview).outcome is Outcome.CREATED

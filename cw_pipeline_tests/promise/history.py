@@ -26,6 +26,8 @@ from cw_pipeline_tests.promise.world import AGREEMENTS, MONTHS, ORGANIZATIONS, F
 from cw_pipeline_tests.sync.msp import BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cw_pipeline.billing.months import Month
     from cw_pipeline_tests.promise.truth import OurLine
 
@@ -49,7 +51,9 @@ agreement_ids = st.sampled_from(sorted(AGREEMENTS))
 seats = st.integers(0, 9)
 quantities = st.one_of(seats.map(Decimal), st.just(Decimal("2.5")))
 any_number = st.integers(0, 10**6)
-moments = st.integers(1, 60)
+moments = st.integers(1, 40)
+invoicings = st.none() | st.tuples(moments, agreement_ids)
+"""Whether ConnectWise invoices meanwhile: at which moment of the sync, and which agreement."""
 booleans = st.booleans()
 
 
@@ -248,17 +252,17 @@ class History(RuleBasedStateMachine):
     def push_alone(self, some: list[Month]) -> None:
         self.world.push(some)
 
-    @rule(some=some_months, fault=faults())
-    def sync_amid_a_fault(self, some: list[Month], fault: Fault) -> None:
-        self.world.sync(some, fault=fault)
+    @rule(some=some_months, fault=faults(), invoicing=invoicings)
+    def sync_amid_a_fault(self, some: list[Month], fault: Fault, invoicing: tuple[int, int] | None) -> None:
+        self.world.sync(some, fault=fault, acts=self._invoicing(invoicing))
 
-    @rule(some=some_months, moment=moments)
-    def sync_is_killed(self, some: list[Month], moment: int) -> None:
-        self.world.sync(some, moment=moment, act=self.world.kill)
+    @rule(some=some_months, moment=moments, invoicing=invoicings)
+    def sync_is_killed(self, some: list[Month], moment: int, invoicing: tuple[int, int] | None) -> None:
+        self.world.sync(some, acts=self._invoicing(invoicing) | {moment: self.world.kill})
 
-    @rule(some=some_months, moment=moments, agreement=agreement_ids)
-    def sync_amid_invoicing(self, some: list[Month], moment: int, agreement: int) -> None:
-        self.world.sync(some, moment=moment, act=lambda: self.world.invoice_while_syncing(agreement))
+    @rule(some=some_months, invoicing=st.tuples(moments, agreement_ids))
+    def sync_amid_invoicing(self, some: list[Month], invoicing: tuple[int, int]) -> None:
+        self.world.sync(some, acts=self._invoicing(invoicing))
 
     # --- the end ---
 
@@ -267,6 +271,12 @@ class History(RuleBasedStateMachine):
             check_the_promise(self.world)
         finally:
             self.world.close()
+
+    def _invoicing(self, invoicing: tuple[int, int] | None) -> dict[int, Callable[[], None]]:
+        if invoicing is None:
+            return {}
+        moment, agreement = invoicing
+        return {moment: lambda: self.world.invoice_while_syncing(agreement)}
 
     def _lines(self) -> list[OurLine]:
         shown = self.world.shown()

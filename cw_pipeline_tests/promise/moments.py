@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from sqlalchemy import event
 
@@ -25,8 +25,8 @@ class Moments:
     """Before and after each request to ConnectWise, and before each commit."""
 
     def __init__(self, warehouse: Warehouse) -> None:
-        self._left = 0
-        self._act: Callable[[], None] | None = None
+        self._number = 0
+        self._acts: Mapping[int, Callable[[], None]] = {}
         self._dead = False
         event.listen(warehouse.engine, "commit", self.passes)
 
@@ -38,9 +38,8 @@ class Moments:
         """
         if self._dead:
             raise Killed
-        self._left -= 1
-        if self._left == 0 and self._act is not None:
-            self._act()
+        self._number += 1
+        self._acts.get(self._number, lambda: None)()
 
     def kill(self) -> NoReturn:
         """End the process."""
@@ -48,15 +47,15 @@ class Moments:
         raise Killed
 
     @contextmanager
-    def at(self, moment: int, act: Callable[[], None] | None) -> Generator[None]:
-        """Let ``act`` happen at the block's ``moment``, counted from 1."""
-        self._left, self._act = moment, act
+    def with_acts(self, acts: Mapping[int, Callable[[], None]]) -> Generator[None]:
+        """Let each act happen at its moment of the block, counted from 1; a kill ends the block."""
+        self._number, self._acts = 0, acts
         try:
             yield
         except Killed:
             pass
         finally:
-            self._act, self._dead = None, False
+            self._acts, self._dead = {}, False
 
 
 class WatchedClient(ConnectWiseClient):
@@ -78,15 +77,27 @@ class WatchedClient(ConnectWiseClient):
         self._moments.passes()
         yield from super().additions(agreement_id, wanted=wanted)
 
-    def create_addition(self, agreement_id: int, addition: models.NewAddition) -> models.Addition:
-        return self._watched(super().create_addition, agreement_id, addition)
+    def create_addition(
+        self, agreement_id: int, addition: models.NewAddition, *, before_sending: Callable[[], None] | None = None
+    ) -> models.Addition:
+        with self._watched():
+            return super().create_addition(agreement_id, addition, before_sending=before_sending)
 
-    def set_quantity(self, agreement_id: int, addition_id: int, quantity: Decimal) -> models.Addition:
-        return self._watched(super().set_quantity, agreement_id, addition_id, quantity)
+    def set_quantity(
+        self,
+        agreement_id: int,
+        addition_id: int,
+        quantity: Decimal,
+        *,
+        before_sending: Callable[[], None] | None = None,
+    ) -> models.Addition:
+        with self._watched():
+            return super().set_quantity(agreement_id, addition_id, quantity, before_sending=before_sending)
 
-    def _watched(self, request: Callable[..., models.Addition], *arguments: Any) -> models.Addition:  # noqa: ANN401 - of any request
+    @contextmanager
+    def _watched(self) -> Generator[None]:
         self._moments.passes()
         try:
-            return request(*arguments)
+            yield
         finally:
             self._moments.passes()

@@ -48,6 +48,8 @@ AGREEMENTS = {
 HASTY = 0.3
 """Seconds after which a client gives up an answer that is late."""
 
+NO_ACTS: Mapping[int, Callable[[], None]] = {}
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -88,19 +90,14 @@ class World:
     # --- the sync ---
 
     def sync(
-        self,
-        months: Sequence[Month],
-        *,
-        fault: Fault | None = None,
-        moment: int = 0,
-        act: Callable[[], None] | None = None,
+        self, months: Sequence[Month], *, fault: Fault | None = None, acts: Mapping[int, Callable[[], None]] = NO_ACTS
     ) -> list[PushedMonth]:
-        """The whole sync of these months, as far as it comes; ``act`` happens at one ``moment`` of it."""
+        """The whole sync of these months, as far as it comes; each of ``acts`` happens at a moment of it."""
         pushed: list[PushedMonth] = []
         run = self._new_run(hasty=fault is not None and fault.kind is FaultKind.SLOW)
         if fault is not None:
             self.sandbox.faults.add(fault.kind, path=fault.path, **fault.options)
-        with self._moments.at(moment, act), suppress(ConnectWiseError, SyncError):
+        with self._moments.with_acts(acts), suppress(ConnectWiseError, SyncError):
             fetched = [month for month in months if self._fetch(month)]
             make_previews(run, fetched)
             pushed.extend(push_months(run, fetched))
@@ -138,6 +135,7 @@ class World:
             fetch_usage(self.msp.nordpass, self._warehouse, month)
         except (NordPassError, SyncError):
             return False
+        assert self.sandbox.nordpass.report(str(month))["final"]
         return True
 
     def _check_accounts(self, month: PushedMonth) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cw_pipeline.billing.identity import Plan
+from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.warehouse import tables
@@ -109,6 +110,20 @@ def test_seats_of_a_line_whose_period_was_invoiced_meanwhile_are_told_at_every_s
     for _ in range(2):
         line = synced.sync().line(ONE)
         assert (line.outcome, line.seats) == ("invoiced_edited", 8)
+
+
+def test_a_push_that_cannot_see_whether_it_was_invoiced_meanwhile_leaves_that_to_the_next(synced: Msp) -> None:
+    synced.use(8, ONE)
+    synced.fetch()
+    synced.preview()
+    synced.sandbox.connectwise.invoice(agreement_id(ONE))
+    synced.sandbox.faults.add(FaultKind.STATUS, method="GET", path="/finance/agreements$", times=None)
+    with pytest.raises(ConnectWiseError):
+        synced.push()
+    assert synced.ledger(ONE) == [*WRITTEN, "intent"]
+    synced.sandbox.faults.clear()
+    assert_held(synced, because="an uncertain quantity")
+    assert synced.ledger(ONE) == [*WRITTEN, *WRITTEN, "doubtful"]
 
 
 def test_an_invoice_of_another_agreement_during_the_push_leaves_a_line_confirmed(synced: Msp) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import State, missing_to_be_active, psa_of
-from cw_pipeline.warehouse.previews import latest_pushes
+from cw_pipeline.warehouse.previews import held_lines, latest_pushes
 from cw_pipeline.warehouse.tables import (
+    PERSONS_WORD,
     Company,
     CompanyMapping,
     EntryKind,
@@ -43,6 +44,7 @@ class Status:
         unmapped_companies: Imported companies that are not, without those that are gone.
         unmapped_organizations: MSP-managed organizations that no company has, without those that are gone.
         unpushed_months: Closed months that have to be pushed (again).
+        held: How many lines wait for a person, by month.
         last_sync: When the last push ended.
         next_tick: When the schedule is next due.
     """
@@ -55,6 +57,7 @@ class Status:
     unmapped_companies: int
     unmapped_organizations: int
     unpushed_months: tuple[Month, ...]
+    held: dict[str, int]
     last_sync: datetime | None
     next_tick: datetime
 
@@ -73,6 +76,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             unmapped_companies=_unmapped_companies(session),
             unmapped_organizations=_unmapped_organizations(session),
             unpushed_months=unpushed_months(session, psa, first_month, now),
+            held={month: sum(lines.values()) for month, lines in held_lines(session, psa).items()},
             last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.psa == psa)),
             next_tick=next_tick(now),
         )
@@ -106,7 +110,7 @@ def _carried_out(session: Session, psa: str) -> dict[str, datetime]:
     last_written = dict(
         session.execute(
             select(LedgerEntry.month, func.max(LedgerEntry.at))
-            .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_([EntryKind.INTENT, EntryKind.ACCEPTED]))
+            .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_([EntryKind.INTENT, *PERSONS_WORD]))
             .group_by(LedgerEntry.month)
         )
         .tuples()

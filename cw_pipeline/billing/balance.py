@@ -1,6 +1,6 @@
 """The balance of one organization, month and plan: what its lines carry against what they should.
 
-    target = usage - sum of the invoiced lines' quantity
+    target = usage - sum of the invoiced lines' quantity (less what was credited of it)
 
 Open lines on another agreement than the mapped one, on another product than the plan's, or that more or less than one
 invoice would bill, are set to 0 (they are *stale*). Of the rest, one line carries the target.
@@ -69,6 +69,8 @@ class Balance:
     stale: tuple[Write, ...]
     """One write for each stale line that still carries seats."""
     invoiced: tuple[Line, ...]
+    credited: Decimal
+    """How much of the invoiced lines was credited."""
     open_lines: int
     """How many open lines there are that are not stale."""
 
@@ -89,7 +91,8 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
         and lies_in_one_period(line, facts.agreements[line.agreement_id])
     ]
     stale = [line for line in still_open if line not in rest]
-    target = usage - sum((line.quantity for line in invoiced), _ZERO)
+    counted = sum((facts.counted(line) for line in invoiced), _ZERO)
+    target = usage - counted
     if rest:
         outcome, writes = _balance_open_lines(identity, rest, target)
     else:
@@ -103,6 +106,7 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
         writes=writes,
         stale=tuple(set_quantity(identity, line, _ZERO) for line in stale if line.quantity != 0),
         invoiced=invoiced,
+        credited=sum((line.quantity for line in invoiced), _ZERO) - counted,
         open_lines=len(rest),
     )
 

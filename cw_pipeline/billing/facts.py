@@ -85,6 +85,8 @@ class Written:
     effective_date: date
     cancelled_date: date | None
     """None for a line that we did not create."""
+    credited: Decimal = Decimal(0)
+    """How much of an invoiced line a person said was credited."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,11 @@ class Facts:
     """By serial number."""
     ledger: Mapping[int, Written] = field(default_factory=dict[int, Written])
     """By addition id."""
+
+    def counted(self, line: Line) -> Decimal:
+        """What an invoiced line counts for: its quantity, less what was credited of it."""
+        written = self.ledger.get(line.addition_id)
+        return line.quantity - (written.credited if written else 0)
 
     def lines_of(self, identity: Identity) -> tuple[Line, ...]:
         """Our lines that carry ``identity``, on any agreement and product, by addition id."""

@@ -19,18 +19,17 @@ if TYPE_CHECKING:
 _NOTHING = frozenset({Decimal(0)})
 
 
-def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, facts: Facts) -> Line | None:
-    """An invoiced line of the organization's month on another company's agreement: it holds the whole month.
+def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, facts: Facts) -> Iterator[Line]:
+    """The invoiced lines of the organization's month on another company's agreement: one holds the whole month.
 
-    A line that was invoiced with quantity 0 billed nobody and does not count.
+    A line that was invoiced with quantity 0, or wholly credited, billed nobody and does not count.
     """
     for identity in identities:
         for line in facts.lines_of(identity):
             agreement = facts.agreements[line.agreement_id]
             elsewhere = agreement.company_id != mapping.company_id and is_invoiced(line, facts, identity.month)
-            if elsewhere and (line.quantity != 0 or is_edited(line, facts)):
-                return line
-    return None
+            if elsewhere and (facts.counted(line) != 0 or is_edited(line, facts)):
+                yield line
 
 
 def edited_after_invoicing(plan_balance: Balance, facts: Facts) -> Line | None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.outcomes import Outcome
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from cw_pipeline.billing.balance import Balance, Write
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Line, Usage, Written
 
@@ -15,6 +17,10 @@ INVOICED_MEANWHILE = (
     "ConnectWise invoiced the agreement while the line was written, so that nobody knows which quantity was billed. "
     "See the invoice, set the line to what it billed, and accept that with `cw-pipeline lines accept`."
 )
+
+
+SYNC_AGAIN = "Then sync the month again."
+"""What to do after a failure, once its cause is gone."""
 
 
 def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> str:
@@ -35,7 +41,8 @@ def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> st
 def balanced(result: Balance) -> str:
     """What a plan's balance comes to."""
     invoiced = sum(line.quantity for line in result.invoiced)
-    already = f" {invoiced} were invoiced already." if result.invoiced else ""
+    credited = f", and {result.credited} of them credited" if result.credited else ""
+    already = f" {invoiced} were invoiced already{credited}." if result.invoiced else ""
     several = f" There are {result.open_lines} open lines where one is enough." if result.open_lines > 1 else ""
     writes = ", ".join(
         f"line {write.addition_id}: {write.before} → {write.quantity}"
@@ -49,8 +56,8 @@ def balanced(result: Balance) -> str:
         Outcome.UNCHANGED: "Nothing to do.",
         Outcome.ZERO_USAGE: "No seats were used and there is no line.",
         Outcome.CREDIT_DUE: (
-            f"{-result.target} more than were used. Issue the credit in ConnectWise."
-            + (f" {writes}." if writes else "")
+            f"{-result.target} more than were used. Issue the credit in ConnectWise, and record it with "
+            f"`cw-pipeline lines accept --credited {-result.target}`." + (f" {writes}." if writes else "")
         ),
         Outcome.AGREEMENT_INACTIVE: (
             "The mapped agreement no longer exists in ConnectWise. Map the company to another agreement."
@@ -76,12 +83,13 @@ def without_product(write: Write) -> str:
     )
 
 
-def moved(line: Line, agreement: Agreement, mapping: CompanyMapping) -> str:
-    """Why an organization's whole month is held after it was moved to another company."""
+def moved(line: Line, agreement: Agreement, mapping: CompanyMapping, seats: Decimal | int) -> str:
+    """Why an organization's whole month is held after it was moved: ``seats`` were invoiced to another company."""
     return (
         f"Line {line.addition_id} of {line.quantity} was invoiced to company {agreement.company_id} "
         f"({agreement.company_name}) on agreement {agreement.id}, and the organization is now mapped to company "
-        f"{mapping.company_id}. Settle the month by hand in ConnectWise, or map the organization back."
+        f"{mapping.company_id}. Credit that company in ConnectWise and record it with `cw-pipeline lines accept "
+        f"--credited {seats}`, or map the organization back, or map it with a later --bill-from."
     )
 
 
@@ -99,8 +107,8 @@ def vanished(addition_id: int, written: Written) -> str:
     """Why a plan is held one of whose lines is gone."""
     return (
         f"Line {addition_id} on agreement {written.agreement_id}, {_as_written(written)}, may have been invoiced and "
-        "is no longer shown by ConnectWise: it was deleted, or the API member's role no longer shows it. Restore it, "
-        "or let the role show it, and sync again."
+        "is no longer shown by ConnectWise: it was deleted, or the API member's role no longer shows it. Let the role "
+        "show it, or, if it billed nothing, accept that with `cw-pipeline lines accept`; then sync again."
     )
 
 

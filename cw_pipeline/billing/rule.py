@@ -95,11 +95,14 @@ def _settle(row: Usage | None, mapping: CompanyMapping, month: Month, facts: Fac
         if identity.plan in facts.products
         for draft in _drafts(identity, row, mapping, facts)
     ]
-    elsewhere = invoiced_elsewhere(identities, mapping, facts)
-    if elsewhere is not None:
-        reason = reasons.moved(elsewhere, facts.agreements[elsewhere.agreement_id], mapping)
+    elsewhere = list(invoiced_elsewhere(identities, mapping, facts))
+    if elsewhere:
+        seats = sum(facts.counted(line) for line in elsewhere)
+        reason = reasons.moved(elsewhere[0], facts.agreements[elsewhere[0].agreement_id], mapping, seats)
         drafts = [
-            draft.held(Outcome.MOVED, reason) if draft.matters or elsewhere in draft.balance.invoiced else draft
+            draft.held(Outcome.MOVED, reason)
+            if draft.matters or any(line in draft.balance.invoiced for line in elsewhere)
+            else draft
             for draft in drafts
         ]
     else:

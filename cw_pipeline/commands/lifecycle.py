@@ -113,6 +113,7 @@ def status(*, as_json: AsJson = False) -> None:
                 ("Companies", f"{found.mapped} mapped, {found.unmapped_companies} not"),
                 ("Organizations", f"{found.mapped} mapped, {found.unmapped_organizations} not"),
                 ("Months to sync", ", ".join(map(str, found.unpushed_months)) or "none"),
+                ("Held", ", ".join(f"{month}: {lines} line(s)" for month, lines in found.held.items()) or "none"),
                 ("Last sync", f"{found.last_sync:%Y-%m-%d %H:%M} UTC" if found.last_sync else "never"),
                 ("Next scheduled", f"{found.next_tick:%Y-%m-%d %H:%M} UTC"),
             ],
@@ -121,6 +122,11 @@ def status(*, as_json: AsJson = False) -> None:
             speech.notice(sentence)
         for sentence in found.missing or [_next_step(found)]:
             speech.say(sentence)
+        if found.held:
+            options = month_options(Month.parse(min(found.held)), Month.parse(max(found.held)))
+            speech.say(
+                f"What is held waits for a person: `cw-pipeline preview {options}` says what to do about each line."
+            )
 
 
 def _next_step(found: Status) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Annotated
 from uuid import uuid4
 
@@ -14,17 +15,29 @@ from cw_pipeline.console import AsJson, number, speaking
 app = typer.Typer(help="Decisions about single lines.", no_args_is_help=True)
 
 
+def _seats(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        msg = f"{text} is not a number of seats"
+        raise typer.BadParameter(msg) from None
+
+
 @app.command()
 def accept(
     month: Annotated[Month, typer.Option(parser=parsed_month, metavar="MONTH", help="As 2026-03.")],
     organization: Annotated[str, typer.Option(help="Id or exact name of the NordPass organization.")],
+    credited: Annotated[
+        Decimal | None,
+        typer.Option(parser=_seats, metavar="SEATS", help="So many seats were credited in ConnectWise."),
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Settle `invoiced_edited`: say that the organization's invoiced lines billed what they show now.
 
     See the invoice first, and set the lines in ConnectWise to what it billed. A line that ConnectWise no longer shows
-    is taken as having billed nothing.
+    is taken as having billed nothing. With --credited, settle `credit_due` or `moved`: say that a credit was issued.
     """
     from cw_pipeline.integration.access import open_connectwise, psa_of, require_active
     from cw_pipeline.integration.lines import accept_lines
@@ -43,7 +56,7 @@ def accept(
                 concurrency=settings.connectwise_max_concurrency,
                 say=speech.notice,
             )
-            accepted = accept_lines(run, month, organization)
+            accepted = accept_lines(run, month, organization, credited=credited)
         speech.document(
             {
                 "accepted": [
@@ -51,24 +64,24 @@ def accept(
                         "addition_id": one.line.addition_id,
                         "agreement_id": one.line.agreement_id,
                         "plan": one.identity.plan,
-                        "quantity": number(one.line.quantity),
+                        "quantity": number(one.counts),
                     }
                     for one in accepted
                 ]
             }
         )
         speech.table(
-            ["Line", "Agreement", "Plan", "Written", "Accepted"],
+            ["Line", "Agreement", "Plan", "Before", "Counts for"],
             [
                 (
                     one.line.addition_id,
                     one.line.agreement_id,
                     one.identity.plan,
-                    " or ".join(map(str, sorted(one.written))) or "unknown",
-                    one.line.quantity,
+                    " or ".join(map(str, sorted(one.before))) or "unknown",
+                    one.counts,
                 )
                 for one in accepted
             ],
-            right=["Line", "Agreement", "Written", "Accepted"],
+            right=["Line", "Agreement", "Before", "Counts for"],
         )
         speech.say(f"Carry on with `cw-pipeline sync --month {month}`.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.outcomes import HELD
 from cw_pipeline.integration.access import State, missing_to_be_active, psa_of
-from cw_pipeline.warehouse.previews import latest_pushes
+from cw_pipeline.warehouse.previews import latest_pushes, lines_with
 from cw_pipeline.warehouse.tables import (
+    PERSONS_WORD,
     Agreement,
     Company,
     CompanyMapping,
@@ -47,6 +50,7 @@ class Status:
         unmapped_organizations: MSP-managed organizations that no company has, without those that are gone.
         gone: What the last import no longer found although it is mapped, a sentence each.
         unpushed_months: Closed months that have to be pushed (again).
+        held: How many lines wait for a person, by month.
         last_sync: When the last push ended.
         next_tick: When the schedule is next due.
     """
@@ -60,6 +64,7 @@ class Status:
     unmapped_organizations: int
     gone: tuple[str, ...]
     unpushed_months: tuple[Month, ...]
+    held: dict[str, int]
     last_sync: datetime | None
     next_tick: datetime
 
@@ -79,6 +84,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             unmapped_organizations=_unmapped_organizations(session),
             gone=tuple(_gone(session)),
             unpushed_months=unpushed_months(session, psa, first_month, now),
+            held=dict(Counter(month for month, _ in lines_with(session, psa, HELD))),
             last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.psa == psa)),
             next_tick=next_tick(now),
         )
@@ -112,7 +118,7 @@ def _carried_out(session: Session, psa: str) -> dict[str, datetime]:
     last_written = dict(
         session.execute(
             select(LedgerEntry.month, func.max(LedgerEntry.at))
-            .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_([EntryKind.INTENT, EntryKind.ACCEPTED]))
+            .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_([EntryKind.INTENT, *PERSONS_WORD]))
             .group_by(LedgerEntry.month)
         )
         .tuples()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.billing.preview import Preview
     from cw_pipeline.sync.run import SyncRun
 
 _HOLDS_FOR = timedelta(minutes=15)
@@ -41,36 +42,35 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Preview]
     """
     requests_before = run.connectwise.requests.read
     made_at = datetime.now(UTC)  # before anything is read: what changes meanwhile is later than the preview
-    with run.warehouse.transaction() as session:
-        basis = _basis(session)
-        position = ledger.position(session, run.psa)
-        written = ledger.written_lines(session, run.psa, months)
-        serial_numbers = ledger.serial_numbers(session, run.psa)
-        to_read = {mapping.agreement_id for mapping in basis.mappings.values()}
-        to_read |= ledger.agreements_with_lines(session, run.psa, months)
-        reports = {month: usage_report(session, month) for month in months}
-        usage = {month: usage_of(report) for month, report in reports.items()}
-
-    run.say(f"Reading {len(to_read)} agreements and their lines for {len(months)} month(s)")
-    agreements = read_agreements(run, to_read)
-    facts = Facts(basis.mappings, basis.products, agreements, read_lines(run, agreements, serial_numbers), written)
+    read = _read(run, months)
     requests = run.connectwise.requests.read - requests_before
 
     with run.warehouse.transaction() as session:
         return [
             save_preview(
                 session,
-                preview_month(month, usage[month], facts),
+                read.preview(month),
                 psa=run.psa,
                 run_id=run.run_id,
                 made_at=made_at,
-                usage_report_id=reports[month].id,
-                mappings_fingerprint=basis.fingerprint,
-                ledger_position=position,
+                usage_report_id=read.reports[month].id,
+                mappings_fingerprint=read.basis.fingerprint,
+                ledger_position=read.position,
                 requests_read=requests if index == 0 else 0,
             )
             for index, month in enumerate(months)
         ]
+
+
+def preview_now(run: SyncRun, month: Month) -> tuple[Preview, Facts]:
+    """What a push of ``month`` would do at this moment, and the facts that say so; nothing is kept.
+
+    Raises:
+        SyncError: If the month has no usage report.
+        ConnectWiseError: If ConnectWise cannot be read.
+    """
+    read = _read(run, [month])
+    return read.preview(month), read.facts
 
 
 def current_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Preview]:
@@ -109,6 +109,35 @@ class _Basis:
     def fingerprint(self) -> str:
         decided = repr((sorted(self.mappings.items()), sorted(self.products.items())))
         return hashlib.sha256(decided.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What previews are made of, as it was read."""
+
+    basis: _Basis
+    position: int
+    reports: dict[Month, tables.UsageReport]
+    facts: Facts
+
+    def preview(self, month: Month) -> Preview:
+        return preview_month(month, usage_of(self.reports[month]), self.facts)
+
+
+def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
+    with run.warehouse.transaction() as session:
+        basis = _basis(session)
+        position = ledger.position(session, run.psa)
+        written = ledger.written_lines(session, run.psa, months)
+        serial_numbers = ledger.serial_numbers(session, run.psa)
+        to_read = {mapping.agreement_id for mapping in basis.mappings.values()}
+        to_read |= ledger.agreements_with_lines(session, run.psa, months)
+        reports = {month: usage_report(session, month) for month in months}
+
+    run.say(f"Reading {len(to_read)} agreements and their lines for {len(months)} month(s)")
+    agreements = read_agreements(run, to_read)
+    lines = read_lines(run, agreements, serial_numbers)
+    return _Read(basis, position, reports, Facts(basis.mappings, basis.products, agreements, lines, written))
 
 
 def _basis(session: Session) -> _Basis:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.reasons import SYNC_AGAIN
 from cw_pipeline.connectwise.errors import (
     AuthenticationFailed,
     ConnectWiseError,
@@ -72,11 +73,12 @@ class Writer:
             LockLost: If the push lock is no longer ours; nothing was written.
         """
         if self._shut_out is not None:
-            return Failure(Outcome.UNCONFIRMED, f"Not tried: {self._shut_out}")
+            return Failure(Outcome.UNCONFIRMED, f"Not tried: {self._shut_out} {SYNC_AGAIN}")
         try:
             send = self._request(write)
         except ValidationError as error:
-            return Failure(Outcome.REJECTED, f"ConnectWise would refuse {write.quantity}: {error.errors()[0]['msg']}.")
+            why = error.errors()[0]["msg"]
+            return Failure(Outcome.REJECTED, f"ConnectWise would refuse {write.quantity}: {why}. {SYNC_AGAIN}")
         self._lock.check()
         with self._run.warehouse.transaction() as session:
             intent = ledger.append_intent(session, self._run.psa, self._run.run_id, write)
@@ -95,7 +97,7 @@ class Writer:
             if isinstance(error, MissingRight):
                 self.rights[_right(write)] = False
             self._record(intent, EntryKind.REFUSED, note=str(error))
-            return Failure(Outcome.REJECTED, str(error))
+            return Failure(Outcome.REJECTED, f"{error} {SYNC_AGAIN}")
         except ConnectWiseError as error:
             return self._give_up(intent, error)
         if not _shows(addition, write):
@@ -155,7 +157,7 @@ class Writer:
             line = find_written_line(self._run, intent)
         except ConnectWiseError as error:
             self._record(intent, EntryKind.UNCONFIRMED, note=f"{doubt} Reading back failed: {error}")
-            return Failure(Outcome.UNCONFIRMED, f"{doubt} Reading back failed too: {error}")
+            return Failure(Outcome.UNCONFIRMED, f"{doubt} Reading back failed too: {error} {SYNC_AGAIN}")
         if line is None:
             self._record(intent, EntryKind.UNCONFIRMED, note=doubt)
             return Failure(
@@ -168,7 +170,7 @@ class Writer:
         """After an error that proves that nothing was written, and that the next write would meet too."""
         self._shut_out = error
         self._record(intent, EntryKind.NOT_DONE, note=str(error))
-        return Failure(Outcome.UNCONFIRMED, f"Nothing was written: {error}")
+        return Failure(Outcome.UNCONFIRMED, f"Nothing was written: {error} {SYNC_AGAIN}")
 
     def _record(self, intent: LedgerEntry, kind: EntryKind, *, note: str) -> None:
         with self._run.warehouse.transaction() as session:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.facts import Written
-from cw_pipeline.warehouse.tables import SETTLED, EntryKind, LedgerEntry
+from cw_pipeline.warehouse.tables import PERSONS_WORD, SETTLED, EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -87,23 +87,29 @@ def append_result(
     )
 
 
-def append_acceptance(
+def append_word(
     session: Session,
     psa: str,
     run_id: str,
     identity: Identity,
     line: Line,
     *,
+    kind: EntryKind,
     before: Decimal,
+    quantity: Decimal,
     note: str,
 ) -> None:
-    """Record a person's word that ``line`` billed what it shows now; ``before`` is what the ledger had."""
+    """Record a person's word about an invoiced line.
+
+    ``ACCEPTED``: it billed ``quantity``, where the ledger had ``before``. ``CREDITED``: it billed ``before``, of which
+    ``quantity`` is left after a credit.
+    """
     session.add(
         LedgerEntry(
             psa=psa,
             at=datetime.now(UTC),
             run_id=run_id,
-            kind=EntryKind.ACCEPTED,
+            kind=kind,
             month=str(identity.month),
             organization_id=identity.organization_id,
             plan=identity.plan,
@@ -112,7 +118,7 @@ def append_acceptance(
             product_id=line.product_id,
             addition_id=line.addition_id,
             before=before,
-            quantity=line.quantity,
+            quantity=quantity,
             effective_date=line.effective_date or identity.month.first_day,
             cancelled_date=line.cancelled_date,
             note=note,
@@ -154,10 +160,10 @@ def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict
     A line for whose period a newer one was made carries 0: the newer one was made because ConnectWise did not show it
     any more while its period was still open, so it was never invoiced.
     """
-    accounted = session.scalars(_accounted(psa).where(LedgerEntry.month.in_([str(month) for month in months])))
+    accounting = session.scalars(_accounting(psa).where(LedgerEntry.month.in_([str(month) for month in months])))
     written: dict[int, Written] = {}
     made_for: dict[tuple[str, int, date], int] = {}
-    for entry in accounted:
+    for entry in accounting:
         number = entry.addition_id or 0
         if number not in written and entry.cancelled_date is not None:
             period = (entry.serial_number, entry.agreement_id, entry.effective_date)
@@ -169,9 +175,10 @@ def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict
         written[number] = Written(
             agreement_id=entry.agreement_id,
             serial_number=entry.serial_number,
-            quantities=frozenset[Decimal]() if entry.kind == EntryKind.DOUBTFUL else frozenset({entry.quantity}),
+            quantities=_accounted(entry),
             effective_date=dated.effective_date,
             cancelled_date=dated.cancelled_date,
+            credited=entry.before - entry.quantity if entry.kind == EntryKind.CREDITED else Decimal(0),
         )
     for intent in open_intents(session, psa):
         if intent.addition_id in written:
@@ -182,20 +189,27 @@ def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict
 
 def last_entries(session: Session, psa: str) -> dict[int, LedgerEntry]:
     """The last entry that accounts for each addition, of whatever month, by addition id."""
-    return {entry.addition_id or 0: entry for entry in session.scalars(_accounted(psa))}
+    return {entry.addition_id or 0: entry for entry in session.scalars(_accounting(psa))}
 
 
-def _accounted(psa: str) -> Select[tuple[LedgerEntry]]:
+def _accounting(psa: str) -> Select[tuple[LedgerEntry]]:
     """The entries after which an addition is known to be as they say, oldest first."""
     return (
         select(LedgerEntry)
         .where(
             LedgerEntry.psa == psa,
-            LedgerEntry.kind.in_([EntryKind.CONFIRMED, EntryKind.ACCEPTED, EntryKind.DOUBTFUL]),
+            LedgerEntry.kind.in_([EntryKind.CONFIRMED, EntryKind.DOUBTFUL, *PERSONS_WORD]),
             LedgerEntry.addition_id.is_not(None),
         )
         .order_by(LedgerEntry.id)
     )
+
+
+def _accounted(entry: LedgerEntry) -> frozenset[Decimal]:
+    """The quantity that a line should have after ``entry``; none where nobody knows."""
+    if entry.kind == EntryKind.DOUBTFUL:
+        return frozenset()
+    return frozenset({entry.before if entry.kind == EntryKind.CREDITED else entry.quantity})
 
 
 def serial_numbers(session: Session, psa: str) -> dict[int, str]:

@@ -271,6 +271,11 @@ class EntryKind(StrEnum):
     """It was written while ConnectWise invoiced its period: nobody knows which quantity was billed."""
     ACCEPTED = "accepted"
     """A person's word that an invoiced line billed what it shows."""
+    CREDITED = "credited"
+    """A person's word that a credit was issued: of an invoiced line of ``before``, ``quantity`` counts as billed."""
+
+
+PERSONS_WORD = frozenset({EntryKind.ACCEPTED, EntryKind.CREDITED})
 
 
 SETTLED = frozenset({EntryKind.CONFIRMED, EntryKind.REFUSED, EntryKind.NOT_DONE})

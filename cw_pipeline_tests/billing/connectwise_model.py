@@ -66,6 +66,8 @@ class ConnectWise:
         self.additions: dict[int, Addition] = {}
         self.invoices: list[Invoice] = []
         self.ledger: dict[int, Decimal] = {}
+        self.credits: dict[int, Decimal] = {}
+        """What people credited of a line in all, and recorded."""
 
     def facts(self, mappings: Mapping[str, CompanyMapping], products: Mapping[Plan, int]) -> Facts:
         """What a preview would read now."""
@@ -93,6 +95,7 @@ class ConnectWise:
                     quantities=frozenset({quantity}),
                     effective_date=self.additions[addition_id].effective,
                     cancelled_date=self.additions[addition_id].cancelled,
+                    credited=self.credits.get(addition_id, Decimal(0)),
                 )
                 for addition_id, quantity in self.ledger.items()
             },
@@ -169,6 +172,20 @@ class ConnectWise:
             (invoice.quantities[line] for line in lines for invoice in self.invoices_of(line)),
             Decimal(0),
         )
+
+    def credited(self, serial_number: str) -> Decimal:
+        """What was credited over all lines of an identity."""
+        return sum(
+            (seats for line, seats in self.credits.items() if self.additions[line].serial_number == serial_number),
+            Decimal(0),
+        )
+
+    def credit(self, addition_id: int, seats: Decimal) -> None:
+        """A person credits seats of an invoiced line and records that, and with it what the line billed."""
+        (invoice,) = self.invoices_of(addition_id)
+        self.credits[addition_id] = self.credits.get(addition_id, Decimal(0)) + seats
+        assert self.credits[addition_id] <= invoice.quantities[addition_id], "more was credited than was billed"
+        self.ledger[addition_id] = invoice.quantities[addition_id]
 
     def still_to_bill(self, serial_number: str) -> Decimal:
         """What the lines of an identity carry that no invoice has billed."""

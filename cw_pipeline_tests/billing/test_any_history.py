@@ -5,7 +5,8 @@ push, what a preview promises is checked; after the last one, every organization
 of ConnectWise billed and will bill.
 
 Left out, because no rule that sees only quantities could notice it: an invoiced line that a person edits to just the
-quantity that was last written, and a ``nextInvoiceDate`` that a person moves without an invoice.
+quantity that was last written, a ``nextInvoiceDate`` that a person moves without an invoice, and the deletion of an
+invoice of which a part was credited.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from cw_pipeline.billing.credits import credits_due
 from cw_pipeline.billing.facts import CompanyMapping, LicenseType, Usage
+from cw_pipeline.billing.holds import is_edited
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import HELD, NOT_BILLED, Outcome
@@ -143,7 +146,8 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(agreement_id=agreement_ids)
     def invoice_is_deleted(self, agreement_id: int) -> None:
-        assume(any(invoice.agreement_id == agreement_id for invoice in self.connectwise.invoices))
+        invoices = [invoice for invoice in self.connectwise.invoices if invoice.agreement_id == agreement_id]
+        assume(invoices and not self.connectwise.credits.keys() & invoices[-1].quantities.keys())
         self.connectwise.delete_last_invoice(agreement_id)
 
     @rule(agreement_id=agreement_ids, state=st.sampled_from(STATES))
@@ -184,6 +188,19 @@ class AnyHistory(RuleBasedStateMachine):
             for invoice in self.connectwise.invoices_of(addition.id)
             if self.connectwise.ledger.get(addition.id) == invoice.quantities[addition.id]
         ]
+
+    @rule(month=months, organization=organizations)
+    def what_is_due_is_credited(self, month: Month, organization: str) -> None:
+        """A person issues and records the credits that a sync asks for, unless an invoiced line is a riddle."""
+        preview = self._sync(month)
+        facts = self.connectwise.facts(self.mappings, self.products)
+        due = credits_due(organization, preview, facts)
+        if any(is_edited(one.line, facts) for one in due):
+            return
+        for one in due:
+            self.connectwise.credit(one.line.addition_id, one.seats)
+        again = credits_due(organization, self._preview(month), self.connectwise.facts(self.mappings, self.products))
+        assert {one.line.addition_id for one in again}.isdisjoint(one.line.addition_id for one in due)
 
     # What we do
 
@@ -240,11 +257,10 @@ class AnyHistory(RuleBasedStateMachine):
         assert [write for line in again.lines for write in line.writes] == []
 
     def _on_lines(self, month: Month, organization: str) -> Decimal:
-        """What all lines of an organization's month carry, invoiced or not."""
+        """What all lines of an organization's month carry, invoiced or not, without what was credited."""
         names = {Identity(month, plan, organization).serial_number for plan in Plan}
-        return sum(
-            (line.quantity for line in self.connectwise.additions.values() if line.serial_number in names), Decimal(0)
-        )
+        carried = sum(line.quantity for line in self.connectwise.additions.values() if line.serial_number in names)
+        return carried - sum((self.connectwise.credited(name) for name in names), Decimal(0))
 
     def _check_never_on_two_lines(self, month: Month, organization: str, before: Decimal) -> None:
         """A push leaves no more seats than were used, unless they were there before or are invoiced."""
@@ -252,7 +268,7 @@ class AnyHistory(RuleBasedStateMachine):
         for plan in Plan:
             identity = Identity(month, plan, organization)
             facts = self.connectwise.facts({}, {})
-            invoiced = sum(line.quantity for line in facts.lines_of(identity) if is_invoiced(line, facts, month))
+            invoiced = sum(facts.counted(line) for line in facts.lines_of(identity) if is_invoiced(line, facts, month))
             allowed += max(Decimal(invoiced), Decimal(self._billable(month, organization, plan)))
         assert self._on_lines(month, organization) <= max(before, allowed)
 
@@ -287,7 +303,7 @@ class AnyHistory(RuleBasedStateMachine):
                 line for line in preview.lines if (line.organization_id, line.plan) == (mapping.organization_id, plan)
             ]
             held = {line.outcome for line in lines} & HELD
-            billed = self.connectwise.billed(identity.serial_number)
+            billed = self.connectwise.billed(identity.serial_number) - self.connectwise.credited(identity.serial_number)
             still = self.connectwise.still_to_bill(identity.serial_number)
             usage = self._billable(month, mapping.organization_id, plan)
             if not held:
@@ -302,7 +318,9 @@ class AnyHistory(RuleBasedStateMachine):
         return {
             self.connectwise.agreements[line.agreement_id].company_id
             for line in self.connectwise.additions.values()
-            if line.serial_number == identity.serial_number and line.quantity and self.connectwise.invoices_of(line.id)
+            if line.serial_number == identity.serial_number
+            and line.quantity != self.connectwise.credits.get(line.id, 0)
+            and self.connectwise.invoices_of(line.id)
         }
 
 

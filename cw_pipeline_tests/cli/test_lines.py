@@ -31,7 +31,7 @@ def edited(sandbox: Sandbox, active: Active) -> str:
     return mapped.organization_id
 
 
-def test_an_edited_invoiced_line_is_held_until_its_quantity_is_accepted(edited: str) -> None:
+def test_an_edited_invoiced_line_is_held_until_its_quantity_is_accepted_and_then_the_credit_for_it(edited: str) -> None:
     month = str(LAST_CLOSED)
     held = run("sync", "--month", month)
     assert held.code == 1
@@ -43,6 +43,18 @@ def test_an_edited_invoiced_line_is_held_until_its_quantity_is_accepted(edited: 
     # One seat more than was used is accepted as billed: that is a credit, and no longer a riddle.
     assert set(synced.document["months"][0]["outcomes"]) >= {"credit_due"}
     assert "invoiced_edited" not in synced.out
+    due = run("sync", "--month", month)
+    assert "`cw-pipeline lines accept --credited 1`" in " ".join(due.out.replace("│", " ").split())
+    status = run("status", "--json")
+    assert status.document["held"] == {month: 1}
+    assert f"cw-pipeline preview --month {month}" in run("status").out
+    credited = run("lines", "accept", "--month", month, "--organization", edited, "--credited", "1", "--json")
+    assert credited.code == 0
+    assert [one["quantity"] for one in credited.document["accepted"]] == [
+        accepted.document["accepted"][0]["quantity"] - 1
+    ]
+    assert run("sync", "--month", month).code == 0
+    assert run("status", "--json").document["held"] == {}
     again = run("lines", "accept", "--month", month, "--organization", edited)
     assert again.code == 2
     assert "as it was written" in again.sentence

@@ -31,7 +31,7 @@ def edited(msp: Msp) -> Msp:
 
 def test_an_accepted_quantity_counts_as_billed_and_the_difference_is_billed_next(edited: Msp) -> None:
     (accepted,) = accept_lines(edited.run, MARCH, organization_id(ONE))
-    assert (accepted.line.quantity, accepted.written) == (3, {5})
+    assert (accepted.counts, accepted.before) == (3, {5})
     assert edited.sync().outcomes(ONE) == ["created"]
     assert sorted(edited.quantities(ONE)) == [2, 3]
 

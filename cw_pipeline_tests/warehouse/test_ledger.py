@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
 ANOTHER_PSA = "https://psa.example.com|other"
+A_LINE = Line(
+    addition_id=77,
+    agreement_id=10,
+    product_id=100,
+    serial_number="NP:2026-03:B:org-1",
+    quantity=Decimal(4),
+    effective_date=date(2026, 5, 1),
+    cancelled_date=None,
+)
 
 
 def record(
@@ -144,24 +153,47 @@ def test_of_a_write_that_was_made_while_its_period_was_invoiced_no_quantity_is_a
 
 def test_what_a_person_accepts_is_accounted_for_with_the_dates_that_the_line_has(warehouse: Warehouse) -> None:
     record(warehouse, a_write(5), EntryKind.CONFIRMED, EntryKind.DOUBTFUL, addition_id=77)
-    line = Line(
-        addition_id=77,
-        agreement_id=10,
-        product_id=100,
-        serial_number="NP:2026-03:B:org-1",
-        quantity=Decimal(4),
-        effective_date=date(2026, 5, 1),
-        cancelled_date=None,
-    )
     with warehouse.transaction() as session:
-        ledger.append_acceptance(
-            session, PSA, "run-3", a_write().identity, line, before=Decimal(5), note="As invoiced."
+        ledger.append_word(
+            session,
+            PSA,
+            "run-3",
+            a_write().identity,
+            A_LINE,
+            kind=EntryKind.ACCEPTED,
+            before=Decimal(5),
+            quantity=Decimal(4),
+            note="As invoiced.",
         )
     with warehouse.transaction() as session:
         written = ledger.written_lines(session, PSA, [MARCH])[77]
         assert ledger.open_intents(session, PSA) == []
     assert written.quantities == {4}
     assert (written.effective_date, written.cancelled_date) == (date(2026, 5, 1), None)
+
+
+def test_a_credit_leaves_the_quantity_that_was_billed_and_lasts_until_another_word(warehouse: Warehouse) -> None:
+    record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
+
+    def said(kind: EntryKind, quantity: int) -> tuple[frozenset[Decimal], Decimal]:
+        with warehouse.transaction() as session:
+            ledger.append_word(
+                session,
+                PSA,
+                "run-3",
+                a_write().identity,
+                A_LINE,
+                kind=kind,
+                before=Decimal(5),
+                quantity=Decimal(quantity),
+                note="",
+            )
+            written = ledger.written_lines(session, PSA, [MARCH])[77]
+            return written.quantities, written.credited
+
+    assert said(EntryKind.CREDITED, 3) == ({5}, 2)
+    assert said(EntryKind.CREDITED, 0) == ({5}, 5)
+    assert said(EntryKind.ACCEPTED, 4) == ({4}, 0)
 
 
 def test_an_agreement_counts_as_soon_as_a_write_to_it_is_intended(warehouse: Warehouse) -> None:

@@ -1,0 +1,61 @@
+"""What a person has to credit in ConnectWise: seats that were invoiced too much, or to another company."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.facts import Line
+from cw_pipeline.billing.holds import invoiced_elsewhere
+from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.window import is_invoiced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cw_pipeline.billing.facts import Facts
+    from cw_pipeline.billing.preview import Preview
+
+
+@dataclass(frozen=True)
+class Credit:
+    """So many seats of an invoiced line that are to be credited."""
+
+    identity: Identity
+    line: Line
+    seats: Decimal
+
+
+def credits_due(organization_id: str, preview: Preview, facts: Facts) -> tuple[Credit, ...]:
+    """The credits that would end the organization's ``moved`` or ``credit_due`` in ``preview``, made from ``facts``."""
+    lines = [line for line in preview.lines if line.organization_id == organization_id]
+    if any(line.outcome is Outcome.MOVED for line in lines):
+        return tuple(_of_another_company(organization_id, preview, facts))
+    used = {
+        line.plan: Decimal(0) if line.beside else line.seats for line in lines if line.outcome is Outcome.CREDIT_DUE
+    }
+    return tuple(
+        credit
+        for plan, seats in used.items()
+        for credit in _too_much(Identity(preview.month, plan, organization_id), seats, facts)
+    )
+
+
+def _of_another_company(organization_id: str, preview: Preview, facts: Facts) -> Iterator[Credit]:
+    for plan in Plan:
+        identity = Identity(preview.month, plan, organization_id)
+        for line in invoiced_elsewhere([identity], facts.mappings[organization_id], facts):
+            yield Credit(identity, line, facts.counted(line))
+
+
+def _too_much(identity: Identity, used: Decimal, facts: Facts) -> Iterator[Credit]:
+    """What the invoiced lines count for beyond what was ``used``, taken from the latest lines first."""
+    invoiced = [line for line in facts.lines_of(identity) if is_invoiced(line, facts, identity.month)]
+    left = sum((facts.counted(line) for line in invoiced), Decimal(0)) - used
+    for line in reversed(invoiced):
+        seats = min(left, facts.counted(line))
+        if seats > 0:
+            yield Credit(identity, line, seats)
+            left -= seats

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import typer
 
-from cw_pipeline.commands.environment import now, opened_warehouse, read_settings
+from cw_pipeline.commands.environment import now, opened_sync_run, read_settings
 from cw_pipeline.console import HELD_OR_FAILED, AsJson, speaking
 
 
 def drift(*, as_json: AsJson = False) -> None:
     """What was edited, deleted, duplicated or cancelled by hand in ConnectWise. Nothing is written or changed."""
-    from cw_pipeline.integration.access import open_connectwise, psa_of, require_active
     from cw_pipeline.integration.drift import find_drift
-    from cw_pipeline.sync.run import SyncRun
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
-        with opened_warehouse(settings) as warehouse, open_connectwise(settings) as client:
-            with warehouse.transaction() as session:
-                psa = psa_of(require_active(session, client))
-            run = SyncRun(
-                connectwise=client,
-                warehouse=warehouse,
-                psa=psa,
-                run_id=f"drift {uuid4()}",
-                concurrency=settings.connectwise_max_concurrency,
-                say=speech.notice,
-            )
+        with opened_sync_run(settings, "drift", speech.notice) as run:
             findings = find_drift(run, now().date())
         speech.document({"drift": [vars(finding) for finding in findings]})
         if not findings:

@@ -8,18 +8,20 @@ import socket
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 import typer
 
 from cw_pipeline.billing.months import Month
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from dagster import DagsterInstance
     from pydantic_core import ErrorDetails
 
     from cw_pipeline.settings import Settings
+    from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.database import Warehouse
 
 
@@ -51,6 +53,30 @@ def opened_warehouse(settings: Settings) -> Generator[Warehouse]:
 
     with closing(open_warehouse(settings, who=_who())) as warehouse:
         yield warehouse
+
+
+@contextmanager
+def opened_sync_run(settings: Settings, what: str, say: Callable[[str], None]) -> Generator[SyncRun]:
+    """What an act that reads ConnectWise as a sync does works with; ``what`` names it in the ledger.
+
+    Raises:
+        NotActive: If the integration is not active.
+        WrongCompany: If the credentials are of another ConnectWise company than the connected one.
+    """
+    from cw_pipeline.integration.access import open_connectwise, psa_of, require_active
+    from cw_pipeline.sync.run import SyncRun
+
+    with opened_warehouse(settings) as warehouse, open_connectwise(settings) as client:
+        with warehouse.transaction() as session:
+            psa = psa_of(require_active(session, client))
+        yield SyncRun(
+            connectwise=client,
+            warehouse=warehouse,
+            psa=psa,
+            run_id=f"{what} {uuid4()}",
+            concurrency=settings.connectwise_max_concurrency,
+            say=say,
+        )
 
 
 @contextmanager

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
-from uuid import uuid4
 
 import typer
 
 from cw_pipeline.billing.months import Month
-from cw_pipeline.commands.environment import opened_warehouse, parsed_month, read_settings
+from cw_pipeline.commands.environment import opened_dagster, opened_sync_run, parsed_month, read_settings
 from cw_pipeline.console import AsJson, number, speaking
 
 app = typer.Typer(help="Decisions about single lines.", no_args_is_help=True)
@@ -39,24 +38,14 @@ def accept(
     See the invoice first, and set the lines in ConnectWise to what it billed. A line that ConnectWise no longer shows
     is taken as having billed nothing. With --credited, settle `credit_due` or `moved`: say that a credit was issued.
     """
-    from cw_pipeline.integration.access import open_connectwise, psa_of, require_active
     from cw_pipeline.integration.lines import accept_lines
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
-        with opened_warehouse(settings) as warehouse, open_connectwise(settings) as client:
-            with warehouse.transaction() as session:
-                psa = psa_of(require_active(session, client))
-            run = SyncRun(
-                connectwise=client,
-                warehouse=warehouse,
-                psa=psa,
-                run_id=f"lines accept {uuid4()}",
-                concurrency=settings.connectwise_max_concurrency,
-                say=speech.notice,
-            )
+        with opened_dagster(settings) as dagster, opened_sync_run(settings, "lines accept", speech.notice) as run:
             accepted = accept_lines(run, month, organization, credited=credited)
+            report_acts(dagster, run.warehouse)
         speech.document(
             {
                 "accepted": [

@@ -149,7 +149,7 @@ def test_a_push_that_is_killed_again_while_it_settles_is_made_right_by_the_third
     for number in count(1):
         world.renew()
         assert world.kill(1, killed)
-        assert world.open_intents() == 1
+        assert world.open_intents() > 0
         assert world.kill(number)
         settled = world.open_intents() == 0
         assert world.end() == undisturbed, f"killed at point {number} of the second push"

@@ -42,6 +42,7 @@ def import_(
     """
     from cw_pipeline.integration.access import open_connectwise, open_nordpass
     from cw_pipeline.integration.imports import import_agreements, import_companies
+    from cw_pipeline.integration.listings import gone_mappings
     from cw_pipeline.integration.organizations import refresh_organizations
     from cw_pipeline.orchestration.acts import report_acts
 
@@ -53,15 +54,18 @@ def import_(
             opened_dagster(settings) as dagster,
             opened_warehouse(settings) as warehouse,
         ):
-            companies = import_companies(client, warehouse, types or None, statuses or None)
-            agreements = import_agreements(client, warehouse)
-            organizations = refresh_organizations(nordpass, warehouse)
-            imported: dict[str, Changes] = {
-                "imported_companies": companies,
-                "agreements": agreements,
-                "organizations": organizations,
-            }
-            report_acts(dagster, warehouse, imported)
+            imported: dict[str, Changes] = {}
+            try:
+                imported["imported_companies"] = companies = import_companies(
+                    client, warehouse, types or None, statuses or None
+                )
+                imported["agreements"] = agreements = import_agreements(client, warehouse)
+                imported["organizations"] = organizations = refresh_organizations(nordpass, warehouse)
+            finally:
+                if imported:  # what was imported before something failed is there, and shows
+                    report_acts(dagster, warehouse, imported)
+            with warehouse.transaction() as session:
+                gone = tuple(gone_mappings(session))
         chosen = {"types": companies.types, "statuses": companies.statuses}
         speech.document(
             {"chosen": chosen, "companies": companies, "agreements": agreements, "organizations": organizations}
@@ -74,8 +78,8 @@ def import_(
             ],
             right=["Total", "New", "Changed", "Gone"],
         )
-        for gone in (*companies.gone_but_mapped, *agreements.gone_but_mapped):
-            speech.notice(f"{gone.name} ({gone.id}) is gone from ConnectWise but mapped: map or unmap its company.")
+        for sentence in gone:
+            speech.notice(sentence)
         speech.say("Map what is new with `cw-pipeline companies suggest`.")
 
 

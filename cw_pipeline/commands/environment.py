@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import socket
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -107,8 +107,8 @@ def opened_dagster(settings: Settings) -> Generator[DagsterInstance]:
 def _who() -> str:
     """The person who runs the command, as the operating system knows them."""
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
         user = str(os.getuid())
     return f"{user} on {socket.gethostname()}"
 

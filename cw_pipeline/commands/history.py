@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cw_pipeline.commands.environment import MonthOption, opened_warehouse, read_settings
-from cw_pipeline.console import AsJson, speaking
+from cw_pipeline.console import AsJson, AskedWrongly, speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cw_pipeline.warehouse.tables import LedgerEntry
 
 _MEMBERS = (
     "id", "at", "run_id", "kind", "intent_id", "month", "organization_id", "plan", "serial_number", "agreement_id",
     "product_id", "addition_id", "before", "quantity", "effective_date", "cancelled_date", "note",
 )  # fmt: skip
-_ACT_MEMBERS = ("act", "subject", "before", "after")
+_ACT_MEMBERS = ("id", "at", "who", "act", "subject", "before", "after")
 
 
 def history(
@@ -30,9 +28,7 @@ def history(
 ) -> None:
     """Every write to ConnectWise, with what was there before: an entry before each request, and one for its result."""
     if acts:
-        if month is not None or organization is not None:
-            raise typer.BadParameter("--acts goes with neither --month nor --organization.")
-        _acts(as_json=as_json)
+        _acts(asked_for_writes=month is not None or organization is not None, as_json=as_json)
         return
     from cw_pipeline.integration.access import psa_of
     from cw_pipeline.integration.listings import ledger_entries
@@ -69,15 +65,15 @@ def history(
         speech.say(f"{len(entries)} entries. `cw-pipeline preview` shows what a sync would write now.")
 
 
-def _acts(*, as_json: bool) -> None:
-    from cw_pipeline.integration.audit import recorded_acts
+def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
+    from cw_pipeline.integration.audit import recorded_acts, said
 
     with speaking(as_json=as_json) as speech:
+        if asked_for_writes:
+            raise AskedWrongly("--acts goes with neither --month nor --organization.")
         with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
             acts = recorded_acts(session)
-        speech.document(
-            {"acts": [{name: getattr(act, name) for name in ("id", "at", "who", *_ACT_MEMBERS)} for act in acts]}
-        )
+        speech.document({"acts": [{name: getattr(act, name) for name in _ACT_MEMBERS} for act in acts]})
         speech.table(
             ["Id", "At", "Who", "What", "To what", "Before", "After"],
             [
@@ -87,18 +83,14 @@ def _acts(*, as_json: bool) -> None:
                     act.who,
                     act.act,
                     act.subject,
-                    _said(act.before),
-                    _said(act.after),
+                    said(act.before),
+                    said(act.after),
                 )
                 for act in acts
             ],
             right=["Id"],
         )
         speech.say(f"{len(acts)} acts. `cw-pipeline history` shows what was written to ConnectWise.")
-
-
-def _said(state: Mapping[str, object] | None) -> str | None:
-    return None if state is None else ", ".join(f"{name} {value}" for name, value in state.items())
 
 
 def _members(entry: LedgerEntry) -> dict[str, object]:

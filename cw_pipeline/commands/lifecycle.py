@@ -53,8 +53,9 @@ def connect(*, as_json: AsJson = False) -> None:
         if connected.missing_rights:
             names = "; ".join(right.name for right in connected.missing_rights)
             speech.notice(
-                f"Not connected, because the API member's security role lacks: {names}. Add it in ConnectWise under "
-                "System > Security Roles and run `cw-pipeline connect` again."
+                f"Nothing was saved, because the API member's security role lacks: {names}. Add it in ConnectWise "
+                "under System > Security Roles and run `cw-pipeline connect` again. The integration stays "
+                f"{connected.state.replace('_', ' ')}."
             )
             raise typer.Exit(ASKED_WRONGLY)
         speech.say(
@@ -91,7 +92,8 @@ def disconnect(
         speech.say(
             f"Disconnected from {done.company_id}; {done.company_mappings} company mappings and "
             f"{done.product_mappings} product mappings were removed. "
-            f"After connecting again, `cw-pipeline companies apply {done.backup_file}` brings the companies back."
+            f"After connecting again, map and confirm the products anew; `cw-pipeline companies apply "
+            f"{done.backup_file}` brings the companies back."
         )
 
 

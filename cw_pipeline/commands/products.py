@@ -50,7 +50,7 @@ def list_(
                 require_connected(session, client)
                 mapped = mapped_products(session)
             found = list_products(client, search)
-        plans = {one.product_id: _plan_text(one) for one in mapped}
+        plans = {item.id: [one for one in mapped if one.product_id == item.id] for item in found}
         rows = [
             {
                 "id": item.id,
@@ -58,7 +58,7 @@ def list_(
                 "description": item.description,
                 "price": item.price,
                 "cost": item.cost,
-                "plan": plans.get(item.id),
+                "plans": [{"plan": one.plan, "confirmed": one.confirmed} for one in plans[item.id]],
                 "why_not": why_not_billable(item),
             }
             for item in found
@@ -73,7 +73,7 @@ def list_(
                     item.description,
                     _money_text(item.price),
                     _money_text(item.cost),
-                    plans.get(item.id),
+                    ", ".join(map(_plan_text, plans[item.id])),
                     why_not_billable(item),
                 )
                 for item in found

@@ -61,6 +61,11 @@ def record(
     )
 
 
+def said(state: Mapping[str, object] | None) -> str | None:
+    """How something was or is, as people are told."""
+    return None if state is None else ", ".join(f"{name} {value}" for name, value in state.items())
+
+
 def recorded_acts(session: Session, *, latest: int | None = None) -> Sequence[Act]:
     """The acts, oldest first; with ``latest`` only so many of the last ones."""
     acts = session.scalars(select(Act).order_by(Act.id.desc()).limit(latest)).all()

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
-from cw_pipeline.connectwise import rights
 from cw_pipeline.connectwise.errors import MissingRight
+from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.integration.access import (
     State,
     act,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Right:
+class CheckedRight:
     """A right of the API member's security role.
 
     Attributes:
@@ -72,10 +72,10 @@ class Connection:
     company_id: str
     company_name: str
     state: State
-    rights: tuple[Right, ...]
+    rights: tuple[CheckedRight, ...]
 
     @property
-    def missing_rights(self) -> tuple[Right, ...]:
+    def missing_rights(self) -> tuple[CheckedRight, ...]:
         """The rights that the API member lacks, as far as reading can tell."""
         return tuple(right for right in self.rights if right.held is False and right.used_at is None)
 
@@ -90,24 +90,24 @@ class Disconnection:
     product_mappings: int
 
 
-_PROVED_BY_READING: tuple[tuple[rights.Right, str, Callable[[ConnectWiseClient], object]], ...] = (
-    (rights.Right.COMPANY_INQUIRE, "to import companies", lambda client: client.company_count()),
+_PROVED_BY_READING: tuple[tuple[Right, str, Callable[[ConnectWiseClient], object]], ...] = (
+    (Right.COMPANY_INQUIRE, "to import companies", lambda client: client.company_count()),
     (
-        rights.Right.TABLE_SETUP_INQUIRE,
+        Right.TABLE_SETUP_INQUIRE,
         "to choose company types, statuses and product categories",
         lambda client: next(client.company_types(), None),
     ),
-    (rights.Right.CATALOG_INQUIRE, "to map plans to products", lambda client: client.catalog_count()),
+    (Right.CATALOG_INQUIRE, "to map plans to products", lambda client: client.catalog_count()),
     (
-        rights.Right.AGREEMENTS_INQUIRE,
+        Right.AGREEMENTS_INQUIRE,
         "to read agreements and their additions",
         lambda client: client.agreement_count(),
     ),
 )
 _PROVED_BY_WRITING = (
-    (rights.Right.CATALOG_ADD, "to create a missing product"),
-    (rights.Right.AGREEMENTS_ADD, "to add lines to agreements"),
-    (rights.Right.AGREEMENTS_EDIT, "to correct the quantity of our lines"),
+    (Right.CATALOG_ADD, "to create a missing product"),
+    (Right.AGREEMENTS_ADD, "to add lines to agreements"),
+    (Right.AGREEMENTS_EDIT, "to correct the quantity of our lines"),
 )
 
 
@@ -124,7 +124,7 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
     with warehouse.transaction() as session:
         _require_free_or_same(session, client)
     info = client.company_info()
-    proved = tuple(Right(name, why, _is_held(probe, client)) for name, why, probe in _PROVED_BY_READING)
+    proved = tuple(CheckedRight(name, why, _is_held(probe, client)) for name, why, probe in _PROVED_BY_READING)
     with act(warehouse) as session:
         integration = _require_free_or_same(session, client)
         before = _snapshot(integration)
@@ -134,7 +134,7 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
         state = State(integration.state) if integration else State.NOT_CONNECTED
         uses = right_uses(session, psa_of_client(client))
     by_use = tuple(
-        Right(name, why, uses[name].held, uses[name].used_at) if name in uses else Right(name, why, None)
+        CheckedRight(name, why, uses[name].held, uses[name].used_at) if name in uses else CheckedRight(name, why, None)
         for name, why in _PROVED_BY_WRITING
     )
     name = info.company_name or client.company_id
@@ -153,15 +153,15 @@ def disconnect(warehouse: Warehouse, backup_file: Path) -> Disconnection:
     with act(warehouse) as session:
         integration = connected_integration(session)
         companies = write_backup(session, backup_file)
-        products = session.scalar(select(func.count()).select_from(ProductMapping)) or 0
-        before = {**_snapshot(integration), "company_mappings": companies, "product_mappings": products}
+        products = {row.plan: row.product_id for row in session.scalars(select(ProductMapping))}
+        before = {**_snapshot(integration), "company_mappings": companies, "products": products}
         session.execute(delete(CompanyMapping))
         session.execute(delete(ProductMapping))
         integration.state = State.DISCONNECTED
         integration.confirmed_at = None
         after = {"state": State.DISCONNECTED, "backup_file": str(backup_file)}
         record(session, Deed.DISCONNECT, integration.company_id, before=before, after=after)
-    return Disconnection(integration.company_id, backup_file, companies, products)
+    return Disconnection(integration.company_id, backup_file, companies, len(products))
 
 
 def new_backup_file(folder: Path, now: datetime) -> Path:

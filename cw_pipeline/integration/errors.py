@@ -1,4 +1,4 @@
-"""Why an act of the life cycle was refused. A refused act has changed nothing."""
+"""Why an act of the life cycle was refused. A refused act has changed nothing, unless its message says otherwise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_LISTED = 20
 
 
 class IntegrationError(Exception):
-    """An act was refused and nothing was changed; the message says what, to what, and what to do next."""
+    """An act was refused; the message says what, to what, and what to do next."""
 
 
 class NotConnected(IntegrationError):

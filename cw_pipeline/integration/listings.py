@@ -12,7 +12,7 @@ from cw_pipeline.integration.reconcile import Named
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, LedgerEntry, Organization
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -78,6 +78,34 @@ def _state(
     if company.gone_at is not None:
         return "company gone"
     return "mapped" if agreement is not None and agreement.gone_at is None else "agreement gone"
+
+
+def gone_mappings(session: Session) -> Iterator[str]:
+    """What the last import no longer found although it is mapped, and what to do, a sentence each."""
+    mapped = session.execute(
+        select(Company, Agreement, Organization)
+        .join(CompanyMapping, CompanyMapping.company_id == Company.id)
+        .join(Agreement, Agreement.id == CompanyMapping.agreement_id)
+        .join(Organization, Organization.id == CompanyMapping.organization_id)
+        .order_by(Company.id)
+    ).tuples()
+    for company, agreement, organization in mapped:
+        the_company = f"{company.name} ({company.id})"
+        if company.gone_at is not None:
+            yield (
+                f"The company {the_company} is mapped, but the last import did not find it: it is deleted, or not "
+                "of the chosen types and statuses. Import with those, or unmap it."
+            )
+        elif agreement.gone_at is not None:
+            yield (
+                f"The agreement {agreement.name} ({agreement.id}) of {the_company} is mapped, but the last import did "
+                "not find it. Map the company with another of its agreements, or unmap it."
+            )
+        if organization.gone_at is not None:
+            yield (
+                f"The organization {organization.name} ({organization.id}) is mapped to {the_company}, but NordPass no "
+                "longer lists it. Unmap the company once its last month is billed."
+            )
 
 
 def organizations(session: Session) -> Sequence[tuple[Organization, Company | None]]:

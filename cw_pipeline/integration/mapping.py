@@ -88,7 +88,8 @@ def map_company(
         mapping, changed = store_mapping(
             session, the_company.id, the_agreement.id, the_organization.id, bill_from=bill_from, now=now
         )
-        record(session, Deed.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
+        if changed:
+            record(session, Deed.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
     return Mapped(
         company_id=the_company.id,
         company_name=the_company.name,
@@ -125,8 +126,12 @@ def company_and_agreement(session: Session, company: int | str, agreement: int |
     Raises:
         UnknownChoice: If one does not exist, or the name fits several.
     """
-    listed = session.scalars(select(Company).where(Company.gone_at.is_(None))).all()
-    the_company = the_one("company", company, listed)
+    text = str(company).strip()
+    companies = session.scalars(select(Company)).all()
+    listed = [one for one in companies if one.gone_at is None]
+    gone = [one for one in companies if one.gone_at is not None and text in {str(one.id), one.name.strip()}]
+    found = any(text in {str(one.id), one.name.strip()} for one in listed)
+    the_company = the_one("company", company, listed if found or not gone else gone)
     return the_company, _agreement_of(session, the_company, agreement)
 
 
@@ -168,11 +173,14 @@ def why_not(company: Company, agreement: Agreement, organization: Organization) 
     """Why these three cannot be mapped to each other; None where they can."""
     the_agreement = f"the agreement {agreement.name} ({agreement.id})"
     the_organization = f"the organization {organization.name} ({organization.id})"
-    gone = "is gone since the last import: import again, or choose another one"
+    gone = "was not found by the last import: it is deleted, or"
     refusals = (
-        (company.gone_at is not None, f"the company {company.name} ({company.id}) {gone}"),
+        (
+            company.gone_at is not None,
+            f"the company {company.name} ({company.id}) {gone} not of the chosen types and statuses: import with those",
+        ),
         (agreement.company_id != company.id, f"{the_agreement} belongs to another company ({agreement.company_id})"),
-        (agreement.gone_at is not None, f"{the_agreement} {gone}"),
+        (agreement.gone_at is not None, f"{the_agreement} {gone} its company is not imported any more"),
         (agreement.status != "Active", f"{the_agreement} is {agreement.status}, and only Active ones are billed"),
         (organization.gone_at is not None, f"NordPass no longer lists {the_organization}"),
         (

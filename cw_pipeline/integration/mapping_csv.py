@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FORMULA_STARTS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # with the full-width = + - @
-_MONTHS_AS_SPREADSHEETS_WRITE_THEM = ("%b-%y", "%b-%Y", "%Y-%m-%d")
+_MONTHS_AS_SPREADSHEETS_WRITE_THEM = ("%b-%y", "%b-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y/%m")
 
 
 class Cells(NamedTuple):
@@ -42,16 +42,20 @@ class Row:
 
     Attributes:
         number: As a spreadsheet shows it; the header is row 1.
+        company_name: What it calls the company; empty where it does not.
         agreement_id: None where the cell is empty, like the next two.
         names: Whether it names an agreement or an organization.
+        cut_short: Whether cells are missing at its end: spreadsheets leave out columns that are empty in many rows.
     """
 
     number: int
     company_id: int
+    company_name: str
     agreement_id: int | None
     organization_id: str | None
     bill_from: Month | None
     names: bool
+    cut_short: bool
 
 
 def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) -> None:
@@ -113,18 +117,21 @@ def read_rows(file: Path) -> tuple[list[Row], list[str]]:
 
 
 def _parsed(number: int, texts: Sequence[str]) -> Row:
-    if len(texts) != len(Cells._fields):
+    if len(texts) > len(Cells._fields):
         raise ValueError(f"{len(Cells._fields)} cells are expected, {len(texts)} found")
-    cells = Cells(*(_unguarded(text.strip()) for text in texts))
+    missing = len(Cells._fields) - len(texts)
+    cells = Cells._make([*(_unguarded(text.strip()) for text in texts), *[""] * missing])
     if not cells.company_id:
         raise ValueError("company_id is empty")
     return Row(
         number=number,
         company_id=_id("company_id", cells.company_id),
+        company_name=cells.company_name,
         agreement_id=_id("agreement_id", cells.agreement_id) if cells.agreement_id else None,
         organization_id=cells.organization_id or None,
         bill_from=_month(cells.bill_from) if cells.bill_from else None,
         names=bool(cells.agreement_name or cells.organization_name),
+        cut_short=missing > 0,
     )
 
 

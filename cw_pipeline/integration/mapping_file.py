@@ -16,6 +16,7 @@ from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import MappingFileRefused, WarningsNotAccepted
 from cw_pipeline.integration.mapping import snapshot, store_mapping, warnings, why_not
 from cw_pipeline.integration.mapping_csv import Cells, Row, read_rows, write_rows
+from cw_pipeline.integration.suggest import normalized
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
 
 if TYPE_CHECKING:
@@ -176,11 +177,24 @@ def _apply(session: Session, rows: Sequence[Row], known: _Known, now: datetime) 
 
 
 def _warnings(row: Row, known: _Known) -> tuple[str, ...]:
-    """What may happen with the agreement that the row maps anew."""
+    """What to know about the agreement that the row maps anew, and about the company if it has another name by now."""
     mapping = known.mappings.get(row.company_id)
     if row.agreement_id is None or (mapping is not None and mapping.agreement_id == row.agreement_id):
         return ()
-    return warnings(known.agreements[row.agreement_id])
+    name = known.companies[row.company_id].name
+    about_agreement = warnings(known.agreements[row.agreement_id])
+    if not _is_another(row.company_name, name):
+        return about_agreement
+    about_company = (
+        f"The file calls the company {row.company_id} {row.company_name}, but it is {name}: the file's ids may be "
+        "those of another ConnectWise."
+    )
+    return (about_company, *about_agreement)
+
+
+def _is_another(in_the_file: str, name: str) -> bool:
+    """Whether the file means another company; a name that a spreadsheet lost letters of tells nothing."""
+    return bool(in_the_file) and "\ufffd" not in in_the_file and normalized(in_the_file).words != normalized(name).words
 
 
 def _only_names(rows: Sequence[Row], known: _Known) -> list[str]:
@@ -197,7 +211,8 @@ def _fault(row: Row, known: _Known) -> str | None:
     if company is None:
         return f"there is no company {row.company_id}"
     if row.agreement_id is None and row.organization_id is None:
-        return None
+        cut_short = row.cut_short and row.company_id in known.mappings
+        return "its last cells are missing: to unmap the company, leave them there and empty" if cut_short else None
     if row.agreement_id is None or row.organization_id is None:
         return "agreement_id and organization_id are needed, both (or neither, to unmap the company)"
     agreement = known.agreements.get(row.agreement_id)

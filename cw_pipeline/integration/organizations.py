@@ -17,9 +17,11 @@ from cw_pipeline.integration.mapping import Mapped, company_and_agreement, map_c
 from cw_pipeline.integration.reconcile import Changes, reconcile
 from cw_pipeline.nordpass import models
 from cw_pipeline.nordpass.errors import NotSupported, Refused
-from cw_pipeline.warehouse.tables import Organization, PendingOrganization
+from cw_pipeline.warehouse.tables import CompanyMapping, Organization, PendingOrganization
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -52,7 +54,8 @@ def refresh_organizations(nordpass: NordPass, warehouse: Warehouse) -> Changes:
     found = [_organization(organization, now) for organization in nordpass.organizations()]
     with act(warehouse) as session:
         changes = reconcile(session, session.scalars(select(Organization)).all(), found, now=now)
-        record(session, Deed.IMPORT, "organizations", after=changes.numbers)
+        if changes.kept != changes.total or changes.gone:
+            record(session, Deed.IMPORT, "organizations", after=changes.numbers)
         return changes
 
 
@@ -74,11 +77,13 @@ def add_organization(
     """
     if map_to is not None:
         _require_mappable(warehouse, new, map_to)
-    there = [one for one in nordpass.organizations() if one.name.casefold() == new.name.casefold()]
-    key = _begin(warehouse, new, there)
+    key, begun_before = _begin(warehouse, new)
     try:
+        there = [one for one in nordpass.organizations() if one.name.casefold() == new.name.casefold()]
+        if there and not (begun_before and len(there) == 1 and _is_as_asked(there[0], new)):
+            raise _there_already(there)
         added = there[0] if there else nordpass.add_organization(new, idempotency_key=key)
-    except (Refused, NotSupported):
+    except (OrganizationRefused, Refused, NotSupported):
         _end(warehouse, new)
         raise
     with act(warehouse) as session:
@@ -89,21 +94,27 @@ def add_organization(
     return Added(added, mapped)
 
 
-def _begin(warehouse: Warehouse, new: models.NewOrganization, there: list[models.Organization]) -> str:
-    """The key under which NordPass adds the organization once, from the first try on."""
+def _begin(warehouse: Warehouse, new: models.NewOrganization) -> tuple[str, bool]:
+    """The key under which NordPass adds the organization once, and whether an earlier or another act began with it.
+
+    It is kept before NordPass is looked at: whoever finds it finds the same organization, and whoever finds none looks
+    after everybody who had one.
+    """
     with act(warehouse) as session:
         pending = session.get(PendingOrganization, new.name)
-        if there and (pending is None or len(there) > 1 or not _is_as_asked(there[0], new)):
-            names = ", ".join(f"{one.name} ({one.id}, {one.plan}, {one.license_type})" for one in there)
-            msg = (
-                f"NordPass has {names} already, and nothing was added. Map that one with `cw-pipeline companies map`, "
-                "or add one with another name."
-            )
-            raise OrganizationRefused(msg)
-        if pending is None:
-            pending = PendingOrganization(name=new.name, idempotency_key=str(uuid.uuid4()), asked_at=datetime.now(UTC))
-            session.add(pending)
-        return pending.idempotency_key
+        if pending is not None:
+            return pending.idempotency_key, True
+        pending = PendingOrganization(name=new.name, idempotency_key=str(uuid.uuid4()), asked_at=datetime.now(UTC))
+        session.add(pending)
+        return pending.idempotency_key, False
+
+
+def _there_already(there: Sequence[models.Organization]) -> OrganizationRefused:
+    names = ", ".join(f"{one.name} ({one.id}, {one.plan}, {one.license_type})" for one in there)
+    return OrganizationRefused(
+        f"NordPass has {names} already, and nothing was added. Map that one with `cw-pipeline companies map`, or add "
+        "one with another name."
+    )
 
 
 def _end(warehouse: Warehouse, new: models.NewOrganization) -> None:
@@ -119,6 +130,14 @@ def _require_mappable(warehouse: Warehouse, new: models.NewOrganization, map_to:
     with warehouse.transaction() as session:
         connected_integration(session)
         company, agreement = company_and_agreement(session, map_to.company, map_to.agreement)
+        mapping = session.get(CompanyMapping, company.id)
+        has = session.get_one(Organization, mapping.organization_id) if mapping else None
+        if has is not None and has.name != new.name:
+            msg = (
+                f"{company.name} ({company.id}) has the organization {has.name} ({has.id}), and nothing was added. "
+                "Unmap it first, or add the organization and map it with `cw-pipeline companies map`."
+            )
+            raise MappingRefused(msg)
         to_be = Organization(id="new", name=new.name, msp_managed=True, gone_at=None)
         require_mappable(session, company, agreement, to_be, accept_warnings=map_to.accept_warnings)
 

@@ -206,7 +206,9 @@ def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: Cata
         session.flush()
         mapping = session.get(ProductMapping, plan.value)
         before = {"product_id": mapping.product_id} if mapping else None
-        record(session, Deed.MAP_PRODUCT, plan.value, before=before, after={"product_id": item.id})
+        after = {"product_id": item.id}
+        if before != after:
+            record(session, Deed.MAP_PRODUCT, plan.value, before=before, after=after)
         if mapping is None:
             mapping = ProductMapping(plan=plan.value, confirmed_product_id=None)
             session.add(mapping)
@@ -218,7 +220,11 @@ def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: Cata
 
 def _mapped(session: Session, mapping: ProductMapping) -> MappedProduct:
     product = session.get_one(Product, mapping.product_id)
-    warnings = () if product.price else (f"{product.identifier} has no price: set one in ConnectWise before you sync.",)
+    warnings = (
+        ()
+        if product.price
+        else (f"{product.identifier} had no price when it was mapped: set one in ConnectWise before you sync.",)
+    )
     return MappedProduct(
         plan=mapping.plan,
         product_id=product.id,

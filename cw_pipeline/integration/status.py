@@ -12,10 +12,10 @@ from sqlalchemy import func, select
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import HELD
 from cw_pipeline.integration.access import State, missing_to_be_active, psa_of
+from cw_pipeline.integration.listings import gone_mappings
 from cw_pipeline.warehouse.previews import latest_pushes, lines_with
 from cw_pipeline.warehouse.tables import (
     PERSONS_WORD,
-    Agreement,
     Company,
     CompanyMapping,
     EntryKind,
@@ -27,8 +27,6 @@ from cw_pipeline.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy.orm import Session
 
     from cw_pipeline.warehouse.database import Warehouse
@@ -82,7 +80,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             mapped=session.scalar(select(func.count()).select_from(CompanyMapping)) or 0,
             unmapped_companies=_unmapped_companies(session),
             unmapped_organizations=_unmapped_organizations(session),
-            gone=tuple(_gone(session)),
+            gone=tuple(gone_mappings(session)),
             unpushed_months=unpushed_months(session, psa, first_month, now),
             held=dict(Counter(month for month, _ in lines_with(session, psa, HELD))),
             last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.psa == psa)),
@@ -135,33 +133,6 @@ def next_tick(now: datetime) -> datetime:
     """The next 00:30 UTC on the first day of a month, after ``now``."""
     this = datetime.combine(Month.of(now).first_day, _TICK)
     return this if this > now else datetime.combine(Month.of(now).plus(1).first_day, _TICK)
-
-
-def _gone(session: Session) -> Iterator[str]:
-    mapped = session.execute(
-        select(Company, Agreement, Organization)
-        .join(CompanyMapping, CompanyMapping.company_id == Company.id)
-        .join(Agreement, Agreement.id == CompanyMapping.agreement_id)
-        .join(Organization, Organization.id == CompanyMapping.organization_id)
-        .order_by(Company.id)
-    ).tuples()
-    what_to_do = "Map the company anew with `cw-pipeline companies map`, or unmap it."
-    for company, agreement, organization in mapped:
-        if company.gone_at is not None:
-            yield (
-                f"The company {company.name} ({company.id}) is mapped, but the last import did not find it. "
-                f"{what_to_do}"
-            )
-        elif agreement.gone_at is not None:
-            yield (
-                f"The agreement {agreement.name} ({agreement.id}) of {company.name} ({company.id}) is mapped, but the "
-                f"last import did not find it. {what_to_do}"
-            )
-        if organization.gone_at is not None:
-            yield (
-                f"The organization {organization.name} ({organization.id}) is mapped to {company.name} "
-                f"({company.id}), but NordPass no longer lists it. Unmap the company once its last month is billed."
-            )
 
 
 def _unmapped_companies(session: Session) -> int:

@@ -23,6 +23,7 @@ def check_connection(context: dg.OpExecutionContext, access: Access) -> None:
     """Check the credentials and the rights of the API member, and remember the ConnectWise company."""
     with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse, access.connectwise() as client:
         connected = connection.connect(client, warehouse)
+        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
     for right in connected.rights:
         context.log.info(f"{right.name} ({right.why}): {right.state}")
     if connected.missing_rights:

@@ -2,6 +2,7 @@
 # pyright: reportUnknownMemberType=false
 """The job `map_products`."""
 
+from collections.abc import Iterator
 from typing import Literal, cast
 
 import dagster as dg
@@ -60,29 +61,32 @@ def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, acce
         access.warehouse(name_of(context.run)) as warehouse,
         access.connectwise() as client,
     ):
-        for one in _change(config, client, warehouse):
-            state = "confirmed" if one.confirmed else "not confirmed yet"
-            context.log.info(f"{one.plan} is mapped to {one.identifier} ({one.product_id}), {state}")
-            for warning in one.warnings:
-                context.log.warning(warning)
+        try:
+            for one in _change(config, client, warehouse):
+                state = "confirmed" if one.confirmed else "not confirmed yet"
+                context.log.info(f"{one.plan} is mapped to {one.identifier} ({one.product_id}), {state}")
+                for warning in one.warnings:
+                    context.log.warning(warning)
+        finally:  # what was mapped before something failed is there, and shows
+            context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
         catalog = products.list_products(client, config.search)
         with warehouse.transaction() as session:
             mapped = products.mapped_products(session)
-        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
     context.add_output_metadata(of_products(catalog, mapped))
 
 
-def _change(config: ProductsConfig, client: ConnectWiseClient, warehouse: Warehouse) -> list[products.MappedProduct]:
-    done: list[products.MappedProduct] = []
+def _change(
+    config: ProductsConfig, client: ConnectWiseClient, warehouse: Warehouse
+) -> Iterator[products.MappedProduct]:
+    """Make the changes one after the other, each told before the next is made."""
     new = cast("NewProductConfig | None", config.create)  # Dagster's type of a nested config is not known
     if new is not None:
-        done.append(_create(new, client, warehouse))
+        yield _create(new, client, warehouse)
     for plan, product in ((Plan.BUSINESS, config.business), (Plan.ENTERPRISE, config.enterprise)):
         if product:
-            done.append(products.map_product(client, warehouse, plan, product))
+            yield products.map_product(client, warehouse, plan, product)
     if config.confirm:
-        done += products.confirm_products(warehouse)
-    return done
+        yield from products.confirm_products(warehouse)
 
 
 def _create(new: NewProductConfig, client: ConnectWiseClient, warehouse: Warehouse) -> products.MappedProduct:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.audit import recorded_acts
+from cw_pipeline.integration.audit import recorded_acts, said
 from cw_pipeline.integration.listings import companies, organizations
 from cw_pipeline.integration.products import why_not_billable
 from cw_pipeline.integration.status import status
@@ -17,10 +17,10 @@ from cw_pipeline.orchestration.partitions import FIRST_MONTH
 from cw_pipeline.orchestration.views import Details, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from cw_pipeline.connectwise.models import CatalogItem
-    from cw_pipeline.integration.connection import Right
+    from cw_pipeline.integration.connection import CheckedRight
     from cw_pipeline.integration.listings import ListedCompany
     from cw_pipeline.integration.products import MappedProduct
     from cw_pipeline.integration.reconcile import Changes, Named
@@ -100,14 +100,14 @@ def of_mapping(warehouse: Warehouse) -> Details:
         "latest_acts": table(
             ("at", "who", "act", "subject", "before", "after"),
             (
-                (f"{act.at:%Y-%m-%d %H:%M:%S}", act.who, act.act, act.subject, _said(act.before), _said(act.after))
+                (f"{act.at:%Y-%m-%d %H:%M:%S}", act.who, act.act, act.subject, said(act.before), said(act.after))
                 for act in reversed(acts)
             ),
         ),
     }
 
 
-def of_rights(rights: Iterable[Right]) -> Details:
+def of_rights(rights: Iterable[CheckedRight]) -> Details:
     """Each right that the API member's role needs, why, and whether it is held."""
     rows = ((right.name, right.why, right.state) for right in rights)
     return {"rights": table(("right", "needed", "state"), rows)}
@@ -145,7 +145,3 @@ def _shown(record: Named | Company | Organization | ListedCompany) -> str:
 
 def _names(records: Iterable[Named]) -> list[str]:
     return list(map(_shown, records))
-
-
-def _said(state: Mapping[str, object] | None) -> str | None:
-    return None if state is None else ", ".join(f"{name} {value}" for name, value in state.items())

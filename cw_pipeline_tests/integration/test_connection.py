@@ -104,7 +104,7 @@ def test_connecting_and_disconnecting_are_in_the_audit(
         (
             "disconnect",
             client.company_id,
-            {**there, "company_mappings": 0, "product_mappings": 0},
+            {**there, "company_mappings": 0, "products": {}},
             {"state": "disconnected", "backup_file": str(tmp_path / "backup.csv")},
         ),
     ]

@@ -132,6 +132,16 @@ def test_an_agreement_that_may_be_billed_otherwise_is_mapped_only_once_its_warni
     assert map_company(msp, 1, 11, "org-a", now=NOW).warnings == ()
 
 
+@pytest.mark.parametrize("asked", [1, "Acme"])
+def test_a_company_that_the_last_import_did_not_find_is_refused_with_what_to_do(
+    asked: int | str, msp: Warehouse
+) -> None:
+    with msp.transaction() as session:
+        session.get_one(Company, 1).gone_at = NOW
+    with pytest.raises(MappingRefused, match="not of the chosen types and statuses: import with those"):
+        map_company(msp, asked, 11, "org-a", now=NOW)
+
+
 def test_a_company_is_unmapped_even_if_it_is_gone(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", now=NOW)
     with msp.transaction() as session:

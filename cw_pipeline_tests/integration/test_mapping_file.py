@@ -127,7 +127,7 @@ def test_every_faulty_row_is_named_and_nothing_is_applied(msp: Warehouse, file: 
             "2,,99,,org-b,,",
             "2,,21,,org-z,,",
             "2,,21,,org-b,,March",
-            "2,too,few",
+            "2,too,,,,,,many",
             "1,,31,,org-a,,",
             "1,,13,,org-a,,",
             "1,,11,,org-x,,",
@@ -144,7 +144,7 @@ def test_every_faulty_row_is_named_and_nothing_is_applied(msp: Warehouse, file: 
         "row 9: there is no organization org-z",
         "row 9: the company 2 is in row 8 already",
         "row 10: 'March' is not a month",
-        "row 11: 7 cells are expected, 3 found",
+        "row 11: 7 cells are expected, 8 found",
         "row 12: the agreement Managed (31) belongs to another company (3)",
         "row 13: the agreement Old (13) is Expired",
         "row 14: the organization Elsewhere (org-x) is not MSP-managed",
@@ -239,6 +239,39 @@ def test_names_without_ids_map_nothing_and_that_is_said(msp: Warehouse, file: Pa
     applied = apply_mappings(msp, write(file, "1,Acme,,Managed,,Acme,"), NOW)
     assert (applied.unchanged, mappings(msp)) == (1, {})
     assert applied.warnings == ("Row 2: nothing was mapped, because names count for nothing: write the ids.",)
+
+
+def test_a_spreadsheet_may_leave_out_the_columns_that_are_empty_in_many_rows(msp: Warehouse, file: Path) -> None:
+    put(msp, *(company(100 + number, f"Company {number}") for number in range(40)))
+    assert export_mappings(msp, file, suggestions=suggest_mappings(msp)).unmapped == 41
+    table = list(csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
+    saved = [row if any(row[2:]) or number < 16 else row[:2] for number, row in enumerate(table)]
+    with file.open("w", encoding="utf-8-sig", newline="") as handle:
+        csv.writer(handle).writerows(saved)
+    assert [len(row) for row in saved].count(2) > 20
+    assert apply_mappings(msp, file, NOW).mapped == 2
+
+
+def test_a_row_that_was_cut_short_unmaps_nobody(msp: Warehouse, file: Path) -> None:
+    map_company(msp, 1, 11, "org-a", now=NOW)
+    with pytest.raises(MappingFileRefused, match="row 2: its last cells are missing: to unmap the company, leave them"):
+        apply_mappings(msp, write(file, "1,Acme"), NOW)
+    assert mappings(msp).keys() == {1}
+
+
+def test_the_names_of_another_connectwise_s_companies_are_noticed(msp: Warehouse, file: Path) -> None:
+    write(file, "1,Zenith Farms,11,,org-a,,", "2,BOLT Inc.,21,,org-b,,", "3,C\ufffdre,31,,org-c,,")
+    with pytest.raises(WarningsNotAccepted) as refused:
+        apply_mappings(msp, file, NOW)
+    (warning,) = refused.value.warnings
+    assert warning.startswith("Row 2: The file calls the company 1 Zenith Farms, but it is Acme")
+    assert mappings(msp) == {}
+
+
+@pytest.mark.parametrize("text", ["Jan-26", "01.01.2026", "2026/01", "2026/01/01", "2026-01-01"])
+def test_a_month_that_a_spreadsheet_made_a_date_of_is_understood(msp: Warehouse, file: Path, text: str) -> None:
+    apply_mappings(msp, write(file, f"1,,11,,org-a,,{text}"), NOW)
+    assert mappings(msp) == {1: (11, "org-a", "2026-01")}
 
 
 def test_rows_with_a_warning_map_nothing_until_it_is_accepted_and_are_not_asked_about_again(

@@ -9,12 +9,14 @@ import pytest
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration import organizations as organizations_module
 from cw_pipeline.integration.errors import MappingRefused, OrganizationRefused, UnknownChoice, WarningsNotAccepted
+from cw_pipeline.integration.mapping import map_company
 from cw_pipeline.integration.organizations import MapTo, add_organization, refresh_organizations
 from cw_pipeline.nordpass.errors import MalformedReport, Refused
 from cw_pipeline.nordpass.models import LicenseType, NewOrganization, Plan
+from cw_pipeline.nordpass.models import Organization as Listed
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.warehouse.tables import Organization
-from cw_pipeline_tests.integration.conftest import acts, agreement, mappings, put
+from cw_pipeline_tests.integration.conftest import NOW, acts, agreement, mappings, put
 
 if TYPE_CHECKING:
     from cw_pipeline.nordpass.source import NordPass
@@ -94,6 +96,31 @@ def test_an_organization_of_a_name_that_nordpass_has_is_refused_naming_it(
     with pytest.raises(OrganizationRefused, match=rf"NordPass has Newco \({there.id}, Business, Standard\) already"):
         add_organization(nordpass, warehouse, NEW.model_copy(update={"name": "NEWCO"}))
     assert len([one for one in sandbox.nordpass.organizations() if one["name"].casefold() == "newco"]) == 1
+
+
+def test_of_two_who_add_the_same_organization_at_once_only_one_adds_it(
+    warehouse: Warehouse, nordpass: NordPass, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = nordpass.organizations
+
+    def looked_before_another_added_it() -> tuple[Listed, ...]:
+        monkeypatch.undo()
+        seen = tuple(look())
+        add_organization(nordpass, warehouse, NEW)
+        return seen
+
+    monkeypatch.setattr(nordpass, "organizations", looked_before_another_added_it)
+    add_organization(nordpass, warehouse, NEW)
+    assert len([one for one in sandbox.nordpass.organizations() if one["name"] == "Newco"]) == 1
+
+
+def test_a_company_that_has_another_organization_is_not_mapped_anew_in_passing(
+    msp: Warehouse, nordpass: NordPass, sandbox: Sandbox
+) -> None:
+    map_company(msp, 1, 11, "org-a", now=NOW)
+    with pytest.raises(MappingRefused, match=r"Acme \(1\) has the organization Acme \(org-a\), and nothing was added"):
+        add_organization(nordpass, msp, NEW, MapTo(1, 11))
+    assert "Newco" not in {one["name"] for one in sandbox.nordpass.organizations()}
 
 
 def test_after_a_refusal_by_nordpass_a_corrected_request_goes_through(

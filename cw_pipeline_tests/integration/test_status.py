@@ -198,7 +198,7 @@ def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) ->
 @pytest.mark.parametrize(
     ("table", "key", "sentence", "state"),
     [
-        (Company, 1, "The company Acme (1) is mapped, but the last import did not find it.", "company gone"),
+        (Company, 1, "The company Acme (1) is mapped, but the last import did not find it: it is", "company gone"),
         (
             Agreement,
             11,

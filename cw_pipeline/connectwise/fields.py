@@ -1,11 +1,14 @@
 """How ConnectWise writes single values: what is unset, dates, flags, numbers."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, TypeAlias, cast
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # control and bidi characters
 
 
 def reference(value: object) -> object:
@@ -44,7 +47,11 @@ def instant(value: object) -> object:
     if isinstance(value, str):
         value = datetime.fromisoformat(value.strip())
     if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        try:
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        except OverflowError:
+            msg = "a time between the years 1 and 9999 is expected"
+            raise ValueError(msg) from None
     return _no_number(value)
 
 
@@ -54,6 +61,11 @@ def _no_number(value: object) -> object:
         msg = "a date is expected"
         raise ValueError(msg)  # noqa: TRY004  (pydantic turns a ValueError into an error about the field)
     return value
+
+
+def harmless(text: str) -> str:
+    """The text on one line, without what could steer a terminal or turn the direction of reading in a log."""
+    return _STEERING.sub(" ", text)
 
 
 def number(value: object) -> object:
@@ -69,14 +81,18 @@ def number_or_zero(value: object) -> object:
     return Decimal(0) if value is None else number(value)
 
 
-Id: TypeAlias = Annotated[int, Field(strict=True)]
-Text: TypeAlias = Annotated[str, Field(strict=True)]
-OptionalText: TypeAlias = Annotated[str | None, Field(strict=True)]
+# Bounds that no true value comes near: a number or a text beyond them would break what keeps or shows it.
+Id: TypeAlias = Annotated[int, Field(strict=True, ge=-(2**31), lt=2**31)]  # 32 bits, as ConnectWise documents it
+Text: TypeAlias = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(harmless)]
+OptionalText: TypeAlias = Text | None
 Flag: TypeAlias = Annotated[bool, Field(strict=True), BeforeValidator(unset_is_false)]
 OptionalDate: TypeAlias = Annotated[date | None, BeforeValidator(calendar_date)]
+# A day from which periods are counted onwards, and the calendar ends with the year 9999.
+OptionalStart: TypeAlias = Annotated[Annotated[date, Field(lt=date(9999, 1, 1))] | None, BeforeValidator(calendar_date)]
 OptionalInstant: TypeAlias = Annotated[datetime | None, BeforeValidator(instant)]
-Quantity: TypeAlias = Annotated[Decimal, BeforeValidator(number_or_zero)]
-OptionalMoney: TypeAlias = Annotated[Decimal | None, BeforeValidator(number)]
+_ReadNumber: TypeAlias = Annotated[Decimal, Field(max_digits=28)]  # as many as Decimal calculates with exactly
+Quantity: TypeAlias = Annotated[_ReadNumber, BeforeValidator(number_or_zero)]
+OptionalMoney: TypeAlias = Annotated[_ReadNumber | None, BeforeValidator(number)]
 
 # What fits a double exactly, so that ConnectWise reads the very number that was meant.
 SentNumber: TypeAlias = Annotated[Decimal, Field(max_digits=15, allow_inf_nan=False)]

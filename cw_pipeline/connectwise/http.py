@@ -20,7 +20,7 @@ from tenacity import Retrying
 
 from cw_pipeline.connectwise.errors import InvalidConfiguration, Refused, UnknownCompany
 from cw_pipeline.connectwise.models import CompanyInfo
-from cw_pipeline.connectwise.replies import error_for, parse_json, read_record
+from cw_pipeline.connectwise.replies import error_for, parse_json, read_error_body, read_record, shorten
 from cw_pipeline.connectwise.retries import (
     BEFORE_SENDING,
     STOP,
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise.credentials import Credentials
 
 CONNECT_TIMEOUT = 10.0  # seconds
-LONGEST_REPLY = 64 * 1024 * 1024  # bytes, uncompressed
+LONGEST_REPLY = 16 * 1024 * 1024  # bytes, uncompressed: 1,000 records of 16 kB, where true ones take 5
+LONGEST_REFUSAL = 64 * 1024  # bytes of an error document that are read
 LONGEST_DOWNLOAD = 300.0  # seconds for one reply, however steadily it trickles in
 _CHUNK = 64 * 1024
 
@@ -215,7 +216,8 @@ class Http:
         try:
             return repeated(self._attempt, request, url)
         except AttemptError as attempt:
-            error = error_for(attempt, method=request.method, path=request.path, origin=self.origin)
+            body = read_error_body(attempt.text, redact=self._credentials.redact)
+            error = error_for(attempt, body, method=request.method, path=request.path, origin=self.origin)
         raise error  # outside of the handler: the attempt's own chain holds the request with its headers
 
     def _attempt(self, request: _Request, url: str) -> Reply:
@@ -249,17 +251,17 @@ class Http:
             self._count = RequestCount(self._count.read + read, self._count.written + written)
 
     def _read(self, response: requests.Response) -> Reply:
-        status, request_id = response.status_code, response.headers.get("x-cw-request-id")
-        failure = failure_of_status(status)
+        status, failure = response.status_code, failure_of_status(response.status_code)
+        request_id = shorten(self._credentials.redact(response.headers.get("x-cw-request-id", ""))) or None
         try:
-            content = self._content(response)
+            content = self._content(response, failure)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise AttemptError(failure or failure_of_exception(error), status, request_id=request_id) from None
         if failure is not None:
             raise AttemptError(
                 failure,
                 status,
-                text=self._credentials.redact(content.decode(errors="replace")),
+                text=content.decode(errors="replace"),
                 request_id=request_id,
                 retry_after=retry_after_seconds(response.headers.get("Retry-After")),
             )
@@ -268,17 +270,21 @@ class Http:
         except ValueError:
             raise AttemptError(Failure.UNREADABLE, status, request_id=request_id) from None
 
-    def _content(self, response: requests.Response) -> bytes:
-        """The whole body, bounded in length and in time."""
+    def _content(self, response: requests.Response, failure: Failure | None) -> bytearray:
+        """The whole body, bounded in length and in time; of an answer that is a failure, its beginning."""
+        longest = LONGEST_REPLY if failure is None else LONGEST_REFUSAL
         deadline = self._clock() + LONGEST_DOWNLOAD
         content = bytearray()
-        for chunk in response.iter_content(_CHUNK):
+        # read1 gives what has come, where read would wait until a chunk is full, however slowly it trickles in.
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
             content += chunk
-            if len(content) > LONGEST_REPLY:
+            if len(content) > longest and failure is None:
                 raise AttemptError(Failure.TOO_LARGE, response.status_code)
+            if len(content) > longest:
+                break
             if self._clock() > deadline:
-                raise AttemptError(Failure.READ_TIMEOUT, response.status_code)
-        return bytes(content)
+                raise AttemptError(failure or Failure.READ_TIMEOUT, response.status_code)
+        return content
 
 
 def _exact_number(value: object) -> int | float:

@@ -16,6 +16,7 @@ from cw_pipeline.connectwise.fields import (
     OptionalDate,
     OptionalInstant,
     OptionalMoney,
+    OptionalStart,
     OptionalText,
     Quantity,
     SentNumber,
@@ -91,7 +92,7 @@ class SystemInfo(_Record):
 class Count(_Record):
     """How many records a list holds."""
 
-    count: Annotated[int, Field(strict=True, ge=0)]
+    count: Annotated[Id, Field(ge=0)]
 
 
 class CompanyType(Choice):
@@ -113,7 +114,7 @@ class Company(Identified):
     identifier: Text
     name: Text
     status: OptionalReference = None
-    types: Annotated[tuple[Reference, ...], BeforeValidator(lambda value: value or ())] = ()
+    types: Annotated[tuple[Reference, ...], Field(max_length=1_000), BeforeValidator(lambda value: value or ())] = ()
     deleted_flag: Flag = False
 
 
@@ -139,9 +140,9 @@ class Agreement(Identified):
     cancelled_flag: Flag = False
     date_cancelled: OptionalDate = None
     billing_cycle: OptionalReference = None
-    bill_start_date: OptionalDate = None
+    bill_start_date: OptionalStart = None
     prorate_flag: Flag = False
-    next_invoice_date: OptionalDate = None
+    next_invoice_date: OptionalStart = None
     agreement_status: OptionalText = None
 
 
@@ -161,11 +162,11 @@ class Addition(Identified):
     product: Reference
     quantity: Quantity
     bill_customer: Text
-    effective_date: OptionalDate = None
+    effective_date: OptionalStart = None
     cancelled_date: OptionalDate = None
     serial_number: OptionalText = None
     invoice_description: OptionalText = None
-    agreement_id: Annotated[int | None, Field(strict=True)] = None
+    agreement_id: Id | None = None
     unit_price: OptionalMoney = None
     last_updated: OptionalInstant = Field(default=None, validation_alias=AliasPath("_info", "lastUpdated"))
 

@@ -7,8 +7,9 @@ records come and go, but not every list takes it; a list that does not answers w
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from requests.utils import parse_header_links
 
@@ -26,6 +27,8 @@ _Raw: TypeAlias = tuple[int, object]
 """A record's id, and the record as it came."""
 
 PAGE_SIZE = 1_000  # the most that ConnectWise gives
+MOST_PAGES = 10_000
+MOST_RECORDS = 250_000  # many more than any list here has; what a caller keeps of them fits into memory
 _FORWARD_ONLY = {"pagination-type": "forward-only"}
 
 
@@ -42,7 +45,7 @@ def read_pages(
     Only numbers are taken from the links, never their host, so that credentials stay with the site.
 
     Raises:
-        ContractBroken: Pages repeat, or a record is not what is promised.
+        ContractBroken: Pages repeat or do not end, or a record is not what is promised.
         ConnectWiseError: As `Http.request`.
     """
     seen: set[int] = set()
@@ -55,18 +58,19 @@ def read_pages(
         for records in _numbered_pages(http, path, params=query):
             yield from _read(_new(records, seen, path), model, wanted, path)
         return
-    while True:
+    for _ in range(MOST_PAGES):
         yield from _read(_new(records, seen, path), model, wanted, path)
         if following is None or not records:
             return
         reply = http.request("GET", path, params={**query, "pageId": str(following)}, headers=_FORWARD_ONLY)
         records = _records(reply.document, path)
         following = _forward(following, _next_number(reply.link, "pageId"), path)
+    raise _endless(path)
 
 
 def _numbered_pages(http: Http, path: str, *, params: Mapping[str, str]) -> Iterator[list[_Raw]]:
     page: int | None = 1
-    while page is not None:
+    for _ in range(MOST_PAGES):
         reply = http.request("GET", path, params={**params, "page": str(page), "orderBy": "id asc"})
         records = _records(reply.document, path)
         yield records
@@ -74,17 +78,28 @@ def _numbered_pages(http: Http, path: str, *, params: Mapping[str, str]) -> Iter
             page = page + 1 if len(records) >= PAGE_SIZE else None
         else:
             page = _forward(page, _next_number(reply.link, "page"), path)
+        if page is None:
+            return
+    raise _endless(path)
 
 
 def _records(document: object, path: str) -> list[_Raw]:
     endpoint = f"GET {path}"
-    return [(read_record(one, Identified, endpoint=endpoint).id, one) for one in read_list(document, endpoint=endpoint)]
+    listed = read_list(document, endpoint=endpoint)
+    if len(listed) > PAGE_SIZE:
+        raise ContractBroken(
+            f"{endpoint} answered with {len(listed)} records on a page, where {PAGE_SIZE} were asked for. "
+            "Nothing of this reply was used."
+        )
+    return [(read_record(one, Identified, endpoint=endpoint).id, one) for one in listed]
 
 
 def _new(records: list[_Raw], seen: set[int], path: str) -> Iterator[object]:
     for number, record in records:
         if number in seen:
             raise _repeats(path, f"record {number} came twice")
+        if len(seen) >= MOST_RECORDS:
+            raise _endless(path)
         seen.add(number)
         yield record
 
@@ -109,11 +124,17 @@ def _repeats(path: str, how: str) -> ContractBroken:
     )
 
 
+def _endless(path: str) -> ContractBroken:
+    return ContractBroken(
+        f"GET {path} does not end after {MOST_PAGES} pages or {MOST_RECORDS} records. Nothing of the list was used."
+    )
+
+
 def _next_number(link: str | None, name: str) -> int | None:
     """The number that the `next` link of a Link header carries under this name."""
     for one in parse_header_links(link or ""):
         if one.get("rel") == "next":
-            values = parse_qs(urlsplit(one["url"]).query).get(name, [])
-            if values and values[0].isascii() and values[0].isdigit():
+            values = parse_qs(one["url"].partition("?")[2]).get(name, [])
+            if values and re.fullmatch(r"[0-9]{1,18}", values[0]):
                 return int(values[0])
     return None

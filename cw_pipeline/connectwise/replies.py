@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -20,11 +20,12 @@ from cw_pipeline.connectwise.retries import RULES, AttemptError, Failure, Method
 from cw_pipeline.connectwise.rights import Right
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
 _LONGEST_WORDS = 500  # characters of ConnectWise's text that a message may carry
+_MOST_FIELD_ERRORS = 20
 
 # The right of the API member's security role that a request needs, by the beginning of its path.
 _RIGHTS: Sequence[tuple[str, Mapping[str, Right]]] = (
@@ -90,7 +91,7 @@ class ErrorBody:
     field_errors: tuple[errors.FieldError, ...] = ()
 
 
-def parse_json(body: bytes) -> object:
+def parse_json(body: bytes | bytearray) -> object:
     """Read a document with its numbers as int and Decimal.
 
     Raises:
@@ -98,8 +99,8 @@ def parse_json(body: bytes) -> object:
     """
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
-    except RecursionError as error:
-        msg = "nested too deeply"
+    except (RecursionError, InvalidOperation) as error:
+        msg = "nested too deeply, or a number beyond all bounds"
         raise ValueError(msg) from error
 
 
@@ -144,30 +145,33 @@ def read_list(document: object, *, endpoint: str) -> list[object]:
     return cast("list[object]", document)
 
 
-def read_error_body(text: str) -> ErrorBody:
-    """Read an error document. Never fails: what is not one is kept as text, shortened."""
+def read_error_body(text: str, *, redact: Callable[[str], str]) -> ErrorBody:
+    """Read an error document. Never fails: what is not one is kept as text, shortened.
+
+    Secrets are removed from each text after it was read, since JSON may write their letters as escapes, and before it
+    is shortened, which might leave half of one.
+    """
+
+    def said(value: object) -> str:
+        return shorten(redact(value)) if isinstance(value, str) else ""
+
     try:
         document = parse_json(text.encode())
     except ValueError:
-        return ErrorBody(words="(an HTML page)" if text.lstrip().startswith("<") else shorten(text))
+        return ErrorBody(words="(an HTML page)" if text.lstrip().startswith("<") else said(text))
     if not isinstance(document, Mapping):
-        return ErrorBody(words=shorten(text))
+        return ErrorBody(words=said(text))
     fields = cast("Mapping[str, object]", document)
     listed = fields.get("errors")
-    entries = cast("list[object]", listed) if isinstance(listed, list) else []
+    entries = cast("list[object]", listed[:_MOST_FIELD_ERRORS]) if isinstance(listed, list) else []
     return ErrorBody(
-        code=_text(fields, "code") or _text(fields, "error"),
-        words=_text(fields, "message"),
+        code=said(fields.get("code")) or said(fields.get("error")),
+        words=said(fields.get("message")),
         field_errors=tuple(
-            errors.FieldError(**{name: _text(entry, name) for name in ("code", "message", "field", "resource")})
+            errors.FieldError(**{name: said(entry.get(name)) for name in ("code", "message", "field", "resource")})
             for entry in (cast("Mapping[str, object]", one) for one in entries if isinstance(one, Mapping))
         ),
     )
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name)
-    return shorten(value) if isinstance(value, str) else ""
 
 
 def shorten(text: str) -> str:
@@ -176,12 +180,14 @@ def shorten(text: str) -> str:
     return line if len(line) <= _LONGEST_WORDS else line[: _LONGEST_WORDS - 1] + "…"
 
 
-def error_for(attempt: AttemptError, *, method: Method, path: str, origin: str) -> errors.ConnectWiseError:
-    """The error that tells a caller about a request that stayed a failure."""
+def error_for(
+    attempt: AttemptError, body: ErrorBody, *, method: Method, path: str, origin: str
+) -> errors.ConnectWiseError:
+    """The error that tells a caller about a request that stayed a failure, with what ConnectWise said."""
     what = f"{method} {path} at {origin}"
     if method != "GET" and RULES[attempt.failure].write_uncertain:
         return errors.UncertainWrite(
-            f"{what}: {_told(attempt)}. Whether ConnectWise carried it out is not known; "
+            f"{what}: {_told(attempt, body)}. Whether ConnectWise carried it out is not known; "
             "it is not repeated until what ConnectWise has now was read back.",
             method=method,
             path=path,
@@ -189,15 +195,14 @@ def error_for(attempt: AttemptError, *, method: Method, path: str, origin: str) 
             request_id=attempt.request_id,
         )
     if attempt.failure in {Failure.REFUSED, Failure.TOO_MANY_REQUESTS}:
-        return _refusal(attempt, method=method, path=path, what=what)
-    return _no_answer(attempt, what=what)
+        return _refusal(attempt, body, method=method, path=path, what=what)
+    return _no_answer(attempt, body, what=what)
 
 
-def _told(attempt: AttemptError) -> str:
+def _told(attempt: AttemptError, body: ErrorBody) -> str:
     parts = [attempt.failure.value]
     if attempt.status is not None:
         parts.append(f"status {attempt.status}")
-    body = read_error_body(attempt.text)
     if words := ": ".join(filter(None, (body.code, body.words))):
         parts.append(f"ConnectWise says: {words}")
     if attempt.request_id:
@@ -205,16 +210,15 @@ def _told(attempt: AttemptError) -> str:
     return ", ".join(parts)
 
 
-def _no_answer(attempt: AttemptError, *, what: str) -> errors.ConnectWiseError:
+def _no_answer(attempt: AttemptError, body: ErrorBody, *, what: str) -> errors.ConnectWiseError:
     kind, advice = _NO_ANSWER[attempt.failure]
-    error = kind(f"{what}: {_told(attempt)}. {advice}")
+    error = kind(f"{what}: {_told(attempt, body)}. {advice}")
     if isinstance(error, errors.ServerFailed):
         error.status, error.request_id = attempt.status, attempt.request_id
     return error
 
 
-def _refusal(attempt: AttemptError, *, method: Method, path: str, what: str) -> errors.Refused:
-    body = read_error_body(attempt.text)
+def _refusal(attempt: AttemptError, body: ErrorBody, *, method: Method, path: str, what: str) -> errors.Refused:
     status = attempt.status or 0
     kind, advice = _kind_of_refusal(status, body, method=method, path=path)
     details = "; ".join(

@@ -6,8 +6,9 @@ when it stays a failure is in `replies`.
 
 from __future__ import annotations
 
+import http.client
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -98,11 +99,11 @@ BEFORE_SENDING = frozenset(
 
 @dataclass(eq=False)
 class AttemptError(Exception):
-    """One attempt failed. Never leaves this package; `text` is free of secrets."""
+    """One attempt failed. Never leaves this package, since `text` may echo secrets."""
 
     failure: Failure
     status: int | None = None
-    text: str = ""
+    text: str = field(default="", repr=False)
     request_id: str | None = None
     retry_after: float | None = None
 
@@ -133,8 +134,7 @@ def failure_of_exception(error: BaseException) -> Failure:
         ((urllib3.exceptions.NewConnectionError, requests.exceptions.ProxyError), Failure.CONNECTION_REFUSED),
         (requests.exceptions.ConnectTimeout, Failure.CONNECT_TIMEOUT),
         ((requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError), Failure.READ_TIMEOUT),
-        ((urllib3.exceptions.IncompleteRead, urllib3.exceptions.InvalidChunkLength), Failure.CUT_SHORT),
-        (requests.exceptions.ContentDecodingError, Failure.CUT_SHORT),
+        ((http.client.IncompleteRead, urllib3.exceptions.DecodeError), Failure.CUT_SHORT),
     )
     wrapped = tuple(_wrapped(error))
     for kind, failure in kinds:
@@ -159,7 +159,7 @@ def retry_after_seconds(value: str | None, *, now: datetime | None = None) -> fl
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

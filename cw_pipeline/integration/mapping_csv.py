@@ -9,8 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
+import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cw_pipeline.billing.months import Month
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 _FORMULA_STARTS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # with the full-width = + - @
 _MONTHS_AS_SPREADSHEETS_WRITE_THEM = ("%b-%y", "%b-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y/%m")
+_MOST_BYTES = 16 * 1024 * 1024
+_MOST_ROWS = 100_000
+_LONGEST_ID = 255
 
 
 class Cells(NamedTuple):
@@ -83,17 +89,17 @@ def read_rows(file: Path) -> tuple[list[Row], list[str]]:
     Raises:
         MappingFileRefused: If it is not a mapping file at all.
     """
-    try:
-        # Only names can have letters that a spreadsheet saved in another encoding, and they do not count.
-        text = file.read_bytes().decode("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise MappingFileRefused(file, [f"it cannot be read ({error.strerror})"]) from error
+    text = _text_of(file)
     header, _, _ = text.partition("\n")
     delimiter = ";" if ";" in header else ","  # spreadsheets of some countries write semicolons
     try:
-        table = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        table = list(
+            islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), _MOST_ROWS + 1)
+        )
     except csv.Error as error:
         raise MappingFileRefused(file, [f"it is not CSV ({error})"]) from error
+    if len(table) > _MOST_ROWS:
+        raise MappingFileRefused(file, [f"it has more than {_MOST_ROWS} rows"])
     if not table or tuple(cell.strip() for cell in table[0]) != Cells._fields:
         raise MappingFileRefused(file, [f"row 1: the header has to be {','.join(Cells._fields)}"])
     rows: list[Row] = []
@@ -116,6 +122,19 @@ def read_rows(file: Path) -> tuple[list[Row], list[str]]:
     return rows, faults
 
 
+def _text_of(file: Path) -> str:
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise MappingFileRefused(file, ["it is not a file"])
+        if status.st_size > _MOST_BYTES:
+            raise MappingFileRefused(file, [f"it is larger than {_MOST_BYTES} bytes"])
+        # Only names can have letters that a spreadsheet saved in another encoding, and they do not count.
+        return file.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise MappingFileRefused(file, [f"it cannot be read ({error.strerror})"]) from error
+
+
 def _parsed(number: int, texts: Sequence[str]) -> Row:
     if len(texts) > len(Cells._fields):
         raise ValueError(f"{len(Cells._fields)} cells are expected, {len(texts)} found")
@@ -123,6 +142,9 @@ def _parsed(number: int, texts: Sequence[str]) -> Row:
     cells = Cells._make([*(_unguarded(text.strip()) for text in texts), *[""] * missing])
     if not cells.company_id:
         raise ValueError("company_id is empty")
+    for column in ("company_id", "agreement_id", "organization_id", "bill_from"):
+        if len(getattr(cells, column)) > _LONGEST_ID:
+            raise ValueError(f"{column} is longer than {_LONGEST_ID} letters")
     return Row(
         number=number,
         company_id=_id("company_id", cells.company_id),
@@ -136,7 +158,7 @@ def _parsed(number: int, texts: Sequence[str]) -> Row:
 
 
 def _id(column: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not re.fullmatch(r"[0-9]{1,18}", text):
         raise ValueError(f"{column} {text} is not a number")
     return int(text)
 

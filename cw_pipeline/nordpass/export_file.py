@@ -1,5 +1,6 @@
 """One usage export: its bytes, checked cell by cell, become usage rows, or nothing does."""
 
+import csv
 import re
 from collections.abc import Callable, Hashable, Mapping
 from io import StringIO
@@ -11,8 +12,11 @@ from pandera.errors import SchemaErrors
 
 from cw_pipeline.nordpass.errors import Fault, MalformedReport
 from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, shown
-from cw_pipeline.nordpass.models import MOST_LICENSES, LicenseType, Plan, UsageRow, is_id, is_text
+from cw_pipeline.nordpass.models import MOST_LICENSES, MOST_ORGANIZATIONS, LicenseType, Plan, UsageRow, is_id, is_text
 
+_MOST_ROWS: Final = MOST_ORGANIZATIONS + 1  # with the header
+_MOST_COLUMNS: Final = 100
+_LONGEST_COLUMN: Final = 60
 _BOOLEANS: Final = {"true": True, "false": False}
 _WHAT_TO_DO: Final = "Download it again from the panel's Usage data tab and save it unedited, as CSV in UTF-8."
 
@@ -73,16 +77,29 @@ def _texts(content: bytes, file_name: str) -> pd.DataFrame:
     """The cells as texts, under the file's header, indexed by the row numbers that a spreadsheet shows."""
     try:
         text = content.decode("utf-8-sig")
+        columns = len(next(csv.reader(StringIO(text)), ()))
+        if columns > _MOST_COLUMNS:
+            fault = Fault(f"the header {','.join(SCHEMA.columns)}", f"{columns} columns", row=1)
+            raise MalformedReport(file_name, [fault], _WHAT_TO_DO)
         # Told of no header, pandas makes no column an index, renames no repeated column and refuses a longer row.
-        cells = pd.read_csv(StringIO(text), header=None, dtype=str, keep_default_na=False, skip_blank_lines=False)
+        cells = pd.read_csv(
+            StringIO(text),
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            nrows=_MOST_ROWS + 1,
+        )
     except UnicodeDecodeError as error:
         fault = Fault("UTF-8 text", row=content.count(b"\n", 0, error.start) + 1)
     except pd.errors.EmptyDataError:
         fault = Fault(f"the header {','.join(SCHEMA.columns)}", "nothing", row=1)
-    except pd.errors.ParserError as error:
+    except (pd.errors.ParserError, csv.Error) as error:
         fault = _syntax_fault(str(error))
     else:
-        header = [str(name) for name in cells.iloc[0]]
+        if len(cells) > _MOST_ROWS:
+            raise MalformedReport(file_name, [Fault(f"at most {_MOST_ROWS} rows")], _WHAT_TO_DO)
+        header = [str(name)[:_LONGEST_COLUMN] for name in cells.iloc[0]]
         table = cells.iloc[1:].set_axis(header, axis="columns").set_axis(range(2, len(cells) + 1), axis="index")
         repeated = sorted({name for name in header if header.count(name) > 1})
         if not repeated:

@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from cw_pipeline.nordpass.models import MOST_LICENSES
+from cw_pipeline.nordpass.models import LONGEST_ID, LONGEST_TEXT, MOST_LICENSES
 
 UNIQUE: Final = "each organization once"
 
-_ID: Final = "an organization id (not empty, without spaces)"
-_NAME: Final = "a name on one line"
+_ID: Final = f"an organization id (not empty, without spaces, at most {LONGEST_ID} letters)"
+_NAME: Final = f"a name on one line, of at most {LONGEST_TEXT} letters"
 _BOOLEAN: Final = "true or false"
 
 EXPECTED: Final = {
@@ -23,7 +23,7 @@ EXPECTED: Final = {
     "month": "a month such as 2026-03",
     "final": _BOOLEAN,
     "generated_at": "a time with its UTC offset",
-    "items": "a list",
+    "items": "a list of at most 10000 items",
     "next_cursor": "null or a cursor",
 }
 

@@ -14,6 +14,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -25,6 +26,14 @@ from pydantic import (
 MOST_LICENSES: Final = 10_000_000
 """More seats than any organization has: a greater count is a damaged number, not usage."""
 
+MOST_ORGANIZATIONS: Final = 50_000
+"""Many more than an MSP has; a report of so many still fits into memory."""
+
+LONGEST_ID: Final = 255
+LONGEST_TEXT: Final = 1_000
+
+# Control and bidi characters.
+_STEERING: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _MONTH_PATTERN: Final = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 
 
@@ -62,8 +71,8 @@ def is_month(text: str) -> bool:
 
 
 def is_id(text: str) -> bool:
-    """Whether the text can be an id: not empty, nothing invisible in it."""
-    return bool(text) and text.isprintable() and not any(letter.isspace() for letter in text)
+    """Whether the text can be an id: not empty, not a page long, nothing invisible in it."""
+    return 0 < len(text) <= LONGEST_ID and text.isprintable() and not any(letter.isspace() for letter in text)
 
 
 def is_text(text: str) -> bool:
@@ -71,7 +80,12 @@ def is_text(text: str) -> bool:
 
     A line break in an export's name is a quote that was never closed, and the rows after it lost in the name.
     """
-    return bool(text.strip()) and not any(letter in "\0\r\n" for letter in text)
+    return bool(harmless(text).strip()) and len(text) <= LONGEST_TEXT and not any(letter in "\0\r\n" for letter in text)
+
+
+def harmless(text: str) -> str:
+    """The text without what could steer a terminal or turn the direction of reading in a log."""
+    return _STEERING.sub(" ", text)
 
 
 def _id(text: str) -> str:
@@ -83,17 +97,26 @@ def _id(text: str) -> str:
 def _text(text: str) -> str:
     if not is_text(text):
         raise ValueError("a text on one line is expected")
-    return text
+    return harmless(text)
+
+
+def _written_out(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and re.match(r"[0-9]{4}-", value)):
+        return value
+    raise ValueError("a time that is written out is expected, not a number of seconds")
 
 
 def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time between the years 1 and 9999 is expected") from None
 
 
 Month = Annotated[str, StringConstraints(pattern=_MONTH_PATTERN)]
 OrganizationId = Annotated[str, AfterValidator(_id)]
 Text = Annotated[str, AfterValidator(_text)]
-UtcDatetime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+UtcDatetime = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 
 
 class _Frozen(BaseModel):

@@ -6,18 +6,19 @@ The contract is an assumption (`docs/nordpass-contract.md`): NordPass's own guid
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar, cast
 
 import requests
-from pydantic import BaseModel, StrictBool, ValidationError
+from pydantic import BaseModel, BeforeValidator, StrictBool, StringConstraints, ValidationError
+from pydantic_core import from_json
 
 from cw_pipeline.nordpass.errors import Fault, MalformedReport, Refused, ReportNotFinal, UnknownMonth
 from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, shown
 from cw_pipeline.nordpass.models import (
+    MOST_ORGANIZATIONS,
     Month,
     NewOrganization,
     Organization,
-    Text,
     UsageReport,
     UsageRow,
     UtcDatetime,
@@ -28,7 +29,9 @@ from cw_pipeline.nordpass.source import NordPass
 from cw_pipeline.nordpass.tokens import SignedRequests
 from cw_pipeline.nordpass.transport import Transport
 
-MOST_PAGES: Final = 10_000
+MOST_PAGES: Final = 1_000
+_MOST_ITEMS_ON_A_PAGE: Final = 10_000
+_LONGEST_CURSOR: Final = 4_000
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _WHAT_TO_DO: Final = (
     "Run this again; if it stays so, the API differs from docs/nordpass-contract.md: compare it with the guide in "
@@ -36,24 +39,33 @@ _WHAT_TO_DO: Final = (
 )
 
 
-class _Page(BaseModel):
-    next_cursor: Text | None
+_Item = TypeVar("_Item", bound=BaseModel)
 
 
-class _OrganizationsPage(_Page):
-    items: tuple[Organization, ...]
+def _not_too_many(items: object) -> object:
+    """Refuse at once, with one fault and not one an item, what no page is as long as."""
+    if isinstance(items, list) and len(cast("list[object]", items)) > _MOST_ITEMS_ON_A_PAGE:
+        raise ValueError(f"at most {_MOST_ITEMS_ON_A_PAGE} items are expected")
+    return cast("object", items)
 
 
-class _UsagePage(_Page):
+class _Page(BaseModel, Generic[_Item]):
+    items: Annotated[tuple[_Item, ...], BeforeValidator(_not_too_many)]
+    next_cursor: Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_CURSOR)] | None
+
+
+class _OrganizationsPage(_Page[Organization]):
+    pass
+
+
+class _UsagePage(_Page[UsageRow]):
     month: Month
     final: StrictBool
     generated_at: UtcDatetime
-    items: tuple[UsageRow, ...]
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_PageType = TypeVar("_PageType", bound=_Page)
-_Item = TypeVar("_Item")
+_PageType = TypeVar("_PageType", bound=_Page[Any])
 
 
 class ProviderApi(NordPass):
@@ -156,11 +168,15 @@ class ProviderApi(NordPass):
     ) -> Iterator[tuple[str, _PageType]]:
         """Follow the cursors to the end, yielding each page with its name for messages."""
         cursors: set[str] = set()
-        query = dict(params)
+        query, read = dict(params), 0
         for number in range(1, MOST_PAGES + 1):
             reply = self._transport.get(path, query)
             source = f"{reply.request}, page {number}"
             page = _parsed(reply.body, page_type, source)
+            read += len(page.items)
+            if read > MOST_ORGANIZATIONS:
+                fault = Fault(f"at most {MOST_ORGANIZATIONS} organizations in all", str(read))
+                raise MalformedReport(source, [fault], _WHAT_TO_DO)
             yield source, page
             if page.next_cursor is None:
                 return
@@ -179,20 +195,21 @@ def _parsed(body: bytes, model: type[_Model], source: str) -> _Model:
         MalformedReport: The body is not JSON or not in the assumed form.
     """
     try:
-        return model.model_validate_json(body, strict=True)
+        # Not by `model_validate_json`, whose errors each hold a copy of what they are about: of a whole reply, maybe.
+        return model.model_validate(from_json(body))
     except ValidationError as error:
         faults = [
             _fault(detail["type"], detail["loc"], detail["input"])
             for detail in error.errors(include_url=False, include_context=False)
         ]
-        raise MalformedReport(source, faults, _WHAT_TO_DO) from None
+    except ValueError:
+        faults = [Fault("JSON")]
+    raise MalformedReport(source, faults, _WHAT_TO_DO)
 
 
 def _fault(kind: str, location: Sequence[int | str], value: object) -> Fault:
     names = [part for part in location if isinstance(part, str)]
     row = next((part + 1 for part in location if isinstance(part, int)), None)
-    if kind == "json_invalid":
-        return Fault("JSON")
     column = names[-1] if names and names[-1] in EXPECTED else None
     if row is not None and names[-1] == "items":
         return Fault("an object", shown(value), row)

@@ -5,13 +5,16 @@ It knows addresses, retries, statuses and sizes, and hands over bodies; what a b
 
 import re
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from pydantic import BaseModel, ValidationError
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
@@ -30,11 +33,15 @@ from cw_pipeline.nordpass.errors import (
 )
 
 CONNECT_AND_READ_SECONDS: Final = (5.0, 30.0)
-MOST_REPLY_BYTES: Final = 16 * 1024 * 1024
+MOST_REPLY_BYTES: Final = 8 * 1024 * 1024
+"""Uncompressed; a page of 10,000 rows takes a quarter of it."""
+MOST_REPLY_SECONDS: Final = 120.0
+"""For one reply, however steadily it trickles in."""
 _RETRIES: Final = 3
 _LONGEST_RETRY_AFTER_SECONDS: Final = 30
 _RETRIED_STATUSES: Final = frozenset({408, 429, *range(500, 600)})
 _WORDS_SHOWN: Final = 300
+_CHUNK_BYTES: Final = 64 * 1024
 _TOKEN: Final = re.compile(r"eyJ[\w-]*(\.[\w-]*){1,2}")
 
 
@@ -73,6 +80,7 @@ class Transport:
         self._ca_bundle = _readable_bundle(ca_bundle)
         self._session = requests.Session()
         self._session.mount("https://", HTTPAdapter(max_retries=retry_policy()))
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update({"Accept": "application/json", "User-Agent": "cw-pipeline"})
 
     def get(self, path: str, params: Mapping[str, str]) -> Reply:
@@ -110,22 +118,41 @@ class Transport:
                 stream=True,
             ) as response:
                 body = _bounded_body(response, said)
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._failure(said, error) from None
         if response.status_code not in {requests.codes.ok, requests.codes.created}:
             raise _refusal(said, response.status_code, body)
         return Reply(said, body)
 
-    def _failure(self, said: str, error: requests.RequestException) -> NordPassError:
+    def _failure(self, said: str, error: Exception) -> NordPassError:
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
             return UntrustedCertificate(said, self._ca_bundle)
         cause = error.args[0] if error.args else error
         return Unreachable(said, _shown(str(getattr(cause, "reason", cause))))
 
 
+class _Retry(Retry):
+    """urllib3's repeats, for a server that need not mean well."""
+
+    def increment(self, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401 - passed on as they are
+        """Let go of a reply that will be asked for again, which urllib3 would read to its end, however far that is."""
+        following = super().increment(*args, **kwargs)
+        response = kwargs.get("response")
+        if response is not None:
+            response.close()
+        return following
+
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        """The seconds that a reply asks to wait; None if it asks for none, or not in a readable way."""
+        try:
+            return super().get_retry_after(response)
+        except (ValueError, OverflowError, urllib3.exceptions.InvalidHeader):
+            return None
+
+
 def retry_policy() -> Retry:
     """The one table of what is repeated, how often, and after how long."""
-    return Retry(
+    return _Retry(
         total=_RETRIES,
         other=0,  # a failure of TLS: repeating it cannot help
         allowed_methods={"GET", "POST"},
@@ -166,10 +193,14 @@ def _refusal(said: str, status: int, body: bytes) -> NordPassError:
 
 def _bounded_body(response: requests.Response, said: str) -> bytes:
     body = bytearray()
-    for chunk in response.iter_content(64 * 1024):
+    deadline = time.monotonic() + MOST_REPLY_SECONDS
+    # read1 gives what has come, where read would wait until a chunk is full, however slowly it trickles in.
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
         body += chunk
         if len(body) > MOST_REPLY_BYTES:
             raise UnexpectedReply(said, f"the reply is larger than {MOST_REPLY_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise Unreachable(said, f"it was not complete after {MOST_REPLY_SECONDS:.0f} seconds")
     return bytes(body)
 
 

@@ -3,12 +3,20 @@
 The columns are an assumption (`docs/nordpass-contract.md`). A file counts whole or not at all.
 """
 
+import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from cw_pipeline.nordpass.errors import InvalidSetting, NotSupported, ReportNotFinal, UnknownMonth
+from cw_pipeline.nordpass.errors import (
+    Fault,
+    InvalidSetting,
+    MalformedReport,
+    NotSupported,
+    ReportNotFinal,
+    UnknownMonth,
+)
 from cw_pipeline.nordpass.export_file import rows_of
 from cw_pipeline.nordpass.models import (
     NewOrganization,
@@ -20,6 +28,7 @@ from cw_pipeline.nordpass.models import (
 )
 from cw_pipeline.nordpass.source import NordPass
 
+MOST_BYTES: Final = 16 * 1024 * 1024
 _DOWNLOAD: Final = "Download the month's export from the panel's Usage data tab"
 
 
@@ -109,7 +118,13 @@ class UsageExports(NordPass):
         self._require_folder()
         file = self._file(month)
         try:
-            return file.read_bytes(), datetime.fromtimestamp(file.stat().st_mtime, UTC)
+            status = file.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise InvalidSetting(f"{file} is not a file. {_DOWNLOAD} and save it in its place.")
+            if status.st_size > MOST_BYTES:
+                fault = Fault(f"at most {MOST_BYTES} bytes", str(status.st_size))
+                raise MalformedReport(str(file), [fault], f"{_DOWNLOAD} again.")
+            return file.read_bytes(), datetime.fromtimestamp(status.st_mtime, UTC)
         except FileNotFoundError as error:
             raise UnknownMonth(
                 month,

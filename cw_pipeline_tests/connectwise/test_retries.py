@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-import urllib3.exceptions
+import urllib3
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
@@ -224,6 +224,8 @@ def test_a_longer_wait_than_a_minute_is_cut_to_a_minute(
         ("Sun, 01 Mar 2026 00:00:45 -0000", 45.0),
         ("Sat, 28 Feb 2026 23:00:00 GMT", 0.0),
         ("soon", None),
+        ("9" * 5000, float("inf")),
+        ("Sun, 01 Mar 99999999999 00:00:45 GMT", None),
         ("-5", None),
         ("", None),
     ],
@@ -236,10 +238,10 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds
 def test_a_reply_that_trickles_for_too_long_is_given_up(
     client: ConnectWiseClient, time: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def trickle(*_: object) -> list[bytes]:
+    def trickle(*_: object, **__: object) -> bytes:
         time.now += http.LONGEST_DOWNLOAD + 1
-        return [b"{"]
+        return b"{"
 
-    monkeypatch.setattr(requests.Response, "iter_content", trickle)
+    monkeypatch.setattr(urllib3.HTTPResponse, "read1", trickle)
     with pytest.raises(errors.TimedOut):
         client.company_info()

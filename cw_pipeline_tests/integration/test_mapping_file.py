@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,7 @@ from cw_pipeline.warehouse.tables import Agreement, Company, Integration
 from cw_pipeline_tests.integration.conftest import NOW, acts, agreement, company, mapped_at, mappings, organization, put
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -177,6 +179,41 @@ def test_what_is_not_a_mapping_file_is_refused(text: str, fault: str, msp: Wareh
 
 def test_a_file_that_is_not_there_is_refused(msp: Warehouse, file: Path) -> None:
     assert "cannot be read (No such file" in faults_of(msp, file)[0]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_is_refused_and_not_waited_for(
+    make: Callable[[Path], None], msp: Warehouse, file: Path
+) -> None:
+    make(file)
+    assert faults_of(msp, file) == ("it is not a file",)
+
+
+def test_a_file_larger_than_any_mapping_file_is_refused_unread(msp: Warehouse, file: Path) -> None:
+    with file.open("wb") as handle:
+        handle.truncate(1 << 40)
+    assert faults_of(msp, file) == ("it is larger than 16777216 bytes",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\0" * 100_000,
+        "x" * 1_000_000,
+        "," * 1_000_000,
+        f"{HEADER}\n" + "\n" * 100_000,
+        f"{HEADER}\n" + "9" * 1_000_000 + ",,,,,,",
+        f"{HEADER}\n1,,11,," + "x" * 1_000 + ",,",
+        f"{HEADER}\n1,,11,,org-a\0,,",
+    ],
+    ids=["zeros", "a letter", "columns", "rows", "a number", "an id", "a zero"],
+)
+def test_a_hostile_file_is_refused_and_its_message_short(text: str, msp: Warehouse, file: Path) -> None:
+    file.write_text(text)
+    with pytest.raises(MappingFileRefused) as error:
+        apply_mappings(msp, file, NOW)
+    assert len(str(error.value)) < 1_000
+    assert mappings(msp) == {}
 
 
 def test_a_file_that_cannot_be_written_is_refused(msp: Warehouse, tmp_path: Path) -> None:

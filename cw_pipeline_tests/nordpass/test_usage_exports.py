@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -259,10 +260,44 @@ def test_what_is_not_a_month_is_never_looked_for(folder: Path, month: str) -> No
         exports(folder).monthly_usage(month)
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_is_named_and_not_waited_for(folder: Path, make: Callable[[Path], None]) -> None:
+    make(folder / "usage-2026-03.csv")
+    with pytest.raises(InvalidSetting, match=r"usage-2026-03.csv is not a file"):
+        exports(folder).monthly_usage("2026-03")
+
+
 def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
-    (folder / "usage-2026-03.csv").mkdir()
+    (folder / "usage-2026-03.csv").symlink_to("usage-2026-03.csv")
     with pytest.raises(InvalidSetting, match=r"usage-2026-03.csv cannot be read"):
         exports(folder).monthly_usage("2026-03")
+
+
+def test_a_file_larger_than_any_export_is_refused_unread(folder: Path) -> None:
+    with (folder / "usage-2026-03.csv").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(MalformedReport, match="at most 16777216 bytes"):
+        exports(folder).monthly_usage("2026-03")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\0" * 100_000,
+        HEADER.encode() + b"org-1,Ac\0me,Business,Standard,true,5\n",
+        b"," * 1_000_000,
+        b"x" * 1_000_000,
+        HEADER.encode() + b"\n" * 100_000,
+        HEADER.encode() + b"org-1," + b"x" * 1_000_000 + b",Business,Standard,true,5\n",
+        HEADER.encode() + b"org-1,Acme,Business,Standard,true," + b"9" * 1_000_000,
+    ],
+    ids=["zeros", "a zero", "columns", "a letter", "rows", "a name", "a number"],
+)
+def test_a_hostile_file_is_malformed_and_its_message_short(folder: Path, content: bytes) -> None:
+    save(folder, content)
+    with pytest.raises(MalformedReport) as error:
+        exports(folder).monthly_usage("2026-03")
+    assert len(str(error.value)) < 2_000
 
 
 def test_the_organizations_are_those_of_the_newest_export(folder: Path) -> None:

@@ -1,0 +1,242 @@
+"""Replies that mean harm, over real connections: both clients refuse them, with little memory and few words."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tracemalloc
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+import trustme
+
+from cw_pipeline.connectwise import http, paging
+from cw_pipeline.connectwise.client import ConnectWiseClient
+from cw_pipeline.connectwise.errors import ConnectWiseError
+from cw_pipeline.nordpass import transport
+from cw_pipeline.nordpass.errors import NordPassError
+from cw_pipeline.nordpass.provider_api import ProviderApi
+from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
+from cw_pipeline_tests.nordpass.conftest import MSP, pem_of, rsa_key
+from cw_pipeline_tests.nordpass.scripted_server import Handler, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+LONGEST_MESSAGE = 2_500
+MIB = 1024 * 1024
+BLOCK = b" " * 64 * 1024
+GZIP = {"Content-Encoding": "gzip"}
+
+Act: TypeAlias = Callable[[Handler], None]
+Body: TypeAlias = bytes | None
+"""A reply's bytes; None: blanks without end."""
+
+
+def answer(body: Body, *, status: int = 200, headers: dict[str, str] | None = None) -> Act:
+    def act(handler: Handler) -> None:
+        handler.close_connection = True
+        with contextlib.suppress(OSError):  # the client has had enough
+            handler.send_response(status)
+            for name, value in {**(headers or {}), "Connection": "close"}.items():
+                handler.send_header(name, value)
+            handler.end_headers()
+            handler.wfile.write(body or b"")
+            while body is None:
+                handler.wfile.write(BLOCK)
+
+    return act
+
+
+@dataclass(frozen=True)
+class Service:
+    """One of the two clients, about to read a list from a server of ours.
+
+    Attributes:
+        record: A good record, but for its name: `%s`.
+        around: What stands before and after the records of a reply.
+        first: What the server answers before it does harm.
+    """
+
+    server: Server
+    read: Callable[[], object]
+    record: bytes
+    around: tuple[bytes, bytes]
+    first: Sequence[Act] = ()
+
+    def page(self, *names: bytes) -> bytes:
+        before, after = self.around
+        return before + b",".join(self.record % name for name in names) + after
+
+    def refuses(self, *acts: Act) -> str:
+        """What the client says in the end; the last act is played as often as it asks."""
+        self.server.script = [*self.first, *acts, *[acts[-1]] * 9]
+        with pytest.raises((ConnectWiseError, NordPassError)) as error:
+            self.read()
+        assert len(str(error.value)) < LONGEST_MESSAGE
+        return str(error.value)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def server(authority: trustme.CA) -> Iterator[Server]:
+    with Server(authority) as server:
+        yield server
+
+
+@pytest.fixture
+def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return tmp_path / "ca.pem"
+
+
+@pytest.fixture
+def connectwise(server: Server, bundle: Path) -> Iterator[Service]:
+    time = FakeTime()
+    credentials = replace(CREDENTIALS, site_url=server.url, ca_bundle=bundle)
+    with ConnectWiseClient(credentials, sleep=time.sleep, clock=time.clock) as client:
+        yield Service(
+            server,
+            read=lambda: list(client.company_types()),
+            record=b'{"id": 1, "name": %s}',
+            around=(b"[", b"]"),
+            first=[answer(b'{"Codebase": "v4_6_release/"}')],
+        )
+
+
+@pytest.fixture
+def nordpass(server: Server, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    policy = transport.retry_policy().new(backoff_factor=0, backoff_jitter=0)
+    monkeypatch.setattr(transport, "retry_policy", lambda: policy)
+    with ProviderApi(server.url, msp_id=MSP, private_key=pem_of(rsa_key()), ca_bundle=bundle) as api:
+        yield Service(
+            server,
+            read=api.organizations,
+            record=b'{"id": "org-1", "name": %s, "plan": "Business", "license_type": "Standard", "status": "Active", '
+            b'"msp_managed": true}',
+            around=(b'{"items": [', b'], "next_cursor": null}'),
+        )
+
+
+@pytest.fixture(params=["connectwise", "nordpass"])
+def service(request: pytest.FixtureRequest) -> Service:
+    return request.getfixturevalue(request.param)
+
+
+@contextlib.contextmanager
+def memory_below(most: int) -> Generator[None]:
+    """Fail if more bytes were held at any time, this process's small server included."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+
+
+def bomb(block: bytes, times: int, around: tuple[bytes, bytes] = (b"", b"")) -> bytes:
+    """Much, compressed to little."""
+    packer = zlib.compressobj(wbits=31)
+    packed = [packer.compress(part) for part in (around[0], *[block] * times, around[1])]
+    return b"".join(packed) + packer.flush()
+
+
+@pytest.mark.parametrize("status", [200, 401, 503])
+@pytest.mark.parametrize(
+    ("body", "headers"), [(None, {}), (bomb(BLOCK, 8_000), GZIP)], ids=["endless", "half a gigabyte, compressed"]
+)
+def test_a_reply_without_end_is_given_up_with_little_memory(
+    service: Service, status: int, body: Body, headers: dict[str, str]
+) -> None:
+    with memory_below(3 * http.LONGEST_REPLY):
+        said = service.refuses(answer(body, status=status, headers=headers))
+    assert re.search("too large|larger than" if status == 200 else f"{status}|larger than", said)
+
+
+def test_as_many_records_as_a_reply_may_hold_are_refused_with_bounded_memory(service: Service) -> None:
+    before, after = service.around
+    thousands = min(http.LONGEST_REPLY, transport.MOST_REPLY_BYTES) // 3_000 - 1
+    body = bomb(b"{}," * 1_000, thousands, (before, b"{}" + after))
+    with memory_below(256 * MIB):
+        said = service.refuses(answer(body, headers=GZIP))
+    assert re.search("records on a page|at most 10000 items", said)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"9" * 4_000,
+        b"9" * 100_000,
+        b"1e400",
+        b"1e99999999999999999999",
+        b"NaN",
+        b"-Infinity",
+        b"true",
+        b"null",
+        b"{}",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'"' + b"x" * 100_000 + b'"',
+        b'"\\ud800"',
+        b'"',
+        b"",
+    ],
+    ids=lambda value: repr(value[:12]),
+)
+def test_a_text_of_another_shape_or_size_is_refused(service: Service, value: bytes) -> None:
+    with memory_below(16 * MIB):
+        service.refuses(answer(service.page(value)))
+
+
+def test_a_good_page_is_read(service: Service) -> None:
+    service.server.script = [*service.first, answer(service.page(b'"Acme"'))]
+    assert "Acme" in str(service.read())
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_no_key_follows_a_redirect_to_another_host(service: Service, authority: trustme.CA, status: int) -> None:
+    with Server(authority) as other:
+        said = service.refuses(answer(b"", status=status, headers={"Location": f"{other.url}/v1/organizations"}))
+        assert other.seen == []
+    assert "redirect" in said
+
+
+def test_no_key_goes_to_another_host_for_the_next_page(connectwise: Service, authority: trustme.CA) -> None:
+    with Server(authority) as other:
+        link = {"Link": f'<{other.url}/company/companies/types?pageId=2>; rel="next"'}
+        connectwise.server.script = [
+            *connectwise.first,
+            answer(connectwise.page(b'"Customer"'), headers=link),
+            answer(b"[]"),
+        ]
+        assert "Customer" in str(connectwise.read())
+        assert (connectwise.server.script, other.seen) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["pageId", "page"])
+def test_pages_without_end_are_given_up(connectwise: Service, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(paging, "MOST_PAGES", 5)
+    pages = [
+        answer(b'[{"id": %d, "name": ""}]' % page, headers={"Link": f'<https://x/?{name}={page + 1}>; rel="next"'})
+        for page in range(1, 9)
+    ]
+    assert "does not end after 5 pages" in connectwise.refuses(*([pages[0]] if name == "page" else []), *pages)
+
+
+def test_more_records_than_a_list_can_have_are_given_up(connectwise: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "MOST_RECORDS", 2)
+    three = b",".join(b'{"id": %d, "name": ""}' % number for number in range(3))
+    assert "2 records" in connectwise.refuses(answer(b"[" + three + b"]"))
+
+
+@pytest.mark.parametrize("asked", ["soon", "-1", "Sun, 01 Mar 99999999999 00:00:45 GMT", "9" * 5_000])
+def test_a_wait_that_cannot_be_read_is_not_waited_for(nordpass: Service, asked: str) -> None:
+    assert "503" in nordpass.refuses(answer(b"", status=503, headers={"Retry-After": asked}))

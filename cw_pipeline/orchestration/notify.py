@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 TRIES, SECONDS_BETWEEN = 3, 3
 """Dagster gives a sensor a minute, and does not evaluate it again for a run of which it failed to tell."""
 
-# It would write the parts of addresses, which are secrets, into logs.
-logging.getLogger("apprise").disabled = True
+# It would write parts of addresses, which are secrets, into logs. Whoever configures logging would enable it again.
+logging.getLogger("apprise").addFilter(lambda _record: False)
 
 
 class NotTold(Exception):

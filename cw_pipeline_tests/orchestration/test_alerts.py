@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import logging.config
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -212,6 +213,7 @@ def test_mail_is_sent() -> None:
 def test_an_address_that_cannot_be_used_is_refused_without_showing_it(
     address: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as Dagster does, once and again
     with caplog.at_level(logging.DEBUG), pytest.raises(NotTold, match="cannot be used") as refused:
         tell(SecretStr(address), title="Title", lines=["1"])
     assert SECRET not in f"{refused.value}{caplog.text}{capfd.readouterr()}"

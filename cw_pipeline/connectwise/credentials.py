@@ -17,6 +17,15 @@ _SETTINGS = {
 }
 
 
+class Hidden(str):
+    """A secret text that a `repr`, and so a crash report with the values of variables, does not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 @dataclass(frozen=True)
 class Credentials:
     """What a client needs to speak to one ConnectWise company.
@@ -53,10 +62,10 @@ class Credentials:
         if self.ca_bundle is not None:
             _check_ca_bundle(self.ca_bundle)
 
-    def authorization(self) -> str:
+    def authorization(self) -> Hidden:
         """The value of the Authorization header."""
         member = f"{self.company_id}+{self.public_key}:{self.private_key}"
-        return "Basic " + base64.b64encode(member.encode()).decode("ascii")
+        return Hidden("Basic " + base64.b64encode(member.encode()).decode("ascii"))
 
     def redact(self, text: str) -> str:
         """Replace every secret in a text that ConnectWise, or something in between, has sent."""

@@ -11,6 +11,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
+from cw_pipeline.connectwise.credentials import Hidden
+
 if TYPE_CHECKING:
     from cw_pipeline.connectwise.credentials import Credentials
 
@@ -35,7 +37,7 @@ def open_session(credentials: Credentials, origin: str, *, pool_size: int) -> re
             "Accept": f"application/vnd.connectwise.com+json; version={API_VERSION}",
             "Content-Type": "application/json",
             "User-Agent": "cw-pipeline",
-            "clientId": credentials.client_id,
+            "clientId": Hidden(credentials.client_id),
         }
     )
     session.mount("https://", HTTPAdapter(max_retries=0, pool_maxsize=pool_size))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.connectwise.credentials import Credentials
+from cw_pipeline.connectwise.credentials import Credentials, Hidden
 from cw_pipeline.integration.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.settings import NotSetUp
@@ -55,9 +55,9 @@ def open_connectwise(settings: Settings) -> ConnectWiseClient:
     credentials = Credentials(
         site_url=settings.required("CONNECTWISE_SITE_URL"),
         company_id=settings.required("CONNECTWISE_COMPANY_ID"),
-        public_key=settings.required("CONNECTWISE_PUBLIC_KEY"),
-        private_key=settings.required("CONNECTWISE_PRIVATE_KEY"),
-        client_id=settings.required("CONNECTWISE_CLIENT_ID"),
+        public_key=Hidden(settings.required("CONNECTWISE_PUBLIC_KEY")),
+        private_key=Hidden(settings.required("CONNECTWISE_PRIVATE_KEY")),
+        client_id=Hidden(settings.required("CONNECTWISE_CLIENT_ID")),
         ca_bundle=settings.connectwise_ca_bundle,
     )
     return ConnectWiseClient(
@@ -78,7 +78,7 @@ def open_nordpass(settings: Settings, *, now: Callable[[], datetime] = lambda: d
         return ProviderApi(
             settings.required("NORDPASS_API_URL"),
             msp_id=settings.required("NORDPASS_MSP_ID"),
-            private_key=_private_key(settings),
+            private_key=Hidden(_private_key(settings)),
             ca_bundle=settings.nordpass_ca_bundle,
         )
     if settings.nordpass_api_url is not None:

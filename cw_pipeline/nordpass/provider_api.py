@@ -82,11 +82,11 @@ class ProviderApi(NordPass):
     """
 
     def __init__(self, base_url: str, *, msp_id: str, private_key: str, ca_bundle: Path | None = None) -> None:
-        self._transport = Transport(base_url, SignedRequests(msp_id, private_key), ca_bundle)
         self._msp_id = msp_id
+        self._transport = Transport(base_url, SignedRequests(msp_id, private_key), ca_bundle)
 
     def __repr__(self) -> str:
-        return f"ProviderApi({self._transport.base_url!r}, msp_id={self._msp_id!r})"
+        return f"ProviderApi(msp_id={self._msp_id!r})"
 
     def organizations(self) -> tuple[Organization, ...]:
         """All organizations, sorted by id, each once."""

@@ -25,6 +25,15 @@ _WHAT_TO_DO: Final = (
 )
 
 
+class _Hidden(str):
+    """A token that a `repr`, and so a crash report with the values of variables, does not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
 class SignedRequests(AuthBase):
     """Gives each request a fresh bearer token. Neither its repr nor its errors show the key.
 
@@ -51,7 +60,7 @@ class SignedRequests(AuthBase):
             "exp": now + LIFE,
             "jti": uuid4().hex,
         }
-        r.headers["Authorization"] = f"Bearer {jwt.encode(claims, self._key, algorithm='RS256')}"
+        r.headers["Authorization"] = _Hidden(f"Bearer {jwt.encode(claims, self._key, algorithm='RS256')}")
         return r
 
 

@@ -117,12 +117,12 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                body = _bounded_body(response, said)
+                if response.status_code in {requests.codes.ok, requests.codes.created}:
+                    return Reply(said, _bounded_body(response, said))
+                refusal = _refusal(said, response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise self._failure(said, error) from None
-        if response.status_code not in {requests.codes.ok, requests.codes.created}:
-            raise _refusal(said, response.status_code, body)
-        return Reply(said, body)
+        raise refusal
 
     def _failure(self, said: str, error: Exception) -> NordPassError:
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -173,9 +173,10 @@ class _ErrorBody(BaseModel):
     error: _ApiWords
 
 
-def _refusal(said: str, status: int, body: bytes) -> NordPassError:
+def _refusal(said: str, response: requests.Response) -> NordPassError:
+    status = response.status_code
     try:
-        words = _ErrorBody.model_validate_json(body).error
+        words = _ErrorBody.model_validate_json(_bounded_body(response, said)).error
     except ValidationError:
         words = None
     code, message = (_shown(words.code), _shown(words.message)) if words else ("", "")

@@ -5,21 +5,23 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import tenacity
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from pydantic import SecretStr
 
 TRIES, SECONDS_BETWEEN = 3, 3
 """Dagster gives a sensor a minute, and does not evaluate it again for a run of which it failed to tell."""
 
-# It would write parts of addresses, which are secrets, into logs. Whoever configures logging would enable it again.
+# It would write the parts of addresses, which are secrets, into logs. Not `disabled`: configuring logging undoes that.
 logging.getLogger("apprise").addFilter(lambda _record: False)
+_URLLIB3 = logging.getLogger("urllib3")
 
 
 class NotTold(Exception):
@@ -43,13 +45,14 @@ def tell(addresses: SecretStr, *, title: str, lines: Sequence[str]) -> None:
 
     def tell_those_who_wait() -> bool:
         body = "\n".join(lines)
-        waiting[:] = [
-            service
-            for service in waiting
-            if not Apprise(service).notify(
-                body=body, title=title, notify_type=NotifyType.WARNING, body_format=NotifyFormat.TEXT
-            )
-        ]
+        with _without_paths_in_logs():
+            waiting[:] = [
+                service
+                for service in waiting
+                if not Apprise(service).notify(
+                    body=body, title=title, notify_type=NotifyType.WARNING, body_format=NotifyFormat.TEXT
+                )
+            ]
         return not waiting
 
     retrying = tenacity.Retrying(
@@ -65,3 +68,14 @@ def tell(addresses: SecretStr, *, title: str, lines: Sequence[str]) -> None:
             "Check that they are right and that their services can be reached from here."
         )
         raise NotTold(msg)
+
+
+@contextmanager
+def _without_paths_in_logs() -> Generator[None]:
+    """Keep the paths that are asked for out of a log of everything: a web hook's is its secret."""
+    before = _URLLIB3.level
+    _URLLIB3.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        _URLLIB3.setLevel(before)

@@ -14,7 +14,7 @@ from cw_pipeline.integration.products import why_not_billable
 from cw_pipeline.integration.status import status
 from cw_pipeline.integration.suggest import suggest_mappings
 from cw_pipeline.orchestration.partitions import FIRST_MONTH
-from cw_pipeline.orchestration.views import Details, table
+from cw_pipeline.orchestration.views import Details, names, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,8 +34,8 @@ def of_changes(changes: Changes) -> Details:
     """What an import changed, as numbers, and the names of what is new and what is gone."""
     return {
         **{name: dg.MetadataValue.int(number) for name, number in changes.numbers.items()},
-        "new_names": dg.MetadataValue.json(_names(changes.new)),
-        "gone_names": dg.MetadataValue.json(_names(changes.gone)),
+        "new_names": names([_shown(one) for one in changes.new]),
+        "gone_names": names([_shown(one) for one in changes.gone]),
     }
 
 
@@ -50,7 +50,7 @@ def of_mapping(warehouse: Warehouse) -> Details:
     return {
         "state": dg.MetadataValue.text(now.state.value),
         "missing": dg.MetadataValue.json(list(now.missing)),
-        "gone": dg.MetadataValue.json(list(now.gone)),
+        "gone": names(now.gone),
         "mapped": dg.MetadataValue.int(now.mapped),
         "unmapped_companies": dg.MetadataValue.int(now.unmapped_companies),
         "unmapped_organizations": dg.MetadataValue.int(now.unmapped_organizations),
@@ -141,7 +141,3 @@ def of_products(catalog: Iterable[CatalogItem], mapped: Sequence[MappedProduct])
 
 def _shown(record: Named | Company | Organization | ListedCompany) -> str:
     return f"{record.name} ({record.id})"
-
-
-def _names(records: Iterable[Named]) -> list[str]:
-    return list(map(_shown, records))

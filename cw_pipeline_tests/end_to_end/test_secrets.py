@@ -1,0 +1,275 @@
+"""No secret is in anything that a failing run leaves behind, however much of it is logged."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import ssl
+import subprocess
+import sys
+import traceback
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import patch
+
+import pytest
+import trustme
+from urllib3.connection import HTTPConnection
+
+from cw_pipeline.connectwise.errors import ConnectWiseError
+from cw_pipeline.integration import access
+from cw_pipeline.nordpass.errors import NordPassError
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.settings import Settings
+from cw_pipeline_tests.active import use
+from cw_pipeline_tests.nordpass.conftest import pem_of, rsa_key
+from cw_pipeline_tests.orchestration.receivers import web_hook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+    from pathlib import Path
+
+COMPANY = "example"
+PUBLIC, PRIVATE, CLIENT = "PublicKeyQ7hT2mVx", "PrivateKeyR9wZ4nBc", "c1ie47-5ec7e7-61d-8f3a"
+PASSWORD, HOOK = "DatabasePasswordK3j", "HookTokenM5vL8pYd"
+PEM = pem_of(rsa_key())
+BASIC = base64.b64encode(f"{COMPANY}+{PUBLIC}:{PRIVATE}".encode()).decode()
+JWT = base64.b64encode(b'{"alg":"RS256"').decode()[:12]
+DATABASE = f"postgresql://someone:{PASSWORD}@127.0.0.1:1/warehouse"
+# What is searched for: of what is long, a part that also shows where the rest was cut off or broken into lines.
+SECRETS = {
+    "public key": PUBLIC,
+    "private key": PRIVATE,
+    "client id": CLIENT,
+    "Basic header": BASIC[12:44],
+    "signing key": PEM.splitlines()[5],
+    "token": JWT,
+    "database password": PASSWORD,
+    "address": HOOK,
+    **{
+        f"{name}, base64": base64.b64encode(text.encode()).decode().rstrip("=")[:-1]
+        for name, text in (("client id", CLIENT), ("private key", PRIVATE), ("password", PASSWORD), ("address", HOOK))
+    },
+}
+
+
+def secrets_in(content: bytes | str) -> list[str]:
+    text = content if isinstance(content, bytes) else content.encode()
+    return [name for name, secret in SECRETS.items() if secret.encode() in text]
+
+
+class Echo(ThreadingHTTPServer):
+    """A site that knows the company, and answers all else with a failure that repeats what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self, authority: trustme.CA, status: int) -> None:
+        super().__init__(("127.0.0.1", 0), _EchoHandler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - it takes pyOpenSSL's too
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.status = status
+        self.seen: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.server_port}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that does not trust us is what this is about."""
+
+
+class _EchoHandler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        sent = " ".join(self.headers.values())
+        self.echo.seen.append(sent)
+        if "/login/companyinfo/" in self.path:
+            status, document = 200, {"Codebase": "v4_6_release/"}
+        else:
+            status = self.echo.status
+            document = {"message": sent, "errors": [{"message": sent}], "error": {"code": "echo", "message": sent}}
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Retry-After", "0")
+        self.send_header("x-cw-request-id", sent)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    @property
+    def echo(self) -> Echo:
+        return cast("Echo", self.server)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Keep the tests' output clean."""
+
+
+@contextmanager
+def serving(server: Echo) -> Generator[Echo]:
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@dataclass(frozen=True)
+class Sites:
+    """A site for each way to fail, and the environment that leads to the first."""
+
+    refusing: Echo
+    failing: Echo
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    authority = trustme.CA()
+    bundle = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    with serving(Echo(authority, 401)) as refusing, serving(Echo(authority, 500)) as failing:
+        environment = {
+            "CONNECTWISE_SITE_URL": refusing.url,
+            "CONNECTWISE_COMPANY_ID": COMPANY,
+            "CONNECTWISE_PUBLIC_KEY": PUBLIC,
+            "CONNECTWISE_PRIVATE_KEY": PRIVATE,
+            "CONNECTWISE_CLIENT_ID": CLIENT,
+            "CONNECTWISE_CA_BUNDLE": str(bundle),
+            "NORDPASS_API_URL": refusing.url,
+            "NORDPASS_MSP_ID": "msp-7",
+            "NORDPASS_PRIVATE_KEY": PEM,
+            "NORDPASS_CA_BUNDLE": str(bundle),
+            "CW_PIPELINE_NOTIFY": f"json://127.0.0.1:1/{HOOK}",
+        }
+        yield Sites(refusing, failing, environment)
+
+
+CONNECT: dict[str, Any] = {"act": "command", "arguments": ["connect"]}
+CONNECT_JOB: dict[str, Any] = {"act": "job", "arguments": ["connect", "{}"]}
+NEW = {"name": "Acme", "plan": "Business", "license_type": "Standard", "contact_email": "it@acme.example"}
+ADD: dict[str, Any] = {
+    "act": "command",
+    "arguments": ["organizations", "add", *(f"--{name.replace('_', '-')}={value}" for name, value in NEW.items())],
+}
+ADD_JOB: dict[str, Any] = {
+    "act": "job",
+    "arguments": ["add_organization", json.dumps({"ops": {"add_to_nordpass": {"config": NEW}}})],
+}
+
+
+def test_no_run_that_fails_leaves_a_secret_anywhere(sites: Sites, tmp_path: Path) -> None:
+    home, dagster = tmp_path / "home", tmp_path / "dagster"
+    dagster.mkdir()
+    (dagster / "dagster.yaml").write_text(
+        "python_logs: {managed_python_loggers: [root], python_log_level: DEBUG}\ntelemetry: {enabled: false}\n"
+    )
+    failing = {"CONNECTWISE_SITE_URL": sites.failing.url}
+    no_database = {"CW_PIPELINE_DATABASE_URL": DATABASE}
+    with web_hook() as hook:
+        told = {"CW_PIPELINE_NOTIFY": f"json://127.0.0.1:{hook.server_port}/{HOOK}"}
+        acts = [
+            *(
+                act | more
+                for act in (CONNECT, CONNECT_JOB)
+                for more in (
+                    {},
+                    {"environment": failing},
+                    {"environment": {"CONNECTWISE_CA_BUNDLE": ""}},
+                    {"environment": no_database},
+                    {"environment": {"CONNECTWISE_PRIVATE_KEY": f"{PRIVATE} "}},
+                    {"breaks": True},
+                )
+            ),
+            *(
+                act | more
+                for act in (ADD, ADD_JOB)
+                for more in ({}, {"environment": {"NORDPASS_PRIVATE_KEY": PEM[:-40]}}, {"breaks": True})
+            ),
+            {"act": "tell", "arguments": ["a line"], "environment": told},
+        ]
+        ran = subprocess.run(
+            [sys.executable, "-m", "cw_pipeline_tests.end_to_end.failing_runs"],
+            input=json.dumps([{"environment": {}, "breaks": False} | act for act in acts]).encode(),
+            env=os.environ | sites.environment | {"CW_PIPELINE_HOME": str(home), "DAGSTER_HOME": str(dagster)},
+            capture_output=True,
+            check=True,
+            cwd=tmp_path,
+        )
+        assert len(hook.messages) == 1
+
+    # The secrets were sent and echoed, the acts failed, and all was logged: else there was nothing to find.
+    sent = "".join(sites.refusing.seen)
+    assert [name for name in ("client id", "Basic header", "token") if SECRETS[name] not in sent] == []
+    ended = [line for line in ran.stdout.decode().splitlines() if line.startswith(("command ", "job ", "tell "))]
+    assert len(ended) == len(acts)
+    assert [line for line in ended if line.endswith("well")] == ["tell a line ended well"]
+    assert sum(line.endswith("with RuntimeError") for line in ended) == 2
+    files = {file: file.read_bytes() for folder in (home, dagster) for file in folder.rglob("*") if file.is_file()}
+    assert b"DEBUG:urllib3.connectionpool" in ran.stderr
+    assert any(b"urllib3" in content and b"nobody expected this" in content for content in files.values())
+
+    left = {"standard output": ran.stdout, "standard error": ran.stderr} | files
+    assert {place: found for place, content in left.items() if (found := secrets_in(content))} == {}
+
+
+def _connect(settings: Settings) -> None:
+    with access.open_connectwise(settings) as client:
+        client.company_count()
+
+
+def _read_organizations(settings: Settings) -> None:
+    with access.open_nordpass(settings) as nordpass:
+        nordpass.organizations()
+
+
+@pytest.mark.parametrize(
+    ("act", "environment", "breaks"),
+    [
+        (_connect, {}, False),
+        (_connect, {}, True),
+        (_connect, {"CONNECTWISE_PRIVATE_KEY": f"{PRIVATE}\n"}, False),
+        (_read_organizations, {}, False),
+        (_read_organizations, {}, True),
+        (_read_organizations, {"NORDPASS_PRIVATE_KEY": PEM[:-40]}, False),
+    ],
+)
+def test_a_crash_report_with_the_values_of_variables_has_no_secret(
+    act: Callable[[Settings], None],
+    environment: dict[str, str],
+    *,
+    breaks: bool,
+    sites: Sites,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(monkeypatch, sites.environment | environment)
+    broken = patch.object(HTTPConnection, "getresponse", side_effect=RuntimeError) if breaks else nullcontext()
+    with broken, pytest.raises(RuntimeError if breaks else (ConnectWiseError, NordPassError)) as error:
+        act(Settings())
+    product = error.traceback[2]._rawentry
+    report = traceback.TracebackException(error.type, error.value, product, capture_locals=True)
+    text = "".join(report.format())
+    assert "self = <" in text or "private_key = '***'" in text
+    assert secrets_in(text) == []
+
+
+def test_nothing_that_holds_a_secret_shows_it(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, sites.environment | {"CW_PIPELINE_DATABASE_URL": DATABASE})
+    settings = Settings()
+    with (
+        access.open_connectwise(settings) as connectwise,
+        access.open_nordpass(settings) as nordpass,
+    ):
+        holders = [settings, Access(), connectwise, nordpass, *vars(connectwise).values(), *vars(nordpass).values()]
+        holders += [one for holder in holders[4:] if hasattr(holder, "__dict__") for one in vars(holder).values()]
+        assert secrets_in("".join(f"{one!r} {one} {one:}" for one in holders)) == []

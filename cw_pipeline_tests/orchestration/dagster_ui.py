@@ -1,0 +1,102 @@
+# Dagster offers nothing public for this; only this module leans on its insides.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+"""Dagster's UI and daemon without their processes: what a person starts in the UI, worked off in this process."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import yaml
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.test_utils import create_test_daemon_workspace_context
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._daemon.backfill import execute_backfill_iteration
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster_graphql.cli import execute_query
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+PROJECT = Path(__file__).parents[2]
+_MOST_ROUNDS = 10
+
+_BACKFILL = """
+mutation Backfill($assets: [AssetKeyInput!]!, $months: [String!]!) {
+  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $months}) {
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}
+"""
+_REEXECUTE = """
+mutation Reexecute($run: String!, $strategy: ReexecutionStrategy!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $run, strategy: $strategy}) {
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+
+
+@dataclass(frozen=True)
+class DagsterUi:
+    """The UI of one Dagster instance, and the daemon behind it."""
+
+    instance: dg.DagsterInstance
+    _workspace: WorkspaceProcessContext
+
+    def backfill(self, assets: Sequence[str], months: Sequence[str]) -> str:
+        """Materialize the selected assets for these months, and return how that ended once it has."""
+        variables = {"assets": [{"path": [asset]} for asset in assets], "months": list(months)}
+        backfill_id: str = self._query(_BACKFILL, variables)["launchPartitionBackfill"]["backfillId"]
+        for _ in range(_MOST_ROUNDS):
+            errors = [error for error in execute_backfill_iteration(self._workspace, logging.getLogger()) if error]
+            assert errors == []
+            self.start_queued_runs()
+            backfill = self.instance.get_backfill(backfill_id)
+            assert backfill is not None
+            if backfill.status.value.startswith("COMPLETED"):
+                return backfill.status.value
+        msg = f"The backfill did not end: {self.instance.get_runs()}"
+        raise AssertionError(msg)
+
+    def reexecute(self, run_id: str, strategy: str) -> dg.DagsterRun:
+        """The run that re-executes another one, when it has ended."""
+        launched = self._query(_REEXECUTE, {"run": run_id, "strategy": strategy})["launchRunReexecution"]
+        self.start_queued_runs()
+        run = self.instance.get_run_by_id(launched["run"]["runId"])
+        assert run is not None
+        return run
+
+    def start_queued_runs(self) -> None:
+        """Start what may start now; each run has ended when the next one starts."""
+        errors = [
+            error for error in QueuedRunCoordinatorDaemon(interval_seconds=0).run_iteration(self._workspace) if error
+        ]
+        assert errors == []
+
+    def _query(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
+        answer = execute_query(self._workspace, query, variables)
+        data = answer.get("data")
+        assert data is not None, answer
+        return data
+
+
+@contextmanager
+def dagster_ui(home: Path, config: Path) -> Generator[DagsterUi]:
+    """The UI on an instance in ``home``, which ``DAGSTER_HOME`` names, as ``config`` has it; runs have no processes."""
+    settings = yaml.safe_load(config.read_text())
+    launcher = {"module": "dagster._core.launcher.sync_in_memory_run_launcher", "class": "SyncInMemoryRunLauncher"}
+    home.mkdir()
+    (home / "dagster.yaml").write_text(yaml.safe_dump(settings | {"run_launcher": launcher}))
+    module = LoadableTargetOrigin(module_name="cw_pipeline.definitions", working_directory=str(PROJECT))
+    target = InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(module, location_name="cw_pipeline"))
+    with dg.DagsterInstance.get() as instance, create_test_daemon_workspace_context(target, instance) as workspace:
+        yield DagsterUi(instance, workspace)

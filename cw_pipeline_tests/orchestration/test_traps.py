@@ -1,0 +1,268 @@
+"""Ways to start a sync that Dagster treats unlike the schedule's: none writes what it should not, or anything twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.definitions import defs
+from cw_pipeline.orchestration import monthly
+from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE, sync_months
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.runs import run_months
+from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.settings import Settings
+from cw_pipeline.sync import previews
+from cw_pipeline_tests.active import LAST_CLOSED
+from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, DagsterUi, dagster_ui
+from cw_pipeline_tests.orchestration.receivers import web_hook
+from cw_pipeline_tests.orchestration.test_alerts import Watcher
+from cw_pipeline_tests.orchestration.test_monthly import failure_of
+from cw_pipeline_tests.warehouse.processes import another_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from cw_pipeline.billing.facts import Facts, Usage
+    from cw_pipeline.billing.months import Month
+    from cw_pipeline.billing.preview import Preview
+    from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.active import Active
+
+FIRST, MIDDLE, LAST = LAST_CLOSED.plus(-2), LAST_CLOSED.plus(-1), LAST_CLOSED
+MONTHS = [str(month) for month in (FIRST, MIDDLE, LAST)]
+MONTHLY = ["monthly_usage", "push_preview", "connectwise_push"]
+UNPARTITIONED = ["imported_companies", "agreements", "organizations", "mapped_organizations"]
+
+pytestmark = pytest.mark.usefixtures("active")
+
+
+@pytest.fixture
+def ui(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DagsterUi]:
+    """The UI and the daemon with the settings that are shipped for one machine."""
+    home = tmp_path / "dagster"
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with dagster_ui(home, PROJECT / "dagster.yaml") as opened:
+        yield opened
+
+
+@pytest.fixture(params=["dagster.yaml", "deploy/dagster.yaml"])
+def shipped_ui(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DagsterUi]:
+    """The same, once with each of the shipped settings."""
+    home = tmp_path / "dagster"
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    if request.param.startswith("deploy"):
+        monkeypatch.setenv("DAGSTER_POSTGRES_URL", request.getfixturevalue("postgres_database_url"))
+    with dagster_ui(home, PROJECT / request.param) as opened:
+        yield opened
+
+
+def our_lines(sandbox: Sandbox) -> list[str]:
+    """The serial numbers of the lines that were written: a line that is there twice is in it twice."""
+    numbers = (line.get("serialNumber", "") for line in sandbox.connectwise.records("additions"))
+    return sorted(number for number in numbers if number.startswith(PREFIX))
+
+
+def lines_to_write(sandbox: Sandbox, active: Active, *months: Month) -> list[str]:
+    """The serial numbers of the lines that the seats of these months have to be on."""
+    return sorted(
+        f"{PREFIX}{month}:{row['plan'][0]}:{row['organization_id']}"
+        for month in months
+        for row in sandbox.nordpass.usage(str(month))
+        if row["organization_id"] in active.organization_ids
+        and row["license_type"] == "Standard"
+        and row["consumed_licenses"]
+    )
+
+
+def refuse_a_line_of(sandbox: Sandbox, month: Month) -> None:
+    """Let ConnectWise refuse one line of the month, once."""
+    sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=f"{PREFIX}{month}", times=1, status=400)
+
+
+def lose_a_seat_of(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this program have a fault by which the previews of the month do not account for a seat."""
+    preview_month = previews.preview_month
+
+    def losing(previewed: Month, usage: list[Usage], facts: Facts) -> Preview:
+        preview = preview_month(previewed, usage, facts)
+        return replace(preview, usage_seats=preview.usage_seats + 1) if previewed == month else preview
+
+    monkeypatch.setattr(previews, "preview_month", losing)
+
+
+def pushed(instance: dg.DagsterInstance) -> set[str]:
+    return instance.get_materialized_partitions(PUSH.key)
+
+
+def test_a_backfill_of_everything_that_is_selected_pushes_the_good_months_and_never_a_bad_one(
+    sandbox: Sandbox, active: Active, ui: DagsterUi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.nordpass.set_report_final(str(MIDDLE), final=False)
+    lose_a_seat_of(LAST, monkeypatch)
+    assert ui.backfill([*UNPARTITIONED, *MONTHLY], MONTHS) == "COMPLETED_FAILED"
+    assert pushed(ui.instance) == {str(FIRST)}
+    assert our_lines(sandbox) == lines_to_write(sandbox, active, FIRST)
+    # What makes this a trap: Dagster gave the usage and the push to different runs.
+    selections = [run.asset_selection or set() for run in ui.instance.get_runs()]
+    assert not any({USAGE.key, PUSH.key} <= selection for selection in selections)
+
+
+def sync_now() -> dg.JobDefinition:
+    """The job, to be found again by Dagster."""
+    return defs.resolve_job_def("sync_now")
+
+
+def test_a_backfill_that_failed_for_one_month_is_re_executed_from_failure_and_writes_only_what_is_missing(
+    sandbox: Sandbox, active: Active, ui: DagsterUi
+) -> None:
+    refuse_a_line_of(sandbox, MIDDLE)
+    assert ui.backfill(MONTHLY, MONTHS) == "COMPLETED_FAILED"
+    assert pushed(ui.instance) == {str(FIRST), str(LAST)}
+    (failed,) = ui.instance.get_runs()
+    sandbox.journal.clear()
+    assert ui.reexecute(failed.run_id, "FROM_FAILURE").status is dg.DagsterRunStatus.SUCCESS
+    assert [entry.method for entry in sandbox.journal.writes()] == ["POST"]
+    assert pushed(ui.instance) == set(MONTHS)
+    assert our_lines(sandbox) == lines_to_write(sandbox, active, FIRST, MIDDLE, LAST)
+
+
+def test_a_run_of_the_command_line_is_re_executed_from_failure_in_python_and_writes_only_what_is_missing(
+    sandbox: Sandbox, active: Active, ui: DagsterUi
+) -> None:
+    refuse_a_line_of(sandbox, MIDDLE)
+    run_id = run_months(sync_now(), [FIRST, MIDDLE, LAST], ui.instance, on_month=lambda _asset, _month: None)
+    failed = ui.instance.get_run_by_id(run_id)
+    assert failed is not None
+    sandbox.journal.clear()
+    options = dg.ReexecutionOptions.from_failure(run_id, ui.instance)
+    with dg.execute_job(
+        dg.reconstructable(sync_now), ui.instance, tags=failed.tags, reexecution_options=options
+    ) as again:
+        assert again.success
+    assert [entry.method for entry in sandbox.journal.writes()] == ["POST"]
+    assert pushed(ui.instance) == set(MONTHS)
+    assert our_lines(sandbox) == lines_to_write(sandbox, active, FIRST, MIDDLE, LAST)
+
+
+def test_one_month_that_failed_is_re_executed_from_asset_failure_and_writes_only_what_is_missing(
+    sandbox: Sandbox, active: Active, ui: DagsterUi
+) -> None:
+    refuse_a_line_of(sandbox, LAST)
+    assert ui.backfill(MONTHLY, [str(LAST)]) == "COMPLETED_FAILED"
+    (failed,) = ui.instance.get_runs()
+    sandbox.journal.clear()
+    again = ui.reexecute(failed.run_id, "FROM_ASSET_FAILURE")
+    assert again.status is dg.DagsterRunStatus.SUCCESS
+    assert again.asset_selection == {PUSH.key}
+    assert [entry.method for entry in sandbox.journal.writes()] == ["POST"]
+    assert our_lines(sandbox) == lines_to_write(sandbox, active, LAST)
+
+
+def test_several_months_re_executed_from_asset_failure_leave_the_bad_one_unpushed_and_a_check_says_so(
+    sandbox: Sandbox, ui: DagsterUi
+) -> None:
+    refuse_a_line_of(sandbox, MIDDLE)
+    assert ui.backfill(MONTHLY, MONTHS) == "COMPLETED_FAILED"
+    (failed,) = ui.instance.get_runs()
+    sandbox.journal.clear()
+    again = ui.reexecute(failed.run_id, "FROM_ASSET_FAILURE")
+    # To Dagster an asset that was materialized for other months has not failed, so it runs nothing but the check.
+    assert again.status is dg.DagsterRunStatus.SUCCESS
+    assert sandbox.journal.writes() == []
+    assert pushed(ui.instance) == {str(FIRST), str(LAST)}
+    (log,) = ui.instance.all_logs(again.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    check = log.get_dagster_event().asset_check_evaluation_data
+    assert (check.check_name, check.passed) == ("unpushed_months", False)
+    assert check.metadata["months"].value == [str(MIDDLE)]
+
+
+def test_a_killed_push_that_still_holds_its_slot_of_the_pool_does_not_stop_the_next(
+    sandbox: Sandbox, active: Active, shipped_ui: DagsterUi
+) -> None:
+    instance = shipped_ui.instance
+    instance.event_log_storage.initialize_concurrency_limit_to_default("connectwise_push")  # as the first push did
+    held = sandbox.faults.add(FaultKind.SLOW, method="POST", path="additions")
+    with another_process("-c", "from cw_pipeline.cli import main; main()", "sync", "--month", str(LAST)) as push:
+        assert sandbox.faults.wait_for_hit(held, timeout=60)
+        push.kill()
+    sandbox.faults.clear()
+    (killed,) = instance.get_run_records()
+    assert killed.dagster_run.status is dg.DagsterRunStatus.STARTED
+    assert killed.dagster_run.run_op_concurrency is not None
+    assert killed.dagster_run.run_op_concurrency.all_pools == {"connectwise_push"}
+
+    assert shipped_ui.backfill(MONTHLY, [str(LAST)]) == "COMPLETED_SUCCESS"
+    assert our_lines(sandbox) == lines_to_write(sandbox, active, LAST)
+
+
+def test_a_run_that_the_ui_starts_without_a_job_waits_fails_and_is_told_like_one_of_a_job(
+    sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monthly, "RETRY_SECONDS", 0)
+    sandbox.nordpass.set_report_final(str(LAST), final=False)
+    watcher = Watcher(instance)
+    with web_hook() as hook:
+        monkeypatch.setenv("CW_PIPELINE_NOTIFY", hook.address)
+        for job in (defs.resolve_implicit_global_asset_job_def(), defs.resolve_job_def("monthly_sync")):
+            result = job.execute_in_process(
+                instance=instance,
+                asset_selection=[USAGE.key, PREVIEW.key, PUSH.key],
+                partition_key=str(LAST),
+                run_config={"ops": {"sync_months": {"config": {"retries": 2}}}},
+                raise_on_error=False,
+            )
+            assert not result.success
+            restarts = [event for event in result.all_events if event.event_type_value == "STEP_RESTARTED"]
+            assert len(restarts) == 2
+            assert "not final" in failure_of(result)
+            assert watcher.ticks() == []
+    assert [message["title"] for message in hook.messages] == [
+        f"cw_pipeline: connectwise_push, monthly_usage, push_preview for {LAST} failed",
+        f"cw_pipeline: monthly_sync for {LAST} failed",
+    ]
+
+
+def test_nothing_that_keeps_a_push_safe_hangs_on_a_job() -> None:
+    assert sync_months.op.pool == "connectwise_push"
+    for job in defs.resolve_all_job_defs():
+        assert (job.tags, job.run_tags, job.hook_defs) == ({}, {}, frozenset()), job.name
+
+
+def test_the_schedule_a_person_and_a_backfill_that_sync_the_same_month_write_each_line_once(
+    sandbox: Sandbox, active: Active, ui: DagsterUi
+) -> None:
+    following = LAST.plus(1)
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(following.year, following.number, 1, 0, 30, tzinfo=UTC),
+        resources={"access": Access()},
+        repository_def=defs.get_repository_def(),
+    )
+    requests = defs.resolve_schedule_def("monthly_sync_schedule").evaluate_tick(context).run_requests or []
+    assert [request.partition_key for request in requests] == MONTHS
+    for request in requests:
+        defs.resolve_job_def("monthly_sync").execute_in_process(
+            instance=ui.instance, partition_key=request.partition_key, run_config=request.run_config, tags=request.tags
+        )
+    everything = lines_to_write(sandbox, active, FIRST, MIDDLE, LAST)
+    assert our_lines(sandbox) == everything
+    sandbox.journal.clear()
+    run_months(sync_now(), [FIRST, MIDDLE, LAST], ui.instance, on_month=lambda _asset, _month: None)
+    assert ui.backfill(MONTHLY, MONTHS) == "COMPLETED_SUCCESS"
+    assert sandbox.journal.writes() == []
+    assert our_lines(sandbox) == everything
+
+
+def test_what_dagster_can_show_of_the_resource_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+    for name in secrets:
+        monkeypatch.setenv(name.upper(), f"the secret of {name}")
+    access = Access()
+    assert len(secrets) >= 4
+    assert "the secret of" not in f"{access!r} {access} {vars(access)}"

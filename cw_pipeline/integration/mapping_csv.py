@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-_FORMULA_STARTS = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # with the full-width = + - @
+# A cell may begin at its beginning, and where a spreadsheet of another country, or a careless program, would split it.
+_BEGINS = r"(?:^|(?<=[;\t\r\n]))"
+# The full-width = + - @ count too, and blanks and quotes before a sign, which some programs drop.
+_IS_RUN = r"""(?=[\s"]*[=+\-@'\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"""
+_TO_GUARD, _GUARD = re.compile(_BEGINS + _IS_RUN), re.compile(f"{_BEGINS}'{_IS_RUN}")
 _MONTHS_AS_SPREADSHEETS_WRITE_THEM = ("%b-%y", "%b-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y/%m")
 _MOST_BYTES = 16 * 1024 * 1024
 _MOST_ROWS = 100_000
@@ -175,8 +179,9 @@ def _month(text: str) -> Month:
 
 
 def _guarded(text: str) -> str:
-    return f"'{text}" if text[:1] in _FORMULA_STARTS or text[:1] == "'" else text
+    """The text with a quote before each place that a spreadsheet could run as a formula, or that has a quote."""
+    return _TO_GUARD.sub("'", text)
 
 
 def _unguarded(text: str) -> str:
-    return text[1:] if text[:1] == "'" and (text[1:2] in _FORMULA_STARTS or text[1:2] == "'") else text
+    return _GUARD.sub("", text)

@@ -130,11 +130,11 @@ def _connection(engine: Engine, name: str) -> Generator[Connection]:
 
 def _acquire(connection: Connection, name: str, wait_seconds: int) -> bool:
     if connection.dialect.name == "sqlite":
-        connection.execute(text(f"PRAGMA busy_timeout = {wait_seconds * 1000}"))
+        connection.execute(text(f"PRAGMA busy_timeout = {wait_seconds * 1000:d}"))
         statement = text("BEGIN EXCLUSIVE")
     else:
         # 0 would wait for ever.
-        connection.execute(text(f"SET lock_timeout = {max(1, wait_seconds * 1000)}"))
+        connection.execute(text(f"SET lock_timeout = {max(1, wait_seconds * 1000):d}"))
         statement = text("SELECT pg_advisory_lock(:number)").bindparams(number=_number(name))
     try:
         connection.execute(statement)

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.errors import FileRefused, MappingFileRefused, NotConnected, WarningsNotAccepted
 from cw_pipeline.integration.mapping import map_company
+from cw_pipeline.integration.mapping_csv import Cells, read_rows, write_rows
 from cw_pipeline.integration.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.integration.suggest import suggest_mappings
+from cw_pipeline.nordpass.models import is_id
 from cw_pipeline.warehouse.tables import Agreement, Company, Integration
 from cw_pipeline_tests.integration.conftest import NOW, acts, agreement, company, mapped_at, mappings, organization, put
 
@@ -243,6 +247,25 @@ def test_a_text_that_a_spreadsheet_would_run_is_written_harmless_and_read_back(
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\uff1d")) for cell in row.values())
     assert apply_mappings(msp, file, NOW).unchanged == 4
     assert mappings(msp) == before
+
+
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
+TEXTS = st.text(st.sampled_from(f"{SIGNS}\t\r\n '\"\u3000;,|a1é"), max_size=12)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=TEXTS, organization_id=TEXTS.filter(is_id))
+def test_no_cell_of_any_text_is_a_formula_whatever_splits_the_file_and_every_id_is_read_back(
+    name: str, organization_id: str, file: Path
+) -> None:
+    row = Cells("1", name, "11", name, organization_id, name, "2026-03")
+    write_rows(file, [row], mode="w")
+    text = file.read_text(encoding="utf-8-sig")
+    for delimiter in ",;\t":
+        for cell in (cell for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for cell in line):
+            assert not cell.strip(' "\t\r\n\u3000').startswith(tuple(SIGNS))
+    (read,), faults = read_rows(file)
+    assert (read.company_id, read.organization_id, faults) == (1, organization_id, [])
 
 
 @pytest.mark.parametrize("name", ['O\'Brien "Best", Ltd', "Red; Lantern 🏮", "شركة النخيل", "two\nlines", "x" * 156])

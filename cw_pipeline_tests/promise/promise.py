@@ -38,6 +38,7 @@ def check_the_promise(world: World) -> None:
     assert not [line for one in pushed.values() for line in one.preview.lines if line.outcome in FAILED]
     cases = _cases(world, pushed)
     assert [_quantities(world, case) for case in cases if not case.is_billed] == before
+    assert world.in_doubt() == set()
     _check_nothing_is_left_to_write(world)
     for case in cases:
         _check_exclusion(world, case)

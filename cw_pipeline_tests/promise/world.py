@@ -28,6 +28,7 @@ from cw_pipeline_tests.sync.site import credentials, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import date
 
     from cw_pipeline.billing.facts import Written
     from cw_pipeline.warehouse.database import Warehouse
@@ -45,8 +46,8 @@ AGREEMENTS = {
 }
 """The company of each agreement: the first has two."""
 
-HASTY = 0.3
-"""Seconds after which a client gives up an answer that is late."""
+PATIENT, HASTY = 10.0, 0.3
+"""Seconds that a client waits for an answer: the hasty one meets answers that never come."""
 
 NO_ACTS: Mapping[int, Callable[[], None]] = {}
 
@@ -74,10 +75,13 @@ class World:
         self.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(3))
         self.truth = Truth(self.sandbox)
         self.edited: set[tuple[str, str]] = set()
-        """The organizations' months of which a person changed a line, or which were invoiced while they were synced."""
+        """The organizations' months of which a person changed a line, or which were invoiced amid or after a sync that
+        did not see its writes through."""
         _empty(warehouse)
-        set_up(warehouse, ORGANIZATIONS)
-        self.run = replace(sync_run(self._client(), warehouse), concurrency=1)  # so that a history can be repeated
+        set_up(warehouse, ORGANIZATIONS, bill_from=MONTHS[0])
+        self.run = replace(
+            sync_run(self._client(PATIENT), warehouse), concurrency=1
+        )  # so that a history can be repeated
         nordpass = self._close.enter_context(open_nordpass(self.sandbox.environment()))
         self.msp = Msp(self.sandbox, self.run, nordpass)
         for month in MONTHS:
@@ -94,9 +98,9 @@ class World:
     ) -> list[PushedMonth]:
         """The whole sync of these months, as far as it comes; each of ``acts`` happens at a moment of it."""
         pushed: list[PushedMonth] = []
-        run = self._new_run(hasty=fault is not None and fault.kind is FaultKind.SLOW)
         if fault is not None:
             self.sandbox.faults.add(fault.kind, path=fault.path, **fault.options)
+        run = self._new_run()
         with self._moments.with_acts(acts), suppress(ConnectWiseError, SyncError):
             fetched = [month for month in months if self._fetch(month)]
             make_previews(run, fetched)
@@ -146,11 +150,14 @@ class World:
         assert sorted(told) == reported
         assert month.push.succeeded is not any(line.outcome in FAILED for line in month.preview.lines)
 
-    def _new_run(self, *, hasty: bool = False) -> SyncRun:
+    def _new_run(self) -> SyncRun:
         run = replace(self.run, run_id=f"run-{next(self._numbers)}")
-        return replace(run, connectwise=self._client(HASTY)) if hasty else run
+        faults = {fault["kind"] for fault in self.sandbox.faults.records()}
+        if not faults:
+            return run
+        return replace(run, connectwise=self._client(HASTY if FaultKind.SLOW in faults else PATIENT))
 
-    def _client(self, read_timeout: float = 10.0) -> WatchedClient:
+    def _client(self, read_timeout: float) -> WatchedClient:
         client = WatchedClient(credentials(self.sandbox.environment()), self._moments, read_timeout=read_timeout)
         return self._close.enter_context(client)
 
@@ -181,6 +188,12 @@ class World:
             known = ledger.written_lines(session, self.run.psa, MONTHS)
         return {key: written for key, written in known.items() if written.cancelled_date is not None}
 
+    def in_doubt(self) -> set[tuple[str, str]]:
+        """The organizations' months with a write of which nobody knows what became."""
+        with self._warehouse.transaction() as session:
+            intents = ledger.open_intents(session, self.run.psa)
+        return {(intent.organization_id, intent.month) for intent in intents}
+
     def shown(self) -> set[int]:
         """The lines that there are in ConnectWise now."""
         return {record["id"] for record in self.connectwise.records("additions")}
@@ -199,11 +212,22 @@ class World:
         """End the process that syncs."""
         self._moments.kill()
 
+    def invoice(self, agreement: int | None = None, until: date | None = None) -> None:
+        """ConnectWise invoices one agreement or all, if it can."""
+        self.edited |= self.in_doubt()
+        with suppress(ValueError):
+            self.connectwise.invoice(agreement, until=until)
+
     def invoice_while_syncing(self, agreement: int) -> None:
-        """ConnectWise invoices an agreement, if it can."""
+        """The same in the middle of a sync, which leaves every line in doubt."""
         self.edited |= {(line.organization_id, line.month) for line in self.truth.lines()}
         with suppress(ValueError):
             self.connectwise.invoice(agreement)
+
+    def move_next_invoice(self, agreement: int, moved: date) -> None:
+        """A person changes the day on which an agreement's next period begins."""
+        self.edited |= self.in_doubt()
+        self.connectwise.edit_agreement(agreement, nextInvoiceDate=moved.isoformat())
 
     def accept(self, place: int, month: Month) -> None:
         """A person sets the lines of an organization's month to what the invoices say, and accepts that."""

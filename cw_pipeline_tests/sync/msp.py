@@ -69,7 +69,7 @@ def open_nordpass(environment: Mapping[str, str]) -> NordPass:
     )
 
 
-def set_up(warehouse: Warehouse, places: Iterable[int] = MAPPED) -> None:
+def set_up(warehouse: Warehouse, places: Iterable[int] = MAPPED, *, bill_from: Month = FEBRUARY) -> None:
     """Confirm a product for each plan, and map these companies."""
     with warehouse.transaction() as session:
         session.add(
@@ -85,7 +85,7 @@ def set_up(warehouse: Warehouse, places: Iterable[int] = MAPPED) -> None:
                 tables.ProductMapping(plan=plan, product_id=number, confirmed_product_id=number, mapped_at=_SOME_TIME)
             )
         for place in places:
-            _map(session, place, company_id(place), agreement_id(place), FEBRUARY)
+            _map(session, place, company_id(place), agreement_id(place), bill_from)
 
 
 def _map(session: Session, place: int, company: int, agreement: int, bill_from: Month) -> None:

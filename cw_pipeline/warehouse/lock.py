@@ -122,7 +122,8 @@ def _connection(engine: Engine, name: str) -> Generator[Connection]:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SET statement_timeout = 0"))  # a role's own limit would cut the wait short
                 for setting, value in _CONNECTION.items():
-                    connection.execute(text(f"SET tcp_{setting.removeprefix('tcp_')} = {value}"))
+                    name = f"tcp_{setting.removeprefix('tcp_')}"
+                    connection.execute(select(func.set_config(name, str(value), False)))  # noqa: FBT003 - not for this transaction alone
             yield connection
     finally:
         lock_engine.dispose()

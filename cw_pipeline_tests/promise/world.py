@@ -236,7 +236,7 @@ class World:
                 first = self.truth.first(line.id)
                 dates = {name: first.get(name) for name in ("effectiveDate", "cancelledDate")}
                 self.connectwise.edit_addition(line.agreement_id, line.id, quantity=line.seats, **dates)
-        with suppress(NothingToAccept, ConnectWiseError):
+        with suppress(NothingToAccept, ConnectWiseError, SyncError):
             accept_lines(self._new_run(), month, organization_id(place))
 
 

@@ -173,7 +173,7 @@ def _days(first: date | None, last: date | None) -> str:
 
 def duplicated_line(agreement_id: int, addition: models.Addition, original: KnownLine | None) -> Finding:
     """A line with a serial number of ours that we did not write; ``original`` is the one of that number that we did."""
-    delete = f"Delete it, or let {original.sync} leave the seats on one line." if original else "Delete it."
+    delete = f"delete it, or let {original.sync} leave the seats on one line" if original else "delete it"
     return Finding(
         kind=Kind.DUPLICATED,
         month=original.month if original else None,
@@ -183,7 +183,10 @@ def duplicated_line(agreement_id: int, addition: models.Addition, original: Know
         addition_id=addition.id,
         expected=f"only line {original.entry.addition_id}" if original else "no such line",
         found=f"quantity {plain(addition.quantity)} with the serial number {addition.serial_number}",
-        what_to_do=f"{delete} If it was invoiced, issue the credit and clear its serial number.",
+        what_to_do=(
+            "If the warehouse was restored from a backup that is older than this line, leave it: a sync counts it. "
+            f"Otherwise {delete}; if it was invoiced, issue the credit and clear its serial number."
+        ),
     )
 
 

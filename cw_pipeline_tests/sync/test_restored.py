@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.integration.drift import find_drift
 from cw_pipeline.integration.lines import accept_lines
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, agreement_id, company_id
+from cw_pipeline_tests.sync.msp import MAPPED, MARCH, TODAY, Msp, agreement_id, company_id
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -95,3 +96,14 @@ def test_a_mapping_that_was_changed_after_the_backup_is_made_again_before_the_sy
         assert restored.sync().outcomes() == ["unchanged"] * len(MAPPED)
         assert restored.written() == written
         assert sum(restored.quantities(ONE)) == 5
+
+
+def test_nobody_is_told_to_delete_lines_that_only_the_restored_ledger_does_not_know(msp: Msp, file: Path) -> None:
+    back_up(msp, file)
+    msp.sync()
+    with restored_from(file, msp) as restored:
+        restored.sync()
+        findings = find_drift(restored.run, TODAY)
+    assert len(findings) == len(MAPPED)
+    for finding in findings:
+        assert "restored from a backup that is older than this line, leave it" in finding.what_to_do

@@ -6,9 +6,13 @@ Secrets are kept as ``SecretStr``, which no ``repr``, log or error prints.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class NotSetUp(Exception):
@@ -24,7 +28,11 @@ class FirstMonth(BaseSettings):
 
 
 class Settings(FirstMonth):
-    """The settings, read from the environment when an instance is made."""
+    """The settings, read from the environment when an instance is made, but for those that are given ``instead``.
+
+    Raises:
+        NotSetUp: If one has a value that cannot be used.
+    """
 
     connectwise_site_url: str | None = None
     connectwise_company_id: str | None = None
@@ -47,17 +55,26 @@ class Settings(FirstMonth):
     cw_pipeline_notify: SecretStr | None = None
     cw_pipeline_dagster_url: str | None = None
 
+    def __init__(self, **instead: Any) -> None:  # noqa: ANN401 - a value for any of the settings
+        try:
+            super().__init__(**instead)
+        except ValidationError as error:
+            faults = "; ".join(map(_fault, error.errors()))
+        else:
+            return
+        # Outside of the handler, because the error's own traceback has every setting's value, the secrets' too.
+        msg = f"{faults}. Correct that in the environment and try again."
+        raise NotSetUp(msg)
+
     @field_validator("cw_pipeline_home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.absolute()
 
     @property
-    def database_url(self) -> str:
+    def database_url(self) -> SecretStr:
         """The warehouse's URL: the one given, or an SQLite file in the home folder."""
-        if self.cw_pipeline_database_url is not None:
-            return self.cw_pipeline_database_url.get_secret_value()
-        return f"sqlite:///{self.cw_pipeline_home / 'warehouse.db'}"
+        return self.cw_pipeline_database_url or SecretStr(f"sqlite:///{self.cw_pipeline_home / 'warehouse.db'}")
 
     def required(self, name: str) -> str:
         """The text of the setting whose environment variable is ``name``.
@@ -70,3 +87,9 @@ class Settings(FirstMonth):
             msg = f"{name} is not set. Set it in the environment and try again."
             raise NotSetUp(msg)
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _fault(detail: ErrorDetails) -> str:
+    variable = str(detail["loc"][0]).upper()
+    pattern = detail["type"] == "string_pattern_mismatch"
+    return f"{variable} cannot be used: {'a month such as 2025-01 is expected' if pattern else detail['msg']}"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from dagster import DagsterInstance
-    from pydantic_core import ErrorDetails
 
     from cw_pipeline.settings import Settings
     from cw_pipeline.sync.run import SyncRun
@@ -31,15 +30,9 @@ def read_settings() -> Settings:
     Raises:
         NotSetUp: If one has a value that cannot be used.
     """
-    from pydantic import ValidationError
+    from cw_pipeline.settings import Settings
 
-    from cw_pipeline.settings import NotSetUp, Settings
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        msg = f"{'; '.join(map(_fault, error.errors()))}. Correct that in the environment and try again."
-        raise NotSetUp(msg) from None
+    return Settings()
 
 
 @contextmanager
@@ -99,7 +92,7 @@ def opened_dagster(settings: Settings) -> Generator[DagsterInstance]:
             f"Dagster's storage cannot be opened ({type(error).__name__}), and nothing was done. Check DAGSTER_HOME, "
             "the dagster.yaml in it and, where that names it, DAGSTER_POSTGRES_URL."
         )
-        raise NotSetUp(msg) from error
+        raise NotSetUp(msg) from None  # the driver's own traceback has the password
     with instance:
         yield instance
 
@@ -111,12 +104,6 @@ def _who() -> str:
     except KeyError:  # a container's user may have no name
         user = str(os.getuid())
     return f"{user} on {socket.gethostname()}"
-
-
-def _fault(detail: ErrorDetails) -> str:
-    variable = str(detail["loc"][0]).upper()
-    pattern = detail["type"] == "string_pattern_mismatch"
-    return f"{variable} cannot be used: {'a month such as 2025-01 is expected' if pattern else detail['msg']}"
 
 
 def now() -> datetime:

@@ -11,6 +11,7 @@ import alembic.command
 import alembic.config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from pydantic import SecretStr
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
@@ -38,7 +39,7 @@ class Warehouse:
         DatabaseUnreachable: If there is no such database, or it does not let us in.
     """
 
-    def __init__(self, url: str, *, who: str = "unknown") -> None:
+    def __init__(self, url: str | SecretStr, *, who: str = "unknown") -> None:
         self._who = who
         self.engine = _engine(_parsed(url))
         with reachable(self.engine.url, DBAPIError):
@@ -77,12 +78,15 @@ class Warehouse:
             alembic.command.upgrade(config, "head")
 
 
-def _parsed(url: str) -> URL:
+def _parsed(url: str | SecretStr) -> URL:
     try:
-        parsed = make_url(url)
+        parsed = make_url(url.get_secret_value() if isinstance(url, SecretStr) else url)
     except (ArgumentError, ValueError):
         msg = "CW_PIPELINE_DATABASE_URL is not a database URL. Write postgresql://user:password@host/database."
         raise DatabaseUnreachable(msg) from None  # the reason may quote a part of the URL, and so of the password
+    password = parsed.query.get("password")
+    if isinstance(password, str):  # where it belongs, since the representation of a URL shows what is asked after it
+        parsed = parsed.difference_update_query(["password"]).set(password=password)
     driver = _DRIVERS.get(parsed.get_backend_name())
     if driver is None:
         msg = f"{parsed.get_backend_name()} databases are not supported. Use PostgreSQL or SQLite."

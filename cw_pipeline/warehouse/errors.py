@@ -43,4 +43,4 @@ def reachable(url: URL, kind: type[DBAPIError] = OperationalError) -> Generator[
             f"The warehouse {place} cannot be used: {first_line}. "
             "Check CW_PIPELINE_DATABASE_URL, that the database runs, and that its user may create and write tables."
         )
-        raise DatabaseUnreachable(msg) from error
+        raise DatabaseUnreachable(msg) from None  # the driver's own traceback has the password

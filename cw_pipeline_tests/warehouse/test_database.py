@@ -5,6 +5,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import create_engine, make_url, text
 
 from cw_pipeline.warehouse.database import Warehouse
@@ -17,10 +18,14 @@ PASSWORD = "S3cret"
 
 
 def refusal(url: str) -> str:
-    """The sentence with which a database cannot be opened; the password is nowhere in what a person may see."""
+    """The sentence with which a database cannot be opened; the password is in no report, even of all variables."""
     with pytest.raises(DatabaseUnreachable) as caught:
-        Warehouse(url)
-    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+        Warehouse(SecretStr(url))
+    inside = caught.tb.tb_next
+    report = traceback.TracebackException(caught.type, caught.value, inside, capture_locals=True)
+    text = "".join(report.format())
+    assert "self = <" in text
+    assert PASSWORD not in text
     return str(caught.value)
 
 
@@ -47,6 +52,15 @@ def test_an_unknown_host_is_named() -> None:
 def test_a_password_among_the_url_s_parameters_is_not_shown(closed_port: int) -> None:
     sentence = refusal(f"postgresql:///cw?host=127.0.0.1&port={closed_port}&user=cw&password={PASSWORD}")
     assert "Connection refused" in sentence
+
+
+def test_a_warehouse_shows_no_password_wherever_the_url_has_it(postgres_database_url: str) -> None:
+    url = make_url(postgres_database_url)
+    beside = url.set(password=PASSWORD), url.update_query_dict({"password": PASSWORD})
+    for one in beside:  # the server of the tests asks for none
+        warehouse = Warehouse(one.render_as_string(hide_password=False))
+        assert PASSWORD not in repr(warehouse.engine) + repr(vars(warehouse))
+        warehouse.close()
 
 
 @pytest.mark.parametrize("url", [PASSWORD, f"postgresql://cw:x@host:{PASSWORD}/cw", ""])

@@ -142,7 +142,7 @@ class Agreement(Identified):
     billing_cycle: OptionalReference = None
     bill_start_date: OptionalStart = None
     prorate_flag: Flag = False
-    next_invoice_date: OptionalStart = None
+    next_invoice_date: OptionalDate = None
     agreement_status: OptionalText = None
 
 

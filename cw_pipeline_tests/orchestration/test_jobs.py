@@ -111,6 +111,14 @@ def records(table: object) -> list[Any]:
     return [record.data for record in table.records]
 
 
+@pytest.fixture
+def either_database(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, warehouse_url: str) -> None:
+    """The warehouse is on each kind of database once."""
+    assert sandbox  # whose environment comes first
+    monkeypatch.setenv("CW_PIPELINE_DATABASE_URL", warehouse_url)
+
+
+@pytest.mark.usefixtures("either_database")
 def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
     sandbox: Sandbox, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
@@ -171,6 +179,7 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
     assert [entry for entry in sandbox.journal.writes() if "/nordpass/" not in entry.path] == []
 
 
+@pytest.mark.usefixtures("either_database")
 def test_every_act_of_a_run_is_in_the_audit_with_the_run_that_did_it(
     sandbox: Sandbox, instance: dg.DagsterInstance
 ) -> None:
@@ -214,6 +223,7 @@ def test_the_runs_show_what_there_is_to_decide_on(sandbox: Sandbox, instance: dg
     assert {"companies", "organizations", "latest_acts", "next_tick", "unpushed_months"} <= metadata.keys()
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_product_is_created_and_mapped_in_the_launchpad(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     run(instance, "connect")
     subcategory = sandbox.connectwise.records("subcategories")[0]["name"]

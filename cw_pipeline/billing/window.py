@@ -53,9 +53,8 @@ def lies_in_one_period(line: Line, agreement: Agreement) -> bool:
     """
     if line.effective_date is None or line.cancelled_date is None or line.cancelled_date < line.effective_date:
         return False
-    anchor, effective = agreement.next_invoice_date, line.effective_date
-    if anchor is None:
-        return line.cancelled_date < add_months(effective, 1)
+    effective = line.effective_date
+    anchor = agreement.next_invoice_date or agreement.bill_start_date or effective.replace(day=1)
     periods = (effective.year - anchor.year) * 12 + effective.month - anchor.month
     if add_months(anchor, periods) > effective:
         periods -= 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -88,6 +88,22 @@ def test_seats_of_a_plan_whose_product_was_unmapped_are_not_added_to_the_other_p
 )
 def test_a_line_that_no_longer_lies_in_one_period_is_set_to_0_and_replaced(edited: dict[str, date | None]) -> None:
     preview = preview_of(the_facts(replace(a_line(1, 10), **edited)), used(10))
+    assert changes_of(preview) == {(1, 10, 0), (None, 0, 10)}
+
+
+@pytest.mark.parametrize(
+    ("bill_start", "first"),
+    [
+        pytest.param(None, date(2026, 3, 20), id="across a month's end"),
+        pytest.param(date(2026, 1, 10), date(2026, 3, 5), id="across the bill start date's day"),
+    ],
+)
+def test_a_line_moved_across_periods_of_an_agreement_without_a_next_invoice_date_is_replaced(
+    bill_start: date | None, first: date
+) -> None:
+    straddling = a_line(1, 10, effective=first, cancelled=first + timedelta(20))
+    agreement = an_agreement(next_invoice=None, bill_start=bill_start)
+    preview = preview_of(the_facts(straddling, agreements=[agreement]), used(10))
     assert changes_of(preview) == {(1, 10, 0), (None, 0, 10)}
 
 

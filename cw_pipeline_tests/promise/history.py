@@ -212,7 +212,7 @@ class History(RuleBasedStateMachine):
         as_written = [line for line in self._lines() if not line.invoiced and self._as_first_seen(line)]
         line = _one(as_written, which)
         if line is not None:
-            self.connectwise.duplicate_addition(line.agreement_id, line.id)
+            self.world.duplicate(line)
 
     @rule(which=any_number, first=st.integers(-20, 40), last=st.one_of(st.integers(-20, 40), st.none()))
     def dates_are_edited(self, which: int, first: int, last: int | None) -> None:
@@ -291,7 +291,7 @@ class History(RuleBasedStateMachine):
         acts: dict[int, Callable[[], None]] = {}
         if invoicing is not None:
             moment, agreement = invoicing
-            acts[moment] = lambda: self.world.invoice_while_syncing(agreement)
+            acts[moment] = self.world.invoicing_meanwhile(agreement)
         if killed_at is not None:
             acts[killed_at] = self.world.kill
         self.world.sync(some, fault=fault, acts=acts)

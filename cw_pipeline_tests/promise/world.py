@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -77,6 +78,8 @@ class World:
         self.edited: set[tuple[str, str]] = set()
         """The organizations' months of which a person changed a line, or which were invoiced amid or after a sync that
         did not see its writes through."""
+        self.rearranged: set[tuple[str, str]] = set()
+        """Those of which a person copied a line, or moved the periods that it lies in."""
         _empty(warehouse)
         set_up(warehouse, ORGANIZATIONS, bill_from=MONTHS[0])
         self.run = replace(
@@ -97,6 +100,7 @@ class World:
         self, months: Sequence[Month], *, fault: Fault | None = None, acts: Mapping[int, Callable[[], None]] = NO_ACTS
     ) -> list[PushedMonth]:
         """The whole sync of these months, as far as it comes; each of ``acts`` happens at a moment of it."""
+        self._let_go()
         pushed: list[PushedMonth] = []
         if fault is not None:
             self.sandbox.faults.add(fault.kind, path=fault.path, **fault.options)
@@ -105,13 +109,14 @@ class World:
             fetched = [month for month in months if self._fetch(month)]
             make_previews(run, fetched)
             pushed.extend(push_months(run, fetched))
-        self.truth.look()
         for month in pushed:
             self._check_accounts(month)
+        self._check_ours_once()
         return pushed
 
     def preview(self, months: Sequence[Month]) -> None:
         """The dry run of these months, which writes nothing."""
+        self._let_go()
         written = self.msp.written()
         with suppress(ConnectWiseError, SyncError):
             for month in months:
@@ -121,18 +126,17 @@ class World:
 
     def push(self, months: Sequence[Month]) -> None:
         """A push alone, of what was fetched last."""
+        self._let_go()
         with suppress(ConnectWiseError, SyncError):
             for month in push_months(self._new_run(), months):
                 assert month.preview.unaccounted_seats == 0
-        self.truth.look()
+        self._check_ours_once()
 
     def heal(self) -> None:
         """What disturbs is over, and what was held on its way is carried out."""
-        self.sandbox.stop()
-        self.sandbox.start()
+        self._restart()
         for month in MONTHS:
             self.sandbox.nordpass.set_report_final(str(month), final=True)
-        self.truth.look()
 
     def _fetch(self, month: Month) -> bool:
         try:
@@ -150,12 +154,32 @@ class World:
         assert sorted(told) == reported
         assert month.push.succeeded is not any(line.outcome in FAILED for line in month.preview.lines)
 
+    def _check_ours_once(self) -> None:
+        """No two open lines of ours carry seats of the same, whatever came of the sync, unless people made them."""
+        carrying = Counter(
+            (line.organization_id, line.month, line.plan)
+            for line in self.truth.lines()
+            if line.open and line.quantity and (line.organization_id, line.month) not in self.edited | self.rearranged
+        )
+        assert not carrying or max(carrying.values()) == 1, carrying
+
     def _new_run(self) -> SyncRun:
         run = replace(self.run, run_id=f"run-{next(self._numbers)}")
         faults = {fault["kind"] for fault in self.sandbox.faults.records()}
         if not faults:
             return run
         return replace(run, connectwise=self._client(HASTY if FaultKind.SLOW in faults else PATIENT))
+
+    def _let_go(self) -> None:
+        """Carry out the writes that are held on their way: later than the next push is not promised."""
+        if any(fault["kind"] is FaultKind.SLOW for fault in self.sandbox.faults.records()):
+            self._restart()
+
+    def _restart(self) -> None:
+        """Clear the faults; returns when what they held was carried out."""
+        self.sandbox.stop()
+        self.sandbox.start()
+        self.truth.look()
 
     def _client(self, read_timeout: float) -> WatchedClient:
         client = WatchedClient(credentials(self.sandbox.environment()), self._moments, read_timeout=read_timeout)
@@ -203,6 +227,11 @@ class World:
         self.edited.add((line.organization_id, line.month))
         self.connectwise.edit_addition(line.agreement_id, line.id, **fields)
 
+    def duplicate(self, line: OurLine) -> None:
+        """A person copies a line."""
+        self.rearranged.add((line.organization_id, line.month))
+        self.connectwise.duplicate_addition(line.agreement_id, line.id)
+
     def delete(self, line: OurLine) -> None:
         """A person deletes a line."""
         self.edited.add((line.organization_id, line.month))
@@ -218,15 +247,25 @@ class World:
         with suppress(ValueError):
             self.connectwise.invoice(agreement, until=until)
 
-    def invoice_while_syncing(self, agreement: int) -> None:
-        """The same in the middle of a sync, which leaves every line in doubt."""
-        self.edited |= {(line.organization_id, line.month) for line in self.truth.lines()}
-        with suppress(ValueError):
-            self.connectwise.invoice(agreement)
+    def invoicing_meanwhile(self, agreement: int) -> Callable[[], None]:
+        """The same in the middle of a sync, which leaves in doubt what is on the agreement or about to be."""
+        mapped = [place for place, mapping in self.mappings().items() if mapping.agreement_id == agreement]
+        about_to_be = {(organization_id(place), str(month)) for place in mapped for month in MONTHS}
+
+        def invoice() -> None:
+            lines = [line for line in self.truth.lines() if line.agreement_id == agreement]
+            self.edited |= about_to_be | {(line.organization_id, line.month) for line in lines}
+            with suppress(ValueError):
+                self.connectwise.invoice(agreement)
+
+        return invoice
 
     def move_next_invoice(self, agreement: int, moved: date) -> None:
         """A person changes the day on which an agreement's next period begins."""
         self.edited |= self.in_doubt()
+        self.rearranged |= {
+            (line.organization_id, line.month) for line in self.truth.lines() if line.agreement_id == agreement
+        }
         self.connectwise.edit_agreement(agreement, nextInvoiceDate=moved.isoformat())
 
     def accept(self, place: int, month: Month) -> None:

@@ -9,75 +9,45 @@ write was seen through.
 from __future__ import annotations
 
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.state import day
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline_tests.promise.promise import check_the_promise
-from cw_pipeline_tests.promise.world import AGREEMENTS, MONTHS, ORGANIZATIONS, Fault, World
+from cw_pipeline_tests.promise.strategies import (
+    BILL_STARTS,
+    NEXT_INVOICES,
+    STATES,
+    WELL,
+    agreement_ids,
+    any_number,
+    booleans,
+    faults,
+    invoicings,
+    moments,
+    months,
+    news,
+    places,
+    plans,
+    quantities,
+    seats,
+    some_months,
+)
+from cw_pipeline_tests.promise.world import AGREEMENTS, MONTHS, ORGANIZATIONS, World
 from cw_pipeline_tests.sync.msp import BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from decimal import Decimal
 
+    from cw_pipeline.billing.identity import Plan
     from cw_pipeline.billing.months import Month
+    from cw_pipeline_tests.promise.strategies import News
     from cw_pipeline_tests.promise.truth import OurLine
-
-NEXT_INVOICES = ["2026-04-01", "2026-03-01", "2026-02-01", "2026-03-15", "2026-01-31", "2025-12-01", None]
-BILL_STARTS = ["2023-10-01T00:00:00Z", "2026-02-10T00:00:00Z", None]
-STATES: list[dict[str, Any]] = [
-    {},
-    {"cancelledFlag": True},
-    {"noEndingDateFlag": False, "endDate": "2026-03-20T00:00:00Z"},
-    {"noEndingDateFlag": False, "endDate": "2026-04-20T00:00:00Z"},
-    {"startDate": "2026-06-01T00:00:00Z"},
-]
-"""What an agreement may become: well, cancelled, ended, about to end, not begun yet."""
-WELL: dict[str, Any] = {"cancelledFlag": False, "noEndingDateFlag": True, "endDate": None, "startDate": None}
-
-places = st.sampled_from(ORGANIZATIONS)
-months = st.sampled_from(MONTHS)
-some_months = st.lists(months, min_size=1, unique=True)
-plans = st.sampled_from(Plan)
-agreement_ids = st.sampled_from(sorted(AGREEMENTS))
-seats = st.integers(0, 9)
-quantities = st.one_of(seats.map(Decimal), st.just(Decimal("2.5")))
-any_number = st.integers(0, 10**6)
-moments = st.integers(1, 40)
-invoicings = st.none() | st.tuples(moments, agreement_ids)
-"""Whether ConnectWise invoices meanwhile: at which moment of the sync, and which agreement."""
-News = tuple[int, int]
-news = st.none() | st.tuples(places, seats)
-"""An organization and what it used."""
-booleans = st.booleans()
-
-
-@st.composite
-def faults(draw: st.DrawFn) -> Fault:
-    """Any fault that the sandbox knows, of requests to either service.
-
-    Not a 4xx that was carried out all the same: it is ConnectWise's word that nothing was. NordPass is asked again
-    only once, since its client waits in between.
-    """
-    kind = draw(st.sampled_from(FaultKind))
-    if draw(st.sampled_from(["ConnectWise"] * 4 + ["NordPass"])) == "NordPass":
-        status = draw(st.sampled_from([400, 401, 404, 429, 503]))
-        return Fault(kind, "/nordpass/", {"nth": draw(st.integers(1, 3)), "status": status, "seconds": 0.01})
-    status = draw(st.sampled_from([400, 401, 404, 408, 409, 429, 500, 502, 503]))
-    options = {
-        "method": draw(st.sampled_from(["POST", "POST", "PATCH", "PATCH", "GET", None])),
-        "nth": draw(st.integers(1, 4)),
-        "times": draw(st.sampled_from([1, 2] if kind is FaultKind.SLOW else [1, 2, 6, None])),
-        "status": status,
-        "written": draw(st.sampled_from([None, True, False])) if status >= 500 else None,
-    }
-    return Fault(kind, draw(st.sampled_from(["^/(?!nordpass)", "/additions", "/agreements$", "/company/"])), options)
+    from cw_pipeline_tests.promise.world import Fault
 
 
 class History(RuleBasedStateMachine):
@@ -95,6 +65,8 @@ class History(RuleBasedStateMachine):
         prorated=st.lists(booleans, min_size=4, max_size=4),
         used=st.lists(seats, min_size=9, max_size=9),
         synced=booleans,
+        fault=st.none() | faults(),
+        invoicing=invoicings,
         switches=st.fixed_dictionaries(
             {
                 "accepts_writes_on_invoiced_additions": booleans,
@@ -110,9 +82,11 @@ class History(RuleBasedStateMachine):
         bill_starts: list[str | None],
         prorated: list[bool],
         used: list[int],
-        switches: dict[str, Any],
         *,
+        switches: dict[str, Any],
         synced: bool,
+        fault: Fault | None,
+        invoicing: tuple[int, int] | None,
     ) -> None:
         self.connectwise.change_settings(**switches)
         for agreement, next_invoice, bill_start, prorate in zip(
@@ -125,7 +99,7 @@ class History(RuleBasedStateMachine):
         for (place, month), count in zip(rows, used, strict=True):
             self.usage_changes(place, month, count)
         if synced:
-            self.world.sync(MONTHS)
+            self._sync(MONTHS, None, fault=fault, invoicing=invoicing)
 
     # --- NordPass ---
 
@@ -278,7 +252,7 @@ class History(RuleBasedStateMachine):
 
     def _sync(
         self,
-        some: list[Month],
+        some: Sequence[Month],
         news: News | None,
         *,
         fault: Fault | None = None,

@@ -47,6 +47,7 @@ def check_the_promise(world: World) -> None:
     world.truth.invoice_everything()
     for case in cases:
         _check_seats(world, case)
+        _check_no_more_than_reported(world, case)
     for entry in world.sandbox.journal.entries():
         assert entry.status != 403
         assert _ROLE.fullmatch(f"{entry.method} {entry.path}")
@@ -113,6 +114,14 @@ def _check_seats(world: World, case: _Case) -> None:
         elif held == {Outcome.CREDIT_DUE}:
             assert seats > used
             assert not [line for line in lines if line.open and line.quantity]
+
+
+def _check_no_more_than_reported(world: World, case: _Case) -> None:
+    """Of no seat two are billed, also where a credit is due since the report has fewer now, or nothing is mapped."""
+    if world.touched(case.organization, str(case.month)):
+        return
+    for plan in Plan:
+        assert world.truth.seats(case.place, case.month, plan) <= world.most.get((case.place, case.month, plan), 0)
 
 
 def _check_holds(world: World, case: _Case) -> None:

@@ -1,13 +1,14 @@
 """What ConnectWise has billed and will bill, told by the sandbox's own records and invoices, and by nothing of ours.
 
 A line belongs to the organization, month and plan that its serial number said when it was first seen. What it billed
-is what the invoices say that have it, as they were when they were made; a line that is on none will bill its quantity.
+is what the invoices say that have it, as they were when they were made; each invoice to come that will have it bills
+its quantity.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -41,13 +42,15 @@ class OurLine:
     quantity: Decimal
     invoiced: tuple[Decimal, ...]
     """What each invoice that has it says."""
+    to_come: int
+    """How many invoices will have it."""
     begins: date
     next_invoice: date | None
 
     @property
     def seats(self) -> Decimal:
-        """What was billed; for a line on no invoice, what will be."""
-        return sum(self.invoiced, Decimal(0)) if self.invoiced else self.quantity
+        """What was billed and will be."""
+        return sum(self.invoiced, self.quantity * self.to_come)
 
     @property
     def open(self) -> bool:
@@ -88,7 +91,7 @@ class Truth:
         ]
 
     def seats(self, place: int, month: Month, plan: Plan | None = None) -> Decimal:
-        """What an organization's month was billed, and what its other lines will bill."""
+        """What an organization's month was billed and will be."""
         return sum((line.seats for line in self.lines(place, month, plan)), Decimal(0))
 
     def used(self, place: int, month: Month, plan: Plan) -> int:
@@ -100,13 +103,7 @@ class Truth:
 
     def invoices_to_come(self, line: OurLine, next_invoice: date) -> int:
         """On how many invoices a line would be if its agreement's next period began on ``next_invoice``."""
-        record = self.record(line.id)
-        periods = 0
-        while next_invoice < _FAR:
-            following = next_period_start(next_invoice)
-            periods += covered_days(record, next_invoice, date.fromordinal(following.toordinal() - 1)) > 0
-            next_invoice = following
-        return periods
+        return _periods_covered(self.record(line.id), next_invoice)
 
     def invoice_everything(self) -> None:
         """Invoice every agreement that can be invoiced until each line of these months was billed."""
@@ -130,6 +127,8 @@ class Truth:
                 continue
             record = now.get(line_id, first)
             agreement = agreements[record["agreementId"]]
+            next_invoice = day(agreement["nextInvoiceDate"]) if agreement.get("nextInvoiceDate") else None
+            once = int(line_id not in invoiced)
             yield OurLine(
                 id=line_id,
                 agreement_id=agreement["id"],
@@ -139,6 +138,17 @@ class Truth:
                 plan=_PLANS[parts[2]],
                 quantity=Decimal(record["quantity"]) if line_id in now else Decimal(0),
                 invoiced=tuple(invoiced.get(line_id, ())),
+                to_come=once if next_invoice is None else _periods_covered(record, next_invoice),
                 begins=day(record["effectiveDate"]),
-                next_invoice=day(agreement["nextInvoiceDate"]) if agreement.get("nextInvoiceDate") else None,
+                next_invoice=next_invoice,
             )
+
+
+def _periods_covered(line: Record, start: date) -> int:
+    """In how many of the periods that begin at ``start`` a line is active."""
+    periods = 0
+    while start < _FAR:
+        following = next_period_start(start)
+        periods += covered_days(line, start, following - timedelta(1)) > 0
+        start = following
+    return periods

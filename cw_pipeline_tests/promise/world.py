@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, product
 from typing import TYPE_CHECKING, Any
 
+from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import FAILED
 from cw_pipeline.connectwise.errors import ConnectWiseError
@@ -80,6 +81,8 @@ class World:
         did not see its writes through."""
         self.rearranged: set[tuple[str, str]] = set()
         """Those of which a person copied a line, or moved the periods that it lies in."""
+        self.most: dict[tuple[int, Month, Plan], int] = {}
+        """The most seats that a report, which was used, ever had."""
         _empty(warehouse)
         set_up(warehouse, ORGANIZATIONS, bill_from=MONTHS[0])
         self.run = replace(
@@ -144,6 +147,8 @@ class World:
         except (NordPassError, SyncError):
             return False
         assert self.sandbox.nordpass.report(str(month))["final"]
+        for key in product(ORGANIZATIONS, [month], Plan):
+            self.most[key] = max(self.most.get(key, 0), self.truth.used(*key))
         return True
 
     def _check_accounts(self, month: PushedMonth) -> None:
@@ -159,7 +164,7 @@ class World:
         carrying = Counter(
             (line.organization_id, line.month, line.plan)
             for line in self.truth.lines()
-            if line.open and line.quantity and (line.organization_id, line.month) not in self.edited | self.rearranged
+            if line.open and line.quantity and not self.touched(line.organization_id, line.month)
         )
         assert not carrying or max(carrying.values()) == 1, carrying
 
@@ -205,6 +210,10 @@ class World:
         return {one.plan: one.confirmed_product_id for one in mappings if one.confirmed_product_id is not None}
 
     # --- what people change in ConnectWise ---
+
+    def touched(self, organization: str, month: str) -> bool:
+        """Whether people, or an invoice amid a sync, may have changed what an organization's month bills."""
+        return (organization, month) in self.edited | self.rearranged
 
     def written(self) -> dict[int, Written]:
         """What the ledger accounts for of each line that we created."""

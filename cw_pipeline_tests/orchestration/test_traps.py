@@ -235,7 +235,7 @@ def test_nothing_that_keeps_a_push_safe_hangs_on_a_job() -> None:
         assert (job.tags, job.run_tags, job.hook_defs) == ({}, {}, frozenset()), job.name
 
 
-def test_the_schedule_a_person_and_a_backfill_that_sync_the_same_month_write_each_line_once(
+def test_the_schedule_a_person_and_a_backfill_that_sync_a_month_one_after_the_other_write_each_line_once(
     sandbox: Sandbox, active: Active, ui: DagsterUi
 ) -> None:
     following = LAST.plus(1)

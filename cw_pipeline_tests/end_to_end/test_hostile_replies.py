@@ -8,6 +8,8 @@ import tracemalloc
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -15,7 +17,8 @@ import trustme
 
 from cw_pipeline.connectwise import http, paging
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.connectwise.errors import ConnectWiseError
+from cw_pipeline.connectwise.errors import ConnectWiseError, UncertainWrite
+from cw_pipeline.connectwise.models import NewAddition
 from cw_pipeline.nordpass import transport
 from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.nordpass.provider_api import ProviderApi
@@ -98,35 +101,74 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
     return tmp_path / "ca.pem"
 
 
+CODEBASE = answer(b'{"Codebase": "v4_6_release/"}')
+
+
 @pytest.fixture
-def connectwise(server: Server, bundle: Path) -> Iterator[Service]:
+def client(server: Server, bundle: Path) -> Iterator[ConnectWiseClient]:
     time = FakeTime()
     credentials = replace(CREDENTIALS, site_url=server.url, ca_bundle=bundle)
     with ConnectWiseClient(credentials, sleep=time.sleep, clock=time.clock) as client:
-        yield Service(
-            server,
-            read=lambda: list(client.company_types()),
-            record=b'{"id": 1, "name": %s}',
-            around=(b"[", b"]"),
-            first=[answer(b'{"Codebase": "v4_6_release/"}')],
-        )
+        yield client
 
 
 @pytest.fixture
-def nordpass(server: Server, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def connectwise(server: Server, client: ConnectWiseClient) -> Service:
+    return Service(
+        server,
+        read=lambda: list(client.company_types()),
+        record=b'{"id": 1, "name": %s}',
+        around=(b"[", b"]"),
+        first=[CODEBASE],
+    )
+
+
+@pytest.fixture
+def agreements(connectwise: Service, client: ConnectWiseClient) -> Service:
+    record = b'{"id": 1, "name": %s, "type": {"id": 2}, "company": {"id": 3}}'
+    return replace(connectwise, read=lambda: list(client.agreements_by_id([1])), record=record)
+
+
+@pytest.fixture
+def additions(connectwise: Service, client: ConnectWiseClient) -> Service:
+    record = b'{"id": 1, "product": {"id": 2}, "quantity": 5, "billCustomer": %s}'
+    return replace(connectwise, read=lambda: list(client.additions(1)), record=record)
+
+
+@pytest.fixture
+def api(server: Server, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderApi]:
     policy = transport.retry_policy().new(backoff_factor=0, backoff_jitter=0)
     monkeypatch.setattr(transport, "retry_policy", lambda: policy)
     with ProviderApi(server.url, msp_id=MSP, private_key=pem_of(rsa_key()), ca_bundle=bundle) as api:
-        yield Service(
-            server,
-            read=api.organizations,
-            record=b'{"id": "org-1", "name": %s, "plan": "Business", "license_type": "Standard", "status": "Active", '
-            b'"msp_managed": true}',
-            around=(b'{"items": [', b'], "next_cursor": null}'),
-        )
+        yield api
 
 
-@pytest.fixture(params=["connectwise", "nordpass"])
+@pytest.fixture
+def nordpass(server: Server, api: ProviderApi) -> Service:
+    return Service(
+        server,
+        read=api.organizations,
+        record=b'{"id": "org-1", "name": %s, "plan": "Business", "license_type": "Standard", "status": "Active", '
+        b'"msp_managed": true}',
+        around=(b'{"items": [', b'], "next_cursor": null}'),
+    )
+
+
+@pytest.fixture
+def usage(server: Server, api: ProviderApi) -> Service:
+    return Service(
+        server,
+        read=lambda: api.monthly_usage("2026-03"),
+        record=b'{"organization_id": "org-1", "organization_name": %s, "plan": "Business", "license_type": "Standard", '
+        b'"msp_managed": true, "consumed_licenses": 5}',
+        around=(
+            b'{"month": "2026-03", "final": true, "generated_at": "2026-04-01T00:05:00Z", "items": [',
+            b'], "next_cursor": null}',
+        ),
+    )
+
+
+@pytest.fixture(params=["connectwise", "agreements", "additions", "nordpass", "usage"])
 def service(request: pytest.FixtureRequest) -> Service:
     return request.getfixturevalue(request.param)
 
@@ -199,6 +241,33 @@ def test_a_text_of_another_shape_or_size_is_refused(service: Service, value: byt
 def test_a_good_page_is_read(service: Service) -> None:
     service.server.script = [*service.first, answer(service.page(b'"Acme"'))]
     assert "Acme" in str(service.read())
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (None, {}),
+        (bomb(BLOCK, 8_000), GZIP),
+        (b"[" * 100_000, {}),
+        (b'{"id": ' * 100_000, {}),
+        (b'{"id": ' + b"9" * 100_000 + b"}", {}),
+        (b'{"id": 1, "product": {"id": 2}, "billCustomer": "Billable", "quantity": 1e99999999999999999999}', {}),
+        (b"[]", {}),
+    ],
+    ids=["endless", "half a gigabyte, compressed", "deep", "deep", "a huge id", "a huge quantity", "another shape"],
+)
+def test_a_write_that_is_answered_with_harm_is_in_doubt_and_is_sent_once(
+    server: Server, client: ConnectWiseClient, body: Body, headers: dict[str, str]
+) -> None:
+    first, last = date(2026, 4, 1), date(2026, 4, 30)
+    line = NewAddition(
+        product_id=2, quantity=Decimal(5), effective_date=first, cancelled_date=last, serial_number="NP:2026-03:B:org-1"
+    )
+    server.script = [CODEBASE, *[answer(body, status=201, headers=headers)] * 9]
+    with memory_below(3 * http.LONGEST_REPLY), pytest.raises(UncertainWrite) as error:
+        client.create_addition(1, line)
+    assert len(str(error.value)) < LONGEST_MESSAGE
+    assert len(server.seen) == 2
 
 
 @pytest.mark.parametrize("status", [301, 307, 308])

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 COMPANY = "example"
 PUBLIC, PRIVATE, CLIENT = "PublicKeyQ7hT2mVx", "PrivateKeyR9wZ4nBc", "c1ie47-5ec7e7-61d-8f3a"
-PASSWORD, HOOK = "DatabasePasswordK3j", "HookTokenM5vL8pYd"
+PASSWORD, DAGSTER_PASSWORD, HOOK = "DatabasePasswordK3j", "DagsterPasswordT6c", "HookTokenM5vL8pYd"
 PEM = pem_of(rsa_key())
 BASIC = base64.b64encode(f"{COMPANY}+{PUBLIC}:{PRIVATE}".encode()).decode()
 JWT = base64.b64encode(b'{"alg":"RS256"').decode()[:12]
@@ -49,6 +49,7 @@ SECRETS = {
     "signing key": PEM.splitlines()[5],
     "token": JWT,
     "database password": PASSWORD,
+    "Dagster's database password": DAGSTER_PASSWORD,
     "address": HOOK,
     **{
         f"{name}, base64": base64.b64encode(text.encode()).decode().rstrip("=")[:-1]
@@ -168,6 +169,24 @@ ADD_JOB: dict[str, Any] = {
 }
 
 
+def failing_runs(
+    acts: list[dict[str, Any]], environment: dict[str, str], folder: Path
+) -> subprocess.CompletedProcess[bytes]:
+    """Let the acts fail one after the other, in a process that logs all it can."""
+    return subprocess.run(
+        [sys.executable, "-m", "cw_pipeline_tests.end_to_end.failing_runs"],
+        input=json.dumps([{"environment": {}, "breaks": False, "faults": []} | act for act in acts]).encode(),
+        env=os.environ | environment,
+        capture_output=True,
+        check=True,
+        cwd=folder,
+    )
+
+
+def files_in(*folders: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for folder in folders for file in folder.rglob("*") if file.is_file()}
+
+
 def test_no_run_that_fails_leaves_a_secret_anywhere(sites: Sites, tmp_path: Path) -> None:
     home, dagster = tmp_path / "home", tmp_path / "dagster"
     dagster.mkdir()
@@ -198,14 +217,8 @@ def test_no_run_that_fails_leaves_a_secret_anywhere(sites: Sites, tmp_path: Path
             ),
             {"act": "tell", "arguments": ["a line"], "environment": told},
         ]
-        ran = subprocess.run(
-            [sys.executable, "-m", "cw_pipeline_tests.end_to_end.failing_runs"],
-            input=json.dumps([{"environment": {}, "breaks": False} | act for act in acts]).encode(),
-            env=os.environ | sites.environment | {"CW_PIPELINE_HOME": str(home), "DAGSTER_HOME": str(dagster)},
-            capture_output=True,
-            check=True,
-            cwd=tmp_path,
-        )
+        environment = sites.environment | {"CW_PIPELINE_HOME": str(home), "DAGSTER_HOME": str(dagster)}
+        ran = failing_runs(acts, environment, tmp_path)
         assert len(hook.messages) == 1
 
     # The secrets were sent and echoed, the acts failed, and all was logged: else there was nothing to find.
@@ -215,7 +228,7 @@ def test_no_run_that_fails_leaves_a_secret_anywhere(sites: Sites, tmp_path: Path
     assert len(ended) == len(acts)
     assert [line for line in ended if line.endswith("well")] == ["tell a line ended well"]
     assert sum(line.endswith("with RuntimeError") for line in ended) == 2
-    files = {file: file.read_bytes() for folder in (home, dagster) for file in folder.rglob("*") if file.is_file()}
+    files = files_in(home, dagster)
     assert b"DEBUG:urllib3.connectionpool" in ran.stderr
     assert any(b"urllib3" in content and b"nobody expected this" in content for content in files.values())
 

@@ -50,7 +50,10 @@ _REFUSALS: Mapping[int, tuple[type[errors.Refused], str]] = {
     codes.too_many_requests: (errors.RateLimited, "Try again later, or lower CONNECTWISE_REQUESTS_PER_MINUTE."),
 }
 
-_UNREACHABLE = (errors.Unreachable, "Nothing was sent. Check CONNECTWISE_SITE_URL and the network.")
+_UNREACHABLE = (
+    errors.Unreachable,
+    "Nothing was sent. Check CONNECTWISE_SITE_URL, the network, and HTTPS_PROXY and NO_PROXY where there is a proxy.",
+)
 _UNREADABLE = (
     errors.UnreadableReply,
     "Try again later. If it stays so: is CONNECTWISE_SITE_URL a ConnectWise site, or does a proxy answer in its place?",
@@ -60,6 +63,7 @@ _NO_ANSWER: Mapping[Failure, tuple[type[errors.ConnectWiseError], str]] = {
     Failure.NAME_NOT_RESOLVED: _UNREACHABLE,
     Failure.CONNECTION_REFUSED: _UNREACHABLE,
     Failure.CONNECT_TIMEOUT: _UNREACHABLE,
+    Failure.TUNNEL_REFUSED: _UNREACHABLE,
     Failure.UNTRUSTED_CERTIFICATE: (
         errors.UntrustedCertificate,
         "Nothing was sent. For a private certificate authority set CONNECTWISE_CA_BUNDLE to its PEM file.",

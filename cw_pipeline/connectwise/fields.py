@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, TypeAlias, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # control and bidi characters
 
@@ -94,5 +94,16 @@ _ReadNumber: TypeAlias = Annotated[Decimal, Field(max_digits=28)]  # as many as 
 Quantity: TypeAlias = Annotated[_ReadNumber, BeforeValidator(number_or_zero)]
 OptionalMoney: TypeAlias = Annotated[_ReadNumber | None, BeforeValidator(number)]
 
-# What fits a double exactly, so that ConnectWise reads the very number that was meant.
-SentNumber: TypeAlias = Annotated[Decimal, Field(max_digits=15, allow_inf_nan=False)]
+MOST_DIGITS = 15
+"""What fits a double exactly, so that ConnectWise reads the very number that was meant."""
+SentNumber: TypeAlias = Annotated[Decimal, Field(max_digits=MOST_DIGITS, allow_inf_nan=False)]
+_SENT_NUMBER = TypeAdapter[Decimal](SentNumber)
+
+
+def can_be_sent(value: Decimal) -> bool:
+    """Whether ConnectWise would read this very number."""
+    try:
+        _SENT_NUMBER.validate_python(value)
+    except ValidationError:
+        return False
+    return True

@@ -87,8 +87,6 @@ Text: TypeAlias = Annotated[str, Field(strict=True, max_length=10_000), AfterVal
 OptionalText: TypeAlias = Text | None
 Flag: TypeAlias = Annotated[bool, Field(strict=True), BeforeValidator(unset_is_false)]
 OptionalDate: TypeAlias = Annotated[date | None, BeforeValidator(calendar_date)]
-# A day from which periods are counted onwards, and the calendar ends with the year 9999.
-OptionalStart: TypeAlias = Annotated[Annotated[date, Field(lt=date(9999, 1, 1))] | None, BeforeValidator(calendar_date)]
 OptionalInstant: TypeAlias = Annotated[datetime | None, BeforeValidator(instant)]
 _ReadNumber: TypeAlias = Annotated[Decimal, Field(max_digits=28)]  # as many as Decimal calculates with exactly
 Quantity: TypeAlias = Annotated[_ReadNumber, BeforeValidator(number_or_zero)]

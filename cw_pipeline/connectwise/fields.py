@@ -37,7 +37,7 @@ def calendar_date(value: object) -> object:
     """
     value = unset_is_none(value)
     if isinstance(value, str):
-        return datetime.fromisoformat(value.strip()).date()
+        return _moment(value).date()
     return _no_number(value)
 
 
@@ -45,7 +45,7 @@ def instant(value: object) -> object:
     """Read a date-time; one without a zone is UTC, as all of ConnectWise's times are."""
     value = unset_is_none(value)
     if isinstance(value, str):
-        value = datetime.fromisoformat(value.strip())
+        value = _moment(value)
     if isinstance(value, datetime):
         try:
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -53,6 +53,14 @@ def instant(value: object) -> object:
             msg = "a time between the years 1 and 9999 is expected"
             raise ValueError(msg) from None
     return _no_number(value)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:  # its own words quote the text, however long it is and whatever it echoes
+        msg = "a date like 2026-04-01, with or without a time, is expected"
+        raise ValueError(msg) from None
 
 
 def _no_number(value: object) -> object:

@@ -116,6 +116,8 @@ def _no_constant(name: str) -> NoReturn:
 def read_record(document: object, model: type[RecordT], *, endpoint: str) -> RecordT:
     """Check a document against a record.
 
+    What is wrong is said in pydantic's words or the record's own, which never quote the document.
+
     Raises:
         ContractBroken: A required field is missing, or has another type than promised.
     """
@@ -124,7 +126,7 @@ def read_record(document: object, model: type[RecordT], *, endpoint: str) -> Rec
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "the whole record"
-        found = f" of record {number}" if isinstance(number := _id_of(document), int) else ""
+        found = f" of record {shorten(str(number))}" if isinstance(number := _id_of(document), int) else ""
         raise errors.ContractBroken(
             f"{endpoint} answered with an unusable {model.__name__}: {field}{found}: {first['msg']}. "
             "Nothing of this reply was used. Look at the record in ConnectWise, or report this with its version."

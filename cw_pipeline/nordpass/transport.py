@@ -18,6 +18,7 @@ import urllib3
 from pydantic import BaseModel, ValidationError
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.utils import get_environ_proxies
 from urllib3.util.retry import Retry
 
 from cw_pipeline.nordpass.errors import (
@@ -31,6 +32,7 @@ from cw_pipeline.nordpass.errors import (
     Unreachable,
     UntrustedCertificate,
 )
+from cw_pipeline.nordpass.tokens import Hidden
 
 CONNECT_AND_READ_SECONDS: Final = (5.0, 30.0)
 MOST_REPLY_BYTES: Final = 8 * 1024 * 1024
@@ -79,6 +81,9 @@ class Transport:
         self._auth = auth
         self._ca_bundle = _readable_bundle(ca_bundle)
         self._session = requests.Session()
+        self._session.trust_env = False  # with it, the address of a proxy, and its password, would be read unhidden
+        proxies = get_environ_proxies(self.base_url)
+        self._session.proxies = {scheme: Hidden(address) for scheme, address in proxies.items()}
         self._session.mount("https://", HTTPAdapter(max_retries=retry_policy()))
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update({"Accept": "application/json", "User-Agent": "cw-pipeline"})

@@ -38,7 +38,7 @@ CONNECT_AND_READ_SECONDS: Final = (5.0, 30.0)
 MOST_REPLY_BYTES: Final = 8 * 1024 * 1024
 """Uncompressed; a page of 10,000 rows takes a quarter of it."""
 MOST_REPLY_SECONDS: Final = 120.0
-"""For one reply, however steadily it trickles in."""
+"""For the body of one reply, however steadily it trickles in."""
 _RETRIES: Final = 3
 _LONGEST_RETRY_AFTER_SECONDS: Final = 30
 _RETRIED_STATUSES: Final = frozenset({408, 429, *range(500, 600)})

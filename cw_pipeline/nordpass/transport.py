@@ -82,8 +82,7 @@ class Transport:
         self._ca_bundle = _readable_bundle(ca_bundle)
         self._session = requests.Session()
         self._session.trust_env = False  # with it, the address of a proxy, and its password, would be read unhidden
-        proxies = get_environ_proxies(self.base_url)
-        self._session.proxies = {scheme: Hidden(address) for scheme, address in proxies.items()}
+        self._session.proxies = _proxies(self.base_url)
         self._session.mount("https://", HTTPAdapter(max_retries=retry_policy()))
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update({"Accept": "application/json", "User-Agent": "cw-pipeline"})
@@ -215,6 +214,13 @@ def _shown(text: str) -> str:
     line = _TOKEN.sub("[token]", " ".join(text.split()))
     printable = "".join(letter if letter.isprintable() else "?" for letter in line)
     return printable if len(printable) <= _WORDS_SHOWN else printable[: _WORDS_SHOWN - 1] + "…"
+
+
+def _proxies(base_url: str) -> dict[str, str]:
+    """The environment's proxies, but for this very machine; the address of one may hold a password."""
+    if urlsplit(base_url).hostname in {"localhost", "127.0.0.1", "::1"}:
+        return {}
+    return {scheme: Hidden(address) for scheme, address in get_environ_proxies(base_url).items()}
 
 
 def _https_address(base_url: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing import reasons
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
-from cw_pipeline.sync.previews import current_previews
+from cw_pipeline.sync.previews import current_previews, renewed_if_old
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.settling import settle_open_intents
 from cw_pipeline.sync.writes import FailedWrite, Writer
@@ -49,28 +49,31 @@ def push_months(run: SyncRun, months: Sequence[Month]) -> Iterator[PushedMonth]:
         settle_open_intents(run)
         settling = run.connectwise.requests.read - read_before
         kept = current_previews(run, months)
-        # A preview that was made anew has its own requests on it.
-        read_before = run.connectwise.requests.read - settling
-        previews = [preview_of(row) for row in kept]
-        for preview in previews:
-            check_seats(preview)
+        for row in kept:
+            check_seats(preview_of(row))
         writer = Writer(run, lock)
-        for row, preview in zip(kept, previews, strict=True):
-            written_before = run.connectwise.requests.written
-            pushed = replace(preview, lines=_carry_out(run, writer, preview.lines))
-            requests = run.connectwise.requests
-            with run.warehouse.transaction() as session:
-                push = save_push(
-                    session,
-                    pushed.lines,
-                    preview=row,
-                    run_id=run.run_id,
-                    requests_read=requests.read - read_before,
-                    requests_written=requests.written - written_before,
-                )
-                save_right_uses(session, run.psa, writer.rights)
-            read_before = requests.read
-            yield PushedMonth(pushed, push)
+        for index, row in enumerate(kept):
+            yield _push_month(run, writer, renewed_if_old(run, row), settling if index == 0 else 0)
+
+
+def _push_month(run: SyncRun, writer: Writer, row: tables.Preview, settling: int) -> PushedMonth:
+    """Carry out and keep one month's push; the requests of the ``settling`` before it are counted on it, too."""
+    preview = preview_of(row)
+    check_seats(preview)
+    before = run.connectwise.requests
+    pushed = replace(preview, lines=_carry_out(run, writer, preview.lines))
+    after = run.connectwise.requests
+    with run.warehouse.transaction() as session:
+        push = save_push(
+            session,
+            pushed.lines,
+            preview=row,
+            run_id=run.run_id,
+            requests_read=settling + after.read - before.read,
+            requests_written=after.written - before.written,
+        )
+        save_right_uses(session, run.psa, writer.rights)
+    return PushedMonth(pushed, push)
 
 
 def check_seats(preview: Preview) -> None:

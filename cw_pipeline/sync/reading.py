@@ -52,7 +52,11 @@ def read_lines(
 def read_additions(
     run: SyncRun, agreement_ids: Collection[int], known: Collection[int]
 ) -> dict[int, list[models.Addition]]:
-    """Our additions on these agreements, by agreement: one request each, several at a time."""
+    """Our additions on these agreements, by agreement: one request each, several at a time.
+
+    Raises:
+        ConnectWiseError: If ConnectWise cannot be read, or does not find an agreement, which was there just before.
+    """
     ids = sorted(agreement_ids)
     with ThreadPoolExecutor(run.concurrency) as pool:
         return dict(zip(ids, pool.map(partial(_additions_on, run, known=known), ids), strict=True))
@@ -60,7 +64,13 @@ def read_additions(
 
 def lines_on(run: SyncRun, agreement_id: int, *, serial_numbers: Mapping[int, str]) -> list[Line]:
     """Our lines on one agreement; none if it no longer exists."""
-    additions = _additions_on(run, agreement_id, known=serial_numbers)
+    try:
+        additions = _additions_on(run, agreement_id, known=serial_numbers)
+    except NotFound:
+        # Gateways say 404, too, and then the lines are still there.
+        if any(run.connectwise.agreements_by_id([agreement_id])):
+            raise
+        return []
     return [_line(agreement_id, addition, serial_numbers) for addition in additions]
 
 
@@ -70,10 +80,7 @@ def _additions_on(run: SyncRun, agreement_id: int, *, known: Collection[int]) ->
     def is_ours(record: Mapping[str, object]) -> bool:
         return record.get("id") in known or str(record.get("serialNumber") or "").startswith(PREFIX)
 
-    try:
-        return list(run.connectwise.additions(agreement_id, wanted=is_ours))
-    except NotFound:
-        return []
+    return list(run.connectwise.additions(agreement_id, wanted=is_ours))
 
 
 def _line(agreement_id: int, addition: models.Addition, serial_numbers: Mapping[int, str]) -> Line:

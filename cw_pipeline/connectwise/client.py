@@ -14,6 +14,7 @@ from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.conditions import fits, id_conditions, quoted, room_for_conditions
 from cw_pipeline.connectwise.credentials import Credentials
 from cw_pipeline.connectwise.errors import ContractBroken, UncertainWrite
+from cw_pipeline.connectwise.fields import MOST_DIGITS, can_be_sent
 from cw_pipeline.connectwise.http import Http, RequestCount
 from cw_pipeline.connectwise.paging import read_pages
 from cw_pipeline.connectwise.replies import read_record
@@ -223,12 +224,12 @@ class ConnectWiseClient:
         `before_sending` is called right before each attempt, and may raise to prevent it.
 
         Raises:
-            ValueError: The quantity is negative.
+            ValueError: The quantity is negative, or has more digits than can be sent.
             Refused: ConnectWise refused; nothing was written.
             UncertainWrite: Nobody knows whether it was set: read the line before trying again.
         """
-        if quantity < 0:
-            msg = f"the quantity of a line cannot be negative: {quantity}"
+        if not can_be_sent(quantity) or quantity < 0:
+            msg = f"the quantity of a line cannot be negative or of more than {MOST_DIGITS} digits: {quantity}"
             raise ValueError(msg)
         change = [{"op": "replace", "path": "quantity", "value": quantity}]
         path = f"{_additions(agreement_id)}/{addition_id}"

@@ -12,7 +12,7 @@ from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.sync.previews import current_previews, renewed_if_old
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.settling import settle_open_intents
-from cw_pipeline.sync.writes import Failure, Writer
+from cw_pipeline.sync.writes import FailedWrite, Writer
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.previews import preview_of, save_push
@@ -95,9 +95,9 @@ class _Step:
     """A preview line on its way, and why it failed if it did."""
 
     line: PreviewLine
-    failure: Failure | None = None
+    failure: FailedWrite | None = None
 
-    def failing(self, failure: Failure) -> _Step:
+    def failing(self, failure: FailedWrite) -> _Step:
         line = replace(self.line, outcome=failure.outcome, reason=failure.reason)
         return _Step(line, self.failure or failure)
 
@@ -105,12 +105,12 @@ class _Step:
 def _carry_out(run: SyncRun, writer: Writer, lines: Sequence[PreviewLine]) -> tuple[PreviewLine, ...]:
     """Carry out a month's lines: first all that takes seats away, then, where all of that succeeded, what adds them."""
     taken = _carry_out_writes(run, writer, [_Step(line) for line in lines], taking_away=True)
-    stuck: dict[str, Failure] = {}
+    stuck: dict[str, FailedWrite] = {}
     for step in taken:
         if step.failure is not None:
             stuck.setdefault(step.line.organization_id, step.failure)
     waiting = [
-        step.failing(Failure(failure.outcome, reasons.waiting(failure.reason)))
+        step.failing(FailedWrite(failure.outcome, reasons.waiting(failure.reason)))
         if step.failure is None and (failure := stuck.get(step.line.organization_id)) and _adds(step.line)
         else step
         for step in taken
@@ -132,7 +132,7 @@ def _carry_out_writes(run: SyncRun, writer: Writer, steps: Sequence[_Step], *, t
     with ThreadPoolExecutor(run.concurrency) as pool:
         done = list(pool.map(carry_out, steps))
     doubtful = writer.confirm()
-    doubt = Failure(Outcome.UNCONFIRMED, reasons.INVOICED_MEANWHILE)
+    doubt = FailedWrite(Outcome.UNCONFIRMED, reasons.INVOICED_MEANWHILE)
     return [step.failing(doubt) if doubtful.intersection(step.line.writes) else step for step in done]
 
 

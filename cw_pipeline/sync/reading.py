@@ -14,13 +14,14 @@ from cw_pipeline.warehouse.columns import plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import date
 
     from cw_pipeline.connectwise import models
     from cw_pipeline.sync.run import SyncRun
 
 
 _NEVER = 9000
-"""A next invoice in this year or later is a person's way to say that there is none."""
+"""A next invoice, or a start of billing, in this year or later is a person's way to say that there is none."""
 
 
 def read_agreements(run: SyncRun, agreement_ids: Collection[int]) -> dict[int, Agreement]:
@@ -96,15 +97,20 @@ def _line(agreement_id: int, addition: models.Addition, serial_numbers: Mapping[
 
 
 def _agreement(agreement: models.Agreement, company: models.Company | None) -> Agreement:
-    never_invoiced = agreement.next_invoice_date is not None and agreement.next_invoice_date.year >= _NEVER
+    never_invoiced, never_starts = _is_never(agreement.next_invoice_date), _is_never(agreement.bill_start_date)
+    billed = not (agreement.cancelled_flag or never_invoiced or never_starts)
     return Agreement(
         id=agreement.id,
         name=agreement.name,
         company_id=agreement.company.id,
         company_name=agreement.company.name or "",
         company_deleted=company is None or company.deleted_flag,
-        active=agreement.agreement_status == "Active" and not agreement.cancelled_flag and not never_invoiced,
+        active=agreement.agreement_status == "Active" and billed,
         end_date=None if agreement.no_ending_date_flag else agreement.end_date,
-        bill_start_date=agreement.bill_start_date,
+        bill_start_date=None if never_starts else agreement.bill_start_date,
         next_invoice_date=None if never_invoiced else agreement.next_invoice_date,
     )
+
+
+def _is_never(day: date | None) -> bool:
+    return day is not None and day.year >= _NEVER

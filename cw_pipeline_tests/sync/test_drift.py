@@ -250,8 +250,9 @@ def test_a_mapped_agreement_that_was_given_to_another_company_is_found(synced: M
         ({"cancelledFlag": True}, "not active"),
         ({"noEndingDateFlag": False, "endDate": "2026-03-31T00:00:00Z"}, "not active"),
         ({"nextInvoiceDate": "9999-12-31"}, "not active"),
+        ({"billStartDate": "9999-12-31"}, "not active"),
     ],
-    ids=["cancelled", "expired", "never invoiced"],
+    ids=["cancelled", "expired", "never invoiced", "never started"],
 )
 def test_a_mapped_agreement_that_bills_nothing_more_is_found(synced: Msp, fields: dict[str, Any], found: str) -> None:
     synced.sandbox.connectwise.edit_agreement(agreement_id(ONE), **fields)

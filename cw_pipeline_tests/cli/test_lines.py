@@ -44,7 +44,8 @@ def test_an_edited_invoiced_line_is_held_until_its_quantity_is_accepted_and_then
     assert set(synced.document["months"][0]["outcomes"]) >= {"credit_due"}
     assert "invoiced_edited" not in synced.out
     due = run("sync", "--month", month)
-    assert "`cw-pipeline lines accept --credited 1`" in " ".join(due.out.replace("│", " ").split())
+    accept = f"`cw-pipeline lines accept --month {month} --organization {edited} --credited 1`"
+    assert accept.replace(" ", "") in "".join(due.out.replace("│", " ").split())
     status = run("status", "--json")
     assert status.document["held"] == {month: 1}
     assert f"cw-pipeline preview --month {month}" in run("status").out

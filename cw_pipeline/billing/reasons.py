@@ -167,6 +167,8 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
     """Why a write is held because of the agreement that it would go to."""
     what = "A new line" if write.addition_id is None else f"Line {write.addition_id}"
     where = f"{what} needs {write.quantity} on agreement {agreement.id} ({agreement.name})"
+    if outcome is Outcome.AGREEMENT_INACTIVE and agreement.never_invoiced:
+        return f"{where}, whose next invoice is never. {settle_never_invoiced(write.addition_id)} {SYNC_AGAIN}"
     return {
         Outcome.MOVED: (
             f"{where}, which now belongs to company {agreement.company_id} ({agreement.company_name}), not to the "
@@ -207,6 +209,12 @@ def bill_the_new_owner(agreement: Agreement, mapping: CompanyMapping) -> str:
         "Give it back in ConnectWise; or, if the company that has it now is billed for no other organization, run "
         f"`cw-pipeline import`, {unmap_command(mapping.company_id)} and {now_mapped}."
     )
+
+
+def settle_never_invoiced(addition_id: int | None) -> str:
+    """What to do about an agreement whose next invoice date no longer tells whether the line on it was invoiced."""
+    doubt = "" if addition_id is None else f"Whether line {addition_id} was invoiced cannot be told from that. "
+    return f"{doubt}Set its next invoice date to the first day that is not invoiced yet."
 
 
 def waiting(reason: str) -> str:

@@ -210,6 +210,8 @@ def drifted_agreement(mapping: Mapping, agreement: Agreement | None, today: date
     """Why a mapped agreement can bill nothing more."""
     if agreement is None:
         found = "no such agreement, or the API member's role does not show it"
+    elif agreement.never_invoiced:
+        found = "never invoiced next"
     elif not agreement.active:
         found = "not active"
     elif agreement.end_date is not None and agreement.end_date < today:

@@ -96,8 +96,9 @@ def _agreement(agreement: models.Agreement, company: models.Company | None) -> A
         company_id=agreement.company.id,
         company_name=agreement.company.name or "",
         company_deleted=company is None or company.deleted_flag,
-        active=agreement.agreement_status == "Active" and not agreement.cancelled_flag and not never_invoiced,
+        active=agreement.agreement_status == "Active" and not agreement.cancelled_flag,
         end_date=None if agreement.no_ending_date_flag else agreement.end_date,
         bill_start_date=agreement.bill_start_date,
         next_invoice_date=None if never_invoiced else agreement.next_invoice_date,
+        never_invoiced=never_invoiced,
     )

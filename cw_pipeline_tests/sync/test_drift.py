@@ -249,7 +249,7 @@ def test_a_mapped_agreement_that_was_given_to_another_company_is_found(synced: M
     [
         ({"cancelledFlag": True}, "not active"),
         ({"noEndingDateFlag": False, "endDate": "2026-03-31T00:00:00Z"}, "not active"),
-        ({"nextInvoiceDate": "9999-12-31"}, "not active"),
+        ({"nextInvoiceDate": "9999-12-31"}, "never invoiced next"),
     ],
     ids=["cancelled", "expired", "never invoiced"],
 )

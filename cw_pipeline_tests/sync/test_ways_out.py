@@ -194,6 +194,10 @@ def end(msp: Msp, *, ended: bool) -> None:
     msp.sandbox.connectwise.edit_agreement(agreement_id(ONE), noEndingDateFlag=not ended, endDate=last)
 
 
+def invoice_next(msp: Msp, day: str) -> None:
+    msp.sandbox.connectwise.edit_agreement(agreement_id(ONE), nextInvoiceDate=day)
+
+
 def delete(msp: Msp, *, deleted: bool) -> None:
     msp.sandbox.connectwise.edit_company(company_id(ONE), deletedFlag=deleted)
 
@@ -234,6 +238,12 @@ WAYS: dict[str, tuple[Callable[[Msp], None], str, str, Callable[[Msp], None]]] =
         "agreement_inactive",
         "map the company to another agreement",
         leave,
+    ),
+    "an agreement that is never invoiced is invoiced again": (
+        lambda msp: invoice_next(msp, "9999-12-31"),
+        "agreement_inactive",
+        "Set its next invoice date to the first day that is not invoiced yet",
+        lambda msp: invoice_next(msp, "2026-04-01"),
     ),
     "a deleted company is restored": (
         lambda msp: delete(msp, deleted=True),
@@ -282,6 +292,19 @@ def test_what_a_reason_advises_makes_a_month_right_that_has_a_line_already(
     assert_stuck(msp.sync(), outcome, advice, *(["to 0 in ConnectWise and"] if mend is leave else []))
     mend(msp)
     assert_right(msp, *([0, 8] if mend is leave else [8]))
+
+
+def test_seats_that_were_invoiced_before_their_agreement_was_never_to_be_invoiced_again_are_billed_once(
+    invoiced: Msp,
+) -> None:
+    invoice_next(invoiced, "9999-12-31")
+    invoiced.use(8, ONE)
+    map_elsewhere(invoiced)
+    number = invoiced.lines(ONE)[0]["id"]
+    assert_stuck(invoiced.sync(), "agreement_inactive", f"Whether line {number} was invoiced cannot be told")
+    invoiced.map(ONE)
+    invoice_next(invoiced, "2026-05-01")
+    assert_right(invoiced, 5, 3)
 
 
 @pytest.mark.parametrize("way", ["the company is mapped to another agreement", "a deleted company is restored"])

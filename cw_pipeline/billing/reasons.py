@@ -169,6 +169,7 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
     where = f"{what} needs {write.quantity} on agreement {agreement.id} ({agreement.name})"
     if outcome is Outcome.AGREEMENT_INACTIVE and agreement.never_invoiced:
         return f"{where}, whose next invoice is never. {settle_never_invoiced(write.addition_id)} {SYNC_AGAIN}"
+    elsewhere = to_another_company(mapping)
     return {
         Outcome.MOVED: (
             f"{where}, which now belongs to company {agreement.company_id} ({agreement.company_name}), not to the "
@@ -176,7 +177,7 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
         ),
         Outcome.COMPANY_DELETED: (
             f"{where}, but company {agreement.company_id} ({agreement.company_name}) is deleted in ConnectWise. "
-            f"Restore it, or {_without_the_agreement(write, another_company(mapping, write.identity.month))}. "
+            f"Restore it, or {_without_the_agreement(write, f'{elsewhere} with --bill-from {write.identity.month}')}. "
             f"{SYNC_AGAIN}"
         ),
         Outcome.AGREEMENT_INACTIVE: (
@@ -194,12 +195,9 @@ def _without_the_agreement(write: Write, elsewhere: str) -> str:
     return f"{to_zero} and {elsewhere}" if write.before else elsewhere
 
 
-def another_company(mapping: CompanyMapping, bill_from: Month) -> str:
+def to_another_company(mapping: CompanyMapping) -> str:
     """How an organization comes to another company."""
-    return (
-        f"run {unmap_command(mapping.company_id)} and map the organization to another company with "
-        f"--bill-from {bill_from}"
-    )
+    return f"run {unmap_command(mapping.company_id)} and map the organization to another company"
 
 
 def bill_the_new_owner(agreement: Agreement, mapping: CompanyMapping) -> str:

@@ -10,11 +10,12 @@ import pytest
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import FAILED, HELD
+from cw_pipeline.integration.drift import find_drift
 from cw_pipeline.integration.errors import NothingToAccept
 from cw_pipeline.integration.lines import accept_lines
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, Pushed, additions_of, agreement_id, company_id
+from cw_pipeline_tests.sync.msp import MAPPED, MARCH, TODAY, Msp, Pushed, additions_of, agreement_id, company_id
 
 ONE = MAPPED[0]
 ANOTHER = 24
@@ -169,6 +170,22 @@ def test_what_was_billed_is_accepted_and_the_difference_is_billed(invoiced: Msp,
     assert_stuck(invoiced.sync(), "invoiced_edited", accept())
     accept_lines(invoiced.run, MARCH, organization_id(ONE))
     assert_right(invoiced, *([5] if gone else [3, 2]))
+
+
+def test_a_line_that_billed_and_is_gone_counts_again_once_it_was_made_again_and_accepted(invoiced: Msp) -> None:
+    connectwise, line = invoiced.sandbox.connectwise, invoiced.lines(ONE)[0]["id"]
+    again = connectwise.duplicate_addition(agreement_id(ONE), line)
+    connectwise.delete_addition(agreement_id(ONE), line)
+    connectwise.edit_addition(agreement_id(ONE), again, billCustomer="DoNotBill")
+    serial_number = f"NP:2026-03:B:{organization_id(ONE)}"
+    advice = f"make it again in ConnectWise with the same quantity, days and serial number ({serial_number})"
+    assert_stuck(invoiced.sync(), "invoiced_edited", advice, accept())
+    accepted = accept_lines(invoiced.run, MARCH, organization_id(ONE))
+    assert {one.line.addition_id: one.counts for one in accepted} == {line: 0, again: 5}
+    assert_right(invoiced, 5)
+    assert find_drift(invoiced.run, TODAY) == []
+    invoiced.use(8, ONE)
+    assert_right(invoiced, 5, 3)
 
 
 def test_a_line_that_was_invoiced_while_it_was_written_is_accepted_as_it_was_billed(msp: Msp) -> None:

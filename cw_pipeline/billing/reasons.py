@@ -19,6 +19,27 @@ if TYPE_CHECKING:
 SYNC_AGAIN = "Then sync the month again."
 """What to do after a failure, once its cause is gone."""
 
+WAYS_OUT = {
+    Outcome.AGREEMENT_INACTIVE: (
+        "Renew the agreement or give it a next invoice date in ConnectWise, or set what is on its lines to 0 there and "
+        "map the company to another agreement, as the reason says."
+    ),
+    Outcome.COMPANY_DELETED: (
+        "Restore the company in ConnectWise, or set what is on its lines to 0 there and map the organization to another"
+        " company, as the reason says."
+    ),
+    Outcome.MOVED: (
+        "Credit the company that was invoiced and record it, or map the organization to the company that is to be "
+        "billed, with the commands in the reason."
+    ),
+    Outcome.CREDIT_DUE: "Issue the credit in ConnectWise, and record it with the command in the reason.",
+    Outcome.INVOICED_EDITED: (
+        "See the invoice, set the line in ConnectWise to what it billed, and accept that with the command in the "
+        "reason."
+    ),
+}
+"""What a person can do about each kind of hold; the reason of a line says it with its ids and commands."""
+
 
 def accept_command(month: Month, organization_id: str, *, credited: Decimal | int | None = None) -> str:
     """The command that takes a person's word about an organization's invoiced lines, as it can be pasted."""
@@ -205,7 +226,7 @@ def bill_the_new_owner(agreement: Agreement, mapping: CompanyMapping) -> str:
     now_mapped = map_command(agreement.company_id, agreement.id, mapping.organization_id, mapping.bill_from)
     return (
         "Give it back in ConnectWise; or, if the company that has it now is billed for no other organization, run "
-        f"`cw-pipeline import`, {unmap_command(mapping.company_id)} and {now_mapped}."
+        f"`cw-pipeline import` so that it is among the companies, {unmap_command(mapping.company_id)} and {now_mapped}."
     )
 
 

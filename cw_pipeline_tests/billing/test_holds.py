@@ -11,7 +11,8 @@ import pytest
 
 from cw_pipeline.billing.facts import Written
 from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.outcomes import HELD, Outcome
+from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     a_line,
@@ -257,6 +258,12 @@ def test_what_was_invoiced_too_much_is_held_last_and_its_open_line_is_still_set_
 def test_of_several_holds_the_first_in_the_fixed_order_is_the_outcome(facts: Facts, outcome: Outcome) -> None:
     preview = preview_of(facts, used(3))
     assert row_line(preview).outcome is outcome
+
+
+def test_every_kind_of_hold_has_a_sentence_that_says_what_a_person_can_do_and_nothing_else_has() -> None:
+    assert WAYS_OUT.keys() == HELD
+    for sentence in WAYS_OUT.values():
+        assert (sentence.count("."), sentence[-1]) == (1, ".")
 
 
 def test_a_held_row_keeps_its_seats_in_the_tally() -> None:

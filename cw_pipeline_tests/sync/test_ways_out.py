@@ -150,13 +150,6 @@ def test_a_month_that_was_settled_by_hand_is_left_out_by_a_later_bill_from(moved
     assert assert_right(moved, 5).outcomes(ONE) == ["before_bill_from"]
 
 
-def test_an_agreement_that_went_to_another_company_is_written_to_once_it_is_mapped_again(msp: Msp) -> None:
-    msp.sandbox.connectwise.edit_agreement(agreement_id(ONE), company=company_id(ANOTHER))
-    assert_stuck(msp.sync(), "moved", f"`cw-pipeline companies unmap {company_id(ONE)}`")
-    msp.map(ONE, company=company_id(ANOTHER), agreement=agreement_id(ONE))
-    assert_right(msp, 5)
-
-
 # --- invoiced_edited ---
 
 

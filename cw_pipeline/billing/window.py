@@ -79,3 +79,8 @@ def is_invoiced(line: Line, facts: Facts, month: Month) -> bool:
 def is_past(day: date, agreement: Agreement) -> bool:
     """Whether ``day`` lies in a period that ConnectWise has invoiced."""
     return agreement.next_invoice_date is not None and agreement.next_invoice_date > day
+
+
+def may_be_past(day: date, agreement: Agreement | None) -> bool:
+    """Whether ``day`` may lie in an invoiced period: nobody can tell where the agreement is gone or never invoiced."""
+    return agreement is None or agreement.never_invoiced or is_past(day, agreement)

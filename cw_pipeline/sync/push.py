@@ -132,8 +132,12 @@ def _carry_out_writes(run: SyncRun, writer: Writer, steps: Sequence[_Step], *, t
     with ThreadPoolExecutor(run.concurrency) as pool:
         done = list(pool.map(carry_out, steps))
     doubtful = writer.confirm()
-    doubt = FailedWrite(Outcome.UNCONFIRMED, reasons.INVOICED_MEANWHILE)
-    return [step.failing(doubt) if doubtful.intersection(step.line.writes) else step for step in done]
+    return [_in_doubt(step) if doubtful.intersection(step.line.writes) else step for step in done]
+
+
+def _in_doubt(step: _Step) -> _Step:
+    reason = reasons.invoiced_meanwhile(step.line.writes[0].identity)
+    return step.failing(FailedWrite(Outcome.UNCONFIRMED, reason))
 
 
 def _adds(line: PreviewLine) -> bool:

@@ -98,17 +98,17 @@ def _line(agreement_id: int, addition: models.Addition, serial_numbers: Mapping[
 
 def _agreement(agreement: models.Agreement, company: models.Company | None) -> Agreement:
     never_invoiced, never_starts = _is_never(agreement.next_invoice_date), _is_never(agreement.bill_start_date)
-    billed = not (agreement.cancelled_flag or never_invoiced or never_starts)
     return Agreement(
         id=agreement.id,
         name=agreement.name,
         company_id=agreement.company.id,
         company_name=agreement.company.name or "",
         company_deleted=company is None or company.deleted_flag,
-        active=agreement.agreement_status == "Active" and billed,
+        active=agreement.agreement_status == "Active" and not (agreement.cancelled_flag or never_starts),
         end_date=None if agreement.no_ending_date_flag else agreement.end_date,
         bill_start_date=None if never_starts else agreement.bill_start_date,
         next_invoice_date=None if never_invoiced else agreement.next_invoice_date,
+        never_invoiced=never_invoiced,
     )
 
 

@@ -58,6 +58,8 @@ class Agreement:
     """Its last day; None where it has no end."""
     bill_start_date: date | None
     next_invoice_date: date | None
+    never_invoiced: bool = False
+    """Whether its next invoice date is a person's way to say never: it does not tell what was invoiced before."""
 
 
 @dataclass(frozen=True)

@@ -2,86 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import tracemalloc
-import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
 from cw_pipeline.connectwise import http, paging
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.connectwise.errors import ConnectWiseError, UncertainWrite
+from cw_pipeline.connectwise.errors import UncertainWrite
 from cw_pipeline.connectwise.models import NewAddition
 from cw_pipeline.nordpass import transport
-from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
+from cw_pipeline_tests.end_to_end.hostile import (
+    BLOCK,
+    GZIP,
+    LONGEST_MESSAGE,
+    MIB,
+    Body,
+    Service,
+    answer,
+    bomb,
+    memory_below,
+)
 from cw_pipeline_tests.nordpass.conftest import MSP, pem_of, rsa_key
-from cw_pipeline_tests.nordpass.scripted_server import Handler, Server
+from cw_pipeline_tests.nordpass.scripted_server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-LONGEST_MESSAGE = 2_500
-MIB = 1024 * 1024
-BLOCK = b" " * 64 * 1024
-GZIP = {"Content-Encoding": "gzip"}
-
-Act: TypeAlias = Callable[[Handler], None]
-Body: TypeAlias = bytes | None
-"""A reply's bytes; None: blanks without end."""
-
-
-def answer(body: Body, *, status: int = 200, headers: dict[str, str] | None = None) -> Act:
-    def act(handler: Handler) -> None:
-        handler.close_connection = True
-        with contextlib.suppress(OSError):  # the client has had enough
-            handler.send_response(status)
-            for name, value in {**(headers or {}), "Connection": "close"}.items():
-                handler.send_header(name, value)
-            handler.end_headers()
-            handler.wfile.write(body or b"")
-            while body is None:
-                handler.wfile.write(BLOCK)
-
-    return act
-
-
-@dataclass(frozen=True)
-class Service:
-    """One of the two clients, about to read a list from a server of ours.
-
-    Attributes:
-        record: A good record, but for its name: `%s`.
-        around: What stands before and after the records of a reply.
-        first: What the server answers before it does harm.
-    """
-
-    server: Server
-    read: Callable[[], object]
-    record: bytes
-    around: tuple[bytes, bytes]
-    first: Sequence[Act] = ()
-
-    def page(self, *names: bytes) -> bytes:
-        before, after = self.around
-        return before + b",".join(self.record % name for name in names) + after
-
-    def refuses(self, *acts: Act) -> str:
-        """What the client says in the end; the last act is played as often as it asks."""
-        self.server.script = [*self.first, *acts, *[acts[-1]] * 9]
-        with pytest.raises((ConnectWiseError, NordPassError)) as error:
-            self.read()
-        assert len(str(error.value)) < LONGEST_MESSAGE
-        return str(error.value)
 
 
 @pytest.fixture(scope="module")
@@ -171,24 +124,6 @@ def usage(server: Server, api: ProviderApi) -> Service:
 @pytest.fixture(params=["connectwise", "agreements", "additions", "nordpass", "usage"])
 def service(request: pytest.FixtureRequest) -> Service:
     return request.getfixturevalue(request.param)
-
-
-@contextlib.contextmanager
-def memory_below(most: int) -> Generator[None]:
-    """Fail if more bytes were held at any time, this process's small server included."""
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < most
-    finally:
-        tracemalloc.stop()
-
-
-def bomb(block: bytes, times: int, around: tuple[bytes, bytes] = (b"", b"")) -> bytes:
-    """Much, compressed to little."""
-    packer = zlib.compressobj(wbits=31)
-    packed = [packer.compress(part) for part in (around[0], *[block] * times, around[1])]
-    return b"".join(packed) + packer.flush()
 
 
 @pytest.mark.parametrize("status", [200, 401, 503])

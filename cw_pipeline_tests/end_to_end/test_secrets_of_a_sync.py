@@ -20,7 +20,7 @@ from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline_tests.active import LAST_CLOSED, Active, activate, use
 from cw_pipeline_tests.conftest import postgres_database
 from cw_pipeline_tests.end_to_end.conftest import PROJECT
-from cw_pipeline_tests.end_to_end.test_secrets import (
+from cw_pipeline_tests.end_to_end.searched import (
     BASIC,
     CLIENT,
     COMPANY,

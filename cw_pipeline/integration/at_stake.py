@@ -53,7 +53,7 @@ class Stakes:
     """What is not billed as it should be.
 
     Attributes:
-        unmapped: Usage that nobody is billed for, because its organization or its plan is not mapped, then and now.
+        unmapped: Usage that nobody is billed for: its organization is not mapped, then and now, or it lacked a product.
         held: What waits for a person's decision.
         failed: What ConnectWise refused, or of which nobody knows whether it was written.
     """
@@ -70,12 +70,10 @@ def at_stake(session: Session, psa: str) -> Stakes:
     """
     prices = _prices(session)
     mapped = set(session.scalars(select(CompanyMapping.organization_id)))
-    billed_plans = set(
-        session.scalars(select(ProductMapping.plan).where(ProductMapping.confirmed_product_id.is_not(None)))
-    )
 
     def nobody_pays(line: PushLine) -> bool:
-        settled = line.organization_id in mapped if line.outcome == Outcome.UNMAPPED else line.plan in billed_plans
+        # A row may want for the product of another plan than its own, so only a sync tells that it has what it wants.
+        settled = line.outcome == Outcome.UNMAPPED and line.organization_id in mapped
         return not line.beside and line.seats > 0 and not settled
 
     unmapped = [(month, line) for month, line in lines_with(session, psa, _UNMAPPED) if nobody_pays(line)]

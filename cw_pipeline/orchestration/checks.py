@@ -57,10 +57,12 @@ def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:
 
 def of_pushes(stakes: Stakes) -> Iterator[dg.AssetCheckResult]:
     """Whether every month, as it was pushed last, is billed as it should be: not only the months of this run."""
+    owed = min((month for month, outcomes in stakes.unmapped.lines.items() if Outcome.UNMAPPED in outcomes), default="")
+    bill_from = f" with --bill-from {owed}" if owed else ""
     yield _of_stake(
         NOTHING_UNMAPPED,
         stakes.unmapped,
-        "are billed to nobody. Map the organizations, or confirm a product for their plan, and sync again.",
+        f"are billed to nobody. Map the organizations{bill_from}, or confirm a product for their plan, and sync again.",
         dg.AssetCheckSeverity.WARN,
     )
     kinds = sorted({outcome for outcomes in stakes.held.lines.values() for outcome in outcomes})

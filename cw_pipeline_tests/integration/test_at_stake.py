@@ -97,16 +97,28 @@ def test_without_a_price_nobody_knows_the_money_and_the_seats_are_counted_apart(
     assert (found.seats, found.money, found.unpriced_seats) == (7, Decimal("17.40"), 3)
 
 
-def test_what_was_mapped_since_is_no_longer_unmapped(priced: Warehouse) -> None:
-    push(priced, NO_PRODUCT, UNMAPPED, replace(UNMAPPED, organization_id="org-c"))
+def test_an_organization_that_was_mapped_since_is_no_longer_unmapped(priced: Warehouse) -> None:
+    push(priced, UNMAPPED, replace(UNMAPPED, organization_id="org-c"))
     map_company(priced, 1, 11, "org-a", bill_from=APRIL, now=NOW)
-    put(priced, ProductMapping(plan="Enterprise", product_id=4, confirmed_product_id=None, mapped_at=NOW))
-    found = stakes(priced).unmapped
-    assert found.lines == {"2026-03": {"product_unmapped": 1, "unmapped": 1}}
-    assert found.money == Decimal("38.70")
-    with priced.transaction() as session:
-        session.get_one(ProductMapping, "Enterprise").confirmed_product_id = 4
     assert stakes(priced).unmapped.lines == {"2026-03": {"unmapped": 1}}
+
+
+def test_seats_that_want_for_a_product_are_at_stake_until_their_month_is_synced_with_one(priced: Warehouse) -> None:
+    push(priced, NO_PRODUCT)
+    put(priced, ProductMapping(plan="Enterprise", product_id=4, confirmed_product_id=4, mapped_at=NOW))
+    found = stakes(priced).unmapped
+    assert (found.lines, found.money) == ({"2026-03": {"product_unmapped": 1}}, Decimal("21.30"))
+    push(priced, replace(NO_PRODUCT, outcome=Outcome.CREATED))
+    assert stakes(priced).unmapped == NOTHING
+
+
+def test_seats_that_wait_behind_a_plan_without_a_product_are_at_stake_though_their_own_plan_has_one(
+    priced: Warehouse,
+) -> None:
+    waits = replace(NO_PRODUCT, plan=Plan.BUSINESS)
+    push(priced, waits, replace(NO_PRODUCT, beside=True))
+    found = stakes(priced).unmapped
+    assert (found.lines, found.seats, found.money) == ({"2026-03": {"product_unmapped": 1}}, 3, Decimal("13.05"))
 
 
 def test_what_another_company_s_pushes_left_is_not_at_stake(priced: Warehouse) -> None:

@@ -31,7 +31,7 @@ class AtStake:
     Attributes:
         lines: How many there are by month and outcome, beside the usage rows too.
         seats: An organization's seats of a month once: those of its usage row or, where that is of another kind, of
-            the lines beside it.
+            the lines beside it. Of ``credit_due``, the seats to credit.
         money: Seats times the catalog price of their plan's product as it was mapped, each agreement in its own
             currency; None where no price is known.
         unpriced_seats: Those of ``seats`` that are not in ``money``, because their plan's product has no known price.
@@ -92,8 +92,11 @@ def _at_stake(lines: Iterable[tuple[str, PushLine]], prices: Mapping[str, Decima
         by_organization[month, line.organization_id].append(line)
     seats: defaultdict[str, Decimal] = defaultdict(Decimal)
     for of_one in by_organization.values():
+        for line in of_one:
+            seats[line.plan] += line.to_credit or 0
+        waiting = [line for line in of_one if line.to_credit is None]
         # What waits beside a usage row are the same seats, on their way from or to another line.
-        for line in [line for line in of_one if not line.beside] or of_one:
+        for line in [line for line in waiting if not line.beside] or waiting:
             seats[line.plan] += line.seats
     priced = [number * prices[plan] for plan, number in seats.items() if plan in prices]
     return AtStake(

@@ -206,6 +206,7 @@ class PreviewLine(Base):
     beside: Mapped[bool]
     outcome: Mapped[str]
     seats: Mapped[Decimal]
+    to_credit: Mapped[Decimal | None]
     reason: Mapped[str]
     writes: Mapped[list[Any]]
 
@@ -239,6 +240,7 @@ class PushLine(Base):
     beside: Mapped[bool]
     outcome: Mapped[str]
     seats: Mapped[Decimal]
+    to_credit: Mapped[Decimal | None]
     reason: Mapped[str]
 
 

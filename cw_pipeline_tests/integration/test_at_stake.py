@@ -60,13 +60,13 @@ def test_what_is_right_or_excluded_by_rule_is_not_at_stake(priced: Warehouse) ->
 def test_seats_are_worth_the_confirmed_product_s_price_to_the_cent(priced: Warehouse) -> None:
     push(priced, HELD)
     push(priced, replace(HELD, outcome=Outcome.REJECTED), replace(HELD, outcome=Outcome.UNCONFIRMED, seats=Decimal(7)))
-    push(priced, HELD, replace(HELD, outcome=Outcome.CREDIT_DUE, organization_id="org-b"), month=APRIL)
+    push(priced, HELD, replace(HELD, organization_id="org-b", outcome=Outcome.COMPANY_DELETED), month=APRIL)
     found = stakes(priced)
     assert found.failed == AtStake(
         {"2026-03": {"rejected": 1, "unconfirmed": 1}}, Decimal(11), Decimal("47.85"), Decimal(0)
     )
     assert found.held == AtStake(
-        {"2026-04": {"agreement_inactive": 1, "credit_due": 1}}, Decimal(8), Decimal("34.80"), Decimal(0)
+        {"2026-04": {"agreement_inactive": 1, "company_deleted": 1}}, Decimal(8), Decimal("34.80"), Decimal(0)
     )
     assert (found.held.count, found.failed.count) == (2, 2)
 
@@ -85,6 +85,13 @@ def test_seats_that_wait_to_move_from_one_line_to_another_count_once(priced: War
     push(priced, HELD, replace(HELD, beside=True), replace(HELD, beside=True, organization_id="org-c"))
     found = stakes(priced).held
     assert (found.count, found.seats, found.money) == (3, 8, Decimal("34.80"))
+
+
+def test_of_what_is_to_be_credited_the_seats_to_credit_are_at_stake_on_every_line(priced: Warehouse) -> None:
+    due = replace(HELD, outcome=Outcome.CREDIT_DUE, seats=Decimal(0), to_credit=Decimal(5))
+    push(priced, due, replace(due, beside=True, seats=Decimal(2), to_credit=Decimal(2)))
+    found = stakes(priced).held
+    assert (found.count, found.seats, found.money) == (2, 7, Decimal("30.45"))
 
 
 def test_without_a_price_nobody_knows_the_money_and_the_seats_are_counted_apart(priced: Warehouse) -> None:

@@ -8,18 +8,25 @@ import dagster as dg
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.reasons import WAYS_OUT
+from cw_pipeline.orchestration.views import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.integration.at_stake import AtStake, Stakes
+    from cw_pipeline.warehouse.tables import Organization
 
 SEATS_ADD_UP = dg.AssetCheckSpec(
     "seats_add_up",
     asset="push_preview",
     blocking=True,
     description="The seats over all outcomes of a month are the seats of its usage report.",
+)
+NOTHING_MISSING = dg.AssetCheckSpec(
+    "nothing_missing",
+    asset="monthly_usage",
+    description="Every mapped organization is in every month's usage report from the first month that is billed on.",
 )
 NOTHING_UNMAPPED = dg.AssetCheckSpec(
     "nothing_unmapped",
@@ -42,6 +49,25 @@ NOTHING_DRIFTED = dg.AssetCheckSpec(
     description="Our lines, and mapped companies and agreements, are in ConnectWise as they were written and mapped.",
 )
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED)
+
+
+def of_usage(missing: Sequence[tuple[str, Organization]]) -> dg.AssetCheckResult:
+    """Whether every month's report has the mapped organizations; ``missing`` are those that one lacks."""
+    months = sorted({month for month, _ in missing})
+    return dg.AssetCheckResult(
+        asset_key=NOTHING_MISSING.asset_key,
+        check_name=NOTHING_MISSING.name,
+        passed=not missing,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            f"Mapped organizations have no row in the usage reports of {', '.join(months)}, so nothing is billed for "
+            "them. Look at those months in the NordPass panel. Sync a month again once its report is right; unmap the "
+            "company of an organization that is gone, or map it with a later --bill-from."
+            if missing
+            else None
+        ),
+        metadata={"organizations": names([f"{month}: {one.name} ({one.id})" for month, one in missing])},
+    )
 
 
 def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:

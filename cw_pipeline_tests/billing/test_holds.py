@@ -266,6 +266,14 @@ def test_every_kind_of_hold_has_a_sentence_that_says_what_a_person_can_do_and_no
         assert (sentence.count("."), sentence[-1]) == (1, ".")
 
 
+def test_a_credit_that_is_due_says_for_how_many_seats() -> None:
+    facts = the_facts(a_line(1, 10, effective=INVOICED), a_line(2, 5, Plan.ENTERPRISE, effective=INVOICED))
+    preview = preview_of(facts, used(8))
+    assert [(line.beside, line.seats, line.to_credit) for line in preview.lines] == [(False, 8, 2), (True, 5, 5)]
+    held = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(3))
+    assert row_line(held).to_credit is None
+
+
 def test_a_held_row_keeps_its_seats_in_the_tally() -> None:
     preview = preview_of(the_facts(agreements=[INACTIVE]), used(9))
     assert preview.outcomes[Outcome.AGREEMENT_INACTIVE].seats == Decimal(9)

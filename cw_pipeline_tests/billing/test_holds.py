@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -127,6 +127,13 @@ def test_the_reason_names_what_was_written_and_what_is_there() -> None:
 
 def test_an_invoiced_line_as_the_ledger_wrote_it_is_taken() -> None:
     assert changes_of(preview_of(the_facts(EDITED, ledger={1: [5]}), used(9))) == {(None, 0, 4)}
+
+
+def test_the_dates_of_an_invoiced_line_that_was_replaced_and_set_to_0_hold_nothing() -> None:
+    written = the_facts(a_line(1, 0), ledger={1: [0]})
+    moved = a_line(1, 0, effective=INVOICED - timedelta(11), cancelled=INVOICED + timedelta(60))
+    facts = replace(the_facts(moved, a_line(2, 10, effective=INVOICED)), ledger=written.ledger)
+    assert row_line(preview_of(facts, used(10))).outcome is Outcome.UNCHANGED
 
 
 def test_an_invoiced_line_that_the_ledger_does_not_know_is_taken_as_it_is() -> None:

@@ -53,7 +53,7 @@ class Agreement:
     company_name: str
     company_deleted: bool
     active: bool
-    """Whether its status is Active and it is not cancelled."""
+    """Whether its status is Active, it is not cancelled, and its billing starts some day."""
     end_date: date | None
     """Its last day; None where it has no end."""
     bill_start_date: date | None

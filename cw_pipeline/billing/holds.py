@@ -54,9 +54,12 @@ def vanished_after_invoicing(identity: Identity, facts: Facts) -> Iterator[int]:
 
 
 def is_edited(line: Line, facts: Facts) -> bool:
-    """Whether ``line`` is not, in quantity and dates, what the ledger accounts for."""
+    """Whether ``line`` is not, in quantity and dates, what the ledger accounts for.
+
+    The dates of a line that was set to 0 tell nothing: on whatever invoice it was, it billed nobody.
+    """
     written = facts.ledger.get(line.addition_id)
-    if written is None:
+    if written is None or (line.quantity == 0 and written.quantities == _NOTHING):
         return False
     moved = line.effective_date not in (None, written.effective_date)
     stretched = written.cancelled_date is not None and line.cancelled_date != written.cancelled_date

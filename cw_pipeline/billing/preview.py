@@ -31,6 +31,8 @@ class PreviewLine:
     """A usage row's seats; beside it, the quantity that the line loses or that is held."""
     reason: str
     writes: tuple[Write, ...] = ()
+    to_credit: Decimal | None = None
+    """Of ``credit_due``, how many seats were invoiced too much."""
 
 
 @dataclass(frozen=True)

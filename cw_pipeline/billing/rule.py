@@ -81,7 +81,7 @@ class _Draft:
         return not self.line.beside or self.line.outcome not in _NOTHING_TO_REPORT
 
     def held(self, outcome: Outcome, reason: str) -> _Draft:
-        return replace(self, line=replace(self.line, outcome=outcome, reason=reason, writes=()))
+        return replace(self, line=replace(self.line, outcome=outcome, reason=reason, writes=(), to_credit=None))
 
 
 def _settle(row: Usage | None, mapping: CompanyMapping, month: Month, facts: Facts) -> list[PreviewLine]:
@@ -134,6 +134,7 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
         seats=Decimal(row.seats) if row is not None and billed else _seats_beside(result),
         reason=reasons.balanced(result),
         writes=result.writes,
+        to_credit=-result.target if result.outcome is Outcome.CREDIT_DUE else None,
     )
     stale = [
         replace(
@@ -145,6 +146,7 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
             seats=write.before,
             reason=reasons.stale(write, mapping, facts.products.get(identity.plan)),
             writes=(write,),
+            to_credit=None,
         )
         for write in result.stale
     ]

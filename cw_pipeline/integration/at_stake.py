@@ -31,7 +31,7 @@ class AtStake:
     Attributes:
         lines: How many there are by month and outcome, beside the usage rows too.
         seats: An organization's seats of a month once: those of its usage row or, where that is of another kind, of
-            the lines beside it.
+            the lines beside it. Of ``credit_due``, the seats to credit.
         money: Seats times the catalog price of their plan's product as it was mapped, each agreement in its own
             currency; None where no price is known.
         unpriced_seats: Those of ``seats`` that are not in ``money``, because their plan's product has no known price.
@@ -53,7 +53,7 @@ class Stakes:
     """What is not billed as it should be.
 
     Attributes:
-        unmapped: Usage that nobody is billed for, because its organization or its plan is not mapped, then and now.
+        unmapped: Usage that nobody is billed for: its organization is not mapped, then and now, or it lacked a product.
         held: What waits for a person's decision.
         failed: What ConnectWise refused, or of which nobody knows whether it was written.
     """
@@ -70,12 +70,10 @@ def at_stake(session: Session, psa: str) -> Stakes:
     """
     prices = _prices(session)
     mapped = set(session.scalars(select(CompanyMapping.organization_id)))
-    billed_plans = set(
-        session.scalars(select(ProductMapping.plan).where(ProductMapping.confirmed_product_id.is_not(None)))
-    )
 
     def nobody_pays(line: PushLine) -> bool:
-        settled = line.organization_id in mapped if line.outcome == Outcome.UNMAPPED else line.plan in billed_plans
+        # A row may want for the product of another plan than its own, so only a sync tells that it has what it wants.
+        settled = line.outcome == Outcome.UNMAPPED and line.organization_id in mapped
         return not line.beside and line.seats > 0 and not settled
 
     unmapped = [(month, line) for month, line in lines_with(session, psa, _UNMAPPED) if nobody_pays(line)]
@@ -94,8 +92,11 @@ def _at_stake(lines: Iterable[tuple[str, PushLine]], prices: Mapping[str, Decima
         by_organization[month, line.organization_id].append(line)
     seats: defaultdict[str, Decimal] = defaultdict(Decimal)
     for of_one in by_organization.values():
+        for line in of_one:
+            seats[line.plan] += line.to_credit or 0
+        waiting = [line for line in of_one if line.to_credit is None]
         # What waits beside a usage row are the same seats, on their way from or to another line.
-        for line in [line for line in of_one if not line.beside] or of_one:
+        for line in [line for line in waiting if not line.beside] or waiting:
             seats[line.plan] += line.seats
     priced = [number * prices[plan] for plan, number in seats.items() if plan in prices]
     return AtStake(

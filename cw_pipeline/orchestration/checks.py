@@ -8,18 +8,25 @@ import dagster as dg
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.reasons import WAYS_OUT
+from cw_pipeline.orchestration.views import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.integration.at_stake import AtStake, Stakes
+    from cw_pipeline.warehouse.tables import Organization
 
 SEATS_ADD_UP = dg.AssetCheckSpec(
     "seats_add_up",
     asset="push_preview",
     blocking=True,
     description="The seats over all outcomes of a month are the seats of its usage report.",
+)
+NOTHING_MISSING = dg.AssetCheckSpec(
+    "nothing_missing",
+    asset="monthly_usage",
+    description="Every mapped organization is in every month's usage report from the first month that is billed on.",
 )
 NOTHING_UNMAPPED = dg.AssetCheckSpec(
     "nothing_unmapped",
@@ -44,6 +51,25 @@ NOTHING_DRIFTED = dg.AssetCheckSpec(
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED)
 
 
+def of_usage(missing: Sequence[tuple[str, Organization]]) -> dg.AssetCheckResult:
+    """Whether every month's report has the mapped organizations; ``missing`` are those that one lacks."""
+    months = sorted({month for month, _ in missing})
+    return dg.AssetCheckResult(
+        asset_key=NOTHING_MISSING.asset_key,
+        check_name=NOTHING_MISSING.name,
+        passed=not missing,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=(
+            f"Mapped organizations have no row in the usage reports of {', '.join(months)}, so nothing is billed for "
+            "them. Look at those months in the NordPass panel. Sync a month again once its report is right; unmap the "
+            "company of an organization that is gone, or map it with a later --bill-from."
+            if missing
+            else None
+        ),
+        metadata={"organizations": names([f"{month}: {one.name} ({one.id})" for month, one in missing])},
+    )
+
+
 def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:
     """Whether every seat of these previews has an outcome."""
     unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
@@ -57,10 +83,12 @@ def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:
 
 def of_pushes(stakes: Stakes) -> Iterator[dg.AssetCheckResult]:
     """Whether every month, as it was pushed last, is billed as it should be: not only the months of this run."""
+    owed = min((month for month, outcomes in stakes.unmapped.lines.items() if Outcome.UNMAPPED in outcomes), default="")
+    bill_from = f" with --bill-from {owed}" if owed else ""
     yield _of_stake(
         NOTHING_UNMAPPED,
         stakes.unmapped,
-        "are billed to nobody. Map the organizations, or confirm a product for their plan, and sync again.",
+        f"are billed to nobody. Map the organizations{bill_from}, or confirm a product for their plan, and sync again.",
         dg.AssetCheckSeverity.WARN,
     )
     kinds = sorted({outcome for outcomes in stakes.held.lines.values() for outcome in outcomes})

@@ -17,10 +17,18 @@ from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import FAILED, Outcome
 from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.integration.at_stake import at_stake
+from cw_pipeline.integration.missing import missing_usage
 from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.nordpass.source import NordPass
 from cw_pipeline.orchestration import metadata
-from cw_pipeline.orchestration.checks import OF_PUSHES, SEATS_ADD_UP, of_previews, of_pushes
+from cw_pipeline.orchestration.checks import (
+    NOTHING_MISSING,
+    OF_PUSHES,
+    SEATS_ADD_UP,
+    of_previews,
+    of_pushes,
+    of_usage,
+)
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.partitions import MONTHS
 from cw_pipeline.orchestration.resources import Access
@@ -80,7 +88,7 @@ RETRY_SECONDS = 600
 @dg.multi_asset(
     name="sync_months",
     specs=[USAGE, PREVIEW, PUSH],
-    check_specs=[SEATS_ADD_UP, *OF_PUSHES],
+    check_specs=[NOTHING_MISSING, SEATS_ADD_UP, *OF_PUSHES],
     can_subset=True,
     partitions_def=MONTHS,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -92,7 +100,7 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
         months = _Months(context, run)
         if USAGE.key in context.selected_asset_keys:
             with access.nordpass() as nordpass:
-                months.fetch_usage(nordpass)
+                yield months.fetch_usage(nordpass)
         if PREVIEW.key in context.selected_asset_keys:
             yield from months.preview()
         if PUSH.key in context.selected_asset_keys:
@@ -110,11 +118,13 @@ class _Months:
         self._failed: dict[Month, str] = {}
         self._may_pass = False
 
-    def fetch_usage(self, nordpass: NordPass) -> None:
+    def fetch_usage(self, nordpass: NordPass) -> dg.AssetCheckResult:
         for month in list(self._going):
             with self._failing([month]):
                 report = fetch_usage(nordpass, self._run.warehouse, month)
                 self._materialized(USAGE, month, metadata.of_usage(report))
+        with self._run.warehouse.transaction() as session:
+            return of_usage(missing_usage(session))
 
     def preview(self) -> Iterator[dg.AssetCheckResult]:
         self._require_usage()

@@ -59,6 +59,7 @@ def save_preview(
                 beside=line.beside,
                 outcome=line.outcome,
                 seats=line.seats,
+                to_credit=line.to_credit,
                 reason=line.reason,
                 writes=_WRITES.dump_python(line.writes, mode="json"),
             )
@@ -92,6 +93,7 @@ def preview_of(row: Preview) -> billing.Preview:
                 beside=line.beside,
                 outcome=Outcome(line.outcome),
                 seats=line.seats,
+                to_credit=line.to_credit,
                 reason=line.reason,
                 writes=_WRITES.validate_python(line.writes),
             )
@@ -127,6 +129,7 @@ def save_push(
                 beside=line.beside,
                 outcome=line.outcome,
                 seats=line.seats,
+                to_credit=line.to_credit,
                 reason=line.reason,
             )
             for position, line in enumerate(lines)

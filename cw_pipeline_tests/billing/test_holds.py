@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -127,6 +127,13 @@ def test_the_reason_names_what_was_written_and_what_is_there() -> None:
 
 def test_an_invoiced_line_as_the_ledger_wrote_it_is_taken() -> None:
     assert changes_of(preview_of(the_facts(EDITED, ledger={1: [5]}), used(9))) == {(None, 0, 4)}
+
+
+def test_the_dates_of_an_invoiced_line_that_was_replaced_and_set_to_0_hold_nothing() -> None:
+    written = the_facts(a_line(1, 0), ledger={1: [0]})
+    moved = a_line(1, 0, effective=INVOICED - timedelta(11), cancelled=INVOICED + timedelta(60))
+    facts = replace(the_facts(moved, a_line(2, 10, effective=INVOICED)), ledger=written.ledger)
+    assert row_line(preview_of(facts, used(10))).outcome is Outcome.UNCHANGED
 
 
 def test_an_invoiced_line_that_the_ledger_does_not_know_is_taken_as_it_is() -> None:
@@ -264,6 +271,14 @@ def test_every_kind_of_hold_has_a_sentence_that_says_what_a_person_can_do_and_no
     assert WAYS_OUT.keys() == HELD
     for sentence in WAYS_OUT.values():
         assert (sentence.count("."), sentence[-1]) == (1, ".")
+
+
+def test_a_credit_that_is_due_says_for_how_many_seats() -> None:
+    facts = the_facts(a_line(1, 10, effective=INVOICED), a_line(2, 5, Plan.ENTERPRISE, effective=INVOICED))
+    preview = preview_of(facts, used(8))
+    assert [(line.beside, line.seats, line.to_credit) for line in preview.lines] == [(False, 8, 2), (True, 5, 5)]
+    held = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(3))
+    assert row_line(held).to_credit is None
 
 
 def test_a_held_row_keeps_its_seats_in_the_tally() -> None:

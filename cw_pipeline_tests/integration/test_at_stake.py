@@ -60,13 +60,13 @@ def test_what_is_right_or_excluded_by_rule_is_not_at_stake(priced: Warehouse) ->
 def test_seats_are_worth_the_confirmed_product_s_price_to_the_cent(priced: Warehouse) -> None:
     push(priced, HELD)
     push(priced, replace(HELD, outcome=Outcome.REJECTED), replace(HELD, outcome=Outcome.UNCONFIRMED, seats=Decimal(7)))
-    push(priced, HELD, replace(HELD, outcome=Outcome.CREDIT_DUE, organization_id="org-b"), month=APRIL)
+    push(priced, HELD, replace(HELD, organization_id="org-b", outcome=Outcome.COMPANY_DELETED), month=APRIL)
     found = stakes(priced)
     assert found.failed == AtStake(
         {"2026-03": {"rejected": 1, "unconfirmed": 1}}, Decimal(11), Decimal("47.85"), Decimal(0)
     )
     assert found.held == AtStake(
-        {"2026-04": {"agreement_inactive": 1, "credit_due": 1}}, Decimal(8), Decimal("34.80"), Decimal(0)
+        {"2026-04": {"agreement_inactive": 1, "company_deleted": 1}}, Decimal(8), Decimal("34.80"), Decimal(0)
     )
     assert (found.held.count, found.failed.count) == (2, 2)
 
@@ -87,6 +87,13 @@ def test_seats_that_wait_to_move_from_one_line_to_another_count_once(priced: War
     assert (found.count, found.seats, found.money) == (3, 8, Decimal("34.80"))
 
 
+def test_of_what_is_to_be_credited_the_seats_to_credit_are_at_stake_on_every_line(priced: Warehouse) -> None:
+    due = replace(HELD, outcome=Outcome.CREDIT_DUE, seats=Decimal(0), to_credit=Decimal(5))
+    push(priced, due, replace(due, beside=True, seats=Decimal(2), to_credit=Decimal(2)))
+    found = stakes(priced).held
+    assert (found.count, found.seats, found.money) == (2, 7, Decimal("30.45"))
+
+
 def test_without_a_price_nobody_knows_the_money_and_the_seats_are_counted_apart(priced: Warehouse) -> None:
     push(priced, NO_PRODUCT)
     assert stakes(priced).unmapped == AtStake(
@@ -97,16 +104,28 @@ def test_without_a_price_nobody_knows_the_money_and_the_seats_are_counted_apart(
     assert (found.seats, found.money, found.unpriced_seats) == (7, Decimal("17.40"), 3)
 
 
-def test_what_was_mapped_since_is_no_longer_unmapped(priced: Warehouse) -> None:
-    push(priced, NO_PRODUCT, UNMAPPED, replace(UNMAPPED, organization_id="org-c"))
+def test_an_organization_that_was_mapped_since_is_no_longer_unmapped(priced: Warehouse) -> None:
+    push(priced, UNMAPPED, replace(UNMAPPED, organization_id="org-c"))
     map_company(priced, 1, 11, "org-a", bill_from=APRIL, now=NOW)
-    put(priced, ProductMapping(plan="Enterprise", product_id=4, confirmed_product_id=None, mapped_at=NOW))
-    found = stakes(priced).unmapped
-    assert found.lines == {"2026-03": {"product_unmapped": 1, "unmapped": 1}}
-    assert found.money == Decimal("38.70")
-    with priced.transaction() as session:
-        session.get_one(ProductMapping, "Enterprise").confirmed_product_id = 4
     assert stakes(priced).unmapped.lines == {"2026-03": {"unmapped": 1}}
+
+
+def test_seats_that_want_for_a_product_are_at_stake_until_their_month_is_synced_with_one(priced: Warehouse) -> None:
+    push(priced, NO_PRODUCT)
+    put(priced, ProductMapping(plan="Enterprise", product_id=4, confirmed_product_id=4, mapped_at=NOW))
+    found = stakes(priced).unmapped
+    assert (found.lines, found.money) == ({"2026-03": {"product_unmapped": 1}}, Decimal("21.30"))
+    push(priced, replace(NO_PRODUCT, outcome=Outcome.CREATED))
+    assert stakes(priced).unmapped == NOTHING
+
+
+def test_seats_that_wait_behind_a_plan_without_a_product_are_at_stake_though_their_own_plan_has_one(
+    priced: Warehouse,
+) -> None:
+    waits = replace(NO_PRODUCT, plan=Plan.BUSINESS)
+    push(priced, waits, replace(NO_PRODUCT, beside=True))
+    found = stakes(priced).unmapped
+    assert (found.lines, found.seats, found.money) == ({"2026-03": {"product_unmapped": 1}}, 3, Decimal("13.05"))
 
 
 def test_what_another_company_s_pushes_left_is_not_at_stake(priced: Warehouse) -> None:

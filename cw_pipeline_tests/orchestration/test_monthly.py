@@ -312,6 +312,24 @@ def test_usage_of_organizations_that_nobody_mapped_is_a_warning_with_its_seats_a
     assert f"with {seats} seats, worth {money:.2f}, are billed to nobody" in check.description
 
 
+def test_a_mapped_organization_without_a_row_is_a_warning_with_its_name_in_every_month_s_run(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    missing = active.mapped[0]
+    sandbox.nordpass.set_usage(missing.organization_id, str(FIRST), None)
+    for months in ([FIRST], [LAST]):
+        result = run(instance, months)
+        assert result.success
+        check = the_check(result, "nothing_missing")
+        assert (check.asset_key, check.passed, check.severity) == (USAGE.key, False, dg.AssetCheckSeverity.WARN)
+        shown = f"{FIRST}: {missing.organization_name} ({missing.organization_id})"
+        assert check.metadata["organizations"].value == [shown]
+        assert f"no row in the usage reports of {FIRST}" in (check.description or "")
+        assert missing.organization_name not in (check.description or "")
+    sandbox.nordpass.set_usage(missing.organization_id, str(FIRST), 0)
+    assert the_check(run(instance, [FIRST]), "nothing_missing").passed
+
+
 def test_a_failed_line_is_an_error_that_is_told_also_in_the_runs_of_other_months_until_its_month_is_synced(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:

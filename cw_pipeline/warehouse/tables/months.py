@@ -53,6 +53,7 @@ class PreviewLine(Base):
     beside: Mapped[bool]
     outcome: Mapped[str]
     seats: Mapped[Decimal]
+    to_credit: Mapped[Decimal | None]
     reason: Mapped[str]
     writes: Mapped[list[Any]]
 
@@ -88,6 +89,7 @@ class PushLine(Base):
     beside: Mapped[bool]
     outcome: Mapped[str]
     seats: Mapped[Decimal]
+    to_credit: Mapped[Decimal | None]
     reason: Mapped[str]
 
 

@@ -1,0 +1,36 @@
+"""Mapped organizations that a usage report does not have: they count as having used nothing, unnoticed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, func, select
+
+from cw_pipeline.warehouse.tables import CompanyMapping, Organization, UsageReport, UsageRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+
+def missing_usage(session: Session) -> Sequence[tuple[str, Organization]]:
+    """The mapped organizations without a row in a month's report that was kept last, each with the month.
+
+    Every month counts from the mapping's ``bill_from`` on, whether the organization used anything before or not.
+    """
+    last = select(func.max(UsageReport.id)).group_by(UsageReport.month)
+    has_row = exists().where(
+        UsageRow.report_id == UsageReport.id, UsageRow.organization_id == CompanyMapping.organization_id
+    )
+    return (
+        session.execute(
+            select(UsageReport.month, Organization)
+            .join(CompanyMapping, CompanyMapping.bill_from <= UsageReport.month)
+            .join(Organization, Organization.id == CompanyMapping.organization_id)
+            .where(UsageReport.id.in_(last), ~has_row)
+            .order_by(UsageReport.month, Organization.name)
+        )
+        .tuples()
+        .all()
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -9,12 +11,16 @@ import pytest
 
 from cw_pipeline.integration.access import open_connectwise, open_nordpass
 from cw_pipeline.integration.audit import recorded_acts
+from cw_pipeline.integration.errors import MappingFileRefused
+from cw_pipeline.integration.mapping import map_company
+from cw_pipeline.integration.mapping_file import apply_mappings
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.settings import Settings
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Integration, Organization
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.nordpass.source import NordPass
@@ -114,3 +120,37 @@ def acts(warehouse: Warehouse) -> list[tuple[str, str, dict[str, object] | None,
 def mapped_at(warehouse: Warehouse, company_id: int) -> datetime:
     with warehouse.transaction() as session:
         return session.get_one(CompanyMapping, company_id).mapped_at
+
+
+# --- the mapping file ---
+
+HEADER = "company_id,company_name,agreement_id,agreement_name,organization_id,organization_name,bill_from"
+ALL = {1: (11, "org-a", "2026-03"), 2: (21, "org-b", "2026-03"), 3: (31, "org-c", "2026-03")}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "mappings.csv"
+
+
+def write(file: Path, *rows: str) -> Path:
+    file.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    return file
+
+
+def cells(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
+
+
+def map_all(warehouse: Warehouse) -> None:
+    for company_id, (agreement_id, organization_id, _) in ALL.items():
+        map_company(warehouse, company_id, agreement_id, organization_id, now=NOW)
+    assert mappings(warehouse) == ALL
+
+
+def faults_of(warehouse: Warehouse, file: Path) -> tuple[str, ...]:
+    before = mappings(warehouse)
+    with pytest.raises(MappingFileRefused) as refused:
+        apply_mappings(warehouse, file, NOW)
+    assert mappings(warehouse) == before
+    return refused.value.faults

@@ -14,8 +14,7 @@ from cw_pipeline.integration.connection import disconnect
 from cw_pipeline.integration.mapping import map_company
 from cw_pipeline.integration.mapping_file import apply_mappings
 from cw_pipeline.warehouse.tables import Act, Base, Product, ProductMapping
-from cw_pipeline_tests.integration.conftest import BEFORE, NOW, put
-from cw_pipeline_tests.integration.test_mapping_file import write
+from cw_pipeline_tests.integration.conftest import BEFORE, NOW, put, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -10,7 +10,7 @@ from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration import access, connection, imports, mapping, organizations, products, suggest
 from cw_pipeline.integration.mapping import Mapped
-from cw_pipeline.settings import Settings
+from cw_pipeline.settings import Messages, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Active:
 
 def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
     """Let the settings say ``environment`` and nothing else."""
-    for name in Settings.model_fields:
+    for name in Settings.model_fields | Messages.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -8,7 +8,7 @@ import dagster as dg
 
 from cw_pipeline.orchestration.notify import tell
 from cw_pipeline.orchestration.runs import months_of
-from cw_pipeline.settings import Settings
+from cw_pipeline.settings import Messages
 
 _MOST_LINES = 30
 _OFF = dg.SkipReason("CW_PIPELINE_NOTIFY is not set, so nobody is told.")
@@ -43,15 +43,15 @@ def failed_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
 
 
 def _tell(context: dg.RunStatusSensorContext, what: str, found: list[str]) -> dg.SkipReason | None:
-    settings = Settings()
-    if settings.cw_pipeline_notify is None:
+    messages = Messages()
+    if messages.cw_pipeline_notify is None:
         return _OFF
     run = context.dagster_run
     more = [f"And {len(found) - _MOST_LINES} more."] if len(found) > _MOST_LINES else []
-    ui = settings.cw_pipeline_dagster_url
+    ui = messages.cw_pipeline_dagster_url
     where = f"{ui.rstrip('/')}/runs/{run.run_id}" if ui else f"The run is {run.run_id}."
     tell(
-        settings.cw_pipeline_notify,
+        messages.cw_pipeline_notify,
         title=f"cw_pipeline: {_name(run)} {what}",
         lines=[*found[:_MOST_LINES], *more, f"{_what_next(run)} {where}"],
     )

@@ -114,6 +114,16 @@ def test_a_job_that_failed_is_told_whatever_it_is(
 
 
 @pytest.mark.usefixtures("active")
+def test_a_setting_that_cannot_be_used_stops_the_run_and_not_the_message(
+    instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONNECTWISE_REQUESTS_PER_MINUTE", "many")
+    assert not run(instance, "sync_now").success
+    assert watcher.ticks() == []
+    assert "CONNECTWISE_REQUESTS_PER_MINUTE cannot be used" in the_message(hook)[1][0]
+
+
+@pytest.mark.usefixtures("active")
 def test_of_an_error_that_nobody_expected_only_the_name_is_told(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

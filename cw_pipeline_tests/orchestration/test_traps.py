@@ -16,7 +16,7 @@ from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE, sync_months
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import run_months
 from cw_pipeline.sandbox.faults import FaultKind
-from cw_pipeline.settings import Settings
+from cw_pipeline.settings import Messages, Settings
 from cw_pipeline.sync import previews
 from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, DagsterUi, dagster_ui
@@ -260,7 +260,8 @@ def test_the_schedule_a_person_and_a_backfill_that_sync_the_same_month_write_eac
 
 
 def test_what_dagster_can_show_of_the_resource_has_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+    fields = Settings.model_fields | Messages.model_fields
+    secrets = [name for name, field in fields.items() if "SecretStr" in str(field.annotation)]
     for name in secrets:
         monkeypatch.setenv(name.upper(), f"the secret of {name}")
     access = Access()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pytest
+
+    from cw_pipeline.sandbox.sandbox import Sandbox
 
 LAST_CLOSED = Month.last_closed(datetime.now(UTC))
 
@@ -30,6 +32,16 @@ class Active:
     def organization_ids(self) -> set[str]:
         """The mapped organizations."""
         return {one.organization_id for one in self.mapped}
+
+    def billed_usage(self, sandbox: Sandbox, month: Month) -> list[dict[str, Any]]:
+        """The rows of the month's usage report whose seats have to be on lines."""
+        return [
+            row
+            for row in sandbox.nordpass.usage(str(month))
+            if row["organization_id"] in self.organization_ids
+            and row["license_type"] == "Standard"
+            and row["consumed_licenses"]
+        ]
 
 
 def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:

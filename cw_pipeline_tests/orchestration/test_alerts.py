@@ -16,6 +16,7 @@ from cw_pipeline.orchestration.notify import NotTold, tell
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.orchestration.receivers import WebHook, mail_server, web_hook
+from cw_pipeline_tests.orchestration.watching import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,25 +40,6 @@ def hook(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebHook]
         monkeypatch.setenv("CW_PIPELINE_NOTIFY", running.address)
         monkeypatch.setenv("CW_PIPELINE_DAGSTER_URL", "https://dagster.example.com/")
         yield running
-
-
-class Watcher:
-    """The two sensors, as the daemon evaluates them: each tick goes on where the one before ended."""
-
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self._instance = instance
-        self._cursors: dict[str, str | None] = {"failed_runs": None, "failed_checks": None}
-        self.ticks()  # what was before the first tick is not looked at
-
-    def ticks(self) -> list[str]:
-        """A tick of each; the errors that they failed with."""
-        errors: list[str] = []
-        for name, cursor in self._cursors.items():
-            context = dg.build_sensor_context(instance=self._instance, cursor=cursor)
-            data = defs.resolve_sensor_def(name).evaluate_tick(context)
-            self._cursors[name] = data.cursor
-            errors += [one.error.to_string() for one in data.dagster_run_reactions or [] if one.error]
-        return errors
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 """Telling people: of every run that failed, and of every check that did not pass in a run that did not."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import dagster as dg
 
@@ -90,11 +91,20 @@ def _failures(context: dg.RunStatusSensorContext) -> Iterator[str]:
 
 
 def _failed_checks(context: dg.RunStatusSensorContext) -> Iterator[str]:
-    """What the run's last evaluation of each check says, where that did not pass."""
+    """What the run's last evaluation of each check says, where that did not pass and is about the run's months."""
     entries = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
     last = {evaluation.asset_check_key: evaluation for evaluation in evaluations}
+    months = months_of(context.dagster_run)
     for evaluation in last.values():
-        if not evaluation.passed:
+        if not evaluation.passed and _is_about(evaluation, months):
             name = f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}"
             yield f"{name} ({evaluation.severity.value}): {evaluation.description or 'did not pass.'}"
+
+
+def _is_about(evaluation: dg.AssetCheckEvaluation, months: list[str]) -> bool:
+    """Whether there is anything to tell that the runs of other months have not told: checks look at every month."""
+    lines = evaluation.metadata.get("lines_by_month")
+    return not isinstance(lines, dg.JsonMetadataValue) or any(
+        months[0] <= month <= months[-1] for month in cast("dict[str, object]", lines.value)
+    )

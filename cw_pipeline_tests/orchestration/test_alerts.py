@@ -16,7 +16,7 @@ from cw_pipeline.orchestration.notify import NotTold, tell
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.orchestration.receivers import WebHook, mail_server, web_hook
-from cw_pipeline_tests.orchestration.watching import Watcher
+from cw_pipeline_tests.orchestration.watching import Watcher, the_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,11 +47,13 @@ def watcher(instance: dg.DagsterInstance) -> Watcher:
     return Watcher(instance)
 
 
-def run(instance: dg.DagsterInstance, job: str, config: dict[str, Any] | None = None) -> dg.ExecuteInProcessResult:
+def run(
+    instance: dg.DagsterInstance, job: str, config: dict[str, Any] | None = None, *, month: str = MONTH
+) -> dg.ExecuteInProcessResult:
     return defs.resolve_job_def(job).execute_in_process(
         instance=instance,
         raise_on_error=False,
-        partition_key=MONTH if job == "sync_now" else None,
+        partition_key=month if job == "sync_now" else None,
         run_config=config,
     )
 
@@ -145,6 +147,25 @@ def test_what_is_held_in_a_run_that_succeeded_is_told_and_nothing_where_all_is_w
     title, lines = the_message(hook)
     assert title == f"cw_pipeline: sync_now for {MONTH} needs a look"
     assert lines[0].startswith(f"connectwise_push, nothing_held (WARN): 1 line(s) of {MONTH} with 400 seats, worth ")
+
+
+def test_what_is_held_is_told_by_the_runs_of_its_month_and_not_by_those_of_others(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
+) -> None:
+    held, earlier = active.mapped[0], str(LAST_CLOSED.plus(-1))
+    for month in (earlier, MONTH):
+        for row in sandbox.nordpass.usage(month):
+            if row["organization_id"] not in active.organization_ids:
+                sandbox.nordpass.set_usage(row["organization_id"], month, None)
+    sandbox.nordpass.set_usage(held.organization_id, earlier, 7)
+    sandbox.nordpass.set_usage(held.organization_id, MONTH, 0)
+    sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=True)
+    for month in (earlier, MONTH, MONTH, earlier):
+        result = run(instance, "sync_now", month=month)
+        assert result.success
+        assert not the_check(result, "nothing_held").passed
+        assert watcher.ticks() == []
+    assert [message["title"] for message in hook.messages] == [f"cw_pipeline: sync_now for {earlier} needs a look"] * 2
 
 
 @pytest.mark.usefixtures("active")

@@ -194,7 +194,7 @@ def test_a_message_that_cannot_be_delivered_fails_the_sensor_s_tick_without_a_wo
     run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"yes": True}}}})
     with caplog.at_level(logging.INFO):
         (error,) = watcher.ticks()
-    assert "NotTold: 1 of 1 addresses in CW_PIPELINE_NOTIFY could not be told: JSON." in error
+    assert "NotTold: 1 of 1 addresses in CW_PIPELINE_NOTIFY could not be told: address 1 (JSON)." in error
     assert SECRET not in error + caplog.text
     assert hook.messages == []
 
@@ -209,6 +209,14 @@ def test_a_service_that_refuses_at_first_is_told_once_and_the_others_are_not_tol
         assert len(ready.messages) == 1
 
 
+@pytest.mark.parametrize("unusable", ["top-secret-token", "unknown://top-secret-token"])
+def test_an_address_that_cannot_be_used_is_named_by_its_place_and_the_others_are_told(unusable: str) -> None:
+    with web_hook() as hook:
+        with pytest.raises(NotTold, match=r"1 of 2 addresses .* could not be told: address 1 \(cannot be used\)"):
+            tell(SecretStr(f"{unusable} {hook.address}"), title="Title", lines=["1"])
+        assert len(hook.messages) == 1
+
+
 def test_mail_is_sent() -> None:
     with mail_server() as server:
         address = f"mailto://127.0.0.1:{server.port}?from=cw@example.com&to=billing@example.com"
@@ -221,7 +229,7 @@ def test_mail_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["top-secret-token", "unknown://top-secret-token", "mailto://", "json:/top-secret-token"]
+    "address", ["top-secret-token", "unknown://top-secret-token", "mailto://", "json:/top-secret-token", "  "]
 )
 def test_an_address_that_cannot_be_used_is_refused_without_showing_it(
     address: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]

@@ -43,20 +43,15 @@ def connect(*, as_json: AsJson = False) -> None:
             opened_warehouse(settings) as warehouse,
         ):
             connected = connect_company(client, warehouse)
-            if not connected.missing_rights:
+            if connected.refusal is None:
                 report_acts(dagster, warehouse)
         speech.document(vars(connected))
         speech.table(
             ["Right", "Needed", "State"],
             [(right.name, right.why, right.state) for right in connected.rights],
         )
-        if connected.missing_rights:
-            names = "; ".join(right.name for right in connected.missing_rights)
-            speech.notice(
-                f"Nothing was saved, because the API member's security role lacks: {names}. Add it in ConnectWise "
-                "under System > Security Roles and run `cw-pipeline connect` again. The integration stays "
-                f"{connected.state.replace('_', ' ')}."
-            )
+        if connected.refusal is not None:
+            speech.notice(connected.refusal)
             raise typer.Exit(ASKED_WRONGLY)
         speech.say(
             f"Connected to {connected.company_name} ({connected.company_id}) at {connected.site_url}. "

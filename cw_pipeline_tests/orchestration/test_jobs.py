@@ -251,9 +251,11 @@ def test_a_missing_right_is_named_and_nothing_is_connected(
 ) -> None:
     sandbox.connectwise.set_role(SEED_ROLE - {right})
     assert refusal(run(instance, "connect"), "check_connection") == (
-        f"The API member's security role lacks: {named}. Add it in ConnectWise."
+        f"Nothing was saved, because the API member's security role lacks: {named}. Add it in ConnectWise under System "
+        "> Security Roles and run `cw-pipeline connect` again. The integration stays not connected."
     )
     assert rows(Integration) == []
+    assert told_of_mapping(instance) == []
 
 
 @pytest.mark.usefixtures("active")

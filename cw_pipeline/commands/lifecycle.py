@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.months import Month, month_options
 from cw_pipeline.commands.environment import (
     YesOption,
-    month_options,
     now,
     opened_dagster,
     opened_warehouse,

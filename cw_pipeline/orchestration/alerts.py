@@ -7,6 +7,7 @@ from typing import cast
 
 import dagster as dg
 
+from cw_pipeline.billing.months import Month, month_options
 from cw_pipeline.orchestration.notify import tell
 from cw_pipeline.orchestration.runs import months_of
 from cw_pipeline.settings import Messages
@@ -71,7 +72,7 @@ def _what_next(run: dg.DagsterRun) -> str:
     months = months_of(run)
     if not months:
         return "Do what it says above, then run it again."
-    options = f"--month {months[0]}" if len(months) == 1 else f"--from {months[0]} --to {months[1]}"
+    options = month_options(Month.parse(months[0]), Month.parse(months[-1]))
     command = "preview" if run.job_name == "preview" else "sync"
     return f"Do what it says above, then run `cw-pipeline {command} {options}`."
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.months import Month, month_options
 from cw_pipeline.integration.drift import find_drift
 from cw_pipeline.integration.drifted import Finding, Kind
 from cw_pipeline.integration.status import status
@@ -48,18 +48,18 @@ def drift(
 def unpushed_months(access: Access) -> dg.AssetCheckResult:
     """Whether any month is late: the schedule did not run, its run failed, or a mapping changed since."""
     with failing_the_run(), access.warehouse() as warehouse:
-        late = [str(month) for month in late_months(warehouse, datetime.now(UTC))]
-    options = f"--month {late[0]}" if len(late) == 1 else f"--from {late[0]} --to {late[-1]}" if late else ""
+        late = late_months(warehouse, datetime.now(UTC))
+    months = [str(month) for month in late]
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.ERROR,
         description=(
-            f"Not pushed, or not as companies and products are mapped now: {', '.join(late)}. See why in the months' "
-            f"runs, and run `cw-pipeline sync {options}`."
+            f"Not pushed, or not as companies and products are mapped now: {', '.join(months)}. See why in the months' "
+            f"runs, and run `cw-pipeline sync {month_options(late[0], late[-1])}`."
             if late
             else None
         ),
-        metadata={"months": dg.MetadataValue.json(late)},
+        metadata={"months": dg.MetadataValue.json(months)},
     )
 
 

@@ -142,7 +142,9 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
         before = _snapshot(integration)
         if all(right.held for right in proved):
             integration = _remember(session, integration, client)
-            record(session, Deed.CONNECT, client.company_id, before=before, after=_snapshot(integration))
+            # New ones perhaps, of which nothing else would tell: they are never kept.
+            after = {**_snapshot(integration), "keys": "accepted"}
+            record(session, Deed.CONNECT, client.company_id, before=before, after=after)
         state = State(integration.state) if integration else State.NOT_CONNECTED
         uses = right_uses(session, psa_of_client(client))
     by_use = tuple(

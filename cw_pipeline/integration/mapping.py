@@ -88,8 +88,7 @@ def map_company(
         mapping, changed = store_mapping(
             session, the_company.id, the_agreement.id, the_organization.id, bill_from=bill_from, now=now
         )
-        if changed:
-            record(session, Deed.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
+        record(session, Deed.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
     return Mapped(
         company_id=the_company.id,
         company_name=the_company.name,

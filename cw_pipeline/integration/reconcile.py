@@ -56,6 +56,11 @@ class Changes:
             "gone": len(self.gone),
         }
 
+    @property
+    def made(self) -> dict[str, int]:
+        """How many are new, changed and gone, where there are any."""
+        return {name: number for name, number in self.numbers.items() if number and name != "total"}
+
 
 def reconcile(
     session: Session,

@@ -32,6 +32,7 @@ def connect(*, as_json: AsJson = False) -> None:
     """Check the ConnectWise credentials and the rights of the API member, and remember the company."""
     from cw_pipeline.integration.access import open_connectwise
     from cw_pipeline.integration.connection import connect as connect_company
+    from cw_pipeline.integration.shown import of_right
     from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
@@ -47,7 +48,7 @@ def connect(*, as_json: AsJson = False) -> None:
         speech.document(vars(connected))
         speech.table(
             ["Right", "Needed", "State"],
-            [(right.name, right.why, right.state) for right in connected.rights],
+            map(of_right, connected.rights),
         )
         if connected.refusal is not None:
             speech.notice(connected.refusal)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.integration.listings import ListedCompany
+
 RowT = TypeVar("RowT", Company, Agreement, Organization)
 
 _TIMES = frozenset({"imported_at", "fetched_at", "gone_at"})
@@ -26,6 +28,11 @@ class Named:
 
     id: int | str
     name: str
+
+
+def name_and_id(record: Named | Company | Agreement | Organization | ListedCompany) -> str:
+    """A record as people are shown it."""
+    return f"{record.name} ({record.id})"
 
 
 @dataclass(frozen=True)

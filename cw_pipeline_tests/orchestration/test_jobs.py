@@ -139,8 +139,8 @@ def test_the_runs_show_what_there_is_to_decide_on(sandbox: Sandbox, instance: dg
     rights = output_table(run(instance, "connect"), "check_connection", "rights")
     assert {"right": "Finance > Agreements: Inquire", "state": "held"}.items() <= rights[3].items()
     looked = run(instance, "map_products", "choose_products", {"search": "nordpass"})
-    catalog = {row["identifier"]: row for row in output_table(looked, "choose_products", "catalog")}
-    assert catalog["NORDPASS-2022"]["cannot_be_mapped_because"] == "it is inactive"
+    catalog = {row["product"]: row for row in output_table(looked, "choose_products", "catalog")}
+    assert catalog["NORDPASS-2022 (5)"]["cannot_be_mapped_because"] == "it is inactive"
     run(instance, "map_products", "choose_products", TWO_PRODUCTS)
     run(instance, "import_companies", "imported_companies", CLIENTS)
     shown = instance.get_latest_materialization_event(MAPPED_ORGANIZATIONS)

@@ -11,6 +11,7 @@ from cw_pipeline.billing.months import Month
 from cw_pipeline.integration import access, connection, imports, mapping, organizations, products, suggest
 from cw_pipeline.integration.mapping import Mapped
 from cw_pipeline.settings import Messages, Settings
+from cw_pipeline.sync import settling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,8 @@ class Active:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
-    """Let the settings say ``environment`` and nothing else."""
+    """Let the settings say ``environment`` and nothing else; the sandbox is never at work on what nobody waits for."""
+    monkeypatch.setattr(settling, "UNDER_WAY_SECONDS", 0)
     for name in Settings.model_fields | Messages.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in environment.items():

@@ -53,11 +53,13 @@ class Agreement:
     company_name: str
     company_deleted: bool
     active: bool
-    """Whether its status is Active and it is not cancelled."""
+    """Whether its status is Active, it is not cancelled, and its billing starts some day."""
     end_date: date | None
     """Its last day; None where it has no end."""
     bill_start_date: date | None
     next_invoice_date: date | None
+    never_invoiced: bool = False
+    """Whether its next invoice date is a person's way to say never: it does not tell what was invoiced before."""
 
 
 @dataclass(frozen=True)

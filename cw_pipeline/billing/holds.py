@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.window import is_invoiced, is_past
+from cw_pipeline.billing.window import is_invoiced, may_be_past
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,8 +49,7 @@ def vanished_after_invoicing(identity: Identity, facts: Facts) -> Iterator[int]:
     for addition_id, written in facts.ledger.items():
         if written.serial_number != identity.serial_number or addition_id in shown or written.quantities == _NOTHING:
             continue
-        agreement = facts.agreements.get(written.agreement_id)
-        if agreement is None or is_past(written.effective_date, agreement):
+        if may_be_past(written.effective_date, facts.agreements.get(written.agreement_id)):
             yield addition_id
 
 
@@ -74,7 +73,7 @@ def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome |
         return Outcome.MOVED
     if agreement.company_deleted:
         return Outcome.COMPANY_DELETED
-    if not agreement.active or _ended_before(agreement, write):
+    if not agreement.active or agreement.never_invoiced or _ended_before(agreement, write):
         return Outcome.AGREEMENT_INACTIVE
     return None
 

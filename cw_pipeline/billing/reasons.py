@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import Outcome
@@ -11,16 +12,67 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.balance import Balance, Write
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Line, Usage, Written
-
-
-INVOICED_MEANWHILE = (
-    "ConnectWise invoiced the agreement while the line was written, so that nobody knows which quantity was billed. "
-    "See the invoice, set the line to what it billed, and accept that with `cw-pipeline lines accept`."
-)
+    from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.months import Month
 
 
 SYNC_AGAIN = "Then sync the month again."
 """What to do after a failure, once its cause is gone."""
+
+WAYS_OUT = {
+    Outcome.AGREEMENT_INACTIVE: (
+        "Renew the agreement or give it a next invoice date in ConnectWise, or set what is on its lines to 0 there and "
+        "map the company to another agreement, as the reason says."
+    ),
+    Outcome.COMPANY_DELETED: (
+        "Restore the company in ConnectWise, or set what is on its lines to 0 there and map the organization to another"
+        " company, as the reason says."
+    ),
+    Outcome.MOVED: (
+        "Credit the company that was invoiced and record it, or map the organization to the company that is to be "
+        "billed, with the commands in the reason."
+    ),
+    Outcome.CREDIT_DUE: "Issue the credit in ConnectWise, and record it with the command in the reason.",
+    Outcome.INVOICED_EDITED: (
+        "See the invoice, set the line in ConnectWise to what it billed, and accept that with the command in the "
+        "reason."
+    ),
+}
+"""What a person can do about each kind of hold; the reason of a line says it with its ids and commands."""
+
+
+def accept_command(month: Month, organization_id: str, *, credited: Decimal | int | None = None) -> str:
+    """The command that takes a person's word about an organization's invoiced lines, as it can be pasted."""
+    seats = "" if credited is None else f" --credited {credited}"
+    whose = f"--month {month} --organization {shlex.quote(organization_id)}"
+    return f"`cw-pipeline lines accept {whose}{seats}`"
+
+
+def map_command(company_id: int, agreement_id: int, organization_id: str, bill_from: Month) -> str:
+    """The command that maps an organization to a company and its agreement, as it can be pasted."""
+    return (
+        f"`cw-pipeline companies map {company_id} --agreement {agreement_id} "
+        f"--organization {shlex.quote(organization_id)} --bill-from {bill_from}`"
+    )
+
+
+def unmap_command(company_id: int) -> str:
+    """The command that removes a company's mapping, as it can be pasted."""
+    return f"`cw-pipeline companies unmap {company_id}`"
+
+
+def accept_what_was_billed(month: Month, organization_id: str) -> str:
+    """What to do about an invoiced line of which nobody knows what was billed."""
+    accept = accept_command(month, organization_id)
+    return f"See the invoice, set the line to what it billed, and accept that with {accept}."
+
+
+def invoiced_meanwhile(identity: Identity) -> str:
+    """Why it is not known what a line billed that was invoiced while it was written."""
+    return (
+        "ConnectWise invoiced the agreement while the line was written, so that nobody knows which quantity was "
+        f"billed. {accept_what_was_billed(identity.month, identity.organization_id)}"
+    )
 
 
 def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> str:
@@ -57,7 +109,8 @@ def balanced(result: Balance) -> str:
         Outcome.ZERO_USAGE: "No seats were used and there is no line.",
         Outcome.CREDIT_DUE: (
             f"{-result.target} more than were used. Issue the credit in ConnectWise, and record it with "
-            f"`cw-pipeline lines accept --credited {-result.target}`." + (f" {writes}." if writes else "")
+            f"{accept_command(result.identity.month, result.identity.organization_id, credited=-result.target)}."
+            + (f" {writes}." if writes else "")
         ),
         Outcome.AGREEMENT_INACTIVE: (
             "The mapped agreement no longer exists in ConnectWise. Map the company to another agreement."
@@ -83,32 +136,45 @@ def without_product(write: Write) -> str:
     )
 
 
-def moved(line: Line, agreement: Agreement, mapping: CompanyMapping, seats: Decimal | int) -> str:
+def moved(identity: Identity, line: Line, agreement: Agreement, mapping: CompanyMapping, seats: Decimal | int) -> str:
     """Why an organization's whole month is held after it was moved: ``seats`` were invoiced to another company."""
+    month, organization_id = identity.month, identity.organization_id
+    record = accept_command(month, organization_id, credited=seats)
+    map_back = map_command(agreement.company_id, agreement.id, organization_id, mapping.bill_from)
+    leave_out = map_command(mapping.company_id, mapping.agreement_id, organization_id, month.plus(1))
     return (
         f"Line {line.addition_id} of {line.quantity} was invoiced to company {agreement.company_id} "
         f"({agreement.company_name}) on agreement {agreement.id}, and the organization is now mapped to company "
-        f"{mapping.company_id}. Credit that company in ConnectWise and record it with `cw-pipeline lines accept "
-        f"--credited {seats}`, or map the organization back, or map it with a later --bill-from."
+        f"{mapping.company_id}. Credit that company in ConnectWise and record it with {record}; or map the "
+        f"organization back with {unmap_command(mapping.company_id)} and {map_back}; or settle the month by hand and "
+        f"leave it out with {leave_out}. {SYNC_AGAIN}"
     )
 
 
-def invoiced_edited(line: Line, written: Written) -> str:
+def invoiced_edited(identity: Identity, line: Line, written: Written) -> str:
     """Why a plan is held whose invoiced line was edited."""
     return (
         f"Line {line.addition_id} on agreement {line.agreement_id} was invoiced, and now is {line.quantity} from "
         f"{line.effective_date} to {line.cancelled_date} where {_as_written(written)} was written, so that nobody "
-        "knows what was billed. See the invoice, set the line to what it billed, and accept that with "
-        "`cw-pipeline lines accept`."
+        f"knows what was billed. {accept_what_was_billed(identity.month, identity.organization_id)}"
     )
 
 
-def vanished(addition_id: int, written: Written) -> str:
+def vanished(identity: Identity, addition_id: int, written: Written) -> str:
     """Why a plan is held one of whose lines is gone."""
     return (
         f"Line {addition_id} on agreement {written.agreement_id}, {_as_written(written)}, may have been invoiced and "
-        "is no longer shown by ConnectWise: it was deleted, or the API member's role no longer shows it. Let the role "
-        "show it, or, if it billed nothing, accept that with `cw-pipeline lines accept`; then sync again."
+        "is no longer shown by ConnectWise: it was deleted, or the API member's role no longer shows it. "
+        f"{accept_what_is_gone(identity.month, identity.organization_id, written.serial_number)}"
+    )
+
+
+def accept_what_is_gone(month: Month, organization_id: str, serial_number: str) -> str:
+    """What to do about a line that is no longer shown; made again as Do Not Bill it counts, and no invoice has it."""
+    return (
+        "Let the role show it, or see the invoice. If it billed, make it again in ConnectWise with the same quantity, "
+        f"days and serial number ({serial_number}), as Do Not Bill. Then, or if it billed nothing, accept that with "
+        f"{accept_command(month, organization_id)}."
     )
 
 
@@ -118,23 +184,56 @@ def _as_written(written: Written) -> str:
     return f"{quantity} from {written.effective_date}{until}"
 
 
-def write_held(outcome: Outcome, write: Write, agreement: Agreement) -> str:
+def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: CompanyMapping) -> str:
     """Why a write is held because of the agreement that it would go to."""
     what = "A new line" if write.addition_id is None else f"Line {write.addition_id}"
     where = f"{what} needs {write.quantity} on agreement {agreement.id} ({agreement.name})"
+    if outcome is Outcome.AGREEMENT_INACTIVE and agreement.never_invoiced:
+        return f"{where}, whose next invoice is never. {settle_never_invoiced(write.addition_id)} {SYNC_AGAIN}"
+    elsewhere = to_another_company(mapping)
     return {
         Outcome.MOVED: (
             f"{where}, which now belongs to company {agreement.company_id} ({agreement.company_name}), not to the "
-            "mapped one. Map the organization again."
+            f"mapped one. {bill_the_new_owner(agreement, mapping)} {SYNC_AGAIN}"
         ),
         Outcome.COMPANY_DELETED: (
             f"{where}, but company {agreement.company_id} ({agreement.company_name}) is deleted in ConnectWise. "
-            "Restore it, or map the organization to another company."
+            f"Restore it, or {_without_the_agreement(write, f'{elsewhere} with --bill-from {write.identity.month}')}. "
+            f"{SYNC_AGAIN}"
         ),
         Outcome.AGREEMENT_INACTIVE: (
-            f"{where}, which is not active then. Renew it in ConnectWise, or map the company to another agreement."
+            f"{where}, which is not active then. Renew it in ConnectWise, or "
+            f"{_without_the_agreement(write, 'map the company to another agreement')}. {SYNC_AGAIN}"
         ),
     }[outcome]
+
+
+def _without_the_agreement(write: Write, elsewhere: str) -> str:
+    """The way out for people who bill on another agreement: seats on an open line here are in the way of that."""
+    to_zero = f"set line {write.addition_id} to 0 in ConnectWise"
+    if write.quantity == 0:
+        return to_zero
+    return f"{to_zero} and {elsewhere}" if write.before else elsewhere
+
+
+def to_another_company(mapping: CompanyMapping) -> str:
+    """How an organization comes to another company."""
+    return f"run {unmap_command(mapping.company_id)} and map the organization to another company"
+
+
+def bill_the_new_owner(agreement: Agreement, mapping: CompanyMapping) -> str:
+    """What to do where the mapped agreement belongs to another company by now."""
+    now_mapped = map_command(agreement.company_id, agreement.id, mapping.organization_id, mapping.bill_from)
+    return (
+        "Give it back in ConnectWise; or, if the company that has it now is billed for no other organization, run "
+        f"`cw-pipeline import` so that it is among the companies, {unmap_command(mapping.company_id)} and {now_mapped}."
+    )
+
+
+def settle_never_invoiced(addition_id: int | None) -> str:
+    """What to do about an agreement whose next invoice date no longer tells whether the line on it was invoiced."""
+    doubt = "" if addition_id is None else f"Whether line {addition_id} was invoiced cannot be told from that. "
+    return f"{doubt}Set its next invoice date to the first day that is not invoiced yet."
 
 
 def waiting(reason: str) -> str:

@@ -98,7 +98,8 @@ def _settle(row: Usage | None, mapping: CompanyMapping, month: Month, facts: Fac
     elsewhere = list(invoiced_elsewhere(identities, mapping, facts))
     if elsewhere:
         seats = sum(facts.counted(line) for line in elsewhere)
-        reason = reasons.moved(elsewhere[0], facts.agreements[elsewhere[0].agreement_id], mapping, seats)
+        agreement = facts.agreements[elsewhere[0].agreement_id]
+        reason = reasons.moved(identities[0], elsewhere[0], agreement, mapping, seats)
         drafts = [
             draft.held(Outcome.MOVED, reason)
             if draft.matters or any(line in draft.balance.invoiced for line in elsewhere)
@@ -168,16 +169,18 @@ def _seats_beside(result: Balance) -> Decimal:
 
 
 def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts) -> _Draft:
+    identity = draft.balance.identity
     edited = edited_after_invoicing(draft.balance, facts)
     if edited is not None:
-        return draft.held(Outcome.INVOICED_EDITED, reasons.invoiced_edited(edited, facts.ledger[edited.addition_id]))
-    vanished = next(vanished_after_invoicing(draft.balance.identity, facts), None)
+        reason = reasons.invoiced_edited(identity, edited, facts.ledger[edited.addition_id])
+        return draft.held(Outcome.INVOICED_EDITED, reason)
+    vanished = next(vanished_after_invoicing(identity, facts), None)
     if vanished is not None:
-        return draft.held(Outcome.INVOICED_EDITED, reasons.vanished(vanished, facts.ledger[vanished]))
+        return draft.held(Outcome.INVOICED_EDITED, reasons.vanished(identity, vanished, facts.ledger[vanished]))
     for write in draft.writes:
         hold = write_hold(write, mapping, facts)
         if hold is not None:
-            return draft.held(hold, reasons.write_held(hold, write, facts.agreements[write.agreement_id]))
+            return draft.held(hold, reasons.write_held(hold, write, facts.agreements[write.agreement_id], mapping))
     return draft
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import MAXYEAR, date
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.months import add_months, day_before, last_day_of_month
@@ -49,9 +49,12 @@ def new_line_window(agreement: Agreement, month: Month) -> Window:
 def lies_in_one_period(line: Line, agreement: Agreement) -> bool:
     """Whether an open line would be billed by exactly one invoice, as its dates and its agreement's are now.
 
-    It is not after a person cleared or stretched its dates, or moved the agreement's billing day across it.
+    It is not after a person cleared or stretched its dates, put it off for good (the calendar ends with the year 9999),
+    or moved the agreement's billing day across it.
     """
     if line.effective_date is None or line.cancelled_date is None or line.cancelled_date < line.effective_date:
+        return False
+    if line.effective_date.year == MAXYEAR:
         return False
     effective = line.effective_date
     anchor = agreement.next_invoice_date or agreement.bill_start_date or effective.replace(day=1)
@@ -76,3 +79,8 @@ def is_invoiced(line: Line, facts: Facts, month: Month) -> bool:
 def is_past(day: date, agreement: Agreement) -> bool:
     """Whether ``day`` lies in a period that ConnectWise has invoiced."""
     return agreement.next_invoice_date is not None and agreement.next_invoice_date > day
+
+
+def may_be_past(day: date, agreement: Agreement | None) -> bool:
+    """Whether ``day`` may lie in an invoiced period: nobody can tell where the agreement is gone or never invoiced."""
+    return agreement is None or agreement.never_invoiced or is_past(day, agreement)

@@ -18,6 +18,7 @@ from cw_pipeline.commands.environment import (
 from cw_pipeline.console import ASKED_WRONGLY, AsJson, speaking
 
 if TYPE_CHECKING:
+    from cw_pipeline.console import Speech
     from cw_pipeline.integration.status import Status
 
 
@@ -120,10 +121,30 @@ def status(*, as_json: AsJson = False) -> None:
         for sentence in found.missing or [_next_step(found)]:
             speech.say(sentence)
         if found.held:
-            options = month_options(Month.parse(min(found.held)), Month.parse(max(found.held)))
-            speech.say(
-                f"What is held waits for a person: `cw-pipeline preview {options}` says what to do about each line."
+            _tell_held(speech, found)
+
+
+def _tell_held(speech: Speech, found: Status) -> None:
+    """Say what waits for a person, and what can be done about each kind of it."""
+    speech.table(
+        ["Month", "Organization", "Plan", "Outcome", "Seats", "Reason"],
+        [
+            (
+                line.month,
+                f"{line.organization_name} ({line.organization_id})",
+                line.plan,
+                line.outcome,
+                line.seats,
+                line.reason,
             )
+            for line in found.held_lines
+        ],
+        right=["Seats"],
+    )
+    for outcome, what_to_do in sorted({line.outcome: line.what_to_do for line in found.held_lines}.items()):
+        speech.say(f"{outcome}: {what_to_do}")
+    options = month_options(Month.parse(min(found.held)), Month.parse(max(found.held)))
+    speech.say(f"Then run `cw-pipeline sync {options}`.")
 
 
 def _next_step(found: Status) -> str:

@@ -38,7 +38,8 @@ def accept(
     """Settle `invoiced_edited`: say that the organization's invoiced lines billed what they show now.
 
     See the invoice first, and set the lines in ConnectWise to what it billed. A line that ConnectWise no longer shows
-    is taken as having billed nothing. With --credited, settle `credit_due` or `moved`: say that a credit was issued.
+    is taken as having billed nothing: if it billed, make it again there first, as Do Not Bill. With --credited, settle
+    `credit_due` or `moved`: say that a credit was issued.
     """
     from cw_pipeline.integration.lines import accept_lines
     from cw_pipeline.orchestration.acts import report_acts

@@ -7,27 +7,22 @@ a company, so that an API member with the least rights is enough.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from cw_pipeline.connectwise import models
-from cw_pipeline.connectwise.conditions import fits, id_conditions, quoted, room_for_conditions
+from cw_pipeline.connectwise.conditions import quoted
 from cw_pipeline.connectwise.credentials import Credentials
-from cw_pipeline.connectwise.errors import ContractBroken, UncertainWrite
+from cw_pipeline.connectwise.fields import MOST_DIGITS, can_be_sent
 from cw_pipeline.connectwise.http import Http, RequestCount
-from cw_pipeline.connectwise.paging import read_pages
-from cw_pipeline.connectwise.replies import read_record
+from cw_pipeline.connectwise.records import Records
 from cw_pipeline.connectwise.sites import web_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from decimal import Decimal
 
-    from cw_pipeline.connectwise.retries import Method
-
 __all__ = ["ConnectWiseClient", "Credentials", "RequestCount"]
-
-RecordT = TypeVar("RecordT", bound=models.Identified)
 
 _COMPANIES = "/company/companies"
 _AGREEMENTS = "/finance/agreements"
@@ -71,6 +66,7 @@ class ConnectWiseClient:
             sleep=sleep,
             clock=clock,
         )
+        self._records = Records(self._http)
 
     def __enter__(self) -> Self:
         return self
@@ -109,8 +105,7 @@ class ConnectWiseClient:
 
     def system_info(self) -> models.SystemInfo:
         """Return the version that answers. It does not prove that the credentials are good."""
-        path = "/system/info"
-        return read_record(self._http.request("GET", path).document, models.SystemInfo, endpoint=f"GET {path}")
+        return self._records.one("/system/info", models.SystemInfo)
 
     def agreement_url(self, agreement_id: int) -> str:
         """Return a link that opens the agreement in ConnectWise's web pages.
@@ -132,16 +127,15 @@ class ConnectWiseClient:
 
         ConnectWise filters, and the client filters again.
         """
-        room = room_for_conditions(self._http.url(_COMPANIES))
         wanted = ["deletedFlag = false", *_any_of("status/id", status_ids)]
         params = {"conditions": " and ".join(wanted)}
         # `in` does not work on the fields of a child collection.
         if type_ids:
             params["childConditions"] = " or ".join(f"types/id = {number}" for number in sorted(set(type_ids)))
-        if not fits(" ".join(params.values()), room=room):
+        if not self._records.can_be_asked(_COMPANIES, " ".join(params.values())):
             params = {"conditions": wanted[0]}
         types, statuses = frozenset(type_ids), frozenset(status_ids)
-        for company in self._list(_COMPANIES, models.Company, params):
+        for company in self._records.all(_COMPANIES, models.Company, params):
             of_type = not types or any(one.id in types for one in company.types)
             of_status = not statuses or (company.status is not None and company.status.id in statuses)
             if of_type and of_status and not company.deleted_flag:
@@ -149,33 +143,33 @@ class ConnectWiseClient:
 
     def companies_by_id(self, ids: Iterable[int]) -> Iterator[models.Company]:
         """Yield the companies with these ids, deleted ones included. An id that does not exist is just absent."""
-        return self._by_ids(_COMPANIES, models.Company, "id", ids)
+        return self._records.by_ids(_COMPANIES, models.Company, "id", ids)
 
     def company_types(self) -> Iterator[models.CompanyType]:
         """Yield the company types."""
-        return self._list(f"{_COMPANIES}/types", models.CompanyType)
+        return self._records.all(f"{_COMPANIES}/types", models.CompanyType)
 
     def company_statuses(self) -> Iterator[models.CompanyStatus]:
         """Yield the company statuses."""
-        return self._list(f"{_COMPANIES}/statuses", models.CompanyStatus)
+        return self._records.all(f"{_COMPANIES}/statuses", models.CompanyStatus)
 
     def company_count(self) -> int:
         """How many companies the API member sees; proves the right to inquire them."""
-        return self._count(_COMPANIES)
+        return self._records.count(_COMPANIES)
 
     # --- agreements and their lines ---
 
     def agreements(self, *, company_ids: Iterable[int]) -> Iterator[models.Agreement]:
         """Yield the agreements of these companies, whatever their status."""
-        return self._by_ids(_AGREEMENTS, models.Agreement, "company/id", company_ids)
+        return self._records.by_ids(_AGREEMENTS, models.Agreement, "company/id", company_ids)
 
     def agreements_by_id(self, ids: Iterable[int]) -> Iterator[models.Agreement]:
         """Yield the agreements with these ids, whatever their status. An id that does not exist is just absent."""
-        return self._by_ids(_AGREEMENTS, models.Agreement, "id", ids)
+        return self._records.by_ids(_AGREEMENTS, models.Agreement, "id", ids)
 
     def agreement_count(self) -> int:
         """How many agreements the API member sees; proves the right to inquire them."""
-        return self._count(_AGREEMENTS)
+        return self._records.count(_AGREEMENTS)
 
     def additions(
         self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
@@ -184,7 +178,7 @@ class ConnectWiseClient:
 
         Of the others only the id is looked at, so that an odd line of somebody else's is nobody's problem.
         """
-        return read_pages(self._http, _additions(agreement_id), models.Addition, params={}, wanted=wanted)
+        return self._records.all(_additions(agreement_id), models.Addition, wanted=wanted)
 
     def addition(self, agreement_id: int, addition_id: int) -> models.Addition:
         """Return one line.
@@ -192,8 +186,7 @@ class ConnectWiseClient:
         Raises:
             NotFound: There is no such line on the agreement.
         """
-        path = f"{_additions(agreement_id)}/{addition_id}"
-        return read_record(self._http.request("GET", path).document, models.Addition, endpoint=f"GET {path}")
+        return self._records.one(f"{_additions(agreement_id)}/{addition_id}", models.Addition)
 
     def create_addition(
         self, agreement_id: int, addition: models.NewAddition, *, before_sending: Callable[[], None] | None = None
@@ -206,8 +199,9 @@ class ConnectWiseClient:
             Refused: ConnectWise refused; nothing was written.
             UncertainWrite: Nobody knows whether it was created: look for it before trying again.
         """
-        path = _additions(agreement_id)
-        return self._write("POST", path, addition.body(), models.Addition, before_sending=before_sending)
+        return self._records.write(
+            "POST", _additions(agreement_id), addition.body(), models.Addition, before_sending=before_sending
+        )
 
     def set_quantity(
         self,
@@ -223,27 +217,27 @@ class ConnectWiseClient:
         `before_sending` is called right before each attempt, and may raise to prevent it.
 
         Raises:
-            ValueError: The quantity is negative.
+            ValueError: The quantity is negative, or has more digits than can be sent.
             Refused: ConnectWise refused; nothing was written.
             UncertainWrite: Nobody knows whether it was set: read the line before trying again.
         """
-        if quantity < 0:
-            msg = f"the quantity of a line cannot be negative: {quantity}"
+        if not can_be_sent(quantity) or quantity < 0:
+            msg = f"the quantity of a line cannot be negative or of more than {MOST_DIGITS} digits: {quantity}"
             raise ValueError(msg)
         change = [{"op": "replace", "path": "quantity", "value": quantity}]
         path = f"{_additions(agreement_id)}/{addition_id}"
-        return self._write("PATCH", path, change, models.Addition, before_sending=before_sending)
+        return self._records.write("PATCH", path, change, models.Addition, before_sending=before_sending)
 
     # --- the product catalog ---
 
     def catalog_items(self, *, search: str | None = None) -> Iterator[models.CatalogItem]:
         """Yield the products, inactive ones included; with `search`, those with it in identifier or description."""
         if not search:
-            yield from self._list(_CATALOG, models.CatalogItem)
+            yield from self._records.all(_CATALOG, models.CatalogItem)
             return
         value = quoted(search)
         condition = f"identifier contains {value} or description contains {value}" if value else None
-        for item in self._list(_CATALOG, models.CatalogItem, self._condition(_CATALOG, condition)):
+        for item in self._catalog_items(condition):
             if search.casefold() in item.identifier.casefold() or search.casefold() in item.description.casefold():
                 yield item
 
@@ -253,16 +247,14 @@ class ConnectWiseClient:
         Raises:
             NotFound: There is no such product.
         """
-        path = f"{_CATALOG}/{item_id}"
-        return read_record(self._http.request("GET", path).document, models.CatalogItem, endpoint=f"GET {path}")
+        return self._records.one(f"{_CATALOG}/{item_id}", models.CatalogItem)
 
     def catalog_item_by_identifier(self, identifier: str) -> models.CatalogItem | None:
         """Return the product with this identifier, in any spelling of its capitals; None if there is none."""
         value = quoted(identifier)
-        params = self._condition(_CATALOG, f"identifier = {value}" if value else None)
         found = [
             item
-            for item in self._list(_CATALOG, models.CatalogItem, params)
+            for item in self._catalog_items(f"identifier = {value}" if value else None)
             if item.identifier.casefold() == identifier.casefold()
         ]
         exact = [item for item in found if item.identifier == identifier]
@@ -270,7 +262,7 @@ class ConnectWiseClient:
 
     def catalog_count(self) -> int:
         """How many products the API member sees; proves the right to inquire them."""
-        return self._count(_CATALOG)
+        return self._records.count(_CATALOG)
 
     def create_catalog_item(self, item: models.NewCatalogItem) -> models.CatalogItem:
         """Create a product and return it.
@@ -279,65 +271,30 @@ class ConnectWiseClient:
             ValidationRejected: For example because the identifier exists already; nothing was written.
             UncertainWrite: Nobody knows whether it was created: look for its identifier before trying again.
         """
-        return self._write("POST", _CATALOG, item.body(), models.CatalogItem)
+        return self._records.write("POST", _CATALOG, item.body(), models.CatalogItem)
 
     def product_types(self) -> Iterator[models.ProductType]:
         """Yield the product types."""
-        return self._list("/procurement/types", models.ProductType)
+        return self._records.all("/procurement/types", models.ProductType)
 
     def categories(self) -> Iterator[models.Category]:
         """Yield the product categories."""
-        return self._list("/procurement/categories", models.Category)
+        return self._records.all("/procurement/categories", models.Category)
 
     def subcategories(self) -> Iterator[models.Subcategory]:
         """Yield the product subcategories."""
         # ConnectWise lists them under a path with a closing slash, unlike everything else.
-        return self._list("/procurement/subcategories/", models.Subcategory)
+        return self._records.all("/procurement/subcategories/", models.Subcategory)
 
     def units_of_measure(self) -> Iterator[models.UnitOfMeasure]:
         """Yield the units of measure."""
-        return self._list("/procurement/unitOfMeasures", models.UnitOfMeasure)
+        return self._records.all("/procurement/unitOfMeasures", models.UnitOfMeasure)
 
-    # --- what the methods above have in common ---
-
-    def _list(self, path: str, model: type[RecordT], params: dict[str, str] | None = None) -> Iterator[RecordT]:
-        return read_pages(self._http, path, model, params=params or {})
-
-    def _by_ids(self, path: str, model: type[RecordT], field: str, ids: Iterable[int]) -> Iterator[RecordT]:
-        wanted = frozenset(ids)
-        if not wanted:
-            return
-        for condition in id_conditions(field, wanted, room=room_for_conditions(self._http.url(path))):
-            yield from self._list(path, model, {"conditions": condition})
-
-    def _condition(self, path: str, condition: str | None) -> dict[str, str]:
-        """The condition as a parameter, or none where ConnectWise could not be asked it safely."""
-        usable = condition is not None and fits(condition, room=room_for_conditions(self._http.url(path)))
-        return {"conditions": condition} if condition is not None and usable else {}
-
-    def _count(self, path: str) -> int:
-        counted = f"{path}/count"
-        return read_record(self._http.request("GET", counted).document, models.Count, endpoint=f"GET {counted}").count
-
-    def _write(
-        self,
-        method: Method,
-        path: str,
-        body: object,
-        model: type[RecordT],
-        *,
-        before_sending: Callable[[], None] | None = None,
-    ) -> RecordT:
-        """Send a write; an answer that does not show what was written leaves open whether it was."""
-        document = self._http.request(method, path, body=body, before_sending=before_sending).document
-        try:
-            return read_record(document, model, endpoint=f"{method} {path}")
-        except ContractBroken as broken:
-            raise UncertainWrite(
-                f"{broken} ConnectWise answered as if the write had worked; read back what it has now.",
-                method=method,
-                path=path,
-            ) from broken
+    def _catalog_items(self, condition: str | None) -> Iterator[models.CatalogItem]:
+        """Those that fit the condition, or all where ConnectWise cannot be asked it safely."""
+        if condition is None or not self._records.can_be_asked(_CATALOG, condition):
+            return self._records.all(_CATALOG, models.CatalogItem)
+        return self._records.all(_CATALOG, models.CatalogItem, {"conditions": condition})
 
 
 def _additions(agreement_id: int) -> str:

@@ -128,7 +128,7 @@ class NotSent(ConnectWiseError):
 
 
 class Unreachable(NotSent):
-    """The host name does not resolve, or nothing accepts connections there."""
+    """The host name does not resolve, nothing accepts connections there, or the proxy lets nobody through."""
 
     is_transient = True
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, TypeAlias, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # control and bidi characters
 
@@ -37,7 +37,7 @@ def calendar_date(value: object) -> object:
     """
     value = unset_is_none(value)
     if isinstance(value, str):
-        return datetime.fromisoformat(value.strip()).date()
+        return _moment(value).date()
     return _no_number(value)
 
 
@@ -45,7 +45,7 @@ def instant(value: object) -> object:
     """Read a date-time; one without a zone is UTC, as all of ConnectWise's times are."""
     value = unset_is_none(value)
     if isinstance(value, str):
-        value = datetime.fromisoformat(value.strip())
+        value = _moment(value)
     if isinstance(value, datetime):
         try:
             return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -53,6 +53,14 @@ def instant(value: object) -> object:
             msg = "a time between the years 1 and 9999 is expected"
             raise ValueError(msg) from None
     return _no_number(value)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:  # its own words quote the text, however long it is and whatever it echoes
+        msg = "a date like 2026-04-01, with or without a time, is expected"
+        raise ValueError(msg) from None
 
 
 def _no_number(value: object) -> object:
@@ -87,12 +95,21 @@ Text: TypeAlias = Annotated[str, Field(strict=True, max_length=10_000), AfterVal
 OptionalText: TypeAlias = Text | None
 Flag: TypeAlias = Annotated[bool, Field(strict=True), BeforeValidator(unset_is_false)]
 OptionalDate: TypeAlias = Annotated[date | None, BeforeValidator(calendar_date)]
-# A day from which periods are counted onwards, and the calendar ends with the year 9999.
-OptionalStart: TypeAlias = Annotated[Annotated[date, Field(lt=date(9999, 1, 1))] | None, BeforeValidator(calendar_date)]
 OptionalInstant: TypeAlias = Annotated[datetime | None, BeforeValidator(instant)]
 _ReadNumber: TypeAlias = Annotated[Decimal, Field(max_digits=28)]  # as many as Decimal calculates with exactly
 Quantity: TypeAlias = Annotated[_ReadNumber, BeforeValidator(number_or_zero)]
 OptionalMoney: TypeAlias = Annotated[_ReadNumber | None, BeforeValidator(number)]
 
-# What fits a double exactly, so that ConnectWise reads the very number that was meant.
-SentNumber: TypeAlias = Annotated[Decimal, Field(max_digits=15, allow_inf_nan=False)]
+MOST_DIGITS = 15
+"""What fits a double exactly, so that ConnectWise reads the very number that was meant."""
+SentNumber: TypeAlias = Annotated[Decimal, Field(max_digits=MOST_DIGITS, allow_inf_nan=False)]
+_SENT_NUMBER = TypeAdapter[Decimal](SentNumber)
+
+
+def can_be_sent(value: Decimal) -> bool:
+    """Whether ConnectWise would read this very number."""
+    try:
+        _SENT_NUMBER.validate_python(value)
+    except ValidationError:
+        return False
+    return True

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 10.0  # seconds
 LONGEST_REPLY = 16 * 1024 * 1024  # bytes, uncompressed: 1,000 records of 16 kB, where true ones take 5
 LONGEST_REFUSAL = 64 * 1024  # bytes of an error document that are read
-LONGEST_DOWNLOAD = 300.0  # seconds for one reply, however steadily it trickles in
+LONGEST_DOWNLOAD = 300.0  # seconds for the body of one reply, however steadily it trickles in
 _CHUNK = 64 * 1024
 
 

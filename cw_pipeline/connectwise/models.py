@@ -16,7 +16,6 @@ from cw_pipeline.connectwise.fields import (
     OptionalDate,
     OptionalInstant,
     OptionalMoney,
-    OptionalStart,
     OptionalText,
     Quantity,
     SentNumber,
@@ -140,7 +139,7 @@ class Agreement(Identified):
     cancelled_flag: Flag = False
     date_cancelled: OptionalDate = None
     billing_cycle: OptionalReference = None
-    bill_start_date: OptionalStart = None
+    bill_start_date: OptionalDate = None
     prorate_flag: Flag = False
     next_invoice_date: OptionalDate = None
     agreement_status: OptionalText = None
@@ -162,7 +161,7 @@ class Addition(Identified):
     product: Reference
     quantity: Quantity
     bill_customer: Text
-    effective_date: OptionalStart = None
+    effective_date: OptionalDate = None
     cancelled_date: OptionalDate = None
     serial_number: OptionalText = None
     invoice_description: OptionalText = None

@@ -50,7 +50,10 @@ _REFUSALS: Mapping[int, tuple[type[errors.Refused], str]] = {
     codes.too_many_requests: (errors.RateLimited, "Try again later, or lower CONNECTWISE_REQUESTS_PER_MINUTE."),
 }
 
-_UNREACHABLE = (errors.Unreachable, "Nothing was sent. Check CONNECTWISE_SITE_URL and the network.")
+_UNREACHABLE = (
+    errors.Unreachable,
+    "Nothing was sent. Check CONNECTWISE_SITE_URL, the network, and HTTPS_PROXY and NO_PROXY where there is a proxy.",
+)
 _UNREADABLE = (
     errors.UnreadableReply,
     "Try again later. If it stays so: is CONNECTWISE_SITE_URL a ConnectWise site, or does a proxy answer in its place?",
@@ -60,6 +63,7 @@ _NO_ANSWER: Mapping[Failure, tuple[type[errors.ConnectWiseError], str]] = {
     Failure.NAME_NOT_RESOLVED: _UNREACHABLE,
     Failure.CONNECTION_REFUSED: _UNREACHABLE,
     Failure.CONNECT_TIMEOUT: _UNREACHABLE,
+    Failure.TUNNEL_REFUSED: _UNREACHABLE,
     Failure.UNTRUSTED_CERTIFICATE: (
         errors.UntrustedCertificate,
         "Nothing was sent. For a private certificate authority set CONNECTWISE_CA_BUNDLE to its PEM file.",
@@ -112,6 +116,8 @@ def _no_constant(name: str) -> NoReturn:
 def read_record(document: object, model: type[RecordT], *, endpoint: str) -> RecordT:
     """Check a document against a record.
 
+    What is wrong is said in pydantic's words or the record's own, which never quote the document.
+
     Raises:
         ContractBroken: A required field is missing, or has another type than promised.
     """
@@ -120,7 +126,7 @@ def read_record(document: object, model: type[RecordT], *, endpoint: str) -> Rec
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "the whole record"
-        found = f" of record {number}" if isinstance(number := _id_of(document), int) else ""
+        found = f" of record {shorten(str(number))}" if isinstance(number := _id_of(document), int) else ""
         raise errors.ContractBroken(
             f"{endpoint} answered with an unusable {model.__name__}: {field}{found}: {first['msg']}. "
             "Nothing of this reply was used. Look at the record in ConnectWise, or report this with its version."

@@ -34,6 +34,7 @@ class Failure(StrEnum):
     NAME_NOT_RESOLVED = "the host name does not resolve"
     CONNECTION_REFUSED = "nothing accepts connections there"
     CONNECT_TIMEOUT = "no connection came about in time"
+    TUNNEL_REFUSED = "the proxy lets nobody through to it"
     UNTRUSTED_CERTIFICATE = "the certificate cannot be verified"
     TLS_FAILURE = "no encrypted connection could be agreed on"
     CONNECTION_LOST = "the connection broke before an answer came"
@@ -68,6 +69,7 @@ RULES: Mapping[Failure, Rule] = {
     Failure.NAME_NOT_RESOLVED: Rule(again_get=True, again_write=True, write_uncertain=False),
     Failure.CONNECTION_REFUSED: Rule(again_get=True, again_write=True, write_uncertain=False),
     Failure.CONNECT_TIMEOUT: Rule(again_get=True, again_write=True, write_uncertain=False),
+    Failure.TUNNEL_REFUSED: Rule(again_get=True, again_write=True, write_uncertain=False),
     Failure.UNTRUSTED_CERTIFICATE: Rule(again_get=False, again_write=False, write_uncertain=False),
     # Encryption can also break after the request was sent.
     Failure.TLS_FAILURE: Rule(again_get=False, again_write=False, write_uncertain=True),
@@ -91,6 +93,7 @@ BEFORE_SENDING = frozenset(
         Failure.NAME_NOT_RESOLVED,
         Failure.CONNECTION_REFUSED,
         Failure.CONNECT_TIMEOUT,
+        Failure.TUNNEL_REFUSED,
         Failure.UNTRUSTED_CERTIFICATE,
     }
 )
@@ -124,15 +127,16 @@ def failure_of_status(status: int) -> Failure | None:
 def failure_of_exception(error: BaseException) -> Failure:
     """Tell failures apart by the exceptions that the HTTP libraries wrap into each other.
 
-    What cannot be told apart counts as a connection that broke, after which a write is uncertain.
+    What cannot be told apart counts as a connection that broke, after which a write is uncertain. So does an error with
+    a proxy that names none of these: a connection that breaks while the answer is awaited is called one, too.
     """
     kinds: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Failure], ...] = (
         (ssl.SSLCertVerificationError, Failure.UNTRUSTED_CERTIFICATE),
         ((ssl.SSLEOFError, ssl.SSLZeroReturnError), Failure.CONNECTION_LOST),
         ((ssl.SSLError, requests.exceptions.SSLError), Failure.TLS_FAILURE),
         ((urllib3.exceptions.NameResolutionError, requests.exceptions.InvalidURL), Failure.NAME_NOT_RESOLVED),
-        ((urllib3.exceptions.NewConnectionError, requests.exceptions.ProxyError), Failure.CONNECTION_REFUSED),
-        (requests.exceptions.ConnectTimeout, Failure.CONNECT_TIMEOUT),
+        (urllib3.exceptions.NewConnectionError, Failure.CONNECTION_REFUSED),
+        (urllib3.exceptions.ConnectTimeoutError, Failure.CONNECT_TIMEOUT),
         ((requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError), Failure.READ_TIMEOUT),
         ((http.client.IncompleteRead, urllib3.exceptions.DecodeError), Failure.CUT_SHORT),
     )
@@ -140,6 +144,9 @@ def failure_of_exception(error: BaseException) -> Failure:
     for kind, failure in kinds:
         if any(isinstance(one, kind) for one in wrapped):
             return failure
+    # Only these words tell that http.client was refused the tunnel, which it asks for before it sends anything else.
+    if any(isinstance(one, OSError) and str(one).startswith("Tunnel connection failed") for one in wrapped):
+        return Failure.TUNNEL_REFUSED
     return Failure.CONNECTION_LOST
 
 

@@ -30,7 +30,7 @@ def open_session(credentials: Credentials, origin: str, *, pool_size: int) -> re
     session = requests.Session()
     session.trust_env = False
     session.verify = str(credentials.ca_bundle) if credentials.ca_bundle else True
-    session.proxies = {} if _is_this_machine(origin) else get_environ_proxies(origin)
+    session.proxies = {} if _is_this_machine(origin) else _hidden_proxies(origin)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.update(
         {
@@ -42,6 +42,11 @@ def open_session(credentials: Credentials, origin: str, *, pool_size: int) -> re
     )
     session.mount("https://", HTTPAdapter(max_retries=0, pool_maxsize=pool_size))
     return session
+
+
+def _hidden_proxies(origin: str) -> dict[str, str]:
+    """The environment's proxies; the address of one may hold a password."""
+    return {scheme: Hidden(address) for scheme, address in get_environ_proxies(origin).items()}
 
 
 def _is_this_machine(origin: str) -> bool:

@@ -7,9 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.facts import Written
+from cw_pipeline.billing import reasons
+from cw_pipeline.billing.facts import CompanyMapping, Written
 from cw_pipeline.billing.months import Month
-from cw_pipeline.billing.window import is_past
+from cw_pipeline.billing.window import is_past, may_be_past
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 
@@ -71,15 +72,10 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class Mapping(CompanyMapping):
     """A mapping, with the names that were imported."""
 
-    organization_id: str
-    organization_name: str
-    company_id: int
     company_name: str
-    agreement_id: int
-    bill_from: Month
 
     def finding(self, kind: Kind, expected: str, found: str, what_to_do: str) -> Finding:
         """A finding about the mapped company or agreement."""
@@ -115,56 +111,54 @@ class KnownLine:
         """The command that syncs its month."""
         return f"`cw-pipeline sync --month {self.month}`"
 
-    def finding(self, kind: Kind, expected: str, found: str, what_to_do: str, *, invoiced: bool) -> Finding:
-        """A finding about the line; after it was invoiced nobody knows what was billed, whatever else is so."""
+    def finding(self, kind: Kind, expected: str, found: str, what_to_do: str) -> Finding:
+        """A finding about the line."""
         whose = (self.mapping.organization_id, self.mapping.organization_name)
-        if invoiced:
-            what_to_do = (
-                "See the invoice, set the line to what it billed, and accept that with `cw-pipeline lines accept "
-                f"--month {self.month} --organization {self.mapping.organization_id}`."
-            )
         where = (self.written.agreement_id, self.entry.addition_id)
         return Finding(kind, self.month, *whose, *where, expected, found, what_to_do)
 
 
 def drifted_line(known: KnownLine, addition: models.Addition | None, agreement: Agreement | None) -> Iterator[Finding]:
-    """How a line that we wrote is not as it was written; ``addition`` is None where it is no longer shown.
-
-    On an agreement that is gone it may have been invoiced.
-    """
-    invoiced = agreement is None or is_past(known.written.effective_date, agreement)
+    """How a line that we wrote is not as it was written; ``addition`` is None where it is no longer shown."""
+    whose = (known.month, known.mapping.organization_id)
     if addition is None:
         if not known.carries_nothing:
-            what_to_do = f"{known.sync} makes a new one."
-            yield known.finding(Kind.DELETED, known.quantity, "no such line", what_to_do, invoiced=invoiced)
+            may_have_billed = may_be_past(known.written.effective_date, agreement)
+            gone = reasons.accept_what_is_gone(*whose, known.entry.serial_number)
+            what_to_do = gone if may_have_billed else f"{known.sync} makes a new one."
+            yield known.finding(Kind.DELETED, known.quantity, "no such line", what_to_do)
         return
     if known.carries_nothing and addition.quantity == 0:
         return
+    invoiced = agreement is None or is_past(known.written.effective_date, agreement)
     edits = list(_edits(known, addition, invoiced=invoiced))
     if edits:
-        expected, found = (", ".join(texts) for texts in zip(*edits, strict=True))
-        what_to_do = f"Set it back, or let {known.sync} set the quantity right."
-        yield known.finding(Kind.EDITED, expected, found, what_to_do, invoiced=invoiced)
+        expected, found, what_to_do = zip(*edits, strict=True)
+        yield known.finding(Kind.EDITED, ", ".join(expected), ", ".join(found), " ".join(what_to_do))
     # A person accepted an absent first day as the month's, and has a say in the days of a line that we did not make.
     absent = known.month.first_day if known.entry.kind == EntryKind.ACCEPTED else None
     written = (known.written.effective_date, known.written.cancelled_date)
     shown = (addition.effective_date or absent, addition.cancelled_date)
     if known.written.cancelled_date is not None and shown != written:
-        what_to_do = f"Set its days back, then run {known.sync}."
-        yield known.finding(Kind.CANCELLED, _days(*written), _days(*shown), what_to_do, invoiced=invoiced)
+        what_to_do = reasons.accept_what_was_billed(*whose) if invoiced else "Set its days back."
+        yield known.finding(Kind.CANCELLED, _days(*written), _days(*shown), what_to_do)
 
 
-def _edits(known: KnownLine, addition: models.Addition, *, invoiced: bool) -> Iterator[tuple[str, str]]:
-    """What was written, and what is there instead."""
+def _edits(known: KnownLine, addition: models.Addition, *, invoiced: bool) -> Iterator[tuple[str, str, str]]:
+    """What was written, what is there instead, and what to do; a sync mends quantity and product until invoiced."""
+    or_sync = "" if invoiced else f", or run {known.sync}"
     quantity = plain(addition.quantity)
     if known.written.quantities and quantity not in known.written.quantities:
-        yield known.quantity, f"quantity {quantity}"
+        accept = reasons.accept_what_was_billed(known.month, known.mapping.organization_id)
+        yield known.quantity, f"quantity {quantity}", accept if invoiced else f"Set its quantity back{or_sync}."
     if addition.product.id != known.entry.product_id:
-        yield f"product {known.entry.product_id}", f"product {addition.product.id}"
+        yield f"product {known.entry.product_id}", f"product {addition.product.id}", f"Set its product back{or_sync}."
     if addition.serial_number != known.entry.serial_number:
-        yield known.entry.serial_number, addition.serial_number or "no serial number"
+        shown = addition.serial_number or "no serial number"
+        yield known.entry.serial_number, shown, "Set its serial number back."
     if not invoiced and addition.bill_customer != "Billable":
-        yield "Billable", addition.bill_customer
+        what_to_do = "Set it back to Billable before it is invoiced, or it is not billed."
+        yield "Billable", addition.bill_customer, what_to_do
 
 
 def _days(first: date | None, last: date | None) -> str:
@@ -196,10 +190,10 @@ def drifted_company(mapping: Mapping, company: models.Company | None, agreement:
     gone = company is None or company.deleted_flag
     if agreement is not None and agreement.company_id != mapping.company_id:
         found = f"agreement {agreement.id} belongs to {agreement.company_name} ({agreement.company_id})"
-        what_to_do = "Run `cw-pipeline import`, and map the organization to the company that is to be billed now."
+        what_to_do = reasons.bill_the_new_owner(agreement, mapping)
         yield mapping.finding(Kind.COMPANY_MERGED if gone else Kind.AGREEMENT_MOVED, expected, found, what_to_do)
     elif gone:
-        what_to_do = "Restore it in ConnectWise, or map the organization to another company."
+        what_to_do = f"Restore it in ConnectWise, or {reasons.to_another_company(mapping)}."
         yield mapping.finding(Kind.COMPANY_GONE, expected, "no such company", what_to_do)
     elif company is not None and company.name != mapping.company_name:
         found = f"{company.name} ({company.id})"
@@ -208,13 +202,20 @@ def drifted_company(mapping: Mapping, company: models.Company | None, agreement:
 
 def drifted_agreement(mapping: Mapping, agreement: Agreement | None, today: date) -> Iterator[Finding]:
     """Why a mapped agreement can bill nothing more."""
+    what_to_do = (
+        "Renew it in ConnectWise, or set its lines that are not invoiced to 0 there and map the company to another "
+        "agreement."
+    )
     if agreement is None:
         found = "no such agreement, or the API member's role does not show it"
+        what_to_do = "Let the role show it, or map the company to another agreement."
+    elif agreement.never_invoiced:
+        found = "never invoiced next"
+        what_to_do = reasons.settle_never_invoiced(None)
     elif not agreement.active:
         found = "not active"
     elif agreement.end_date is not None and agreement.end_date < today:
         found = f"ended on {agreement.end_date}"
     else:
         return
-    what_to_do = "Renew it in ConnectWise, or map the company to another agreement."
     yield mapping.finding(Kind.AGREEMENT_NOT_BILLABLE, "an active agreement", found, what_to_do)

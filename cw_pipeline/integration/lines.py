@@ -61,9 +61,10 @@ def seats_of(text: str) -> Decimal:
 def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Decimal | None = None) -> list[Accepted]:
     """Record a person's word about an organization's invoiced lines of ``month``.
 
-    Without ``credited``: they billed what they show now, and a line that ConnectWise no longer shows billed nothing.
-    This settles ``invoiced_edited``. With it: so many seats were credited of what was invoiced too much, or to another
-    company. This settles ``credit_due`` and ``moved``. The organization is given by id or exact name.
+    Without ``credited``: they billed what they show now, and a line that ConnectWise no longer shows billed nothing, or
+    what was made again for it. This settles ``invoiced_edited``. With it: so many seats were credited of what was
+    invoiced too much, or to another company. This settles ``credit_due`` and ``moved``. The organization is given by id
+    or exact name.
 
     Raises:
         UnknownChoice: If there is no such organization.
@@ -144,15 +145,17 @@ def _record(run: SyncRun, kind: EntryKind, words: Sequence[tuple[Accepted, Decim
 
 
 def _edited(month: Month, organization_id: str, facts: Facts) -> Iterator[Accepted]:
-    """The invoiced lines that are not as they were written, or gone."""
+    """The invoiced lines that are not as they were written, or gone, and what a person made again for those."""
     for plan in Plan:
         identity = Identity(month, plan, organization_id)
-        edited = [
-            line for line in facts.lines_of(identity) if is_invoiced(line, facts, month) and is_edited(line, facts)
-        ]
+        invoiced = [line for line in facts.lines_of(identity) if is_invoiced(line, facts, month)]
+        edited = [line for line in invoiced if is_edited(line, facts)]
         gone = [_gone(number, facts.ledger[number]) for number in vanished_after_invoicing(identity, facts)]
         for line in edited + gone:
             yield Accepted(identity, line, facts.ledger[line.addition_id].quantities, line.quantity)
+        for line in invoiced if gone else ():
+            if line.addition_id not in facts.ledger:
+                yield Accepted(identity, line, frozenset(), line.quantity)
 
 
 def _gone(addition_id: int, known: Written) -> Line:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.months import Month
-from cw_pipeline.billing.outcomes import HELD
+from cw_pipeline.billing.outcomes import HELD, Outcome
+from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.integration.access import State, missing_to_be_active, psa_of
 from cw_pipeline.integration.listings import gone_mappings
 from cw_pipeline.warehouse.previews import latest_pushes, lines_with
@@ -27,11 +29,33 @@ from cw_pipeline.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy.orm import Session
 
     from cw_pipeline.warehouse.database import Warehouse
 
 _TICK = time(0, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class HeldLine:
+    """A line that waits for a person, as its month was pushed last.
+
+    Attributes:
+        seats: Those of the usage row; beside it, the quantity that the line loses or that is held.
+        reason: What is so, and what to do about this line, with its ids.
+        what_to_do: What a person can do about any line of this outcome, a sentence.
+    """
+
+    month: str
+    organization_id: str
+    organization_name: str
+    plan: str
+    outcome: Outcome
+    seats: Decimal
+    reason: str
+    what_to_do: str
 
 
 @dataclass(frozen=True)
@@ -49,6 +73,7 @@ class Status:
         gone: What the last import no longer found although it is mapped, a sentence each.
         unpushed_months: Closed months that have to be pushed (again).
         held: How many lines wait for a person, by month.
+        held_lines: Those lines.
         last_sync: When the last push ended.
         next_tick: When the schedule is next due.
     """
@@ -63,6 +88,7 @@ class Status:
     gone: tuple[str, ...]
     unpushed_months: tuple[Month, ...]
     held: dict[str, int]
+    held_lines: tuple[HeldLine, ...]
     last_sync: datetime | None
     next_tick: datetime
 
@@ -72,6 +98,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
     with warehouse.transaction() as session:
         integration = session.get(Integration, 1)
         psa = psa_of(integration) if integration else ""
+        held_lines = tuple(_held_lines(session, psa))
         return Status(
             state=State(integration.state) if integration else State.NOT_CONNECTED,
             site=integration.site_url if integration else None,
@@ -82,9 +109,26 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             unmapped_organizations=_unmapped_organizations(session),
             gone=tuple(gone_mappings(session)),
             unpushed_months=unpushed_months(session, psa, first_month, now),
-            held=dict(Counter(month for month, _ in lines_with(session, psa, HELD))),
+            held=dict(Counter(line.month for line in held_lines)),
+            held_lines=held_lines,
             last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.psa == psa)),
             next_tick=next_tick(now),
+        )
+
+
+def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
+    names = dict(session.execute(select(Organization.id, Organization.name)).tuples().all())
+    for month, line in lines_with(session, psa, HELD):
+        outcome = Outcome(line.outcome)
+        yield HeldLine(
+            month=month,
+            organization_id=line.organization_id,
+            organization_name=names.get(line.organization_id, line.organization_id),
+            plan=line.plan,
+            outcome=outcome,
+            seats=line.seats,
+            reason=line.reason,
+            what_to_do=WAYS_OUT[outcome],
         )
 
 

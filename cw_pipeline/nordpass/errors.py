@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 _FAULTS_SHOWN: Final = 10
+_WHEN_FINAL: Final = "NordPass makes the final report just after the month ends, in UTC: run this month again then."
 
 
 class NordPassError(Exception):
@@ -30,10 +31,9 @@ class ReportNotFinal(NordPassError):
 
     is_transient = True
 
-    def __init__(self, month: str, source: str, reason: str) -> None:
+    def __init__(self, month: str, source: str, reason: str, what_to_do: str = _WHEN_FINAL) -> None:
         super().__init__(
-            f"The usage of {month} from {source} is not final: {reason}. Nothing of it was used. "
-            "NordPass makes the final report just after the month ends, in UTC: run this month again then."
+            f"The usage of {month} from {source} is not final: {reason}. Nothing of it was used. {what_to_do}"
         )
         self.month = month
 

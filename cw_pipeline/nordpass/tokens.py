@@ -25,8 +25,8 @@ _WHAT_TO_DO: Final = (
 )
 
 
-class _Hidden(str):
-    """A token that a `repr`, and so a crash report with the values of variables, does not show."""
+class Hidden(str):
+    """A secret text that a `repr`, and so a crash report with the values of variables, does not show."""
 
     __slots__ = ()
 
@@ -60,7 +60,7 @@ class SignedRequests(AuthBase):
             "exp": now + LIFE,
             "jti": uuid4().hex,
         }
-        r.headers["Authorization"] = _Hidden(f"Bearer {jwt.encode(claims, self._key, algorithm='RS256')}")
+        r.headers["Authorization"] = Hidden(f"Bearer {jwt.encode(claims, self._key, algorithm='RS256')}")
         return r
 
 

@@ -18,6 +18,7 @@ import urllib3
 from pydantic import BaseModel, ValidationError
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from requests.utils import get_environ_proxies
 from urllib3.util.retry import Retry
 
 from cw_pipeline.nordpass.errors import (
@@ -31,12 +32,13 @@ from cw_pipeline.nordpass.errors import (
     Unreachable,
     UntrustedCertificate,
 )
+from cw_pipeline.nordpass.tokens import Hidden
 
 CONNECT_AND_READ_SECONDS: Final = (5.0, 30.0)
 MOST_REPLY_BYTES: Final = 8 * 1024 * 1024
 """Uncompressed; a page of 10,000 rows takes a quarter of it."""
 MOST_REPLY_SECONDS: Final = 120.0
-"""For one reply, however steadily it trickles in."""
+"""For the body of one reply, however steadily it trickles in."""
 _RETRIES: Final = 3
 _LONGEST_RETRY_AFTER_SECONDS: Final = 30
 _RETRIED_STATUSES: Final = frozenset({408, 429, *range(500, 600)})
@@ -79,6 +81,8 @@ class Transport:
         self._auth = auth
         self._ca_bundle = _readable_bundle(ca_bundle)
         self._session = requests.Session()
+        self._session.trust_env = False  # with it, the address of a proxy, and its password, would be read unhidden
+        self._session.proxies = _proxies(self.base_url)
         self._session.mount("https://", HTTPAdapter(max_retries=retry_policy()))
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update({"Accept": "application/json", "User-Agent": "cw-pipeline"})
@@ -210,6 +214,13 @@ def _shown(text: str) -> str:
     line = _TOKEN.sub("[token]", " ".join(text.split()))
     printable = "".join(letter if letter.isprintable() else "?" for letter in line)
     return printable if len(printable) <= _WORDS_SHOWN else printable[: _WORDS_SHOWN - 1] + "…"
+
+
+def _proxies(base_url: str) -> dict[str, str]:
+    """The environment's proxies, but for this very machine; the address of one may hold a password."""
+    if urlsplit(base_url).hostname in {"localhost", "127.0.0.1", "::1"}:
+        return {}
+    return {scheme: Hidden(address) for scheme, address in get_environ_proxies(base_url).items()}
 
 
 def _https_address(base_url: str) -> str:

@@ -3,9 +3,10 @@
 The columns are an assumption (`docs/nordpass-contract.md`). A file counts whole or not at all.
 """
 
+import os
 import stat
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,9 @@ from cw_pipeline.nordpass.models import (
 from cw_pipeline.nordpass.source import NordPass
 
 MOST_BYTES: Final = 16 * 1024 * 1024
+SETTLES_IN: Final = timedelta(minutes=1)
+"""How old a file must be: a younger one may still be being copied, and a half of one looks whole."""
+_WAIT: Final = "Run this month again in a minute."
 _DOWNLOAD: Final = "Download the month's export from the panel's Usage data tab"
 
 
@@ -76,7 +80,7 @@ class UsageExports(NordPass):
 
         Raises:
             UnknownMonth: There is no such file.
-            ReportNotFinal: The month is not over, or the file was written before it was.
+            ReportNotFinal: The month is not over, the file was written before it was, or it may still be being written.
             MalformedReport: The file is not in the assumed form.
         """
         if not is_month(month):
@@ -86,10 +90,13 @@ class UsageExports(NordPass):
         closes_at = month_closes_at(month)
         if self._now() < closes_at:
             raise ReportNotFinal(month, file, "the month is not over")
+        moment = written.isoformat(timespec="seconds")
         if written < closes_at:
-            moment = written.isoformat(timespec="seconds")
             reason = f"the file was written at {moment}, before the month ended; download it anew"
             raise ReportNotFinal(month, file, reason)
+        if self._now() - written < SETTLES_IN:
+            reason = f"the file was written at {moment}, so that it may still be copied"
+            raise ReportNotFinal(month, file, reason, _WAIT)
         return UsageReport(month=month, generated_at=written, rows=rows_of(content, file))
 
     def add_organization(self, new: NewOrganization, *, idempotency_key: str) -> Organization:  # noqa: ARG002 - the interface's parameter
@@ -114,7 +121,11 @@ class UsageExports(NordPass):
             raise InvalidSetting(f"{self._folder} is not a folder. Correct NORDPASS_USAGE_DIR.")
 
     def _read(self, month: str) -> tuple[bytes, datetime]:
-        """The bytes of the month's file, and when it was last written."""
+        """The bytes of the month's file, and when it was last written.
+
+        Raises:
+            ReportNotFinal: It was written to meanwhile.
+        """
         self._require_folder()
         file = self._file(month)
         try:
@@ -124,7 +135,10 @@ class UsageExports(NordPass):
             if status.st_size > MOST_BYTES:
                 fault = Fault(f"at most {MOST_BYTES} bytes", str(status.st_size))
                 raise MalformedReport(str(file), [fault], f"{_DOWNLOAD} again.")
-            return file.read_bytes(), datetime.fromtimestamp(status.st_mtime, UTC)
+            content = file.read_bytes()
+            if _version(file.stat()) != _version(status):
+                raise ReportNotFinal(month, str(file), "the file changed while it was read", _WAIT)
+            return content, datetime.fromtimestamp(status.st_mtime, UTC)
         except FileNotFoundError as error:
             raise UnknownMonth(
                 month,
@@ -133,3 +147,7 @@ class UsageExports(NordPass):
             ) from error
         except OSError as error:
             raise InvalidSetting(f"{file} cannot be read ({error.strerror}). Correct its access rights.") from error
+
+
+def _version(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns

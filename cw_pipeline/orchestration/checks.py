@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.reasons import WAYS_OUT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -60,10 +63,12 @@ def of_pushes(stakes: Stakes) -> Iterator[dg.AssetCheckResult]:
         "are billed to nobody. Map the organizations, or confirm a product for their plan, and sync again.",
         dg.AssetCheckSeverity.WARN,
     )
+    kinds = sorted({outcome for outcomes in stakes.held.lines.values() for outcome in outcomes})
+    ways_out = " ".join(f"{outcome}: {WAYS_OUT[Outcome(outcome)]}" for outcome in kinds)
     yield _of_stake(
         NOTHING_HELD,
         stakes.held,
-        "wait for a person's decision. Each says in push_preview what can be done about it.",
+        f"wait for a person's decision; each has its reason in connectwise_push. {ways_out} Then sync them again.",
         dg.AssetCheckSeverity.WARN,
     )
     yield _of_stake(

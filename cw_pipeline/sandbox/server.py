@@ -121,6 +121,8 @@ class HttpsServer:
 def reset_connection(scope: Scope) -> None:
     """Cut the request's connection with a TCP reset."""
     transport = _transport(scope)
+    if transport.is_closing():  # the client did not wait so long
+        return
     connection = cast("socket.socket", transport.get_extra_info("socket"))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()

@@ -87,7 +87,7 @@ def current_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Previ
             for month in months
             if month not in kept
             or kept[month].run_id != run.run_id
-            or kept[month].made_at < datetime.now(UTC) - _HOLDS_FOR
+            or _is_old(kept[month])
             or kept[month].ledger_position != position
             or kept[month].mappings_fingerprint != basis.fingerprint
             or kept[month].usage_report_id != usage_report(session, month).id
@@ -96,6 +96,22 @@ def current_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Previ
         run.say(f"Previewing {', '.join(map(str, stale))}")
         kept.update(zip(stale, make_previews(run, stale), strict=True))
     return [kept[month] for month in months]
+
+
+def renewed_if_old(run: SyncRun, preview: tables.Preview) -> tables.Preview:
+    """``preview``, made anew if the months that were pushed before it took long.
+
+    Called under the push lock.
+    """
+    if not _is_old(preview):
+        return preview
+    run.say(f"Previewing {preview.month} again, since its preview is old by now")
+    (renewed,) = make_previews(run, [Month.parse(preview.month)])
+    return renewed
+
+
+def _is_old(preview: tables.Preview) -> bool:
+    return preview.made_at < datetime.now(UTC) - _HOLDS_FOR
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing import reasons
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
-from cw_pipeline.sync.previews import current_previews
+from cw_pipeline.sync.previews import current_previews, renewed_if_old
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.settling import settle_open_intents
-from cw_pipeline.sync.writes import Failure, Writer
+from cw_pipeline.sync.writes import FailedWrite, Writer
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.previews import preview_of, save_push
@@ -49,28 +49,31 @@ def push_months(run: SyncRun, months: Sequence[Month]) -> Iterator[PushedMonth]:
         settle_open_intents(run)
         settling = run.connectwise.requests.read - read_before
         kept = current_previews(run, months)
-        # A preview that was made anew has its own requests on it.
-        read_before = run.connectwise.requests.read - settling
-        previews = [preview_of(row) for row in kept]
-        for preview in previews:
-            check_seats(preview)
+        for row in kept:
+            check_seats(preview_of(row))
         writer = Writer(run, lock)
-        for row, preview in zip(kept, previews, strict=True):
-            written_before = run.connectwise.requests.written
-            pushed = replace(preview, lines=_carry_out(run, writer, preview.lines))
-            requests = run.connectwise.requests
-            with run.warehouse.transaction() as session:
-                push = save_push(
-                    session,
-                    pushed.lines,
-                    preview=row,
-                    run_id=run.run_id,
-                    requests_read=requests.read - read_before,
-                    requests_written=requests.written - written_before,
-                )
-                save_right_uses(session, run.psa, writer.rights)
-            read_before = requests.read
-            yield PushedMonth(pushed, push)
+        for index, row in enumerate(kept):
+            yield _push_month(run, writer, renewed_if_old(run, row), settling if index == 0 else 0)
+
+
+def _push_month(run: SyncRun, writer: Writer, row: tables.Preview, settling: int) -> PushedMonth:
+    """Carry out and keep one month's push; the requests of the ``settling`` before it are counted on it, too."""
+    preview = preview_of(row)
+    check_seats(preview)
+    before = run.connectwise.requests
+    pushed = replace(preview, lines=_carry_out(run, writer, preview.lines))
+    after = run.connectwise.requests
+    with run.warehouse.transaction() as session:
+        push = save_push(
+            session,
+            pushed.lines,
+            preview=row,
+            run_id=run.run_id,
+            requests_read=settling + after.read - before.read,
+            requests_written=after.written - before.written,
+        )
+        save_right_uses(session, run.psa, writer.rights)
+    return PushedMonth(pushed, push)
 
 
 def check_seats(preview: Preview) -> None:
@@ -92,9 +95,9 @@ class _Step:
     """A preview line on its way, and why it failed if it did."""
 
     line: PreviewLine
-    failure: Failure | None = None
+    failure: FailedWrite | None = None
 
-    def failing(self, failure: Failure) -> _Step:
+    def failing(self, failure: FailedWrite) -> _Step:
         line = replace(self.line, outcome=failure.outcome, reason=failure.reason)
         return _Step(line, self.failure or failure)
 
@@ -102,12 +105,12 @@ class _Step:
 def _carry_out(run: SyncRun, writer: Writer, lines: Sequence[PreviewLine]) -> tuple[PreviewLine, ...]:
     """Carry out a month's lines: first all that takes seats away, then, where all of that succeeded, what adds them."""
     taken = _carry_out_writes(run, writer, [_Step(line) for line in lines], taking_away=True)
-    stuck: dict[str, Failure] = {}
+    stuck: dict[str, FailedWrite] = {}
     for step in taken:
         if step.failure is not None:
             stuck.setdefault(step.line.organization_id, step.failure)
     waiting = [
-        step.failing(Failure(failure.outcome, reasons.waiting(failure.reason)))
+        step.failing(FailedWrite(failure.outcome, reasons.waiting(failure.reason)))
         if step.failure is None and (failure := stuck.get(step.line.organization_id)) and _adds(step.line)
         else step
         for step in taken
@@ -129,8 +132,12 @@ def _carry_out_writes(run: SyncRun, writer: Writer, steps: Sequence[_Step], *, t
     with ThreadPoolExecutor(run.concurrency) as pool:
         done = list(pool.map(carry_out, steps))
     doubtful = writer.confirm()
-    doubt = Failure(Outcome.UNCONFIRMED, reasons.INVOICED_MEANWHILE)
-    return [step.failing(doubt) if doubtful.intersection(step.line.writes) else step for step in done]
+    return [_in_doubt(step) if doubtful.intersection(step.line.writes) else step for step in done]
+
+
+def _in_doubt(step: _Step) -> _Step:
+    reason = reasons.invoiced_meanwhile(step.line.writes[0].identity)
+    return step.failing(FailedWrite(Outcome.UNCONFIRMED, reason))
 
 
 def _adds(line: PreviewLine) -> bool:

@@ -14,13 +14,14 @@ from cw_pipeline.warehouse.columns import plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import date
 
     from cw_pipeline.connectwise import models
     from cw_pipeline.sync.run import SyncRun
 
 
 _NEVER = 9000
-"""A next invoice in this year or later is a person's way to say that there is none."""
+"""A next invoice, or a start of billing, in this year or later is a person's way to say that there is none."""
 
 
 def read_agreements(run: SyncRun, agreement_ids: Collection[int]) -> dict[int, Agreement]:
@@ -51,7 +52,11 @@ def read_lines(
 def read_additions(
     run: SyncRun, agreement_ids: Collection[int], known: Collection[int]
 ) -> dict[int, list[models.Addition]]:
-    """Our additions on these agreements, by agreement: one request each, several at a time."""
+    """Our additions on these agreements, by agreement: one request each, several at a time.
+
+    Raises:
+        ConnectWiseError: If ConnectWise cannot be read, or does not find an agreement, which was there just before.
+    """
     ids = sorted(agreement_ids)
     with ThreadPoolExecutor(run.concurrency) as pool:
         return dict(zip(ids, pool.map(partial(_additions_on, run, known=known), ids), strict=True))
@@ -59,7 +64,13 @@ def read_additions(
 
 def lines_on(run: SyncRun, agreement_id: int, *, serial_numbers: Mapping[int, str]) -> list[Line]:
     """Our lines on one agreement; none if it no longer exists."""
-    additions = _additions_on(run, agreement_id, known=serial_numbers)
+    try:
+        additions = _additions_on(run, agreement_id, known=serial_numbers)
+    except NotFound:
+        # Gateways say 404, too, and then the lines are still there.
+        if any(run.connectwise.agreements_by_id([agreement_id])):
+            raise
+        return []
     return [_line(agreement_id, addition, serial_numbers) for addition in additions]
 
 
@@ -69,10 +80,7 @@ def _additions_on(run: SyncRun, agreement_id: int, *, known: Collection[int]) ->
     def is_ours(record: Mapping[str, object]) -> bool:
         return record.get("id") in known or str(record.get("serialNumber") or "").startswith(PREFIX)
 
-    try:
-        return list(run.connectwise.additions(agreement_id, wanted=is_ours))
-    except NotFound:
-        return []
+    return list(run.connectwise.additions(agreement_id, wanted=is_ours))
 
 
 def _line(agreement_id: int, addition: models.Addition, serial_numbers: Mapping[int, str]) -> Line:
@@ -89,15 +97,20 @@ def _line(agreement_id: int, addition: models.Addition, serial_numbers: Mapping[
 
 
 def _agreement(agreement: models.Agreement, company: models.Company | None) -> Agreement:
-    never_invoiced = agreement.next_invoice_date is not None and agreement.next_invoice_date.year >= _NEVER
+    never_invoiced, never_starts = _is_never(agreement.next_invoice_date), _is_never(agreement.bill_start_date)
     return Agreement(
         id=agreement.id,
         name=agreement.name,
         company_id=agreement.company.id,
         company_name=agreement.company.name or "",
         company_deleted=company is None or company.deleted_flag,
-        active=agreement.agreement_status == "Active" and not agreement.cancelled_flag and not never_invoiced,
+        active=agreement.agreement_status == "Active" and not (agreement.cancelled_flag or never_starts),
         end_date=None if agreement.no_ending_date_flag else agreement.end_date,
-        bill_start_date=agreement.bill_start_date,
+        bill_start_date=None if never_starts else agreement.bill_start_date,
         next_invoice_date=None if never_invoiced else agreement.next_invoice_date,
+        never_invoiced=never_invoiced,
     )
+
+
+def _is_never(day: date | None) -> bool:
+    return day is not None and day.year >= _NEVER

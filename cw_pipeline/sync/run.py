@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -30,3 +31,5 @@ class SyncRun:
     """How many requests may be under way at once."""
     say: Callable[[str], None]
     """Told what goes on, for the run's log."""
+    wait: Callable[[float], None] = time.sleep
+    """Lets so many seconds pass."""

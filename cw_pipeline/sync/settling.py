@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cw_pipeline.sync.reading import lines_on
@@ -16,25 +17,45 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.tables import LedgerEntry
 
 
+UNDER_WAY_SECONDS = 60
+"""How long ConnectWise may still be at work on a request whose push is gone. What it carries out later than that is not
+noticed, and no push is to be held up for longer by one that was killed."""
+
+
 def settle_open_intents(run: SyncRun) -> None:
     """Find out what became of every write that an earlier push did not see through, and record it.
 
-    Called under the push lock, when no such write can be under way any more.
+    Called under the push lock, so that only a request whose push was killed can be under way any more; one that is
+    not carried out yet is waited for.
+
+    Raises:
+        ConnectWiseError: If ConnectWise cannot be read; what is not settled stays open.
     """
     with run.warehouse.transaction() as session:
         intents = ledger.open_intents(session, run.psa)
     if not intents:
         return
     run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
-    invoiced = already_invoiced(run, intents)
+    note = "Settled by a later push by reading back."
     for intent in intents:
-        line = find_written_line(run, intent)
-        note = "Settled by a later push by reading back."
+        line = find_written_line(run, intent) or _find_late(run, intent)
         if line is not None:
-            record_shown(run, intent, line.addition_id, invoiced=intent.id in invoiced, note=note)
+            invoiced = intent.id in already_invoiced(run, [intent])
+            record_shown(run, intent, line.addition_id, invoiced=invoiced, note=note)
             continue
         with run.warehouse.transaction() as session:
             ledger.append_result(session, intent, EntryKind.NOT_DONE, run_id=run.run_id, note=note)
+
+
+def _find_late(run: SyncRun, intent: LedgerEntry) -> Line | None:
+    """Look for the line once more when no request that was sent for ``intent`` can be under way any more."""
+    age = (datetime.now(UTC) - intent.at).total_seconds()
+    if age >= UNDER_WAY_SECONDS:
+        return None
+    wait = min(UNDER_WAY_SECONDS - age, UNDER_WAY_SECONDS)  # the other machine's clock may be ahead
+    run.say(f"Waiting {wait:.0f} s, since ConnectWise may still be at work on a request of a push that is gone")
+    run.wait(wait)
+    return find_written_line(run, intent)
 
 
 def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> set[int]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from shlex import quote
 from typing import TYPE_CHECKING
-
-from pydantic import ValidationError
 
 from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.outcomes import Outcome
@@ -19,6 +17,7 @@ from cw_pipeline.connectwise.errors import (
     Refused,
     UncertainWrite,
 )
+from cw_pipeline.connectwise.fields import MOST_DIGITS, can_be_sent
 from cw_pipeline.connectwise.models import NewAddition
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.sync.settling import already_invoiced, find_written_line, record_shown
@@ -27,16 +26,14 @@ from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cw_pipeline.connectwise.models import Addition
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Why a write failed."""
+class FailedWrite:
+    """What became of a write that failed, and why."""
 
     outcome: Outcome
     reason: str
@@ -63,7 +60,7 @@ class Writer:
         self.rights: dict[str, bool] = {}
         """The rights that were used, and whether ConnectWise granted them: only writing proves these."""
 
-    def carry_out(self, write: Write) -> Failure | None:
+    def carry_out(self, write: Write) -> FailedWrite | None:
         """Send ``write`` and make sure that ConnectWise shows it; None if it does.
 
         After ConnectWise could not be reached, refused the credentials or asked to slow down for too long, the
@@ -73,20 +70,17 @@ class Writer:
             LockLost: If the push lock is no longer ours; nothing was written.
         """
         if self._shut_out is not None:
-            return Failure(Outcome.UNCONFIRMED, f"Not tried: {self._shut_out} {SYNC_AGAIN}")
-        try:
-            send = self._request(write)
-        except ValidationError as error:
-            why = error.errors()[0]["msg"]
-            return Failure(Outcome.REJECTED, f"ConnectWise would refuse {write.quantity}: {why}. {SYNC_AGAIN}")
+            return FailedWrite(Outcome.UNCONFIRMED, f"Not tried: {self._shut_out} {SYNC_AGAIN}")
+        if not can_be_sent(write.quantity):
+            return FailedWrite(Outcome.REJECTED, self._too_many_digits(write))
         self._lock.check()
         with self._run.warehouse.transaction() as session:
             intent = ledger.append_intent(session, self._run.psa, self._run.run_id, write)
-        return self._sent(write, intent, send)
+        return self._sent(write, intent)
 
-    def _sent(self, write: Write, intent: LedgerEntry, send: Callable[[], Addition]) -> Failure | None:
+    def _sent(self, write: Write, intent: LedgerEntry) -> FailedWrite | None:
         try:
-            addition = send()
+            addition = self._send(write)
         except UncertainWrite as error:
             return self._read_back(write, intent, str(error))
         except Refused as error:
@@ -97,7 +91,7 @@ class Writer:
             if isinstance(error, MissingRight):
                 self.rights[_right(write)] = False
             self._record(intent, EntryKind.REFUSED, note=str(error))
-            return Failure(Outcome.REJECTED, f"{error} {SYNC_AGAIN}")
+            return FailedWrite(Outcome.REJECTED, f"{error} {SYNC_AGAIN}")
         except ConnectWiseError as error:
             return self._give_up(intent, error)
         if not _shows(addition, write):
@@ -125,22 +119,11 @@ class Writer:
             record_shown(self._run, one.intent, one.addition_id, invoiced=one.intent.id in invoiced, note=one.note)
         return frozenset(one.write for one in shown if one.intent.id in invoiced)
 
-    def _request(self, write: Write) -> Callable[[], Addition]:
-        """The request that ``write`` asks for, not sent yet.
-
-        Raises:
-            ValidationError: If ConnectWise could not take it, whatever it was asked.
-        """
+    def _send(self, write: Write) -> Addition:
         client = self._run.connectwise
         still_ours = self._lock.check  # it may wait long for its turn, and between attempts
         if write.addition_id is not None:
-            return partial(
-                client.set_quantity,
-                write.agreement_id,
-                write.addition_id,
-                write.quantity,
-                before_sending=still_ours,
-            )
+            return client.set_quantity(write.agreement_id, write.addition_id, write.quantity, before_sending=still_ours)
         new = NewAddition(
             product_id=write.product_id,
             quantity=write.quantity,
@@ -149,28 +132,46 @@ class Writer:
             serial_number=write.identity.serial_number,
             invoice_description=f"NordPass {write.identity.plan}: seats used in {write.identity.month.name}",
         )
-        return partial(client.create_addition, write.agreement_id, new, before_sending=still_ours)
+        return client.create_addition(write.agreement_id, new, before_sending=still_ours)
 
-    def _read_back(self, write: Write, intent: LedgerEntry, doubt: str) -> Failure | None:
+    def _too_many_digits(self, write: Write) -> str:
+        """What to do about a quantity that cannot be sent, because an invoiced line that it complements is so odd."""
+        identity = write.identity
+        with self._run.warehouse.transaction() as session:
+            written = ledger.written_lines(session, self._run.psa, [identity.month])
+        odd = [
+            f"line {number} on agreement {one.agreement_id}"
+            for number, one in written.items()
+            if one.serial_number == identity.serial_number and not all(map(can_be_sent, one.quantities))
+        ]
+        accept = f"lines accept --month {identity.month} --organization {quote(identity.organization_id)}"
+        return (
+            f"What is still to be billed comes to {write.quantity}, of more than the {MOST_DIGITS} digits that can be "
+            f"sent to ConnectWise exactly, because of the odd quantity of {' and '.join(odd) or 'an invoiced line'}. "
+            f"Set that in ConnectWise to what was billed in fewer digits, and accept it with `cw-pipeline {accept}`. "
+            f"{SYNC_AGAIN}"
+        )
+
+    def _read_back(self, write: Write, intent: LedgerEntry, doubt: str) -> FailedWrite | None:
         """Find out what became of a write that ConnectWise may or may not have carried out."""
         try:
             line = find_written_line(self._run, intent)
         except ConnectWiseError as error:
             self._record(intent, EntryKind.UNCONFIRMED, note=f"{doubt} Reading back failed: {error}")
-            return Failure(Outcome.UNCONFIRMED, f"{doubt} Reading back failed too: {error} {SYNC_AGAIN}")
+            return FailedWrite(Outcome.UNCONFIRMED, f"{doubt} Reading back failed too: {error} {SYNC_AGAIN}")
         if line is None:
             self._record(intent, EntryKind.UNCONFIRMED, note=doubt)
-            return Failure(
+            return FailedWrite(
                 Outcome.UNCONFIRMED, f"{doubt} ConnectWise does not show the line as intended. Sync the month again."
             )
         self._shown.append(_Shown(write, intent, line.addition_id, f"{doubt} Read back: written."))
         return None
 
-    def _give_up(self, intent: LedgerEntry, error: ConnectWiseError) -> Failure:
+    def _give_up(self, intent: LedgerEntry, error: ConnectWiseError) -> FailedWrite:
         """After an error that proves that nothing was written, and that the next write would meet too."""
         self._shut_out = error
         self._record(intent, EntryKind.NOT_DONE, note=str(error))
-        return Failure(Outcome.UNCONFIRMED, f"Nothing was written: {error} {SYNC_AGAIN}")
+        return FailedWrite(Outcome.UNCONFIRMED, f"Nothing was written: {error} {SYNC_AGAIN}")
 
     def _record(self, intent: LedgerEntry, kind: EntryKind, *, note: str) -> None:
         with self._run.warehouse.transaction() as session:

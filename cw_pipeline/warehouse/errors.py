@@ -32,7 +32,7 @@ class LockHeld(WarehouseError):
 
 
 class LockLost(WarehouseError):
-    """The database connection that holds the push lock broke: another push may begin, so this one must stop."""
+    """The push lock's connection broke, or its file was deleted: another push may begin, so this one must stop."""
 
     is_transient = True
 

@@ -213,10 +213,14 @@ def _accounted(entry: LedgerEntry) -> frozenset[Decimal]:
 
 
 def serial_numbers(session: Session, psa: str) -> dict[int, str]:
-    """The serial number with which each addition was written, of whatever month."""
+    """The serial number with which each addition was written, or taken on a person's word, of whatever month."""
     entries = session.execute(
         select(LedgerEntry.addition_id, LedgerEntry.serial_number)
-        .where(LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.CONFIRMED, LedgerEntry.addition_id.is_not(None))
+        .where(
+            LedgerEntry.psa == psa,
+            LedgerEntry.kind.in_([EntryKind.CONFIRMED, *PERSONS_WORD]),
+            LedgerEntry.addition_id.is_not(None),
+        )
         .distinct()
     )
     return {addition_id: serial_number for addition_id, serial_number in entries if addition_id is not None}

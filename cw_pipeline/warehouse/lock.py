@@ -9,9 +9,9 @@ import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import create_engine, delete, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -33,15 +33,16 @@ milliseconds. Keepalives alone are silent while something that was sent is not a
 class HeldLock:
     """A lock that is held for as long as its database connection lives; threads may share it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, file: _File | None) -> None:
         self._connection = connection
+        self._file = file
         self._one_at_a_time = threading.Lock()
 
     def check(self) -> None:
         """Make sure that the lock is still ours.
 
         Raises:
-            LockLost: If the connection that held it broke.
+            LockLost: If the connection that held it broke, or its file is no longer there for others to find locked.
         """
         try:
             with self._one_at_a_time:
@@ -49,6 +50,13 @@ class HeldLock:
         except (DBAPIError, PendingRollbackError) as error:  # the latter from the second check on
             msg = "The connection that holds the push lock broke. Nothing more is written; run the sync again."
             raise LockLost(msg) from error
+        if _file_of(self._connection) != self._file:
+            file = self._connection.engine.url.database
+            msg = (
+                f"The push lock's file {file} was deleted, so that another push may have begun. Nothing more "
+                "is written; run the sync again, and leave such files alone while anything runs."
+            )
+            raise LockLost(msg)
 
 
 @contextmanager
@@ -59,18 +67,19 @@ def push_lock(engine: Engine, psa: str, *, wait_seconds: int, on_wait: Callable[
 
     Raises:
         LockHeld: If another push holds it for all that time.
+        LockLost: If its file was deleted meanwhile.
     """
     with _connection(engine, psa) as connection:
+        lock = HeldLock(connection, _file_of(connection))
         with reachable(engine.url):
             if not _acquire(connection, psa, 0):
                 on_wait(_who_holds(engine, psa))
                 if not _acquire(connection, psa, wait_seconds):
                     msg = f"{_who_holds(engine, psa)} Try again when it has ended."
                     raise LockHeld(msg)
-            with Session(engine) as session, session.begin():
-                holder = f"process {os.getpid()} on {socket.gethostname()}"
-                session.merge(LockHolder(psa=psa, holder=holder, since=datetime.now(UTC)))
-        yield HeldLock(connection)
+        lock.check()
+        with _named_as_holder(engine, psa):
+            yield lock
 
 
 @contextmanager
@@ -93,7 +102,24 @@ def lock_acts(session: Session) -> None:
         session.execute(select(func.pg_advisory_xact_lock(_number("acts"))))
 
 
+@contextmanager
+def _named_as_holder(engine: Engine, psa: str) -> Generator[None]:
+    """Let those who wait know, while the block runs, that this process holds the lock."""
+    holder, since = f"process {os.getpid()} on {socket.gethostname()}", datetime.now(UTC)
+    with reachable(engine.url), Session(engine) as session, session.begin():
+        session.merge(LockHolder(psa=psa, holder=holder, since=since))
+    try:
+        yield
+    finally:
+        ours = delete(LockHolder).where(
+            LockHolder.psa == psa, LockHolder.holder == holder, LockHolder.since == since
+        )  # where the lock was lost, it may be another's by now
+        with reachable(engine.url), Session(engine) as session, session.begin():
+            session.execute(ours)
+
+
 def _who_holds(engine: Engine, psa: str) -> str:
+    """Who holds the lock, as far as is known: for a moment after a killed holder, it is still that one's name."""
     with Session(engine) as session:
         holder = session.get(LockHolder, psa)
     if holder is None:
@@ -101,12 +127,28 @@ def _who_holds(engine: Engine, psa: str) -> str:
     return f"Another push is at work: {holder.holder}, since {holder.since:%Y-%m-%d %H:%M:%S} UTC."
 
 
+_File: TypeAlias = tuple[int, int]
+"""Which file it is, whatever its name: device and inode."""
+
+
+def _file_of(connection: Connection) -> _File | None:
+    """The file that the name of an SQLite lock leads to now; None where there is none, or no need of one."""
+    if connection.dialect.name != "sqlite":
+        return None
+    try:
+        status = Path(connection.engine.url.database or "").stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 @contextmanager
 def _connection(engine: Engine, name: str) -> Generator[Connection]:
     """A connection of its own, on which the lock lives and with which it ends.
 
     On SQLite it goes to a file beside the database: holding a transaction on the database itself would block the very
-    writes that the lock protects. The file means nothing once no process has it locked.
+    writes that the lock protects. The file means nothing once no process has it locked, but it stays: whoever
+    deletes it may do so just when another process locks it.
     """
     if engine.dialect.name == "sqlite":
         database = Path(engine.url.database or "").resolve()  # one lock, whatever way leads to the database
@@ -122,8 +164,8 @@ def _connection(engine: Engine, name: str) -> Generator[Connection]:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SET statement_timeout = 0"))  # a role's own limit would cut the wait short
                 for setting, value in _CONNECTION.items():
-                    name = f"tcp_{setting.removeprefix('tcp_')}"
-                    connection.execute(select(func.set_config(name, str(value), False)))  # noqa: FBT003 - not for this transaction alone
+                    parameter = f"tcp_{setting.removeprefix('tcp_')}"
+                    connection.execute(select(func.set_config(parameter, str(value), False)))  # noqa: FBT003 - not for this transaction alone
             yield connection
     finally:
         lock_engine.dispose()

@@ -60,6 +60,7 @@ def an_agreement(
     end: date | None = None,
     active: bool = True,
     company_deleted: bool = False,
+    never_invoiced: bool = False,
 ) -> Agreement:
     """An agreement; its dates are given as ConnectWise would show them."""
     return Agreement(
@@ -72,6 +73,7 @@ def an_agreement(
         end_date=end,
         bill_start_date=bill_start,
         next_invoice_date=next_invoice,
+        never_invoiced=never_invoiced,
     )
 
 

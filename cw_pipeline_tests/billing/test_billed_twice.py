@@ -84,6 +84,7 @@ def test_seats_of_a_plan_whose_product_was_unmapped_are_not_added_to_the_other_p
         pytest.param({"cancelled_date": None}, id="its last day cleared"),
         pytest.param({"cancelled_date": date(2026, 5, 31)}, id="stretched over two periods"),
         pytest.param({"cancelled_date": date(2026, 3, 31)}, id="cancelled before it begins"),
+        pytest.param({"effective_date": date.max, "cancelled_date": date.max}, id="put off for good"),
     ],
 )
 def test_a_line_that_no_longer_lies_in_one_period_is_set_to_0_and_replaced(edited: dict[str, date | None]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.facts import Written
 from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.outcomes import HELD, Outcome
+from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     a_line,
@@ -31,6 +34,7 @@ EDITED = a_line(1, 5, effective=INVOICED)
 EDITED_LEDGER = {1: [10]}
 DELETED = an_agreement(company_deleted=True)
 INACTIVE = an_agreement(active=False)
+NEVER = an_agreement(next_invoice=None, never_invoiced=True)
 DELETED_AND_INACTIVE = an_agreement(company_deleted=True, active=False)
 
 
@@ -145,6 +149,7 @@ def test_an_open_line_that_was_edited_is_overwritten_not_held() -> None:
     [
         (DELETED, Outcome.COMPANY_DELETED),
         (INACTIVE, Outcome.AGREEMENT_INACTIVE),
+        (NEVER, Outcome.AGREEMENT_INACTIVE),
         (an_agreement(end=date(2026, 3, 31)), Outcome.AGREEMENT_INACTIVE),
     ],
 )
@@ -187,6 +192,24 @@ def test_a_stale_line_is_judged_by_its_own_agreement() -> None:
     preview = preview_of(facts, used(0))
     assert [(line.outcome, line.seats) for line in beside(preview)] == [(Outcome.AGREEMENT_INACTIVE, 5)]
     assert changes_of(preview) == set()
+
+
+@pytest.mark.parametrize("mapped_agreement", [10, 11])
+def test_of_a_line_on_an_agreement_that_is_never_invoiced_next_nobody_is_told_to_set_it_to_0(
+    mapped_agreement: int,
+) -> None:
+    facts = the_facts(a_line(1, 5, effective=INVOICED), agreements=[NEVER], mappings=[mapped_to(mapped_agreement)])
+    line = row_line(preview_of(facts, used(9)))
+    assert line.outcome is Outcome.AGREEMENT_INACTIVE
+    assert "Whether line 1 was invoiced cannot be told" in line.reason
+    assert "to 0" not in line.reason
+
+
+def test_a_line_that_is_gone_from_an_agreement_that_is_never_invoiced_next_may_have_been_invoiced() -> None:
+    serial_number = a_line(1, 5).serial_number
+    gone = Written(10, serial_number, frozenset({Decimal(5)}), effective_date=INVOICED, cancelled_date=None)
+    facts = replace(the_facts(agreements=[NEVER], mappings=[mapped_to(11)]), ledger={1: gone})
+    assert row_line(preview_of(facts, used(5))).outcome is Outcome.INVOICED_EDITED
 
 
 def test_a_mapped_agreement_that_no_longer_exists_holds_the_row() -> None:
@@ -235,6 +258,12 @@ def test_what_was_invoiced_too_much_is_held_last_and_its_open_line_is_still_set_
 def test_of_several_holds_the_first_in_the_fixed_order_is_the_outcome(facts: Facts, outcome: Outcome) -> None:
     preview = preview_of(facts, used(3))
     assert row_line(preview).outcome is outcome
+
+
+def test_every_kind_of_hold_has_a_sentence_that_says_what_a_person_can_do_and_nothing_else_has() -> None:
+    assert WAYS_OUT.keys() == HELD
+    for sentence in WAYS_OUT.values():
+        assert (sentence.count("."), sentence[-1]) == (1, ".")
 
 
 def test_a_held_row_keeps_its_seats_in_the_tally() -> None:

@@ -43,7 +43,7 @@ def test_drift_ends_with_1_once_a_line_was_edited_and_says_what_to_do(sandbox: S
                 "addition_id": line["id"],
                 "expected": f"quantity {line['quantity']}",
                 "found": f"quantity {line['quantity'] + 1}",
-                "what_to_do": f"Set it back, or let `cw-pipeline sync --month {month}` set the quantity right.",
+                "what_to_do": f"Set its quantity back, or run `cw-pipeline sync --month {month}`.",
             }
         ]
     }

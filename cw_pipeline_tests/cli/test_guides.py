@@ -1,15 +1,40 @@
-"""The guides name only commands, options and sections that exist."""
+"""The guides, and what is said of holds and drift, name only commands, options and sections that exist."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
 
+from cw_pipeline.billing import reasons
+from cw_pipeline.billing.facts import Written
+from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.cli import app
+from cw_pipeline.integration.drifted import Mapping, drifted_agreement, drifted_company
+from cw_pipeline_tests.billing.examples import (
+    INVOICED,
+    JANUARY,
+    MARCH,
+    a_line,
+    an_agreement,
+    mapped_to,
+    preview_of,
+    the_facts,
+    used,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cw_pipeline.billing.facts import Facts
 
 PROJECT = Path(__file__).parents[2]
 GUIDES = ["README.md", "docs/runbook.md"]
@@ -53,3 +78,71 @@ def test_every_link_of_a_guide_leads_somewhere(guide: str) -> None:
         target = here.parent / path if path else here
         assert target.is_file(), path
         assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
+
+
+STRANGE = "org 1; 'x'"
+"""An organization id that a shell would not take as one word."""
+
+
+def held_facts() -> Iterator[Facts]:
+    """Facts that lead to every sentence of a hold."""
+    invoiced = a_line(1, 5, effective=INVOICED, organization_id=STRANGE)
+    still_open = a_line(1, 5, organization_id=STRANGE)
+    mappings = [mapped_to(10, organization_id=STRANGE)]
+    gone = Written(10, invoiced.serial_number, frozenset({Decimal(5)}), INVOICED, None)
+    yield the_facts(replace(invoiced, agreement_id=20), mappings=mappings)
+    yield the_facts(invoiced, mappings=mappings, ledger={1: [9]})
+    yield replace(the_facts(mappings=mappings), ledger={1: gone})
+    yield the_facts(replace(invoiced, quantity=Decimal(20)), mappings=mappings)
+    yield the_facts(mappings=[mapped_to(77, organization_id=STRANGE)])
+    for agreement in (
+        an_agreement(active=False),
+        an_agreement(company_deleted=True),
+        an_agreement(next_invoice=None, never_invoiced=True),
+        an_agreement(10, 2),
+    ):
+        yield the_facts(mappings=mappings, agreements=[agreement])
+        yield the_facts(still_open, mappings=mappings, agreements=[agreement])
+        yield the_facts(still_open, mappings=[mapped_to(11, organization_id=STRANGE)], agreements=[agreement])
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """What is said of every kind of hold, of doubt and of drift that does not hang on a line, by what it is said of."""
+    for facts in held_facts():
+        preview = preview_of(facts, used(9, organization_id=STRANGE))
+        yield from ((line.outcome, line.reason) for line in preview.lines)
+    yield Outcome.UNCONFIRMED, reasons.invoiced_meanwhile(Identity(MARCH, Plan.BUSINESS, STRANGE))
+    yield from reasons.WAYS_OUT.items()
+    mapping = Mapping(STRANGE, "O", 1, 10, JANUARY, "Company 1")
+    today = date(2026, 4, 1)
+    findings = [
+        *drifted_company(mapping, None, an_agreement(10, 2)),
+        *drifted_company(mapping, None, an_agreement()),
+        *drifted_agreement(mapping, None, today),
+        *drifted_agreement(mapping, an_agreement(active=False), today),
+        *drifted_agreement(mapping, an_agreement(next_invoice=None, never_invoiced=True), today),
+    ]
+    yield from ((finding.kind, finding.what_to_do) for finding in findings)
+
+
+def parse(words: list[str]) -> None:
+    """Let the command line parse these words, without doing anything."""
+    command: Any = typer.main.get_command(app)
+    name, context = "cw-pipeline", None
+    while True:
+        context = command.make_context(name, words, parent=context)
+        if not hasattr(command, "commands"):
+            return
+        name, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+
+
+def test_every_command_in_a_sentence_about_a_hold_or_drift_can_be_pasted_as_it_is() -> None:
+    said = list(sentences())
+    assert {what for what, _ in said} >= HELD
+    commands = {command for _, sentence in said for command in re.findall(r"`cw-pipeline ([^`]+)`", sentence)}
+    assert len(commands) > 5
+    for command in commands:
+        words = shlex.split(command)
+        parse(list(words))
+        assert "--organization" not in words or words[words.index("--organization") + 1] == STRANGE
+    assert not [sentence for _, sentence in said if "cw-pipeline" in re.sub(r"`cw-pipeline [^`]+`", "", sentence)]

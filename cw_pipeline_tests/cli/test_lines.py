@@ -44,10 +44,16 @@ def test_an_edited_invoiced_line_is_held_until_its_quantity_is_accepted_and_then
     assert set(synced.document["months"][0]["outcomes"]) >= {"credit_due"}
     assert "invoiced_edited" not in synced.out
     due = run("sync", "--month", month)
-    assert "`cw-pipeline lines accept --credited 1`" in " ".join(due.out.replace("│", " ").split())
+    accept = f"`cw-pipeline lines accept --month {month} --organization {edited} --credited 1`"
+    assert accept.replace(" ", "") in "".join(due.out.replace("│", " ").split())
     status = run("status", "--json")
     assert status.document["held"] == {month: 1}
-    assert f"cw-pipeline preview --month {month}" in run("status").out
+    (line,) = status.document["held_lines"]
+    assert (line["month"], line["organization_id"], line["outcome"]) == (month, edited, "credit_due")
+    assert accept in line["reason"]
+    told = " ".join(run("status").out.split())
+    assert f"credit_due: {line['what_to_do']} Then run `cw-pipeline sync --month {month}`." in told
+    assert edited in told
     credited = run("lines", "accept", "--month", month, "--organization", edited, "--credited", "1", "--json")
     assert credited.code == 0
     assert [one["quantity"] for one in credited.document["accepted"]] == [

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import responses
+import trustme
 
 from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
+from cw_pipeline_tests.connectwise.breaking_server import BreakingServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +42,17 @@ class FakeTime:
 
     def clock(self) -> float:
         return self.now
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def server(authority: trustme.CA) -> Iterator[BreakingServer]:
+    with BreakingServer(authority) as server:
+        yield server
 
 
 @pytest.fixture

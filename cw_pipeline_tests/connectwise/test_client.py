@@ -175,9 +175,12 @@ def test_a_quantity_is_sent_as_a_json_number_in_one_replace(
     assert api_calls(site)[0].request.body == b'[{"op": "replace", "path": "quantity", "value": 0}]'
 
 
-def test_a_negative_quantity_is_not_sent(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    with pytest.raises(ValueError, match="negative"):
-        client.set_quantity(7, 9, Decimal(-1))
+@pytest.mark.parametrize("quantity", ["-1", "0.3333333333333333", "1e15", "NaN"])
+def test_a_quantity_that_no_json_number_says_exactly_or_that_is_negative_is_not_sent(
+    site: responses.RequestsMock, client: ConnectWiseClient, quantity: str
+) -> None:
+    with pytest.raises(ValueError, match="negative or of more than 15 digits"):
+        client.set_quantity(7, 9, Decimal(quantity))
     assert len(site.calls) == 0
 
 

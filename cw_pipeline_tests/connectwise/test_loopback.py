@@ -2,108 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import socket
-import ssl
-import struct
 import threading
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
-import trustme
 
 from cw_pipeline.connectwise import errors
 from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
 from cw_pipeline.connectwise.retries import MAX_ATTEMPTS
+from cw_pipeline_tests.connectwise.breaking_server import BREAKS, GOOD, BreakingServer
 from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-INFO = b'{"Codebase": "v4_6_release/"}'
-GOOD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-CUT = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"id": 9, "quantity": 12'
-CUT_CHUNKED = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1f4\r\n{"id": 9'
-LINE_WITHOUT_END = b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"id": 9, "quantity": 12'
-
-
-class BreakingServer:
-    """Knows the company; answers every request to the API with the bytes `answer`, then breaks the connection."""
-
-    def __init__(self, authority: trustme.CA) -> None:
-        self.answer = b""
-        self.reset = False
-        self.silent = False
-        self.requests: list[str] = []
-        self.headers: list[str] = []
-        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        certificate = authority.issue_cert("localhost")
-        certificate.configure_cert(self._context)  # pyright: ignore[reportUnknownMemberType]  (partly typed library)
-        self._listener = socket.create_server(("localhost", 0))
-        self.port = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                raw, _ = self._listener.accept()
-            except OSError:
-                return
-            with raw, contextlib.suppress(OSError), self._context.wrap_socket(raw, server_side=True) as connection:
-                self._answer(connection)
-
-    def _answer(self, connection: ssl.SSLSocket) -> None:
-        while head := self._head(connection):
-            if "/login/companyinfo/" in head:
-                connection.sendall(GOOD % (len(INFO), INFO))
-                continue
-            self.requests.append(head)
-            if self.silent:
-                connection.recv(1)  # returns when the client has had enough
-                return
-            connection.sendall(self.answer)
-            if self.reset:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            return
-
-    def _head(self, connection: ssl.SSLSocket) -> str:
-        received = b""
-        while b"\r\n\r\n" not in received:
-            part = connection.recv(65536)
-            if not part:
-                return ""
-            received += part
-        head, _, body = received.partition(b"\r\n\r\n")
-        lengths = [
-            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
-        ]
-        while lengths and len(body) < lengths[0]:
-            body += connection.recv(65536)
-        request, *self.headers = head.decode().split("\r\n")
-        return request
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def server(authority: trustme.CA) -> Iterator[BreakingServer]:
-    with BreakingServer(authority) as server:
-        yield server
+    import trustme
 
 
 @pytest.fixture
@@ -117,20 +34,6 @@ def credentials(server: BreakingServer, authority: trustme.CA, tmp_path: Path) -
 def client(credentials: Credentials, time: FakeTime) -> Iterator[ConnectWiseClient]:
     with ConnectWiseClient(credentials, sleep=time.sleep, clock=time.clock) as client:
         yield client
-
-
-BREAKS = pytest.mark.parametrize(
-    ("answer", "reset"),
-    [
-        pytest.param(b"", True, id="reset before any answer"),
-        pytest.param(b"", False, id="closed before any answer"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Le", True, id="reset within the head"),
-        pytest.param(CUT, True, id="reset within the body"),
-        pytest.param(CUT, False, id="closed within the body"),
-        pytest.param(CUT_CHUNKED, False, id="closed within a chunk"),
-        pytest.param(LINE_WITHOUT_END, False, id="closed within a body of unknown length"),
-    ],
-)
 
 
 @BREAKS
@@ -234,30 +137,3 @@ def test_netrc_authorities_and_proxies_of_the_environment_do_not_touch_a_site_on
     with ConnectWiseClient(credentials) as client:
         assert client.company_count() == 3
     assert f"authorization: {credentials.authorization()}" in [line.lower()[:15] + line[15:] for line in server.headers]
-
-
-def test_another_site_is_reached_through_the_proxy_of_the_environment(
-    time: FakeTime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[bytes] = []
-    with socket.create_server(("localhost", 0)) as proxy:
-
-        def refuse() -> None:
-            for _ in range(MAX_ATTEMPTS):
-                connection, _ = proxy.accept()
-                with connection:
-                    asked.append(connection.recv(65536))
-                    connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
-
-        thread = threading.Thread(target=refuse)
-        thread.start()
-        monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:{proxy.getsockname()[1]}")
-        monkeypatch.setenv("NO_PROXY", "")
-        with (
-            ConnectWiseClient(CREDENTIALS, sleep=time.sleep, clock=time.clock) as client,
-            pytest.raises(errors.Unreachable),
-        ):
-            client.company_count()
-        thread.join()
-    assert all(request.startswith(b"CONNECT psa.example.com:443 ") for request in asked)
-    assert not [request for request in asked if b"clientId" in request or b"uthorization" in request]

@@ -48,6 +48,9 @@ SEEN_AS: dict[Failure, Exception | dict[str, object]] = {
     Failure.CONNECT_TIMEOUT: requests.ConnectTimeout(
         wrapped(urllib3.exceptions.ConnectTimeoutError(CONNECTION, "slow"))
     ),
+    Failure.TUNNEL_REFUSED: requests.exceptions.ProxyError(
+        wrapped(urllib3.exceptions.ProxyError("no proxy", OSError("Tunnel connection failed: 407 Unknown")))
+    ),
     Failure.UNTRUSTED_CERTIFICATE: ssl_error(ssl.SSLCertVerificationError("self-signed certificate")),
     Failure.TLS_FAILURE: ssl_error(ssl.SSLError("wrong version number")),
     Failure.CONNECTION_LOST: requests.ConnectionError(
@@ -69,6 +72,7 @@ GET_AGAIN = {
     Failure.NAME_NOT_RESOLVED,
     Failure.CONNECTION_REFUSED,
     Failure.CONNECT_TIMEOUT,
+    Failure.TUNNEL_REFUSED,
     Failure.CONNECTION_LOST,
     Failure.READ_TIMEOUT,
     Failure.CUT_SHORT,
@@ -81,12 +85,14 @@ WRITE_AGAIN = {
     Failure.NAME_NOT_RESOLVED,
     Failure.CONNECTION_REFUSED,
     Failure.CONNECT_TIMEOUT,
+    Failure.TUNNEL_REFUSED,
     Failure.TOO_MANY_REQUESTS,
 }
 NOTHING_WRITTEN: dict[Failure, type[errors.ConnectWiseError]] = {
     Failure.NAME_NOT_RESOLVED: errors.Unreachable,
     Failure.CONNECTION_REFUSED: errors.Unreachable,
     Failure.CONNECT_TIMEOUT: errors.Unreachable,
+    Failure.TUNNEL_REFUSED: errors.Unreachable,
     Failure.UNTRUSTED_CERTIFICATE: errors.UntrustedCertificate,
     Failure.TOO_MANY_REQUESTS: errors.RateLimited,
     Failure.REFUSED: errors.ValidationRejected,

@@ -99,17 +99,22 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def connectwise(server: Server, bundle: Path) -> Iterator[Service]:
+def client(server: Server, bundle: Path) -> Iterator[ConnectWiseClient]:
     time = FakeTime()
     credentials = replace(CREDENTIALS, site_url=server.url, ca_bundle=bundle)
     with ConnectWiseClient(credentials, sleep=time.sleep, clock=time.clock) as client:
-        yield Service(
-            server,
-            read=lambda: list(client.company_types()),
-            record=b'{"id": 1, "name": %s}',
-            around=(b"[", b"]"),
-            first=[answer(b'{"Codebase": "v4_6_release/"}')],
-        )
+        yield client
+
+
+@pytest.fixture
+def connectwise(server: Server, client: ConnectWiseClient) -> Service:
+    return Service(
+        server,
+        read=lambda: list(client.company_types()),
+        record=b'{"id": 1, "name": %s}',
+        around=(b"[", b"]"),
+        first=[answer(b'{"Codebase": "v4_6_release/"}')],
+    )
 
 
 @pytest.fixture
@@ -194,6 +199,35 @@ def test_as_many_records_as_a_reply_may_hold_are_refused_with_bounded_memory(ser
 def test_a_text_of_another_shape_or_size_is_refused(service: Service, value: bytes) -> None:
     with memory_below(16 * MIB):
         service.refuses(answer(service.page(value)))
+
+
+@pytest.mark.parametrize("field", [b'"effectiveDate": %s', b'"_info": {"lastUpdated": %s}'])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'"' + CREDENTIALS.private_key.encode() + b"x" * 1_000_000 + b'"',
+        b'"2026-04-01T' + CREDENTIALS.authorization().encode() + b'"',
+        b'"2026-02-30"',
+        b'"10000-01-01"',
+        b'"0000-00-00T00:00:00Z"',
+        b"2026",
+        b"[]",
+        b"{}",
+    ],
+    ids=lambda value: repr(value[:14]),
+)
+def test_a_date_that_is_none_is_refused_and_not_quoted(
+    connectwise: Service, client: ConnectWiseClient, field: bytes, value: bytes
+) -> None:
+    line = b'{"id": 1, "product": {"id": 3}, "quantity": 1, "billCustomer": "Billable", %s}' % (field % value)
+    with memory_below(16 * MIB):
+        said = replace(connectwise, read=lambda: list(client.additions(7))).refuses(answer(b"[" + line + b"]"))
+    assert re.search("(effectiveDate|lastUpdated) of record 1: .*expected|valid date", said)
+    assert CREDENTIALS.redact(said) == said
+
+
+def test_a_number_of_a_record_that_fills_pages_is_not_quoted_whole(connectwise: Service) -> None:
+    connectwise.refuses(answer(b'[{"id": ' + b"9" * 4_000 + b', "name": "Acme"}]'))
 
 
 def test_a_good_page_is_read(service: Service) -> None:

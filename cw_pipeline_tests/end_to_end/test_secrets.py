@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import pytest
 import trustme
-from urllib3.connection import HTTPConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.integration import access
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 COMPANY = "example"
 PUBLIC, PRIVATE, CLIENT = "PublicKeyQ7hT2mVx", "PrivateKeyR9wZ4nBc", "c1ie47-5ec7e7-61d-8f3a"
-PASSWORD, HOOK = "DatabasePasswordK3j", "HookTokenM5vL8pYd"
+PASSWORD, HOOK, PROXY_LOGIN = "DatabasePasswordK3j", "HookTokenM5vL8pYd", "someone:ProxyPasswordF6sD2gHq"
 PEM = pem_of(rsa_key())
 BASIC = base64.b64encode(f"{COMPANY}+{PUBLIC}:{PRIVATE}".encode()).decode()
 JWT = base64.b64encode(b'{"alg":"RS256"').decode()[:12]
@@ -50,10 +50,22 @@ SECRETS = {
     "token": JWT,
     "database password": PASSWORD,
     "address": HOOK,
+    "proxy password": PROXY_LOGIN.removeprefix("someone:"),
+    "proxy header": base64.b64encode(PROXY_LOGIN.encode()).decode()[12:36],
     **{
         f"{name}, base64": base64.b64encode(text.encode()).decode().rstrip("=")[:-1]
         for name, text in (("client id", CLIENT), ("private key", PRIVATE), ("password", PASSWORD), ("address", HOOK))
     },
+}
+
+
+BEHIND_A_PROXY = {
+    "CONNECTWISE_SITE_URL": "https://psa.example.com",
+    "NORDPASS_API_URL": "https://nordpass.example.com",
+    "HTTPS_PROXY": f"http://{PROXY_LOGIN}@127.0.0.1:1",
+    "https_proxy": f"http://{PROXY_LOGIN}@127.0.0.1:1",
+    "NO_PROXY": "",
+    "no_proxy": "",
 }
 
 
@@ -191,6 +203,7 @@ def test_no_run_that_fails_leaves_a_secret_anywhere(sites: Sites, tmp_path: Path
                     {"breaks": True},
                 )
             ),
+            ADD | {"environment": BEHIND_A_PROXY},
             *(
                 act | more
                 for act in (ADD, ADD_JOB)
@@ -260,6 +273,21 @@ def test_a_crash_report_with_the_values_of_variables_has_no_secret(
     report = traceback.TracebackException(error.type, error.value, product, capture_locals=True)
     text = "".join(report.format())
     assert "self = <" in text or "private_key = '***'" in text
+    assert secrets_in(text) == []
+
+
+@pytest.mark.parametrize("act", [_connect, _read_organizations])
+def test_a_crash_report_of_a_connection_through_a_proxy_has_no_password(
+    act: Callable[[Settings], None], sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, sites.environment | BEHIND_A_PROXY)
+    broken = patch.object(HTTPSConnection, "connect", side_effect=RuntimeError)
+    with broken, pytest.raises(RuntimeError) as error:
+        act(Settings())
+    product = error.traceback[2]._rawentry
+    report = traceback.TracebackException(error.type, error.value, product, capture_locals=True)
+    text = "".join(report.format())
+    assert "_prepare_proxy" in text
     assert secrets_in(text) == []
 
 

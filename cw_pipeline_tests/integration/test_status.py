@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.outcomes import HELD, Outcome
+from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.integration.access import State
 from cw_pipeline.integration.listings import companies
 from cw_pipeline.integration.mapping import map_company, unmap_company
-from cw_pipeline.integration.status import next_tick, status, unpushed_months
+from cw_pipeline.integration.status import HeldLine, next_tick, status, unpushed_months
 from cw_pipeline.warehouse.tables import (
     Agreement,
     Company,
@@ -20,6 +22,7 @@ from cw_pipeline.warehouse.tables import (
     Organization,
     Preview,
     Push,
+    PushLine,
     UsageReport,
 )
 from cw_pipeline_tests.integration.conftest import BEFORE, NOW, company, integration, organization, put
@@ -32,7 +35,12 @@ FIRST = Month(2025, 1)
 
 
 def push(
-    warehouse: Warehouse, month: str, at: datetime, *, succeeded: bool = True, took: timedelta = timedelta(0)
+    warehouse: Warehouse,
+    month: str,
+    at: datetime,
+    *lines: PushLine,
+    succeeded: bool = True,
+    took: timedelta = timedelta(0),
 ) -> None:
     report = UsageReport(month=month, generated_at=at, fetched_at=at, fingerprint="f", seats=0)
     put(warehouse, report)
@@ -43,7 +51,7 @@ def push(
     put(warehouse, preview)
     done = Push(
         psa=PSA, month=month, run_id="run", preview_id=preview.id, pushed_at=at + took, succeeded=succeeded,
-        requests_read=0, requests_written=0,
+        requests_read=0, requests_written=0, lines=list(lines),
     )  # fmt: skip
     put(warehouse, done)
 
@@ -246,3 +254,18 @@ def test_an_active_integration_misses_nothing(warehouse: Warehouse) -> None:
 )
 def test_the_next_tick_is_half_past_midnight_on_the_first(now: datetime, tick: datetime) -> None:
     assert next_tick(now) == tick
+
+
+@pytest.mark.parametrize("outcome", sorted(HELD))
+def test_of_each_held_line_the_status_has_its_reason_and_what_a_person_can_do(msp: Warehouse, outcome: Outcome) -> None:
+    fields = {"organization_id": "org-a", "plan": "Business", "beside": False, "seats": Decimal(5)}
+    held = PushLine(position=0, outcome=outcome, reason="Why.", **fields)
+    right = PushLine(position=1, outcome=Outcome.UNCHANGED, reason="Nothing to do.", **fields)
+    push(msp, "2026-03", NOW, held, right)
+    found = status(msp, first_month=FIRST, now=NOW)
+    assert found.held == {"2026-03": 1}
+    assert found.held_lines == (
+        HeldLine("2026-03", "org-a", "Acme", "Business", outcome, Decimal(5), "Why.", WAYS_OUT[outcome]),
+    )
+    push(msp, "2026-03", NOW, right)
+    assert status(msp, first_month=FIRST, now=NOW).held_lines == ()

@@ -52,6 +52,17 @@ def real_api(server: Server, authority: trustme.CA, private_key: str, tmp_path: 
         yield api
 
 
+def test_a_server_on_this_machine_is_not_asked_for_through_a_proxy(
+    server: Server, authority: trustme.CA, private_key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    monkeypatch.setenv("HTTPS_PROXY", "http://localhost:9")
+    server.script = [answer_empty]
+    with ProviderApi(server.url, msp_id=MSP, private_key=private_key, ca_bundle=bundle) as api:
+        assert api.organizations() == ()
+
+
 @pytest.mark.parametrize("failure", [drop, hang])
 def test_a_read_is_repeated_when_the_connection_breaks_or_nothing_comes(
     server: Server, real_api: ProviderApi, failure: Callable[[Handler], None]

@@ -23,7 +23,7 @@ from cw_pipeline.nordpass.models import (
 )
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.nordpass.source import NordPass
-from cw_pipeline.nordpass.usage_exports import UsageExports
+from cw_pipeline.nordpass.usage_exports import SETTLES_IN, UsageExports
 from cw_pipeline_tests.nordpass.conftest import MSP, URL, pem_of, rsa_key
 from cw_pipeline_tests.nordpass.replies import HEADER, usage_page
 
@@ -65,7 +65,7 @@ def through_an_export(rows: list[UsageRow]) -> UsageReport:
         file = Path(folder) / "usage-2026-03.csv"
         file.write_bytes(text.getvalue().encode())
         os.utime(file, (MADE.timestamp(), MADE.timestamp()))
-        return report_of(UsageExports(Path(folder), now=lambda: MADE))
+        return report_of(UsageExports(Path(folder), now=lambda: MADE + SETTLES_IN))
 
 
 def report_of(source: NordPass) -> UsageReport:

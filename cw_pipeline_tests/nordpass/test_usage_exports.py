@@ -1,6 +1,6 @@
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from cw_pipeline.nordpass.errors import (
     UnknownMonth,
 )
 from cw_pipeline.nordpass.models import LicenseType, NewOrganization, OrganizationStatus, Plan
-from cw_pipeline.nordpass.usage_exports import UsageExports
+from cw_pipeline.nordpass.usage_exports import SETTLES_IN, UsageExports
 from cw_pipeline_tests.nordpass.replies import HEADER
 
 WRITTEN = datetime(2026, 4, 2, 8, 30, tzinfo=UTC)
@@ -239,12 +239,48 @@ def test_a_month_that_is_not_over_is_not_final_even_if_its_file_is_only_half_the
 def test_a_month_is_over_at_its_last_midnight_in_utc(folder: Path) -> None:
     end = datetime(2027, 1, 1, tzinfo=UTC)
     save(folder, HEADER + "a,Acme,Business,Standard,true,5\n", month="2026-12", written=end)
-    assert len(exports(folder, now=end).monthly_usage("2026-12").rows) == 1
+    assert len(exports(folder, now=end + SETTLES_IN).monthly_usage("2026-12").rows) == 1
 
 
 def test_a_file_saved_before_its_month_ended_is_not_final_even_later(folder: Path) -> None:
     save(folder, HEADER + "a,Acme,Business,Standard,true,5\n", written=datetime(2026, 3, 20, tzinfo=UTC))
     with pytest.raises(ReportNotFinal, match=r"written at 2026-03-20T00:00:00\+00:00.*download it anew"):
+        exports(folder).monthly_usage("2026-03")
+
+
+@pytest.mark.parametrize("ago", [timedelta(0), timedelta(seconds=59), timedelta(seconds=-5)])
+def test_a_file_that_may_still_be_copied_is_not_final_even_if_it_ends_within_a_number(
+    folder: Path, ago: timedelta
+) -> None:
+    save(folder, HEADER + "a,Acme,Business,Standard,true,12", written=NOW - ago)
+    with pytest.raises(ReportNotFinal, match=r"may still be copied.* Run this month again in a minute\.") as error:
+        exports(folder).monthly_usage("2026-03")
+    assert error.value.is_transient
+    (row,) = exports(folder, now=NOW - ago + SETTLES_IN).monthly_usage("2026-03").rows
+    assert row.consumed_licenses == 12
+
+
+@pytest.mark.parametrize(
+    ("content", "written"),
+    [
+        (HEADER + "a,Acme,Business,Standard,true,120\n", WRITTEN),
+        (HEADER + "a,Acme,Business,Standard,true,13", WRITTEN + timedelta(seconds=1)),
+    ],
+    ids=["longer", "newer"],
+)
+def test_a_file_that_changes_while_it_is_read_is_not_final(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, content: str, written: datetime
+) -> None:
+    save(folder, HEADER + "a,Acme,Business,Standard,true,12")
+    read_bytes = Path.read_bytes
+
+    def read_while_it_changes(file: Path) -> bytes:
+        before = read_bytes(file)
+        save(folder, content, written=written)
+        return before
+
+    monkeypatch.setattr(Path, "read_bytes", read_while_it_changes)
+    with pytest.raises(ReportNotFinal, match="changed while it was read"):
         exports(folder).monthly_usage("2026-03")
 
 

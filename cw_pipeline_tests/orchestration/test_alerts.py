@@ -10,6 +10,8 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration import notify
 from cw_pipeline.orchestration.notify import NotTold, tell
@@ -147,6 +149,7 @@ def test_what_is_held_in_a_run_that_succeeded_is_told_and_nothing_where_all_is_w
     title, lines = the_message(hook)
     assert title == f"cw_pipeline: sync_now for {MONTH} needs a look"
     assert lines[0].startswith(f"connectwise_push, nothing_held (WARN): 1 line(s) of {MONTH} with 400 seats, worth ")
+    assert WAYS_OUT[Outcome.AGREEMENT_INACTIVE] in lines[0]
 
 
 def test_what_is_held_is_told_by_the_runs_of_its_month_and_not_by_those_of_others(

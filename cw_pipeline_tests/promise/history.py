@@ -40,22 +40,23 @@ from cw_pipeline_tests.promise.world import AGREEMENTS, MONTHS, ORGANIZATIONS, W
 from cw_pipeline_tests.sync.msp import BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from cw_pipeline.billing.identity import Plan
     from cw_pipeline.billing.months import Month
-    from cw_pipeline_tests.promise.strategies import News
+    from cw_pipeline_tests.promise.strategies import Fault, News
     from cw_pipeline_tests.promise.truth import OurLine
-    from cw_pipeline_tests.promise.world import Fault
 
 
 class History(RuleBasedStateMachine):
     """One MSP's history."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, tally: Counter[str]) -> None:
         super().__init__()
         self.world = world
+        self.tally = tally  # of all histories
         self.connectwise = world.connectwise
         self.nordpass = world.sandbox.nordpass
 
@@ -274,7 +275,7 @@ class History(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            check_the_promise(self.world)
+            self.tally += check_the_promise(self.world)
         finally:
             self.world.close()
 

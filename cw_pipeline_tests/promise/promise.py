@@ -7,6 +7,7 @@ and that has an outcome whose cause is really there. Nothing here asks the billi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,12 @@ _ROLE = re.compile(f"GET .*|POST {_ADDITIONS}|PATCH {_ADDITIONS}/[0-9]+")
 """The requests that a sync may make."""
 
 
-def check_the_promise(world: World) -> None:
-    """A clean sync of every month keeps the promise, and a second one has nothing left to do."""
+def check_the_promise(world: World) -> Counter[str]:
+    """A clean sync of every month keeps the promise, and a second one has nothing left to do.
+
+    Returns:
+        Of how many organizations' months and plans with usage the seats were ``compared``, and how many were ``held``.
+    """
     world.heal()
     before = [_quantities(world, case) for case in _cases(world) if not case.is_billed]
     pushed = {one.preview.month: one for one in world.sync(MONTHS)}
@@ -51,6 +56,12 @@ def check_the_promise(world: World) -> None:
     for entry in world.sandbox.journal.entries():
         assert entry.status != 403
         assert _ROLE.fullmatch(f"{entry.method} {entry.path}")
+    return Counter(
+        "held" if case.held(plan) else "compared"
+        for case in cases
+        for plan in map(Plan, case.products)
+        if case.is_billed and world.truth.used(case.place, case.month, plan)
+    )
 
 
 @dataclass(frozen=True)

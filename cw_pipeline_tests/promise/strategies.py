@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +11,17 @@ from hypothesis import strategies as st
 
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.sandbox import FaultKind
-from cw_pipeline_tests.promise.world import AGREEMENTS, MONTHS, ORGANIZATIONS, Fault
+from cw_pipeline_tests.promise.world import AGREEMENTS, MONTHS, ORGANIZATIONS
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of some requests, as the sandbox takes it."""
+
+    kind: FaultKind
+    path: str
+    options: Mapping[str, Any]
+
 
 NEXT_INVOICES = ["2026-04-01", "2026-03-01", "2026-02-01", "2026-03-15", "2026-01-31", "2025-12-01", None]
 BILL_STARTS = ["2023-10-01T00:00:00Z", "2026-02-10T00:00:00Z", None]
@@ -68,6 +80,7 @@ def faults(draw: st.DrawFn) -> Fault:
     options: dict[str, Any] = draw(hit) | {
         "times": draw(st.sampled_from([1, 1, 2] if kind is FaultKind.SLOW else [1, 1, 2, 6, None])),
         "status": status,
+        "seconds": 0.01 if kind is FaultKind.UNANSWERED else None,
         "written": draw(st.sampled_from([None, True, False])) if status >= 500 else None,
     }
     return Fault(kind, options.pop("path"), options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,10 +22,11 @@ PROFILE = settings.get_profile("soak" if SOAKS else "bounded")
 
 @pytest.mark.parametrize("warehouse_url", ["sqlite", "postgresql"] if SOAKS else ["sqlite"], indirect=True)
 def test_after_any_history_a_clean_sync_leaves_every_seat_billed_once_or_held(warehouse: Warehouse) -> None:
-    moments = Moments(warehouse)
+    moments, tally = Moments(warehouse), Counter[str]()
 
     class HistoryHere(History):
         def __init__(self) -> None:
-            super().__init__(World(warehouse, moments))
+            super().__init__(World(warehouse, moments), tally)
 
     run_state_machine_as_test(HistoryHere, settings=PROFILE)
+    assert tally["compared"] > tally["held"], "what is held proves little"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count, product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
-from cw_pipeline.billing.outcomes import FAILED
+from cw_pipeline.billing.outcomes import FAILED, RIGHT, Outcome
 from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.integration.errors import NothingToAccept
 from cw_pipeline.integration.lines import accept_lines
@@ -29,12 +28,13 @@ from cw_pipeline_tests.sync.msp import PLACES, TODAY, Msp, agreement_id, company
 from cw_pipeline_tests.sync.site import credentials, sync_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
     from cw_pipeline.billing.facts import Written
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline_tests.promise.moments import Moments
+    from cw_pipeline_tests.promise.strategies import Fault
 
 MONTHS = (Month(2026, 1), Month(2026, 2), Month(2026, 3))
 ORGANIZATIONS = (3, 15, 27)
@@ -52,15 +52,6 @@ PATIENT, HASTY = 10.0, 0.3
 """Seconds that a client waits for an answer: the hasty one meets answers that never come."""
 
 NO_ACTS: Mapping[int, Callable[[], None]] = {}
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault of some requests, as the sandbox takes it."""
-
-    kind: FaultKind
-    path: str
-    options: Mapping[str, Any]
 
 
 class World:
@@ -114,6 +105,8 @@ class World:
             pushed.extend(push_months(run, fetched))
         for month in pushed:
             self._check_accounts(month)
+            if not acts and not self.sandbox.faults.records():
+                self._forget_edits(month)
         self._check_ours_once()
         return pushed
 
@@ -158,6 +151,17 @@ class World:
         told = [(line.organization_id, line.seats) for line in month.preview.lines if not line.beside]
         assert sorted(told) == reported
         assert month.push.succeeded is not any(line.outcome in FAILED for line in month.preview.lines)
+
+    def _forget_edits(self, month: PushedMonth) -> None:
+        """What a clean sync found right, or made right, on both plans has no trace of an edit any more."""
+        if len(self.products()) < len(Plan):
+            return
+        told = defaultdict[str, set[Outcome]](set)
+        for line in month.preview.lines:
+            told[line.organization_id].add(line.outcome)
+        for organization, outcomes in told.items():
+            if outcomes <= RIGHT:
+                self.edited.discard((organization, str(month.preview.month)))
 
     def _check_ours_once(self) -> None:
         """No two open lines of ours carry seats of the same, whatever came of the sync, unless people made them."""

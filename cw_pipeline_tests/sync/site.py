@@ -45,4 +45,5 @@ def sync_run(client: ConnectWiseClient, warehouse: Warehouse, run_id: str = "run
         run_id=run_id,
         concurrency=4,
         say=lambda _: None,
+        wait=lambda _seconds: None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from cw_pipeline.integration.errors import NothingToAccept, UnknownChoice
 from cw_pipeline.integration.lines import accept_lines
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline_tests.sync.msp import MAPPED, MARCH, agreement_id
+from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, Pushed, agreement_id
 
 if TYPE_CHECKING:
     from cw_pipeline_tests.sync.msp import Msp
@@ -51,3 +52,39 @@ def test_nothing_is_recorded_where_every_line_is_as_it_was_written(edited: Msp) 
     with pytest.raises(UnknownChoice):
         accept_lines(edited.run, MARCH, "nobody")
     assert edited.sync().outcomes(ONE) == ["invoiced_edited"]
+
+
+@pytest.mark.parametrize("with_open_line", [True, False])
+def test_a_line_that_would_need_more_digits_than_can_be_sent_is_rejected_alone_and_a_person_can_settle_it(
+    msp: Msp, *, with_open_line: bool
+) -> None:
+    msp.sync(FEBRUARY, MARCH)
+    msp.sandbox.connectwise.invoice(agreement_id(ONE), until=date(2026, 4, 1))
+    (odd,) = msp.lines(ONE)
+    msp.sandbox.connectwise.edit_addition(agreement_id(ONE), odd["id"], quantity=Decimal("0.33"))
+    msp.sync()
+    accept_lines(msp.run, MARCH, organization_id(ONE))
+    if with_open_line:
+        assert msp.sync().outcomes(ONE) == ["created"]
+    msp.sandbox.connectwise.edit_addition(agreement_id(ONE), odd["id"], quantity=Decimal("0.3333333333333333"))
+    msp.sync()
+    accept_lines(msp.run, MARCH, organization_id(ONE))
+    before = msp.ledger(ONE)
+
+    msp.use(800, month=FEBRUARY)
+    msp.use(9)
+    msp.fetch(FEBRUARY, MARCH)
+    msp.preview(FEBRUARY, MARCH)
+    february, march = map(Pushed, msp.push(FEBRUARY, MARCH))
+    assert set(february.outcomes()) <= {"updated", "created"}
+    assert march.outcomes() == ["rejected", "updated", "updated"]
+    reason = march.line(ONE).reason
+    assert f"line {odd['id']} on agreement {agreement_id(ONE)}" in reason
+    assert f"`cw-pipeline lines accept --month 2026-03 --organization {organization_id(ONE)}`" in reason
+    assert msp.ledger(ONE)[len(before) :] == ["intent", "confirmed"]  # February's
+
+    msp.sandbox.connectwise.edit_addition(agreement_id(ONE), odd["id"], quantity=Decimal("0.33"))
+    msp.sync()
+    accept_lines(msp.run, MARCH, organization_id(ONE))
+    assert msp.sync().outcomes(ONE) == ["updated" if with_open_line else "created"]
+    assert sum(msp.quantities(ONE)) == 9

@@ -9,6 +9,7 @@ import pytest
 
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.integration.drift import find_drift
+from cw_pipeline.integration.errors import NothingToAccept
 from cw_pipeline.integration.lines import accept_lines
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.company_names import COMPANY_NAMES
@@ -129,22 +130,59 @@ def test_a_write_that_is_not_settled_yet_is_no_drift(msp: Msp) -> None:
 # --- lines ---
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected", "found"),
-    [
-        ({"quantity": 9}, "quantity 5", "quantity 9"),
-        ({"quantity": 0}, "quantity 5", "quantity 0"),
-        ({"product": {"id": OTHER_PRODUCT}}, f"product {BUSINESS_PRODUCT}", f"product {OTHER_PRODUCT}"),
-        ({"serialNumber": None}, f"NP:2026-03:B:{organization_id(ONE)}", "no serial number"),
-        ({"billCustomer": "DoNotBill", "quantity": 4}, "quantity 5, Billable", "quantity 4, DoNotBill"),
-    ],
-    ids=["more", "nothing", "product", "serial number", "not billed"],
-)
-def test_an_open_line_that_was_edited_is_found(synced: Msp, fields: dict[str, Any], expected: str, found: str) -> None:
+SERIAL_NUMBER = f"NP:2026-03:B:{organization_id(ONE)}"
+EDITS: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "more": ({"quantity": 9}, "quantity 5", "quantity 9", f"Set its quantity back, or run {SYNC}."),
+    "nothing": ({"quantity": 0}, "quantity 5", "quantity 0", f"Set its quantity back, or run {SYNC}."),
+    "product": (
+        {"product": {"id": OTHER_PRODUCT}},
+        f"product {BUSINESS_PRODUCT}",
+        f"product {OTHER_PRODUCT}",
+        f"Set its product back, or run {SYNC}.",
+    ),
+    "serial number": ({"serialNumber": None}, SERIAL_NUMBER, "no serial number", "Set its serial number back."),
+    "not billed": (
+        {"billCustomer": "DoNotBill"},
+        "Billable",
+        "DoNotBill",
+        "Set it back to Billable before it is invoiced, or it is not billed.",
+    ),
+    "several": (
+        {"billCustomer": "NoCharge", "quantity": 4},
+        "quantity 5, Billable",
+        "quantity 4, NoCharge",
+        f"Set its quantity back, or run {SYNC}. Set it back to Billable before it is invoiced, or it is not billed.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "expected", "found", "what_to_do"), EDITS.values(), ids=EDITS)
+def test_an_open_line_that_was_edited_is_found(
+    synced: Msp, fields: dict[str, Any], expected: str, found: str, what_to_do: str
+) -> None:
     edit(synced, **fields)
-    assert the_finding(synced) == (
-        "edited", expected, found, f"Set it back, or let {SYNC} set the quantity right."
-    )  # fmt: skip
+    assert the_finding(synced) == ("edited", expected, found, what_to_do)
+
+
+@pytest.mark.parametrize("fields", [edit[0] for edit in EDITS.values()], ids=EDITS)
+def test_a_sync_mends_what_it_is_offered_for_and_is_not_offered_for_what_it_leaves(
+    synced: Msp, fields: dict[str, Any]
+) -> None:
+    edit(synced, **fields)
+    synced.sync()
+    left = [finding.what_to_do for finding in drift(synced)]
+    assert not any(SYNC in sentence for sentence in left)
+    assert bool(left) is ("serialNumber" in fields or "billCustomer" in fields)
+
+
+@pytest.mark.parametrize("edited", ["product", "serial number"])
+def test_what_no_sync_and_no_word_settles_after_invoicing_is_to_be_set_back(synced: Msp, edited: str) -> None:
+    synced.sandbox.connectwise.invoice(until=TODAY)
+    fields, expected, found, _ = EDITS[edited]
+    edit(synced, **fields)
+    assert the_finding(synced) == ("edited", expected, found, f"Set its {edited} back.")
+    with pytest.raises(NothingToAccept):
+        accept_lines(synced.run, MARCH, organization_id(ONE))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +202,7 @@ def test_a_line_whose_days_were_changed_is_found(synced: Msp, fields: dict[str, 
     edit(synced, **fields)
     kind, expected, shown, what_to_do = the_finding(synced)
     assert (kind, expected, shown) == ("cancelled", "2026-04-01 to 2026-04-30", found)
-    assert what_to_do == f"Set its days back, then run {SYNC}."
+    assert what_to_do == "Set its days back."
 
 
 def test_a_line_that_was_deleted_is_found_until_it_is_made_again(synced: Msp) -> None:
@@ -236,7 +274,8 @@ def test_a_mapped_company_that_was_merged_into_another_is_found_with_that_one(sy
     kind, _, found, what_to_do = the_finding(synced)
     assert kind == "company_merged"
     assert found.endswith(f"({company_id(SPARE)})")
-    assert "map the organization" in what_to_do
+    assert f"`cw-pipeline companies unmap {company_id(ONE)}`" in what_to_do
+    assert f"`cw-pipeline companies map {company_id(SPARE)} --agreement {agreement_id(ONE)} " in what_to_do
 
 
 def test_a_mapped_agreement_that_was_given_to_another_company_is_found(synced: Msp) -> None:
@@ -245,17 +284,22 @@ def test_a_mapped_agreement_that_was_given_to_another_company_is_found(synced: M
 
 
 @pytest.mark.parametrize(
-    ("fields", "found"),
+    ("fields", "found", "advice"),
     [
-        ({"cancelledFlag": True}, "not active"),
-        ({"noEndingDateFlag": False, "endDate": "2026-03-31T00:00:00Z"}, "not active"),
-        ({"nextInvoiceDate": "9999-12-31"}, "not active"),
+        ({"cancelledFlag": True}, "not active", "Renew it"),
+        ({"noEndingDateFlag": False, "endDate": "2026-03-31T00:00:00Z"}, "not active", "Renew it"),
+        ({"nextInvoiceDate": "9999-12-31"}, "never invoiced next", "Set its next invoice date"),
+        ({"billStartDate": "9999-12-31"}, "not active", "Renew it"),
     ],
-    ids=["cancelled", "expired", "never invoiced"],
+    ids=["cancelled", "expired", "never invoiced", "never started"],
 )
-def test_a_mapped_agreement_that_bills_nothing_more_is_found(synced: Msp, fields: dict[str, Any], found: str) -> None:
+def test_a_mapped_agreement_that_bills_nothing_more_is_found(
+    synced: Msp, fields: dict[str, Any], found: str, advice: str
+) -> None:
     synced.sandbox.connectwise.edit_agreement(agreement_id(ONE), **fields)
-    assert the_finding(synced)[::2] == ("agreement_not_billable", found)
+    kind, _, shown, what_to_do = the_finding(synced)
+    assert (kind, shown) == ("agreement_not_billable", found)
+    assert what_to_do.startswith(advice)
 
 
 def test_a_mapped_agreement_that_has_ended_is_found_whatever_its_status(synced: Msp) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cw_pipeline.connectwise.errors import ConnectWiseError
+from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
-from cw_pipeline_tests.sync.msp import MAPPED, Msp, Pushed, additions_of
+from cw_pipeline_tests.sync.msp import MAPPED, Msp, Pushed, additions_of, agreement_id
 from cw_pipeline_tests.sync.site import open_client
 
 if TYPE_CHECKING:
@@ -197,6 +197,38 @@ def test_while_open_intents_cannot_be_settled_nothing_is_written(msp: Msp) -> No
         msp.push()
     assert msp.written() == written
     make_right(msp, 8)
+
+
+@pytest.mark.parametrize("reply", [FaultKind.HTML, FaultKind.STATUS])
+def test_lines_that_are_not_found_for_a_moment_are_not_taken_as_gone(msp: Msp, reply: FaultKind) -> None:
+    msp.sync()
+    msp.use(8)
+    msp.fetch()
+    msp.sandbox.faults.add(reply, method="GET", path=additions_of(HIT), status=404)
+    with pytest.raises(NotFound):
+        msp.push()
+    make_right(msp, 8)
+
+
+def test_a_write_is_not_taken_as_not_done_while_its_agreement_s_lines_are_not_found(msp: Msp) -> None:
+    msp.sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path=additions_of(HIT))
+    gone = msp.sandbox.faults.add(FaultKind.STATUS, method="GET", path=additions_of(HIT), nth=2, times=2, status=404)
+    assert msp.sync().outcomes(HIT) == ["unconfirmed"]
+    with pytest.raises(NotFound):
+        msp.push()
+    assert msp.sandbox.faults.hits(gone) == 2
+    assert msp.ledger(HIT) == UNKNOWN
+    make_right(msp, 5)
+    assert msp.ledger(HIT) == [*UNKNOWN, "confirmed"]
+
+
+def test_a_write_to_an_agreement_that_was_deleted_meanwhile_is_settled_as_not_done(msp: Msp) -> None:
+    msp.sandbox.faults.add(FaultKind.RESET_BEFORE, method="POST", path=additions_of(HIT))
+    assert msp.sync().outcomes(HIT) == ["unconfirmed"]
+    del msp.sandbox.connectwise.tables["agreements"][agreement_id(HIT)]
+    (pushed,) = msp.push()
+    assert Pushed(pushed).outcomes(HIT) == ["agreement_inactive"]
+    assert msp.ledger(HIT) == [*UNKNOWN, "not_done"]
 
 
 def test_credentials_that_are_refused_stop_the_remaining_writes(msp: Msp) -> None:

@@ -176,3 +176,25 @@ def test_several_writes_whose_answers_a_killed_push_still_waited_for_are_settled
     faults.clear()
     assert world.open_intents() == 3
     assert world.end() == undisturbed
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_what_connectwise_is_still_at_work_on_when_the_push_is_killed_is_waited_for(
+    world: World, undisturbed: End, method: str
+) -> None:
+    faults = world.msp.sandbox.faults
+    held = faults.add(FaultKind.SLOW, method=method, written=False)
+    with running_push(world.url, world.msp.sandbox.environment()) as push:
+        assert faults.wait_for_hit(held)
+        push.kill()
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        world.msp.sandbox.stop()  # returns when what it held was carried out
+        world.msp.sandbox.start()
+
+    with open_client(world.msp.sandbox.environment()) as client:
+        run = replace(world.msp.run, connectwise=client, wait=wait)
+        assert replace(world, msp=replace(world.msp, run=run)).end() == undisturbed
+    assert 50 < sum(waited) <= 60

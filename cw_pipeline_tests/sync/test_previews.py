@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.billing.identity import Plan
+from cw_pipeline.sync import previews
+from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, OTHER_PRODUCT
@@ -90,6 +92,20 @@ def test_only_the_months_whose_preview_no_longer_holds_are_read_again(msp: Msp) 
     assert pushed[0].push.preview_id == february.id
     assert pushed[1].push.preview_id != march.id
     assert msp.quantities(MAPPED[0], MARCH) == [8]
+
+
+def test_a_month_whose_preview_grew_old_while_others_were_pushed_is_read_again(
+    msp: Msp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    msp.fetch(FEBRUARY, MARCH)
+    february, march = msp.preview(FEBRUARY, MARCH)
+    pushing = push_months(msp.run, [FEBRUARY, MARCH])
+    assert next(pushing).push.preview_id == february.id
+    monkeypatch.setattr(previews, "_HOLDS_FOR", timedelta(0))
+    msp.map(MAPPED[0], bill_from=MARCH.plus(1))
+    (pushed,) = pushing
+    assert pushed.push.preview_id != march.id
+    assert msp.quantities(MAPPED[0]) == []
 
 
 def test_a_month_without_a_usage_report_is_refused_before_anything_is_read(msp: Msp) -> None:

@@ -10,11 +10,12 @@ import pytest
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import FAILED, HELD
+from cw_pipeline.integration.drift import find_drift
 from cw_pipeline.integration.errors import NothingToAccept
 from cw_pipeline.integration.lines import accept_lines
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, Pushed, additions_of, agreement_id, company_id
+from cw_pipeline_tests.sync.msp import MAPPED, MARCH, TODAY, Msp, Pushed, additions_of, agreement_id, company_id
 
 ONE = MAPPED[0]
 ANOTHER = 24
@@ -23,6 +24,12 @@ APRIL = Month(2026, 4)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def accept(*, credited: int | None = None) -> str:
+    """The command that takes a person's word about the one company's month."""
+    seats = "" if credited is None else f" --credited {credited}"
+    return f"`cw-pipeline lines accept --month 2026-03 --organization {organization_id(ONE)}{seats}`"
 
 
 def assert_stuck(pushed: Pushed, outcome: str, *advice: str) -> None:
@@ -77,7 +84,7 @@ def test_a_credit_that_was_issued_and_recorded_ends_credit_due_and_later_usage_i
     invoiced: Msp,
 ) -> None:
     invoiced.use(3, ONE)
-    assert_stuck(invoiced.sync(), "credit_due", "2 more than were used", "`cw-pipeline lines accept --credited 2`")
+    assert_stuck(invoiced.sync(), "credit_due", "2 more than were used", accept(credited=2))
     credit(invoiced, 2)
     assert "2 of them credited" in assert_right(invoiced, 5).line(ONE).reason
     invoiced.use(4, ONE)
@@ -105,7 +112,7 @@ def test_a_credit_for_seats_of_the_plan_that_an_organization_left_is_recorded_to
     invoiced.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
     (also,) = invoiced.sync().beside(ONE)
     assert also.outcome == "credit_due"
-    assert "`cw-pipeline lines accept --credited 5`" in also.reason
+    assert accept(credited=5) in also.reason
     credit(invoiced, 5)
     assert_right(invoiced, 5, 5)
 
@@ -125,7 +132,7 @@ def test_a_line_that_was_edited_is_accepted_before_a_credit_of_it_is(invoiced: M
 
 
 def test_seats_invoiced_to_another_company_are_billed_to_the_new_one_once_they_were_credited(moved: Msp) -> None:
-    assert_stuck(moved.sync(), "moved", "`cw-pipeline lines accept --credited 5`", "map the organization back")
+    assert_stuck(moved.sync(), "moved", accept(credited=5), "map the organization back")
     credit(moved, 5)
     assert_right(moved, 5, 5)
     assert moved.lines(ONE)[1]["agreementId"] == agreement_id(ANOTHER)
@@ -143,13 +150,6 @@ def test_a_month_that_was_settled_by_hand_is_left_out_by_a_later_bill_from(moved
     assert assert_right(moved, 5).outcomes(ONE) == ["before_bill_from"]
 
 
-def test_an_agreement_that_went_to_another_company_is_written_to_once_it_is_mapped_again(msp: Msp) -> None:
-    msp.sandbox.connectwise.edit_agreement(agreement_id(ONE), company=company_id(ANOTHER))
-    assert_stuck(msp.sync(), "moved", "Map the organization again")
-    msp.map(ONE, company=company_id(ANOTHER), agreement=agreement_id(ONE))
-    assert_right(msp, 5)
-
-
 # --- invoiced_edited ---
 
 
@@ -160,9 +160,25 @@ def test_what_was_billed_is_accepted_and_the_difference_is_billed(invoiced: Msp,
         connectwise.delete_addition(agreement_id(ONE), line)
     else:
         connectwise.edit_addition(agreement_id(ONE), line, quantity=3)
-    assert_stuck(invoiced.sync(), "invoiced_edited", "`cw-pipeline lines accept`")
+    assert_stuck(invoiced.sync(), "invoiced_edited", accept())
     accept_lines(invoiced.run, MARCH, organization_id(ONE))
     assert_right(invoiced, *([5] if gone else [3, 2]))
+
+
+def test_a_line_that_billed_and_is_gone_counts_again_once_it_was_made_again_and_accepted(invoiced: Msp) -> None:
+    connectwise, line = invoiced.sandbox.connectwise, invoiced.lines(ONE)[0]["id"]
+    again = connectwise.duplicate_addition(agreement_id(ONE), line)
+    connectwise.delete_addition(agreement_id(ONE), line)
+    connectwise.edit_addition(agreement_id(ONE), again, billCustomer="DoNotBill")
+    serial_number = f"NP:2026-03:B:{organization_id(ONE)}"
+    advice = f"make it again in ConnectWise with the same quantity, days and serial number ({serial_number})"
+    assert_stuck(invoiced.sync(), "invoiced_edited", advice, accept())
+    accepted = accept_lines(invoiced.run, MARCH, organization_id(ONE))
+    assert {one.line.addition_id: one.counts for one in accepted} == {line: 0, again: 5}
+    assert_right(invoiced, 5)
+    assert find_drift(invoiced.run, TODAY) == []
+    invoiced.use(8, ONE)
+    assert_right(invoiced, 5, 3)
 
 
 def test_a_line_that_was_invoiced_while_it_was_written_is_accepted_as_it_was_billed(msp: Msp) -> None:
@@ -171,7 +187,7 @@ def test_a_line_that_was_invoiced_while_it_was_written_is_accepted_as_it_was_bil
     msp.fetch()
     msp.preview()
     invoice(msp)
-    assert_stuck(Pushed(msp.push()[0]), "unconfirmed", "See the invoice", "`cw-pipeline lines accept`")
+    assert_stuck(Pushed(msp.push()[0]), "unconfirmed", "See the invoice", accept())
     accept_lines(msp.run, MARCH, organization_id(ONE))
     assert_right(msp, 8)
 
@@ -188,16 +204,30 @@ def end(msp: Msp, *, ended: bool) -> None:
     msp.sandbox.connectwise.edit_agreement(agreement_id(ONE), noEndingDateFlag=not ended, endDate=last)
 
 
+def invoice_next(msp: Msp, day: str) -> None:
+    msp.sandbox.connectwise.edit_agreement(agreement_id(ONE), nextInvoiceDate=day)
+
+
 def delete(msp: Msp, *, deleted: bool) -> None:
     msp.sandbox.connectwise.edit_company(company_id(ONE), deletedFlag=deleted)
 
 
 def refuse(msp: Msp) -> None:
-    msp.sandbox.faults.add(FaultKind.STATUS, path=additions_of(ONE), method="POST", status=400, times=None, reply="{}")
+    for method in ("POST", "PATCH"):
+        path = additions_of(ONE)
+        msp.sandbox.faults.add(FaultKind.STATUS, path=path, method=method, status=400, times=None, reply="{}")
 
 
 def lose(msp: Msp) -> None:
-    msp.sandbox.faults.add(FaultKind.RESET_BEFORE, path=additions_of(ONE), method="POST")
+    for method in ("POST", "PATCH"):
+        msp.sandbox.faults.add(FaultKind.RESET_BEFORE, path=additions_of(ONE), method=method)
+
+
+def leave(msp: Msp) -> None:
+    """Set the line that is there, if any, to 0 by hand, and map the organization elsewhere."""
+    for line in msp.lines(ONE):
+        msp.sandbox.connectwise.edit_addition(agreement_id(ONE), line["id"], quantity=0)
+    map_elsewhere(msp)
 
 
 WAYS: dict[str, tuple[Callable[[Msp], None], str, str, Callable[[Msp], None]]] = {
@@ -217,7 +247,13 @@ WAYS: dict[str, tuple[Callable[[Msp], None], str, str, Callable[[Msp], None]]] =
         lambda msp: cancel(msp, cancelled=True),
         "agreement_inactive",
         "map the company to another agreement",
-        map_elsewhere,
+        leave,
+    ),
+    "an agreement that is never invoiced is invoiced again": (
+        lambda msp: invoice_next(msp, "9999-12-31"),
+        "agreement_inactive",
+        "Set its next invoice date to the first day that is not invoiced yet",
+        lambda msp: invoice_next(msp, "2026-04-01"),
     ),
     "a deleted company is restored": (
         lambda msp: delete(msp, deleted=True),
@@ -228,8 +264,8 @@ WAYS: dict[str, tuple[Callable[[Msp], None], str, str, Callable[[Msp], None]]] =
     "the organization is mapped to another company": (
         lambda msp: delete(msp, deleted=True),
         "company_deleted",
-        "map the organization to another company",
-        map_elsewhere,
+        "map the organization to another company with --bill-from 2026-03",
+        leave,
     ),
     "what ConnectWise refused is corrected": (
         refuse,
@@ -254,3 +290,42 @@ def test_what_a_reason_advises_makes_the_month_right(
     assert_stuck(msp.sync(), outcome, advice)
     mend(msp)
     assert_right(msp, 5)
+
+
+@pytest.mark.parametrize(("spoil", "outcome", "advice", "mend"), WAYS.values(), ids=WAYS)
+def test_what_a_reason_advises_makes_a_month_right_that_has_a_line_already(
+    msp: Msp, spoil: Callable[[Msp], None], outcome: str, advice: str, mend: Callable[[Msp], None]
+) -> None:
+    msp.sync()
+    msp.use(8, ONE)
+    spoil(msp)
+    assert_stuck(msp.sync(), outcome, advice, *(["to 0 in ConnectWise and"] if mend is leave else []))
+    mend(msp)
+    assert_right(msp, *([0, 8] if mend is leave else [8]))
+
+
+def test_seats_that_were_invoiced_before_their_agreement_was_never_to_be_invoiced_again_are_billed_once(
+    invoiced: Msp,
+) -> None:
+    invoice_next(invoiced, "9999-12-31")
+    invoiced.use(8, ONE)
+    map_elsewhere(invoiced)
+    number = invoiced.lines(ONE)[0]["id"]
+    assert_stuck(invoiced.sync(), "agreement_inactive", f"Whether line {number} was invoiced cannot be told")
+    invoiced.map(ONE)
+    invoice_next(invoiced, "2026-05-01")
+    assert_right(invoiced, 5, 3)
+
+
+@pytest.mark.parametrize("way", ["the company is mapped to another agreement", "a deleted company is restored"])
+def test_a_line_that_is_in_the_way_of_another_agreement_is_set_to_0_by_hand(msp: Msp, way: str) -> None:
+    spoil, outcome, *_ = WAYS[way]
+    msp.sync()
+    spoil(msp)
+    map_elsewhere(msp)
+    number = msp.lines(ONE)[0]["id"]
+    stuck = msp.sync()
+    assert_stuck(stuck, outcome, "Waits", f"set line {number} to 0 in ConnectWise. Then sync the month again.")
+    assert "map" not in stuck.line(ONE).reason  # once more would not help
+    msp.sandbox.connectwise.edit_addition(agreement_id(ONE), number, quantity=0)
+    assert_right(msp, 0, 5)

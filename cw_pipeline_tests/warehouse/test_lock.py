@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from contextlib import ExitStack, nullcontext
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import create_engine, text
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import DatabaseUnreachable, LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
+from cw_pipeline.warehouse.tables import LockHolder
 from cw_pipeline_tests.warehouse.processes import (
     HOLD_THE_LOCK,
     WAIT_FOR_THE_LOCK,
@@ -21,6 +23,7 @@ from cw_pipeline_tests.warehouse.processes import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
 A_WHILE = 30
@@ -86,6 +89,30 @@ def test_a_killed_holder_frees_the_lock_at_once(warehouse: Warehouse, warehouse_
             lock.check()
 
 
+def holders(warehouse: Warehouse) -> list[datetime]:
+    with warehouse.transaction() as session:
+        return [holder.since for holder in session.query(LockHolder)]
+
+
+def test_a_lock_that_was_let_go_names_nobody(warehouse: Warehouse) -> None:
+    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print):
+        assert len(holders(warehouse)) == 1
+    assert holders(warehouse) == []
+    with pytest.raises(ZeroDivisionError), push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print):
+        _ = 1 / 0
+    assert holders(warehouse) == []
+
+
+def test_while_a_holder_has_not_said_who_it_is_nobody_is_named(warehouse: Warehouse) -> None:
+    told: list[str] = []
+    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print):
+        with warehouse.transaction() as session:
+            session.query(LockHolder).delete()
+        with pytest.raises(LockHeld), push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=told.append):
+            pass
+    assert told == ["Another push is at work."]
+
+
 def test_pushes_to_different_companies_do_not_wait_for_each_other(warehouse: Warehouse) -> None:
     told: list[str] = []
     with (
@@ -148,6 +175,50 @@ def test_a_lock_whose_connection_broke_is_lost_for_good(postgres_database_url: s
         for _ in range(3):
             with pytest.raises(LockLost, match="Nothing more is written"):
                 lock.check()
+    warehouse.close()
+
+
+def test_a_push_that_lost_the_lock_does_not_unsay_who_holds_it_now(postgres_database_url: str) -> None:
+    warehouse = Warehouse(postgres_database_url)
+    with ExitStack() as lost:
+        lost.enter_context(push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print))
+        break_lock_connections(postgres_database_url)
+        with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print):
+            now = holders(warehouse)
+            lost.close()
+            assert holders(warehouse) == now
+    warehouse.close()
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["and taken by another", "and nobody has it"])
+def test_a_lock_whose_file_was_deleted_is_lost(tmp_path: Path, *, taken: bool) -> None:
+    warehouse = Warehouse(f"sqlite:///{tmp_path / 'warehouse.db'}")
+    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print) as lock:
+        lock.check()
+        for file in tmp_path.glob("*.lock"):
+            file.unlink()
+        another = push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print)
+        with another if taken else nullcontext():
+            for _ in range(2):
+                with pytest.raises(LockLost, match=r"\.lock was deleted.* Nothing more is written"):
+                    lock.check()
+    warehouse.close()
+
+
+def test_a_push_that_waited_for_a_file_that_was_deleted_does_not_have_the_lock(tmp_path: Path) -> None:
+    warehouse = Warehouse(f"sqlite:///{tmp_path / 'warehouse.db'}")
+    with ExitStack() as first, ExitStack() as newcomer:
+        first.enter_context(push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print))
+
+        def replace_the_file(_sentence: str) -> None:
+            for file in tmp_path.glob("*.lock"):
+                file.unlink()
+            newcomer.enter_context(push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print))
+            first.close()
+
+        waiting = push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=replace_the_file)
+        with pytest.raises(LockLost, match="was deleted"), waiting:
+            pass
     warehouse.close()
 
 

@@ -1,0 +1,62 @@
+"""The warehouse's tables, in a module for each subject.
+
+Everybody imports them from here: they refer to each other by name, so that one is of use only with all the others.
+"""
+
+from cw_pipeline.warehouse.tables.base import Base
+from cw_pipeline.warehouse.tables.ledger import (
+    PERSONS_WORD,
+    SETTLED,
+    EntryKind,
+    LedgerEntry,
+    LockHolder,
+)
+from cw_pipeline.warehouse.tables.months import (
+    MonthError,
+    Preview,
+    PreviewLine,
+    Push,
+    PushLine,
+    UsageReport,
+    UsageRow,
+)
+from cw_pipeline.warehouse.tables.setup import (
+    Act,
+    Agreement,
+    Company,
+    CompanyMapping,
+    ImportSelection,
+    Integration,
+    Organization,
+    PendingOrganization,
+    Product,
+    ProductMapping,
+    RightUse,
+)
+
+__all__ = [
+    "PERSONS_WORD",
+    "SETTLED",
+    "Act",
+    "Agreement",
+    "Base",
+    "Company",
+    "CompanyMapping",
+    "EntryKind",
+    "ImportSelection",
+    "Integration",
+    "LedgerEntry",
+    "LockHolder",
+    "MonthError",
+    "Organization",
+    "PendingOrganization",
+    "Preview",
+    "PreviewLine",
+    "Product",
+    "ProductMapping",
+    "Push",
+    "PushLine",
+    "RightUse",
+    "UsageReport",
+    "UsageRow",
+]

@@ -1,0 +1,32 @@
+"""What every table has in common."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, MetaData
+from sqlalchemy.orm import DeclarativeBase
+
+from cw_pipeline.warehouse.columns import Exact, UtcDateTime
+
+
+class Base(DeclarativeBase):
+    """The base of every table; constraints are named, so that migrations can change them on both databases."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime,
+        Decimal: Exact,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        list[int]: JSON,
+        list[str]: JSON,
+    }

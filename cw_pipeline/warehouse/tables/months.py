@@ -1,0 +1,120 @@
+"""The months: usage reports, previews, and what became of them."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from cw_pipeline.warehouse.tables.base import Base
+
+
+class UsageRow(Base):
+    """One organization's usage in a report."""
+
+    __tablename__ = "usage_rows"
+
+    report_id: Mapped[int] = mapped_column(ForeignKey("usage_reports.id"), primary_key=True)
+    organization_id: Mapped[str] = mapped_column(primary_key=True)
+    organization_name: Mapped[str]
+    plan: Mapped[str]
+    license_type: Mapped[str]
+    msp_managed: Mapped[bool]
+    seats: Mapped[int]
+
+
+class UsageReport(Base):
+    """A month's usage as NordPass reported it, kept for good; a changed report is a new row."""
+
+    __tablename__ = "usage_reports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), index=True)
+    generated_at: Mapped[datetime]
+    fetched_at: Mapped[datetime]
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    seats: Mapped[int]
+    rows: Mapped[list[UsageRow]] = relationship(order_by="UsageRow.organization_id", lazy="selectin")
+
+
+class PreviewLine(Base):
+    """One line of a preview; ``writes`` are its intended requests."""
+
+    __tablename__ = "preview_lines"
+
+    preview_id: Mapped[int] = mapped_column(ForeignKey("previews.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[str]
+    organization_name: Mapped[str]
+    plan: Mapped[str]
+    company_id: Mapped[int | None]
+    agreement_id: Mapped[int | None]
+    beside: Mapped[bool]
+    outcome: Mapped[str]
+    seats: Mapped[Decimal]
+    reason: Mapped[str]
+    writes: Mapped[list[Any]]
+
+
+class Preview(Base):
+    """A month's preview and what it was decided on."""
+
+    __tablename__ = "previews"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    psa: Mapped[str]
+    month: Mapped[str] = mapped_column(String(7), index=True)
+    made_at: Mapped[datetime]
+    run_id: Mapped[str]
+    usage_report_id: Mapped[int] = mapped_column(ForeignKey("usage_reports.id"))
+    mappings_fingerprint: Mapped[str] = mapped_column(String(64))
+    ledger_position: Mapped[int]
+    """The ledger's last entry when the lines were read: a later entry makes the preview stale."""
+    usage_seats: Mapped[int]
+    requests_read: Mapped[int]
+    lines: Mapped[list[PreviewLine]] = relationship(order_by="PreviewLine.position", lazy="selectin")
+
+
+class PushLine(Base):
+    """What became of one preview line in a push."""
+
+    __tablename__ = "push_lines"
+
+    push_id: Mapped[int] = mapped_column(ForeignKey("pushes.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[str]
+    plan: Mapped[str]
+    beside: Mapped[bool]
+    outcome: Mapped[str]
+    seats: Mapped[Decimal]
+    reason: Mapped[str]
+
+
+class Push(Base):
+    """A month's push, and whether every line of it came out right or held."""
+
+    __tablename__ = "pushes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    psa: Mapped[str]
+    month: Mapped[str] = mapped_column(String(7), index=True)
+    run_id: Mapped[str]
+    preview_id: Mapped[int] = mapped_column(ForeignKey("previews.id"))
+    pushed_at: Mapped[datetime]
+    succeeded: Mapped[bool]
+    requests_read: Mapped[int]
+    requests_written: Mapped[int]
+    lines: Mapped[list[PushLine]] = relationship(order_by="PushLine.position", lazy="selectin")
+
+
+class MonthError(Base):
+    """Why a month failed as a whole in a run: no preview of it, or no push."""
+
+    __tablename__ = "month_errors"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[str] = mapped_column(index=True)
+    month: Mapped[str] = mapped_column(String(7))
+    at: Mapped[datetime]
+    error: Mapped[str]

@@ -1,0 +1,155 @@
+"""What people set up: the connection, what was imported and listed, the mappings, and the record of their acts."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cw_pipeline.warehouse.tables.base import Base
+
+
+class Integration(Base):
+    """The one ConnectWise company that this deployment is connected to, and how far the set-up has come."""
+
+    __tablename__ = "integration"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
+    site_url: Mapped[str]
+    company_id: Mapped[str]
+    state: Mapped[str]
+    connected_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    """When the products that the plans are billed as last changed."""
+
+
+class ImportSelection(Base):
+    """The company types and statuses that were last chosen for the import; empty means all."""
+
+    __tablename__ = "import_selection"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
+    type_ids: Mapped[list[int]]
+    status_ids: Mapped[list[int]]
+    chosen_at: Mapped[datetime]
+
+
+class Company(Base):
+    """An imported ConnectWise company; ``gone_at`` is set when an import no longer finds it."""
+
+    __tablename__ = "companies"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    identifier: Mapped[str]
+    name: Mapped[str]
+    status: Mapped[str | None]
+    types: Mapped[list[str]]
+    imported_at: Mapped[datetime]
+    gone_at: Mapped[datetime | None]
+
+
+class Agreement(Base):
+    """An imported ConnectWise agreement, for choosing; previews read agreements anew."""
+
+    __tablename__ = "agreements"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    company_id: Mapped[int] = mapped_column(index=True)
+    name: Mapped[str]
+    status: Mapped[str]
+    billing_cycle: Mapped[str | None]
+    parent_agreement_id: Mapped[int | None]
+    bill_start_date: Mapped[date | None]
+    end_date: Mapped[date | None]
+    next_invoice_date: Mapped[date | None]
+    imported_at: Mapped[datetime]
+    gone_at: Mapped[datetime | None]
+
+
+class Product(Base):
+    """A ConnectWise catalog item that a plan is or was mapped to."""
+
+    __tablename__ = "products"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    identifier: Mapped[str]
+    description: Mapped[str]
+    price: Mapped[Decimal | None]
+    cost: Mapped[Decimal | None]
+
+
+class Organization(Base):
+    """A NordPass organization; ``gone_at`` is set when NordPass no longer lists it."""
+
+    __tablename__ = "organizations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    plan: Mapped[str]
+    license_type: Mapped[str]
+    status: Mapped[str]
+    msp_managed: Mapped[bool]
+    fetched_at: Mapped[datetime]
+    gone_at: Mapped[datetime | None]
+
+
+class PendingOrganization(Base):
+    """An organization that NordPass was or will be asked to add, until it is known and mapped as asked."""
+
+    __tablename__ = "pending_organizations"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    idempotency_key: Mapped[str]
+    asked_at: Mapped[datetime]
+
+
+class ProductMapping(Base):
+    """The product a plan is mapped to; it bills only what was confirmed."""
+
+    __tablename__ = "product_mappings"
+
+    plan: Mapped[str] = mapped_column(String(16), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    confirmed_product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id"))
+    mapped_at: Mapped[datetime]
+
+
+class CompanyMapping(Base):
+    """A company and one of its agreements, mapped to an organization."""
+
+    __tablename__ = "company_mappings"
+
+    company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"), primary_key=True, autoincrement=False)
+    agreement_id: Mapped[int] = mapped_column(ForeignKey("agreements.id"))
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), unique=True)
+    bill_from: Mapped[str] = mapped_column(String(7))
+    mapped_at: Mapped[datetime]
+
+
+class RightUse(Base):
+    """Whether ConnectWise granted a right when it was last used: some rights only a write can prove."""
+
+    __tablename__ = "right_uses"
+
+    psa: Mapped[str] = mapped_column(primary_key=True)
+    right: Mapped[str] = mapped_column(primary_key=True)
+    held: Mapped[bool]
+    used_at: Mapped[datetime]
+
+
+class Act(Base):
+    """Something that a person did, and how it was before and after: never changed, never removed."""
+
+    __tablename__ = "acts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    act: Mapped[str]
+    subject: Mapped[str]
+    """What it was done to, by id where it has one."""
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]

@@ -1,0 +1,42 @@
+"""What the checks of a push say."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.outcomes import HELD, Outcome
+from cw_pipeline.billing.reasons import WAYS_OUT
+from cw_pipeline.integration.at_stake import AtStake, Stakes
+from cw_pipeline.orchestration.checks import of_pushes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOTHING = AtStake(lines={}, seats=Decimal(0), money=Decimal(0), unpriced_seats=Decimal(0))
+
+
+def lines(counts: Mapping[str, Mapping[str, int]]) -> AtStake:
+    return AtStake(lines=counts, seats=Decimal(5), money=Decimal(20), unpriced_seats=Decimal(0))
+
+
+def described(stakes: Stakes) -> dict[str, str]:
+    """What the checks that did not pass say."""
+    return {check.check_name or "": check.description or "" for check in of_pushes(stakes) if not check.passed}
+
+
+@pytest.mark.parametrize("outcome", sorted(HELD))
+def test_of_each_kind_of_hold_the_check_says_what_a_person_can_do(outcome: Outcome) -> None:
+    (sentence,) = described(Stakes(NOTHING, lines({"2026-03": {outcome: 1}}), NOTHING)).values()
+    assert f"{outcome}: {WAYS_OUT[outcome]}" in sentence
+    assert not any(WAYS_OUT[other] in sentence for other in HELD - {outcome})
+    assert "connectwise_push" in sentence
+    assert "push_preview" not in sentence
+
+
+def test_of_several_kinds_of_hold_each_is_told_once() -> None:
+    held = lines({"2026-02": {"moved": 2}, "2026-03": {"credit_due": 1, "moved": 1}})
+    sentence = described(Stakes(NOTHING, held, NOTHING))["nothing_held"]
+    assert [sentence.count(WAYS_OUT[one]) for one in (Outcome.CREDIT_DUE, Outcome.MOVED)] == [1, 1]

@@ -200,8 +200,9 @@ def test_a_run_says_in_its_log_which_process_pushes_and_goes_on_when_that_has_en
         who_holds = lock._who_holds
 
         def asked(engine: Engine, psa: str) -> str:
+            said = who_holds(engine, psa)
             holder.go_on()
-            return who_holds(engine, psa)
+            return said
 
         monkeypatch.setattr(lock, "_who_holds", asked)
         result = run(instance)

@@ -20,7 +20,7 @@ from urllib3.connection import HTTPConnection
 from cw_pipeline.cli import main
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration import notify
-from cw_pipeline.settings import Settings
+from cw_pipeline.settings import Messages
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -41,7 +41,7 @@ def _act(act: str, arguments: list[str]) -> None:
             run = job.execute_in_process(json.loads(config), instance=instance, raise_on_error=False)
         raise SystemExit(0 if run.success else 1)
     else:
-        addresses = Settings().cw_pipeline_notify
+        addresses = Messages().cw_pipeline_notify
         assert addresses is not None
         notify.tell(addresses, title="a title", lines=arguments)
 

@@ -1,6 +1,7 @@
 """How every command speaks: tables and sentences for people, one JSON document for programs, and the exit code.
 
-Names come from ConnectWise and NordPass, so no text is ever read as markup, and what could steer a terminal is removed.
+Names come from ConnectWise and NordPass, so no text is ever read as markup, what could steer a terminal is removed, and
+where there is no terminal no cell of a table is a formula.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cw_pipeline.billing.months import Month
+from cw_pipeline.integration.formulas import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -32,6 +34,7 @@ AsJson = Annotated[
 ]
 
 _WIDE = 10_000  # not a terminal: each row on one line, for grep
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*|\t")
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # control and bidi characters
 
@@ -69,7 +72,7 @@ class Speech:
         """
         if self.as_json:
             return
-        cells = [["" if cell is None else harmless(str(cell)) for cell in row] for row in rows]
+        cells = [["" if cell is None else self._cell(str(cell)) for cell in row] for row in rows]
         shown = [index for index in range(len(columns)) if any(row[index] for row in cells)]
         table = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=any(columns))
         for index in shown:
@@ -84,6 +87,11 @@ class Speech:
             table.add_row(*(row[index] for index in shown))
         if shown:
             self._answers.print(table)
+
+    def _cell(self, text: str) -> str:
+        shown = harmless(text)
+        # What a terminal does not show may end up in a spreadsheet.
+        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else guarded(shown)
 
     def say(self, sentence: str) -> None:
         """Print what was done, or what to do next."""

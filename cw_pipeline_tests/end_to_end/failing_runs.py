@@ -1,6 +1,7 @@
 """Acts that fail, in a process of their own which logs all it can: commands, jobs and messages, as standard input says.
 
-Each is an object ``{"environment": {…}, "act": "command" | "job" | "tell", "arguments": […], "breaks": bool}``.
+Each is an object ``{"environment": {…}, "act": "command" | "job" | "tell", "arguments": […], "breaks": bool, "faults":
+[{…}]}``; the faults are the sandbox's. After a job its failure is told, as the daemon does.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import os
 import sys
 import traceback
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 from unittest.mock import patch
 
 import dagster as dg
@@ -20,7 +22,9 @@ from urllib3.connection import HTTPConnection
 from cw_pipeline.cli import main
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration import notify
+from cw_pipeline.sandbox.control import SandboxControl
 from cw_pipeline.settings import Messages
+from cw_pipeline_tests.orchestration.watching import Watcher
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,10 +39,13 @@ def _act(act: str, arguments: list[str]) -> None:
         with patch.object(sys, "argv", ["cw-pipeline", *arguments]):
             main()
     elif act == "job":
-        name, config = arguments
+        name, config, *month = arguments
         with dg.DagsterInstance.get() as instance:
-            job = defs.resolve_job_def(name)
-            run = job.execute_in_process(json.loads(config), instance=instance, raise_on_error=False)
+            watcher = Watcher(instance)
+            run = defs.resolve_job_def(name).execute_in_process(
+                json.loads(config), instance=instance, partition_key=month[0] if month else None, raise_on_error=False
+            )
+            print(*watcher.ticks())  # noqa: T201
         raise SystemExit(0 if run.success else 1)
     else:
         addresses = Messages().cw_pipeline_notify
@@ -53,11 +60,23 @@ def _product(error: Exception) -> TracebackType | None:
     return begin
 
 
+def _switch_on(faults: list[dict[str, Any]], stack: ExitStack) -> None:
+    if not faults:
+        return
+    bundle = Path(os.environ["CONNECTWISE_CA_BUNDLE"])
+    sandbox = stack.enter_context(SandboxControl(os.environ["CONNECTWISE_SITE_URL"], bundle))
+    stack.callback(sandbox.clear_faults)
+    for fault in faults:
+        sandbox.add_fault(**fault)
+
+
 def _run() -> None:
+    notify.SECONDS_BETWEEN = 0
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     for one in json.load(sys.stdin):
         with ExitStack() as stack:
             stack.enter_context(patch.dict(os.environ, one["environment"]))
+            _switch_on(one["faults"], stack)
             if one["breaks"]:
                 stack.enter_context(patch.object(HTTPConnection, "getresponse", _break))
             ended = "well"

@@ -2,83 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import tracemalloc
-import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
 from cw_pipeline.connectwise import http, paging
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.connectwise.errors import ConnectWiseError
+from cw_pipeline.connectwise.errors import UncertainWrite
+from cw_pipeline.connectwise.models import NewAddition
 from cw_pipeline.nordpass import transport
-from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
+from cw_pipeline_tests.end_to_end.hostile import (
+    BLOCK,
+    GZIP,
+    LONGEST_MESSAGE,
+    MIB,
+    Body,
+    Service,
+    answer,
+    bomb,
+    memory_below,
+)
 from cw_pipeline_tests.nordpass.conftest import MSP, pem_of, rsa_key
-from cw_pipeline_tests.nordpass.scripted_server import Handler, Server
+from cw_pipeline_tests.nordpass.scripted_server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-LONGEST_MESSAGE = 2_500
-MIB = 1024 * 1024
-BLOCK = b" " * 64 * 1024
-GZIP = {"Content-Encoding": "gzip"}
-
-Act: TypeAlias = Callable[[Handler], None]
-Body: TypeAlias = bytes | None
-"""A reply's bytes; None: blanks without end."""
-
-
-def answer(body: Body, *, status: int = 200, headers: dict[str, str] | None = None) -> Act:
-    def act(handler: Handler) -> None:
-        handler.close_connection = True
-        with contextlib.suppress(OSError):  # the client has had enough
-            handler.send_response(status)
-            for name, value in {**(headers or {}), "Connection": "close"}.items():
-                handler.send_header(name, value)
-            handler.end_headers()
-            handler.wfile.write(body or b"")
-            while body is None:
-                handler.wfile.write(BLOCK)
-
-    return act
-
-
-@dataclass(frozen=True)
-class Service:
-    """One of the two clients, about to read a list from a server of ours.
-
-    Attributes:
-        record: A good record, but for its name: `%s`.
-        around: What stands before and after the records of a reply.
-        first: What the server answers before it does harm.
-    """
-
-    server: Server
-    read: Callable[[], object]
-    record: bytes
-    around: tuple[bytes, bytes]
-    first: Sequence[Act] = ()
-
-    def page(self, *names: bytes) -> bytes:
-        before, after = self.around
-        return before + b",".join(self.record % name for name in names) + after
-
-    def refuses(self, *acts: Act) -> str:
-        """What the client says in the end; the last act is played as often as it asks."""
-        self.server.script = [*self.first, *acts, *[acts[-1]] * 9]
-        with pytest.raises((ConnectWiseError, NordPassError)) as error:
-            self.read()
-        assert len(str(error.value)) < LONGEST_MESSAGE
-        return str(error.value)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +54,9 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
     return tmp_path / "ca.pem"
 
 
+CODEBASE = answer(b'{"Codebase": "v4_6_release/"}')
+
+
 @pytest.fixture
 def client(server: Server, bundle: Path) -> Iterator[ConnectWiseClient]:
     time = FakeTime()
@@ -113,45 +72,58 @@ def connectwise(server: Server, client: ConnectWiseClient) -> Service:
         read=lambda: list(client.company_types()),
         record=b'{"id": 1, "name": %s}',
         around=(b"[", b"]"),
-        first=[answer(b'{"Codebase": "v4_6_release/"}')],
+        first=[CODEBASE],
     )
 
 
 @pytest.fixture
-def nordpass(server: Server, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def agreements(connectwise: Service, client: ConnectWiseClient) -> Service:
+    record = b'{"id": 1, "name": %s, "type": {"id": 2}, "company": {"id": 3}}'
+    return replace(connectwise, read=lambda: list(client.agreements_by_id([1])), record=record)
+
+
+@pytest.fixture
+def additions(connectwise: Service, client: ConnectWiseClient) -> Service:
+    record = b'{"id": 1, "product": {"id": 2}, "quantity": 5, "billCustomer": %s}'
+    return replace(connectwise, read=lambda: list(client.additions(1)), record=record)
+
+
+@pytest.fixture
+def api(server: Server, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderApi]:
     policy = transport.retry_policy().new(backoff_factor=0, backoff_jitter=0)
     monkeypatch.setattr(transport, "retry_policy", lambda: policy)
     with ProviderApi(server.url, msp_id=MSP, private_key=pem_of(rsa_key()), ca_bundle=bundle) as api:
-        yield Service(
-            server,
-            read=api.organizations,
-            record=b'{"id": "org-1", "name": %s, "plan": "Business", "license_type": "Standard", "status": "Active", '
-            b'"msp_managed": true}',
-            around=(b'{"items": [', b'], "next_cursor": null}'),
-        )
+        yield api
 
 
-@pytest.fixture(params=["connectwise", "nordpass"])
+@pytest.fixture
+def nordpass(server: Server, api: ProviderApi) -> Service:
+    return Service(
+        server,
+        read=api.organizations,
+        record=b'{"id": "org-1", "name": %s, "plan": "Business", "license_type": "Standard", "status": "Active", '
+        b'"msp_managed": true}',
+        around=(b'{"items": [', b'], "next_cursor": null}'),
+    )
+
+
+@pytest.fixture
+def usage(server: Server, api: ProviderApi) -> Service:
+    return Service(
+        server,
+        read=lambda: api.monthly_usage("2026-03"),
+        record=b'{"organization_id": "org-1", "organization_name": %s, "plan": "Business", "license_type": "Standard", '
+        b'"msp_managed": true, "consumed_licenses": 5}',
+        around=(
+            b'{"month": "2026-03", "final": true, "generated_at": "2026-04-01T00:05:00Z", "items": [',
+            b'], "next_cursor": null}',
+        ),
+    )
+
+
+@pytest.fixture(params=["connectwise", "agreements", "additions", "nordpass", "usage"])
 def service(request: pytest.FixtureRequest) -> Service:
     return request.getfixturevalue(request.param)
-
-
-@contextlib.contextmanager
-def memory_below(most: int) -> Generator[None]:
-    """Fail if more bytes were held at any time, this process's small server included."""
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < most
-    finally:
-        tracemalloc.stop()
-
-
-def bomb(block: bytes, times: int, around: tuple[bytes, bytes] = (b"", b"")) -> bytes:
-    """Much, compressed to little."""
-    packer = zlib.compressobj(wbits=31)
-    packed = [packer.compress(part) for part in (around[0], *[block] * times, around[1])]
-    return b"".join(packed) + packer.flush()
 
 
 @pytest.mark.parametrize("status", [200, 401, 503])
@@ -233,6 +205,33 @@ def test_a_number_of_a_record_that_fills_pages_is_not_quoted_whole(connectwise: 
 def test_a_good_page_is_read(service: Service) -> None:
     service.server.script = [*service.first, answer(service.page(b'"Acme"'))]
     assert "Acme" in str(service.read())
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (None, {}),
+        (bomb(BLOCK, 8_000), GZIP),
+        (b"[" * 100_000, {}),
+        (b'{"id": ' * 100_000, {}),
+        (b'{"id": ' + b"9" * 100_000 + b"}", {}),
+        (b'{"id": 1, "product": {"id": 2}, "billCustomer": "Billable", "quantity": 1e99999999999999999999}', {}),
+        (b"[]", {}),
+    ],
+    ids=["endless", "half a gigabyte, compressed", "deep", "deep", "a huge id", "a huge quantity", "another shape"],
+)
+def test_a_write_that_is_answered_with_harm_is_in_doubt_and_is_sent_once(
+    server: Server, client: ConnectWiseClient, body: Body, headers: dict[str, str]
+) -> None:
+    first, last = date(2026, 4, 1), date(2026, 4, 30)
+    line = NewAddition(
+        product_id=2, quantity=Decimal(5), effective_date=first, cancelled_date=last, serial_number="NP:2026-03:B:org-1"
+    )
+    server.script = [CODEBASE, *[answer(body, status=201, headers=headers)] * 9]
+    with memory_below(3 * http.LONGEST_REPLY), pytest.raises(UncertainWrite) as error:
+        client.create_addition(1, line)
+    assert len(str(error.value)) < LONGEST_MESSAGE
+    assert len(server.seen) == 2
 
 
 @pytest.mark.parametrize("status", [301, 307, 308])

@@ -24,9 +24,10 @@ from cw_pipeline_tests.orchestration.watching import (
     MIDDLE,
     Watcher,
     failure_of,
+    lines_to_write,
     lose_a_seat_of,
-    our_lines,
     tries,
+    written,
 )
 from cw_pipeline_tests.warehouse.processes import another_process
 
@@ -63,20 +64,6 @@ def shipped_ui(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, 
         monkeypatch.setenv("DAGSTER_POSTGRES_URL", request.getfixturevalue("postgres_database_url"))
     with dagster_ui(home, PROJECT / request.param) as opened:
         yield opened
-
-
-def written(sandbox: Sandbox) -> list[str]:
-    """The serial numbers of the lines that were written: a line that is there twice is in it twice."""
-    return sorted(line["serialNumber"] for line in our_lines(sandbox))
-
-
-def lines_to_write(sandbox: Sandbox, active: Active, *months: Month) -> list[str]:
-    """The serial numbers of the lines that the seats of these months have to be on."""
-    return sorted(
-        f"{PREFIX}{month}:{row['plan'][0]}:{row['organization_id']}"
-        for month in months
-        for row in active.billed_usage(sandbox, month)
-    )
 
 
 def refuse_a_line_of(sandbox: Sandbox, month: Month) -> None:
@@ -221,7 +208,7 @@ def test_nothing_that_keeps_a_push_safe_hangs_on_a_job() -> None:
         assert (job.tags, job.run_tags, job.hook_defs) == ({}, {}, frozenset()), job.name
 
 
-def test_the_schedule_a_person_and_a_backfill_that_sync_the_same_month_write_each_line_once(
+def test_the_schedule_a_person_and_a_backfill_that_sync_a_month_one_after_the_other_write_each_line_once(
     sandbox: Sandbox, active: Active, ui: DagsterUi
 ) -> None:
     following = LAST.plus(1)

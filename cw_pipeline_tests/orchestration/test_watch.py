@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,12 @@ import pytest
 
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
+from cw_pipeline.integration import drift
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.watch import late_months
 from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.sync import push
+from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline_tests.active import LAST_CLOSED, activate
 
 if TYPE_CHECKING:
@@ -100,6 +104,47 @@ def test_months_are_looked_after_although_connectwise_cannot_be_read(
     result = look(instance)
     assert not result.success
     assert set(checks(result)) == {"unpushed_months"}
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift, "LOCK_WAIT_SECONDS", 0)
+    monkeypatch.setattr(push, "LOCK_WAIT_SECONDS", 0)
+
+
+def told(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> list[str]:
+    """What the run says of its own."""
+    return [log.user_message for log in instance.all_logs(result.run_id) if log.dagster_event is None]
+
+
+@pytest.mark.usefixtures("active", "no_waiting")
+def test_a_look_beside_a_push_waits_says_for_whom_and_fails_without_having_looked(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    with Access().sync_run("a push", print) as pushing:
+        lock = push_lock(pushing.warehouse.engine, pushing.psa, wait_seconds=0, on_wait=print)
+        sandbox.journal.clear()
+        with lock:
+            result = look(instance)
+    assert not result.success
+    data = result.failure_data_for_node("drift")
+    assert data is not None
+    assert data.user_failure_data is not None
+    holder = f"Another push is at work: process {os.getpid()} on "
+    assert (data.user_failure_data.description or "").startswith(holder)
+    assert [sentence for sentence in told(instance, result) if sentence.startswith(holder)] != []
+    assert "nothing_drifted" not in checks(result)
+    assert sandbox.journal.reads("additions") == []
+
+
+@pytest.mark.usefixtures("active", "no_waiting")
+def test_a_look_that_cannot_read_connectwise_does_not_keep_the_next_push_waiting(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    sandbox.faults.add(FaultKind.STATUS, path="agreements", status=400, times=None)
+    assert not look(instance).success
+    sandbox.faults.clear()
+    sync(instance)
 
 
 @pytest.mark.usefixtures("sandbox")

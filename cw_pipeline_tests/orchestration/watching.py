@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.months import Month
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.active import Active
 
 FIRST, MIDDLE, LAST = LAST_CLOSED.plus(-2), LAST_CLOSED.plus(-1), LAST_CLOSED
 MONTHS = [FIRST, MIDDLE, LAST]
@@ -68,6 +69,20 @@ def our_lines(sandbox: Sandbox) -> list[dict[str, Any]]:
         for addition in sandbox.connectwise.records("additions")
         if addition.get("serialNumber", "").startswith(PREFIX)
     ]
+
+
+def written(sandbox: Sandbox) -> list[str]:
+    """The serial numbers of the lines that were written: a line that is there twice is in it twice."""
+    return sorted(line["serialNumber"] for line in our_lines(sandbox))
+
+
+def lines_to_write(sandbox: Sandbox, active: Active, *months: Month) -> list[str]:
+    """The serial numbers of the lines that the seats of these months have to be on."""
+    return sorted(
+        f"{PREFIX}{month}:{row['plan'][0]}:{row['organization_id']}"
+        for month in months
+        for row in active.billed_usage(sandbox, month)
+    )
 
 
 def the_check(result: dg.ExecuteInProcessResult, name: str) -> dg.AssetCheckEvaluation:

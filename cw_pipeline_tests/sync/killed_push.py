@@ -12,8 +12,8 @@ import signal
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
-from multiprocessing.queues import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -47,9 +47,24 @@ class RunningPush:
     """A push that is under way."""
 
     process: ForkServerProcess
-    said: SimpleQueue[str]
-    points: SimpleQueue[list[str]]
-    """Gets the points that it passed, each said in words, when it has ended."""
+    _said: Connection
+    _points: Connection
+
+    def says(self) -> str:
+        """Its next sentence.
+
+        Raises:
+            EOFError: If it ends without one.
+        """
+        return _next(self._said)
+
+    def points(self) -> list[str]:
+        """The points that it passed, each said in words, when it has come to its end.
+
+        Raises:
+            EOFError: If it ends before.
+        """
+        return _next(self._points)
 
     def exit_code(self) -> int | None:
         """How it ended; it is waited for."""
@@ -60,6 +75,11 @@ class RunningPush:
         """Kill it with SIGKILL, and return when it is gone."""
         self.process.kill()
         self.process.join()
+
+
+def _next(told: Connection) -> Any:  # noqa: ANN401 - whatever was sent
+    assert told.poll(_LONGEST), f"The push has said nothing for {_LONGEST} seconds."
+    return told.recv()
 
 
 def killed_push(url: str, environment: Mapping[str, str], at: Point) -> bool:
@@ -73,8 +93,9 @@ def killed_push(url: str, environment: Mapping[str, str], at: Point) -> bool:
 def points_passed(url: str, environment: Mapping[str, str]) -> list[str]:
     """Push to the end; the points that it passed."""
     with running_push(url, environment) as push:
+        points = push.points()
         assert push.exit_code() == 0
-        return push.points.get()
+        return points
 
 
 @contextmanager
@@ -87,15 +108,19 @@ def running_push(
     machine: str = "elsewhere",
 ) -> Generator[RunningPush]:
     """A push that is under way; it does not outlive the block."""
-    said: SimpleQueue[str] = _PROCESSES.SimpleQueue()
-    points: SimpleQueue[list[str]] = _PROCESSES.SimpleQueue()
+    hear_said, said = _PROCESSES.Pipe(duplex=False)
+    hear_points, points = _PROCESSES.Pipe(duplex=False)
     more = {"concurrency": concurrency, "machine": machine, "said": said, "points": points}
     process = _PROCESSES.Process(target=_push, args=(url, dict(environment), at), kwargs=more)
-    process.start()
-    yield RunningPush(process, said, points)
-    process.kill()
-    process.join()
-    process.close()
+    with hear_said, hear_points:
+        with said, points:  # ours are closed once it has its own, so that its end is noticed
+            process.start()
+        try:
+            yield RunningPush(process, hear_said, hear_points)  # pyright: ignore[reportArgumentType] - Windows has others
+        finally:
+            process.kill()
+            process.join()
+            process.close()
 
 
 def _push(
@@ -105,15 +130,15 @@ def _push(
     *,
     concurrency: int,
     machine: str,
-    said: SimpleQueue[str],
-    points: SimpleQueue[list[str]],
+    said: Connection,
+    points: Connection,
 ) -> None:
     socket.gethostname = lambda: machine
     with open_client(environment) as client:
-        run = replace(sync_run(client, Warehouse(url), "killed run"), concurrency=concurrency, say=said.put)
+        run = replace(sync_run(client, Warehouse(url), "killed run"), concurrency=concurrency, say=said.send)
         passed = _notice_points(at)
         list(push_months(run, [MARCH]))
-        points.put(passed)
+        points.send(passed)
 
 
 def _notice_points(at: Point | None) -> list[str]:

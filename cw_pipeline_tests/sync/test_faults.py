@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound
+from cw_pipeline.connectwise.http import LONGEST_REPLY
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline_tests.sync.msp import MAPPED, Msp, Pushed, additions_of, agreement_id
@@ -73,6 +74,10 @@ CASES = {
     "cut short, not written": lost(FaultKind.TRUNCATED),
     "not JSON, written": done(FaultKind.NOT_JSON),
     "not JSON, not written": lost(FaultKind.NOT_JSON),
+    "too large, written": done(FaultKind.STATUS, status=200, reply=" " * (LONGEST_REPLY + 1)),
+    "too large, not written": lost(FaultKind.STATUS, status=200, reply=" " * (LONGEST_REPLY + 1)),
+    "too deep, written": done(FaultKind.STATUS, status=200, reply="[" * 100_000),
+    "too deep, not written": lost(FaultKind.STATUS, status=200, reply="[" * 100_000),
     "200 that changed nothing": lost(FaultKind.SILENT_200),
     "400": refusal(400, '{"code": "InvalidObject", "message": "The agreement is locked."}'),
     "404": refusal(404, '{"code": "NotFound", "message": "Addition not found"}'),

@@ -24,6 +24,9 @@ from cw_pipeline_tests.warehouse.processes import break_lock_connections
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+AT_ONCE = 10
+"""Seconds, with all that is left to write, also where the machine is busy."""
+
 
 @pytest.fixture
 def on_postgres(msp: Msp, postgres_database_url: str) -> Iterator[Msp]:
@@ -53,7 +56,7 @@ def test_of_two_pushes_from_two_machines_one_works_and_the_other_waits_and_says_
         with running_push(warehouse_url, environment, machine="billing-2") as second:
             since = rf"since {datetime.now(UTC):%Y-%m-%d} \d\d:\d\d:\d\d UTC"
             waits = f"Another push is at work: process {first.process.pid} on billing-1, {since}\\."
-            assert re.fullmatch(waits, second.said.get())
+            assert re.fullmatch(waits, second.says())
             assert on_either.written() == 1
             faults.release(held)
             assert (first.exit_code(), second.exit_code()) == (0, 0)
@@ -67,11 +70,11 @@ def test_a_push_that_waits_goes_on_at_once_when_the_one_at_work_is_killed(on_eit
     with running_push(warehouse_url, environment) as at_work:
         assert faults.wait_for_hit(held)
         with running_push(warehouse_url, environment) as waiting:
-            assert "Another push is at work" in waiting.said.get()
+            assert "Another push is at work" in waiting.says()
             at_work.kill()
             killed = time.monotonic()
             assert waiting.exit_code() == 0
-            assert time.monotonic() - killed < 60
+            assert time.monotonic() - killed < AT_ONCE
     faults.clear()
     assert [on_either.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
     assert on_either.written() == len(MAPPED)

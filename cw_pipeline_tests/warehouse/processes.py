@@ -13,6 +13,9 @@ from sqlalchemy import create_engine, text
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+_LONGEST = 60
+"""Seconds after which a process is taken to hang."""
+
 OPEN_WHEN_TOLD = """
 import sys
 from cw_pipeline.warehouse.database import Warehouse
@@ -63,6 +66,10 @@ class Other:
     def go_on(self) -> None:
         self._told.write("\n")
         self._told.flush()
+
+    def exit_code(self) -> int:
+        """How it ended; it is waited for."""
+        return self._process.wait(_LONGEST)
 
     def kill(self) -> None:
         """Kill it with SIGKILL, and return when it is gone."""

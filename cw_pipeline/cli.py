@@ -7,7 +7,18 @@ from io import TextIOWrapper
 
 import typer
 
-from cw_pipeline.commands import companies, drift, history, lifecycle, lines, months, organizations, products, sandbox
+from cw_pipeline.commands import (
+    companies,
+    drift,
+    history,
+    lifecycle,
+    lines,
+    months,
+    notify,
+    organizations,
+    products,
+    sandbox,
+)
 
 app = typer.Typer(
     name="cw-pipeline",
@@ -28,6 +39,7 @@ app.add_typer(products.app, name="products", rich_help_panel=_SETTING_UP)
 app.command("import", rich_help_panel=_SETTING_UP)(companies.import_)
 app.add_typer(companies.app, name="companies", rich_help_panel=_SETTING_UP)
 app.add_typer(organizations.app, name="organizations", rich_help_panel=_SETTING_UP)
+app.command(rich_help_panel=_SETTING_UP)(notify.notify)
 app.command(rich_help_panel=_SETTING_UP)(lifecycle.disconnect)
 app.command(rich_help_panel=_EVERY_MONTH)(lifecycle.status)
 app.command(rich_help_panel=_EVERY_MONTH)(months.preview)

@@ -19,12 +19,21 @@ class NotSetUp(Exception):
     """Something that the command needs is not configured; the message names it and says what to do."""
 
 
-class FirstMonth(BaseSettings):
-    """The one setting that is needed to load the project, read by itself so that no other can prevent that."""
-
+class _Environment(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
+
+class FirstMonth(_Environment):
+    """The one setting that is needed to load the project, read by itself so that no other can prevent that."""
+
     cw_pipeline_first_month: str = Field(default="2025-01", pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+
+
+class Messages(_Environment):
+    """Whom to tell, read by itself so that people are told also of a setting that cannot be used."""
+
+    cw_pipeline_notify: SecretStr | None = None
+    cw_pipeline_dagster_url: str | None = None
 
 
 class Settings(FirstMonth):
@@ -52,8 +61,6 @@ class Settings(FirstMonth):
 
     cw_pipeline_database_url: SecretStr | None = None
     cw_pipeline_home: Path = Path(".cw_pipeline")
-    cw_pipeline_notify: SecretStr | None = None
-    cw_pipeline_dagster_url: str | None = None
 
     def __init__(self, **instead: Any) -> None:  # noqa: ANN401 - a value for any of the settings
         try:

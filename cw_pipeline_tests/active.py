@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration import access, connection, imports, mapping, organizations, products, suggest
 from cw_pipeline.integration.mapping import Mapped
-from cw_pipeline.settings import Settings
+from cw_pipeline.settings import Messages, Settings
 from cw_pipeline.sync import settling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pytest
+
+    from cw_pipeline.sandbox.sandbox import Sandbox
 
 LAST_CLOSED = Month.last_closed(datetime.now(UTC))
 
@@ -32,11 +34,21 @@ class Active:
         """The mapped organizations."""
         return {one.organization_id for one in self.mapped}
 
+    def billed_usage(self, sandbox: Sandbox, month: Month) -> list[dict[str, Any]]:
+        """The rows of the month's usage report whose seats have to be on lines."""
+        return [
+            row
+            for row in sandbox.nordpass.usage(str(month))
+            if row["organization_id"] in self.organization_ids
+            and row["license_type"] == "Standard"
+            and row["consumed_licenses"]
+        ]
+
 
 def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
     """Let the settings say ``environment`` and nothing else; the sandbox is never at work on what nobody waits for."""
     monkeypatch.setattr(settling, "UNDER_WAY_SECONDS", 0)
-    for name in Settings.model_fields:
+    for name in Settings.model_fields | Messages.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -72,6 +72,11 @@ class Month:
             month = month.plus(1)
 
 
+def month_options(first: Month, last: Month) -> str:
+    """The options that name the months from ``first`` to ``last`` on the command line."""
+    return f"--month {first}" if first == last else f"--from {first} --to {last}"
+
+
 def add_months(day: date, months: int) -> date:
     """The same day of the month ``months`` later, or that month's last day where it has no such day."""
     last = last_day_of_month(Month.of(day).plus(months).first_day)

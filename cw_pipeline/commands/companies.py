@@ -20,7 +20,7 @@ from cw_pipeline.console import AsJson, Speech, speaking
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cw_pipeline.integration.reconcile import Changes, Named
+    from cw_pipeline.integration.reconcile import Changes
 
 DoneT = TypeVar("DoneT")
 
@@ -87,26 +87,15 @@ def import_(
 def list_(*, as_json: AsJson = False) -> None:
     """The imported companies with their active agreements, and what they are mapped to."""
     from cw_pipeline.integration.listings import companies
+    from cw_pipeline.integration.shown import of_company
 
     with speaking(as_json=as_json) as speech:
         with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
             listed = companies(session)
         speech.document({"companies": listed})
         speech.table(
-            ["Id", "Company", "State", "Active agreements", "Mapped agreement", "Organization", "Bill from"],
-            [
-                (
-                    one.id,
-                    one.name,
-                    one.state,
-                    ", ".join(map(_shown, one.agreements)),
-                    one.agreement and _shown(one.agreement),
-                    one.organization and _shown(one.organization),
-                    one.bill_from,
-                )
-                for one in listed
-            ],
-            right=["Id"],
+            ["Company", "State", "Active agreements", "Mapped agreement", "Organization", "Bill from"],
+            map(of_company, listed),
         )
         unmapped = sum(one.state == "unmapped" for one in listed)
         if not listed:
@@ -190,6 +179,7 @@ def suggest(
 ) -> None:
     """Suggest organizations for the companies that are not mapped; nothing is mapped."""
     from cw_pipeline.integration.mapping_file import export_mappings
+    from cw_pipeline.integration.shown import of_suggestion
     from cw_pipeline.integration.suggest import suggest_mappings
 
     with speaking(as_json=as_json) as speech:
@@ -199,17 +189,7 @@ def suggest(
         speech.document({"suggestions": suggestions, "file": exported})
         speech.table(
             ["Company", "Agreement", "Organization", "Score", "Certain", "Reason"],
-            [
-                (
-                    _shown(one.company),
-                    one.agreement and _shown(one.agreement),
-                    _shown(one.organization),
-                    one.score,
-                    "yes" if one.certain else "no",
-                    one.reason,
-                )
-                for one in suggestions
-            ],
+            map(of_suggestion, suggestions),
             right=["Score"],
         )
         if exported:
@@ -280,7 +260,3 @@ def accepting_warnings(speech: Speech, act: Callable[[bool], DoneT], *, yes: boo
             speech.notice(warning)
         speech.asks("Map it all the same?", refusal=str(refused))
     return act(True)  # noqa: FBT003 - the one thing that it is told
-
-
-def _shown(record: Named) -> str:
-    return f"{record.name} ({record.id})"

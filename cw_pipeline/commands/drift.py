@@ -11,6 +11,7 @@ from cw_pipeline.console import HELD_OR_FAILED, AsJson, speaking
 def drift(*, as_json: AsJson = False) -> None:
     """What was edited, deleted, duplicated or cancelled by hand in ConnectWise. Nothing is written or changed."""
     from cw_pipeline.integration.drift import find_drift
+    from cw_pipeline.integration.shown import of_finding
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
@@ -22,19 +23,7 @@ def drift(*, as_json: AsJson = False) -> None:
             return
         speech.table(
             ["Kind", "Month", "Organization", "Agreement", "Line", "Expected", "Found", "What to do"],
-            [
-                (
-                    finding.kind,
-                    finding.month,
-                    f"{finding.organization_name} ({finding.organization_id})" if finding.organization_id else None,
-                    finding.agreement_id,
-                    finding.addition_id,
-                    finding.expected,
-                    finding.found,
-                    finding.what_to_do,
-                )
-                for finding in findings
-            ],
+            map(of_finding, findings),
             right=["Agreement", "Line"],
         )
         speech.say(f"{len(findings)} thing(s) drifted: each says what to do about it. Then run this again.")

@@ -16,6 +16,7 @@ from cw_pipeline.billing.months import Month
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
 
     from dagster import DagsterInstance
 
@@ -48,28 +49,16 @@ def opened_warehouse(settings: Settings) -> Generator[Warehouse]:
         yield warehouse
 
 
-@contextmanager
-def opened_sync_run(settings: Settings, what: str, say: Callable[[str], None]) -> Generator[SyncRun]:
+def opened_sync_run(settings: Settings, what: str, say: Callable[[str], None]) -> AbstractContextManager[SyncRun]:
     """What an act that reads ConnectWise as a sync does works with; ``what`` names it in the ledger.
 
     Raises:
         NotActive: If the integration is not active.
         WrongCompany: If the credentials are of another ConnectWise company than the connected one.
     """
-    from cw_pipeline.integration.access import open_connectwise, psa_of, require_active
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.integration.access import open_sync_run
 
-    with opened_warehouse(settings) as warehouse, open_connectwise(settings) as client:
-        with warehouse.transaction() as session:
-            psa = psa_of(require_active(session, client))
-        yield SyncRun(
-            connectwise=client,
-            warehouse=warehouse,
-            psa=psa,
-            run_id=f"{what} {uuid4()}",
-            concurrency=settings.connectwise_max_concurrency,
-            say=say,
-        )
+    return open_sync_run(settings, who=_who(), run_id=f"{what} {uuid4()}", say=say)
 
 
 @contextmanager
@@ -109,11 +98,6 @@ def _who() -> str:
 def now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
-
-
-def month_options(first: Month, last: Month) -> str:
-    """The options that name these months on the command line."""
-    return f"--month {first}" if first == last else f"--from {first} --to {last}"
 
 
 def parsed_month(text: str) -> Month:

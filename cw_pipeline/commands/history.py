@@ -66,7 +66,8 @@ def history(
 
 
 def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
-    from cw_pipeline.integration.audit import recorded_acts, said
+    from cw_pipeline.integration.audit import recorded_acts
+    from cw_pipeline.integration.shown import of_act
 
     with speaking(as_json=as_json) as speech:
         if asked_for_writes:
@@ -75,20 +76,8 @@ def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
             acts = recorded_acts(session)
         speech.document({"acts": [{name: getattr(act, name) for name in _ACT_MEMBERS} for act in acts]})
         speech.table(
-            ["Id", "At", "Who", "What", "To what", "Before", "After"],
-            [
-                (
-                    act.id,
-                    f"{act.at:%Y-%m-%d %H:%M:%S}",
-                    act.who,
-                    act.act,
-                    act.subject,
-                    said(act.before),
-                    said(act.after),
-                )
-                for act in acts
-            ],
-            right=["Id"],
+            ["At", "Who", "What", "To what", "Before", "After"],
+            map(of_act, acts),
         )
         speech.say(f"{len(acts)} acts. `cw-pipeline history` shows what was written to ConnectWise.")
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.months import Month, month_options
 from cw_pipeline.commands.environment import (
     YesOption,
-    month_options,
     now,
     opened_dagster,
     opened_warehouse,
@@ -34,6 +33,7 @@ def connect(*, as_json: AsJson = False) -> None:
     """Check the ConnectWise credentials and the rights of the API member, and remember the company."""
     from cw_pipeline.integration.access import open_connectwise
     from cw_pipeline.integration.connection import connect as connect_company
+    from cw_pipeline.integration.shown import of_right
     from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
@@ -44,20 +44,15 @@ def connect(*, as_json: AsJson = False) -> None:
             opened_warehouse(settings) as warehouse,
         ):
             connected = connect_company(client, warehouse)
-            if not connected.missing_rights:
+            if connected.refusal is None:
                 report_acts(dagster, warehouse)
         speech.document(vars(connected))
         speech.table(
             ["Right", "Needed", "State"],
-            [(right.name, right.why, right.state) for right in connected.rights],
+            map(of_right, connected.rights),
         )
-        if connected.missing_rights:
-            names = "; ".join(right.name for right in connected.missing_rights)
-            speech.notice(
-                f"Nothing was saved, because the API member's security role lacks: {names}. Add it in ConnectWise "
-                "under System > Security Roles and run `cw-pipeline connect` again. The integration stays "
-                f"{connected.state.replace('_', ' ')}."
-            )
+        if connected.refusal is not None:
+            speech.notice(connected.refusal)
             raise typer.Exit(ASKED_WRONGLY)
         speech.say(
             f"Connected to {connected.company_name} ({connected.company_id}) at {connected.site_url}. "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -15,11 +15,13 @@ app = typer.Typer(help="Decisions about single lines.", no_args_is_help=True)
 
 
 def _seats(text: str) -> Decimal:
+    from cw_pipeline.integration.errors import NothingToAccept
+    from cw_pipeline.integration.lines import seats_of
+
     try:
-        return Decimal(text)
-    except InvalidOperation:
-        msg = f"{text} is not a number of seats"
-        raise typer.BadParameter(msg) from None
+        return seats_of(text)
+    except NothingToAccept as refused:
+        raise typer.BadParameter(str(refused)) from None
 
 
 @app.command()

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.months import Month, month_options
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.billing.preview import tally
 from cw_pipeline.commands.environment import (
     FromOption,
     MonthOption,
     ToOption,
-    month_options,
     now,
     opened_dagster,
     opened_warehouse,

@@ -34,6 +34,7 @@ def list_(*, as_json: AsJson = False) -> None:
     from cw_pipeline.integration.access import open_nordpass
     from cw_pipeline.integration.listings import organizations
     from cw_pipeline.integration.organizations import refresh_organizations
+    from cw_pipeline.integration.shown import of_organization
     from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
@@ -61,19 +62,8 @@ def list_(*, as_json: AsJson = False) -> None:
         ]
         speech.document({"organizations": rows, "gone": changes.gone})
         speech.table(
-            ["Id", "Organization", "Plan", "License", "Status", "Managed", "Company"],
-            [
-                (
-                    organization.id,
-                    organization.name,
-                    organization.plan,
-                    organization.license_type,
-                    organization.status,
-                    "yes" if organization.msp_managed else "no",
-                    f"{company.name} ({company.id})" if company else None,
-                )
-                for organization, company in listed
-            ],
+            ["Organization", "Plan", "License", "Status", "Managed", "Company"],
+            (of_organization(organization, company) for organization, company in listed),
         )
         speech.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
 

@@ -42,6 +42,7 @@ def list_(
     """The products of the ConnectWise catalog, and the plans that are mapped to them."""
     from cw_pipeline.integration.access import open_connectwise, require_connected
     from cw_pipeline.integration.products import list_products, mapped_products, why_not_billable
+    from cw_pipeline.integration.shown import of_catalog_item
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
@@ -50,7 +51,6 @@ def list_(
                 require_connected(session, client)
                 mapped = mapped_products(session)
             found = list_products(client, search)
-        plans = {item.id: [one for one in mapped if one.product_id == item.id] for item in found}
         rows = [
             {
                 "id": item.id,
@@ -58,27 +58,18 @@ def list_(
                 "description": item.description,
                 "price": item.price,
                 "cost": item.cost,
-                "plans": [{"plan": one.plan, "confirmed": one.confirmed} for one in plans[item.id]],
+                "plans": [
+                    {"plan": one.plan, "confirmed": one.confirmed} for one in mapped if one.product_id == item.id
+                ],
                 "why_not": why_not_billable(item),
             }
             for item in found
         ]
         speech.document({"products": rows})
         speech.table(
-            ["Id", "Identifier", "Description", "Price", "Cost", "Plan", "Cannot be mapped because"],
-            [
-                (
-                    item.id,
-                    item.identifier,
-                    item.description,
-                    _money_text(item.price),
-                    _money_text(item.cost),
-                    ", ".join(map(_plan_text, plans[item.id])),
-                    why_not_billable(item),
-                )
-                for item in found
-            ],
-            right=["Id", "Price", "Cost"],
+            ["Product", "Description", "Price", "Cost", "Plan", "Cannot be mapped because"],
+            (of_catalog_item(item, mapped) for item in found),
+            right=["Price", "Cost"],
         )
         speech.say("Map a plan with `cw-pipeline products map PLAN PRODUCT`.")
 
@@ -165,34 +156,14 @@ def confirm(*, as_json: AsJson = False) -> None:
 
 
 def _tell(speech: Speech, mapped: Sequence[MappedProduct], what_next: str) -> None:
+    from cw_pipeline.integration.shown import of_product
+
     speech.document({"products": mapped})
     speech.table(
         ["Plan", "Product", "Description", "Price", "Cost", "Confirmed"],
-        [
-            (
-                one.plan,
-                f"{one.identifier} ({one.product_id})",
-                one.description,
-                _money_text(one.price),
-                _money_text(one.cost),
-                "yes" if one.confirmed else "not yet",
-            )
-            for one in mapped
-        ],
+        map(of_product, mapped),
         right=["Price", "Cost"],
     )
     for warning in (warning for one in mapped for warning in one.warnings):
         speech.notice(warning)
     speech.say(what_next)
-
-
-def _money_text(amount: Decimal | None) -> str | None:
-    """An amount with two decimal places, or with more where it has more."""
-    if amount is None:
-        return None
-    cents = amount.quantize(Decimal("0.01"))
-    return str(cents if cents == amount else amount)
-
-
-def _plan_text(mapped: MappedProduct) -> str:
-    return mapped.plan if mapped.confirmed else f"{mapped.plan} (not confirmed)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from cw_pipeline.connectwise.credentials import Credentials, Hidden
 from cw_pipeline.integration.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.settings import NotSetUp
+from cw_pipeline.sync.run import SyncRun
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.lock import lock_acts
 from cw_pipeline.warehouse.tables import Integration, ProductMapping
@@ -87,6 +88,33 @@ def open_nordpass(settings: Settings, *, now: Callable[[], datetime] = lambda: d
     from cw_pipeline.nordpass.usage_exports import UsageExports  # noqa: PLC0415 - pandas takes a second to load
 
     return UsageExports(settings.nordpass_usage_dir, now=now)
+
+
+@contextmanager
+def open_sync_run(settings: Settings, *, who: str, run_id: str, say: Callable[[str], None]) -> Generator[SyncRun]:
+    """What a sync, and all that reads ConnectWise as a sync does, works with; only an active integration has one.
+
+    Args:
+        settings: Name the systems.
+        who: A person or a run, for the record of what people did.
+        run_id: Names the run in the ledger.
+        say: Told what goes on.
+
+    Raises:
+        NotActive: If the integration is not active.
+        WrongCompany: If the credentials are of another ConnectWise company than the connected one.
+    """
+    with closing(open_warehouse(settings, who=who)) as warehouse, open_connectwise(settings) as client:
+        with warehouse.transaction() as session:
+            psa = psa_of(require_active(session, client))
+        yield SyncRun(
+            connectwise=client,
+            warehouse=warehouse,
+            psa=psa,
+            run_id=run_id,
+            concurrency=settings.connectwise_max_concurrency,
+            say=say,
+        )
 
 
 def _private_key(settings: Settings) -> str:

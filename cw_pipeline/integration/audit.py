@@ -42,6 +42,8 @@ def record(
 ) -> None:
     """Record an act in the transaction that carries it out, so that there is never one without the other.
 
+    An act after which everything is as it was before is not recorded.
+
     Args:
         session: The transaction; its warehouse knows who works with it.
         deed: What was done.
@@ -49,6 +51,8 @@ def record(
         before: What it was before, in values that JSON has; None if it was not there.
         after: What it is now; None if it is no longer there.
     """
+    if before == after:
+        return
     session.add(
         Act(
             at=datetime.now(UTC),

@@ -79,6 +79,18 @@ class Connection:
         """The rights that the API member lacks, as far as reading can tell."""
         return tuple(right for right in self.rights if right.held is False and right.used_at is None)
 
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing was saved, and what to do; None where the connection was saved."""
+        if not self.missing_rights:
+            return None
+        names = "; ".join(right.name for right in self.missing_rights)
+        return (
+            f"Nothing was saved, because the API member's security role lacks: {names}. Add it in ConnectWise under "
+            "System > Security Roles and run `cw-pipeline connect` again. The integration stays "
+            f"{self.state.replace('_', ' ')}."
+        )
+
 
 @dataclass(frozen=True)
 class Disconnection:
@@ -130,7 +142,9 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
         before = _snapshot(integration)
         if all(right.held for right in proved):
             integration = _remember(session, integration, client)
-            record(session, Deed.CONNECT, client.company_id, before=before, after=_snapshot(integration))
+            # New ones perhaps, of which nothing else would tell: they are never kept.
+            after = {**_snapshot(integration), "keys": "accepted"}
+            record(session, Deed.CONNECT, client.company_id, before=before, after=after)
         state = State(integration.state) if integration else State.NOT_CONNECTED
         uses = right_uses(session, psa_of_client(client))
     by_use = tuple(

@@ -86,7 +86,7 @@ class OrganizationRefused(IntegrationError):
 
 
 class NothingToAccept(IntegrationError):
-    """No invoiced line needs a person's word."""
+    """No invoiced line needs the word that a person gave."""
 
 
 class MappingFileRefused(MappingRefused):

@@ -89,7 +89,7 @@ def import_companies(
         before = _selection(session.get(ImportSelection, 1))
         chosen = session.merge(ImportSelection(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
         changes = reconcile(session, session.scalars(select(Company)).all(), found, now=now)
-        after = {**(_selection(chosen) or {}), **changes.numbers}
+        after = {**(_selection(chosen) or {}), **changes.made}
         record(session, Deed.IMPORT, "companies", before=before, after=after)
         mapped = set(session.scalars(select(CompanyMapping.company_id)))
     return ImportReport(
@@ -121,7 +121,7 @@ def import_agreements(client: ConnectWiseClient, warehouse: Warehouse) -> Agreem
             now=now,
             expected=lambda agreement: agreement.company_id in companies,
         )
-        record(session, Deed.IMPORT, "agreements", after=changes.numbers)
+        record(session, Deed.IMPORT, "agreements", after=changes.made or None)
         mapped = set(session.scalars(select(CompanyMapping.agreement_id)))
     return AgreementsReport(
         **vars(changes), gone_but_mapped=tuple(agreement for agreement in changes.gone if agreement.id in mapped)

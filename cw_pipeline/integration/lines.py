@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -40,6 +40,22 @@ class Accepted:
     """What it counted for before; empty where nobody knew."""
     counts: Decimal
     """What it counts for now."""
+
+
+def seats_of(text: str) -> Decimal:
+    """A number of seats as a person writes it.
+
+    Raises:
+        NothingToAccept: If it is none.
+    """
+    try:
+        seats = Decimal(text)
+    except InvalidOperation:
+        seats = Decimal("NaN")
+    if not seats.is_finite() or seats <= 0:
+        msg = f"{text!r} is not a number of seats. Write it as 3."
+        raise NothingToAccept(msg)
+    return seats
 
 
 def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Decimal | None = None) -> list[Accepted]:

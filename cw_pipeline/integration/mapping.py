@@ -11,10 +11,11 @@ from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import act, connected_integration
 from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import MappingRefused, UnknownChoice, WarningsNotAccepted
+from cw_pipeline.integration.reconcile import name_and_id
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -88,8 +89,7 @@ def map_company(
         mapping, changed = store_mapping(
             session, the_company.id, the_agreement.id, the_organization.id, bill_from=bill_from, now=now
         )
-        if changed:
-            record(session, Deed.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
+        record(session, Deed.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
     return Mapped(
         company_id=the_company.id,
         company_name=the_company.name,
@@ -263,12 +263,12 @@ def the_one(what: str, asked: int | str, records: Sequence[RecordT]) -> RecordT:
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        raise UnknownChoice(f"There are several with the name of the {what} {text}: name its id.", _shown(fitting))
-    raise UnknownChoice(f"There is no {what} {text}.", _shown(sorted(records, key=lambda one: one.name.casefold())))
-
-
-def _shown(records: Iterable[Company | Agreement | Organization]) -> list[str]:
-    return [f"{one.name} ({one.id})" for one in records]
+        raise UnknownChoice(
+            f"There are several with the name of the {what} {text}: name its id.", map(name_and_id, fitting)
+        )
+    raise UnknownChoice(
+        f"There is no {what} {text}.", map(name_and_id, sorted(records, key=lambda one: one.name.casefold()))
+    )
 
 
 def is_number(text: str) -> bool:

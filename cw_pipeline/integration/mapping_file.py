@@ -62,14 +62,10 @@ class Applied:
     warnings: tuple[str, ...] = ()
 
     @property
-    def numbers(self) -> dict[str, int]:
-        """How many companies were mapped, mapped anew, unmapped and left as they were."""
-        return {
-            "mapped": self.mapped,
-            "remapped": self.remapped,
-            "unmapped": self.unmapped,
-            "unchanged": self.unchanged,
-        }
+    def changes(self) -> dict[str, int]:
+        """How many companies were mapped, mapped anew and unmapped, where there were any."""
+        numbers = {"mapped": self.mapped, "remapped": self.remapped, "unmapped": self.unmapped}
+        return {name: number for name, number in numbers.items() if number}
 
 
 @dataclass(frozen=True)
@@ -146,7 +142,7 @@ def apply_mappings(warehouse: Warehouse, file: Path, now: datetime, *, accept_wa
         if about_agreements and not accept_warnings:
             raise WarningsNotAccepted(about_agreements)
         applied = replace(_apply(session, rows, known, now), warnings=(*about_agreements, *_only_names(rows, known)))
-        record(session, Deed.APPLY_MAPPINGS, file.name, after=applied.numbers)
+        record(session, Deed.APPLY_MAPPINGS, file.name, after=applied.changes or None)
         return applied
 
 
@@ -162,15 +158,13 @@ def _apply(session: Session, rows: Sequence[Row], known: _Known, now: datetime) 
         was = before.get(row.company_id)
         if row.agreement_id is None or row.organization_id is None:
             done["unmapped" if was else "unchanged"] += 1
-            if was:
-                record(session, Deed.UNMAP_COMPANY, str(row.company_id), before=was)
+            record(session, Deed.UNMAP_COMPANY, str(row.company_id), before=was)
             continue
         mapping, changed = store_mapping(
             session, row.company_id, row.agreement_id, row.organization_id, bill_from=row.bill_from, now=now
         )
         done["unchanged" if not changed else "remapped" if was else "mapped"] += 1
-        if changed:
-            record(session, Deed.MAP_COMPANY, str(row.company_id), before=was, after=snapshot(mapping))
+        record(session, Deed.MAP_COMPANY, str(row.company_id), before=was, after=snapshot(mapping))
     return Applied(
         done["mapped"], done["remapped"], done["unmapped"], done["unchanged"], bill_from=Month.last_closed(now)
     )

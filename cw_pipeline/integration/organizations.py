@@ -54,8 +54,7 @@ def refresh_organizations(nordpass: NordPass, warehouse: Warehouse) -> Changes:
     found = [_organization(organization, now) for organization in nordpass.organizations()]
     with act(warehouse) as session:
         changes = reconcile(session, session.scalars(select(Organization)).all(), found, now=now)
-        if changes.kept != changes.total or changes.gone:
-            record(session, Deed.IMPORT, "organizations", after=changes.numbers)
+        record(session, Deed.IMPORT, "organizations", after=changes.made or None)
         return changes
 
 

@@ -207,8 +207,7 @@ def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: Cata
         mapping = session.get(ProductMapping, plan.value)
         before = {"product_id": mapping.product_id} if mapping else None
         after = {"product_id": item.id}
-        if before != after:
-            record(session, Deed.MAP_PRODUCT, plan.value, before=before, after=after)
+        record(session, Deed.MAP_PRODUCT, plan.value, before=before, after=after)
         if mapping is None:
             mapping = ProductMapping(plan=plan.value, confirmed_product_id=None)
             session.add(mapping)

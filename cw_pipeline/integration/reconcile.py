@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.integration.listings import ListedCompany
+
 RowT = TypeVar("RowT", Company, Agreement, Organization)
 
 _TIMES = frozenset({"imported_at", "fetched_at", "gone_at"})
@@ -26,6 +28,11 @@ class Named:
 
     id: int | str
     name: str
+
+
+def name_and_id(record: Named | Company | Agreement | Organization | ListedCompany) -> str:
+    """A record as people are shown it."""
+    return f"{record.name} ({record.id})"
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,11 @@ class Changes:
             "changed": len(self.changed),
             "gone": len(self.gone),
         }
+
+    @property
+    def made(self) -> dict[str, int]:
+        """How many are new, changed and gone, where there are any."""
+        return {name: number for name, number in self.numbers.items() if number and name != "total"}
 
 
 def reconcile(

@@ -78,6 +78,8 @@ class MalformedReport(NordPassError):
         faults: Everything that is wrong with it; at least one.
     """
 
+    is_transient = True  # as long as it is so it counts as little as one that is not final
+
     def __init__(self, source: str, faults: Sequence[Fault], what_to_do: str) -> None:
         shown = "; ".join(str(fault) for fault in faults[:_FAULTS_SHOWN])
         more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""

@@ -3,12 +3,14 @@
 """Telling people: of every run that failed, and of every check that did not pass in a run that did not."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import dagster as dg
 
+from cw_pipeline.billing.months import Month, month_options
 from cw_pipeline.orchestration.notify import tell
 from cw_pipeline.orchestration.runs import months_of
-from cw_pipeline.settings import Settings
+from cw_pipeline.settings import Messages
 
 _MOST_LINES = 30
 _OFF = dg.SkipReason("CW_PIPELINE_NOTIFY is not set, so nobody is told.")
@@ -43,15 +45,15 @@ def failed_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
 
 
 def _tell(context: dg.RunStatusSensorContext, what: str, found: list[str]) -> dg.SkipReason | None:
-    settings = Settings()
-    if settings.cw_pipeline_notify is None:
+    messages = Messages()
+    if messages.cw_pipeline_notify is None:
         return _OFF
     run = context.dagster_run
     more = [f"And {len(found) - _MOST_LINES} more."] if len(found) > _MOST_LINES else []
-    ui = settings.cw_pipeline_dagster_url
+    ui = messages.cw_pipeline_dagster_url
     where = f"{ui.rstrip('/')}/runs/{run.run_id}" if ui else f"The run is {run.run_id}."
     tell(
-        settings.cw_pipeline_notify,
+        messages.cw_pipeline_notify,
         title=f"cw_pipeline: {_name(run)} {what}",
         lines=[*found[:_MOST_LINES], *more, f"{_what_next(run)} {where}"],
     )
@@ -70,7 +72,7 @@ def _what_next(run: dg.DagsterRun) -> str:
     months = months_of(run)
     if not months:
         return "Do what it says above, then run it again."
-    options = f"--month {months[0]}" if len(months) == 1 else f"--from {months[0]} --to {months[1]}"
+    options = month_options(Month.parse(months[0]), Month.parse(months[-1]))
     command = "preview" if run.job_name == "preview" else "sync"
     return f"Do what it says above, then run `cw-pipeline {command} {options}`."
 
@@ -90,11 +92,20 @@ def _failures(context: dg.RunStatusSensorContext) -> Iterator[str]:
 
 
 def _failed_checks(context: dg.RunStatusSensorContext) -> Iterator[str]:
-    """What the run's last evaluation of each check says, where that did not pass."""
+    """What the run's last evaluation of each check says, where that did not pass and is about the run's months."""
     entries = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
     last = {evaluation.asset_check_key: evaluation for evaluation in evaluations}
+    months = months_of(context.dagster_run)
     for evaluation in last.values():
-        if not evaluation.passed:
+        if not evaluation.passed and _is_about(evaluation, months):
             name = f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}"
             yield f"{name} ({evaluation.severity.value}): {evaluation.description or 'did not pass.'}"
+
+
+def _is_about(evaluation: dg.AssetCheckEvaluation, months: list[str]) -> bool:
+    """Whether there is anything to tell that the runs of other months have not told: checks look at every month."""
+    by_month = evaluation.metadata.get("by_month")
+    if not months or not isinstance(by_month, dg.JsonMetadataValue):
+        return True
+    return any(months[0] <= month <= months[-1] for month in cast("dict[str, object]", by_month.value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -53,20 +54,23 @@ OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED)
 
 def of_usage(missing: Sequence[tuple[str, Organization]]) -> dg.AssetCheckResult:
     """Whether every month's report has the mapped organizations; ``missing`` are those that one lacks."""
-    months = sorted({month for month, _ in missing})
+    by_month = Counter(month for month, _ in missing)
     return dg.AssetCheckResult(
         asset_key=NOTHING_MISSING.asset_key,
         check_name=NOTHING_MISSING.name,
         passed=not missing,
         severity=dg.AssetCheckSeverity.WARN,
         description=(
-            f"Mapped organizations have no row in the usage reports of {', '.join(months)}, so nothing is billed for "
-            "them. Look at those months in the NordPass panel. Sync a month again once its report is right; unmap the "
-            "company of an organization that is gone, or map it with a later --bill-from."
+            f"Mapped organizations have no row in the usage reports of {', '.join(sorted(by_month))}, so nothing "
+            "is billed for them. Look at those months in the NordPass panel. Sync a month again once its report is "
+            "right; unmap the company of an organization that is gone, or map it with a later --bill-from."
             if missing
             else None
         ),
-        metadata={"organizations": names([f"{month}: {one.name} ({one.id})" for month, one in missing])},
+        metadata={
+            "organizations": names([f"{month}: {one.name} ({one.id})" for month, one in missing]),
+            "by_month": dict(by_month),
+        },
     )
 
 
@@ -122,7 +126,7 @@ def _of_stake(
             # Text, because Dagster's numbers are floats.
             "money_at_stake": "unknown" if stake.money is None else f"{stake.money:.2f}",
             "seats_without_a_price": int(stake.unpriced_seats),
-            "lines_by_month": dg.MetadataValue.json({month: dict(counts) for month, counts in stake.lines.items()}),
+            "by_month": dg.MetadataValue.json({month: dict(counts) for month, counts in stake.lines.items()}),
         },
     )
 

@@ -21,18 +21,14 @@ from cw_pipeline.settings import Settings
 @dg.op
 def check_connection(context: dg.OpExecutionContext, access: Access) -> None:
     """Check the credentials and the rights of the API member, and remember the ConnectWise company."""
-    with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse, access.connectwise() as client:
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.connectwise() as client:
         connected = connection.connect(client, warehouse)
-        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
+        if connected.refusal is None:
+            context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
     for right in connected.rights:
         context.log.info(f"{right.name} ({right.why}): {right.state}")
-    if connected.missing_rights:
-        names = ", ".join(right.name for right in connected.missing_rights)
-        raise dg.Failure(
-            f"The API member's security role lacks: {names}. Add it in ConnectWise.",
-            metadata=of_rights(connected.rights),
-            allow_retries=False,
-        )
+    if connected.refusal is not None:
+        raise dg.Failure(connected.refusal, metadata=of_rights(connected.rights), allow_retries=False)
     what_next = "Map the products next, with the job map_products." if connected.state == State.CONNECTED else ""
     company = f"{connected.company_name} ({connected.company_id})"
     context.log.info(f"Connected to {company} at {connected.site_url}. {what_next}")
@@ -63,7 +59,7 @@ def remove_mappings(context: dg.OpExecutionContext, config: DisconnectConfig, ac
     """Write all mappings to a file, remove them, and stop syncing. Lines in ConnectWise stay."""
     if not config.yes:
         raise dg.Failure("Nothing was changed. Set yes to true if that is meant.", allow_retries=False)
-    with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse:
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse:
         file = config.backup_file or connection.new_backup_file(Settings().cw_pipeline_home, datetime.now(UTC))
         done = connection.disconnect(warehouse, Path(file))
         context.log.info(f"Removed {done.company_mappings} mappings; {done.backup_file} takes them back")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dagster as dg
 
 from cw_pipeline.orchestration.connecting import connect, disconnect
+from cw_pipeline.orchestration.lines import accept_lines
 from cw_pipeline.orchestration.mapping import add_organization, map_companies
 from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.products import map_products
@@ -43,5 +44,6 @@ ALL = [
     import_companies,
     map_companies,
     add_organization,
+    accept_lines,
     disconnect,
 ]

@@ -29,7 +29,7 @@ def imported_companies(
     context: dg.AssetExecutionContext, config: ImportConfig, access: Access
 ) -> dg.MaterializeResult[Any]:
     """The ConnectWise companies of the chosen types and statuses."""
-    with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse, access.connectwise() as client:
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.connectwise() as client:
         report = imports.import_companies(client, warehouse, config.types, config.statuses)
     return dg.MaterializeResult(metadata=of_changes(report))
 
@@ -37,7 +37,7 @@ def imported_companies(
 @dg.asset(group_name="mapping", kinds={"connectwise"}, deps=[imported_companies])
 def agreements(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
     """The agreements of the imported companies."""
-    with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse, access.connectwise() as client:
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.connectwise() as client:
         report = imports.import_agreements(client, warehouse)
     return dg.MaterializeResult(metadata=of_changes(report))
 
@@ -45,7 +45,7 @@ def agreements(context: dg.AssetExecutionContext, access: Access) -> dg.Material
 @dg.asset(name="organizations", group_name="mapping", kinds={"nordpass"})
 def nordpass_organizations(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
     """The NordPass organizations, managed by this MSP or not."""
-    with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse, access.nordpass() as nordpass:
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.nordpass() as nordpass:
         report = organizations.refresh_organizations(nordpass, warehouse)
     return dg.MaterializeResult(metadata=of_changes(report))
 
@@ -53,5 +53,5 @@ def nordpass_organizations(context: dg.AssetExecutionContext, access: Access) ->
 @dg.asset(group_name="mapping", kinds={"python"}, deps=[agreements, nordpass_organizations])
 def mapped_organizations(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
     """Which company and agreement each organization is billed to: a person's decisions, as they stand."""
-    with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse:
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse:
         return dg.MaterializeResult(metadata=of_mapping(warehouse))

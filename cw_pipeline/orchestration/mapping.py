@@ -79,7 +79,7 @@ def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, 
     asked = [choice for choice in choices if choice is not None]
     if len(asked) != 1:
         raise dg.Failure("Nothing was changed. Give one of map, unmap, write_file and apply_file.", allow_retries=False)
-    with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse:
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse:
         done, warnings = _do(asked[0], warehouse)
         context.log.info(done)
         for warning in warnings:
@@ -180,7 +180,7 @@ def add_to_nordpass(context: dg.OpExecutionContext, config: OrganizationConfig, 
         raise dg.Failure(f"The organization was not added. {faults}.", allow_retries=False) from None
     to = cast("MapToConfig | None", config.map_to)
     map_to = organizations.MapTo(to.company, to.agreement, _month(to.bill_from), to.accept_warnings) if to else None
-    with failing_the_run(), access.warehouse(name_of(context.run)) as warehouse, access.nordpass() as nordpass:
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.nordpass() as nordpass:
         added = organizations.add_organization(nordpass, warehouse, new, map_to)
         what_next = _sentence(added.mapped) if added.mapped else "Map it next, with the job map_companies."
         context.log.info(f"{added.organization.name} ({added.organization.id}) is in NordPass. {what_next}")

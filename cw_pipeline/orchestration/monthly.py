@@ -76,8 +76,8 @@ class SyncConfig(dg.Config):
         ge=0,
         le=24,
         description=(
-            "How many more times, ten minutes apart, to try when a month failed as a whole, for example because its "
-            "usage report is not final yet, or when a write is unconfirmed. The schedule uses 6."
+            "How many more times, ten minutes apart, to try where that may help: when a usage report is not final yet, "
+            "a system cannot be reached, another push is at work, or a write is unconfirmed. The schedule uses 6."
         ),
     )
 
@@ -188,7 +188,7 @@ class _Months:
         try:
             yield
         except (ConnectWiseError, NordPassError, SyncError, WarehouseError) as error:
-            self._may_pass = True
+            self._may_pass |= error.is_transient
             for month in list(months):
                 self._failed[month] = str(error)
                 self._going.remove(month)

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import tenacity
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from pydantic import SecretStr
 
@@ -28,46 +29,75 @@ class NotTold(Exception):
     """Somebody could not be told; the message never has an address, since that is a secret."""
 
 
+@dataclass(frozen=True)
+class Delivery:
+    """Which addresses took a message and which did not, each by its place in the setting and its service.
+
+    They are never shown as they are written, because that is a secret.
+    """
+
+    told: tuple[str, ...]
+    failed: tuple[str, ...]
+
+    @property
+    def complaint(self) -> str:
+        """How many were not told, which, and what to do."""
+        return (
+            f"{len(self.failed)} of {len(self.told) + len(self.failed)} addresses in CW_PIPELINE_NOTIFY could not be "
+            f"told: {', '.join(self.failed)}. Write addresses as apprise's documentation says, with blanks between "
+            "them, and check that their services can be reached from here. `cw-pipeline notify` tries them."
+        )
+
+
 def tell(addresses: SecretStr, *, title: str, lines: Sequence[str]) -> None:
-    """Send a message to each of ``addresses``, which are written as apprise's documentation says.
+    """Send a message to each of ``addresses``.
 
     Raises:
-        NotTold: If an address cannot be used, or a service does not take the message.
+        NotTold: If an address cannot be used, or a service does not take the message; the others are told.
     """
-    services = Apprise(asset=AppriseAsset(app_id="cw_pipeline", app_desc="NordPass seats to ConnectWise PSA"))
-    if not services.add(addresses.get_secret_value()):
-        msg = (
-            "CW_PIPELINE_NOTIFY has an address that cannot be used. Write addresses as apprise's documentation says, "
-            "with blanks between them."
-        )
-        raise NotTold(msg)
-    waiting = list(services)
+    delivery = send(addresses, title=title, lines=lines)
+    if delivery.failed:
+        raise NotTold(delivery.complaint)
+
+
+def send(addresses: SecretStr, *, title: str, lines: Sequence[str]) -> Delivery:
+    """Send a message to each of ``addresses``, which are written as apprise's documentation says."""
+    asset = AppriseAsset(app_id="cw_pipeline", app_desc="NordPass seats to ConnectWise PSA")
+    text = addresses.get_secret_value()
+    services: dict[str, Apprise] = {}
+    unusable: list[str] = []
+    # One by one, because apprise leaves out what it does not take for an address.
+    for number, address in enumerate(text.split() or [text], start=1):
+        service = Apprise(asset=asset)
+        if service.add(address):
+            services[f"address {number} ({service[0].service_name})"] = service
+        else:
+            unusable.append(f"address {number} (cannot be used)")
+    told = _told(services, title, "\n".join(lines))
+    failed = [name for name in services if name not in told]
+    return Delivery(tuple(name for name in services if name in told), (*failed, *unusable))
+
+
+def _told(services: Mapping[str, Apprise], title: str, body: str) -> set[str]:
+    """Those that took the message, each asked until it did or often enough."""
+    told: set[str] = set()
 
     def tell_those_who_wait() -> bool:
-        body = "\n".join(lines)
         with _without_paths_in_logs():
-            waiting[:] = [
-                service
-                for service in waiting
-                if not Apprise(service).notify(
+            for name, service in services.items():
+                if name not in told and service.notify(
                     body=body, title=title, notify_type=NotifyType.WARNING, body_format=NotifyFormat.TEXT
-                )
-            ]
-        return not waiting
+                ):
+                    told.add(name)
+        return len(told) == len(services)
 
-    retrying = tenacity.Retrying(
+    tenacity.Retrying(
         stop=tenacity.stop_after_attempt(TRIES),
         wait=tenacity.wait_fixed(SECONDS_BETWEEN),
         retry=tenacity.retry_if_not_result(bool),
         retry_error_callback=lambda _state: False,
-    )
-    if not retrying(tell_those_who_wait):
-        names = ", ".join(str(service.service_name) for service in waiting)
-        msg = (
-            f"{len(waiting)} of {len(services)} addresses in CW_PIPELINE_NOTIFY could not be told: {names}. "
-            "Check that they are right and that their services can be reached from here."
-        )
-        raise NotTold(msg)
+    )(tell_those_who_wait)
+    return told
 
 
 @contextmanager

@@ -58,7 +58,7 @@ def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, acce
     """Map plans to products as asked and, if asked, confirm the mapping; show the catalog and what is mapped."""
     with (
         failing_the_run(),
-        access.warehouse(name_of(context.run)) as warehouse,
+        access.warehouse(name_of(context.run.run_id)) as warehouse,
         access.connectwise() as client,
     ):
         try:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cw_pipeline.integration import access
+from cw_pipeline.orchestration.runs import name_of
 from cw_pipeline.settings import Settings
-from cw_pipeline.sync.run import SyncRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.database import Warehouse
 
 
@@ -43,22 +45,11 @@ class Access(dg.ConfigurableResource[None]):
         with access.open_nordpass(Settings()) as nordpass:
             yield nordpass
 
-    @contextmanager
-    def sync_run(self, run_id: str, say: Callable[[str], None]) -> Generator[SyncRun]:
+    def sync_run(self, run_id: str, say: Callable[[str], None]) -> AbstractContextManager[SyncRun]:
         """What a sync works with; only an active integration has one.
 
         Raises:
             NotActive: If the integration is not active.
             WrongCompany: If the credentials are of another ConnectWise company than the connected one.
         """
-        with self.warehouse(f"Dagster run {run_id}") as warehouse, self.connectwise() as client:
-            with warehouse.transaction() as session:
-                psa = access.psa_of(access.require_active(session, client))
-            yield SyncRun(
-                connectwise=client,
-                warehouse=warehouse,
-                psa=psa,
-                run_id=run_id,
-                concurrency=Settings().connectwise_max_concurrency,
-                say=say,
-            )
+        return access.open_sync_run(Settings(), who=name_of(run_id), run_id=run_id, say=say)

@@ -21,9 +21,9 @@ _RANGE_END = "dagster/asset_partition_range_end"
 _MONTH = "dagster/partition"
 
 
-def name_of(run: dg.DagsterRun) -> str:
+def name_of(run_id: str) -> str:
     """A run, as the record of what people did names it: Dagster does not know who launched it."""
-    return f"Dagster run {run.run_id}"
+    return f"Dagster run {run_id}"
 
 
 def local_instance(home: Path) -> dg.DagsterInstance:

@@ -1,16 +1,23 @@
 # Dagster's decorators are not fully annotated.
 # pyright: reportUnknownMemberType=false
-"""The schedules: each month every closed month that is not yet pushed, and each day a look whether all is well."""
+"""The schedules: each month every closed month that is not yet pushed, and each day a look whether all is well.
+
+Nobody is told of a tick that fails, but of every run that does. So where a tick cannot tell what there is to do, for a
+setting or the warehouse cannot be used, it asks for a run, which fails with the reason.
+"""
+
+from datetime import datetime
 
 import dagster as dg
 
 from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.status import status
+from cw_pipeline.integration.status import Status, status
 from cw_pipeline.orchestration.jobs import monthly_sync
 from cw_pipeline.orchestration.monthly import SyncConfig, sync_months
 from cw_pipeline.orchestration.partitions import FIRST_MONTH
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.watch import daily_checks
+from cw_pipeline.settings import NotSetUp
 from cw_pipeline.warehouse.errors import WarehouseError
 
 TRIES_AGAIN = 6
@@ -27,16 +34,16 @@ TRIES_AGAIN = 6
 def monthly_sync_schedule(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | list[dg.RunRequest]:
     """One run for each closed month that is not yet pushed, by the tick's own time and never the clock."""
     tick = context.scheduled_execution_time
-    with access.warehouse() as warehouse:
-        now = status(warehouse, first_month=Month.parse(FIRST_MONTH), now=tick)
-    if now.missing:
-        return dg.SkipReason(f"The integration is not active. {' '.join(now.missing)}")
-    if not now.unpushed_months:
+    now = _status(access, tick)
+    if now is not None and now.missing:
+        return _not_active(now)
+    months = now.unpushed_months if now is not None else (Month.last_closed(tick),)
+    if not months:
         return dg.SkipReason("Every closed month that companies are billed for is pushed.")
     config = dg.RunConfig(ops={sync_months.node_def.name: SyncConfig(retries=TRIES_AGAIN)})
     return [
         dg.RunRequest(run_key=f"{tick:%Y-%m-%dT%H:%M}Z {month}", partition_key=str(month), run_config=config)
-        for month in now.unpushed_months
+        for month in months
     ]
 
 
@@ -48,12 +55,20 @@ def monthly_sync_schedule(context: dg.ScheduleEvaluationContext, access: Access)
     description="Looks for drift in ConnectWise and for closed months that are not pushed.",
 )
 def daily_checks_schedule(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | dg.RunRequest:
-    """One run a day while the integration is active, or nobody can tell whether it is: a run that fails is told."""
+    """One run a day while the integration is active."""
     tick = context.scheduled_execution_time
-    request = dg.RunRequest(run_key=f"{tick:%Y-%m-%d}")
+    now = _status(access, tick)
+    return _not_active(now) if now is not None and now.missing else dg.RunRequest(run_key=f"{tick:%Y-%m-%d}")
+
+
+def _status(access: Access, tick: datetime) -> Status | None:
+    """How far the set-up has come; None where that cannot be told."""
     try:
         with access.warehouse() as warehouse:
-            missing = status(warehouse, first_month=Month.parse(FIRST_MONTH), now=tick).missing
-    except WarehouseError:
-        return request
-    return dg.SkipReason(f"The integration is not active. {' '.join(missing)}") if missing else request
+            return status(warehouse, first_month=Month.parse(FIRST_MONTH), now=tick)
+    except (NotSetUp, WarehouseError):
+        return None
+
+
+def _not_active(now: Status) -> dg.SkipReason:
+    return dg.SkipReason(f"The integration is not active. {' '.join(now.missing)}")

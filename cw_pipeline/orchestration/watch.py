@@ -3,15 +3,16 @@
 """The daily look at what nobody else would notice: drift in ConnectWise, and closed months that were never pushed."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.months import Month, month_options
+from cw_pipeline.integration import shown
 from cw_pipeline.integration.drift import find_drift
-from cw_pipeline.integration.drifted import Finding, Kind
+from cw_pipeline.integration.drifted import Kind
 from cw_pipeline.integration.status import status
 from cw_pipeline.orchestration.checks import NOTHING_DRIFTED
 from cw_pipeline.orchestration.failures import failing_the_run
@@ -33,7 +34,11 @@ def drift(
         findings = find_drift(run, datetime.now(UTC).date())
     kinds = Counter(finding.kind for finding in findings)
     numbers = {kind.value: kinds[kind] for kind in Kind}
-    yield dg.MaterializeResult(metadata={"findings": len(findings), **numbers, "drift": _table(findings)})
+    shown_drift = table(
+        ("kind", "month", "organization", "agreement", "line", "expected", "found", "what_to_do"),
+        map(shown.of_finding, findings),
+    )
+    yield dg.MaterializeResult(metadata={"findings": len(findings), **numbers, "drift": shown_drift})
     summary = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
     yield dg.AssetCheckResult(
         check_name=NOTHING_DRIFTED.name,
@@ -48,18 +53,18 @@ def drift(
 def unpushed_months(access: Access) -> dg.AssetCheckResult:
     """Whether any month is late: the schedule did not run, its run failed, or a mapping changed since."""
     with failing_the_run(), access.warehouse() as warehouse:
-        late = [str(month) for month in late_months(warehouse, datetime.now(UTC))]
-    options = f"--month {late[0]}" if len(late) == 1 else f"--from {late[0]} --to {late[-1]}" if late else ""
+        late = late_months(warehouse, datetime.now(UTC))
+    months = [str(month) for month in late]
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.ERROR,
         description=(
-            f"Not pushed, or not as companies and products are mapped now: {', '.join(late)}. See why in the months' "
-            f"runs, and run `cw-pipeline sync {options}`."
+            f"Not pushed, or not as companies and products are mapped now: {', '.join(months)}. See why in the months' "
+            f"runs, and run `cw-pipeline sync {month_options(late[0], late[-1])}`."
             if late
             else None
         ),
-        metadata={"months": dg.MetadataValue.json(late)},
+        metadata={"months": dg.MetadataValue.json(months)},
     )
 
 
@@ -73,22 +78,3 @@ daily_checks = dg.define_asset_job(
     selection=dg.AssetSelection.assets(drift) | dg.AssetSelection.checks(unpushed_months),
     description="Looks for drift in ConnectWise and for closed months that are not pushed. Nothing is written there.",
 )
-
-
-def _table(findings: Sequence[Finding]) -> dg.MetadataValue:
-    return table(
-        ("kind", "month", "organization", "agreement", "line", "expected", "found", "what_to_do"),
-        (
-            (
-                finding.kind,
-                finding.month,
-                finding.organization_id and f"{finding.organization_name} ({finding.organization_id})",
-                finding.agreement_id,
-                finding.addition_id,
-                finding.expected,
-                finding.found,
-                finding.what_to_do,
-            )
-            for finding in findings
-        ),
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.warehouse.database import Warehouse
@@ -12,6 +13,9 @@ from cw_pipeline.warehouse.database import Warehouse
 
 class SyncError(Exception):
     """A month cannot be synced as things are; the message says why and what to do next."""
+
+    is_transient: ClassVar[bool] = False
+    """Whether trying again later, without anybody changing anything, can succeed."""
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.tables import UsageReport
 
 
+class EmptyReport(SyncError):
+    """The report has no row although organizations are billed: it does not count, as if it were not final."""
+
+    is_transient = True
+
+
 def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> UsageReport:
     """Fetch and keep ``month``'s usage report.
 
     Raises:
         NordPassError: If there is no final, well-formed report; nothing is kept.
-        SyncError: If the report is empty although organizations are mapped; nothing is kept.
+        EmptyReport: If the report is empty although organizations are mapped; nothing is kept.
     """
     report = nordpass.monthly_usage(str(month))
     usage = [
@@ -47,5 +53,5 @@ def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> Usage
                 f"NordPass's usage report for {month} is empty although {mapped} organizations are billed for it. "
                 "Nothing of it is used. Look at the month in the NordPass panel, then sync it again."
             )
-            raise SyncError(msg)
+            raise EmptyReport(msg)
         return store_report(session, month, report.generated_at, usage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy.exc import OperationalError
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class WarehouseError(Exception):
     """The warehouse cannot do what was asked; the message says what to do next."""
 
+    is_transient: ClassVar[bool] = False
+    """Whether trying again later, without anybody changing anything, can succeed."""
+
 
 class DatabaseUnreachable(WarehouseError):
     """The database cannot be opened."""
@@ -25,9 +28,13 @@ class DatabaseUnreachable(WarehouseError):
 class LockHeld(WarehouseError):
     """Another push to the same ConnectWise company is at work, and was so for as long as we waited."""
 
+    is_transient = True
+
 
 class LockLost(WarehouseError):
     """The push lock's connection broke, or its file was deleted: another push may begin, so this one must stop."""
+
+    is_transient = True
 
 
 @contextmanager

@@ -23,8 +23,8 @@ from cw_pipeline.cli import main
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration import notify
 from cw_pipeline.sandbox.control import SandboxControl
-from cw_pipeline.settings import Settings
-from cw_pipeline_tests.orchestration.test_alerts import Watcher
+from cw_pipeline.settings import Messages
+from cw_pipeline_tests.orchestration.watching import Watcher
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -48,7 +48,7 @@ def _act(act: str, arguments: list[str]) -> None:
             print(*watcher.ticks())  # noqa: T201
         raise SystemExit(0 if run.success else 1)
     else:
-        addresses = Settings().cw_pipeline_notify
+        addresses = Messages().cw_pipeline_notify
         assert addresses is not None
         notify.tell(addresses, title="a title", lines=arguments)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.billing.months import Month
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.runs import run_months
@@ -15,6 +14,7 @@ from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline_tests.active import LAST_CLOSED, activate
 from cw_pipeline_tests.end_to_end.conftest import Webserver, until
 from cw_pipeline_tests.orchestration.receivers import WebHook, web_hook
+from cw_pipeline_tests.orchestration.watching import our_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,18 +101,8 @@ def test_one_refused_line_fails_its_month_and_every_other_line_of_the_year_is_wr
     assert statuses(webserver, "push_preview") == good
     assert statuses(webserver, "connectwise_push") == good | {BAD_MONTH: "FAILED"}
 
-    used = {
-        (month, row["organization_id"])
-        for month in MONTHS
-        for row in sandbox.nordpass.usage(month)
-        if row["organization_id"] in active.organization_ids
-        and row["license_type"] == "Standard"
-        and row["consumed_licenses"]
-    }
-    lines = [
-        line for line in sandbox.connectwise.records("additions") if line.get("serialNumber", "").startswith(PREFIX)
-    ]
-    assert len(lines) == len(used) - 1
+    used = [row for month in MONTHS for row in active.billed_usage(sandbox, Month.parse(month))]
+    assert len(our_lines(sandbox)) == len(used) - 1
     reads = [entry.path for entry in sandbox.journal.reads("additions")]
     assert len(reads) == len(set(reads)) == len(active.mapped)
 

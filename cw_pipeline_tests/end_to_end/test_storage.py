@@ -28,6 +28,7 @@ def sync_last_month(instance: dg.DagsterInstance) -> None:
     assert not instance.telemetry_enabled
     assert instance.run_monitoring_enabled
     assert instance.run_monitoring_max_runtime_seconds == 14400
+    assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 60
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -99,8 +99,8 @@ def test_connecting_and_disconnecting_are_in_the_audit(
     disconnect(warehouse, tmp_path / "backup.csv")
     there = {"site": client.site_url, "company_id": client.company_id, "state": "connected"}
     assert acts(warehouse) == [
-        ("connect", client.company_id, {"state": "not_connected"}, there),
-        ("connect", client.company_id, there, there),
+        ("connect", client.company_id, {"state": "not_connected"}, {**there, "keys": "accepted"}),
+        ("connect", client.company_id, there, {**there, "keys": "accepted"}),
         (
             "disconnect",
             client.company_id,

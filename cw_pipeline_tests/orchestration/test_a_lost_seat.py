@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.orchestration.monthly import PREVIEW, PUSH
-from cw_pipeline_tests.orchestration.test_monthly import (
+from cw_pipeline_tests.orchestration.watching import (
     FIRST,
     LAST,
     MIDDLE,
     MONTHS,
     failure_of,
+    lines_to_write,
+    lose_a_seat_of,
     materialized,
     run,
     the_check,
+    written,
 )
-from cw_pipeline_tests.orchestration.test_traps import lines_to_write, lose_a_seat_of, our_lines
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -37,4 +39,4 @@ def test_a_month_whose_preview_loses_a_seat_fails_the_check_and_the_run_and_only
     assert f"The preview of {MIDDLE} does not account for 1 of " in failure_of(result)
     for spec in (PREVIEW, PUSH):
         assert materialized(instance, spec) == {str(FIRST), str(LAST)}
-    assert our_lines(sandbox) == lines_to_write(sandbox, active, FIRST, LAST)
+    assert written(sandbox) == lines_to_write(sandbox, active, FIRST, LAST)

@@ -18,6 +18,7 @@ from cw_pipeline.orchestration.notify import NotTold, tell
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.orchestration.receivers import WebHook, mail_server, web_hook
+from cw_pipeline_tests.orchestration.watching import Watcher, the_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,35 +44,18 @@ def hook(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebHook]
         yield running
 
 
-class Watcher:
-    """The two sensors, as the daemon evaluates them: each tick goes on where the one before ended."""
-
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self._instance = instance
-        self._cursors: dict[str, str | None] = {"failed_runs": None, "failed_checks": None}
-        self.ticks()  # what was before the first tick is not looked at
-
-    def ticks(self) -> list[str]:
-        """A tick of each; the errors that they failed with."""
-        errors: list[str] = []
-        for name, cursor in self._cursors.items():
-            context = dg.build_sensor_context(instance=self._instance, cursor=cursor)
-            data = defs.resolve_sensor_def(name).evaluate_tick(context)
-            self._cursors[name] = data.cursor
-            errors += [one.error.to_string() for one in data.dagster_run_reactions or [] if one.error]
-        return errors
-
-
 @pytest.fixture
 def watcher(instance: dg.DagsterInstance) -> Watcher:
     return Watcher(instance)
 
 
-def run(instance: dg.DagsterInstance, job: str, config: dict[str, Any] | None = None) -> dg.ExecuteInProcessResult:
+def run(
+    instance: dg.DagsterInstance, job: str, config: dict[str, Any] | None = None, *, month: str = MONTH
+) -> dg.ExecuteInProcessResult:
     return defs.resolve_job_def(job).execute_in_process(
         instance=instance,
         raise_on_error=False,
-        partition_key=MONTH if job == "sync_now" else None,
+        partition_key=month if job == "sync_now" else None,
         run_config=config,
     )
 
@@ -113,6 +97,16 @@ def test_a_job_that_failed_is_told_whatever_it_is(
     assert watcher.ticks() == []
     assert the_message(hook)[0] == "cw_pipeline: disconnect failed"
     assert "Not connected to ConnectWise" in the_message(hook)[1][0]
+
+
+@pytest.mark.usefixtures("active")
+def test_a_setting_that_cannot_be_used_stops_the_run_and_not_the_message(
+    instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONNECTWISE_REQUESTS_PER_MINUTE", "many")
+    assert not run(instance, "sync_now").success
+    assert watcher.ticks() == []
+    assert "CONNECTWISE_REQUESTS_PER_MINUTE cannot be used" in the_message(hook)[1][0]
 
 
 @pytest.mark.usefixtures("active")
@@ -158,6 +152,25 @@ def test_what_is_held_in_a_run_that_succeeded_is_told_and_nothing_where_all_is_w
     assert WAYS_OUT[Outcome.AGREEMENT_INACTIVE] in lines[0]
 
 
+def test_what_is_held_is_told_by_the_runs_of_its_month_and_not_by_those_of_others(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
+) -> None:
+    held, earlier = active.mapped[0], str(LAST_CLOSED.plus(-1))
+    for month in (earlier, MONTH):
+        for row in sandbox.nordpass.usage(month):
+            if row["organization_id"] not in active.organization_ids:
+                sandbox.nordpass.set_usage(row["organization_id"], month, None)
+    sandbox.nordpass.set_usage(held.organization_id, earlier, 7)
+    sandbox.nordpass.set_usage(held.organization_id, MONTH, 0)
+    sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=True)
+    for month in (earlier, MONTH, MONTH, earlier):
+        result = run(instance, "sync_now", month=month)
+        assert result.success
+        assert not the_check(result, "nothing_held").passed
+        assert watcher.ticks() == []
+    assert [message["title"] for message in hook.messages] == [f"cw_pipeline: sync_now for {earlier} needs a look"] * 2
+
+
 @pytest.mark.usefixtures("active")
 def test_a_month_that_is_late_is_told_every_day_until_it_is_pushed(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
@@ -184,7 +197,7 @@ def test_a_message_that_cannot_be_delivered_fails_the_sensor_s_tick_without_a_wo
     run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"yes": True}}}})
     with caplog.at_level(logging.INFO):
         (error,) = watcher.ticks()
-    assert "NotTold: 1 of 1 addresses in CW_PIPELINE_NOTIFY could not be told: JSON." in error
+    assert "NotTold: 1 of 1 addresses in CW_PIPELINE_NOTIFY could not be told: address 1 (JSON)." in error
     assert SECRET not in error + caplog.text
     assert hook.messages == []
 
@@ -199,6 +212,14 @@ def test_a_service_that_refuses_at_first_is_told_once_and_the_others_are_not_tol
         assert len(ready.messages) == 1
 
 
+@pytest.mark.parametrize("unusable", ["top-secret-token", "unknown://top-secret-token"])
+def test_an_address_that_cannot_be_used_is_named_by_its_place_and_the_others_are_told(unusable: str) -> None:
+    with web_hook() as hook:
+        with pytest.raises(NotTold, match=r"1 of 2 addresses .* could not be told: address 1 \(cannot be used\)"):
+            tell(SecretStr(f"{unusable} {hook.address}"), title="Title", lines=["1"])
+        assert len(hook.messages) == 1
+
+
 def test_mail_is_sent() -> None:
     with mail_server() as server:
         address = f"mailto://127.0.0.1:{server.port}?from=cw@example.com&to=billing@example.com"
@@ -211,7 +232,7 @@ def test_mail_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["top-secret-token", "unknown://top-secret-token", "mailto://", "json:/top-secret-token"]
+    "address", ["top-secret-token", "unknown://top-secret-token", "mailto://", "json:/top-secret-token", "  "]
 )
 def test_an_address_that_cannot_be_used_is_refused_without_showing_it(
     address: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]

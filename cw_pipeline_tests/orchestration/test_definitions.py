@@ -70,6 +70,7 @@ def test_there_is_a_job_for_every_act() -> None:
         "map_products",
         "map_companies",
         "add_organization",
+        "accept_lines",
         "disconnect",
         "daily_checks",
     }

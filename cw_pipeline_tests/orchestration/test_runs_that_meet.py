@@ -13,7 +13,7 @@ from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline_tests.active import LAST_CLOSED, activate
 from cw_pipeline_tests.end_to_end.conftest import until
 from cw_pipeline_tests.orchestration.dagster_ui import PROJECT
-from cw_pipeline_tests.orchestration.test_traps import lines_to_write, our_lines
+from cw_pipeline_tests.orchestration.watching import lines_to_write, written
 from cw_pipeline_tests.warehouse.processes import another_process
 
 if TYPE_CHECKING:
@@ -84,5 +84,5 @@ def test_of_two_syncs_of_a_month_at_the_same_time_one_waits_and_no_line_is_writt
             assert len(sandbox.journal.writes()) == 1
             sandbox.faults.release(held)
             assert (at_work.exit_code(), waiting.exit_code()) == (0, 0)
-    assert our_lines(sandbox) == lines_to_write(sandbox, active, LAST_CLOSED)
-    assert len(sandbox.journal.writes()) == len(our_lines(sandbox))
+    assert written(sandbox) == lines_to_write(sandbox, active, LAST_CLOSED)
+    assert len(sandbox.journal.writes()) == len(written(sandbox))

@@ -83,6 +83,32 @@ def test_a_tick_of_an_integration_that_is_not_active_is_skipped_and_says_what_is
 
 
 @pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CW_PIPELINE_DATABASE_URL", "postgresql://me:secret@localhost:1/x"),
+        ("CONNECTWISE_REQUESTS_PER_MINUTE", "many"),
+    ],
+)
+def test_where_nobody_can_tell_what_is_to_be_pushed_the_month_that_ended_is_asked_for_and_its_run_fails(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    activate(LAST_CLOSED.plus(-1), companies=1)
+    monkeypatch.setenv(name, value)
+    following = LAST_CLOSED.plus(1)
+    data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick(following.year, following.number, 1, 0, 30))
+    (request,) = data.run_requests or []
+    assert request.partition_key == str(LAST_CLOSED)
+    run = defs.resolve_job_def("monthly_sync").execute_in_process(
+        instance=instance, partition_key=request.partition_key, run_config=request.run_config, raise_on_error=False
+    )
+    failure = run.failure_data_for_node("sync_months")
+    assert failure is not None
+    assert failure.user_failure_data is not None
+    assert name in (failure.user_failure_data.description or "")
+
+
+@pytest.mark.usefixtures("sandbox")
 def test_a_scheduled_run_waits_for_a_report_that_is_not_final_yet() -> None:
     activate(Month(2026, 2), companies=1)
     requests = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick(2026, 3, 1, 0, 30)).run_requests or []

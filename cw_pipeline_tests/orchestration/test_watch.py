@@ -187,9 +187,16 @@ def test_a_day_of_an_integration_that_is_not_active_is_skipped_and_says_what_is_
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_where_the_warehouse_cannot_be_asked_a_run_is_asked_for_whose_failure_says_so(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CW_PIPELINE_DATABASE_URL", "postgresql://me:secret@localhost:1/x"),
+        ("CONNECTWISE_REQUESTS_PER_MINUTE", "many"),
+    ],
+)
+def test_where_nobody_can_tell_whether_the_integration_is_active_a_run_is_asked_for_whose_failure_says_so(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    monkeypatch.setenv("CW_PIPELINE_DATABASE_URL", "postgresql://me:secret@localhost:1/x")
+    monkeypatch.setenv(name, value)
     assert len(defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick()).run_requests or []) == 1
     assert not look(instance).success

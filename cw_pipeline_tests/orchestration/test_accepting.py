@@ -1,0 +1,76 @@
+"""The job `accept_lines`: a person's word about invoiced lines, given in the UI."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.orchestration.monthly import PUSH
+from cw_pipeline.warehouse.tables import Act
+from cw_pipeline_tests.orchestration import acting, watching
+from cw_pipeline_tests.orchestration.acting import refusal, rows, told_of_mapping
+from cw_pipeline_tests.orchestration.watching import LAST, latest
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.active import Active
+
+
+def accept(instance: dg.DagsterInstance, organization: str, **more: str) -> dg.ExecuteInProcessResult:
+    config = {"month": str(LAST), "organization": organization, **more}
+    return acting.run(instance, "accept_lines", "take_a_word", config)
+
+
+def held(instance: dg.DagsterInstance) -> set[str]:
+    """The codes under which lines of the month are held after a sync."""
+    assert watching.run(instance).success
+    return {"invoiced_edited", "credit_due"} & {
+        name.removeprefix("lines_") for name in latest(instance, PUSH, LAST) if name.startswith("lines_")
+    }
+
+
+@pytest.fixture
+def edited(sandbox: Sandbox, active: Active, instance: dg.DagsterInstance) -> str:
+    """An organization whose line of last month was invoiced and then given one seat more."""
+    organization = active.mapped[0].organization_id
+    sandbox.nordpass.set_usage(organization, str(LAST), 5)
+    assert watching.run(instance).success
+    (line,) = [one for one in watching.our_lines(sandbox) if one["serialNumber"].endswith(organization)]
+    sandbox.connectwise.invoice(line["agreementId"], until=datetime.now(UTC).date().replace(day=28))
+    sandbox.connectwise.edit_addition(line["agreementId"], line["id"], quantity=6)
+    return organization
+
+
+def test_an_edited_line_is_accepted_and_then_the_credit_for_it(edited: str, instance: dg.DagsterInstance) -> None:
+    assert held(instance) == {"invoiced_edited"}
+    accepted = accept(instance, edited)
+    assert accepted.success
+    assert held(instance) == {"credit_due"}
+    credited = accept(instance, edited, credited="1")
+    assert credited.success
+    assert held(instance) == set()
+    acts = [(act.who, act.after["counts_for"]) for act in rows(Act) if act.act == "accept lines"]
+    assert acts == [(f"Dagster run {accepted.run_id}", ["6"]), (f"Dagster run {credited.run_id}", ["5"])]
+    assert len(told_of_mapping(instance)) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        pytest.param({"month": "March"}, "month: 'March' is not a month.", id="not a month"),
+        pytest.param({"credited": "a lot"}, "'a lot' is not a number of seats.", id="not a number"),
+        pytest.param({"credited": "1"}, "An invoiced line of ", id="edited and not accepted first"),
+        pytest.param({"organization": "Nobody"}, "There is no organization Nobody.", id="unknown organization"),
+    ],
+)
+def test_a_word_that_cannot_be_taken_is_refused_and_nothing_is_recorded(
+    edited: str, instance: dg.DagsterInstance, more: dict[str, str], sentence: str
+) -> None:
+    refused = accept(instance, **{"organization": edited, **more})
+    assert refusal(refused, "take_a_word").startswith(sentence)
+    assert [act for act in rows(Act) if act.act == "accept lines"] == []
+    assert told_of_mapping(instance) == []

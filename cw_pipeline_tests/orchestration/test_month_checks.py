@@ -1,0 +1,129 @@
+"""The checks of the monthly assets: what is not billed as it should be, in whatever month, is told by every run."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
+from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline_tests.orchestration.watching import FIRST, LAST, MONTHS, latest, nothing_held, run, the_check
+
+if TYPE_CHECKING:
+    from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.active import Active
+
+
+@pytest.mark.usefixtures("active")
+def test_seats_over_outcomes_are_the_seats_used(instance: dg.DagsterInstance) -> None:
+    result = run(instance)
+    assert the_check(result, "seats_add_up").passed
+    metadata = latest(instance, PUSH, LAST)
+    groups = ("seats_right", "seats_not_billed", "seats_held", "seats_failed")
+    assert sum(metadata[group] for group in groups) == metadata["seats_used"] > 0
+
+
+def test_usage_of_organizations_that_nobody_mapped_is_a_warning_with_its_seats_and_money(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    check = the_check(run(instance), "nothing_unmapped")
+    prices = {item["identifier"]: Decimal(item["price"]) for item in sandbox.connectwise.records("catalog")}
+    price = {"Business": prices["NORDPASS-BUS"], "Enterprise": prices["NORDPASS-ENT"]}
+    unbilled = [
+        row
+        for row in sandbox.nordpass.usage(str(LAST))
+        if row["organization_id"] not in active.organization_ids
+        and row["license_type"] == "Standard"
+        and row["msp_managed"]
+        and row["consumed_licenses"]
+    ]
+    seats = sum(row["consumed_licenses"] for row in unbilled)
+    money = sum(row["consumed_licenses"] * price[row["plan"]] for row in unbilled)
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.metadata["by_month"].value == {str(LAST): {"unmapped": len(unbilled)}}
+    assert (check.metadata["seats"].value, check.metadata["money_at_stake"].value) == (seats, f"{money:.2f}")
+    assert check.description is not None
+    assert f"with {seats} seats, worth {money:.2f}, are billed to nobody" in check.description
+
+
+def test_a_mapped_organization_without_a_row_is_a_warning_with_its_name_in_every_month_s_run(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    missing = active.mapped[0]
+    sandbox.nordpass.set_usage(missing.organization_id, str(FIRST), None)
+    for months in ([FIRST], [LAST]):
+        result = run(instance, months)
+        assert result.success
+        check = the_check(result, "nothing_missing")
+        assert (check.asset_key, check.passed, check.severity) == (USAGE.key, False, dg.AssetCheckSeverity.WARN)
+        shown = f"{FIRST}: {missing.organization_name} ({missing.organization_id})"
+        assert check.metadata["organizations"].value == [shown]
+        assert f"no row in the usage reports of {FIRST}" in (check.description or "")
+        assert missing.organization_name not in (check.description or "")
+    sandbox.nordpass.set_usage(missing.organization_id, str(FIRST), 0)
+    assert the_check(run(instance, [FIRST]), "nothing_missing").passed
+
+
+def test_a_failed_line_is_an_error_that_is_told_also_in_the_runs_of_other_months_until_its_month_is_synced(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    refused = active.mapped[0].organization_id
+    sandbox.nordpass.set_usage(refused, str(FIRST), 5)
+    sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=refused, times=1, status=400)
+    for result, success in ((run(instance, [FIRST]), False), (run(instance, [LAST]), True)):
+        assert result.success is success
+        check = the_check(result, "nothing_failed")
+        assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+        assert check.metadata["by_month"].value == {str(FIRST): {"rejected": 1}}
+        assert check.metadata["seats"].value == 5
+    assert the_check(run(instance, [FIRST]), "nothing_failed").passed
+
+
+def test_a_held_line_leaves_the_run_green_with_a_warning_that_names_its_seats(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    sandbox.connectwise.edit_agreement(active.mapped[0].agreement_id, cancelledFlag=True)
+    result = run(instance)
+    assert result.success
+    check = nothing_held(result)
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert latest(instance, PUSH, LAST)["lines_agreement_inactive"] == 1
+    table = latest(instance, PREVIEW, LAST)["preview"]
+    assert table.records[0].data["outcome"] == "agreement_inactive"
+
+
+def test_a_line_held_in_an_earlier_month_warns_in_every_month_s_run_until_that_month_is_synced(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    held = active.mapped[0]
+    for month in MONTHS:
+        sandbox.nordpass.set_usage(held.organization_id, str(month), 5)
+    sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=True)
+    assert not nothing_held(run(instance, [FIRST])).passed
+    sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=False)
+
+    following = run(instance, [LAST])
+    assert following.success
+    assert latest(instance, PUSH, LAST)["seats_held"] == 0
+    check = nothing_held(following)
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.metadata["by_month"].value == {str(FIRST): {"agreement_inactive": 1}}
+
+    resolved = nothing_held(run(instance, [FIRST]))
+    assert resolved.passed
+    assert resolved.metadata["by_month"].value == {}
+
+
+def test_a_held_month_warns_also_where_no_month_of_the_run_could_be_pushed(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    sandbox.nordpass.set_usage(active.mapped[0].organization_id, str(FIRST), 5)
+    sandbox.connectwise.edit_agreement(active.mapped[0].agreement_id, cancelledFlag=True)
+    run(instance, [FIRST])
+    sandbox.nordpass.set_report_final(str(LAST), final=False)
+    failed = run(instance, [LAST])
+    assert not failed.success
+    assert not nothing_held(failed).passed

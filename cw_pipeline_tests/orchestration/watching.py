@@ -1,0 +1,136 @@
+"""Months that are run, and what can be seen of them afterwards; used by the tests of everything that is monthly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.definitions import defs
+from cw_pipeline.sync import previews
+from cw_pipeline_tests.active import LAST_CLOSED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+    from cw_pipeline.billing.facts import Facts, Usage
+    from cw_pipeline.billing.months import Month
+    from cw_pipeline.billing.preview import Preview
+    from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.active import Active
+
+FIRST, MIDDLE, LAST = LAST_CLOSED.plus(-2), LAST_CLOSED.plus(-1), LAST_CLOSED
+MONTHS = [FIRST, MIDDLE, LAST]
+
+
+def run(
+    instance: dg.DagsterInstance,
+    months: Sequence[Month] = (LAST,),
+    *,
+    job: str = "sync_now",
+    assets: Sequence[dg.AssetSpec] | None = None,
+    retries: int = 0,
+) -> dg.ExecuteInProcessResult:
+    tags = {
+        "dagster/asset_partition_range_start": str(months[0]),
+        "dagster/asset_partition_range_end": str(months[-1]),
+    }
+    return defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        partition_key=str(months[0]) if len(months) == 1 else None,
+        tags=tags if len(months) > 1 else None,
+        raise_on_error=False,
+        asset_selection=[spec.key for spec in assets] if assets else None,
+        run_config={"ops": {"sync_months": {"config": {"retries": retries}}}},
+    )
+
+
+def materialized(instance: dg.DagsterInstance, spec: dg.AssetSpec) -> set[str]:
+    return instance.get_materialized_partitions(spec.key)
+
+
+def latest(instance: dg.DagsterInstance, spec: dg.AssetSpec, month: Month) -> dict[str, Any]:
+    """The metadata of the month's latest materialization."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=spec.key, asset_partitions=[str(month)]), limit=1
+    ).records
+    materialization = records[0].asset_materialization
+    assert materialization is not None
+    return {name: value.value for name, value in materialization.metadata.items()}
+
+
+def our_lines(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [
+        addition
+        for addition in sandbox.connectwise.records("additions")
+        if addition.get("serialNumber", "").startswith(PREFIX)
+    ]
+
+
+def written(sandbox: Sandbox) -> list[str]:
+    """The serial numbers of the lines that were written: a line that is there twice is in it twice."""
+    return sorted(line["serialNumber"] for line in our_lines(sandbox))
+
+
+def lines_to_write(sandbox: Sandbox, active: Active, *months: Month) -> list[str]:
+    """The serial numbers of the lines that the seats of these months have to be on."""
+    return sorted(
+        f"{PREFIX}{month}:{row['plan'][0]}:{row['organization_id']}"
+        for month in months
+        for row in active.billed_usage(sandbox, month)
+    )
+
+
+def the_check(result: dg.ExecuteInProcessResult, name: str) -> dg.AssetCheckEvaluation:
+    (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == name]
+    return check
+
+
+def nothing_held(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
+    return the_check(result, "nothing_held")
+
+
+def lose_a_seat_of(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this program have a fault by which the previews of the month do not account for a seat."""
+    preview_month = previews.preview_month
+
+    def losing(previewed: Month, usage: list[Usage], facts: Facts) -> Preview:
+        preview = preview_month(previewed, usage, facts)
+        return replace(preview, usage_seats=preview.usage_seats + 1) if previewed == month else preview
+
+    monkeypatch.setattr(previews, "preview_month", losing)
+
+
+def tries(result: dg.ExecuteInProcessResult) -> int:
+    """How often the step was begun."""
+    return 1 + sum(event.event_type_value == "STEP_RESTARTED" for event in result.all_events)
+
+
+def failure_of(result: dg.ExecuteInProcessResult) -> str:
+    data = result.failure_data_for_node("sync_months")
+    assert data is not None
+    assert data.user_failure_data is not None
+    return data.user_failure_data.description or ""
+
+
+class Watcher:
+    """The two sensors, as the daemon evaluates them: each tick goes on where the one before ended."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._cursors: dict[str, str | None] = {"failed_runs": None, "failed_checks": None}
+        self.ticks()  # what was before the first tick is not looked at
+
+    def ticks(self) -> list[str]:
+        """A tick of each; the errors that they failed with."""
+        errors: list[str] = []
+        for name, cursor in self._cursors.items():
+            context = dg.build_sensor_context(instance=self._instance, cursor=cursor)
+            data = defs.resolve_sensor_def(name).evaluate_tick(context)
+            self._cursors[name] = data.cursor
+            errors += [one.error.to_string() for one in data.dagster_run_reactions or [] if one.error]
+        return errors

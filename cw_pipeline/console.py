@@ -22,7 +22,6 @@ from rich.console import Console
 from rich.table import Table
 
 from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.formulas import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -89,6 +88,8 @@ class Speech:
             self._answers.print(table)
 
     def _cell(self, text: str) -> str:
+        from cw_pipeline.integration.formulas import guarded
+
         shown = harmless(text)
         # What a terminal does not show may end up in a spreadsheet.
         return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else guarded(shown)

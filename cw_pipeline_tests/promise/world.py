@@ -67,9 +67,11 @@ class World:
         self.connectwise.change_settings(requests_per_minute=100_000)
         self.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(3))
         self.truth = Truth(self.sandbox)
+        self.doubtful: set[tuple[str, str]] = set()
+        """The organizations' months of which a person set a line's quantity, or which were invoiced amid or after a
+        sync that did not see its writes through; until a clean sync finds them right."""
         self.edited: set[tuple[str, str]] = set()
-        """The organizations' months of which a person changed a line, or which were invoiced amid or after a sync that
-        did not see its writes through."""
+        """Those of which a person deleted a line or changed more than its quantity."""
         self.rearranged: set[tuple[str, str]] = set()
         """Those of which a person copied a line, or moved the periods that it lies in."""
         self.most: dict[tuple[int, Month, Plan], int] = {}
@@ -106,7 +108,7 @@ class World:
         for month in pushed:
             self._check_accounts(month)
             if not acts and not self.sandbox.faults.records():
-                self._forget_edits(month)
+                self._dispel_doubts(month)
         self._check_ours_once()
         return pushed
 
@@ -152,8 +154,8 @@ class World:
         assert sorted(told) == reported
         assert month.push.succeeded is not any(line.outcome in FAILED for line in month.preview.lines)
 
-    def _forget_edits(self, month: PushedMonth) -> None:
-        """What a clean sync found right, or made right, on both plans has no trace of an edit any more."""
+    def _dispel_doubts(self, month: PushedMonth) -> None:
+        """What a clean sync found right, or made right, on both plans has no trace of a wrong quantity any more."""
         if len(self.products()) < len(Plan):
             return
         told = defaultdict[str, set[Outcome]](set)
@@ -161,7 +163,7 @@ class World:
             told[line.organization_id].add(line.outcome)
         for organization, outcomes in told.items():
             if outcomes <= RIGHT:
-                self.edited.discard((organization, str(month.preview.month)))
+                self.doubtful.discard((organization, str(month.preview.month)))
 
     def _check_ours_once(self) -> None:
         """No two open lines of ours carry seats of the same, whatever came of the sync, unless people made them."""
@@ -217,7 +219,7 @@ class World:
 
     def touched(self, organization: str, month: str) -> bool:
         """Whether people, or an invoice amid a sync, may have changed what an organization's month bills."""
-        return (organization, month) in self.edited | self.rearranged
+        return (organization, month) in self.doubtful | self.edited | self.rearranged
 
     def written(self) -> dict[int, Written]:
         """What the ledger accounts for of each line that we created."""
@@ -237,7 +239,8 @@ class World:
 
     def edit(self, line: OurLine, **fields: object) -> None:
         """A person changes a line."""
-        self.edited.add((line.organization_id, line.month))
+        changed = self.doubtful if fields.keys() == {"quantity"} else self.edited
+        changed.add((line.organization_id, line.month))
         self.connectwise.edit_addition(line.agreement_id, line.id, **fields)
 
     def duplicate(self, line: OurLine) -> None:
@@ -256,7 +259,7 @@ class World:
 
     def invoice(self, agreement: int | None = None, until: date | None = None) -> None:
         """ConnectWise invoices one agreement or all, if it can."""
-        self.edited |= self.in_doubt()
+        self.doubtful |= self.in_doubt()
         with suppress(ValueError):
             self.connectwise.invoice(agreement, until=until)
 
@@ -267,7 +270,7 @@ class World:
 
         def invoice() -> None:
             lines = [line for line in self.truth.lines() if line.agreement_id == agreement]
-            self.edited |= about_to_be | {(line.organization_id, line.month) for line in lines}
+            self.doubtful |= about_to_be | {(line.organization_id, line.month) for line in lines}
             with suppress(ValueError):
                 self.connectwise.invoice(agreement)
 
@@ -275,7 +278,7 @@ class World:
 
     def move_next_invoice(self, agreement: int, moved: date) -> None:
         """A person changes the day on which an agreement's next period begins."""
-        self.edited |= self.in_doubt()
+        self.doubtful |= self.in_doubt()
         self.rearranged |= {
             (line.organization_id, line.month) for line in self.truth.lines() if line.agreement_id == agreement
         }

@@ -38,7 +38,7 @@ from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
 from cw_pipeline.sync.run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.warehouse.errors import WarehouseError
-from cw_pipeline.warehouse.previews import preview_of, save_month_error
+from cw_pipeline.warehouse.previews import latest_previews, preview_of, save_month_error
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.preview import Preview
@@ -95,8 +95,11 @@ RETRY_SECONDS = 600
     pool="connectwise_push",
 )
 def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: Access) -> Iterator[dg.AssetCheckResult]:
-    """Fetch usage, preview and push, as far as selected, for every month of the run."""
+    """Fetch usage, preview and push, as far as selected, for every month of the run; or only evaluate the checks."""
     with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
+        if not context.selected_asset_keys:
+            yield from _looked_at_again(context, run)
+            return
         months = _Months(context, run)
         if USAGE.key in context.selected_asset_keys:
             with access.nordpass() as nordpass:
@@ -106,6 +109,16 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
         if PUSH.key in context.selected_asset_keys:
             yield from months.push()
         months.finish(config)
+
+
+def _looked_at_again(context: dg.AssetExecutionContext, run: SyncRun) -> Iterator[dg.AssetCheckResult]:
+    """The checks by themselves, over every month as it was kept last: a run that the UI starts has no months then."""
+    with run.warehouse.transaction() as session:
+        usage = of_usage(missing_usage(session))
+        previews = of_previews([preview_of(row) for row in latest_previews(session, run.psa)])
+        pushes = of_pushes(at_stake(session, run.psa))
+    selected = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+    yield from (one for one in (usage, previews, *pushes) if (one.asset_key, one.check_name) in selected)
 
 
 class _Months:

@@ -78,6 +78,12 @@ def latest_preview(session: Session, psa: str, month: Month) -> Preview | None:
     ).first()
 
 
+def latest_previews(session: Session, psa: str) -> Sequence[Preview]:
+    """The preview made last for each month that has one."""
+    latest = select(func.max(Preview.id)).where(Preview.psa == psa).group_by(Preview.month)
+    return session.scalars(select(Preview).where(Preview.id.in_(latest)).order_by(Preview.month)).all()
+
+
 def preview_of(row: Preview) -> billing.Preview:
     """A kept preview as the rule made it."""
     return billing.Preview(

@@ -35,6 +35,17 @@ mutation Backfill($assets: [AssetKeyInput!]!, $months: [String!]!) {
   }
 }
 """
+_EXECUTE_CHECKS = """
+mutation ExecuteChecks($checks: [AssetCheckHandleInput!]!) {
+  launchPipelineExecution(executionParams: {mode: "default", selector: {
+    pipelineName: "__ASSET_JOB", repositoryName: "__repository__", repositoryLocationName: "cw_pipeline",
+    assetSelection: [], assetCheckSelection: $checks
+  }}) {
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
 _REEXECUTE = """
 mutation Reexecute($run: String!, $strategy: ReexecutionStrategy!) {
   launchRunReexecution(reexecutionParams: {parentRunId: $run, strategy: $strategy}) {
@@ -67,11 +78,20 @@ class DagsterUi:
         msg = f"The backfill did not end: {self.instance.get_runs()}"
         raise AssertionError(msg)
 
+    def execute_checks(self, *checks: dg.AssetCheckKey) -> dg.DagsterRun:
+        """The run of nothing but these checks, as their page starts it, when it has ended."""
+        selected = [{"assetKey": {"path": list(check.asset_key.path)}, "name": check.name} for check in checks]
+        launched = self._query(_EXECUTE_CHECKS, {"checks": selected})["launchPipelineExecution"]
+        return self._ended(launched["run"]["runId"])
+
     def reexecute(self, run_id: str, strategy: str) -> dg.DagsterRun:
         """The run that re-executes another one, when it has ended."""
         launched = self._query(_REEXECUTE, {"run": run_id, "strategy": strategy})["launchRunReexecution"]
+        return self._ended(launched["run"]["runId"])
+
+    def _ended(self, run_id: str) -> dg.DagsterRun:
         self.start_queued_runs()
-        run = self.instance.get_run_by_id(launched["run"]["runId"])
+        run = self.instance.get_run_by_id(run_id)
         assert run is not None
         return run
 

@@ -11,6 +11,7 @@ import pytest
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration import monthly
+from cw_pipeline.orchestration.checks import NOTHING_HELD, NOTHING_MISSING, OF_PUSHES, SEATS_ADD_UP
 from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE, sync_months
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import run_months
@@ -240,3 +241,22 @@ def test_what_dagster_can_show_of_the_resource_has_no_secret(monkeypatch: pytest
     access = Access()
     assert len(secrets) >= 4
     assert "the secret of" not in f"{access!r} {access} {vars(access)}"
+
+
+def test_checks_that_are_executed_by_themselves_look_at_every_month_again_and_write_nothing(
+    ui: DagsterUi, sandbox: Sandbox, active: Active
+) -> None:
+    held = active.mapped[0]
+    sandbox.nordpass.set_usage(held.organization_id, str(FIRST), 5)
+    sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=True)
+    run_months(sync_now(), [FIRST], ui.instance, on_month=lambda _asset, _month: None)
+    lines = written(sandbox)
+    checks = [spec.key for spec in (NOTHING_MISSING, SEATS_ADD_UP, *OF_PUSHES)]
+    run = ui.execute_checks(*checks)
+    assert run.status is dg.DagsterRunStatus.SUCCESS
+    entries = ui.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
+    assert {one.asset_check_key for one in evaluations} == set(checks)
+    (of_held,) = [one for one in evaluations if one.check_name == NOTHING_HELD.name]
+    assert of_held.metadata["by_month"].value == {str(FIRST): {"agreement_inactive": 1}}
+    assert written(sandbox) == lines

@@ -3,7 +3,7 @@ PYTHON ?= python3
 # The sandbox's port; `make demo` and `make dev` need the same one.
 PORT ?= 8443
 # How many histories `make soak` tries on each kind of database.
-EXAMPLES ?= 350
+EXAMPLES ?= 600
 BIN := .venv/bin
 # Where `make demo` leaves what `make dev` shows.
 DEMO := $(CURDIR)/.cw_pipeline/demo
@@ -32,7 +32,7 @@ dev: .venv/installed ## The Dagster UI at http://localhost:3000, with the sandbo
 test: .venv/installed ## Every test
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
-soak: .venv/installed ## Random histories of the whole product, about 10 minutes: EXAMPLES=350 on each database
+soak: .venv/installed ## Random histories of the whole product, about 10 minutes: EXAMPLES=600 on each database
 	SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/pytest cw_pipeline_tests/promise --hypothesis-profile soak --numprocesses 2
 
 lint: .venv/installed ## The house rules

@@ -8,7 +8,7 @@ write was seen through.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -25,6 +25,7 @@ from cw_pipeline_tests.promise.strategies import (
     agreement_ids,
     any_number,
     booleans,
+    days_of_invoices,
     faults,
     invoicings,
     moments,
@@ -42,6 +43,7 @@ from cw_pipeline_tests.sync.msp import BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTH
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Sequence
+    from datetime import date
     from decimal import Decimal
 
     from cw_pipeline.billing.identity import Plan
@@ -68,6 +70,7 @@ class History(RuleBasedStateMachine):
         synced=booleans,
         fault=st.none() | faults(),
         invoicing=invoicings,
+        invoiced_until=st.none() | days_of_invoices,
         switches=st.fixed_dictionaries(
             {
                 "accepts_writes_on_invoiced_additions": booleans,
@@ -88,6 +91,7 @@ class History(RuleBasedStateMachine):
         synced: bool,
         fault: Fault | None,
         invoicing: tuple[int, int] | None,
+        invoiced_until: date | None,
     ) -> None:
         self.connectwise.change_settings(**switches)
         for agreement, next_invoice, bill_start, prorate in zip(
@@ -101,6 +105,8 @@ class History(RuleBasedStateMachine):
             self.usage_changes(place, month, count)
         if synced:
             self._sync(MONTHS, None, fault=fault, invoicing=invoicing)
+            if invoiced_until is not None:
+                self.everything_due_is_invoiced(invoiced_until)
 
     # --- NordPass ---
 
@@ -148,7 +154,7 @@ class History(RuleBasedStateMachine):
     def agreement_is_invoiced(self, agreement: int) -> None:
         self.world.invoice(agreement)
 
-    @rule(until=st.dates(date(2026, 2, 1), date(2026, 6, 1)))
+    @rule(until=days_of_invoices)
     def everything_due_is_invoiced(self, until: date) -> None:
         self.world.invoice(until=until)
 

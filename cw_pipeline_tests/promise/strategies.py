@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -50,6 +51,8 @@ News = tuple[int, int]
 news = st.none() | st.tuples(places, seats)
 """An organization and what it used."""
 booleans = st.booleans()
+days_of_invoices = st.dates(date(2026, 2, 1), date(2026, 6, 1))
+"""Until when everything due is invoiced."""
 
 
 _writes = st.fixed_dictionaries(

@@ -68,8 +68,8 @@ class World:
         self.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(3))
         self.truth = Truth(self.sandbox)
         self.doubtful: set[tuple[str, str]] = set()
-        """The organizations' months of which a person set a line's quantity, or which were invoiced amid or after a
-        sync that did not see its writes through; until a clean sync finds them right."""
+        """The organizations' months of which a person set a quantity, or which were invoiced amid or after a sync
+        that did not see its writes through; until a clean sync finds them right."""
         self.edited: set[tuple[str, str]] = set()
         """Those of which a person deleted a line or changed more than its quantity."""
         self.rearranged: set[tuple[str, str]] = set()
@@ -156,13 +156,11 @@ class World:
 
     def _dispel_doubts(self, month: PushedMonth) -> None:
         """What a clean sync found right, or made right, on both plans has no trace of a wrong quantity any more."""
-        if len(self.products()) < len(Plan):
-            return
         told = defaultdict[str, set[Outcome]](set)
         for line in month.preview.lines:
             told[line.organization_id].add(line.outcome)
         for organization, outcomes in told.items():
-            if outcomes <= RIGHT:
+            if outcomes <= RIGHT and len(self.products()) == len(Plan):
                 self.doubtful.discard((organization, str(month.preview.month)))
 
     def _check_ours_once(self) -> None:

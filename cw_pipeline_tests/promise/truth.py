@@ -7,6 +7,7 @@ its quantity.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from cw_pipeline.sandbox.wire import Record
 
 _PLANS = {"B": Plan.BUSINESS, "E": Plan.ENTERPRISE}
-_FAR = date(2027, 6, 1)
+_FAR = date(2030, 1, 1)
 """After every period that a line of these months may lie in."""
 
 
@@ -106,8 +107,10 @@ class Truth:
         return _periods_covered(self.record(line.id), next_invoice)
 
     def invoice_everything(self) -> None:
-        """Invoice every agreement that can be invoiced until each line of these months was billed."""
-        self._sandbox.connectwise.invoice(until=_FAR)
+        """Invoice each agreement that has a line, if it can be invoiced, until every line was billed."""
+        for agreement in {line.agreement_id for line in self.lines()}:
+            with suppress(ValueError):
+                self._sandbox.connectwise.invoice(agreement, until=_FAR)
 
     def record(self, line_id: int) -> Record:
         """The line as stored."""
@@ -147,7 +150,8 @@ class Truth:
 def _periods_covered(line: Record, start: date) -> int:
     """In how many of the periods that begin at ``start`` a line is active."""
     periods = 0
-    while start < _FAR:
+    last = day(line["cancelledDate"]) if line.get("cancelledDate") else _FAR
+    while start <= last:
         following = next_period_start(start)
         periods += covered_days(line, start, following - timedelta(1)) > 0
         start = following

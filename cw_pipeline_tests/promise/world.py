@@ -288,7 +288,8 @@ class World:
             if line.id in self.written() and line.id in self.connectwise.tables["additions"]:
                 first = self.truth.first(line.id)
                 dates = {name: first.get(name) for name in ("effectiveDate", "cancelledDate")}
-                self.connectwise.edit_addition(line.agreement_id, line.id, quantity=line.seats, **dates)
+                quantity = sum(line.invoiced) if line.invoiced else line.quantity
+                self.connectwise.edit_addition(line.agreement_id, line.id, quantity=quantity, **dates)
         with suppress(NothingToAccept, ConnectWiseError, SyncError):
             accept_lines(self._new_run(), month, organization_id(place))
 

@@ -284,12 +284,15 @@ class World:
 
     def accept(self, place: int, month: Month) -> None:
         """A person sets the lines of an organization's month to what the invoices say, and accepts that."""
+        ours = self.written().keys() & self.shown()
         for line in self.truth.lines(place, month):
-            if line.id in self.written() and line.id in self.connectwise.tables["additions"]:
+            if line.id in ours:
                 first = self.truth.first(line.id)
                 dates = {name: first.get(name) for name in ("effectiveDate", "cancelledDate")}
-                quantity = sum(line.invoiced) if line.invoiced else line.quantity
-                self.connectwise.edit_addition(line.agreement_id, line.id, quantity=quantity, **dates)
+                self.connectwise.edit_addition(line.agreement_id, line.id, **dates)
+        for line in self.truth.lines(place, month):
+            if line.id in ours:
+                self.connectwise.edit_addition(line.agreement_id, line.id, quantity=line.seats)
         with suppress(NothingToAccept, ConnectWiseError, SyncError):
             accept_lines(self._new_run(), month, organization_id(place))
 

@@ -130,7 +130,9 @@ def drifted_line(known: KnownLine, addition: models.Addition | None, agreement: 
         return
     if known.carries_nothing and addition.quantity == 0:
         return
-    invoiced = agreement is None or is_past(known.written.effective_date, agreement)
+    # It may also have been invoiced in the days that a person gave it.
+    begins = {known.written.effective_date, addition.effective_date or known.written.effective_date}
+    invoiced = agreement is None or any(is_past(day, agreement) for day in begins)
     edits = list(_edits(known, addition, invoiced=invoiced))
     if edits:
         expected, found, what_to_do = zip(*edits, strict=True)

@@ -2,8 +2,8 @@
 
 Left out, because nobody could notice it from what ConnectWise shows: an invoiced line that is edited to just the
 quantity that was last written, or of which the ledger knows nothing because a person made it; a period that a person
-skips or puts back by hand in an agreement's ``nextInvoiceDate``; a serial number that is edited before the line's
-write was seen through.
+skips or puts back by hand in an agreement's ``nextInvoiceDate``; a line that is invoiced in days that a person gave it,
+and then deleted or moved on; a serial number that is edited before the line's write was seen through.
 """
 
 from __future__ import annotations
@@ -197,7 +197,8 @@ class History(RuleBasedStateMachine):
 
     @rule(which=any_number, first=st.integers(-20, 40), last=st.one_of(st.integers(-20, 40), st.none()))
     def dates_are_edited(self, which: int, first: int, last: int | None) -> None:
-        line = _one([line for line in self._lines() if line.id in self.world.written()], which)
+        written = self.world.written()
+        line = _one([line for line in self._lines() if line.id in written and self._billed_in_its_days(line)], which)
         if line is not None:
             record = self.world.truth.first(line.id)
             begins, ends = (day(record[name]) for name in ("effectiveDate", "cancelledDate"))
@@ -215,7 +216,8 @@ class History(RuleBasedStateMachine):
 
     @rule(which=any_number)
     def line_is_deleted(self, which: int) -> None:
-        line = _one([line for line in self._lines() if not line.invoiced or self._billed_as_written(line)], which)
+        lines = [line for line in self._lines() if not line.invoiced or self._billed_as_written(line)]
+        line = _one([line for line in lines if self._billed_in_its_days(line)], which)
         if line is not None:
             self.world.delete(line)
 
@@ -292,6 +294,9 @@ class History(RuleBasedStateMachine):
     def _billed_as_written(self, line: OurLine) -> bool:
         written = self.world.written().get(line.id)
         return written is not None and line.invoiced == tuple(written.quantities)
+
+    def _billed_in_its_days(self, line: OurLine) -> bool:
+        return not line.invoiced or self._as_first_seen(line)
 
     def _as_first_seen(self, line: OurLine) -> bool:
         first, now = self.world.truth.first(line.id), self.world.truth.record(line.id)

@@ -77,6 +77,14 @@ class Truth:
         """The line as it was first seen."""
         return self._firsts[line_id]
 
+    def days_billed(self, line_id: int) -> Record:
+        """The first and last day of the last period in which the line was billed, or of the line as it was made."""
+        for invoice in reversed(self._sandbox.connectwise.invoices()):
+            if line_id in {line["addition_id"] for line in invoice["lines"]}:
+                names = {"effectiveDate": "period_start", "cancelledDate": "period_end"}
+                return {name: f"{invoice[of]}T00:00:00Z" for name, of in names.items()}
+        return {name: self._firsts[line_id].get(name) for name in ("effectiveDate", "cancelledDate")}
+
     def lines(self, place: int | None = None, month: Month | None = None, plan: Plan | None = None) -> list[OurLine]:
         """Our lines, gone ones too, oldest first."""
         self.look()

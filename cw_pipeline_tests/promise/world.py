@@ -287,9 +287,7 @@ class World:
         ours = self.written().keys() & self.shown()
         for line in self.truth.lines(place, month):
             if line.id in ours:
-                first = self.truth.first(line.id)
-                dates = {name: first.get(name) for name in ("effectiveDate", "cancelledDate")}
-                self.connectwise.edit_addition(line.agreement_id, line.id, **dates)
+                self.connectwise.edit_addition(line.agreement_id, line.id, **self.truth.days_billed(line.id))
         for line in self.truth.lines(place, month):
             if line.id in ours:
                 self.connectwise.edit_addition(line.agreement_id, line.id, quantity=line.seats)

@@ -205,6 +205,13 @@ def test_a_line_whose_days_were_changed_is_found(synced: Msp, fields: dict[str, 
     assert what_to_do == "Set its days back."
 
 
+def test_days_that_a_line_may_have_been_invoiced_in_are_not_to_be_set_back(synced: Msp) -> None:
+    edit(synced, effectiveDate="2026-03-10T00:00:00Z")
+    kind, _, _, what_to_do = the_finding(synced)
+    assert kind == "cancelled"
+    assert what_to_do.startswith("See the invoice, set the line to what it billed, and accept that")
+
+
 def test_a_line_that_was_deleted_is_found_until_it_is_made_again(synced: Msp) -> None:
     synced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(synced)["id"])
     assert the_finding(synced) == ("deleted", "quantity 5", "no such line", f"{SYNC} makes a new one.")

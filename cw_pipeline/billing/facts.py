@@ -33,6 +33,19 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """How an agreement is billed. Those that a person accepted are remembered with the mapping."""
+
+    cycle: str | None
+    """Its billing cycle's ``billingOptions``, such as ``Monthly``; None where it has no billing cycle."""
+    period_type: str | None
+    """Which period an invoice covers: ``Current``, ``Future``, ``Both`` or ``Undefined``."""
+    parent_agreement_id: int | None
+    """The agreement with which it is invoiced, where it is a child."""
+    prorates: bool
+
+
+@dataclass(frozen=True)
 class CompanyMapping:
     """A person's word that an organization's seats belong on this company's agreement, from ``bill_from`` on."""
 
@@ -41,6 +54,8 @@ class CompanyMapping:
     company_id: int
     agreement_id: int
     bill_from: Month
+    terms: Terms | None = field(default=None, kw_only=True)
+    """How the agreement was billed when it was mapped; None where nobody recorded that."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +75,7 @@ class Agreement:
     next_invoice_date: date | None
     never_invoiced: bool = False
     """Whether its next invoice date is a person's way to say never: it does not tell what was invoiced before."""
+    terms: Terms = Terms(cycle="Monthly", period_type=None, parent_agreement_id=None, prorates=False)
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,12 @@ class Outcome(StrEnum):
     ZERO_USAGE = "zero_usage"
 
     AGREEMENT_INACTIVE = "agreement_inactive"
+    AGREEMENT_CHANGED = "agreement_changed"
     COMPANY_DELETED = "company_deleted"
     MOVED = "moved"
     CREDIT_DUE = "credit_due"
-    INVOICED_EDITED = "invoiced_edited"
+    INVOICE_UNCLEAR = "invoice_unclear"
+    UNUSUAL = "unusual"
 
     REJECTED = "rejected"
     UNCONFIRMED = "unconfirmed"
@@ -50,10 +52,12 @@ NOT_BILLED = frozenset(
 HELD = frozenset(
     {
         Outcome.AGREEMENT_INACTIVE,
+        Outcome.AGREEMENT_CHANGED,
         Outcome.COMPANY_DELETED,
         Outcome.MOVED,
         Outcome.CREDIT_DUE,
-        Outcome.INVOICED_EDITED,
+        Outcome.INVOICE_UNCLEAR,
+        Outcome.UNUSUAL,
     }
 )
 """A person has to decide."""

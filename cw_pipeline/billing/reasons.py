@@ -24,6 +24,10 @@ WAYS_OUT = {
         "Renew the agreement or give it a next invoice date in ConnectWise, or set what is on its lines to 0 there and "
         "map the company to another agreement, as the reason says."
     ),
+    Outcome.AGREEMENT_CHANGED: (
+        "Set the agreement's billing in ConnectWise back to what it was, or import it and map the company again to "
+        "accept it as it is now, with the commands in the reason."
+    ),
     Outcome.COMPANY_DELETED: (
         "Restore the company in ConnectWise, or set what is on its lines to 0 there and map the organization to another"
         " company, as the reason says."
@@ -33,9 +37,13 @@ WAYS_OUT = {
         "billed, with the commands in the reason."
     ),
     Outcome.CREDIT_DUE: "Issue the credit in ConnectWise, and record it with the command in the reason.",
-    Outcome.INVOICED_EDITED: (
+    Outcome.INVOICE_UNCLEAR: (
         "See the invoice, set the line in ConnectWise to what it billed, and accept that with the command in the "
         "reason."
+    ),
+    Outcome.UNUSUAL: (
+        "See the month in the NordPass panel, and sync it again once its report has the organization, or accept with "
+        "the command in the reason that nothing was used."
     ),
 }
 """What a person can do about each kind of hold; the reason of a line says it with its ids and commands."""
@@ -151,7 +159,7 @@ def moved(identity: Identity, line: Line, agreement: Agreement, mapping: Company
     )
 
 
-def invoiced_edited(identity: Identity, line: Line, written: Written) -> str:
+def invoice_unclear(identity: Identity, line: Line, written: Written) -> str:
     """Why a plan is held whose invoiced line was edited."""
     return (
         f"Line {line.addition_id} on agreement {line.agreement_id} was invoiced, and now is {line.quantity} from "

@@ -174,11 +174,11 @@ def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts) -> _Dr
     identity = draft.balance.identity
     edited = edited_after_invoicing(draft.balance, facts)
     if edited is not None:
-        reason = reasons.invoiced_edited(identity, edited, facts.ledger[edited.addition_id])
-        return draft.held(Outcome.INVOICED_EDITED, reason)
+        reason = reasons.invoice_unclear(identity, edited, facts.ledger[edited.addition_id])
+        return draft.held(Outcome.INVOICE_UNCLEAR, reason)
     vanished = next(vanished_after_invoicing(identity, facts), None)
     if vanished is not None:
-        return draft.held(Outcome.INVOICED_EDITED, reasons.vanished(identity, vanished, facts.ledger[vanished]))
+        return draft.held(Outcome.INVOICE_UNCLEAR, reasons.vanished(identity, vanished, facts.ledger[vanished]))
     for write in draft.writes:
         hold = write_hold(write, mapping, facts)
         if hold is not None:

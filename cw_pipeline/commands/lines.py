@@ -35,7 +35,7 @@ def accept(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Settle `invoiced_edited`: say that the organization's invoiced lines billed what they show now.
+    """Settle `invoice_unclear`: say that the organization's invoiced lines billed what they show now.
 
     See the invoice first, and set the lines in ConnectWise to what it billed. A line that ConnectWise no longer shows
     is taken as having billed nothing: if it billed, make it again there first, as Do Not Bill. With --credited, settle

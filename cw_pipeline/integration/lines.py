@@ -62,7 +62,7 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
     """Record a person's word about an organization's invoiced lines of ``month``.
 
     Without ``credited``: they billed what they show now, and a line that ConnectWise no longer shows billed nothing, or
-    what was made again for it. This settles ``invoiced_edited``. With it: so many seats were credited of what was
+    what was made again for it. This settles ``invoice_unclear``. With it: so many seats were credited of what was
     invoiced too much, or to another company. This settles ``credit_due`` and ``moved``. The organization is given by id
     or exact name.
 

@@ -22,7 +22,7 @@ class AcceptConfig(dg.Config):
         default=None,
         description=(
             'How many seats were credited in ConnectWise, in quotes, as "3": settles credit_due and moved. Leave it '
-            "out to say that the lines billed what they show now: settles invoiced_edited."
+            "out to say that the lines billed what they show now: settles invoice_unclear."
         ),
     )
 

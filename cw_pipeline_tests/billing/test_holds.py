@@ -98,26 +98,26 @@ def test_a_mapped_agreement_that_now_belongs_to_another_company_gets_nothing_wri
 @pytest.mark.parametrize("usage", [5, 10, 12, 0])
 def test_an_invoiced_line_that_is_not_what_the_ledger_wrote_holds_its_plan_whatever_the_usage(usage: int) -> None:
     preview = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(usage))
-    assert (row_line(preview).outcome, row_line(preview).seats) == (Outcome.INVOICED_EDITED, usage)
+    assert (row_line(preview).outcome, row_line(preview).seats) == (Outcome.INVOICE_UNCLEAR, usage)
     assert changes_of(preview) == set()
 
 
 def test_an_edited_invoiced_line_holds_the_open_lines_of_its_plan_too() -> None:
     facts = the_facts(EDITED, a_line(2, 5), a_line(3, 4, agreement_id=11), ledger=EDITED_LEDGER)
     preview = preview_of(facts, used(9))
-    assert {line.outcome for line in preview.lines} == {Outcome.INVOICED_EDITED}
+    assert {line.outcome for line in preview.lines} == {Outcome.INVOICE_UNCLEAR}
     assert changes_of(preview) == set()
 
 
 def test_an_edited_invoiced_line_of_one_plan_leaves_the_other_plan_alone() -> None:
     preview = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(9, Plan.ENTERPRISE))
     assert row_line(preview).outcome is Outcome.CREATED
-    assert [(line.plan, line.outcome) for line in beside(preview)] == [(Plan.BUSINESS, Outcome.INVOICED_EDITED)]
+    assert [(line.plan, line.outcome) for line in beside(preview)] == [(Plan.BUSINESS, Outcome.INVOICE_UNCLEAR)]
 
 
 def test_an_edited_invoiced_line_is_reported_where_the_organization_has_no_row() -> None:
     preview = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER))
-    assert [line.outcome for line in preview.lines] == [Outcome.INVOICED_EDITED]
+    assert [line.outcome for line in preview.lines] == [Outcome.INVOICE_UNCLEAR]
 
 
 def test_the_reason_names_what_was_written_and_what_is_there() -> None:
@@ -216,7 +216,7 @@ def test_a_line_that_is_gone_from_an_agreement_that_is_never_invoiced_next_may_h
     serial_number = a_line(1, 5).serial_number
     gone = Written(10, serial_number, frozenset({Decimal(5)}), effective_date=INVOICED, cancelled_date=None)
     facts = replace(the_facts(agreements=[NEVER], mappings=[mapped_to(11)]), ledger={1: gone})
-    assert row_line(preview_of(facts, used(5))).outcome is Outcome.INVOICED_EDITED
+    assert row_line(preview_of(facts, used(5))).outcome is Outcome.INVOICE_UNCLEAR
 
 
 def test_a_mapped_agreement_that_no_longer_exists_holds_the_row() -> None:
@@ -246,8 +246,8 @@ def test_what_was_invoiced_too_much_is_held_last_and_its_open_line_is_still_set_
         ),
         pytest.param(
             the_facts(EDITED, a_line(2, 9), agreements=[DELETED_AND_INACTIVE], ledger=EDITED_LEDGER),
-            Outcome.INVOICED_EDITED,
-            id="then invoiced_edited",
+            Outcome.INVOICE_UNCLEAR,
+            id="then invoice_unclear",
         ),
         pytest.param(
             the_facts(EDITED, a_line(2, 9), agreements=[DELETED_AND_INACTIVE]),

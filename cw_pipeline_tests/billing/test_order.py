@@ -69,7 +69,7 @@ def test_a_hold_on_the_old_plans_line_holds_the_new_plans_with_its_code(agreemen
 def test_an_edited_invoiced_line_of_the_old_plan_holds_the_new_plans_line_while_seats_are_to_be_taken_away() -> None:
     old_plan = (a_line(1, 5, effective=INVOICED), a_line(2, 3))
     preview = preview_of(the_facts(*old_plan, ledger={1: [10]}), used(8, Plan.ENTERPRISE))
-    assert row_line(preview).outcome is Outcome.INVOICED_EDITED
+    assert row_line(preview).outcome is Outcome.INVOICE_UNCLEAR
     assert changes_of(preview) == set()
 
 

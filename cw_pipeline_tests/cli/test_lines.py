@@ -42,7 +42,7 @@ def test_an_edited_invoiced_line_is_held_until_its_quantity_is_accepted_and_then
     synced = run("sync", "--month", month, "--json")
     # One seat more than was used is accepted as billed: that is a credit, and no longer a riddle.
     assert set(synced.document["months"][0]["outcomes"]) >= {"credit_due"}
-    assert "invoiced_edited" not in synced.out
+    assert "invoice_unclear" not in synced.out
     due = run("sync", "--month", month)
     accept = f"`cw-pipeline lines accept --month {month} --organization {edited} --credited 1`"
     assert accept.replace(" ", "") in "".join(due.out.replace("│", " ").split())

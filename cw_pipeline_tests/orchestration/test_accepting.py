@@ -28,7 +28,7 @@ def accept(instance: dg.DagsterInstance, organization: str, **more: str) -> dg.E
 def held(instance: dg.DagsterInstance) -> set[str]:
     """The codes under which lines of the month are held after a sync."""
     assert watching.run(instance).success
-    return {"invoiced_edited", "credit_due"} & {
+    return {"invoice_unclear", "credit_due"} & {
         name.removeprefix("lines_") for name in latest(instance, PUSH, LAST) if name.startswith("lines_")
     }
 
@@ -46,7 +46,7 @@ def edited(sandbox: Sandbox, active: Active, instance: dg.DagsterInstance) -> st
 
 
 def test_an_edited_line_is_accepted_and_then_the_credit_for_it(edited: str, instance: dg.DagsterInstance) -> None:
-    assert held(instance) == {"invoiced_edited"}
+    assert held(instance) == {"invoice_unclear"}
     accepted = accept(instance, edited)
     assert accepted.success
     assert held(instance) == {"credit_due"}

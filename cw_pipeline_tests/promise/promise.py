@@ -147,7 +147,7 @@ def _check_holds(world: World, case: _Case) -> None:
     concerned = [agreements[number] for number in {case.mapping.agreement_id, *(line.agreement_id for line in lines)}]
     causes = {
         Outcome.MOVED: any(line.company_id != case.mapping.company_id and not line.open for line in lines),
-        Outcome.INVOICED_EDITED: (case.organization, str(case.month)) in world.doubtful | world.edited,
+        Outcome.INVOICE_UNCLEAR: (case.organization, str(case.month)) in world.doubtful | world.edited,
         Outcome.COMPANY_DELETED: any(one["company"]["id"] in deleted for one in concerned),
         Outcome.AGREEMENT_INACTIVE: any(
             world.connectwise.status_of(one) != "Active" or one.get("endDate") for one in concerned

@@ -1,4 +1,4 @@
-"""``invoiced_edited`` is settled by a person's word."""
+"""``invoice_unclear`` is settled by a person's word."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def edited(msp: Msp) -> Msp:
     msp.sandbox.connectwise.invoice(agreement_id(ONE), until=date(2026, 4, 1))
     (line,) = [one for one in msp.sandbox.connectwise.additions(agreement_id(ONE)) if one.get("serialNumber")]
     msp.sandbox.connectwise.edit_addition(agreement_id(ONE), line["id"], quantity=3)
-    assert msp.sync().outcomes(ONE) == ["invoiced_edited"]
+    assert msp.sync().outcomes(ONE) == ["invoice_unclear"]
     return msp
 
 
@@ -40,7 +40,7 @@ def test_an_accepted_quantity_counts_as_billed_and_the_difference_is_billed_next
 def test_a_line_that_is_gone_counts_as_having_billed_nothing_once_that_is_accepted(edited: Msp) -> None:
     (line,) = [one for one in edited.sandbox.connectwise.additions(agreement_id(ONE)) if one.get("serialNumber")]
     edited.sandbox.connectwise.delete_addition(agreement_id(ONE), line["id"])
-    assert edited.sync().outcomes(ONE) == ["invoiced_edited"]
+    assert edited.sync().outcomes(ONE) == ["invoice_unclear"]
     accept_lines(edited.run, MARCH, f"Organization {ONE}")
     assert edited.sync().outcomes(ONE) == ["created"]
     assert edited.quantities(ONE) == [5]
@@ -51,7 +51,7 @@ def test_nothing_is_recorded_where_every_line_is_as_it_was_written(edited: Msp) 
         accept_lines(edited.run, MARCH, organization_id(MAPPED[1]))
     with pytest.raises(UnknownChoice):
         accept_lines(edited.run, MARCH, "nobody")
-    assert edited.sync().outcomes(ONE) == ["invoiced_edited"]
+    assert edited.sync().outcomes(ONE) == ["invoice_unclear"]
 
 
 @pytest.mark.parametrize("with_open_line", [True, False])

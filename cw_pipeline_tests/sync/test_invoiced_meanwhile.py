@@ -81,7 +81,7 @@ def assert_held(msp: Msp, *, because: str) -> None:
     """The next sync, whatever was used, writes nothing for the one company and says that a person has to decide."""
     written = msp.written()
     pushed = msp.sync()
-    assert pushed.outcomes(ONE) == ["invoiced_edited"]
+    assert pushed.outcomes(ONE) == ["invoice_unclear"]
     assert because in pushed.line(ONE).reason
     assert msp.written() == written
 
@@ -109,7 +109,7 @@ def test_seats_of_a_line_whose_period_was_invoiced_meanwhile_are_told_at_every_s
     push_while_invoicing(synced)
     for _ in range(2):
         line = synced.sync().line(ONE)
-        assert (line.outcome, line.seats) == ("invoiced_edited", 8)
+        assert (line.outcome, line.seats) == ("invoice_unclear", 8)
 
 
 def test_a_push_that_cannot_see_whether_it_was_invoiced_meanwhile_leaves_that_to_the_next(synced: Msp) -> None:

@@ -156,7 +156,7 @@ def test_an_invoiced_line_that_was_edited_is_held_until_a_person_decides(synced:
     synced.sandbox.connectwise.edit_addition(agreement_id(ONE), the_line(synced)["id"], quantity=9)
     synced.use(12)
     pushed = synced.sync()
-    assert pushed.outcomes(ONE) == ["invoiced_edited"]
+    assert pushed.outcomes(ONE) == ["invoice_unclear"]
     assert "now is 9 from 2026-04-01 to 2026-04-30 where 5 from" in pushed.line(ONE).reason
     assert synced.quantities(ONE) == [9]
     assert synced.quantities(MAPPED[1]) == [12]

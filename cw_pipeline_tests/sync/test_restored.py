@@ -75,7 +75,7 @@ def test_a_quantity_that_was_set_and_invoiced_after_the_backup_is_held_until_a_p
     written = msp.written()
     with restored_from(file, msp) as restored:
         pushed = restored.sync()
-        assert pushed.outcomes(ONE) == ["invoiced_edited"]
+        assert pushed.outcomes(ONE) == ["invoice_unclear"]
         assert pushed.outcomes(*OTHERS) == ["unchanged"] * len(OTHERS)
         accept_lines(restored.run, MARCH, organization_id(ONE))
         assert restored.sync().outcomes() == ["unchanged"] * len(MAPPED)

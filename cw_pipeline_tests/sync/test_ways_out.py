@@ -150,7 +150,7 @@ def test_a_month_that_was_settled_by_hand_is_left_out_by_a_later_bill_from(moved
     assert assert_right(moved, 5).outcomes(ONE) == ["before_bill_from"]
 
 
-# --- invoiced_edited ---
+# --- invoice_unclear ---
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["edited", "gone"])
@@ -160,7 +160,7 @@ def test_what_was_billed_is_accepted_and_the_difference_is_billed(invoiced: Msp,
         connectwise.delete_addition(agreement_id(ONE), line)
     else:
         connectwise.edit_addition(agreement_id(ONE), line, quantity=3)
-    assert_stuck(invoiced.sync(), "invoiced_edited", accept())
+    assert_stuck(invoiced.sync(), "invoice_unclear", accept())
     accept_lines(invoiced.run, MARCH, organization_id(ONE))
     assert_right(invoiced, *([5] if gone else [3, 2]))
 
@@ -172,7 +172,7 @@ def test_a_line_that_billed_and_is_gone_counts_again_once_it_was_made_again_and_
     connectwise.edit_addition(agreement_id(ONE), again, billCustomer="DoNotBill")
     serial_number = f"NP:2026-03:B:{organization_id(ONE)}"
     advice = f"make it again in ConnectWise with the same quantity, days and serial number ({serial_number})"
-    assert_stuck(invoiced.sync(), "invoiced_edited", advice, accept())
+    assert_stuck(invoiced.sync(), "invoice_unclear", advice, accept())
     accepted = accept_lines(invoiced.run, MARCH, organization_id(ONE))
     assert {one.line.addition_id: one.counts for one in accepted} == {line: 0, again: 5}
     assert_right(invoiced, 5)

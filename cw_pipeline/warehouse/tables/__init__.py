@@ -12,6 +12,7 @@ from cw_pipeline.warehouse.tables.ledger import (
     LockHolder,
 )
 from cw_pipeline.warehouse.tables.months import (
+    AcceptedAbsence,
     MonthError,
     Preview,
     PreviewLine,
@@ -23,6 +24,7 @@ from cw_pipeline.warehouse.tables.months import (
 from cw_pipeline.warehouse.tables.setup import (
     Act,
     Agreement,
+    AgreementRecap,
     Company,
     CompanyMapping,
     ImportSelection,
@@ -37,8 +39,10 @@ from cw_pipeline.warehouse.tables.setup import (
 __all__ = [
     "PERSONS_WORD",
     "SETTLED",
+    "AcceptedAbsence",
     "Act",
     "Agreement",
+    "AgreementRecap",
     "Base",
     "Company",
     "CompanyMapping",

@@ -38,6 +38,16 @@ class UsageReport(Base):
     rows: Mapped[list[UsageRow]] = relationship(order_by="UsageRow.organization_id", lazy="selectin")
 
 
+class AcceptedAbsence(Base):
+    """A person's word that an organization, which a report does not have, used nothing in that month."""
+
+    __tablename__ = "accepted_absences"
+
+    report_id: Mapped[int] = mapped_column(ForeignKey("usage_reports.id"), primary_key=True)
+    organization_id: Mapped[str] = mapped_column(primary_key=True)
+    accepted_at: Mapped[datetime]
+
+
 class PreviewLine(Base):
     """One line of a preview; ``writes`` are its intended requests."""
 
@@ -55,6 +65,7 @@ class PreviewLine(Base):
     seats: Mapped[Decimal]
     to_credit: Mapped[Decimal | None]
     reason: Mapped[str]
+    warning: Mapped[str | None]
     writes: Mapped[list[Any]]
 
 
@@ -91,6 +102,7 @@ class PushLine(Base):
     seats: Mapped[Decimal]
     to_credit: Mapped[Decimal | None]
     reason: Mapped[str]
+    warning: Mapped[str | None]
 
 
 class Push(Base):

@@ -23,6 +23,8 @@ class Integration(Base):
     connected_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     """When the products that the plans are billed as last changed."""
+    rebuilt_at: Mapped[datetime | None]
+    """When our lines were last looked for on every agreement of the mapped companies."""
 
 
 class ImportSelection(Base):
@@ -61,7 +63,11 @@ class Agreement(Base):
     name: Mapped[str]
     status: Mapped[str]
     billing_cycle: Mapped[str | None]
+    """The cycle's name, which each site chooses; ``cycle`` is what it means."""
+    cycle: Mapped[str | None]
+    period_type: Mapped[str | None]
     parent_agreement_id: Mapped[int | None]
+    prorates: Mapped[bool | None]
     bill_start_date: Mapped[date | None]
     end_date: Mapped[date | None]
     next_invoice_date: Mapped[date | None]
@@ -126,7 +132,28 @@ class CompanyMapping(Base):
     agreement_id: Mapped[int] = mapped_column(ForeignKey("agreements.id"))
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), unique=True)
     bill_from: Mapped[str] = mapped_column(String(7))
+    bill_from_chosen: Mapped[bool] = mapped_column(default=False)
+    """Whether a person named the first month, and so said that earlier usage is not to be billed."""
     mapped_at: Mapped[datetime]
+    looked_through_at: Mapped[datetime | None]
+    """When all agreements of the company were last looked through for our lines; None: since it was mapped, never."""
+    cycle: Mapped[str | None]
+    period_type: Mapped[str | None]
+    parent_agreement_id: Mapped[int | None]
+    prorates: Mapped[bool | None]
+    """With the three before it, the terms that were accepted; None where nobody recorded them."""
+
+
+class AgreementRecap(Base):
+    """What ConnectWise's invoice recap said of an agreement when it was last looked at."""
+
+    __tablename__ = "agreement_recaps"
+
+    psa: Mapped[str] = mapped_column(primary_key=True)
+    agreement_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    next_invoice_date: Mapped[date | None]
+    last_invoice_number: Mapped[str | None]
+    seen_at: Mapped[datetime]
 
 
 class RightUse(Base):

@@ -60,6 +60,10 @@ READS = (
     ("/finance/agreements", Right.AGREEMENTS_INQUIRE),
     ("/finance/agreements/1001", Right.AGREEMENTS_INQUIRE),
     ("/finance/agreements/types", Right.TABLE_SETUP_INQUIRE),
+    ("/finance/agreementrecap/", Right.AGREEMENTS_INQUIRE),
+    ("/finance/agreementrecap/1001", Right.AGREEMENTS_INQUIRE),
+    ("/finance/billingCycles", Right.TABLE_SETUP_INQUIRE),
+    ("/finance/billingCycles/2", Right.TABLE_SETUP_INQUIRE),
     ("/finance/agreements/1001/additions", Right.AGREEMENTS_INQUIRE),
     ("/finance/agreements/1001/additions/count", Right.AGREEMENTS_INQUIRE),
     ("/finance/agreements/1001/additions/5001", Right.AGREEMENTS_INQUIRE),
@@ -117,6 +121,12 @@ def test_a_narrowed_role_hides_agreements_without_an_error(sandbox: Sandbox, api
     before = document(api.get("/finance/agreements/count"))["count"]
     sandbox.connectwise.change_settings(hidden_agreement_types=[2])
     assert document(api.get("/finance/agreements/count"))["count"] < before
+
+
+def test_the_recap_may_need_a_right_of_its_own(sandbox: Sandbox, api: Api) -> None:
+    sandbox.connectwise.change_settings(agreement_recap=False)
+    assert [api.get(f"/finance/agreementrecap/{key}").status_code for key in ("", 1001)] == [403, 403]
+    assert api.get("/finance/agreements/1001").status_code == 200
 
 
 def test_too_many_requests_are_told_when_to_come_back(sandbox: Sandbox) -> None:

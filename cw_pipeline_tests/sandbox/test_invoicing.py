@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from cw_pipeline.sandbox.connectwise.invoicing import InvoiceLine, next_period_start, period_invoice
+from cw_pipeline.sandbox.connectwise.invoicing import InvoiceLine, billed_lines, next_period_start
 from cw_pipeline.sandbox.wire import Record
 
 CATALOG: dict[int, Record] = {3: {"id": 3, "identifier": "NORDPASS-BUS"}}
@@ -24,7 +24,7 @@ def addition(effective: str, cancelled: str | None = None, **members: object) ->
 
 def lines(*additions: Record, prorate: bool = False) -> list[InvoiceLine]:
     agreement = {"id": 1001, "prorateFlag": prorate}
-    return period_invoice(agreement, list(additions), date(2026, 4, 1), CATALOG)["lines"]
+    return billed_lines(agreement, list(additions), date(2026, 4, 1), date(2026, 4, 30), CATALOG)
 
 
 def test_a_line_of_exactly_the_period_is_billed_in_full() -> None:

@@ -11,6 +11,7 @@ from cw_pipeline.sandbox.control import ControlRefused
 from cw_pipeline_tests.sandbox.conftest import TODAY, Api, connectwise_api, document
 
 LINES = "/finance/agreements/1001/additions"
+MONTHLY = 2
 NEW = {"product": {"id": 3}, "quantity": 12.5, "billCustomer": "Billable", "serialNumber": "NP:1"}
 
 
@@ -129,7 +130,7 @@ def test_invoicing_all_leaves_out_what_cannot_be_invoiced(sandbox: Sandbox, cont
     invoiced = {invoice["agreement_id"] for invoice in control.invoice()}
     agreements = {row["id"]: row for row in control.records("agreements")}
     active = {key for key, row in agreements.items() if sandbox.connectwise.status_of(row) == "Active"}
-    assert invoiced == {key for key in active if agreements[key]["billingCycle"]["name"] == "Monthly"}
+    assert invoiced == {key for key in active if agreements[key]["billingCycle"]["id"] == MONTHLY}
     cancelled = next(key for key, row in agreements.items() if row["cancelledFlag"])
     with pytest.raises(ControlRefused, match="it is Cancelled"):
         control.invoice(cancelled)

@@ -89,7 +89,7 @@ class ConnectWiseApi:
         path, right = collection.path, collection.right
         return [
             self._route("GET", path + collection.list_suffix, right, listed),
-            self._route("GET", f"{path}/count", right, counted),
+            *([self._route("GET", f"{path}/count", right, counted)] if collection.counted else []),
             self._route("GET", f"{path}/{{id:int}}", right, single),
         ]
 

@@ -29,6 +29,8 @@ class InvoiceLine(TypedDict):
 class Invoice(TypedDict):
     """One agreement's invoice of one period; days as `YYYY-MM-DD`, both inclusive."""
 
+    number: int
+    made_on: str
     agreement_id: int
     period_start: str
     period_end: str
@@ -42,9 +44,10 @@ def next_period_start(start: date) -> date:
     return first.replace(day=min(start.day, last.day))
 
 
-def period_invoice(agreement: Record, additions: list[Record], start: date, catalog: dict[int, Record]) -> Invoice:
-    """The invoice of the period that begins at `start`."""
-    end = next_period_start(start) - timedelta(days=1)
+def billed_lines(
+    agreement: Record, additions: list[Record], start: date, end: date, catalog: dict[int, Record]
+) -> list[InvoiceLine]:
+    """What the invoice of the period from `start` to `end`, both inclusive, bills."""
     lines: list[InvoiceLine] = []
     for addition in sorted(additions, key=lambda record: record["id"]):
         days = covered_days(addition, start, end)
@@ -65,12 +68,7 @@ def period_invoice(agreement: Record, additions: list[Record], start: date, cata
                 "amount": (quantity * price * share).quantize(_CENT, ROUND_HALF_UP),
             }
         )
-    return {
-        "agreement_id": agreement["id"],
-        "period_start": start.isoformat(),
-        "period_end": end.isoformat(),
-        "lines": lines,
-    }
+    return lines
 
 
 def billed_quantity(addition: Record) -> Decimal:

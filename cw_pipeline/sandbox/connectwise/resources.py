@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from cw_pipeline.sandbox.connectwise.additions import COMPUTED, WRITABLE
 from cw_pipeline.sandbox.connectwise.catalog import FIELDS as CATALOG_FIELDS
+from cw_pipeline.sandbox.connectwise.errors import no_permission
 from cw_pipeline.sandbox.connectwise.listing import Resource
 from cw_pipeline.sandbox.connectwise.rights import Right
 from cw_pipeline.sandbox.connectwise.state import ConnectWise
@@ -66,6 +68,21 @@ ADDITION_WITHOUT_FORWARD_ONLY = Resource(fields=_ADDITION_FIELDS, forward_only=F
 CATALOG_ITEM = Resource(
     fields=CATALOG_FIELDS | _references("subcategory", "type", "category", "unitOfMeasure") | _CHANGED
 )
+RECAP = Resource(
+    fields=frozenset(
+        {
+            "id",
+            "name",
+            "agreementStatus",
+            "companyName",
+            "lastInvoiceAmount",
+            "lastInvoiceDate",
+            "lastInvoiceNumber",
+            "nextInvoiceDate",
+            "unbilledPeriods",
+        }
+    )
+)
 SETUP = Resource(fields=_SETUP_FIELDS | _CHANGED)
 SUBCATEGORY = Resource(fields=_SETUP_FIELDS | _references("category") | _CHANGED, forward_only=False)
 
@@ -76,12 +93,12 @@ class Collection:
 
     Args:
         path: Where it is listed, without a closing slash.
-        table: Its table.
         kind: What an error calls one of its records.
         right: What reading it needs.
         resource: What can be asked about it.
         records: All its records, as the API shows them.
         list_suffix: What the path of the list ends with.
+        counted: Whether it can be counted.
     """
 
     path: str
@@ -90,6 +107,7 @@ class Collection:
     resource: Resource
     records: Callable[[ConnectWise], list[Record]]
     list_suffix: str = ""
+    counted: bool = True
 
 
 def company(state: ConnectWise, record: Record) -> Record:
@@ -106,18 +124,49 @@ def agreement(state: ConnectWise, record: Record) -> Record:
         "company": {"id": company_id, **{name: owner[name] for name in ("identifier", "name") if name in owner}},
         "agreementStatus": state.status_of(record),
     }
+    if cycle := record.get("billingCycle"):
+        shown["billingCycle"] = {"id": cycle["id"], "name": state.tables["billing_cycles"][cycle["id"]]["name"]}
     if next_invoice := record.get("nextInvoiceDate"):
         # Sites differ in the form of this text; here it differs from one agreement to the next.
         shown["nextInvoiceDate"] = next_invoice[:10] if record["id"] % 2 else f"{next_invoice[:10]}T00:00:00Z"
     return _dates(state, shown, "startDate", "endDate", "dateCancelled", "billStartDate", "nextInvoiceDate")
 
 
-def visible_agreements(state: ConnectWise) -> list[Record]:
-    """The agreements that the role sees, as the API shows them."""
+def recap(state: ConnectWise, record: Record) -> Record:
+    """An agreement's invoice recap: what was invoiced last, and what is to be invoiced."""
+    shown = agreement(state, record)
+    last = state.last_invoice(record["id"])
+    told: Record = {
+        "id": record["id"],
+        "name": record["name"],
+        "agreementStatus": shown["agreementStatus"],
+        "companyName": shown["company"].get("name", ""),
+        "unbilledPeriods": state.unbilled_periods(record),
+    }
+    if "nextInvoiceDate" in shown:
+        told["nextInvoiceDate"] = shown["nextInvoiceDate"]
+    if last:
+        told |= {
+            "lastInvoiceNumber": str(last["number"]),
+            "lastInvoiceDate": f"{last['made_on']}T00:00:00Z",
+            "lastInvoiceAmount": f"{sum(Decimal(line['amount']) for line in last['lines']):.2f}",
+        }
+    return _dates(state, told, "nextInvoiceDate", "lastInvoiceNumber", "lastInvoiceDate", "lastInvoiceAmount")
+
+
+def _recaps(state: ConnectWise) -> list[Record]:
+    if not state.settings.agreement_recap:
+        raise no_permission()
+    return [recap(state, record) for record in _visible(state)]
+
+
+def _agreements(state: ConnectWise) -> list[Record]:
+    return [agreement(state, record) for record in _visible(state)]
+
+
+def _visible(state: ConnectWise) -> list[Record]:
     hidden = state.settings.hidden_agreement_types
-    return [
-        agreement(state, record) for record in state.tables["agreements"].values() if record["type"]["id"] not in hidden
-    ]
+    return [record for record in state.tables["agreements"].values() if record["type"]["id"] not in hidden]
 
 
 def _dates(state: ConnectWise, record: Record, *members: str) -> Record:
@@ -146,7 +195,17 @@ COLLECTIONS = (
         COMPANY,
         lambda state: [company(state, record) for record in state.tables["companies"].values()],
     ),
-    Collection("/finance/agreements", "Agreement", Right.AGREEMENTS_INQUIRE, AGREEMENT, visible_agreements),
+    Collection("/finance/agreements", "Agreement", Right.AGREEMENTS_INQUIRE, AGREEMENT, _agreements),
+    Collection(
+        "/finance/agreementrecap",
+        "AgreementRecap",
+        Right.AGREEMENTS_INQUIRE,
+        RECAP,
+        _recaps,
+        list_suffix="/",
+        counted=False,
+    ),
+    _setup("/finance/billingCycles", "billing_cycles", "BillingCycle"),
     Collection("/procurement/catalog", "CatalogItem", Right.CATALOG_INQUIRE, CATALOG_ITEM, _table("catalog")),
     _setup("/procurement/types", "product_types", "ProductType"),
     _setup("/procurement/categories", "categories", "Category"),

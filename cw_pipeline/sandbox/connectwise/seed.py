@@ -9,13 +9,24 @@ from cw_pipeline.sandbox.wire import Record
 _INFO: Record = {"lastUpdated": "2024-01-15T08:00:00Z"}
 _FIRST_COMPANY_ID = 101
 _FIRST_AGREEMENT_ID = 1001
-_MONTHLY: Record = {"id": 2, "name": "Monthly"}
-_NO_CYCLE: Record = {"id": 9, "name": "None"}
+_MONTHLY: Record = {"id": 2}
+_NO_CYCLE: Record = {"id": 9}
 
 CLIENT, PROSPECT, VENDOR, PARTNER, FORMER = range(1, 6)
 _COMPANY_TYPES = {CLIENT: "Client", PROSPECT: "Prospect", VENDOR: "Vendor", PARTNER: "Partner", FORMER: "Former client"}
 ACTIVE, INACTIVE, CREDIT_HOLD, NOT_APPROVED = range(1, 5)
 _COMPANY_STATUSES = {ACTIVE: "Active", INACTIVE: "Inactive", CREDIT_HOLD: "Credit hold", NOT_APPROVED: "Not approved"}
+# What an agreement is billed by is an option; a cycle's name is free text.
+_BILLING_CYCLES = {
+    1: ("Weekly", "Weekly"),
+    2: ("Monthly", "Monthly"),
+    3: ("Every two weeks", "BiWeekly"),
+    4: ("Every two months", "BiMonthly"),
+    5: ("Quarterly", "Quarterly"),
+    6: ("Half-yearly", "SemiAnnual"),
+    7: ("Yearly", "Yearly"),
+    9: ("None", "NotRecurring"),
+}
 _AGREEMENT_TYPES = {1: "Managed Services", 2: "Security", 3: "Block Time"}
 
 Tables = dict[str, list[Record]]
@@ -30,6 +41,10 @@ def seed_tables(today: date) -> Tables:
         "company_types": _named(_COMPANY_TYPES),
         "company_statuses": _named(_COMPANY_STATUSES),
         "agreement_types": _named(_AGREEMENT_TYPES),
+        "billing_cycles": [
+            {**row, "billingOptions": _BILLING_CYCLES[row["id"]][1]}
+            for row in _named({key: name for key, (name, _) in _BILLING_CYCLES.items()})
+        ],
         "agreements": agreements,
         "additions": _additions(agreements, today.replace(day=1)),
         **_products(),

@@ -28,6 +28,8 @@ class Settings(BaseModel):
     """Every forward-only page that has rows names a next one, so that the last page is an empty one."""
     forward_only_additions: bool = True
     """Whether additions can be read with forward-only paging."""
+    agreement_recap: bool = True
+    """Whether the right to read agreements lets read their invoice recap."""
     unset_dates: Literal["absent", "empty"] = "absent"
     hidden_agreement_types: tuple[int, ...] = ()
     """Agreement types that the role does not see: fewer rows, without an error."""

@@ -1,11 +1,11 @@
 """The records of the simulated ConnectWise PSA, and what people do to them by hand."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from threading import RLock
 from typing import Any, cast
 
-from cw_pipeline.sandbox.connectwise.invoicing import Invoice, next_period_start, period_invoice
+from cw_pipeline.sandbox.connectwise.invoicing import Invoice, billed_lines, next_period_start
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.sandbox.connectwise.seed import seed_tables
 from cw_pipeline.sandbox.connectwise.settings import Settings
@@ -36,14 +36,14 @@ class ConnectWise:
         self.settings = Settings.model_validate(saved["settings"]) if saved else Settings()
         self.role = frozenset(Right(right) for right in saved["role"]) if saved else SEED_ROLE
         # JSON has no numbers as keys, so a saved table is the list of its records.
-        tables = cast("dict[str, list[Record]]", saved["tables"]) if saved else seed_tables(today())
+        # A table that was not saved yet begins as in a fresh sandbox.
+        tables = seed_tables(today()) | (cast("dict[str, list[Record]]", saved["tables"]) if saved else {})
         self.tables: dict[str, Table] = {
             name: {record["id"]: record for record in rows} for name, rows in tables.items()
         }
         self._invoices: list[Invoice] = saved["invoices"] if saved else []
-        self._next_ids: dict[str, int] = (
-            saved["next_ids"] if saved else {name: max(rows, default=0) + 1 for name, rows in self.tables.items()}
-        )
+        self._next_ids: dict[str, int] = {name: max(rows, default=0) + 1 for name, rows in self.tables.items()}
+        self._next_ids |= {"invoices": 1} | (saved["next_ids"] if saved else {})
 
     def snapshot(self) -> Record:
         """Everything, as JSON values."""
@@ -60,8 +60,7 @@ class ConnectWise:
     def insert(self, table: str, record: Record) -> Record:
         """Give the record an id, store it, and return it."""
         with self.lock:
-            new_id = self._next_ids[table]
-            self._next_ids[table] = new_id + 1
+            new_id = self._next_id(table)
             stored = {"id": new_id, **record, "_info": changed_now()}
             self.tables[table][new_id] = stored
             self.changed()
@@ -136,12 +135,14 @@ class ConnectWise:
             self.remove("additions", addition_id)
 
     def edit_agreement(self, agreement_id: int, **fields: Any) -> Record:  # noqa: ANN401 - any JSON
-        """Change members of an agreement; None removes one. `company` is a company's id or `{"id": …}`."""
+        """Change members of an agreement; None removes one. `company` and `billingCycle` are an id or `{"id": …}`."""
         with self.lock:
             self._agreement(agreement_id)
-            company = fields.get("company")
-            if isinstance(company, int):
-                fields["company"] = {"id": company}
+            for name in ("company", "billingCycle"):
+                if isinstance(fields.get(name), int):
+                    fields[name] = {"id": fields[name]}
+            if fields.get("billingCycle"):
+                self._record("billing_cycles", fields["billingCycle"]["id"])
             return dict(self.update("agreements", agreement_id, fields))
 
     def edit_company(self, company_id: int, **fields: Any) -> Record:  # noqa: ANN401 - any JSON
@@ -192,6 +193,20 @@ class ConnectWise:
         with self.lock:
             return list(self._invoices)
 
+    def last_invoice(self, agreement_id: int) -> Invoice | None:
+        """The agreement's invoice with the highest number."""
+        made = (invoice for invoice in self._invoices if invoice["agreement_id"] == agreement_id)
+        return max(made, key=lambda invoice: invoice["number"], default=None)
+
+    def unbilled_periods(self, agreement: Record) -> int:
+        """How many periods, from the next invoice date on, have begun."""
+        if self._not_billable(agreement) or not agreement.get("nextInvoiceDate"):
+            return 0
+        start, periods = day(agreement["nextInvoiceDate"]), 0
+        while start <= self.today():
+            start, periods = next_period_start(start), periods + 1
+        return periods
+
     def status_of(self, agreement: Record) -> str:
         """The agreement's status, which follows from its dates and `cancelledFlag`."""
         today = self.today()
@@ -202,6 +217,11 @@ class ConnectWise:
         if not agreement.get("noEndingDateFlag") and agreement.get("endDate") and day(agreement["endDate"]) < today:
             return "Expired"
         return "Active"
+
+    def _next_id(self, kind: str) -> int:
+        taken = self._next_ids[kind]
+        self._next_ids[kind] = taken + 1
+        return taken
 
     def _set(self, table: str, record_id: int, changes: Record) -> Record:
         merged = {**self.tables[table][record_id], **changes, "_info": changed_now()}
@@ -217,8 +237,19 @@ class ConnectWise:
         while (until is None and not made) or (until is not None and start <= until):
             if end is not None and start > end:
                 break
-            made.append(period_invoice(agreement, lines, start, self.tables["catalog"]))
-            start = next_period_start(start)
+            following = next_period_start(start)
+            last = following - timedelta(days=1)
+            made.append(
+                {
+                    "number": self._next_id("invoices"),
+                    "made_on": self.today().isoformat(),
+                    "agreement_id": agreement["id"],
+                    "period_start": start.isoformat(),
+                    "period_end": last.isoformat(),
+                    "lines": billed_lines(agreement, lines, start, last, self.tables["catalog"]),
+                }
+            )
+            start = following
         if made:
             self._set("agreements", agreement["id"], {"nextInvoiceDate": start.isoformat()})
         return made
@@ -230,8 +261,9 @@ class ConnectWise:
         return min([day(line["effectiveDate"]) for line in lines], default=self.today()).replace(day=1)
 
     def _not_billable(self, agreement: Record) -> str | None:
-        if agreement["billingCycle"]["name"] == "None":
-            return "its billing cycle is None"
+        cycle = agreement.get("billingCycle") and self._record("billing_cycles", agreement["billingCycle"]["id"])
+        if not cycle or cycle["billingOptions"] == "NotRecurring":
+            return f"its billing cycle is {cycle and cycle['name']}"
         status = self.status_of(agreement)
         return None if status == "Active" else f"it is {status}"
 

@@ -5,6 +5,7 @@ record without a field that we need is refused where it is read, naming the fiel
 """
 
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
@@ -126,6 +127,7 @@ class Agreement(Identified):
         end_date: Last day; means nothing where `no_ending_date_flag` is set.
         bill_start_date: No line of the agreement may become effective before it.
         next_invoice_date: First day of the period that is invoiced next.
+        period_type: Which period an invoice is for: `Current`, `Future`, `Both` or `Undefined`.
         agreement_status: `Active`, `Cancelled`, `Expired` or `Inactive`.
     """
 
@@ -142,7 +144,36 @@ class Agreement(Identified):
     bill_start_date: OptionalDate = None
     prorate_flag: Flag = False
     next_invoice_date: OptionalDate = None
+    period_type: OptionalText = None
     agreement_status: OptionalText = None
+
+
+class AgreementRecap(Identified):
+    """What is known of an agreement's invoices, under the agreement's id.
+
+    Attributes:
+        next_invoice_date: First day of the period that is invoiced next.
+        last_invoice_number: Of whatever invoice was made last; None where there is none.
+        last_invoice_date: Its date. Invoices outside the agreement's periods move it too.
+        unbilled_periods: Periods that have begun and are not invoiced.
+    """
+
+    name: OptionalText = None
+    next_invoice_date: OptionalDate = None
+    last_invoice_number: Annotated[OptionalText, BeforeValidator(unset_is_none)] = None
+    last_invoice_date: OptionalDate = None
+    unbilled_periods: Id | None = None
+
+
+class BillingCycle(Choice):
+    """How often an agreement is invoiced. The name is free text; only `billing_options` says it.
+
+    Attributes:
+        billing_options: `Weekly`, `BiWeekly`, `Monthly`, `BiMonthly`, `Quarterly`, `SemiAnnual`, `Yearly` or
+            `NotRecurring`.
+    """
+
+    billing_options: OptionalText = None
 
 
 class Addition(Identified):
@@ -151,6 +182,7 @@ class Addition(Identified):
     Attributes:
         product: The catalog item; match by id, show the identifier.
         quantity: Total quantity. It says nothing about the period it is for.
+        less_included: How much of the quantity is not billed.
         bill_customer: `Billable`, `DoNotBill` or `NoCharge`.
         effective_date: First day billed.
         cancelled_date: Last day billed, inclusive.
@@ -160,6 +192,7 @@ class Addition(Identified):
 
     product: Reference
     quantity: Quantity
+    less_included: Quantity = Decimal(0)
     bill_customer: Text
     effective_date: OptionalDate = None
     cancelled_date: OptionalDate = None

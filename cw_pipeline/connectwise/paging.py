@@ -1,15 +1,16 @@
 """Reading a whole list, page by page.
 
-ConnectWise pages in two ways. Forward-only ("the records whose id is greater than `pageId`") misses nothing while
-records come and go, but not every list takes it; a list that does not answers without a `Link` header that carries a
-`pageId`, and is then read in pages ordered by id.
+The first page is asked for by its number, in the order of the ids: a list that fits on it takes one request, whatever
+way of paging the site knows. What follows is asked for forward-only ("the records whose id is greater than `pageId`"),
+which misses nothing while records come and go. A list that does not take that answers with its first page again, and is
+read on by page numbers.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
-from urllib.parse import parse_qs
+from dataclasses import dataclass
+from itertools import count, pairwise
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from requests.utils import parse_header_links
 
@@ -18,13 +19,11 @@ from cw_pipeline.connectwise.models import Identified
 from cw_pipeline.connectwise.replies import read_list, read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from cw_pipeline.connectwise.http import Http
 
-RecordT = TypeVar("RecordT", bound=Identified)
-_Raw: TypeAlias = tuple[int, object]
-"""A record's id, and the record as it came."""
+_Raw: TypeAlias = "Mapping[str, object]"
 
 PAGE_SIZE = 1_000  # the most that ConnectWise gives
 MOST_PAGES = 10_000
@@ -32,90 +31,92 @@ MOST_RECORDS = 250_000  # many more than any list here has; what a caller keeps 
 _FORWARD_ONLY = {"pagination-type": "forward-only"}
 
 
-def read_pages(
-    http: Http,
-    path: str,
-    model: type[RecordT],
-    *,
-    params: Mapping[str, str],
-    wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True,
-) -> Iterator[RecordT]:
-    """Yield every ``wanted`` record of a list once; of the others only the id is read.
+@dataclass(frozen=True)
+class _Page:
+    """The records of a page as they came, their ids, and whether a link or the page's length says that more follow."""
 
-    Only numbers are taken from the links, never their host, so that credentials stay with the site.
+    ids: list[int]
+    records: list[_Raw]
+    more: bool
+
+    def is_after(self, *last: int) -> bool:
+        """Whether the ids ascend, from beyond the last one where there is one."""
+        return all(one < following for one, following in pairwise([*last, *self.ids]))
+
+
+def read_pages(http: Http, path: str, *, params: Mapping[str, str]) -> Iterator[_Raw]:
+    """Yield every record of a list once, as it came; only its id is sure to be readable.
+
+    Nothing of a link is followed, so that credentials stay with the site.
 
     Raises:
-        ContractBroken: Pages repeat or do not end, or a record is not what is promised.
+        ContractBroken: Pages repeat or do not end, or are no lists of records with ids.
         ConnectWiseError: As `Http.request`.
     """
     seen: set[int] = set()
-    query = {**params, "pageSize": str(PAGE_SIZE)}
-    reply = http.request("GET", path, params=query, headers=_FORWARD_ONLY)
-    records = _records(reply.document, path)
-    following = _next_number(reply.link, "pageId")
-    whole = reply.link is None and len(records) < PAGE_SIZE
-    if following is None and not whole and (reply.link is None or _next_number(reply.link, "page") is not None):
-        for records in _numbered_pages(http, path, params=query):
-            yield from _read(_new(records, seen, path), model, wanted, path)
+    for number, page in enumerate(_pages(http, path, {**params, "pageSize": str(PAGE_SIZE)})):
+        if number >= MOST_PAGES:
+            raise _endless(path)
+        for record_id, record in zip(page.ids, page.records, strict=True):
+            if record_id in seen:
+                raise _repeats(path, f"record {record_id} came twice")
+            if len(seen) >= MOST_RECORDS:
+                raise _endless(path)
+            seen.add(record_id)
+            yield record
+
+
+def _pages(http: Http, path: str, query: Mapping[str, str]) -> Iterator[_Page]:
+    first = _numbered_page(http, path, query, 1)
+    yield first
+    if not first.more:
         return
-    for _ in range(MOST_PAGES):
-        yield from _read(_new(records, seen, path), model, wanted, path)
-        if following is None or not records:
+    if first.is_after():
+        second = _page_after(http, path, query, first)
+        if second.is_after(first.ids[-1]):
+            yield from _forward_pages(http, path, query, second)
             return
-        reply = http.request("GET", path, params={**query, "pageId": str(following)}, headers=_FORWARD_ONLY)
-        records = _records(reply.document, path)
-        following = _forward(following, _next_number(reply.link, "pageId"), path)
-    raise _endless(path)
-
-
-def _numbered_pages(http: Http, path: str, *, params: Mapping[str, str]) -> Iterator[list[_Raw]]:
-    page: int | None = 1
-    for _ in range(MOST_PAGES):
-        reply = http.request("GET", path, params={**params, "page": str(page), "orderBy": "id asc"})
-        records = _records(reply.document, path)
-        yield records
-        if reply.link is None:
-            page = page + 1 if len(records) >= PAGE_SIZE else None
-        else:
-            page = _forward(page, _next_number(reply.link, "page"), path)
-        if page is None:
+    for number in count(2):
+        page = _numbered_page(http, path, query, number)
+        yield page
+        if not page.more:
             return
-    raise _endless(path)
 
 
-def _records(document: object, path: str) -> list[_Raw]:
+def _forward_pages(http: Http, path: str, query: Mapping[str, str], page: _Page) -> Iterator[_Page]:
+    """This page and those after it. The last one is empty; a short one may be all that the site gives at a time."""
+    while page.ids:
+        yield page
+        following = _page_after(http, path, query, page)
+        if not following.is_after(page.ids[-1]):
+            raise _repeats(path, f"after record {page.ids[-1]} comes record {following.ids[0]}")
+        page = following
+
+
+def _numbered_page(http: Http, path: str, query: Mapping[str, str], number: int) -> _Page:
+    return _page(http, path, {**query, "page": str(number), "orderBy": "id asc"})
+
+
+def _page_after(http: Http, path: str, query: Mapping[str, str], page: _Page) -> _Page:
+    return _page(http, path, {**query, "pageId": str(page.ids[-1])}, _FORWARD_ONLY)
+
+
+def _page(http: Http, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> _Page:
     endpoint = f"GET {path}"
-    listed = read_list(document, endpoint=endpoint)
+    reply = http.request("GET", path, params=query, headers=headers or {})
+    listed = read_list(reply.document, endpoint=endpoint)
     if len(listed) > PAGE_SIZE:
         raise ContractBroken(
             f"{endpoint} answered with {len(listed)} records on a page, where {PAGE_SIZE} were asked for. "
             "Nothing of this reply was used."
         )
-    return [(read_record(one, Identified, endpoint=endpoint).id, one) for one in listed]
+    ids = [read_record(one, Identified, endpoint=endpoint).id for one in listed]
+    more = len(listed) == PAGE_SIZE or (bool(listed) and _has_next(reply.link))
+    return _Page(ids, cast("list[_Raw]", listed), more)
 
 
-def _new(records: list[_Raw], seen: set[int], path: str) -> Iterator[object]:
-    for number, record in records:
-        if number in seen:
-            raise _repeats(path, f"record {number} came twice")
-        if len(seen) >= MOST_RECORDS:
-            raise _endless(path)
-        seen.add(number)
-        yield record
-
-
-def _read(
-    records: Iterator[object], model: type[RecordT], wanted: Callable[[Mapping[str, object]], bool], path: str
-) -> Iterator[RecordT]:
-    for record in records:
-        if wanted(cast("Mapping[str, object]", record)):
-            yield read_record(record, model, endpoint=f"GET {path}")
-
-
-def _forward(current: int, following: int | None, path: str) -> int | None:
-    if following is not None and following <= current:
-        raise _repeats(path, f"after page {current} it points to page {following}")
-    return following
+def _has_next(link: str | None) -> bool:
+    return any(one.get("rel") == "next" for one in parse_header_links(link or ""))
 
 
 def _repeats(path: str, how: str) -> ContractBroken:
@@ -128,13 +129,3 @@ def _endless(path: str) -> ContractBroken:
     return ContractBroken(
         f"GET {path} does not end after {MOST_PAGES} pages or {MOST_RECORDS} records. Nothing of the list was used."
     )
-
-
-def _next_number(link: str | None, name: str) -> int | None:
-    """The number that the `next` link of a Link header carries under this name."""
-    for one in parse_header_links(link or ""):
-        if one.get("rel") == "next":
-            values = parse_qs(one["url"].partition("?")[2]).get(name, [])
-            if values and re.fullmatch(r"[0-9]{1,18}", values[0]):
-                return int(values[0])
-    return None

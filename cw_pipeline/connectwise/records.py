@@ -1,10 +1,11 @@
 """Records at a path of the API: one, a list, those with certain ids, how many there are, and writing one.
 
-Here belongs what the client's endpoints have in common. What every request has in common is in `http`.
+Here belongs what the endpoints have in common. What every request has in common is in `http`.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 IdentifiedT = TypeVar("IdentifiedT", bound=Identified)
+
+
+class Endpoints:
+    """Some of the client's methods, over the records that they share."""
+
+    def __init__(self, http: Http) -> None:
+        self._records = Records(http)
 
 
 class Records:
@@ -48,7 +56,15 @@ class Records:
         wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True,
     ) -> Iterator[IdentifiedT]:
         """The list's records that are ``wanted`` as ConnectWise sends them; of the others only the id is read."""
-        return read_pages(self._http, path, model, params=params or {}, wanted=wanted)
+        for record in read_pages(self._http, path, params=params or {}):
+            if wanted(record):
+                yield read_record(record, model, endpoint=f"GET {path}")
+
+    def readable(self, path: str, model: type[IdentifiedT]) -> Iterator[IdentifiedT]:
+        """The list's records, without those that cannot be read: where nothing is known of a record but its absence."""
+        for record in read_pages(self._http, path, params={}):
+            with suppress(ContractBroken):
+                yield read_record(record, model, endpoint=f"GET {path}")
 
     def by_ids(self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]) -> Iterator[IdentifiedT]:
         """The list's records in whose ``field`` is one of these ids, in as many requests as that takes."""

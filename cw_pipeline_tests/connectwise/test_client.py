@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from cw_pipeline.connectwise.errors import UnknownCompany, UnreadableReply
-from cw_pipeline.connectwise.models import NewAddition, NewCatalogItem
+from cw_pipeline.connectwise.models import AgreementRecap, NewAddition, NewCatalogItem
 from cw_pipeline_tests.connectwise.conftest import API, COMPANY_INFO, CREDENTIALS, addition, api_calls, company
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMPANIES = f"{API}/company/companies"
 AGREEMENTS = f"{API}/finance/agreements"
 CATALOG = f"{API}/procurement/catalog"
+FIRST_PAGE = {"page": "1", "pageSize": "1000", "orderBy": "id asc"}
 
 
 def query(site: responses.RequestsMock, number: int = -1) -> dict[str, str]:
@@ -110,7 +111,7 @@ def test_without_a_choice_every_company_that_is_not_deleted_is_read(
 ) -> None:
     site.get(COMPANIES, json=[company(1), company(2, deletedFlag=True)])
     assert [one.id for one in client.companies()] == [1]
-    assert query(site) == {"conditions": "deletedFlag = false", "pageSize": "1000"}
+    assert query(site) == FIRST_PAGE | {"conditions": "deletedFlag = false"}
 
 
 def test_a_choice_too_long_for_a_url_is_filtered_in_the_client_alone(
@@ -160,6 +161,51 @@ def test_the_lines_of_an_agreement_take_one_request(site: responses.RequestsMock
     site.get(f"{AGREEMENTS}/7/additions", json=[addition(8), addition(9, quantity=2.5)])
     assert [line.quantity for line in client.additions(7)] == [Decimal(12), Decimal("2.5")]
     assert len(api_calls(site)) == 1
+
+
+def test_an_agreement_is_read_by_its_id(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
+    site.get(f"{AGREEMENTS}/7", json=agreement(7, 2) | {"periodType": "Future"})
+    assert client.agreement(7).period_type == "Future"
+
+
+def test_a_billing_cycle_is_known_by_its_options_and_one_that_cannot_be_read_is_left_out(
+    site: responses.RequestsMock, client: ConnectWiseClient
+) -> None:
+    cycles = [
+        {"id": 1, "name": "By month", "billingOptions": "Monthly"},
+        {"id": 2, "name": "Odd", "billingOptions": 7},
+        {"id": 3, "name": "Old"},
+    ]
+    site.get(f"{API}/finance/billingCycles", json=cycles)
+    assert [(one.id, one.billing_options) for one in client.billing_cycles()] == [(1, "Monthly"), (3, None)]
+
+
+def test_a_recap_says_what_was_invoiced_and_one_that_cannot_be_read_is_left_out(
+    site: responses.RequestsMock, client: ConnectWiseClient
+) -> None:
+    told = {
+        "name": "Managed",
+        "nextInvoiceDate": "2026-04-01T00:00:00Z",
+        "lastInvoiceNumber": "INV-17",
+        "lastInvoiceDate": "2026-03-01",
+        "unbilledPeriods": 1,
+    }
+    never = {"lastInvoiceNumber": "", "lastInvoiceDate": "", "nextInvoiceDate": None}
+    site.get(
+        f"{API}/finance/agreementrecap/",
+        json=[{"id": 7, **told}, {"id": 8, **never}, {"id": 9, "unbilledPeriods": "?"}],
+    )
+    assert list(client.agreement_recaps()) == [
+        AgreementRecap(
+            id=7,
+            name="Managed",
+            next_invoice_date=date(2026, 4, 1),
+            last_invoice_number="INV-17",
+            last_invoice_date=date(2026, 3, 1),
+            unbilled_periods=1,
+        ),
+        AgreementRecap(id=8),
+    ]
 
 
 def test_a_line_is_read_by_its_id(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
@@ -224,7 +270,7 @@ def test_a_search_that_cannot_be_quoted_is_made_by_the_client_alone(
     name = 'O\'Brien "Best", Ltd'
     site.get(CATALOG, json=[item(1, "A", f"For {name}"), item(2, "B")])
     assert [one.id for one in client.catalog_items(search=name)] == [1]
-    assert query(site) == {"pageSize": "1000"}
+    assert query(site) == FIRST_PAGE
 
 
 def test_the_whole_catalog_is_read_without_a_search(site: responses.RequestsMock, client: ConnectWiseClient) -> None:

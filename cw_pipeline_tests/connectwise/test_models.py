@@ -88,6 +88,13 @@ def test_a_quantity_is_a_decimal(written: object, quantity: int) -> None:
     assert isinstance(line.quantity, Decimal)
 
 
+@pytest.mark.parametrize(("written", "included"), [({}, 0), ({"lessIncluded": None}, 0), ({"lessIncluded": 3}, 3)])
+def test_what_is_included_is_a_decimal(written: dict[str, object], included: int) -> None:
+    line = read(Addition, addition(1, **written))
+    assert line.less_included == included
+    assert isinstance(line.less_included, Decimal)
+
+
 @pytest.mark.parametrize("written", ["12", True, [], {}, 1.5])
 def test_a_quantity_that_is_no_json_number_is_refused(written: object) -> None:
     with pytest.raises(Exception, match="quantity of record 1"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,13 +15,12 @@ from cw_pipeline.connectwise.errors import ContractBroken
 from cw_pipeline_tests.connectwise.conftest import API, api_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from requests import PreparedRequest
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
 
 TYPES = f"{API}/company/companies/types"
+NEXT = f'<{TYPES}?page=2>; rel="next"'
 Answer = tuple[int, dict[str, str], str]
 
 
@@ -41,6 +42,41 @@ def serve(site: responses.RequestsMock, answer: Callable[[dict[str, str], bool],
     site.add_callback(responses.GET, TYPES, callback)
 
 
+@dataclass
+class Listing:
+    """The list of types as ConnectWise documents it.
+
+    Attributes:
+        numbers: The ids that it has, which a test may change between two pages.
+        most: Rows that it gives at a time, however many are asked for.
+        forward_only: Whether it knows forward-only paging.
+        linked: Whether it sends Link headers.
+        between: Called with each page's number, before the page is answered.
+    """
+
+    numbers: list[int]
+    most: int = 2
+    forward_only: bool = True
+    linked: bool = True
+    between: Callable[[int], object] = lambda _number: None
+    asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+    def __call__(self, asked: dict[str, str], forward: bool) -> tuple[str, str | None]:  # noqa: FBT001  (a callback)
+        self.asked.append(asked)
+        self.between(len(self.asked))
+        size = min(self.most, int(asked["pageSize"]))
+        if forward and self.forward_only:
+            assert "orderBy" not in asked
+            found = [number for number in sorted(self.numbers) if number > int(asked.get("pageId", "0"))][:size]
+            link = f'<{TYPES}?pageSize={size}&pageId={found[-1] if found else 0}>; rel="next"'
+            return rows(*found), link if self.linked else None
+        ordered = sorted(self.numbers, reverse=asked.get("orderBy") != "id asc")
+        begin = (int(asked.get("page", "1")) - 1) * size
+        found = ordered[begin : begin + size]
+        link = f'<{TYPES}?page={begin // size + 2}>; rel="next", ' if begin + size < len(ordered) else ""
+        return rows(*found), link + f'<{TYPES}?page=1>; rel="first"' if self.linked else None
+
+
 def ids(client: ConnectWiseClient) -> list[int]:
     return [one.id for one in client.company_types()]
 
@@ -50,97 +86,92 @@ def _pages_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "PAGE_SIZE", 2)
 
 
-def test_forward_only_follows_the_page_id_until_there_is_none(
-    site: responses.RequestsMock, client: ConnectWiseClient
+@pytest.mark.parametrize("forward_only", [True, False])
+@pytest.mark.parametrize("linked", [True, False])
+@pytest.mark.parametrize("numbers", [[], [3]])
+def test_a_list_shorter_than_a_page_takes_one_request(
+    site: responses.RequestsMock,
+    client: ConnectWiseClient,
+    numbers: list[int],
+    linked: bool,  # noqa: FBT001  (a parameter)
+    forward_only: bool,  # noqa: FBT001  (a parameter)
 ) -> None:
-    pages = {None: ((1, 2), "2"), "2": ((5, 9), "9"), "9": ((11,), None)}
-
-    def answer(asked: dict[str, str], forward: bool) -> tuple[str, str | None]:  # noqa: FBT001  (a callback)
-        assert forward
-        assert "orderBy" not in asked
-        assert "page" not in asked
-        numbers, following = pages[asked.get("pageId")]
-        return rows(*numbers), f'<{TYPES}?pagesize=2&pageId={following}>; rel="next"' if following else ""
-
-    serve(site, answer)
-    assert ids(client) == [1, 2, 5, 9, 11]
-    assert len(api_calls(site)) == 3
+    listing = Listing(numbers, forward_only=forward_only, linked=linked)
+    serve(site, listing)
+    assert ids(client) == numbers
+    assert listing.asked == [{"page": "1", "pageSize": "2", "orderBy": "id asc"}]
 
 
-def test_forward_only_ends_at_an_empty_page_too(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    def answer(asked: dict[str, str], forward: bool) -> tuple[str, str | None]:  # noqa: ARG001, FBT001  (a callback)
-        return (
-            (rows(), f'<{TYPES}?pageId=7>; rel="next"')
-            if "pageId" in asked
-            else (rows(4), f'<{TYPES}?pageId=4>; rel="next"')
-        )
-
-    serve(site, answer)
-    assert ids(client) == [4]
-
-
-def test_a_short_list_without_a_link_takes_one_request(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    serve(site, lambda _asked, _forward: (rows(3), None))
-    assert ids(client) == [3]
-    assert len(api_calls(site)) == 1
-
-
-def test_a_list_that_ignores_forward_only_is_read_in_pages_ordered_by_id(
-    site: responses.RequestsMock, client: ConnectWiseClient
+@pytest.mark.parametrize("forward_only", [True, False])
+@pytest.mark.parametrize("linked", [True, False])
+@pytest.mark.parametrize("numbers", [[1, 2], [1, 2, 5], [1, 2, 5, 9], [11, 9, 5, 2, 1]])
+def test_a_longer_list_is_read_to_its_end(
+    site: responses.RequestsMock,
+    client: ConnectWiseClient,
+    numbers: list[int],
+    linked: bool,  # noqa: FBT001  (a parameter)
+    forward_only: bool,  # noqa: FBT001  (a parameter)
 ) -> None:
-    def answer(asked: dict[str, str], forward: bool) -> tuple[str, str | None]:  # noqa: FBT001  (a callback)
-        if forward:
-            return rows(9, 5), f'<{TYPES}?pageSize=2&page=2>; rel="next", <{TYPES}?pageSize=2&page=3>; rel="last"'
-        assert asked["orderBy"] == "id asc"
-        following = f'<{TYPES}?page={int(asked["page"]) + 1}&pageSize=2>; rel="next", ' if asked["page"] != "3" else ""
-        numbers = {"1": (1, 2), "2": (5, 9), "3": (11,)}[asked["page"]]
-        return rows(*numbers), following + f'<{TYPES}?page=1&pageSize=2>; rel="first"'
+    serve(site, Listing(numbers, forward_only=forward_only, linked=linked))
+    assert ids(client) == sorted(numbers)
 
-    serve(site, answer)
+
+@pytest.mark.parametrize("forward_only", [True, False])
+def test_a_site_that_gives_fewer_rows_than_asked_for_is_read_to_the_end(
+    site: responses.RequestsMock,
+    client: ConnectWiseClient,
+    monkeypatch: pytest.MonkeyPatch,
+    forward_only: bool,  # noqa: FBT001  (a parameter)
+) -> None:
+    monkeypatch.setattr(paging, "PAGE_SIZE", 3)
+    serve(site, Listing([1, 2, 5, 9, 11], forward_only=forward_only))
     assert ids(client) == [1, 2, 5, 9, 11]
 
 
-def test_full_pages_without_any_link_are_read_until_a_short_one(
+def test_nothing_is_missed_while_records_come_and_go(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
+    listing = Listing([1, 2, 5, 9, 11, 12])
+    changes = {2: lambda: listing.numbers.remove(1), 3: lambda: (listing.numbers.remove(5), listing.numbers.append(20))}
+    listing.between = lambda number: changes.get(number, lambda: None)()
+    serve(site, listing)
+    assert ids(client) == [1, 2, 5, 9, 11, 12, 20]
+
+
+def test_a_first_page_out_of_order_is_followed_by_page_numbers(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     def answer(asked: dict[str, str], forward: bool) -> tuple[str, str | None]:  # noqa: FBT001  (a callback)
-        return rows(*({"1": (1, 2), "2": (3, 4), "3": ()}[asked["page"]] if not forward else (1, 2))), None
+        assert not forward
+        return (rows(9, 5), NEXT) if asked["page"] == "1" else (rows(2), None)
 
     serve(site, answer)
-    assert ids(client) == [1, 2, 3, 4]
+    assert ids(client) == [9, 5, 2]
 
 
 def test_a_link_whose_conditions_hold_commas_is_read(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     def answer(asked: dict[str, str], forward: bool) -> tuple[str, str | None]:  # noqa: ARG001, FBT001  (a callback)
-        link = f'<{TYPES}?conditions=id in (1,2,3)&pageId=2&pagesize=2>; rel="next"'
-        return (rows(3), "") if asked.get("pageId") == "2" else (rows(1, 2), link)
+        link = f'<{TYPES}?conditions=id in (1,2,3)&page=2&pagesize=1>; rel="next"'
+        return {None: (rows(1), link), "1": (rows(3), link), "3": (rows(), link)}[asked.get("pageId")]
 
     serve(site, answer)
-    assert ids(client) == [1, 2, 3]
+    assert ids(client) == [1, 3]
 
 
-def test_only_numbers_are_taken_from_a_link_and_never_its_host(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
+def test_a_link_is_not_followed_to_its_host(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     def answer(asked: dict[str, str], forward: bool) -> tuple[str, str | None]:  # noqa: ARG001, FBT001  (a callback)
-        return (rows(3), "") if "pageId" in asked else (rows(1), '<https://evil.example.com/?pageId=1>; rel="next"')
+        following = {None: rows(1), "1": rows(3), "3": rows()}[asked.get("pageId")]
+        return following, '<https://evil.example.com/?pageId=1>; rel="next"'
 
     serve(site, answer)
     assert ids(client) == [1, 3]
     assert {urlsplit(call.request.url or "").hostname for call in site.calls} == {"psa.example.com"}
 
 
-@pytest.mark.parametrize("following", ["2", "1"])
-def test_a_page_id_that_does_not_advance_is_an_error_and_not_an_endless_list(
-    site: responses.RequestsMock, client: ConnectWiseClient, following: str
+def test_a_forward_page_that_does_not_advance_is_an_error_and_not_an_endless_list(
+    site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
-    def answer(asked: dict[str, str], forward: bool) -> tuple[str, str | None]:  # noqa: ARG001, FBT001  (a callback)
-        if "pageId" in asked:
-            return rows(3), f'<{TYPES}?pageId={following}>; rel="next"'
-        return rows(1, 2), f'<{TYPES}?pageId=2>; rel="next"'
-
-    serve(site, answer)
-    with pytest.raises(ContractBroken, match="circle"):
+    pages = {None: rows(1, 2), "2": rows(5, 9), "9": rows(5, 9)}
+    serve(site, lambda asked, _forward: (pages[asked.get("pageId")], NEXT))
+    with pytest.raises(ContractBroken, match="circle: after record 9 comes record 5"):
         ids(client)
 
 
@@ -153,16 +184,23 @@ def test_a_server_that_gives_the_same_page_for_ever_is_an_error(
 
 
 def test_a_list_is_read_no_further_than_it_is_used(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    serve(site, lambda _asked, _forward: (rows(1, 2), f'<{TYPES}?pageId=2>; rel="next"'))
+    serve(site, lambda _asked, _forward: (rows(1, 2), NEXT))
     assert next(client.company_types()).id == 1
     assert len(api_calls(site)) == 1
 
 
-@pytest.mark.parametrize(
-    "link", ["nonsense", "<>", '<https://x/?pageId=abc>; rel="next"', ";;,,", '<http://[>; rel="prev"']
-)
-def test_a_link_that_cannot_be_read_ends_a_short_list(
+@pytest.mark.parametrize("link", ["nonsense", "<>", ";;,,", '<http://[>; rel="prev"', f'<{TYPES}?page=7>; rel="first"'])
+def test_a_link_that_names_no_next_page_ends_a_short_list(
     site: responses.RequestsMock, client: ConnectWiseClient, link: str
 ) -> None:
     serve(site, lambda _asked, _forward: (rows(1), link))
     assert ids(client) == [1]
+
+
+def test_a_list_of_more_pages_than_any_has_is_an_error(
+    site: responses.RequestsMock, client: ConnectWiseClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "MOST_PAGES", 3)
+    serve(site, lambda asked, _forward: (rows(int(asked.get("pageId", "0")) + 1), NEXT))
+    with pytest.raises(ContractBroken, match="does not end after 3 pages"):
+        ids(client)

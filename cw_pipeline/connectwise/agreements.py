@@ -1,0 +1,114 @@
+"""What the product asks about agreements and their lines, and the two things that it writes to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.connectwise import models
+from cw_pipeline.connectwise.fields import MOST_DIGITS, can_be_sent
+from cw_pipeline.connectwise.records import Endpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from decimal import Decimal
+
+_AGREEMENTS = "/finance/agreements"
+_RECAPS = "/finance/agreementrecap/"  # with a closing slash, unlike most of ConnectWise's lists
+_BILLING_CYCLES = "/finance/billingCycles"
+
+
+class Agreements(Endpoints):
+    """Agreements, their lines, and what they are invoiced by."""
+
+    def agreements(self, *, company_ids: Iterable[int]) -> Iterator[models.Agreement]:
+        """Yield the agreements of these companies, whatever their status."""
+        return self._records.by_ids(_AGREEMENTS, models.Agreement, "company/id", company_ids)
+
+    def agreements_by_id(self, ids: Iterable[int]) -> Iterator[models.Agreement]:
+        """Yield the agreements with these ids, whatever their status. An id that does not exist is just absent."""
+        return self._records.by_ids(_AGREEMENTS, models.Agreement, "id", ids)
+
+    def agreement(self, agreement_id: int) -> models.Agreement:
+        """Return one agreement.
+
+        Raises:
+            NotFound: There is no such agreement.
+        """
+        return self._records.one(f"{_AGREEMENTS}/{agreement_id}", models.Agreement)
+
+    def agreement_recaps(self) -> Iterator[models.AgreementRecap]:
+        """Yield what ConnectWise says was invoiced last, an agreement each, without those that cannot be read.
+
+        Raises:
+            MissingRight: The role may not read it. Which right it needs is not documented.
+        """
+        return self._records.readable(_RECAPS, models.AgreementRecap)
+
+    def billing_cycles(self) -> Iterator[models.BillingCycle]:
+        """Yield how often agreements can be invoiced, without the cycles that cannot be read."""
+        return self._records.readable(_BILLING_CYCLES, models.BillingCycle)
+
+    def agreement_count(self) -> int:
+        """How many agreements the API member sees; proves the right to inquire them."""
+        return self._records.count(_AGREEMENTS)
+
+    def additions(
+        self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
+    ) -> Iterator[models.Addition]:
+        """Yield the lines of the agreement, cancelled ones included, that are ``wanted`` as ConnectWise sends them.
+
+        Of the others only the id is looked at, so that an odd line of somebody else's is nobody's problem.
+        """
+        return self._records.all(_additions(agreement_id), models.Addition, wanted=wanted)
+
+    def addition(self, agreement_id: int, addition_id: int) -> models.Addition:
+        """Return one line.
+
+        Raises:
+            NotFound: There is no such line on the agreement.
+        """
+        return self._records.one(f"{_additions(agreement_id)}/{addition_id}", models.Addition)
+
+    def create_addition(
+        self, agreement_id: int, addition: models.NewAddition, *, before_sending: Callable[[], None] | None = None
+    ) -> models.Addition:
+        """Create a line and return it as ConnectWise answers it. The caller compares it with what was meant.
+
+        `before_sending` is called right before each attempt, and may raise to prevent it.
+
+        Raises:
+            Refused: ConnectWise refused; nothing was written.
+            UncertainWrite: Nobody knows whether it was created: look for it before trying again.
+        """
+        return self._records.write(
+            "POST", _additions(agreement_id), addition.body(), models.Addition, before_sending=before_sending
+        )
+
+    def set_quantity(
+        self,
+        agreement_id: int,
+        addition_id: int,
+        quantity: Decimal,
+        *,
+        before_sending: Callable[[], None] | None = None,
+    ) -> models.Addition:
+        """Set a line's quantity and return the line as ConnectWise answers it.
+
+        The caller compares the quantity: ConnectWise is known to answer 200 to some changes that it ignores.
+        `before_sending` is called right before each attempt, and may raise to prevent it.
+
+        Raises:
+            ValueError: The quantity is negative, or has more digits than can be sent.
+            Refused: ConnectWise refused; nothing was written.
+            UncertainWrite: Nobody knows whether it was set: read the line before trying again.
+        """
+        if not can_be_sent(quantity) or quantity < 0:
+            msg = f"the quantity of a line cannot be negative or of more than {MOST_DIGITS} digits: {quantity}"
+            raise ValueError(msg)
+        change = [{"op": "replace", "path": "quantity", "value": quantity}]
+        path = f"{_additions(agreement_id)}/{addition_id}"
+        return self._records.write("PATCH", path, change, models.Addition, before_sending=before_sending)
+
+
+def _additions(agreement_id: int) -> str:
+    return f"{_AGREEMENTS}/{agreement_id}/additions"

@@ -1,0 +1,84 @@
+"""What the product asks about the product catalog, and the products that it creates there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.connectwise import models
+from cw_pipeline.connectwise.conditions import quoted
+from cw_pipeline.connectwise.records import Endpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CATALOG = "/procurement/catalog"
+
+
+class Catalog(Endpoints):
+    """The products, and the tables that they refer to."""
+
+    def catalog_items(self, *, search: str | None = None) -> Iterator[models.CatalogItem]:
+        """Yield the products, inactive ones included; with `search`, those with it in identifier or description."""
+        if not search:
+            yield from self._records.all(_CATALOG, models.CatalogItem)
+            return
+        value = quoted(search)
+        condition = f"identifier contains {value} or description contains {value}" if value else None
+        for item in self._catalog_items(condition):
+            if search.casefold() in item.identifier.casefold() or search.casefold() in item.description.casefold():
+                yield item
+
+    def catalog_item(self, item_id: int) -> models.CatalogItem:
+        """Return one product.
+
+        Raises:
+            NotFound: There is no such product.
+        """
+        return self._records.one(f"{_CATALOG}/{item_id}", models.CatalogItem)
+
+    def catalog_item_by_identifier(self, identifier: str) -> models.CatalogItem | None:
+        """Return the product with this identifier, in any spelling of its capitals; None if there is none."""
+        value = quoted(identifier)
+        found = [
+            item
+            for item in self._catalog_items(f"identifier = {value}" if value else None)
+            if item.identifier.casefold() == identifier.casefold()
+        ]
+        exact = [item for item in found if item.identifier == identifier]
+        return next(iter(exact + found), None)
+
+    def catalog_count(self) -> int:
+        """How many products the API member sees; proves the right to inquire them."""
+        return self._records.count(_CATALOG)
+
+    def create_catalog_item(self, item: models.NewCatalogItem) -> models.CatalogItem:
+        """Create a product and return it.
+
+        Raises:
+            ValidationRejected: For example because the identifier exists already; nothing was written.
+            UncertainWrite: Nobody knows whether it was created: look for its identifier before trying again.
+        """
+        return self._records.write("POST", _CATALOG, item.body(), models.CatalogItem)
+
+    def product_types(self) -> Iterator[models.ProductType]:
+        """Yield the product types."""
+        return self._records.all("/procurement/types", models.ProductType)
+
+    def categories(self) -> Iterator[models.Category]:
+        """Yield the product categories."""
+        return self._records.all("/procurement/categories", models.Category)
+
+    def subcategories(self) -> Iterator[models.Subcategory]:
+        """Yield the product subcategories."""
+        # ConnectWise lists them under a path with a closing slash, unlike everything else.
+        return self._records.all("/procurement/subcategories/", models.Subcategory)
+
+    def units_of_measure(self) -> Iterator[models.UnitOfMeasure]:
+        """Yield the units of measure."""
+        return self._records.all("/procurement/unitOfMeasures", models.UnitOfMeasure)
+
+    def _catalog_items(self, condition: str | None) -> Iterator[models.CatalogItem]:
+        """Those that fit the condition, or all where ConnectWise cannot be asked it safely."""
+        if condition is None or not self._records.can_be_asked(_CATALOG, condition):
+            return self._records.all(_CATALOG, models.CatalogItem)
+        return self._records.all(_CATALOG, models.CatalogItem, {"conditions": condition})

@@ -1,0 +1,59 @@
+"""What the product asks about companies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.connectwise import models
+from cw_pipeline.connectwise.records import Endpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+_COMPANIES = "/company/companies"
+
+
+class Companies(Endpoints):
+    """The companies, and what they are chosen by."""
+
+    def companies(
+        self, *, type_ids: Collection[int] = (), status_ids: Collection[int] = ()
+    ) -> Iterator[models.Company]:
+        """Yield the companies that are not deleted, of any of these types and statuses (none given: of all).
+
+        ConnectWise filters, and the client filters again.
+        """
+        wanted = ["deletedFlag = false", *_any_of("status/id", status_ids)]
+        params = {"conditions": " and ".join(wanted)}
+        # `in` does not work on the fields of a child collection.
+        if type_ids:
+            params["childConditions"] = " or ".join(f"types/id = {number}" for number in sorted(set(type_ids)))
+        if not self._records.can_be_asked(_COMPANIES, " ".join(params.values())):
+            params = {"conditions": wanted[0]}
+        types, statuses = frozenset(type_ids), frozenset(status_ids)
+        for company in self._records.all(_COMPANIES, models.Company, params):
+            of_type = not types or any(one.id in types for one in company.types)
+            of_status = not statuses or (company.status is not None and company.status.id in statuses)
+            if of_type and of_status and not company.deleted_flag:
+                yield company
+
+    def companies_by_id(self, ids: Iterable[int]) -> Iterator[models.Company]:
+        """Yield the companies with these ids, deleted ones included. An id that does not exist is just absent."""
+        return self._records.by_ids(_COMPANIES, models.Company, "id", ids)
+
+    def company_types(self) -> Iterator[models.CompanyType]:
+        """Yield the company types."""
+        return self._records.all(f"{_COMPANIES}/types", models.CompanyType)
+
+    def company_statuses(self) -> Iterator[models.CompanyStatus]:
+        """Yield the company statuses."""
+        return self._records.all(f"{_COMPANIES}/statuses", models.CompanyStatus)
+
+    def company_count(self) -> int:
+        """How many companies the API member sees; proves the right to inquire them."""
+        return self._records.count(_COMPANIES)
+
+
+def _any_of(field: str, ids: Iterable[int]) -> list[str]:
+    numbers = ",".join(map(str, sorted(set(ids))))
+    return [f"{field} in ({numbers})"] if numbers else []

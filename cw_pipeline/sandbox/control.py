@@ -93,8 +93,12 @@ class SandboxControl:
         self._act("delete_addition", agreement_id=agreement_id, addition_id=addition_id)
 
     def edit_agreement(self, agreement_id: int, **fields: object) -> Record:
-        """Change members of an agreement; None removes one. `company` is a company's id."""
+        """Change members of an agreement; None removes one. `company` and `billingCycle` are ids."""
         return cast("Record", self._act("edit_agreement", agreement_id=agreement_id, **fields))
+
+    def copy_agreement(self, agreement_id: int, **fields: object) -> int:
+        """Copy an agreement with its additions, with these members changed; return the copy's id."""
+        return cast("int", self._act("copy_agreement", agreement_id=agreement_id, **fields))
 
     def edit_company(self, company_id: int, **fields: object) -> Record:
         """Change members of a company; None removes one."""
@@ -109,8 +113,20 @@ class SandboxControl:
         return cast("list[Invoice]", self._act("invoice", agreement_id=agreement_id, until=until))
 
     def invoices(self) -> list[Invoice]:
-        """All invoices, as they were when they were made."""
+        """All invoices that stand, as they were when they were made."""
         return cast("list[Invoice]", self._act("invoices"))
+
+    def delete_invoice(self, number: int, *, moves_date: bool = True) -> None:
+        """Delete an invoice, and move the agreement's next invoice date back to its period unless told not to."""
+        self._act("delete_invoice", number=number, moves_date=moves_date)
+
+    def write_off_period(self, agreement_id: int) -> date:
+        """Let the agreement's next invoice date move one period on with nothing billed; return the new date."""
+        return date.fromisoformat(cast("str", self._act("write_off_period", agreement_id=agreement_id)))
+
+    def reopen_period(self, agreement_id: int) -> date:
+        """Take back the agreement's last writing off; return the next invoice date, which is that period's again."""
+        return date.fromisoformat(cast("str", self._act("reopen_period", agreement_id=agreement_id)))
 
     def role(self) -> list[str]:
         """The rights of the API member."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from cw_pipeline.sandbox.connectwise.state import day
+from cw_pipeline.sandbox.connectwise.store import day
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline_tests.promise.promise import check_the_promise
 from cw_pipeline_tests.promise.strategies import (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.sandbox.connectwise.invoicing import covered_days, next_period_start
-from cw_pipeline.sandbox.connectwise.state import day
+from cw_pipeline.sandbox.connectwise.store import day
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 
 if TYPE_CHECKING:

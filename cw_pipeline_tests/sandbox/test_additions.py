@@ -191,3 +191,12 @@ def test_a_prorated_price_is_shown_on_agreements_that_prorate(sandbox: Sandbox, 
     assert line["proratePrice"] == 3
     sandbox.connectwise.edit_agreement(1001, prorateFlag=True)
     assert document(api.get(f"{LINES}/{line['id']}"))["extendedProratePrice"] == 18
+
+
+def test_a_serial_number_may_not_be_kept(sandbox: Sandbox, api: Api) -> None:
+    sandbox.connectwise.change_settings(keeps_serial_numbers=False)
+    created = api.post(LINES, {"product": {"id": 3}, "billCustomer": "Billable", "serialNumber": "NP:1"})
+    assert created.status_code == 201
+    line = document(created)
+    assert "serialNumber" not in line
+    assert document(api.get(f"{LINES}/{line['id']}")) == line

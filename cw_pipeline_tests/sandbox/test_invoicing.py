@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from cw_pipeline.sandbox.connectwise.invoicing import InvoiceLine, billed_lines, next_period_start
+from cw_pipeline.sandbox.connectwise.invoicing import InvoiceLine, billed_lines, next_period_start, period_from
 from cw_pipeline.sandbox.wire import Record
 
 CATALOG: dict[int, Record] = {3: {"id": 3, "identifier": "NORDPASS-BUS"}}
@@ -24,7 +24,7 @@ def addition(effective: str, cancelled: str | None = None, **members: object) ->
 
 def lines(*additions: Record, prorate: bool = False) -> list[InvoiceLine]:
     agreement = {"id": 1001, "prorateFlag": prorate}
-    return billed_lines(agreement, list(additions), date(2026, 4, 1), date(2026, 4, 30), CATALOG)
+    return billed_lines(agreement, list(additions), period_from(date(2026, 4, 1)), CATALOG)
 
 
 def test_a_line_of_exactly_the_period_is_billed_in_full() -> None:
@@ -36,6 +36,7 @@ def test_a_line_of_exactly_the_period_is_billed_in_full() -> None:
         "product_identifier": "NORDPASS-BUS",
         "quantity": 10,
         "unit_price": Decimal("3.00"),
+        "share": 1,
         "amount": Decimal("30.00"),
     }
 
@@ -83,3 +84,36 @@ def test_a_line_that_is_not_charged_is_shown_and_one_that_is_not_billed_is_not()
 )
 def test_the_next_period_begins_a_month_later(start: date, following: date) -> None:
     assert next_period_start(start) == following
+
+
+@pytest.mark.parametrize(
+    ("cycle", "following", "by_the_calendar"),
+    [
+        ("Weekly", date(2026, 3, 22), date(2026, 3, 22)),
+        ("BiWeekly", date(2026, 3, 29), date(2026, 3, 29)),
+        ("Monthly", date(2026, 4, 15), date(2026, 4, 1)),
+        ("BiMonthly", date(2026, 5, 15), date(2026, 5, 1)),
+        ("Quarterly", date(2026, 6, 15), date(2026, 6, 1)),
+        ("SemiAnnual", date(2026, 9, 15), date(2026, 9, 1)),
+        ("Yearly", date(2027, 3, 15), date(2027, 3, 1)),
+    ],
+)
+def test_a_cycle_says_how_long_a_period_is(cycle: str, following: date, by_the_calendar: date) -> None:
+    start = date(2026, 3, 15)
+    assert next_period_start(start, cycle) == following
+    assert next_period_start(start, cycle, periods="calendar") == by_the_calendar
+
+
+def test_a_period_that_the_calendar_cuts_is_prorated_by_the_whole_month() -> None:
+    period = period_from(date(2026, 4, 16), periods="calendar")
+    assert (period.first, period.last) == (date(2026, 4, 16), date(2026, 4, 30))
+    agreement = {"id": 1001, "prorateFlag": True}
+    (line,) = billed_lines(agreement, [addition("2026-04-16", "2026-05-15")], period, CATALOG)
+    assert (line["share"], line["amount"]) == (Decimal("0.5"), Decimal("15.00"))
+
+
+def test_a_month_on_a_prorating_quarter_costs_about_a_third() -> None:
+    agreement = {"id": 1001, "prorateFlag": True}
+    period = period_from(date(2026, 4, 1), "Quarterly")
+    (line,) = billed_lines(agreement, [addition("2026-04-01", "2026-04-30")], period, CATALOG)
+    assert line["amount"] == Decimal("9.89")

@@ -44,6 +44,12 @@ def test_a_link_echoes_the_conditions_with_escapes_in_lower_case(reader: Api) ->
     assert parse_qs(urlsplit(url).query)["conditions"] == ["name like 'O*'"]
 
 
+def test_the_number_of_a_page_comes_last_in_its_link(reader: Api) -> None:
+    links = reader.get("/company/companies", page=2, pageSize=20, conditions="id > 0").headers["Link"]
+    pages = re.findall(r'[?&]page=(\d+)>; rel="(\w+)"', links)
+    assert pages == [("1", "first"), ("1", "prev"), ("3", "next"), ("4", "last")]
+
+
 def test_a_single_page_has_no_link_unless_switched_on(sandbox: Sandbox, api: Api) -> None:
     assert "Link" not in api.get("/company/companies/types").headers
     sandbox.connectwise.change_settings(link_on_single_page=True)
@@ -123,3 +129,34 @@ def test_unset_dates_are_absent_or_empty(sandbox: Sandbox, api: Api) -> None:
     assert "endDate" not in document(api.get("/finance/agreements/1001"))
     sandbox.connectwise.change_settings(unset_dates="empty")
     assert document(api.get("/finance/agreements/1001"))["endDate"] == ""
+
+
+def test_a_list_with_conditions_misses_what_was_just_written_as_often_as_told(sandbox: Sandbox, api: Api) -> None:
+    sandbox.connectwise.change_settings(lists_lag={"agreements": 2})
+    copied = sandbox.connectwise.copy_agreement(1001)
+    sandbox.connectwise.edit_agreement(1002, name="Renamed")
+    query = {"conditions": f"id in (1001,1002,{copied})"}
+    before = [[row["id"] for row in api.rows("/finance/agreements", **query)] for _ in range(2)]
+    assert before == [[1001], [1001]]
+    assert len(api.rows("/finance/agreements", **query)) == 3
+
+
+def test_single_reads_and_lists_without_conditions_do_not_lag(sandbox: Sandbox, api: Api) -> None:
+    sandbox.connectwise.change_settings(lists_lag={"agreements": 1, "additions": 1})
+    copied = sandbox.connectwise.copy_agreement(1001)
+    assert api.get(f"/finance/agreements/{copied}").status_code == 200
+    assert copied in {row["id"] for row in api.rows("/finance/agreements", pageSize=1000)}
+    lines = f"/finance/agreements/{copied}/additions"
+    assert len(api.rows(lines)) == len(api.rows("/finance/agreements/1001/additions")) == 2
+    assert document(api.get(f"{lines}/count", conditions="id > 0")) == {"count": 0}
+    assert len(api.rows(lines, conditions="id > 0")) == 2
+
+
+def test_compound_conditions_may_find_nothing(sandbox: Sandbox, api: Api) -> None:
+    sandbox.connectwise.change_settings(compound_conditions_find_nothing=True)
+    compound = "company/id = 101 and cancelledFlag = false"
+    assert api.rows("/finance/agreements", conditions=compound) == []
+    assert document(api.get("/finance/agreements/count", conditions=compound)) == {"count": 0}
+    assert len(api.rows("/finance/agreements", conditions="company/id = 101")) == 1
+    assert api.rows("/procurement/catalog", conditions="description contains 'Domain & DNS and' or id = 13")
+    assert api.get("/finance/agreements", conditions="colour = 1 and id = 2").status_code == 400

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from cw_pipeline.sandbox.connectwise.errors import FieldError, Refusal, invalid_object, malformed, unknown_member
 from cw_pipeline.sandbox.connectwise.invoicing import billed_quantity, covered_days
-from cw_pipeline.sandbox.connectwise.state import ConnectWise, day
+from cw_pipeline.sandbox.connectwise.state import ConnectWise
+from cw_pipeline.sandbox.connectwise.store import day
 from cw_pipeline.sandbox.wire import Record
 
 BEFORE_BILL_START = "effectiveDate cannot be less than the agreement billing start date"
@@ -57,6 +58,8 @@ def create(state: ConnectWise, agreement: Record, body: object) -> Record:
     _check_object(addition)
     _check_dates(agreement, addition)
     _check_agreement_status(state, agreement)
+    if not state.settings.keeps_serial_numbers:
+        addition.pop("serialNumber", None)
     return state.insert("additions", addition)
 
 

@@ -74,10 +74,10 @@ class ConnectWiseApi:
     def _collection_routes(self, collection: Collection) -> list[Route]:
         def listed(request: Request, _body: object) -> Response:
             state = self._state
-            return list_response(request, collection.records(state), collection.resource, state.settings)
+            return list_response(request, collection.records(state), collection.resource, state)
 
         def counted(request: Request, _body: object) -> Response:
-            return count_response(request, collection.records(self._state), collection.resource)
+            return count_response(request, collection.records(self._state), collection.resource, self._state)
 
         def single(request: Request, _body: object) -> Response:
             record_id: int = request.path_params["id"]
@@ -108,13 +108,12 @@ class ConnectWiseApi:
     # Additions
 
     def _list_additions(self, request: Request, _body: object) -> Response:
-        settings = self._state.settings
-        forward_only = settings.forward_only_additions
+        forward_only = self._state.settings.forward_only_additions
         resource = resources.ADDITION if forward_only else resources.ADDITION_WITHOUT_FORWARD_ONLY
-        return list_response(request, self._rendered_additions(request), resource, settings)
+        return list_response(request, self._rendered_additions(request), resource, self._state)
 
     def _count_additions(self, request: Request, _body: object) -> Response:
-        return count_response(request, self._rendered_additions(request), resources.ADDITION)
+        return count_response(request, self._rendered_additions(request), resources.ADDITION, self._state)
 
     def _get_addition(self, request: Request, _body: object) -> Response:
         _, addition = self._addition(request)

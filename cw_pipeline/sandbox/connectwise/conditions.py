@@ -58,6 +58,11 @@ def parse(conditions: str, fields: Collection[str]) -> Predicate:
     return predicate
 
 
+def is_compound(conditions: str) -> bool:
+    """Whether the conditions have an `and` outside of a value."""
+    return any(token.kind == "word" and token.text.lower() == "and" for token in _tokens(conditions))
+
+
 def value_of(record: Record, path: str) -> object:
     """The record's value at a slash-separated path; None where a part is missing."""
     name, _, rest = path.partition("/")

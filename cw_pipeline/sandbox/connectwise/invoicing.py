@@ -1,21 +1,44 @@
-"""What an agreement's invoice of one period says.
+"""Where an agreement's billing periods lie, and what the invoice of one says.
 
-A line takes part in the period from P0 to P1, both inclusive, when it is effective on or before P1 and not cancelled
-before P0. Its amount is (quantity - included) x unit price, in full, unless the agreement prorates and the line covers
-only part of the period: then the amount, not the quantity, is cut to the covered days' share.
+A line takes part in a period when it is effective on or before its last day and not cancelled before its first. Its
+amount is (quantity - included) x unit price, in full, unless the agreement prorates and the line covers only part of
+the whole period: then the amount, not the quantity, is cut to the covered days' share.
 """
 
+import calendar
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TypedDict
+from typing import Literal, NamedTuple, TypedDict
 
+from cw_pipeline.sandbox.connectwise.seed import months_after
 from cw_pipeline.sandbox.wire import Record
 
+Periods = Literal["anniversary", "calendar"]
+"""A period begins on the day of the month on which the one before it began, or on the first of the month."""
+
 _CENT = Decimal("0.01")
+_DAYS = {"Weekly": 7, "BiWeekly": 14}
+_MONTHS = {"Monthly": 1, "BiMonthly": 2, "Quarterly": 3, "SemiAnnual": 6, "Yearly": 12}
+
+
+class Period(NamedTuple):
+    """The days, both inclusive, that one invoice covers.
+
+    `whole_days` is the length of a period that is not cut: the first period by the calendar may begin within a month.
+    """
+
+    first: date
+    last: date
+    whole_days: int
+
+    @property
+    def following(self) -> date:
+        """Where the next period begins."""
+        return self.last + timedelta(days=1)
 
 
 class InvoiceLine(TypedDict):
-    """One billed addition."""
+    """One billed addition; `share` is the part of the whole period that `amount` is for."""
 
     addition_id: int
     serial_number: str | None
@@ -23,6 +46,7 @@ class InvoiceLine(TypedDict):
     product_identifier: str
     quantity: Decimal
     unit_price: Decimal
+    share: Decimal
     amount: Decimal
 
 
@@ -37,23 +61,40 @@ class Invoice(TypedDict):
     lines: list[InvoiceLine]
 
 
-def next_period_start(start: date) -> date:
-    """The same day of the next month, or that month's last day."""
-    first = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
-    last = (first + timedelta(days=32)).replace(day=1) - timedelta(days=1)
-    return first.replace(day=min(start.day, last.day))
+def period_from(start: date, cycle: str = "Monthly", *, periods: Periods = "anniversary", day: int = 0) -> Period:
+    """The period that begins at `start`; for the arguments see `next_period_start`."""
+    following = next_period_start(start, cycle, periods=periods, day=day)
+    whole = start if periods == "anniversary" or cycle in _DAYS else start.replace(day=1)
+    return Period(start, following - timedelta(days=1), (following - whole).days)
+
+
+def next_period_start(start: date, cycle: str = "Monthly", *, periods: Periods = "anniversary", day: int = 0) -> date:
+    """Where the period after the one that begins at `start` begins.
+
+    Args:
+        start: The first day of a period.
+        cycle: The `billingOptions` of a billing cycle that recurs.
+        periods: Where periods of whole months begin.
+        day: The day of the month on which periods begin, where a short month gave way to it; 0: that of `start`.
+    """
+    if cycle in _DAYS:
+        return start + timedelta(days=_DAYS[cycle])
+    first = months_after(start, _MONTHS[cycle])
+    if periods == "calendar":
+        return first
+    return first.replace(day=min(day or start.day, calendar.monthrange(first.year, first.month)[1]))
 
 
 def billed_lines(
-    agreement: Record, additions: list[Record], start: date, end: date, catalog: dict[int, Record]
+    agreement: Record, additions: list[Record], period: Period, catalog: dict[int, Record]
 ) -> list[InvoiceLine]:
-    """What the invoice of the period from `start` to `end`, both inclusive, bills."""
+    """What the invoice of the period bills."""
     lines: list[InvoiceLine] = []
     for addition in sorted(additions, key=lambda record: record["id"]):
-        days = covered_days(addition, start, end)
+        days = covered_days(addition, period.first, period.last)
         if days == 0 or addition["billCustomer"] == "DoNotBill":
             continue
-        share = Decimal(days) / ((end - start).days + 1) if agreement["prorateFlag"] else Decimal(1)
+        share = Decimal(days) / period.whole_days if agreement["prorateFlag"] else Decimal(1)
         quantity = billed_quantity(addition)
         price = Decimal(0) if addition["billCustomer"] == "NoCharge" else Decimal(addition["unitPrice"])
         product_id: int = addition["product"]["id"]
@@ -65,6 +106,7 @@ def billed_lines(
                 "product_identifier": catalog[product_id]["identifier"],
                 "quantity": quantity,
                 "unit_price": price,
+                "share": share,
                 "amount": (quantity * price * share).quantize(_CENT, ROUND_HALF_UP),
             }
         )

@@ -9,9 +9,9 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cw_pipeline.sandbox.connectwise.conditions import parse, value_of
+from cw_pipeline.sandbox.connectwise.conditions import is_compound, parse, value_of
 from cw_pipeline.sandbox.connectwise.errors import Refusal, invalid_condition
-from cw_pipeline.sandbox.connectwise.settings import Settings
+from cw_pipeline.sandbox.connectwise.state import ConnectWise
 from cw_pipeline.sandbox.wire import Record, json_response
 
 DEFAULT_PAGE_SIZE = 25
@@ -25,22 +25,25 @@ class Resource:
         fields: The names that `conditions` and `orderBy` may use.
         children: The names that `childConditions` may use, with the collection's name first (`types/id`).
         forward_only: Whether the endpoint takes forward-only paging at all.
+        table: The table whose latest writes its lists may miss.
     """
 
     fields: frozenset[str]
     children: frozenset[str] = frozenset()
     forward_only: bool = True
+    table: str = ""
 
 
-def count_response(request: Request, records: Iterable[Record], resource: Resource) -> Response:
+def count_response(request: Request, records: Iterable[Record], resource: Resource, state: ConnectWise) -> Response:
     """Answer a `/count` request."""
-    return json_response({"count": len(_filtered(request.query_params, records, resource))})
+    return json_response({"count": len(_filtered(request.query_params, records, resource, state))})
 
 
-def list_response(request: Request, records: Iterable[Record], resource: Resource, settings: Settings) -> Response:
+def list_response(request: Request, records: Iterable[Record], resource: Resource, state: ConnectWise) -> Response:
     """Answer a list request."""
     query = request.query_params
-    chosen = _filtered(query, records, resource)
+    settings = state.settings
+    chosen = _filtered(query, records, resource, state)
     size = min(_positive(query, "pageSize", DEFAULT_PAGE_SIZE), settings.page_size_cap)
     headers: dict[str, str] = {}
     forward_only = request.headers.get("pagination-type", "").lower() == "forward-only"
@@ -79,11 +82,17 @@ def selected(record: Record, fields: str | None) -> Record:
     return result
 
 
-def _filtered(query: Mapping[str, str], records: Iterable[Record], resource: Resource) -> list[Record]:
+def _filtered(
+    query: Mapping[str, str], records: Iterable[Record], resource: Resource, state: ConnectWise
+) -> list[Record]:
     chosen = list(records)
     if conditions := query.get("conditions"):
         matches = parse(conditions, resource.fields)
-        chosen = [record for record in chosen if matches(record)]
+        if state.settings.compound_conditions_find_nothing and is_compound(conditions):
+            return []
+        chosen = [
+            record for record in chosen if matches(record) and not state.misses_list(resource.table, record["id"])
+        ]
     if conditions := query.get("childConditions"):
         child_matches = parse(conditions, resource.children)
         collections = {name.split("/")[0] for name in resource.children}
@@ -122,7 +131,8 @@ def _navigation(request: Request, number: int, last: int) -> str:
 
 
 def _link(request: Request, relation: str, **changes: int) -> str:
-    query = {**request.query_params, **{name: str(value) for name, value in changes.items()}}
+    # The page is the last parameter: clients look for its number before the closing bracket.
+    query = {name: value for name, value in request.query_params.items() if name not in changes} | changes
     # ConnectWise writes its percent escapes in lower case.
     encoded = re.sub(r"%[0-9A-F]{2}", lambda escape: escape[0].lower(), urlencode(query, quote_via=quote))
     return f'<{str(request.url).partition("?")[0]}?{encoded}>; rel="{relation}"'

@@ -1,7 +1,7 @@
 """What can be listed, counted and read one by one: where, by whom, and what can be asked about it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from cw_pipeline.sandbox.connectwise.additions import COMPUTED, WRITABLE
@@ -40,6 +40,7 @@ COMPANY = Resource(
     | _references("status", "country")
     | _CHANGED,
     children=frozenset({"types/id", "types/name"}),
+    table="companies",
 )
 # Whether agreementStatus can be used is not documented, so it cannot be used here.
 AGREEMENT = Resource(
@@ -60,13 +61,14 @@ AGREEMENT = Resource(
         }
     )
     | _references("type", "company", "parentAgreement", "billingCycle")
-    | _CHANGED
+    | _CHANGED,
+    table="agreements",
 )
 _ADDITION_FIELDS = ((WRITABLE | COMPUTED) - {"agreementStatus", "product", "_info"}) | _references("product") | _CHANGED
-ADDITION = Resource(fields=_ADDITION_FIELDS)
-ADDITION_WITHOUT_FORWARD_ONLY = Resource(fields=_ADDITION_FIELDS, forward_only=False)
+ADDITION = Resource(fields=_ADDITION_FIELDS, table="additions")
+ADDITION_WITHOUT_FORWARD_ONLY = replace(ADDITION, forward_only=False)
 CATALOG_ITEM = Resource(
-    fields=CATALOG_FIELDS | _references("subcategory", "type", "category", "unitOfMeasure") | _CHANGED
+    fields=CATALOG_FIELDS | _references("subcategory", "type", "category", "unitOfMeasure") | _CHANGED, table="catalog"
 )
 RECAP = Resource(
     fields=frozenset(
@@ -81,7 +83,8 @@ RECAP = Resource(
             "nextInvoiceDate",
             "unbilledPeriods",
         }
-    )
+    ),
+    table="agreements",
 )
 SETUP = Resource(fields=_SETUP_FIELDS | _CHANGED)
 SUBCATEGORY = Resource(fields=_SETUP_FIELDS | _references("category") | _CHANGED, forward_only=False)

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+from cw_pipeline.sandbox.connectwise.invoicing import Periods
 
 
 class Settings(BaseModel):
@@ -30,11 +32,22 @@ class Settings(BaseModel):
     """Whether additions can be read with forward-only paging."""
     agreement_recap: bool = True
     """Whether the right to read agreements lets read their invoice recap."""
+    lists_lag: dict[Literal["companies", "agreements", "additions", "catalog"], NonNegativeInt] = {}
+    """How many lists with conditions, of those that would have it, miss a record after each write of it; by table."""
+    compound_conditions_find_nothing: bool = False
+    """Conditions with an `and` are answered with an empty list."""
     unset_dates: Literal["absent", "empty"] = "absent"
     hidden_agreement_types: tuple[int, ...] = ()
     """Agreement types that the role does not see: fewer rows, without an error."""
     additions_need_custom_fields: bool = False
     """PATCH of an addition without `customFields` is refused."""
+    keeps_serial_numbers: bool = True
+    """Whether an addition that is created has the serial number that was sent; the answer is 201 either way."""
     accepts_writes_on_invoiced_additions: bool = True
     accepts_writes_on_inactive_agreements: bool = True
     accepts_delete_of_invoiced_additions: bool = False
+    periods: Periods = "anniversary"
+    after_short_month: Literal["short", "long"] = "short"
+    """Whether periods that began on the 31st go on from the 28th of February or from the 31st of March."""
+    last_invoice_clears_date: bool = False
+    """Whether an agreement has no `nextInvoiceDate` once its last period is invoiced."""

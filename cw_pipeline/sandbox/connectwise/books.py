@@ -1,0 +1,199 @@
+"""Agreement invoicing: periods that are invoiced, written off and taken back."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from threading import RLock
+from typing import TypedDict
+
+from cw_pipeline.sandbox.connectwise.invoicing import Invoice, Period, billed_lines, period_from
+from cw_pipeline.sandbox.connectwise.store import Store, day, end_of
+from cw_pipeline.sandbox.wire import Record
+
+
+class WrittenOff(TypedDict):
+    """A period that nobody will invoice; its first day as `YYYY-MM-DD`."""
+
+    agreement_id: int
+    period_start: str
+
+
+class Books(Store):
+    """The records, and what was invoiced of them.
+
+    What is invoiced follows from `nextInvoiceDate` alone: a period to which a person moved it back is invoiced again.
+    """
+
+    def __init__(
+        self, *, lock: RLock, today: Callable[[], date], changed: Callable[[], None], saved: Record | None
+    ) -> None:
+        super().__init__(lock=lock, today=today, changed=changed, saved=saved)
+        self._invoices: list[Invoice] = saved["invoices"] if saved else []
+        self._written_off: list[WrittenOff] = saved.get("written_off", []) if saved else []
+
+    def snapshot(self) -> Record:
+        """Everything that is kept, as JSON values."""
+        return {**super().snapshot(), "invoices": self._invoices, "written_off": self._written_off}
+
+    def invoices(self) -> list[Invoice]:
+        """All invoices that stand, as they were when they were made."""
+        with self.lock:
+            return list(self._invoices)
+
+    def is_invoiced(self, addition_id: int) -> bool:
+        """Whether an invoice has a line for the addition."""
+        return any(line["addition_id"] == addition_id for invoice in self._invoices for line in invoice["lines"])
+
+    def last_invoice(self, agreement_id: int) -> Invoice | None:
+        """The agreement's invoice with the highest number."""
+        made = (invoice for invoice in self._invoices if invoice["agreement_id"] == agreement_id)
+        return max(made, key=lambda invoice: invoice["number"], default=None)
+
+    def unbilled_periods(self, agreement: Record) -> int:
+        """How many periods, from the next invoice date on, have begun."""
+        if self._not_billable(agreement) or not agreement.get("nextInvoiceDate"):
+            return 0
+        start, periods = day(agreement["nextInvoiceDate"]), 0
+        while start <= self.today():
+            start, periods = self.period(agreement, start).following, periods + 1
+        return periods
+
+    def period(self, agreement: Record, start: date) -> Period:
+        """The agreement's period that begins at `start`, by its billing cycle and the switches."""
+        cycle: str = self._record("billing_cycles", agreement["billingCycle"]["id"])["billingOptions"]
+        return period_from(
+            start, cycle, periods=self.settings.periods, day=self._day_before_short_month(agreement, start)
+        )
+
+    def invoice(self, agreement_id: int | None = None, *, until: date | None = None) -> list[Invoice]:
+        """Invoice period after period, and move `nextInvoiceDate` on.
+
+        Args:
+            agreement_id: One agreement; None: every Active agreement with a billing cycle. A child agreement is
+                invoiced like any other, by its own dates.
+            until: Go on while a period begins on or before this day; None: one period each.
+
+        Returns:
+            The new invoices.
+
+        Raises:
+            ValueError: the agreement cannot be invoiced.
+        """
+        with self.lock:
+            if agreement_id is None:
+                agreements = [line for line in self.tables["agreements"].values() if self._not_billable(line) is None]
+            else:
+                agreements = [self._billable(agreement_id)]
+            made = [invoice for agreement in agreements for invoice in self._invoice(agreement, until)]
+            self.changed()
+            return made
+
+    def delete_invoice(self, number: int, *, moves_date: bool = True) -> None:
+        """Delete an invoice, and move the agreement's `nextInvoiceDate` back to its period unless `moves_date` is off.
+
+        Raises:
+            ValueError: there is no such invoice.
+        """
+        with self.lock:
+            invoice = next((one for one in self._invoices if one["number"] == number), None)
+            if invoice is None:
+                raise ValueError(f"there is no invoice {number}")
+            self._invoices.remove(invoice)
+            if moves_date:
+                self._set("agreements", invoice["agreement_id"], {"nextInvoiceDate": invoice["period_start"]})
+            self.changed()
+
+    def write_off_period(self, agreement_id: int) -> date:
+        """Cancel the agreement's next period: `nextInvoiceDate` moves on, and nothing is billed.
+
+        Returns:
+            The first day of the period after it.
+
+        Raises:
+            ValueError: the agreement cannot be invoiced.
+        """
+        with self.lock:
+            agreement = self._billable(agreement_id)
+            period = self.period(agreement, self._first_period(agreement))
+            self._written_off.append({"agreement_id": agreement_id, "period_start": period.first.isoformat()})
+            self._move_on(agreement, period.following)
+            self.changed()
+            return period.following
+
+    def reopen_period(self, agreement_id: int) -> date:
+        """Take back the agreement's last writing off.
+
+        Returns:
+            That period's first day, which is `nextInvoiceDate` again.
+
+        Raises:
+            ValueError: no period of it is written off.
+        """
+        with self.lock:
+            written_off = [one for one in self._written_off if one["agreement_id"] == agreement_id]
+            if not written_off:
+                raise ValueError(f"no period of agreement {agreement_id} is written off")
+            self._written_off.remove(written_off[-1])
+            self._set("agreements", agreement_id, {"nextInvoiceDate": written_off[-1]["period_start"]})
+            self.changed()
+            return day(written_off[-1]["period_start"])
+
+    def _invoice(self, agreement: Record, until: date | None) -> list[Invoice]:
+        lines = self.additions_of(agreement["id"])
+        start, end = self._first_period(agreement), end_of(agreement)
+        made: list[Invoice] = []
+        while (until is None and not made) or (until is not None and start <= until):
+            if end is not None and start > end:
+                break
+            period = self.period(agreement, start)
+            made.append(
+                {
+                    "number": self._next_id("invoices"),
+                    "made_on": self.today().isoformat(),
+                    "agreement_id": agreement["id"],
+                    "period_start": period.first.isoformat(),
+                    "period_end": period.last.isoformat(),
+                    "lines": billed_lines(agreement, lines, period, self.tables["catalog"]),
+                }
+            )
+            self._invoices.append(made[-1])
+            start = period.following
+        if made:
+            self._move_on(agreement, start)
+        return made
+
+    def _move_on(self, agreement: Record, following: date) -> None:
+        end = end_of(agreement)
+        over = self.settings.last_invoice_clears_date and end is not None and following > end
+        self._set("agreements", agreement["id"], {"nextInvoiceDate": None if over else following.isoformat()})
+
+    def _first_period(self, agreement: Record) -> date:
+        if agreement.get("nextInvoiceDate"):
+            return day(agreement["nextInvoiceDate"])
+        if last := self.last_invoice(agreement["id"]):
+            return day(last["period_end"]) + timedelta(days=1)
+        if agreement.get("billStartDate"):
+            return day(agreement["billStartDate"])
+        begin = (day(line["effectiveDate"]) for line in self.additions_of(agreement["id"]))
+        return min(begin, default=self.today()).replace(day=1)
+
+    def _day_before_short_month(self, agreement: Record, start: date) -> int:
+        """The day on which the agreement's periods began before a month that was too short for it; 0: none is known."""
+        in_last_day = (start + timedelta(days=1)).day == 1
+        if self.settings.after_short_month == "short" or not in_last_day:
+            return 0
+        begun = [day(one["period_start"]).day for one in self._invoices if one["agreement_id"] == agreement["id"]]
+        return max([start.day, *begun])
+
+    def _billable(self, agreement_id: int) -> Record:
+        agreement = self._agreement(agreement_id)
+        if reason := self._not_billable(agreement):
+            raise ValueError(f"agreement {agreement_id} is not invoiced: {reason}")
+        return agreement
+
+    def _not_billable(self, agreement: Record) -> str | None:
+        reference = agreement.get("billingCycle")
+        cycle = self._record("billing_cycles", reference["id"]) if reference else None
+        if cycle is None or cycle["billingOptions"] == "NotRecurring":
+            return f"its billing cycle is {cycle['name'] if cycle else None}"
+        status = self.status_of(agreement)
+        return None if status == "Active" else f"it is {status}"

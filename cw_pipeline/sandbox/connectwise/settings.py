@@ -26,8 +26,8 @@ class Settings(BaseModel):
     """Longer URLs: 414."""
     link_on_single_page: bool = False
     """A `Link` header (empty) also where there is only one page."""
-    forward_only_ends_with_empty_page: bool = False
-    """Every forward-only page that has rows names a next one, so that the last page is an empty one."""
+    forward_only_ends_with_empty_page: bool = True
+    """Every forward-only page that has rows names a next one, as documented, so that the last page is an empty one."""
     forward_only_additions: bool = True
     """Whether additions can be read with forward-only paging."""
     agreement_recap: bool = True

@@ -87,6 +87,7 @@ RECAP = Resource(
     table="agreements",
 )
 SETUP = Resource(fields=_SETUP_FIELDS | _CHANGED)
+BILLING_CYCLE = Resource(fields=frozenset({"id", "identifier", "name", "defaultFlag", "billingOptions"}) | _CHANGED)
 SUBCATEGORY = Resource(fields=_SETUP_FIELDS | _references("category") | _CHANGED, forward_only=False)
 
 
@@ -208,7 +209,9 @@ COLLECTIONS = (
         list_suffix="/",
         counted=False,
     ),
-    _setup("/finance/billingCycles", "billing_cycles", "BillingCycle"),
+    Collection(
+        "/finance/billingCycles", "BillingCycle", Right.TABLE_SETUP_INQUIRE, BILLING_CYCLE, _table("billing_cycles")
+    ),
     Collection("/procurement/catalog", "CatalogItem", Right.CATALOG_INQUIRE, CATALOG_ITEM, _table("catalog")),
     _setup("/procurement/types", "product_types", "ProductType"),
     _setup("/procurement/categories", "categories", "Category"),

@@ -16,16 +16,16 @@ CLIENT, PROSPECT, VENDOR, PARTNER, FORMER = range(1, 6)
 _COMPANY_TYPES = {CLIENT: "Client", PROSPECT: "Prospect", VENDOR: "Vendor", PARTNER: "Partner", FORMER: "Former client"}
 ACTIVE, INACTIVE, CREDIT_HOLD, NOT_APPROVED = range(1, 5)
 _COMPANY_STATUSES = {ACTIVE: "Active", INACTIVE: "Inactive", CREDIT_HOLD: "Credit hold", NOT_APPROVED: "Not approved"}
-# What an agreement is billed by is an option; a cycle's name is free text.
+# How an agreement is billed is the last of these; a cycle's name is free text.
 _BILLING_CYCLES = {
-    1: ("Weekly", "Weekly"),
-    2: ("Monthly", "Monthly"),
-    3: ("Every two weeks", "BiWeekly"),
-    4: ("Every two months", "BiMonthly"),
-    5: ("Quarterly", "Quarterly"),
-    6: ("Half-yearly", "SemiAnnual"),
-    7: ("Yearly", "Yearly"),
-    9: ("None", "NotRecurring"),
+    1: ("WEEK", "Weekly", "Weekly"),
+    2: ("MONTH", "Monthly", "Monthly"),
+    3: ("2WEEK", "Every two weeks", "BiWeekly"),
+    4: ("2MON", "Every two months", "BiMonthly"),
+    5: ("QUART", "Quarterly", "Quarterly"),
+    6: ("HALF", "Half-yearly", "SemiAnnual"),
+    7: ("YEAR", "Yearly", "Yearly"),
+    9: ("NONE", "None", "NotRecurring"),
 }
 _AGREEMENT_TYPES = {1: "Managed Services", 2: "Security", 3: "Block Time"}
 
@@ -42,8 +42,15 @@ def seed_tables(today: date) -> Tables:
         "company_statuses": _named(_COMPANY_STATUSES),
         "agreement_types": _named(_AGREEMENT_TYPES),
         "billing_cycles": [
-            {**row, "billingOptions": _BILLING_CYCLES[row["id"]][1]}
-            for row in _named({key: name for key, (name, _) in _BILLING_CYCLES.items()})
+            {
+                "id": key,
+                "identifier": identifier,
+                "name": name,
+                "defaultFlag": key == _MONTHLY["id"],
+                "billingOptions": options,
+                "_info": _INFO,
+            }
+            for key, (identifier, name, options) in _BILLING_CYCLES.items()
         ],
         "agreements": agreements,
         "additions": _additions(agreements, today.replace(day=1)),

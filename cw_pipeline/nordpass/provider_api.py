@@ -4,6 +4,7 @@ The contract is an assumption (`docs/nordpass-contract.md`): NordPass's own guid
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Generic, TypeVar, cast
@@ -76,14 +77,23 @@ class ProviderApi(NordPass):
         msp_id: The MSP's id, which the tokens name.
         private_key: The MSP's private key as PEM text; never shown.
         ca_bundle: PEM file of the certificate authorities to trust instead of the public ones.
+        sleep: Lets so many seconds pass before a request is repeated.
 
     Raises:
         InvalidSetting: The address, the key or the certificate file cannot be used.
     """
 
-    def __init__(self, base_url: str, *, msp_id: str, private_key: str, ca_bundle: Path | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        msp_id: str,
+        private_key: str,
+        ca_bundle: Path | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._msp_id = msp_id
-        self._transport = Transport(base_url, SignedRequests(msp_id, private_key), ca_bundle)
+        self._transport = Transport(base_url, SignedRequests(msp_id, private_key), ca_bundle, sleep)
 
     def __repr__(self) -> str:
         return f"ProviderApi(msp_id={self._msp_id!r})"

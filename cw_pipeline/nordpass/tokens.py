@@ -50,7 +50,7 @@ class SignedRequests(AuthBase):
         self._key = _rsa_key(private_key)
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
-        """Sign one request; its repetitions by the transport carry the same token."""
+        """Sign one request."""
         now = datetime.now(UTC)
         claims = {
             "iss": self._msp_id,

@@ -6,20 +6,18 @@ It knows addresses, retries, statuses and sizes, and hands over bodies; what a b
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from pydantic import BaseModel, ValidationError
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
-from urllib3.util.retry import Retry
 
 from cw_pipeline.nordpass.errors import (
     AuthenticationFailed,
@@ -32,6 +30,7 @@ from cw_pipeline.nordpass.errors import (
     Unreachable,
     UntrustedCertificate,
 )
+from cw_pipeline.nordpass.retries import repeating
 from cw_pipeline.nordpass.tokens import Hidden
 
 CONNECT_AND_READ_SECONDS: Final = (5.0, 30.0)
@@ -39,9 +38,6 @@ MOST_REPLY_BYTES: Final = 8 * 1024 * 1024
 """Uncompressed; a page of 10,000 rows takes a quarter of it."""
 MOST_REPLY_SECONDS: Final = 120.0
 """For the body of one reply, however steadily it trickles in."""
-_RETRIES: Final = 3
-_LONGEST_RETRY_AFTER_SECONDS: Final = 30
-_RETRIED_STATUSES: Final = frozenset({408, 429, *range(500, 600)})
 _WORDS_SHOWN: Final = 300
 _CHUNK_BYTES: Final = 64 * 1024
 _TOKEN: Final = re.compile(r"eyJ[\w-]*(\.[\w-]*){1,2}")
@@ -63,29 +59,31 @@ class Reply:
 class Transport:
     """A session with one Provider API.
 
-    GET is repeated on connection errors, read timeouts, 408, 429 and 5xx. POST too, because each carries an
-    `Idempotency-Key`, which the assumed contract says is honoured: the repetition has the same key. All attempts
-    together, with their waits, take less than the life of the token that they share.
+    What `retries` says is repeated, with a token of its own each time. POST too, because each carries an
+    `Idempotency-Key`, which the assumed contract says is honoured: the repetition has the same key.
 
     Args:
         base_url: `https://` address of the API, without query.
         auth: Signs each request.
         ca_bundle: PEM file of the certificate authorities to trust instead of the public ones.
+        sleep: Lets so many seconds pass before a repetition.
 
     Raises:
         InvalidSetting: The address is not HTTPS, or the file holds no certificates.
     """
 
-    def __init__(self, base_url: str, auth: AuthBase, ca_bundle: Path | None) -> None:
+    def __init__(self, base_url: str, auth: AuthBase, ca_bundle: Path | None, sleep: Callable[[float], None]) -> None:
         self.base_url = _https_address(base_url)
         self._auth = auth
+        self._sleep = sleep
         self._ca_bundle = _readable_bundle(ca_bundle)
         self._session = requests.Session()
         self._session.trust_env = False  # with it, the address of a proxy, and its password, would be read unhidden
         self._session.proxies = _proxies(self.base_url)
-        self._session.mount("https://", HTTPAdapter(max_retries=retry_policy()))
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers.update({"Accept": "application/json", "User-Agent": "cw-pipeline"})
+        self._session.headers.update(
+            {"Accept": "application/json, application/problem+json", "User-Agent": "cw-pipeline"}
+        )
 
     def get(self, path: str, params: Mapping[str, str]) -> Reply:
         """Read `path`, below the base address.
@@ -114,13 +112,7 @@ class Transport:
     def _request(self, request: requests.Request) -> Reply:
         said = f"{request.method} {request.url}"
         try:
-            with self._session.send(
-                self._session.prepare_request(request),
-                verify=str(self._ca_bundle) if self._ca_bundle else True,
-                timeout=CONNECT_AND_READ_SECONDS,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with repeating(self._sleep)(self._send, request) as response:
                 if response.status_code in {requests.codes.ok, requests.codes.created}:
                     return Reply(said, _bounded_body(response, said))
                 refusal = _refusal(said, response)
@@ -128,44 +120,21 @@ class Transport:
             raise self._failure(said, error) from None
         raise refusal
 
+    def _send(self, request: requests.Request) -> requests.Response:
+        """One attempt. Preparing the request signs it, so that no two attempts carry the same token."""
+        return self._session.send(
+            self._session.prepare_request(request),
+            verify=str(self._ca_bundle) if self._ca_bundle else True,
+            timeout=CONNECT_AND_READ_SECONDS,
+            allow_redirects=False,
+            stream=True,
+        )
+
     def _failure(self, said: str, error: Exception) -> NordPassError:
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
             return UntrustedCertificate(said, self._ca_bundle)
         cause = error.args[0] if error.args else error
         return Unreachable(said, _shown(str(getattr(cause, "reason", cause))))
-
-
-class _Retry(Retry):
-    """urllib3's repeats, for a server that need not mean well."""
-
-    def increment(self, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401 - passed on as they are
-        """Let go of a reply that will be asked for again, which urllib3 would read to its end, however far that is."""
-        following = super().increment(*args, **kwargs)
-        response = kwargs.get("response")
-        if response is not None:
-            response.close()
-        return following
-
-    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
-        """The seconds that a reply asks to wait; None if it asks for none, or not in a readable way."""
-        try:
-            return super().get_retry_after(response)
-        except (ValueError, OverflowError, urllib3.exceptions.InvalidHeader):
-            return None
-
-
-def retry_policy() -> Retry:
-    """The one table of what is repeated, how often, and after how long."""
-    return _Retry(
-        total=_RETRIES,
-        other=0,  # a failure of TLS: repeating it cannot help
-        allowed_methods={"GET", "POST"},
-        status_forcelist=_RETRIED_STATUSES,
-        backoff_factor=0.5,
-        backoff_jitter=0.5,
-        raise_on_status=False,
-        retry_after_max=_LONGEST_RETRY_AFTER_SECONDS,
-    )
 
 
 class _ApiWords(BaseModel):
@@ -177,13 +146,31 @@ class _ErrorBody(BaseModel):
     error: _ApiWords
 
 
+class _Problem(BaseModel):
+    """What this program reads of problem details (RFC 9457)."""
+
+    title: str = ""
+    detail: str
+
+
+def _words(response: requests.Response, said: str) -> tuple[str, str] | None:
+    """The API's own code and message; None if it is not the API that speaks."""
+    body = _bounded_body(response, said)
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    try:
+        if media_type == "application/problem+json":
+            problem = _Problem.model_validate_json(body)
+            return _shown(problem.title), _shown(problem.detail)
+        words = _ErrorBody.model_validate_json(body).error
+        return _shown(words.code), _shown(words.message)
+    except ValidationError:
+        return None
+
+
 def _refusal(said: str, response: requests.Response) -> NordPassError:
     status = response.status_code
-    try:
-        words = _ErrorBody.model_validate_json(_bounded_body(response, said)).error
-    except ValidationError:
-        words = None
-    code, message = (_shown(words.code), _shown(words.message)) if words else ("", "")
+    words = _words(response, said)
+    code, message = words or ("", "")
     known = {401: AuthenticationFailed, 403: AuthenticationFailed, 408: ServerFailed, 429: RateLimited}
     if status in known:
         return known[status](said, status=status, code=code, message=message)

@@ -10,6 +10,7 @@ import requests
 
 from cw_pipeline.sandbox.connectwise.invoicing import Invoice
 from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.sandbox.nordpass.state import ErrorFormat
 from cw_pipeline.sandbox.wire import Record, dumps, loads
 
 _TIMEOUT_SECONDS = 30
@@ -61,6 +62,10 @@ class SandboxControl:
     def set_report_final(self, month: str, *, final: bool) -> None:
         """Say whether a month's report is final."""
         self._act("set_report_final", month=month, final=final)
+
+    def set_error_format(self, error_format: ErrorFormat) -> None:
+        """Say how NordPass words its refusals from now on."""
+        self._act("set_error_format", error_format=error_format)
 
     def organizations(self) -> list[Record]:
         """All organizations."""

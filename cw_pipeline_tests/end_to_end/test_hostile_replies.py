@@ -89,10 +89,10 @@ def additions(connectwise: Service, client: ConnectWiseClient) -> Service:
 
 
 @pytest.fixture
-def api(server: Server, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderApi]:
-    policy = transport.retry_policy().new(backoff_factor=0, backoff_jitter=0)
-    monkeypatch.setattr(transport, "retry_policy", lambda: policy)
-    with ProviderApi(server.url, msp_id=MSP, private_key=pem_of(rsa_key()), ca_bundle=bundle) as api:
+def api(server: Server, bundle: Path) -> Iterator[ProviderApi]:
+    with ProviderApi(
+        server.url, msp_id=MSP, private_key=pem_of(rsa_key()), ca_bundle=bundle, sleep=lambda _seconds: None
+    ) as api:
         yield api
 
 

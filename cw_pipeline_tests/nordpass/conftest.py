@@ -28,8 +28,14 @@ def private_key() -> str:
 
 
 @pytest.fixture
-def api(private_key: str) -> Iterator[ProviderApi]:
-    with ProviderApi(URL, msp_id=MSP, private_key=private_key) as provider_api:
+def waits() -> list[float]:
+    """How long it was waited before each repetition, without waiting."""
+    return []
+
+
+@pytest.fixture
+def api(private_key: str, waits: list[float]) -> Iterator[ProviderApi]:
+    with ProviderApi(URL, msp_id=MSP, private_key=private_key, sleep=waits.append) as provider_api:
         yield provider_api
 
 

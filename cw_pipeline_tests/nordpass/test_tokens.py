@@ -1,32 +1,29 @@
 import re
 from collections.abc import Callable
+from typing import Any
 
 import jwt
 import pytest
+import requests
 import responses
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from cw_pipeline.nordpass.errors import InvalidSetting
 from cw_pipeline.nordpass.provider_api import ProviderApi
-from cw_pipeline.nordpass.tokens import LIFE
-from cw_pipeline.nordpass.transport import CONNECT_AND_READ_SECONDS, retry_policy
 from cw_pipeline_tests.nordpass.conftest import MSP, URL, pem_of, rsa_key
 
 
-def token_of(call: responses.Call) -> str:
-    return str(call.request.headers["Authorization"]).removeprefix("Bearer ")
+def claims_of(call: responses.Call) -> dict[str, Any]:
+    token = str(call.request.headers["Authorization"]).removeprefix("Bearer ")
+    return jwt.decode(token, rsa_key().public_key(), algorithms=["RS256"], audience="nordpass-provider-api")
 
 
 def test_every_request_carries_a_token_with_the_assumed_claims(api: ProviderApi, http: responses.RequestsMock) -> None:
     http.get(f"{URL}/v1/organizations", json={"items": [], "next_cursor": "2"})
     http.get(f"{URL}/v1/organizations", json={"items": [], "next_cursor": None})
     api.organizations()
-    tokens = [token_of(call) for call in http.calls]
-    claims = [
-        jwt.decode(token, rsa_key().public_key(), algorithms=["RS256"], audience="nordpass-provider-api")
-        for token in tokens
-    ]
+    claims = [claims_of(call) for call in http.calls]
     for claim in claims:
         assert set(claim) == {"iss", "sub", "aud", "iat", "exp", "jti"}
         assert (claim["iss"], claim["sub"]) == (MSP, MSP)
@@ -48,11 +45,13 @@ def test_a_netrc_file_does_not_replace_the_token(
     assert str(http.calls[0].request.headers["Authorization"]).startswith("Bearer ")
 
 
-def test_all_attempts_of_a_request_fit_into_the_life_of_their_token() -> None:
-    policy = retry_policy()
-    assert isinstance(policy.total, int)
-    longest = (policy.total + 1) * sum(CONNECT_AND_READ_SECONDS) + policy.total * policy.retry_after_max
-    assert longest < LIFE.total_seconds()
+def test_a_repeated_request_carries_a_token_of_its_own(api: ProviderApi, http: responses.RequestsMock) -> None:
+    http.get(f"{URL}/v1/organizations", status=503)
+    http.get(f"{URL}/v1/organizations", status=429)
+    http.get(f"{URL}/v1/organizations", body=requests.ConnectionError())
+    http.get(f"{URL}/v1/organizations", json={"items": [], "next_cursor": None})
+    api.organizations()
+    assert len({claims_of(call)["jti"] for call in http.calls}) == 4
 
 
 def test_the_key_shows_nowhere(private_key: str) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import requests
 import responses
-from urllib3 import HTTPResponse
 
 from cw_pipeline.nordpass import transport as module
 from cw_pipeline.nordpass.errors import (
@@ -88,6 +87,42 @@ def test_a_401_without_the_assumed_error_body_is_still_an_authentication_failure
         read(api)
 
 
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (
+            {"type": "/no-seat", "title": "No seat", "status": 422, "detail": "None is left."},
+            ("No seat", "None is left."),
+        ),
+        ({"detail": "None is left."}, ("", "None is left.")),
+    ],
+)
+def test_problem_details_are_nordpass_s_words(
+    api: ProviderApi, http: responses.RequestsMock, document: dict[str, object], words: tuple[str, str]
+) -> None:
+    http.get(ORGANIZATIONS, status=422, json=document, content_type="application/problem+json; charset=utf-8")
+    with pytest.raises(Refused) as error:
+        read(api)
+    assert (error.value.code, error.value.message) == words
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        ('{"title": "Not Found", "status": 404}', "application/problem+json"),  # what a web framework says by itself
+        ('{"title": "Not Found", "detail": "No such page."}', "application/json"),
+        ("<html>", "application/problem+json"),
+        ('["detail"]', "application/problem+json"),
+    ],
+)
+def test_what_only_looks_like_problem_details_is_not_the_api_s_refusal(
+    api: ProviderApi, http: responses.RequestsMock, body: str, media_type: str
+) -> None:
+    http.get(ORGANIZATIONS, status=404, body=body, content_type=media_type)
+    with pytest.raises(UnexpectedReply, match=r"HTTP 404.*NORDPASS_API_URL"):
+        read(api)
+
+
 @pytest.mark.parametrize("status", [400, 418, 204, 202])
 def test_a_status_that_the_api_does_not_give_points_at_the_address(
     api: ProviderApi, http: responses.RequestsMock, status: int
@@ -130,11 +165,24 @@ def test_foreign_words_are_short_on_one_line_and_without_the_token_they_echo(
 
 
 @pytest.mark.parametrize("asked", ["7", "86400", "Wed, 01 Jan 2098 00:00:00 GMT"])
-def test_retry_after_is_honoured_up_to_half_a_minute(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr("time.sleep", slept.append)
-    module.retry_policy().sleep(HTTPResponse(status=429, headers={"Retry-After": asked}))
-    assert slept == [min(float(asked), 30) if asked.isdigit() else 30]
+def test_retry_after_is_honoured_up_to_half_a_minute(
+    api: ProviderApi, http: responses.RequestsMock, waits: list[float], asked: str
+) -> None:
+    http.get(ORGANIZATIONS, status=429, headers={"Retry-After": asked})
+    http.get(ORGANIZATIONS, json=EMPTY)
+    read(api)
+    assert waits == [min(float(asked), 30) if asked.isdigit() else 30]
+
+
+@pytest.mark.parametrize("asked", [None, "0", "soon", "-1", "9" * 5000, "Wed, 01 Jan 1998 00:00:00 GMT"])
+def test_without_a_retry_after_that_can_be_read_the_waits_are_short(
+    api: ProviderApi, http: responses.RequestsMock, waits: list[float], asked: str | None
+) -> None:
+    http.get(ORGANIZATIONS, status=503, headers={"Retry-After": asked} if asked else None)
+    with pytest.raises(ServerFailed):
+        read(api)
+    assert len(waits) == 3
+    assert all(0 < seconds <= 2 for seconds in waits)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,11 @@ def api(sandbox: Sandbox) -> Iterator[Api]:
 
 @pytest.fixture
 def nordpass(sandbox: Sandbox) -> Iterator[Api]:
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {nordpass_token(sandbox)}"
+        return request
+
     session = new_session(sandbox)
-    session.headers["Authorization"] = f"Bearer {nordpass_token(sandbox)}"
+    session.auth = sign
     with session:
         yield Api(sandbox.nordpass_url, session)

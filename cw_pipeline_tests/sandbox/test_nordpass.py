@@ -104,6 +104,13 @@ def test_a_forged_or_missing_token_is_refused(shared: Sandbox) -> None:
         assert session.get(url, timeout=10).status_code == 401
 
 
+def test_a_token_is_good_for_one_request(shared: Sandbox) -> None:
+    with new_session(shared) as session:
+        session.headers["Authorization"] = f"Bearer {nordpass_token(shared)}"
+        url = f"{shared.nordpass_url}/v1/organizations"
+        assert [session.get(url, timeout=10).status_code for _ in range(2)] == [200, 401]
+
+
 def test_an_idempotency_key_makes_one_organization(sandbox: Sandbox, nordpass: Api) -> None:
     before = len(sandbox.nordpass.organizations())
     key = {"Idempotency-Key": "key-1"}
@@ -137,3 +144,19 @@ def test_an_organization_that_breaks_a_rule_is_not_added(nordpass: Api, change: 
 def test_unknown_endpoints_and_cursors(nordpass: Api) -> None:
     assert document(nordpass.get("/v1/nothing"))["error"]["code"] == "not_found"
     assert nordpass.get("/v1/organizations", cursor="%%%").status_code == 422
+
+
+def test_refusals_can_be_problem_details(sandbox: Sandbox, nordpass: Api) -> None:
+    sandbox.nordpass.set_error_format("problem")
+    for path, month, detail in (
+        ("/v1/usage/monthly", "2019-01", "there is no usage report for 2019-01"),
+        ("/v1/nothing", "", "There is no such endpoint."),
+    ):
+        refused = nordpass.get(path, month=month)
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert document(refused) == {
+            "type": "https://nordpass.example/problems/not_found",
+            "title": "Not found",
+            "status": 404,
+            "detail": detail,
+        }

@@ -147,6 +147,8 @@ def test_other_processes_can_do_the_rest(sandbox: Sandbox, control: SandboxContr
     control.set_usage(organization_id, "2026-03", 5)
     assert control.usage("2026-03")[0]["consumed_licenses"] == 5
     control.set_report_final("2026-03", final=False)
+    control.set_error_format("problem")
+    assert sandbox.nordpass.error_format == "problem"
     assert sandbox.nordpass.report("2026-03")["final"] is False
     assert control.edit_organization(organization_id, status="Suspended")["status"] == "Suspended"
     assert control.change_settings(page_size_cap=5)["page_size_cap"] == control.settings()["page_size_cap"] == 5

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cw_pipeline.sandbox.nordpass.state import LICENSE_TYPES, PLANS, NordPass, UnknownMonth
+from cw_pipeline.sandbox.nordpass.state import LICENSE_TYPES, PLANS, ErrorFormat, NordPass, UnknownMonth
 from cw_pipeline.sandbox.wire import NotJson, Record, json_response, loads
 
 MSP_ID = "msp-sandbox"
@@ -29,8 +29,18 @@ class _Refusal(Exception):
         self.status = status
         self.code = code
 
-    def response(self) -> Response:
-        return json_response({"error": {"code": self.code, "message": str(self)}}, self.status)
+    def response(self, error_format: ErrorFormat) -> Response:
+        if error_format == "assumed":
+            return json_response({"error": {"code": self.code, "message": str(self)}}, self.status)
+        document = {
+            "type": f"https://nordpass.example/problems/{self.code}",
+            "title": self.code.replace("_", " ").capitalize(),
+            "status": self.status,
+            "detail": str(self),
+        }
+        response = json_response(document, self.status)
+        response.headers["Content-Type"] = "application/problem+json"
+        return response
 
 
 class NordPassApi:
@@ -44,6 +54,7 @@ class NordPassApi:
     def __init__(self, state: NordPass, public_key: RSAPublicKey) -> None:
         self._state = state
         self._public_key = public_key
+        self._used_tokens: set[str] = set()
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -52,7 +63,7 @@ class NordPassApi:
             Route("/v1/organizations", self._guarded(self._add_organization), methods=["POST"]),
             Route("/v1/usage/monthly", self._guarded(self._monthly_usage), methods=["GET"]),
         ]
-        app = Starlette(routes=routes, exception_handlers={404: _no_endpoint, 405: _no_endpoint})
+        app = Starlette(routes=routes, exception_handlers={404: self._no_endpoint, 405: self._no_endpoint})
         app.router.redirect_slashes = False
         return app
 
@@ -64,7 +75,7 @@ class NordPassApi:
                     self._check_token(request)
                     return answer(request, body)
                 except _Refusal as refusal:
-                    return refusal.response()
+                    return refusal.response(self._state.error_format)
 
         return endpoint
 
@@ -86,6 +97,9 @@ class NordPassApi:
             raise _Refusal(401, "unauthorized", f"The token is not valid: {error}.") from error
         if claims["exp"] - claims["iat"] > LONGEST_TOKEN_SECONDS:
             raise _Refusal(401, "unauthorized", "The token is valid for more than five minutes.")
+        if claims["jti"] in self._used_tokens:
+            raise _Refusal(401, "unauthorized", "The token was used before.")
+        self._used_tokens.add(claims["jti"])
 
     def _organizations(self, request: Request, _body: bytes) -> Response:
         items, next_cursor = _page(request, self._state.organizations())
@@ -115,9 +129,8 @@ class NordPassApi:
             self._state.remember(key, body, organization)
         return json_response(organization, 201)
 
-
-async def _no_endpoint(_request: Request, _error: Exception) -> Response:
-    return _Refusal(404, "not_found", "There is no such endpoint.").response()
+    async def _no_endpoint(self, _request: Request, _error: Exception) -> Response:
+        return _Refusal(404, "not_found", "There is no such endpoint.").response(self._state.error_format)
 
 
 def _new_organization(text: bytes) -> Record:

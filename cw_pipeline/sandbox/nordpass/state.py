@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from threading import RLock
-from typing import Any, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 from uuid import NAMESPACE_URL, uuid5
 
 from cw_pipeline.sandbox.nordpass.seed import seed_organizations, seed_plan_change
@@ -12,6 +12,8 @@ from cw_pipeline.sandbox.wire import Record
 PLANS = ("Business", "Enterprise")
 LICENSE_TYPES = ("Standard", "Trial", "NFR")
 STATUSES = ("Active", "Suspended")
+ErrorFormat: TypeAlias = Literal["assumed", "problem"]
+"""How refusals are worded: as the assumed contract has them, or as problem details (RFC 9457)."""
 REPORTED_MONTHS = 24
 """Closed months that have a report; the running month has one too, which is not final."""
 
@@ -65,6 +67,7 @@ class NordPass:
         self._usage: dict[str, dict[str, int | None]] = state["usage"]
         self._final: dict[str, bool] = state["final"]
         self._requests: dict[str, Record] = state["requests"]
+        self.error_format: ErrorFormat = state.get("error_format", "assumed")
 
     def snapshot(self) -> Record:
         """Everything, as JSON values."""
@@ -74,6 +77,7 @@ class NordPass:
             "usage": self._usage,
             "final": self._final,
             "requests": self._requests,
+            "error_format": self.error_format,
         }
 
     def organizations(self) -> list[Record]:
@@ -128,6 +132,12 @@ class NordPass:
         """Keep what an idempotency key was used for."""
         with self.lock:
             self._requests[key] = {"body": body, "organization": organization}
+            self._changed()
+
+    def set_error_format(self, error_format: ErrorFormat) -> None:
+        """Say how refusals are worded from now on."""
+        with self.lock:
+            self.error_format = error_format
             self._changed()
 
     # Usage

@@ -22,11 +22,11 @@ class Agreements(Endpoints):
 
     def agreements(self, *, company_ids: Iterable[int]) -> Iterator[models.Agreement]:
         """Yield the agreements of these companies, whatever their status."""
-        return self._records.by_ids(_AGREEMENTS, models.Agreement, "company/id", company_ids)
+        return self._records.by_reference(_AGREEMENTS, models.Agreement, "company/id", company_ids)
 
     def agreements_by_id(self, ids: Iterable[int]) -> Iterator[models.Agreement]:
         """Yield the agreements with these ids, whatever their status. An id that does not exist is just absent."""
-        return self._records.by_ids(_AGREEMENTS, models.Agreement, "id", ids)
+        return self._records.by_ids(_AGREEMENTS, models.Agreement, ids)
 
     def agreement(self, agreement_id: int) -> models.Agreement:
         """Return one agreement.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise import models
@@ -23,9 +24,13 @@ class Catalog(Endpoints):
             yield from self._records.all(_CATALOG, models.CatalogItem)
             return
         value = quoted(search)
-        condition = f"identifier contains {value} or description contains {value}" if value else None
-        for item in self._catalog_items(condition):
-            if search.casefold() in item.identifier.casefold() or search.casefold() in item.description.casefold():
+        # Not in one condition: some sites answer a compound one with an empty list, whatever there is.
+        conditions = [f"identifier contains {value}", f"description contains {value}"] if value else [None]
+        seen: set[int] = set()
+        for item in chain.from_iterable(map(self._catalog_items, conditions)):
+            text = f"{item.identifier}\n{item.description}"
+            if item.id not in seen and search.casefold() in text.casefold():
+                seen.add(item.id)
                 yield item
 
     def catalog_item(self, item_id: int) -> models.CatalogItem:

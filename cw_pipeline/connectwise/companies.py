@@ -21,17 +21,19 @@ class Companies(Endpoints):
     ) -> Iterator[models.Company]:
         """Yield the companies that are not deleted, of any of these types and statuses (none given: of all).
 
-        ConnectWise filters, and the client filters again.
+        ConnectWise filters, and the client filters again. Some sites answer a compound condition with an empty list,
+        whatever there is; then all companies are read.
         """
-        wanted = ["deletedFlag = false", *_any_of("status/id", status_ids)]
-        params = {"conditions": " and ".join(wanted)}
+        simple = "deletedFlag = false"
+        chosen = {"conditions": " and ".join([simple, *_any_of("status/id", status_ids)])}
         # `in` does not work on the fields of a child collection.
         if type_ids:
-            params["childConditions"] = " or ".join(f"types/id = {number}" for number in sorted(set(type_ids)))
-        if not self._records.can_be_asked(_COMPANIES, " ".join(params.values())):
-            params = {"conditions": wanted[0]}
+            chosen["childConditions"] = " or ".join(f"types/id = {number}" for number in sorted(set(type_ids)))
+        queries = [chosen] if self._records.can_be_asked(_COMPANIES, " ".join(chosen.values())) else []
+        if queries != [{"conditions": simple}]:
+            queries.append({"conditions": simple})
         types, statuses = frozenset(type_ids), frozenset(status_ids)
-        for company in self._records.all(_COMPANIES, models.Company, params):
+        for company in self._records.first_found(_COMPANIES, models.Company, queries):
             of_type = not types or any(one.id in types for one in company.types)
             of_status = not statuses or (company.status is not None and company.status.id in statuses)
             if of_type and of_status and not company.deleted_flag:
@@ -39,7 +41,7 @@ class Companies(Endpoints):
 
     def companies_by_id(self, ids: Iterable[int]) -> Iterator[models.Company]:
         """Yield the companies with these ids, deleted ones included. An id that does not exist is just absent."""
-        return self._records.by_ids(_COMPANIES, models.Company, "id", ids)
+        return self._records.by_ids(_COMPANIES, models.Company, ids)
 
     def company_types(self) -> Iterator[models.CompanyType]:
         """Yield the company types."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel
 
 from cw_pipeline.connectwise.conditions import fits, id_conditions, room_for_conditions
-from cw_pipeline.connectwise.errors import ContractBroken, UncertainWrite
+from cw_pipeline.connectwise.errors import ContractBroken, NotFound, UncertainWrite
 from cw_pipeline.connectwise.models import Count, Identified
 from cw_pipeline.connectwise.paging import read_pages
 from cw_pipeline.connectwise.replies import read_record
@@ -60,19 +60,43 @@ class Records:
             if wanted(record):
                 yield read_record(record, model, endpoint=f"GET {path}")
 
+    def first_found(
+        self, path: str, model: type[IdentifiedT], queries: Iterable[Mapping[str, str]]
+    ) -> Iterator[IdentifiedT]:
+        """What the first of these queries finds that finds anything."""
+        for params in queries:
+            found = False
+            for record in self.all(path, model, params):
+                found = True
+                yield record
+            if found:
+                return
+
     def readable(self, path: str, model: type[IdentifiedT]) -> Iterator[IdentifiedT]:
         """The list's records, without those that cannot be read: where nothing is known of a record but its absence."""
         for record in read_pages(self._http, path, params={}):
             with suppress(ContractBroken):
                 yield read_record(record, model, endpoint=f"GET {path}")
 
-    def by_ids(self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]) -> Iterator[IdentifiedT]:
+    def by_reference(
+        self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]
+    ) -> Iterator[IdentifiedT]:
         """The list's records in whose ``field`` is one of these ids, in as many requests as that takes."""
         wanted = frozenset(ids)
         if not wanted:
             return
         for condition in id_conditions(field, wanted, room=self._room(path)):
             yield from self.all(path, model, {"conditions": condition})
+
+    def by_ids(self, path: str, model: type[IdentifiedT], ids: Iterable[int]) -> Iterator[IdentifiedT]:
+        """The records with these ids. One that the list lacks is asked for by itself: lists are known to lag."""
+        absent = set(ids)
+        for record in self.by_reference(path, model, "id", absent):
+            absent.discard(record.id)
+            yield record
+        for number in sorted(absent):
+            with suppress(NotFound):
+                yield self.one(f"{path}/{number}", model)
 
     def can_be_asked(self, path: str, condition: str) -> bool:
         """Whether the address of the list has room for the condition."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from responses.matchers import query_param_matcher
 
-from cw_pipeline.connectwise.errors import UnknownCompany, UnreadableReply
+from cw_pipeline.connectwise.errors import MissingRight, UnknownCompany, UnreadableReply
 from cw_pipeline.connectwise.models import AgreementRecap, NewAddition, NewCatalogItem
 from cw_pipeline_tests.connectwise.conftest import API, COMPANY_INFO, CREDENTIALS, addition, api_calls, company
 
@@ -23,7 +24,16 @@ if TYPE_CHECKING:
 COMPANIES = f"{API}/company/companies"
 AGREEMENTS = f"{API}/finance/agreements"
 CATALOG = f"{API}/procurement/catalog"
+NOT_FOUND = {"code": "NotFound", "message": "Company 3 was not found"}
 FIRST_PAGE = {"page": "1", "pageSize": "1000", "orderBy": "id asc"}
+NEW_LINE = NewAddition(
+    product_id=3,
+    quantity=Decimal(12),
+    effective_date=date(2026, 4, 1),
+    cancelled_date=date(2026, 4, 30),
+    serial_number="NP:2026-03:B:org",
+    unit_price=Decimal("3.10"),
+)
 
 
 def query(site: responses.RequestsMock, number: int = -1) -> dict[str, str]:
@@ -106,6 +116,27 @@ def test_companies_are_asked_for_by_type_and_status_and_filtered_again(
     assert query(site)["childConditions"] == "types/id = 2 or types/id = 3"
 
 
+@pytest.mark.parametrize("choice", [{"type_ids": [1]}, {"status_ids": [5]}, {"type_ids": [1], "status_ids": [5]}])
+def test_a_choice_that_finds_no_company_is_made_by_the_client_as_well(
+    site: responses.RequestsMock, client: ConnectWiseClient, choice: dict[str, list[int]]
+) -> None:
+    simple = {**FIRST_PAGE, "conditions": "deletedFlag = false"}
+    site.get(COMPANIES, json=[])
+    site.get(
+        COMPANIES,
+        match=[query_param_matcher(simple)],
+        json=[company(1, types=[{"id": 1}], status={"id": 5}), company(2, types=[{"id": 2}], status={"id": 6})],
+    )
+    assert [one.id for one in client.companies(**choice)] == [1]
+    assert len(api_calls(site)) == 2
+
+
+def test_no_company_at_all_is_asked_for_once(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
+    site.get(COMPANIES, json=[])
+    assert list(client.companies()) == []
+    assert len(api_calls(site)) == 1
+
+
 def test_without_a_choice_every_company_that_is_not_deleted_is_read(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
@@ -127,8 +158,35 @@ def test_companies_by_id_include_deleted_ones_and_leave_out_what_is_gone(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(COMPANIES, json=[company(1), company(2, deletedFlag=True)])
+    site.get(f"{COMPANIES}/3", status=404, json=NOT_FOUND)
     assert {one.id: one.deleted_flag for one in client.companies_by_id([3, 2, 1])} == {1: False, 2: True}
-    assert query(site)["conditions"] == "id in (1,2,3)"
+    assert query(site, 0)["conditions"] == "id in (1,2,3)"
+
+
+def test_what_a_list_lacks_is_asked_for_by_itself(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
+    site.get(COMPANIES, json=[company(2)])
+    site.get(f"{COMPANIES}/1", json=company(1))
+    assert [one.id for one in client.companies_by_id([1, 2])] == [2, 1]
+    site.get(AGREEMENTS, json=[])
+    site.get(f"{AGREEMENTS}/7", json=agreement(7, 2))
+    assert [one.id for one in client.agreements_by_id([7])] == [7]
+
+
+def test_ids_that_the_list_has_cost_no_more_than_the_list(
+    site: responses.RequestsMock, client: ConnectWiseClient
+) -> None:
+    site.get(AGREEMENTS, json=[agreement(7, 2), agreement(8, 2)])
+    assert [one.id for one in client.agreements_by_id([8, 7])] == [7, 8]
+    assert len(api_calls(site)) == 1
+
+
+def test_what_cannot_be_asked_for_by_itself_is_not_taken_for_gone(
+    site: responses.RequestsMock, client: ConnectWiseClient
+) -> None:
+    site.get(AGREEMENTS, json=[])
+    site.get(f"{AGREEMENTS}/7", status=403, json={"code": "Forbidden", "message": "no"})
+    with pytest.raises(MissingRight):
+        list(client.agreements_by_id([7]))
 
 
 def test_many_ids_are_asked_for_in_several_urls_each_under_two_thousand_characters(
@@ -232,18 +290,7 @@ def test_a_quantity_that_no_json_number_says_exactly_or_that_is_negative_is_not_
 
 def test_a_line_is_created_with_exact_numbers(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.post(f"{AGREEMENTS}/7/additions", status=201, json=addition(9))
-    created = client.create_addition(
-        7,
-        NewAddition(
-            product_id=3,
-            quantity=Decimal(12),
-            effective_date=date(2026, 4, 1),
-            cancelled_date=date(2026, 4, 30),
-            serial_number="NP:2026-03:B:org",
-            unit_price=Decimal("3.10"),
-        ),
-    )
-    assert created.id == 9
+    assert client.create_addition(7, NEW_LINE).id == 9
     assert sent(site) == {
         "product": {"id": 3},
         "quantity": 12,
@@ -256,12 +303,30 @@ def test_a_line_is_created_with_exact_numbers(site: responses.RequestsMock, clie
     }
 
 
+@pytest.mark.parametrize("answer", [addition(9), addition(9, serialNumber=None), addition(9, serialNumber="")])
+def test_a_line_created_without_its_serial_number_is_read_for_its_id(
+    site: responses.RequestsMock, client: ConnectWiseClient, answer: dict[str, object]
+) -> None:
+    site.post(f"{AGREEMENTS}/7/additions", status=201, json=answer)
+    created = client.create_addition(7, NEW_LINE)
+    assert created.id == 9
+    assert not created.serial_number
+
+
 def test_a_search_in_the_catalog_is_sorted_out_again_by_the_client(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(CATALOG, json=[item(1, "NP-B", "NordPass Business"), item(2, "OTHER", "Backup"), item(3, "nordpass")])
     assert [one.id for one in client.catalog_items(search="NordPass")] == [1, 3]
-    assert query(site)["conditions"] == 'identifier contains "NordPass" or description contains "NordPass"'
+    asked = [query(site, number)["conditions"] for number in range(2)]
+    assert asked == ['identifier contains "NordPass"', 'description contains "NordPass"']
+
+
+def test_a_product_is_searched_by_either_text(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
+    for field, found in {"identifier": item(2, "NORD-B"), "description": item(1, "B", "Nord")}.items():
+        condition = query_param_matcher({**FIRST_PAGE, "conditions": f'{field} contains "nord"'})
+        site.get(CATALOG, match=[condition], json=[found])
+    assert [one.id for one in client.catalog_items(search="nord")] == [2, 1]
 
 
 def test_a_search_that_cannot_be_quoted_is_made_by_the_client_alone(

@@ -120,11 +120,11 @@ class _Demo:
     def connect(self) -> None:
         """Connect with a role that has no right too many."""
         connected = connection.connect(self._client, self._warehouse)
-        proved = sum(right.held is True for right in connected.rights)
+        held = [right.held for right in connected.rights if not right.optional]
         self._say(
             "2. Connect",
-            f"{connected.company_name}: {proved} rights proved by reading, "
-            f"{len(connected.rights) - proved} will be by the first write that needs them",
+            f"{connected.company_name}: {held.count(True)} rights proved by reading, "
+            f"{held.count(None)} will be by the first write that needs them",
         )
 
     def map_products(self) -> None:

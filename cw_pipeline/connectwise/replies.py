@@ -36,6 +36,7 @@ _RIGHTS: Sequence[tuple[str, Mapping[str, Right]]] = (
         "/finance/agreements",
         {"GET": Right.AGREEMENTS_INQUIRE, "POST": Right.AGREEMENTS_ADD, "PATCH": Right.AGREEMENTS_EDIT},
     ),
+    ("/finance/billingCycles", {"GET": Right.TABLE_SETUP_INQUIRE}),
     ("/procurement/catalog", {"GET": Right.CATALOG_INQUIRE, "POST": Right.CATALOG_ADD}),
     ("/procurement/", {"GET": Right.TABLE_SETUP_INQUIRE}),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from cw_pipeline.connectwise.errors import MissingRight
+from cw_pipeline.connectwise.errors import ConnectWiseError, MissingRight
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.integration.access import (
     State,
@@ -50,23 +50,27 @@ class CheckedRight:
         why: What it is needed for.
         held: Whether the API member has it; None where only a write would prove it, and there was none yet.
         used_at: When it was last used, where only that proves it.
+        optional: Whether all works without it but what it is for.
     """
 
     name: str
     why: str
     held: bool | None
     used_at: datetime | None = None
+    optional: bool = False
 
     @property
     def state(self) -> str:
         """Whether it is held, as people are told."""
+        if self.optional and not self.held:
+            return "not held: that cannot be done, and nothing else needs it"
         held = {True: "held", False: "MISSING", None: "not yet proved: the first write that needs it will tell"}
         return held[self.held] + (f" when last used, {self.used_at:%Y-%m-%d %H:%M} UTC" if self.used_at else "")
 
 
 @dataclass(frozen=True)
 class Connection:
-    """What connecting found. The connection is saved only if every right that could be proved is held."""
+    """What connecting found. The connection is saved only if every needed right that could be proved is held."""
 
     site_url: str
     company_id: str
@@ -76,8 +80,10 @@ class Connection:
 
     @property
     def missing_rights(self) -> tuple[CheckedRight, ...]:
-        """The rights that the API member lacks, as far as reading can tell."""
-        return tuple(right for right in self.rights if right.held is False and right.used_at is None)
+        """The needed rights that the API member lacks, as far as reading can tell."""
+        return tuple(
+            right for right in self.rights if right.held is False and right.used_at is None and not right.optional
+        )
 
     @property
     def refusal(self) -> str | None:
@@ -106,8 +112,9 @@ _PROVED_BY_READING: tuple[tuple[Right, str, Callable[[ConnectWiseClient], object
     (Right.COMPANY_INQUIRE, "to import companies", lambda client: client.company_count()),
     (
         Right.TABLE_SETUP_INQUIRE,
-        "to choose company types, statuses and product categories",
-        lambda client: next(client.company_types(), None),
+        "to choose company types, statuses and product categories, and to know how often agreements are invoiced",
+        # A role may be allowed some tables and not others.
+        lambda client: (next(client.company_types(), None), next(client.billing_cycles(), None)),
     ),
     (Right.CATALOG_INQUIRE, "to map plans to products", lambda client: client.catalog_count()),
     (
@@ -137,6 +144,12 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
         _require_free_or_same(session, client)
     info = client.company_info()
     proved = tuple(CheckedRight(name, why, _is_held(probe, client)) for name, why, probe in _PROVED_BY_READING)
+    recap = CheckedRight(
+        "Reading /finance/agreementrecap/ (ConnectWise documents no right for it)",
+        "to look for periods that were written off, in which nobody was billed",
+        _has_recap(client),
+        optional=True,
+    )
     with act(warehouse) as session:
         integration = _require_free_or_same(session, client)
         before = _snapshot(integration)
@@ -152,7 +165,7 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
         for name, why in _PROVED_BY_WRITING
     )
     name = info.company_name or client.company_id
-    return Connection(client.site_url, client.company_id, name, state, (*proved, *by_use))
+    return Connection(client.site_url, client.company_id, name, state, (*proved, *by_use, recap))
 
 
 def disconnect(warehouse: Warehouse, backup_file: Path) -> Disconnection:
@@ -200,6 +213,14 @@ def _is_held(probe: Callable[[ConnectWiseClient], object], client: ConnectWiseCl
     try:
         probe(client)
     except MissingRight:
+        return False
+    return True
+
+
+def _has_recap(client: ConnectWiseClient) -> bool:
+    try:
+        next(client.agreement_recaps(), None)
+    except ConnectWiseError:  # it is not needed, so that whatever is wrong with it is no reason not to connect
         return False
     return True
 

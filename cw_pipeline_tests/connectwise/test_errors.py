@@ -118,6 +118,12 @@ def test_a_missing_right_is_named_for_what_was_tried(site: responses.RequestsMoc
             lambda: list(client.company_statuses()),
             "System > Table Setup: Inquire",
         ),
+        (
+            "GET",
+            "/finance/billingCycles",
+            lambda: list(client.billing_cycles()),
+            "System > Table Setup: Inquire",
+        ),
         ("GET", "/finance/agreements/count", client.agreement_count, "Finance > Agreements: Inquire"),
         (
             "PATCH",

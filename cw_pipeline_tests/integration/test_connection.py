@@ -18,6 +18,7 @@ from cw_pipeline.integration.mapping import map_company
 from cw_pipeline.integration.mapping_file import apply_mappings
 from cw_pipeline.integration.organizations import refresh_organizations
 from cw_pipeline.integration.products import confirm_products, create_product, map_product
+from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.settings import Settings
 from cw_pipeline.warehouse.rights import save_right_uses
@@ -46,7 +47,7 @@ def test_connecting_proves_the_rights_to_inquire_and_writes_nothing(
 
     assert connection.state == State.CONNECTED == state_of(warehouse)
     assert connection.company_name == "Sandbox Managed Services"
-    assert [right.held for right in connection.rights] == [True] * 4 + [None] * 3
+    assert [right.held for right in connection.rights] == [True] * 4 + [None] * 3 + [True]
     assert not connection.missing_rights
     assert not sandbox.journal.writes()
     assert {entry.status for entry in sandbox.journal.entries()} == {200}
@@ -61,7 +62,7 @@ def test_a_right_that_only_a_write_proves_is_shown_as_it_was_when_last_used(
         psa = psa_of_client(client)
         save_right_uses(session, psa, {"Finance > Agreements: Add": True, "Finance > Agreements: Edit": False})
     connection = connect(client, warehouse)
-    assert [(right.name, right.held) for right in connection.rights[4:]] == [
+    assert [(right.name, right.held) for right in connection.rights[4:7]] == [
         ("Procurement > Product Catalog: Add", True),
         ("Finance > Agreements: Add", True),
         ("Finance > Agreements: Edit", False),
@@ -127,6 +128,36 @@ def test_a_missing_right_is_named_and_nothing_is_saved(
     assert [missing.name for missing in connection.missing_rights] == [name]
     assert connection.state == State.NOT_CONNECTED
     assert state_of(warehouse) is None
+
+
+def test_a_table_that_the_role_may_not_read_is_a_missing_right(
+    warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(FaultKind.STATUS, path="/finance/billingCycles", status=403)
+    connection = connect(client, warehouse)
+    assert [missing.name for missing in connection.missing_rights] == ["System > Table Setup: Inquire"]
+    assert state_of(warehouse) is None
+
+
+def test_a_role_that_may_not_read_the_invoice_recap_connects_and_is_told(
+    warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    sandbox.connectwise.change_settings(agreement_recap=False)
+    connection = connect(client, warehouse)
+    assert (connection.missing_rights, connection.refusal, state_of(warehouse)) == ((), None, State.CONNECTED)
+    recap = connection.rights[-1]
+    assert (recap.held, recap.optional) == (False, True)
+    assert "written off" in recap.why
+    assert recap.state.startswith("not held")
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_an_invoice_recap_that_cannot_be_read_is_no_reason_not_to_connect(
+    status: int, warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    sandbox.faults.add(FaultKind.STATUS, path="/finance/agreementrecap/", status=status)
+    assert connect(client, warehouse).rights[-1].held is False
+    assert state_of(warehouse) == State.CONNECTED
 
 
 @pytest.mark.parametrize("status", [401, 404])
@@ -220,7 +251,7 @@ def test_a_right_that_was_taken_away_later_is_named_and_the_state_stays(
     connect(client, warehouse)
     sandbox.connectwise.set_role(SEED_ROLE - {Right.AGREEMENTS_INQUIRE})
     connection = connect(client, warehouse)
-    assert [right.held for right in connection.rights] == [True, True, True, False, None, None, None]
+    assert [right.held for right in connection.rights] == [True, True, True, False, None, None, None, False]
     assert connection.state == State.CONNECTED == state_of(warehouse)
 
 

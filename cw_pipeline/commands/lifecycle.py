@@ -96,6 +96,7 @@ def disconnect(
 def status(*, as_json: AsJson = False) -> None:
     """How far the set-up has come, what is missing, and which months still have to be synced."""
     from cw_pipeline.integration.status import status as look_at_status
+    from cw_pipeline.sync.due import told
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
@@ -110,7 +111,7 @@ def status(*, as_json: AsJson = False) -> None:
                 ("ConnectWise", f"{found.company_id} at {found.site}" if found.site else None),
                 ("Companies", f"{found.mapped} mapped, {found.unmapped_companies} not"),
                 ("Organizations", f"{found.mapped} mapped, {found.unmapped_organizations} not"),
-                ("Months to sync", ", ".join(map(str, found.unpushed_months)) or "none"),
+                ("Months to sync", told(found.why_unpushed) or "none"),
                 ("Held", ", ".join(f"{month}: {lines} line(s)" for month, lines in found.held.items()) or "none"),
                 ("Last sync", f"{found.last_sync:%Y-%m-%d %H:%M} UTC" if found.last_sync else "never"),
                 ("Next scheduled", f"{found.next_tick:%Y-%m-%d %H:%M} UTC"),

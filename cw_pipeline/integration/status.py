@@ -15,18 +15,9 @@ from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.integration.access import State, missing_to_be_active, psa_of
 from cw_pipeline.integration.listings import gone_mappings
-from cw_pipeline.warehouse.previews import latest_pushes, lines_with
-from cw_pipeline.warehouse.tables import (
-    PERSONS_WORD,
-    Company,
-    CompanyMapping,
-    EntryKind,
-    Integration,
-    LedgerEntry,
-    Organization,
-    Preview,
-    Push,
-)
+from cw_pipeline.sync.due import unpushed_months
+from cw_pipeline.warehouse.previews import lines_with
+from cw_pipeline.warehouse.tables import Company, CompanyMapping, Integration, Organization, Push
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +63,7 @@ class Status:
         unmapped_organizations: MSP-managed organizations that no company has, without those that are gone.
         gone: What the last import no longer found although it is mapped, a sentence each.
         unpushed_months: Closed months that have to be pushed (again).
+        why_unpushed: Why each of them has to be.
         held: How many lines wait for a person, by month.
         held_lines: Those lines.
         last_sync: When the last push ended.
@@ -87,6 +79,7 @@ class Status:
     unmapped_organizations: int
     gone: tuple[str, ...]
     unpushed_months: tuple[Month, ...]
+    why_unpushed: dict[str, str]
     held: dict[str, int]
     held_lines: tuple[HeldLine, ...]
     last_sync: datetime | None
@@ -99,6 +92,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
         integration = session.get(Integration, 1)
         psa = psa_of(integration) if integration else ""
         held_lines = tuple(_held_lines(session, psa))
+        unpushed = unpushed_months(session, psa, first_month, now)
         return Status(
             state=State(integration.state) if integration else State.NOT_CONNECTED,
             site=integration.site_url if integration else None,
@@ -108,7 +102,8 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             unmapped_companies=_unmapped_companies(session),
             unmapped_organizations=_unmapped_organizations(session),
             gone=tuple(gone_mappings(session)),
-            unpushed_months=unpushed_months(session, psa, first_month, now),
+            unpushed_months=tuple(unpushed),
+            why_unpushed={str(month): why.value for month, why in unpushed.items()},
             held=dict(Counter(line.month for line in held_lines)),
             held_lines=held_lines,
             last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.psa == psa)),
@@ -130,47 +125,6 @@ def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
             reason=line.reason,
             what_to_do=WAYS_OUT[outcome],
         )
-
-
-def unpushed_months(session: Session, psa: str, first_month: Month, now: datetime) -> tuple[Month, ...]:
-    """The closed months, from ``first_month`` on, that no push has carried out as the mappings are now.
-
-    A month counts from the first ``bill_from`` on. It counts again when its last push did not succeed or was cut short,
-    or when a company that is billed for it is mapped, mapped anew, or other products are confirmed, after the preview
-    that was pushed last was made.
-    """
-    mappings = [(Month.parse(row.bill_from), row.mapped_at) for row in session.scalars(select(CompanyMapping))]
-    if not mappings:
-        return ()
-    integration = session.get(Integration, 1)
-    confirmed = [integration.confirmed_at] if integration and integration.confirmed_at else []
-    carried_out = _carried_out(session, psa)
-    unpushed: list[Month] = []
-    first = max(first_month, min(bill_from for bill_from, _ in mappings))
-    for month in first.until(Month.last_closed(now)):
-        changes = [mapped_at for bill_from, mapped_at in mappings if bill_from <= month] + confirmed
-        made_at = carried_out.get(str(month))
-        if made_at is None or made_at <= max(changes):
-            unpushed.append(month)
-    return tuple(unpushed)
-
-
-def _carried_out(session: Session, psa: str) -> dict[str, datetime]:
-    """The months whose last push succeeded and was not cut short, with the moment at which its preview was made."""
-    last_written = dict(
-        session.execute(
-            select(LedgerEntry.month, func.max(LedgerEntry.at))
-            .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_([EntryKind.INTENT, *PERSONS_WORD]))
-            .group_by(LedgerEntry.month)
-        )
-        .tuples()
-        .all()
-    )
-    return {
-        push.month: session.get_one(Preview, push.preview_id).made_at
-        for push in latest_pushes(session, psa)
-        if push.succeeded and (push.month not in last_written or last_written[push.month] <= push.pushed_at)
-    }
 
 
 def next_tick(now: datetime) -> datetime:

@@ -6,7 +6,7 @@ import dagster as dg
 
 from cw_pipeline.orchestration import alerts, jobs, mapped, monthly, watch
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule
+from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule, recent_usage_schedule
 
 
 def build_definitions() -> dg.Definitions:
@@ -24,8 +24,8 @@ def build_definitions() -> dg.Definitions:
             watch.drift,
         ],
         asset_checks=[watch.unpushed_months],
-        jobs=[*jobs.ALL, watch.daily_checks],
-        schedules=[monthly_sync_schedule, daily_checks_schedule],
+        jobs=[*jobs.ALL, watch.daily_checks, watch.recent_usage],
+        schedules=[monthly_sync_schedule, recent_usage_schedule, daily_checks_schedule],
         sensors=[alerts.failed_runs, alerts.failed_checks],
         resources={"access": Access()},
         executor=dg.in_process_executor,

@@ -1,6 +1,6 @@
 # Dagster's decorators are not fully annotated.
 # pyright: reportUnknownMemberType=false
-"""The schedules: each month every closed month that is not yet pushed, and each day a look whether all is well.
+"""The schedules: each month every closed month that is not yet pushed, and each day two looks whether all is well.
 
 Nobody is told of a tick that fails, but of every run that does. So where a tick cannot tell what there is to do, for a
 setting or the warehouse cannot be used, it asks for a run, which fails with the reason.
@@ -16,7 +16,7 @@ from cw_pipeline.orchestration.jobs import monthly_sync
 from cw_pipeline.orchestration.monthly import SyncConfig, sync_months
 from cw_pipeline.orchestration.partitions import FIRST_MONTH
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.watch import daily_checks
+from cw_pipeline.orchestration.watch import daily_checks, recent_usage
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.warehouse.errors import WarehouseError
 
@@ -56,6 +56,22 @@ def monthly_sync_schedule(context: dg.ScheduleEvaluationContext, access: Access)
 )
 def daily_checks_schedule(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | dg.RunRequest:
     """One run a day while the integration is active."""
+    return _once_a_day(context, access)
+
+
+@dg.schedule(
+    job=recent_usage,
+    cron_schedule="15 0 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Reads the last three closed months' usage reports again, before the monthly sync looks what is due.",
+)
+def recent_usage_schedule(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | dg.RunRequest:
+    """One run a day while the integration is active."""
+    return _once_a_day(context, access)
+
+
+def _once_a_day(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | dg.RunRequest:
     tick = context.scheduled_execution_time
     now = _status(access, tick)
     return _not_active(now) if now is not None and now.missing else dg.RunRequest(run_key=f"{tick:%Y-%m-%d}")

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.facts import LicenseType, Usage
 from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
 from cw_pipeline.sync.run import SyncError
-from cw_pipeline.warehouse.tables import CompanyMapping
-from cw_pipeline.warehouse.usage import store_report
+from cw_pipeline.warehouse.tables import CompanyMapping, UsageReport
+from cw_pipeline.warehouse.usage import latest_report, store_report
 
 if TYPE_CHECKING:
-    from cw_pipeline.billing.months import Month
+    from datetime import datetime
+
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.warehouse.database import Warehouse
-    from cw_pipeline.warehouse.tables import UsageReport
+
+
+_RECENT = 3
+"""How many closed months' reports are read again: later than that, nobody corrects one."""
 
 
 class EmptyReport(SyncError):
     """The report has no row although organizations are billed: it does not count, as if it were not final."""
 
     is_transient = True
+
+
+class ReportWithdrawn(SyncError):
+    """A report that was final, and was kept, is there no more, or is not final any more."""
 
 
 def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> UsageReport:
@@ -55,3 +66,42 @@ def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> Usage
             )
             raise EmptyReport(msg)
         return store_report(session, month, report.generated_at, usage)
+
+
+@dataclass(frozen=True)
+class ReadAgain:
+    """A month's usage report as it is kept now, and whether it says something else than what was kept before."""
+
+    report: UsageReport
+    changed: bool
+
+
+def read_again(nordpass: NordPass, warehouse: Warehouse, month: Month) -> ReadAgain | None:
+    """Fetch and keep ``month``'s usage report, which may have been corrected; None while there is none yet.
+
+    Raises:
+        ReportWithdrawn: If one was kept, and there is no final one any more; what was kept stays.
+        NordPassError: If there is no well-formed report for another reason; nothing is kept.
+        EmptyReport: If the report is empty although organizations are mapped; nothing is kept.
+    """
+    with warehouse.transaction() as session:
+        kept = latest_report(session, month)
+        kept_id = kept.id if kept else None
+    try:
+        report = fetch_usage(nordpass, warehouse, month)
+    except (ReportNotFinal, UnknownMonth) as error:
+        if kept_id is None:
+            return None
+        msg = f"There was a final usage report for {month}, which still counts, and is none any more. {error}"
+        raise ReportWithdrawn(msg) from error
+    return ReadAgain(report, changed=report.id != kept_id)
+
+
+def recent_months(warehouse: Warehouse, *, first_month: Month, now: datetime) -> list[Month]:
+    """The last closed months, of those that are synced and that a company is billed for, whose reports may change."""
+    with warehouse.transaction() as session:
+        first_billed = session.scalar(select(func.min(CompanyMapping.bill_from)))
+    if first_billed is None:
+        return []
+    last = Month.last_closed(now)
+    return list(max(first_month, Month.parse(first_billed), last.plus(1 - _RECENT)).until(last))

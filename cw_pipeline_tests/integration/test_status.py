@@ -12,7 +12,8 @@ from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.integration.access import State
 from cw_pipeline.integration.listings import companies
 from cw_pipeline.integration.mapping import map_company, unmap_company
-from cw_pipeline.integration.status import HeldLine, next_tick, status, unpushed_months
+from cw_pipeline.integration.status import HeldLine, next_tick, status
+from cw_pipeline.sync.due import Why, told, unpushed_months
 from cw_pipeline.warehouse.tables import (
     Agreement,
     Company,
@@ -34,6 +35,12 @@ PSA = "https://psa.example.com|msp"
 FIRST = Month(2025, 1)
 
 
+def keep(warehouse: Warehouse, month: str, at: datetime, *, says: str = "f") -> UsageReport:
+    report = UsageReport(month=month, generated_at=at, fetched_at=at, fingerprint=says, seats=0)
+    put(warehouse, report)
+    return report
+
+
 def push(
     warehouse: Warehouse,
     month: str,
@@ -42,8 +49,7 @@ def push(
     succeeded: bool = True,
     took: timedelta = timedelta(0),
 ) -> None:
-    report = UsageReport(month=month, generated_at=at, fetched_at=at, fingerprint="f", seats=0)
-    put(warehouse, report)
+    report = keep(warehouse, month, at)
     preview = Preview(
         psa=PSA, month=month, made_at=at, run_id="run", usage_report_id=report.id, mappings_fingerprint="m",
         ledger_position=0, usage_seats=0, requests_read=0,
@@ -128,7 +134,16 @@ def test_what_a_push_itself_wrote_leaves_its_month_done(msp: Warehouse) -> None:
     assert unpushed(msp) == []
 
 
-@pytest.mark.parametrize("kind", [EntryKind.CONFIRMED, EntryKind.NOT_DONE])
+@pytest.mark.parametrize("kind", [EntryKind.INTENT, EntryKind.FOUND, EntryKind.ACCEPTED, EntryKind.CREDITED])
+def test_each_of_these_entries_makes_its_month_due(msp: Warehouse, kind: EntryKind) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), now=BEFORE)
+    for month in ("2026-02", "2026-03"):
+        push(msp, month, NOW)
+    record(msp, "2026-02", NOW + timedelta(days=1), kind=kind)
+    assert unpushed(msp) == ["2026-02"]
+
+
+@pytest.mark.parametrize("kind", [EntryKind.CONFIRMED, EntryKind.NOT_DONE, EntryKind.INVOICED])
 def test_what_became_of_a_write_makes_no_month_due(msp: Warehouse, kind: EntryKind) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
     push(msp, "2026-03", NOW)
@@ -168,6 +183,41 @@ def test_unmapping_a_company_makes_nothing_due(msp: Warehouse) -> None:
     push(msp, "2026-03", NOW)
     unmap_company(msp, 2)
     assert unpushed(msp) == []
+
+
+def test_a_month_whose_report_changed_after_its_push_is_due_until_that_is_pushed_or_taken_back(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), now=BEFORE)
+    for month in ("2026-02", "2026-03"):
+        push(msp, month, NOW)
+    keep(msp, "2026-02", NOW + timedelta(days=1))
+    assert unpushed(msp) == []
+    keep(msp, "2026-02", NOW + timedelta(days=2), says="more")
+    assert unpushed(msp) == ["2026-02"]
+    keep(msp, "2026-02", NOW + timedelta(days=3))
+    assert unpushed(msp) == []
+
+
+def test_the_status_says_why_a_month_is_due(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 10), now=BEFORE)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), now=NOW + timedelta(days=1))
+    for month in ("2025-12", "2026-01", "2026-02", "2026-03"):
+        push(msp, month, NOW, succeeded=month != "2025-12")
+    record(msp, "2026-01", NOW + timedelta(days=1))
+    keep(msp, "2026-02", NOW + timedelta(days=1), says="more")
+    why = status(msp, first_month=FIRST, now=NOW).why_unpushed
+    assert why == {
+        "2025-10": Why.NEVER,
+        "2025-11": Why.NEVER,
+        "2025-12": Why.FAILED,
+        "2026-01": Why.LINES,
+        "2026-02": Why.REPORT,
+        "2026-03": Why.MAPPING,
+    }
+    assert told(why) == (
+        "2025-10, 2025-11 (never pushed); 2025-12 (the last push did not succeed); "
+        "2026-01 (lines were written, found or accepted since); 2026-02 (the usage report changed since); "
+        "2026-03 (companies or products were mapped since)"
+    )
 
 
 def test_before_connecting_the_status_says_what_to_do(warehouse: Warehouse) -> None:

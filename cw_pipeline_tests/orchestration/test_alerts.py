@@ -179,7 +179,7 @@ def test_a_month_that_is_late_is_told_every_day_until_it_is_pushed(
         assert run(instance, "daily_checks").success
         assert watcher.ticks() == []
         assert len(hook.messages) == day
-    assert f"{MONTH}. See why in the months' runs" in hook.messages[-1]["message"]
+    assert f"{MONTH} (never pushed). See why in the months' runs" in hook.messages[-1]["message"]
 
 
 @pytest.mark.usefixtures("sandbox")

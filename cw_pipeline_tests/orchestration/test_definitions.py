@@ -73,6 +73,7 @@ def test_there_is_a_job_for_every_act() -> None:
         "accept_lines",
         "disconnect",
         "daily_checks",
+        "recent_usage",
     }
 
 

@@ -92,7 +92,7 @@ def test_months_that_are_not_pushed_are_an_error_that_names_them_and_the_command
     first, last = LAST_CLOSED.plus(-2), LAST_CLOSED
     assert check.metadata["months"].value == [str(first), str(last)]
     assert check.description is not None
-    assert f"{first}, {last}." in check.description
+    assert f"now: {first}, {last} (never pushed). " in check.description
     assert f"cw-pipeline sync --from {first} --to {last}`" in check.description
 
 
@@ -154,9 +154,9 @@ def test_a_month_is_late_only_once_its_sync_has_had_time_to_try_again(instance: 
     this = LAST_CLOSED.plus(1)
     closed_at = datetime(this.plus(1).year, this.plus(1).number, 1, tzinfo=UTC)
     with Access().warehouse() as warehouse:
-        assert late_months(warehouse, closed_at - timedelta(seconds=1)) == ()
-        assert late_months(warehouse, closed_at + timedelta(hours=2, minutes=59)) == ()
-        assert late_months(warehouse, closed_at + timedelta(hours=3)) == (this,)
+        assert late_months(warehouse, closed_at - timedelta(seconds=1)) == {}
+        assert late_months(warehouse, closed_at + timedelta(hours=2, minutes=59)) == {}
+        assert late_months(warehouse, closed_at + timedelta(hours=3)) == {str(this): "never pushed"}
 
 
 # --- the schedule ---

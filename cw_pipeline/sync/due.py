@@ -1,0 +1,119 @@
+"""Which months have to be pushed, and why."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import func, select
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.warehouse.tables import (
+    PERSONS_WORD,
+    CompanyMapping,
+    EntryKind,
+    Integration,
+    LedgerEntry,
+    Preview,
+    Push,
+    UsageReport,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+
+class Why(StrEnum):
+    """Why a month has to be pushed. The value is how people are told."""
+
+    NEVER = "never pushed"
+    FAILED = "the last push did not succeed"
+    LINES = "lines were written, found or accepted since"
+    MAPPING = "companies or products were mapped since"
+    REPORT = "the usage report changed since"
+
+
+def unpushed_months(session: Session, psa: str, first_month: Month, now: datetime) -> dict[Month, Why]:
+    """The closed months, from ``first_month`` on, that no push has carried out as things are now, in order.
+
+    A month counts from the first ``bill_from`` on. It counts again when its last push did not succeed or was cut short;
+    when a line of it is found, or accepted by a person, after that; when a company that is billed for it is mapped,
+    mapped anew, or other products are confirmed, after the preview that was pushed last was made; and when the usage
+    report that is kept says something else than the one that was pushed.
+    """
+    mappings = [(Month.parse(row.bill_from), row.mapped_at) for row in session.scalars(select(CompanyMapping))]
+    if not mappings:
+        return {}
+    integration = session.get(Integration, 1)
+    confirmed = [integration.confirmed_at] if integration and integration.confirmed_at else []
+    pushed, written, reports = _last_pushes(session, psa), _last_written(session, psa), _kept_reports(session)
+    unpushed: dict[Month, Why] = {}
+    first = max(first_month, min(bill_from for bill_from, _ in mappings))
+    for month in first.until(Month.last_closed(now)):
+        decided_at = max([mapped_at for bill_from, mapped_at in mappings if bill_from <= month] + confirmed)
+        why = _why(pushed.get(str(month)), written.get(str(month)), decided_at, reports.get(str(month)))
+        if why is not None:
+            unpushed[month] = why
+    return unpushed
+
+
+def told(why: Mapping[str, str]) -> str:
+    """Months with why they have to be pushed, as people are told."""
+    months = {reason: ", ".join(month for month in why if why[month] == reason) for reason in why.values()}
+    return "; ".join(f"{named} ({reason})" for reason, named in months.items())
+
+
+class _Pushed(NamedTuple):
+    """A month's last push, and what its preview was made of."""
+
+    succeeded: bool
+    pushed_at: datetime
+    made_at: datetime
+    report: str
+
+
+def _why(pushed: _Pushed | None, written_at: datetime | None, decided_at: datetime, report: str | None) -> Why | None:
+    if pushed is None:
+        return Why.NEVER
+    if not pushed.succeeded:
+        return Why.FAILED
+    if written_at is not None and written_at > pushed.pushed_at:
+        return Why.LINES
+    if decided_at >= pushed.made_at:
+        return Why.MAPPING
+    return Why.REPORT if report != pushed.report else None
+
+
+def _last_pushes(session: Session, psa: str) -> dict[str, _Pushed]:
+    last = select(func.max(Push.id)).where(Push.psa == psa).group_by(Push.month)
+    rows = session.execute(
+        select(Push.month, Push.succeeded, Push.pushed_at, Preview.made_at, UsageReport.fingerprint)
+        .join(Preview, Preview.id == Push.preview_id)
+        .join(UsageReport, UsageReport.id == Preview.usage_report_id)
+        .where(Push.id.in_(last))
+    )
+    return {
+        month: _Pushed(succeeded, pushed_at, made_at, report)
+        for month, succeeded, pushed_at, made_at, report in rows.tuples()
+    }
+
+
+def _last_written(session: Session, psa: str) -> dict[str, datetime]:
+    """When something was last entered in the ledger that leaves a month to be pushed, unless a push ended after it."""
+    kinds = [EntryKind.INTENT, EntryKind.FOUND, *PERSONS_WORD]
+    rows = session.execute(
+        select(LedgerEntry.month, func.max(LedgerEntry.at))
+        .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(kinds))
+        .group_by(LedgerEntry.month)
+    )
+    return dict(rows.tuples().all())
+
+
+def _kept_reports(session: Session) -> dict[str, str]:
+    """What the report says that was kept last, by month."""
+    last = select(func.max(UsageReport.id)).group_by(UsageReport.month)
+    rows = session.execute(select(UsageReport.month, UsageReport.fingerprint).where(UsageReport.id.in_(last)))
+    return dict(rows.tuples().all())

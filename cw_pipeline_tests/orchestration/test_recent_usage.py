@@ -1,0 +1,188 @@
+"""Usage reports that are corrected after their month was pushed: noticed by whoever reads them, and due again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+
+from cw_pipeline.definitions import defs
+from cw_pipeline.orchestration.monthly import USAGE
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.sandbox.nordpass.api import PAGE_SIZE
+from cw_pipeline_tests.active import LAST_CLOSED, Active, activate
+from cw_pipeline_tests.orchestration.watching import FIRST, LAST, MIDDLE, MONTHS, our_lines, run, the_check
+
+if TYPE_CHECKING:
+    from cw_pipeline.sandbox.sandbox import Sandbox
+
+SCHEDULE = "recent_usage_schedule"
+STEP = "read_recent_usage"
+
+
+@pytest.fixture
+def either(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, warehouse_url: str) -> Active:
+    """An active integration on each kind of database, whose last three closed months are pushed."""
+    monkeypatch.setenv("CW_PIPELINE_DATABASE_URL", warehouse_url)
+    active = activate(FIRST, companies=2)
+    with dg.DagsterInstance.ephemeral() as instance:  # pyright: ignore[reportUnknownMemberType] - its own annotation
+        assert run(instance, MONTHS).success
+    sandbox.journal.clear()
+    return active
+
+
+def read_again(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    return defs.resolve_job_def("recent_usage").execute_in_process(instance=instance, raise_on_error=False)
+
+
+def failure(result: dg.ExecuteInProcessResult) -> list[str]:
+    data = result.failure_data_for_node(STEP)
+    assert data is not None
+    assert data.user_failure_data is not None
+    return (data.user_failure_data.description or "").splitlines()
+
+
+def late(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
+    look = defs.resolve_job_def("daily_checks").execute_in_process(instance=instance, raise_on_error=False)
+    return the_check(look, "unpushed_months")
+
+
+def requested() -> list[str | None]:
+    """What the monthly schedule asks for when it is next due."""
+    following = LAST_CLOSED.plus(1)
+    tick = dg.build_schedule_context(
+        scheduled_execution_time=datetime(following.year, following.number, 1, 0, 30, tzinfo=UTC),
+        resources={"access": Access()},
+        repository_def=defs.get_repository_def(),
+    )
+    data = defs.resolve_schedule_def("monthly_sync_schedule").evaluate_tick(tick)
+    return [request.partition_key for request in data.run_requests or []]
+
+
+def events(result: dg.ExecuteInProcessResult) -> tuple[list[str | None], list[str | None]]:
+    """The months of which a new report was kept, and those whose report is as it was."""
+    new = [event.partition for event in result.all_events if event.is_step_materialization]
+    same = [
+        event.asset_observation_data.asset_observation.partition
+        for event in result.all_events
+        if event.is_asset_observation
+    ]
+    return new, same
+
+
+def add_seats(sandbox: Sandbox, active: Active, seats: int) -> dict[str, Any]:
+    """Correct the middle month's report: an organization used more; return its row."""
+    row = active.billed_usage(sandbox, MIDDLE)[0]
+    total = row["consumed_licenses"] + seats
+    sandbox.nordpass.set_usage(row["organization_id"], str(MIDDLE), total)
+    return {**row, "consumed_licenses": total}
+
+
+def billed(sandbox: Sandbox, organization_id: str) -> int:
+    """The seats on the middle month's lines of an organization."""
+    lines = (line for line in our_lines(sandbox) if line["serialNumber"].startswith(f"NP:{MIDDLE}:"))
+    return int(sum(line["quantity"] for line in lines if line["serialNumber"].endswith(organization_id)))
+
+
+@pytest.mark.parametrize("job", ["preview", "recent_usage"])
+def test_a_report_that_was_corrected_after_the_push_makes_its_month_due_whoever_read_it(
+    sandbox: Sandbox, either: Active, instance: dg.DagsterInstance, job: str
+) -> None:
+    assert late(instance).passed
+    corrected = add_seats(sandbox, either, 5)
+    sandbox.journal.clear()
+    looked = run(instance, [MIDDLE], job=job) if job == "preview" else read_again(instance)
+    assert looked.success
+    assert sandbox.journal.writes() == []
+    check = late(instance)
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert f"{MIDDLE} (the usage report changed since)" in (check.description or "")
+    assert requested() == [str(MIDDLE)]
+    assert run(instance, [MIDDLE]).success
+    assert billed(sandbox, corrected["organization_id"]) == corrected["consumed_licenses"]
+    assert late(instance).passed
+    assert requested() == []
+
+
+def test_reports_are_shown_as_new_where_they_changed_and_as_seen_where_not(
+    sandbox: Sandbox, either: Active, instance: dg.DagsterInstance
+) -> None:
+    result = read_again(instance)
+    assert events(result) == ([], [str(month) for month in MONTHS])
+    add_seats(sandbox, either, 1)
+    assert events(read_again(instance)) == ([str(MIDDLE)], [str(FIRST), str(LAST)])
+    assert instance.get_materialized_partitions(USAGE.key) == {str(MIDDLE)}
+    assert [entry for entry in sandbox.journal.entries() if "/nordpass/" not in entry.path] == []
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_only_closed_months_are_read_that_somebody_is_billed_for_and_three_at_most(
+    instance: dg.DagsterInstance,
+) -> None:
+    assert events(read_again(instance)) == ([], [])
+    activate(MIDDLE, companies=1)
+    assert events(read_again(instance)) == ([str(MIDDLE), str(LAST)], [])
+    activate(FIRST.plus(-2), companies=2)
+    assert events(read_again(instance)) == ([str(FIRST)], [str(MIDDLE), str(LAST)])
+
+
+@pytest.mark.usefixtures("active")
+def test_a_report_that_is_not_there_yet_is_no_failure_but_one_that_was_final_is(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    sandbox.nordpass.set_report_final(str(LAST), final=False)
+    result = read_again(instance)
+    assert result.success
+    assert events(result) == ([str(FIRST), str(MIDDLE)], [])
+    sandbox.nordpass.set_report_final(str(MIDDLE), final=False)
+    result = read_again(instance)
+    assert not result.success
+    (sentence,) = failure(result)
+    assert sentence.startswith(
+        f"{MIDDLE}: There was a final usage report for {MIDDLE}, which still counts, and is none any more. "
+        f"The usage of {MIDDLE} from GET "
+    )
+    assert events(result) == ([], [str(FIRST)])
+
+
+@pytest.mark.usefixtures("active")
+def test_a_month_that_cannot_be_read_fails_the_run_and_the_others_are_read_all_the_same(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    pages = 1 + len(sandbox.nordpass.usage(str(FIRST))) // PAGE_SIZE
+    sandbox.faults.add(FaultKind.STATUS, path="/usage/", status=403, nth=pages + 1)
+    result = read_again(instance)
+    assert not result.success
+    (sentence,) = failure(result)
+    assert sentence.startswith(f"{MIDDLE}: GET ")
+    assert events(result) == ([str(FIRST), str(LAST)], [])
+
+
+# --- the schedule ---
+
+
+def tick() -> dg.ScheduleEvaluationContext:
+    return dg.build_schedule_context(
+        scheduled_execution_time=datetime(2026, 3, 1, 0, 15, tzinfo=UTC),
+        resources={"access": Access()},
+        repository_def=defs.get_repository_def(),
+    )
+
+
+@pytest.mark.usefixtures("active")
+def test_every_day_before_the_monthly_sync_one_run_is_asked_for() -> None:
+    schedule = defs.resolve_schedule_def(SCHEDULE)
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 0 * * *", "UTC")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    (request,) = schedule.evaluate_tick(tick()).run_requests or []
+    assert (schedule.job_name, request.run_key) == ("recent_usage", "2026-03-01")
+
+
+def test_a_day_of_an_integration_that_is_not_active_is_skipped_and_says_what_is_missing(sandbox: Sandbox) -> None:
+    data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick())
+    assert not data.run_requests
+    assert "cw-pipeline connect" in (data.skip_message or "")
+    assert sandbox.journal.entries() == []

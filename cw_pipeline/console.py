@@ -105,11 +105,20 @@ class Speech:
             AskedWrongly: With ``refusal``, if there is nobody to ask.
             Exit: If the answer is no.
         """
-        if self.as_json or not sys.stdin.isatty():
+        if not self.can_ask:
             raise AskedWrongly(refusal)
         if not typer.confirm(question, err=True):
             self.notice("Nothing was changed.")
             raise typer.Exit(HELD_OR_FAILED)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person at a terminal."""
+        return not self.as_json and sys.stdin.isatty()
+
+    def chooses(self, question: str) -> bool:
+        """Whether the person at the terminal says yes or no; nothing else is taken for an answer."""
+        return typer.confirm(question, default=None, err=True)
 
     def notice(self, sentence: str) -> None:
         """Print what goes on, or what went wrong, on standard error."""

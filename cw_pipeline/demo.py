@@ -216,6 +216,7 @@ class _Demo:
             suggestion.agreement.id,
             str(suggestion.organization.id),
             bill_from=self._months[0],
+            first_month=self._months[0],
             now=self._now,
         )
 

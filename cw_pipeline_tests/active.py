@@ -74,6 +74,7 @@ def activate(bill_from: Month, *, companies: int = 5) -> Active:
             one.agreement.id,
             str(one.organization.id),
             bill_from=bill_from,
+            first_month=Month.parse(settings.cw_pipeline_first_month),
             now=datetime.now(UTC),
         )
         for one in certain

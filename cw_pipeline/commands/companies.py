@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from cw_pipeline.billing.months import Month
 from cw_pipeline.commands.environment import (
     BillFromOption,
     YesOption,
@@ -20,9 +21,13 @@ from cw_pipeline.console import AsJson, Speech, speaking
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cw_pipeline.integration.mapping import Mapped
     from cw_pipeline.integration.reconcile import Changes
 
 DoneT = TypeVar("DoneT")
+
+MAP_IT = "Map it all the same?"
+BELIEVE_IT = "Are they really gone?"
 
 app = typer.Typer(help="Which organization each company and agreement is billed for.", no_args_is_help=True)
 
@@ -34,11 +39,13 @@ def import_(
     types: Annotated[list[str] | None, typer.Option("--type", help="A company type; may be repeated.")] = None,
     statuses: Annotated[list[str] | None, typer.Option("--status", help="A company status; may be repeated.")] = None,
     *,
+    yes: YesOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Import companies of these types and statuses, their agreements, and the NordPass organizations.
 
-    Without an option, the choice of the last import is taken. Mappings are kept.
+    Without an option, the choice of the last import is taken. Mappings are kept. Asks before it believes a list that is
+    empty, or lacks more than a few of what is mapped.
     """
     from cw_pipeline.integration.access import open_connectwise, open_nordpass
     from cw_pipeline.integration.imports import import_agreements, import_companies
@@ -56,11 +63,26 @@ def import_(
         ):
             imported: dict[str, Changes] = {}
             try:
-                imported["imported_companies"] = companies = import_companies(
-                    client, warehouse, types or None, statuses or None
+                imported["imported_companies"] = companies = accepting_warnings(
+                    speech,
+                    lambda accepted: import_companies(
+                        client, warehouse, types or None, statuses or None, accept_warnings=accepted
+                    ),
+                    question=BELIEVE_IT,
+                    yes=yes,
                 )
-                imported["agreements"] = agreements = import_agreements(client, warehouse)
-                imported["organizations"] = organizations = refresh_organizations(nordpass, warehouse)
+                imported["agreements"] = agreements = accepting_warnings(
+                    speech,
+                    lambda accepted: import_agreements(client, warehouse, accept_warnings=accepted),
+                    question=BELIEVE_IT,
+                    yes=yes,
+                )
+                imported["organizations"] = organizations = accepting_warnings(
+                    speech,
+                    lambda accepted: refresh_organizations(nordpass, warehouse, accept_warnings=accepted),
+                    question=BELIEVE_IT,
+                    yes=yes,
+                )
             finally:
                 if imported:  # what was imported before something failed is there, and shows
                     report_acts(dagster, warehouse, imported)
@@ -78,7 +100,7 @@ def import_(
             ],
             right=["Total", "New", "Changed", "Gone"],
         )
-        for sentence in gone:
+        for sentence in (*gone, *agreements.agreement_changed):
             speech.notice(sentence)
         speech.say("Map what is new with `cw-pipeline companies suggest`.")
 
@@ -118,7 +140,8 @@ def map_(
 ) -> None:
     """Map a company and its agreement to an organization; a mapped company is mapped anew.
 
-    Asks before it takes an agreement that is not billed monthly or is the child of another.
+    Asks before it takes an agreement that is billed for several months, is the child of another, or is billed otherwise
+    than was accepted; and whether earlier usage is to be billed, too.
     """
     from cw_pipeline.integration.mapping import map_company
     from cw_pipeline.orchestration.acts import report_acts
@@ -126,19 +149,22 @@ def map_(
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
-            mapped = accepting_warnings(
-                speech,
-                lambda accepted: map_company(
+
+            def do(accepted: bool, first: Month | None = bill_from) -> Mapped:  # noqa: FBT001 - as it is asked
+                return map_company(
                     warehouse,
                     company,
                     agreement,
                     organization,
-                    bill_from=bill_from,
+                    bill_from=first,
                     accept_warnings=accepted,
+                    first_month=Month.parse(settings.cw_pipeline_first_month),
                     now=now(),
-                ),
-                yes=yes,
-            )
+                )
+
+            mapped = accepting_warnings(speech, do, question=MAP_IT, yes=yes)
+            if mapped.left_out and not mapped.bill_from_chosen and speech.can_ask and not yes:
+                mapped = do(True, _chosen_month(speech, mapped))  # noqa: FBT003 - they were accepted
             report_acts(dagster, warehouse)
         speech.document(vars(mapped))
         for warning in mapped.warnings:
@@ -225,7 +251,8 @@ def export(file: _File, *, as_json: AsJson = False) -> None:
 def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> None:
     """Do what a mapping file says, all or nothing; companies that are not in it are left alone.
 
-    Asks before it takes agreements that are not billed monthly or are the children of others.
+    Asks before it takes agreements that are billed for several months, are the children of others, or are billed
+    otherwise than was accepted.
     """
     from cw_pipeline.integration.mapping_file import apply_mappings
     from cw_pipeline.orchestration.acts import report_acts
@@ -235,7 +262,14 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
             applied = accepting_warnings(
                 speech,
-                lambda accepted: apply_mappings(warehouse, file, now(), accept_warnings=accepted),
+                lambda accepted: apply_mappings(
+                    warehouse,
+                    file,
+                    now(),
+                    accept_warnings=accepted,
+                    first_month=Month.parse(settings.cw_pipeline_first_month),
+                ),
+                question=MAP_IT,
                 yes=yes,
             )
             report_acts(dagster, warehouse)
@@ -249,14 +283,25 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
         )
 
 
-def accepting_warnings(speech: Speech, act: Callable[[bool], DoneT], *, yes: bool) -> DoneT:
+def accepting_warnings(speech: Speech, act: Callable[[bool], DoneT], *, question: str, yes: bool) -> DoneT:
     """Do ``act``, which is told whether warnings are accepted; ask for that where there are any."""
-    from cw_pipeline.integration.errors import WarningsNotAccepted
+    from cw_pipeline.integration.errors import TooManyGone, WarningsNotAccepted
 
     try:
         return act(yes)
-    except WarningsNotAccepted as refused:
+    except (WarningsNotAccepted, TooManyGone) as refused:
         for warning in refused.warnings:
             speech.notice(warning)
-        speech.asks("Map it all the same?", refusal=str(refused))
+        speech.asks(question, refusal=str(refused))
     return act(True)  # noqa: FBT003 - the one thing that it is told
+
+
+def _chosen_month(speech: Speech, mapped: Mapped) -> Month:
+    """The first month that is billed, of a mapping that leaves usage out, as the person at the terminal chooses it."""
+    seats = ", ".join(f"{number} in {month}" for month, number in mapped.left_out.items())
+    earliest = min(mapped.left_out)
+    speech.notice(
+        f"{mapped.organization_name} ({mapped.organization_id}) used seats that were never billed: {seats}. The first "
+        f"month that is billed is {mapped.bill_from}."
+    )
+    return Month.parse(earliest) if speech.chooses(f"Bill from {earliest} instead?") else mapped.bill_from

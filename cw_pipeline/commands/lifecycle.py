@@ -117,7 +117,7 @@ def status(*, as_json: AsJson = False) -> None:
                 ("Next scheduled", f"{found.next_tick:%Y-%m-%d %H:%M} UTC"),
             ],
         )
-        for sentence in found.gone:
+        for sentence in (*found.gone, *found.agreement_changed):
             speech.notice(sentence)
         for sentence in found.missing or [_next_step(found)]:
             speech.say(sentence)

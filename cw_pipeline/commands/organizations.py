@@ -9,7 +9,8 @@ import typer
 
 from cw_pipeline.billing.facts import LicenseType
 from cw_pipeline.billing.identity import Plan
-from cw_pipeline.commands.companies import accepting_warnings
+from cw_pipeline.billing.months import Month
+from cw_pipeline.commands.companies import BELIEVE_IT, MAP_IT, accepting_warnings
 from cw_pipeline.commands.environment import (
     BillFromOption,
     YesOption,
@@ -22,15 +23,17 @@ from cw_pipeline.console import AsJson, AskedWrongly, speaking
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from cw_pipeline.billing.months import Month
     from cw_pipeline.integration.organizations import MapTo
 
 app = typer.Typer(help="The NordPass organizations.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_(*, as_json: AsJson = False) -> None:
-    """Read the organizations from NordPass and list them, with the companies that are mapped to them."""
+def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
+    """Read the organizations from NordPass and list them, with the companies that are mapped to them.
+
+    Asks before it believes a list that is empty, or lacks more than a few of what is mapped.
+    """
     from cw_pipeline.integration.access import open_nordpass
     from cw_pipeline.integration.listings import organizations
     from cw_pipeline.integration.organizations import refresh_organizations
@@ -44,7 +47,12 @@ def list_(*, as_json: AsJson = False) -> None:
             opened_dagster(settings) as dagster,
             opened_warehouse(settings) as warehouse,
         ):
-            changes = refresh_organizations(nordpass, warehouse)
+            changes = accepting_warnings(
+                speech,
+                lambda accepted: refresh_organizations(nordpass, warehouse, accept_warnings=accepted),
+                question=BELIEVE_IT,
+                yes=yes,
+            )
             report_acts(dagster, warehouse, {"organizations": changes})
             with warehouse.transaction() as session:
                 listed = organizations(session)
@@ -117,13 +125,20 @@ def add(
             added = accepting_warnings(
                 speech,
                 lambda accepted: add_organization(
-                    nordpass, warehouse, new, to_map and replace(to_map, accept_warnings=accepted)
+                    nordpass,
+                    warehouse,
+                    new,
+                    to_map and replace(to_map, accept_warnings=accepted),
+                    first_month=Month.parse(settings.cw_pipeline_first_month),
                 ),
+                question=MAP_IT,
                 yes=yes,
             )
             report_acts(dagster, warehouse)
         organization, mapped = added.organization, added.mapped
         speech.document({**organization.model_dump(mode="json"), "mapped": mapped})
+        for warning in mapped.warnings if mapped else ():
+            speech.notice(warning)
         speech.say(
             f"{organization.name} ({organization.id}) is in NordPass and mapped to {mapped.company_name} "
             f"({mapped.company_id}) with agreement {mapped.agreement_name} ({mapped.agreement_id}), billed from "

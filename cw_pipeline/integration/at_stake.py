@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
+from cw_pipeline.integration.bill_from import billed_months
 from cw_pipeline.warehouse.previews import lines_with
 from cw_pipeline.warehouse.tables import CompanyMapping, Product, ProductMapping
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.warehouse.tables import PushLine
 
-_UNMAPPED = frozenset({Outcome.UNMAPPED, Outcome.PRODUCT_UNMAPPED})
+_UNMAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM, Outcome.PRODUCT_UNMAPPED})
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Stakes:
     """What is not billed as it should be.
 
     Attributes:
-        unmapped: Usage that nobody is billed for: its organization is not mapped, then and now, or it lacked a product.
+        unmapped: Usage that nobody is billed for: its organization is not mapped, or lies before a first month that no
+            person named, or it lacked a product.
         held: What waits for a person's decision.
         failed: What ConnectWise refused, or of which nobody knows whether it was written.
     """
@@ -66,17 +68,25 @@ class Stakes:
 def at_stake(session: Session, psa: str) -> Stakes:
     """Everything that is not billed as it should be for the ConnectWise company ``psa``.
 
-    What is excluded by rule or by ``bill_from`` is not at stake.
+    What is excluded by rule, or lies before a first month that a person named, is not at stake.
     """
     prices = _prices(session)
-    mapped = set(session.scalars(select(CompanyMapping.organization_id)))
+    mappings = {mapping.organization_id: mapping for mapping in session.scalars(select(CompanyMapping))}
+    billed = billed_months(session, psa)
 
-    def nobody_pays(line: PushLine) -> bool:
-        # A row may want for the product of another plan than its own, so only a sync tells that it has what it wants.
-        settled = line.outcome == Outcome.UNMAPPED and line.organization_id in mapped
-        return not line.beside and line.seats > 0 and not settled
+    def nobody_pays(month: str, line: PushLine) -> bool:
+        if line.beside or not line.seats:
+            return False
+        if line.outcome == Outcome.PRODUCT_UNMAPPED:
+            # It may want for the product of another plan than its own: only a sync tells that it has what it wants.
+            return True
+        mapping = mappings.get(line.organization_id)
+        if mapping is None:
+            return line.outcome == Outcome.UNMAPPED
+        left_out = month < mapping.bill_from and not mapping.bill_from_chosen
+        return left_out and (month, line.organization_id) not in billed
 
-    unmapped = [(month, line) for month, line in lines_with(session, psa, _UNMAPPED) if nobody_pays(line)]
+    unmapped = [(month, line) for month, line in lines_with(session, psa, _UNMAPPED) if nobody_pays(month, line)]
     return Stakes(
         unmapped=_at_stake(unmapped, prices),
         held=_at_stake(lines_with(session, psa, HELD), prices),

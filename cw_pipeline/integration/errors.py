@@ -81,6 +81,26 @@ class WarningsNotAccepted(MappingRefused):
         self.warnings = tuple(warnings)
 
 
+class TooManyGone(IntegrationError):
+    """A list may have been cut short: a person has to know first what it lacks.
+
+    Attributes:
+        warnings: What it lacks, a sentence.
+    """
+
+    def __init__(self, what: str, system: str, total: int, gone: Sequence[str], *, mapped: bool) -> None:
+        which = f"{len(gone)} mapped ones" if mapped else f"the {len(gone)} that were there"
+        warning = (
+            f"{system} lists {total} {what}, without {which}: {listed(gone)}. The list may be late, or the role of the "
+            "keys may show less than before."
+        )
+        super().__init__(
+            f"The {what} were not imported. {warning} Look there, and import again later. If they are really gone, "
+            "accept it: with --yes on the command line, with accept_warnings in the Launchpad."
+        )
+        self.warnings = (warning,)
+
+
 class OrganizationRefused(IntegrationError):
     """The organization cannot be added as asked."""
 

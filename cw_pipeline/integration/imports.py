@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.integration import terms
 from cw_pipeline.integration.access import act, require_connected
 from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import UnknownChoice, listed
-from cw_pipeline.integration.reconcile import Changes, Named, reconcile
+from cw_pipeline.integration.reconcile import Changes, Named, reconcile, require_most_are_there
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, ImportSelection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cw_pipeline.connectwise import models
     from cw_pipeline.connectwise.client import ConnectWiseClient
@@ -43,9 +44,11 @@ class AgreementsReport(Changes):
 
     Attributes:
         gone_but_mapped: Those of ``gone`` that a company is mapped with.
+        agreement_changed: Which mapped agreements are billed otherwise than was accepted, a sentence each.
     """
 
     gone_but_mapped: tuple[Named, ...]
+    agreement_changed: tuple[str, ...]
 
 
 def import_companies(
@@ -53,6 +56,8 @@ def import_companies(
     warehouse: Warehouse,
     type_names: Sequence[str] | None = None,
     status_names: Sequence[str] | None = None,
+    *,
+    accept_warnings: bool = False,
 ) -> ImportReport:
     """Import the companies of any of these types and statuses, and remember the choice.
 
@@ -61,6 +66,7 @@ def import_companies(
 
     Raises:
         UnknownChoice: If a name does not exist, or nothing is given and nothing was chosen before.
+        TooManyGone: If the list looks cut short, and ``accept_warnings`` is not set; nothing is changed.
         NotConnected: If nothing is connected.
         WrongCompany: If another company is connected.
     """
@@ -89,9 +95,11 @@ def import_companies(
         before = _selection(session.get(ImportSelection, 1))
         chosen = session.merge(ImportSelection(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
         changes = reconcile(session, session.scalars(select(Company)).all(), found, now=now)
+        mapped = set(session.scalars(select(CompanyMapping.company_id)))
+        if not accept_warnings:
+            require_most_are_there("companies", "ConnectWise", changes, mapped)
         after = {**(_selection(chosen) or {}), **changes.made}
         record(session, Deed.IMPORT, "companies", before=before, after=after)
-        mapped = set(session.scalars(select(CompanyMapping.company_id)))
     return ImportReport(
         **vars(changes),
         types=tuple(types[number] for number in type_ids),
@@ -100,10 +108,13 @@ def import_companies(
     )
 
 
-def import_agreements(client: ConnectWiseClient, warehouse: Warehouse) -> AgreementsReport:
+def import_agreements(
+    client: ConnectWiseClient, warehouse: Warehouse, *, accept_warnings: bool = False
+) -> AgreementsReport:
     """Import the agreements, of every status, of the imported companies that are not gone.
 
     Raises:
+        TooManyGone: If the list looks cut short, and ``accept_warnings`` is not set; nothing is changed.
         NotConnected: If nothing is connected.
         WrongCompany: If another company is connected.
     """
@@ -111,7 +122,8 @@ def import_agreements(client: ConnectWiseClient, warehouse: Warehouse) -> Agreem
         require_connected(session, client)
         companies = frozenset(session.scalars(select(Company.id).where(Company.gone_at.is_(None))))
     now = datetime.now(UTC)
-    found = [_agreement(agreement, now) for agreement in client.agreements(company_ids=companies)]
+    cycles = {cycle.id: cycle.billing_options for cycle in client.billing_cycles()}
+    found = [_agreement(agreement, cycles, now) for agreement in client.agreements(company_ids=companies)]
     with act(warehouse) as session:
         require_connected(session, client)
         changes = reconcile(
@@ -121,10 +133,16 @@ def import_agreements(client: ConnectWiseClient, warehouse: Warehouse) -> Agreem
             now=now,
             expected=lambda agreement: agreement.company_id in companies,
         )
-        record(session, Deed.IMPORT, "agreements", after=changes.made or None)
         mapped = set(session.scalars(select(CompanyMapping.agreement_id)))
+        if not accept_warnings:
+            require_most_are_there("agreements", "ConnectWise", changes, mapped)
+        terms.record_where_missing(session)
+        agreement_changed = tuple(terms.changed_agreements(session))
+        record(session, Deed.IMPORT, "agreements", after=changes.made or None)
     return AgreementsReport(
-        **vars(changes), gone_but_mapped=tuple(agreement for agreement in changes.gone if agreement.id in mapped)
+        **vars(changes),
+        gone_but_mapped=tuple(agreement for agreement in changes.gone if agreement.id in mapped),
+        agreement_changed=agreement_changed,
     )
 
 
@@ -160,14 +178,18 @@ def _company(company: models.Company, now: datetime) -> Company:
     )
 
 
-def _agreement(agreement: models.Agreement, now: datetime) -> Agreement:
+def _agreement(agreement: models.Agreement, cycles: Mapping[int, str | None], now: datetime) -> Agreement:
+    billed = terms.terms_shown(agreement, cycles)
     return Agreement(
         id=agreement.id,
         company_id=agreement.company.id,
         name=agreement.name,
         status="Cancelled" if agreement.cancelled_flag else agreement.agreement_status or "Unknown",
         billing_cycle=agreement.billing_cycle.name if agreement.billing_cycle else None,
-        parent_agreement_id=agreement.parent_agreement.id if agreement.parent_agreement else None,
+        cycle=billed.cycle,
+        period_type=billed.period_type,
+        parent_agreement_id=billed.parent_agreement_id,
+        prorates=billed.prorates,
         bill_start_date=agreement.bill_start_date,
         end_date=None if agreement.no_ending_date_flag else agreement.end_date,
         next_invoice_date=agreement.next_invoice_date,

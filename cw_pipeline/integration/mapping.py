@@ -1,4 +1,4 @@
-"""Mapping a company and one of its agreements to an organization, one at a time; what may be mapped at all."""
+"""Mapping a company and one of its agreements to an organization, one at a time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import select
 
 from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.access import act, connected_integration
+from cw_pipeline.integration import bill_from as first_months
+from cw_pipeline.integration import terms
+from cw_pipeline.integration.access import act, connected_integration, psa_of
 from cw_pipeline.integration.audit import Deed, record
-from cw_pipeline.integration.errors import MappingRefused, UnknownChoice, WarningsNotAccepted
+from cw_pipeline.integration.errors import UnknownChoice
+from cw_pipeline.integration.mappable import require_mappable
 from cw_pipeline.integration.reconcile import name_and_id
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.warehouse.database import Warehouse
 
-RecordT = TypeVar("RecordT", Company, Agreement, Organization)
+ImportedT = TypeVar("ImportedT", Company, Agreement, Organization)
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,10 @@ class Mapped:
 
     Attributes:
         bill_from: The first month that is billed.
+        bill_from_chosen: Whether a person named it, and so said that earlier usage is not to be billed.
         changed: Whether it is new or was otherwise before.
-        warnings: What may go wrong with billing the agreement, a sentence each.
+        left_out: Seats by month that are before ``bill_from``, could be billed and never were.
+        warnings: What may go wrong with billing the agreement, and what is left out, a sentence each.
     """
 
     company_id: int
@@ -42,7 +47,9 @@ class Mapped:
     organization_id: str
     organization_name: str
     bill_from: Month
+    bill_from_chosen: bool
     changed: bool
+    left_out: dict[str, int]
     warnings: tuple[str, ...]
 
 
@@ -63,12 +70,24 @@ def map_company(
     *,
     bill_from: Month | None = None,
     accept_warnings: bool = False,
+    first_month: Month,
     now: datetime,
 ) -> Mapped:
     """Map a company and one of its agreements to an organization; a mapped company is mapped anew.
 
-    Each is given by id or by exact name. ``bill_from`` is by default the last closed month or, where only the agreement
-    changes, the month it was. An agreement that may be billed otherwise than monthly has to be accepted as such.
+    Each is given by id or by exact name. An agreement that may be billed otherwise than monthly, or otherwise than was
+    accepted before, has to be accepted as such.
+
+    Args:
+        warehouse: Where the mapping is kept.
+        company: An imported company.
+        agreement: One of its agreements.
+        organization: A NordPass organization, also one that is gone but was used.
+        bill_from: The first month that is billed; whoever names it says that earlier usage is not to be billed. By
+            default the last closed month or, where the organization stays, the month it was.
+        accept_warnings: Whether a person knows what may happen.
+        first_month: The first month that is ever synced.
+        now: When this is done.
 
     Raises:
         UnknownChoice: If one does not exist, or the name fits several.
@@ -77,30 +96,49 @@ def map_company(
         NotConnected: If nothing is connected.
     """
     with act(warehouse) as session:
-        connected_integration(session)
+        psa = psa_of(connected_integration(session))
         the_company, the_agreement = company_and_agreement(session, company, agreement)
-        the_organization = the_one(
-            "organization",
-            organization,
-            session.scalars(select(Organization).where(Organization.gone_at.is_(None))).all(),
+        the_organization = listed_or_gone("organization", organization, session.scalars(select(Organization)).all())
+        only_its_month = require_mappable(
+            session,
+            the_company,
+            the_agreement,
+            the_organization,
+            bill_from=bill_from,
+            accept_warnings=accept_warnings,
+            first_month=first_month,
+            now=now,
         )
-        require_mappable(session, the_company, the_agreement, the_organization, accept_warnings=accept_warnings)
         before = snapshot(session.get(CompanyMapping, the_company.id))
-        mapping, changed = store_mapping(
-            session, the_company.id, the_agreement.id, the_organization.id, bill_from=bill_from, now=now
+        mapping = store_mapping(
+            session,
+            the_company.id,
+            the_agreement,
+            the_organization.id,
+            bill_from=bill_from,
+            accept_terms=only_its_month is None,
+            first_month=first_month,
+            now=now,
         )
         record(session, Deed.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
-    return Mapped(
-        company_id=the_company.id,
-        company_name=the_company.name,
-        agreement_id=the_agreement.id,
-        agreement_name=the_agreement.name,
-        organization_id=the_organization.id,
-        organization_name=the_organization.name,
-        bill_from=Month.parse(mapping.bill_from),
-        changed=changed,
-        warnings=warnings(the_agreement),
-    )
+        first = Month.parse(mapping.bill_from)
+        left_out = first_months.left_out(session, psa, the_organization.id, first, first_month)
+        about_left_out = first_months.about_left_out(
+            name_and_id(the_organization), left_out, first, chosen=mapping.bill_from_chosen
+        )
+        return Mapped(
+            company_id=the_company.id,
+            company_name=the_company.name,
+            agreement_id=the_agreement.id,
+            agreement_name=the_agreement.name,
+            organization_id=the_organization.id,
+            organization_name=the_organization.name,
+            bill_from=first,
+            bill_from_chosen=mapping.bill_from_chosen,
+            changed=snapshot(mapping) != before,
+            left_out=left_out,
+            warnings=tuple(filter(None, (only_its_month, *terms.warnings(the_agreement), about_left_out))),
+        )
 
 
 def unmap_company(warehouse: Warehouse, company: int | str) -> Unmapped:
@@ -126,115 +164,59 @@ def company_and_agreement(session: Session, company: int | str, agreement: int |
     Raises:
         UnknownChoice: If one does not exist, or the name fits several.
     """
-    text = str(company).strip()
-    companies = session.scalars(select(Company)).all()
-    listed = [one for one in companies if one.gone_at is None]
-    gone = [one for one in companies if one.gone_at is not None and text in {str(one.id), one.name.strip()}]
-    found = any(text in {str(one.id), one.name.strip()} for one in listed)
-    the_company = the_one("company", company, listed if found or not gone else gone)
+    the_company = listed_or_gone("company", company, session.scalars(select(Company)).all())
     return the_company, _agreement_of(session, the_company, agreement)
 
 
-def require_mappable(
-    session: Session, company: Company, agreement: Agreement, organization: Organization, *, accept_warnings: bool
-) -> None:
-    """Make sure that these three may be mapped to each other.
-
-    Raises:
-        MappingRefused: If they cannot, or another company has the organization.
-        WarningsNotAccepted: If there is something to know first, and ``accept_warnings`` is not set.
-    """
-    refusal = why_not(company, agreement, organization)
-    holder = session.scalars(select(CompanyMapping).where(CompanyMapping.organization_id == organization.id)).first()
-    if holder is not None and holder.company_id != company.id:
-        other = session.get_one(Company, holder.company_id)
-        refusal = f"the company {other.name} ({other.id}) has it; unmap that one first"
-    if refusal is not None:
-        msg = f"{company.name} ({company.id}) was not mapped to {organization.name} ({organization.id}): {refusal}."
-        raise MappingRefused(msg)
-    current = session.get(CompanyMapping, company.id)
-    known = current is not None and current.agreement_id == agreement.id
-    if warnings(agreement) and not accept_warnings and not known:
-        raise WarningsNotAccepted(warnings(agreement))
-
-
-def snapshot(mapping: CompanyMapping | None) -> dict[str, int | str] | None:
+def snapshot(mapping: CompanyMapping | None) -> dict[str, int | str | bool] | None:
     """A mapping as the audit keeps it."""
     if mapping is None:
         return None
+    accepted = terms.terms_of(mapping)
     return {
         "agreement_id": mapping.agreement_id,
         "organization_id": mapping.organization_id,
         "bill_from": mapping.bill_from,
+        "bill_from_chosen": mapping.bill_from_chosen,
+        "terms": terms.in_words(accepted) if accepted else "not recorded",
     }
-
-
-def why_not(company: Company, agreement: Agreement, organization: Organization) -> str | None:
-    """Why these three cannot be mapped to each other; None where they can."""
-    the_agreement = f"the agreement {agreement.name} ({agreement.id})"
-    the_organization = f"the organization {organization.name} ({organization.id})"
-    gone = "was not found by the last import: it is deleted, or"
-    refusals = (
-        (
-            company.gone_at is not None,
-            f"the company {company.name} ({company.id}) {gone} not of the chosen types and statuses: import with those",
-        ),
-        (agreement.company_id != company.id, f"{the_agreement} belongs to another company ({agreement.company_id})"),
-        (agreement.gone_at is not None, f"{the_agreement} {gone} its company is not imported any more"),
-        (agreement.status != "Active", f"{the_agreement} is {agreement.status}, and only Active ones are billed"),
-        (organization.gone_at is not None, f"NordPass no longer lists {the_organization}"),
-        (
-            not organization.msp_managed,
-            f"{the_organization} is not MSP-managed: NordPass does not bill its seats through the MSP",
-        ),
-    )
-    return next((refusal for refused, refusal in refusals if refused), None)
-
-
-def warnings(agreement: Agreement) -> tuple[str, ...]:
-    """What may go wrong with billing an agreement that can be mapped."""
-    found: list[str] = []
-    if (agreement.billing_cycle or "").casefold() != "monthly":
-        cycle = agreement.billing_cycle or "None"
-        found.append(
-            f"The agreement {agreement.name} ({agreement.id}) has the billing cycle {cycle}, not Monthly: ConnectWise "
-            "may invoice a month's seats late, several months at once, or not at all."
-        )
-    if agreement.parent_agreement_id is not None:
-        found.append(
-            f"The agreement {agreement.name} ({agreement.id}) is a child of {agreement.parent_agreement_id}: it is "
-            "invoiced with its parent, and its own next invoice date may not move."
-        )
-    return tuple(found)
 
 
 def store_mapping(
     session: Session,
     company_id: int,
-    agreement_id: int,
+    agreement: Agreement,
     organization_id: str,
     *,
     bill_from: Month | None,
+    accept_terms: bool,
+    first_month: Month,
     now: datetime,
-) -> tuple[CompanyMapping, bool]:
-    """Store a mapping that may be made, and say whether that changed anything.
+) -> CompanyMapping:
+    """Store a mapping that may be made.
 
-    A mapping that stays as it was keeps its time: its months need no new sync.
+    A mapping that bills as it did keeps its time: its months need no new sync.
     """
     mapping = session.get(CompanyMapping, company_id)
-    if mapping is not None and mapping.organization_id == organization_id:
-        first = str(bill_from) if bill_from else mapping.bill_from
-    else:
-        first = str(bill_from or Month.last_closed(now))
-    wanted = (agreement_id, organization_id, first)
-    if mapping is not None and (mapping.agreement_id, mapping.organization_id, mapping.bill_from) == wanted:
-        return mapping, False
+    stays = mapping is not None and mapping.organization_id == organization_id
     if mapping is None:
         mapping = CompanyMapping(company_id=company_id)
         session.add(mapping)
-    mapping.agreement_id, mapping.organization_id, mapping.bill_from = wanted
-    mapping.mapped_at = now
-    return mapping, True
+    before = _what_is_billed(mapping)
+    if bill_from is not None or not stays:
+        mapping.bill_from = str(bill_from or first_months.unless_named(first_month, now))
+        mapping.bill_from_chosen = bill_from is not None
+    mapping.agreement_id, mapping.organization_id = agreement.id, organization_id
+    if accept_terms:
+        terms.accept(mapping, terms.terms_of(agreement))
+    *what, on_terms = _what_is_billed(mapping)
+    if what != before[:3] or before[3] not in (None, on_terms):
+        mapping.mapped_at, mapping.looked_through_at = now, None
+    return mapping
+
+
+def _what_is_billed(mapping: CompanyMapping) -> list[object]:
+    return [mapping.agreement_id, mapping.organization_id, mapping.bill_from, terms.terms_of(mapping)]
 
 
 def _agreement_of(session: Session, company: Company, asked: int | str) -> Agreement:
@@ -249,7 +231,20 @@ def _agreement_of(session: Session, company: Company, asked: int | str) -> Agree
     return the_one(f"agreement of {company.name}", asked, own)
 
 
-def the_one(what: str, asked: int | str, records: Sequence[RecordT]) -> RecordT:
+def listed_or_gone(what: str, asked: int | str, records: Sequence[ImportedT]) -> ImportedT:
+    """The one that is meant by id or exact name among those that are listed or, if it is none of them, that are gone.
+
+    Raises:
+        UnknownChoice: If there is none, or the name fits several.
+    """
+    text = str(asked).strip()
+    listed = [one for one in records if one.gone_at is None]
+    gone = [one for one in records if one.gone_at is not None and text in {str(one.id), one.name.strip()}]
+    found = any(text in {str(one.id), one.name.strip()} for one in listed)
+    return the_one(what, asked, listed if found or not gone else gone)
+
+
+def the_one(what: str, asked: int | str, records: Sequence[ImportedT]) -> ImportedT:
     """The record of this id or, if there is none, of exactly this name.
 
     Raises:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.access import act, connected_integration
+from cw_pipeline.integration import bill_from as first_months
+from cw_pipeline.integration.access import act, connected_integration, psa_of
 from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import MappingFileRefused, WarningsNotAccepted
-from cw_pipeline.integration.mapping import snapshot, store_mapping, warnings, why_not
+from cw_pipeline.integration.mapping import snapshot, store_mapping
 from cw_pipeline.integration.mapping_csv import Cells, Row, read_rows, write_rows
-from cw_pipeline.integration.suggest import normalized
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
+from cw_pipeline.integration.mapping_rows import Known, fault, only_names, read_known, shared_organizations, warnings
+from cw_pipeline.integration.reconcile import name_and_id
+from cw_pipeline.warehouse.tables import CompanyMapping, Organization
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -51,7 +50,7 @@ class Applied:
 
     Attributes:
         bill_from: The first month that is billed for a new mapping whose row names none.
-        warnings: What may go wrong, a sentence each, with its row.
+        warnings: What may go wrong and what is left out, a sentence each, with its row.
     """
 
     mapped: int
@@ -66,14 +65,6 @@ class Applied:
         """How many companies were mapped, mapped anew and unmapped, where there were any."""
         numbers = {"mapped": self.mapped, "remapped": self.remapped, "unmapped": self.unmapped}
         return {name: number for name, number in numbers.items() if number}
-
-
-@dataclass(frozen=True)
-class _Known:
-    companies: Mapping[int, Company]
-    agreements: Mapping[int, Agreement]
-    organizations: Mapping[str, Organization]
-    mappings: Mapping[int, CompanyMapping]
 
 
 def export_mappings(warehouse: Warehouse, file: Path, *, suggestions: Iterable[Suggestion] = ()) -> Exported:
@@ -91,7 +82,7 @@ def export_mappings(warehouse: Warehouse, file: Path, *, suggestions: Iterable[S
     rows: list[Cells] = []
     mapped = 0
     with warehouse.transaction() as session:
-        known = _read_known(session)
+        known = read_known(session)
     for company in sorted(known.companies.values(), key=lambda company: (company.name.casefold(), company.id)):
         mapping, suggestion = known.mappings.get(company.id), certain.get(company.id)
         empty = Cells(str(company.id), company.name)
@@ -114,16 +105,18 @@ def write_backup(session: Session, file: Path) -> int:
     Raises:
         FileRefused: If the file exists or cannot be written.
     """
-    known = _read_known(session)
+    known = read_known(session)
     write_rows(file, [_mapping_cells(known, mapping) for mapping in known.mappings.values()], mode="x")
     return len(known.mappings)
 
 
-def apply_mappings(warehouse: Warehouse, file: Path, now: datetime, *, accept_warnings: bool = False) -> Applied:
+def apply_mappings(
+    warehouse: Warehouse, file: Path, now: datetime, *, accept_warnings: bool = False, first_month: Month
+) -> Applied:
     """Do what the rows say, all or nothing: map, map anew, or (without agreement and organization) unmap the company.
 
     Companies that are not in the file are left alone, and a row that changes nothing is not questioned. Only what comes
-    out at the end has to be right, so rows may swap organizations.
+    out at the end has to be right, so rows may swap organizations. ``first_month`` is the first that is ever synced.
 
     Raises:
         MappingFileRefused: If any row is faulty; names them all.
@@ -132,126 +125,78 @@ def apply_mappings(warehouse: Warehouse, file: Path, now: datetime, *, accept_wa
     """
     rows, faults = read_rows(file)
     with act(warehouse) as session:
-        connected_integration(session)
-        known = _read_known(session)
-        faults += [f"row {row.number}: {fault}" for row in rows if (fault := _fault(row, known))]
-        faults += _shared_organizations(rows, known)
+        psa = psa_of(connected_integration(session))
+        known = read_known(session)
+        faults += [
+            f"row {row.number}: {wrong}" for row in rows if (wrong := fault(row, known, first_month, now)) is not None
+        ]
+        faults += shared_organizations(rows, known)
         if faults:
             raise MappingFileRefused(file, faults)
-        about_agreements = [f"Row {row.number}: {text}" for row in rows for text in _warnings(row, known)]
+        about_agreements = [f"Row {row.number}: {text}" for row in rows for text in warnings(row, known)]
         if about_agreements and not accept_warnings:
             raise WarningsNotAccepted(about_agreements)
-        applied = replace(_apply(session, rows, known, now), warnings=(*about_agreements, *_only_names(rows, known)))
+        applied = _apply(session, rows, known, first_month, now)
         record(session, Deed.APPLY_MAPPINGS, file.name, after=applied.changes or None)
-        return applied
+        left_out = _left_out(session, psa, rows, first_month)
+        return replace(applied, warnings=(*about_agreements, *left_out, *only_names(rows, known)))
 
 
-def _apply(session: Session, rows: Sequence[Row], known: _Known, now: datetime) -> Applied:
+def _apply(session: Session, rows: Sequence[Row], known: Known, first_month: Month, now: datetime) -> Applied:
     done: Counter[str] = Counter()
     before = {company_id: snapshot(mapping) for company_id, mapping in known.mappings.items()}
+    to_store = [
+        (row, not known.is_kept(row) or known.why_not(row) is None)
+        for row in rows
+        if row.agreement_id and not known.changes_nothing(row)
+    ]
     for row in rows:
         mapping = known.mappings.get(row.company_id)
         if mapping is not None and mapping.organization_id != row.organization_id:
             session.delete(mapping)
+            if row.agreement_id is None:
+                done["unmapped"] += 1
+                record(session, Deed.UNMAP_COMPANY, str(row.company_id), before=before[row.company_id])
     session.flush()
-    for row in rows:
-        was = before.get(row.company_id)
-        if row.agreement_id is None or row.organization_id is None:
-            done["unmapped" if was else "unchanged"] += 1
-            record(session, Deed.UNMAP_COMPANY, str(row.company_id), before=was)
-            continue
-        mapping, changed = store_mapping(
-            session, row.company_id, row.agreement_id, row.organization_id, bill_from=row.bill_from, now=now
+    for row, accept_terms in to_store:
+        mapping = store_mapping(
+            session,
+            row.company_id,
+            known.agreements[row.agreement_id or 0],
+            row.organization_id or "",
+            bill_from=row.bill_from,
+            accept_terms=accept_terms,
+            first_month=first_month,
+            now=now,
         )
-        done["unchanged" if not changed else "remapped" if was else "mapped"] += 1
-        record(session, Deed.MAP_COMPANY, str(row.company_id), before=was, after=snapshot(mapping))
+        done["remapped" if row.company_id in before else "mapped"] += 1
+        record(
+            session, Deed.MAP_COMPANY, str(row.company_id), before=before.get(row.company_id), after=snapshot(mapping)
+        )
     return Applied(
-        done["mapped"], done["remapped"], done["unmapped"], done["unchanged"], bill_from=Month.last_closed(now)
+        done["mapped"],
+        done["remapped"],
+        done["unmapped"],
+        len(rows) - done.total(),
+        bill_from=first_months.unless_named(first_month, now),
     )
 
 
-def _warnings(row: Row, known: _Known) -> tuple[str, ...]:
-    """What to know about the agreement that the row maps anew, and about the company if it has another name by now."""
-    mapping = known.mappings.get(row.company_id)
-    if row.agreement_id is None or (mapping is not None and mapping.agreement_id == row.agreement_id):
-        return ()
-    name = known.companies[row.company_id].name
-    about_agreement = warnings(known.agreements[row.agreement_id])
-    if not _is_another(row.company_name, name):
-        return about_agreement
-    about_company = (
-        f"The file calls the company {row.company_id} {row.company_name}, but it is {name}: the file's ids may be "
-        "those of another ConnectWise."
-    )
-    return (about_company, *about_agreement)
-
-
-def _is_another(in_the_file: str, name: str) -> bool:
-    """Whether the file means another company; a name that a spreadsheet lost letters of tells nothing."""
-    return bool(in_the_file) and "\ufffd" not in in_the_file and normalized(in_the_file).words != normalized(name).words
-
-
-def _only_names(rows: Sequence[Row], known: _Known) -> list[str]:
-    """Rows in which somebody wrote names and no ids, and which therefore do nothing."""
-    return [
-        f"Row {row.number}: nothing was mapped, because names count for nothing: write the ids."
-        for row in rows
-        if row.names and row.agreement_id is None and row.company_id not in known.mappings
-    ]
-
-
-def _fault(row: Row, known: _Known) -> str | None:
-    company = known.companies.get(row.company_id)
-    if company is None:
-        return f"there is no company {row.company_id}"
-    if row.agreement_id is None and row.organization_id is None:
-        cut_short = row.cut_short and row.company_id in known.mappings
-        return "its last cells are missing: to unmap the company, leave them there and empty" if cut_short else None
-    if row.agreement_id is None or row.organization_id is None:
-        return "agreement_id and organization_id are needed, both (or neither, to unmap the company)"
-    agreement = known.agreements.get(row.agreement_id)
-    if agreement is None:
-        return f"there is no agreement {row.agreement_id}"
-    organization = known.organizations.get(row.organization_id)
-    if organization is None:
-        return f"there is no organization {row.organization_id}"
-    mapping = known.mappings.get(row.company_id)
-    is_as_before = mapping is not None and (mapping.agreement_id, mapping.organization_id) == (
-        agreement.id,
-        organization.id,
-    )
-    return None if is_as_before else why_not(company, agreement, organization)
-
-
-def _shared_organizations(rows: Sequence[Row], known: _Known) -> list[str]:
-    """Faults of the rows whose organization another company would have as well at the end."""
-    final = {company: mapping.organization_id for company, mapping in known.mappings.items()}
-    final.update({row.company_id: row.organization_id or "" for row in rows})
-    holders: defaultdict[str, list[int]] = defaultdict(list)
-    for company_id, organization_id in final.items():
-        holders[organization_id].append(company_id)
-    faults: list[str] = []
+def _left_out(session: Session, psa: str, rows: Sequence[Row], first_month: Month) -> Iterator[str]:
+    """What the first months of the rows' mappings leave out."""
     for row in rows:
-        others = [number for number in holders[row.organization_id or ""] if number != row.company_id]
-        if row.organization_id and others:
-            other = known.companies.get(others[0])
-            name = f"{other.name} ({other.id})" if other else str(others[0])
-            faults.append(f"row {row.number}: the organization {row.organization_id} is the company {name}'s")
-    return faults
+        mapping = session.get(CompanyMapping, row.company_id)
+        if mapping is None:
+            continue
+        first = Month.parse(mapping.bill_from)
+        name = name_and_id(session.get_one(Organization, mapping.organization_id))
+        seats = first_months.left_out(session, psa, mapping.organization_id, first, first_month)
+        about = first_months.about_left_out(name, seats, first, chosen=mapping.bill_from_chosen)
+        if about:
+            yield f"Row {row.number}: {about}"
 
 
-def _read_known(session: Session) -> _Known:
-    return _Known(
-        companies={row.id: row for row in session.scalars(select(Company))},
-        agreements={row.id: row for row in session.scalars(select(Agreement))},
-        organizations={row.id: row for row in session.scalars(select(Organization))},
-        mappings={
-            row.company_id: row for row in session.scalars(select(CompanyMapping).order_by(CompanyMapping.company_id))
-        },
-    )
-
-
-def _mapping_cells(known: _Known, mapping: CompanyMapping) -> Cells:
+def _mapping_cells(known: Known, mapping: CompanyMapping) -> Cells:
     company, agreement = known.companies[mapping.company_id], known.agreements[mapping.agreement_id]
     organization = known.organizations[mapping.organization_id]
     return Cells(

@@ -13,8 +13,9 @@ from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import act, connected_integration
 from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import MappingRefused, OrganizationRefused
-from cw_pipeline.integration.mapping import Mapped, company_and_agreement, map_company, require_mappable
-from cw_pipeline.integration.reconcile import Changes, reconcile
+from cw_pipeline.integration.mappable import require_mappable
+from cw_pipeline.integration.mapping import Mapped, company_and_agreement, map_company
+from cw_pipeline.integration.reconcile import Changes, reconcile, require_most_are_there
 from cw_pipeline.nordpass import models
 from cw_pipeline.nordpass.errors import NotSupported, Refused
 from cw_pipeline.warehouse.tables import CompanyMapping, Organization, PendingOrganization
@@ -44,27 +45,37 @@ class Added:
     mapped: Mapped | None
 
 
-def refresh_organizations(nordpass: NordPass, warehouse: Warehouse) -> Changes:
+def refresh_organizations(nordpass: NordPass, warehouse: Warehouse, *, accept_warnings: bool = False) -> Changes:
     """Read all organizations from NordPass. Those that are gone keep their mapping.
 
     Raises:
+        TooManyGone: If the list looks cut short, and ``accept_warnings`` is not set; nothing is changed.
         NordPassError: If NordPass does not answer completely and in good form.
     """
     now = datetime.now(UTC)
     found = [_organization(organization, now) for organization in nordpass.organizations()]
     with act(warehouse) as session:
         changes = reconcile(session, session.scalars(select(Organization)).all(), found, now=now)
+        mapped = set(session.scalars(select(CompanyMapping.organization_id)))
+        if not accept_warnings:
+            require_most_are_there("organizations", "NordPass", changes, mapped)
         record(session, Deed.IMPORT, "organizations", after=changes.made or None)
         return changes
 
 
 def add_organization(
-    nordpass: NordPass, warehouse: Warehouse, new: models.NewOrganization, map_to: MapTo | None = None
+    nordpass: NordPass,
+    warehouse: Warehouse,
+    new: models.NewOrganization,
+    map_to: MapTo | None = None,
+    *,
+    first_month: Month,
 ) -> Added:
     """Add an organization in NordPass and, if asked, map it: an act that can be repeated until it is done.
 
     What was begun is kept until it is done, so that a repetition, by whomever and however the first try ended, finds
-    the organization that NordPass has already instead of adding a second one.
+    the organization that NordPass has already instead of adding a second one. ``first_month`` is the first month that
+    is ever synced.
 
     Raises:
         OrganizationRefused: If NordPass has an organization of this name that was not added by this act.
@@ -75,7 +86,7 @@ def add_organization(
         NotConnected: If it is to be mapped and nothing is connected; nothing was added.
     """
     if map_to is not None:
-        _require_mappable(warehouse, new, map_to)
+        _require_mappable(warehouse, new, map_to, first_month)
     key, begun_before = _begin(warehouse, new)
     try:
         there = [one for one in nordpass.organizations() if one.name.casefold() == new.name.casefold()]
@@ -88,7 +99,7 @@ def add_organization(
     with act(warehouse) as session:
         session.merge(_organization(added, datetime.now(UTC)))
         record(session, Deed.ADD_ORGANIZATION, added.id, after=added.model_dump(mode="json"))
-    mapped = _map(warehouse, added, map_to) if map_to else None
+    mapped = _map(warehouse, added, map_to, first_month) if map_to else None
     _end(warehouse, new)
     return Added(added, mapped)
 
@@ -125,7 +136,7 @@ def _is_as_asked(organization: models.Organization, new: models.NewOrganization)
     return (organization.name, organization.plan, organization.license_type) == (new.name, new.plan, new.license_type)
 
 
-def _require_mappable(warehouse: Warehouse, new: models.NewOrganization, map_to: MapTo) -> None:
+def _require_mappable(warehouse: Warehouse, new: models.NewOrganization, map_to: MapTo, first_month: Month) -> None:
     with warehouse.transaction() as session:
         connected_integration(session)
         company, agreement = company_and_agreement(session, map_to.company, map_to.agreement)
@@ -138,10 +149,19 @@ def _require_mappable(warehouse: Warehouse, new: models.NewOrganization, map_to:
             )
             raise MappingRefused(msg)
         to_be = Organization(id="new", name=new.name, msp_managed=True, gone_at=None)
-        require_mappable(session, company, agreement, to_be, accept_warnings=map_to.accept_warnings)
+        require_mappable(
+            session,
+            company,
+            agreement,
+            to_be,
+            bill_from=map_to.bill_from,
+            accept_warnings=map_to.accept_warnings,
+            first_month=first_month,
+            now=datetime.now(UTC),
+        )
 
 
-def _map(warehouse: Warehouse, added: models.Organization, map_to: MapTo) -> Mapped:
+def _map(warehouse: Warehouse, added: models.Organization, map_to: MapTo, first_month: Month) -> Mapped:
     try:
         return map_company(
             warehouse,
@@ -150,6 +170,7 @@ def _map(warehouse: Warehouse, added: models.Organization, map_to: MapTo) -> Map
             added.id,
             bill_from=map_to.bill_from,
             accept_warnings=map_to.accept_warnings,
+            first_month=first_month,
             now=datetime.now(UTC),
         )
     except MappingRefused as refused:

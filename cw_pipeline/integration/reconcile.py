@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import inspect
 
+from cw_pipeline.integration.errors import TooManyGone
 from cw_pipeline.warehouse.tables import Agreement, Company, Organization
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 RowT = TypeVar("RowT", Company, Agreement, Organization)
 
 _TIMES = frozenset({"imported_at", "fetched_at", "gone_at"})
+
+_FEW = 3
+_MOST_OF_MAPPED = 10  # one in so many
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,17 @@ def reconcile(
         kept=len(listed) - len(new) - len(changed),
         total=len(listed),
     )
+
+
+def require_most_are_there(what: str, system: str, changes: Changes, mapped: Collection[int | str]) -> None:
+    """Believe a list only if it is not empty where there was something, and has all but a few of what is mapped.
+
+    Raises:
+        TooManyGone: If it may have been cut short: the role was narrowed, say, or the list lags behind.
+    """
+    gone = [one for one in changes.gone if one.id in mapped]
+    if (changes.gone and not changes.total) or len(gone) > max(_FEW, len(mapped) // _MOST_OF_MAPPED):
+        raise TooManyGone(what, system, changes.total, list(map(name_and_id, gone or changes.gone)), mapped=bool(gone))
 
 
 def _named(row: Company | Agreement | Organization) -> Named:

@@ -15,6 +15,7 @@ from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.integration.access import State, missing_to_be_active, psa_of
 from cw_pipeline.integration.listings import gone_mappings
+from cw_pipeline.integration.terms import changed_agreements
 from cw_pipeline.sync.due import unpushed_months
 from cw_pipeline.warehouse.previews import lines_with
 from cw_pipeline.warehouse.tables import Company, CompanyMapping, Integration, Organization, Push
@@ -62,6 +63,8 @@ class Status:
         unmapped_companies: Imported companies that are not, without those that are gone.
         unmapped_organizations: MSP-managed organizations that no company has, without those that are gone.
         gone: What the last import no longer found although it is mapped, a sentence each.
+        agreement_changed: Which mapped agreements the last import found billed otherwise than was accepted, a sentence
+            each.
         unpushed_months: Closed months that have to be pushed (again).
         why_unpushed: Why each of them has to be.
         held: How many lines wait for a person, by month.
@@ -78,6 +81,7 @@ class Status:
     unmapped_companies: int
     unmapped_organizations: int
     gone: tuple[str, ...]
+    agreement_changed: tuple[str, ...]
     unpushed_months: tuple[Month, ...]
     why_unpushed: dict[str, str]
     held: dict[str, int]
@@ -102,6 +106,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             unmapped_companies=_unmapped_companies(session),
             unmapped_organizations=_unmapped_organizations(session),
             gone=tuple(gone_mappings(session)),
+            agreement_changed=tuple(changed_agreements(session)),
             unpushed_months=tuple(unpushed),
             why_unpushed={str(month): why.value for month, why in unpushed.items()},
             held=dict(Counter(line.month for line in held_lines)),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rapidfuzz import fuzz, process
 from sqlalchemy import select
 
-from cw_pipeline.integration.mapping import warnings
+from cw_pipeline.integration import terms
 from cw_pipeline.integration.reconcile import Named
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
 
@@ -183,8 +183,10 @@ def _doubts(
         yield "The company has no active agreement."
     elif len(agreements) > 1:
         yield f"The company has {len(agreements)} active agreements: choose one."
+    elif why_not := terms.why_not_billable(agreements[0]):
+        yield f"It cannot be mapped: {why_not}."
     else:
-        yield from warnings(agreements[0])
+        yield from terms.warnings(agreements[0])
 
 
 def _open_agreements(session: Session) -> defaultdict[int, list[Agreement]]:

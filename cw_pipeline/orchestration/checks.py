@@ -32,7 +32,10 @@ NOTHING_MISSING = dg.AssetCheckSpec(
 NOTHING_UNMAPPED = dg.AssetCheckSpec(
     "nothing_unmapped",
     asset="connectwise_push",
-    description="Of every month, as it was pushed last, no seats go unbilled because nobody mapped them.",
+    description=(
+        "Of every month, as it was pushed last, no seats go unbilled because nobody mapped them, or because of a first "
+        "month that nobody named."
+    ),
 )
 NOTHING_HELD = dg.AssetCheckSpec(
     "nothing_held",
@@ -49,6 +52,7 @@ NOTHING_DRIFTED = dg.AssetCheckSpec(
     asset="drift",
     description="Our lines, and mapped companies and agreements, are in ConnectWise as they were written and mapped.",
 )
+_NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED)
 
 
@@ -87,8 +91,10 @@ def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:
 
 def of_pushes(stakes: Stakes) -> Iterator[dg.AssetCheckResult]:
     """Whether every month, as it was pushed last, is billed as it should be: not only the months of this run."""
-    owed = min((month for month, outcomes in stakes.unmapped.lines.items() if Outcome.UNMAPPED in outcomes), default="")
-    bill_from = f" with --bill-from {owed}" if owed else ""
+    owed = min(
+        (month for month, outcomes in stakes.unmapped.lines.items() if _NOT_MAPPED & outcomes.keys()), default=""
+    )
+    bill_from = f" with --bill-from {owed} (or with the first month that is to be billed)" if owed else ""
     yield _of_stake(
         NOTHING_UNMAPPED,
         stakes.unmapped,

@@ -12,7 +12,17 @@ from cw_pipeline.orchestration.runs import name_of
 from cw_pipeline.orchestration.setup_views import of_changes, of_mapping
 
 
-class ImportConfig(dg.Config):
+class ListConfig(dg.Config):
+    """Whether a list is believed that lacks much of what was there."""
+
+    accept_warnings: bool = Field(
+        default=False,
+        description="Take the list even if it is empty, or lacks more than a few of what is mapped. Without it, the "
+        "run fails, says what the list lacks, and nothing is changed.",
+    )
+
+
+class ImportConfig(ListConfig):
     """Which companies to import."""
 
     types: list[str] | None = Field(
@@ -30,23 +40,29 @@ def imported_companies(
 ) -> dg.MaterializeResult[Any]:
     """The ConnectWise companies of the chosen types and statuses."""
     with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.connectwise() as client:
-        report = imports.import_companies(client, warehouse, config.types, config.statuses)
+        report = imports.import_companies(
+            client, warehouse, config.types, config.statuses, accept_warnings=config.accept_warnings
+        )
     return dg.MaterializeResult(metadata=of_changes(report))
 
 
 @dg.asset(group_name="mapping", kinds={"connectwise"}, deps=[imported_companies])
-def agreements(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
+def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Access) -> dg.MaterializeResult[Any]:
     """The agreements of the imported companies."""
     with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.connectwise() as client:
-        report = imports.import_agreements(client, warehouse)
+        report = imports.import_agreements(client, warehouse, accept_warnings=config.accept_warnings)
+    for sentence in report.agreement_changed:
+        context.log.warning(sentence)
     return dg.MaterializeResult(metadata=of_changes(report))
 
 
 @dg.asset(name="organizations", group_name="mapping", kinds={"nordpass"})
-def nordpass_organizations(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
+def nordpass_organizations(
+    context: dg.AssetExecutionContext, config: ListConfig, access: Access
+) -> dg.MaterializeResult[Any]:
     """The NordPass organizations, managed by this MSP or not."""
     with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.nordpass() as nordpass:
-        report = organizations.refresh_organizations(nordpass, warehouse)
+        report = organizations.refresh_organizations(nordpass, warehouse, accept_warnings=config.accept_warnings)
     return dg.MaterializeResult(metadata=of_changes(report))
 
 

@@ -16,6 +16,7 @@ from cw_pipeline.integration.suggest import suggest_mappings
 from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.mapped import mapped_organizations
+from cw_pipeline.orchestration.partitions import FIRST_MONTH
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import name_of
 from cw_pipeline.orchestration.setup_views import of_mapping
@@ -23,10 +24,13 @@ from cw_pipeline.warehouse.database import Warehouse
 
 _COMPANY = "Id or exact name of the ConnectWise company."
 _AGREEMENT = "Id or exact name of one of the company's agreements."
-_BILL_FROM = "First month it is billed for, as 2026-03. Leave it out for the last closed month."
+_BILL_FROM = (
+    "First month it is billed for, as 2026-03; usage before it is not billed then. Leave it out for the last closed "
+    "month: usage before that is warned of until somebody names a month."
+)
 _ACCEPT_WARNINGS = (
-    "Take agreements that are not billed monthly, or are children of others, as well. Without it, the run fails and "
-    "says what may happen."
+    "Take agreements of several months, children of others, and ones that are billed otherwise than was accepted, as "
+    "well. Without it, the run fails and says what may happen."
 )
 
 
@@ -99,6 +103,7 @@ def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
                 asked.organization,
                 bill_from=_month(asked.bill_from),
                 accept_warnings=asked.accept_warnings,
+                first_month=Month.parse(FIRST_MONTH),
                 now=now,
             )
             return _sentence(mapped), mapped.warnings
@@ -115,7 +120,11 @@ def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
             ), ()
         case ApplyFile():
             applied = mapping_file.apply_mappings(
-                warehouse, Path(asked.file), now, accept_warnings=asked.accept_warnings
+                warehouse,
+                Path(asked.file),
+                now,
+                accept_warnings=asked.accept_warnings,
+                first_month=Month.parse(FIRST_MONTH),
             )
             return (
                 f"{applied.mapped} mapped, {applied.remapped} anew, {applied.unmapped} unmapped; new ones are billed "
@@ -181,9 +190,11 @@ def add_to_nordpass(context: dg.OpExecutionContext, config: OrganizationConfig, 
     to = cast("MapToConfig | None", config.map_to)
     map_to = organizations.MapTo(to.company, to.agreement, _month(to.bill_from), to.accept_warnings) if to else None
     with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.nordpass() as nordpass:
-        added = organizations.add_organization(nordpass, warehouse, new, map_to)
+        added = organizations.add_organization(nordpass, warehouse, new, map_to, first_month=Month.parse(FIRST_MONTH))
         what_next = _sentence(added.mapped) if added.mapped else "Map it next, with the job map_companies."
         context.log.info(f"{added.organization.name} ({added.organization.id}) is in NordPass. {what_next}")
+        for warning in added.mapped.warnings if added.mapped else ():
+            context.log.warning(warning)
         context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
 
 

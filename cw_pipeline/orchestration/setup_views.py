@@ -10,6 +10,7 @@ import dagster as dg
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration import shown
 from cw_pipeline.integration.audit import recorded_acts
+from cw_pipeline.integration.imports import AgreementsReport
 from cw_pipeline.integration.listings import companies, organizations
 from cw_pipeline.integration.reconcile import name_and_id
 from cw_pipeline.integration.status import status
@@ -35,6 +36,7 @@ def of_changes(changes: Changes) -> Details:
         **{name: dg.MetadataValue.int(number) for name, number in changes.numbers.items()},
         "new_names": names([name_and_id(one) for one in changes.new]),
         "gone_names": names([name_and_id(one) for one in changes.gone]),
+        **({"agreement_changed": names(changes.agreement_changed)} if isinstance(changes, AgreementsReport) else {}),
     }
 
 
@@ -50,6 +52,7 @@ def of_mapping(warehouse: Warehouse) -> Details:
         "state": dg.MetadataValue.text(now.state.value),
         "missing": dg.MetadataValue.json(list(now.missing)),
         "gone": names(now.gone),
+        "agreement_changed": names(now.agreement_changed),
         "mapped": dg.MetadataValue.int(now.mapped),
         "unmapped_companies": dg.MetadataValue.int(now.unmapped_companies),
         "unmapped_organizations": dg.MetadataValue.int(now.unmapped_organizations),

@@ -77,6 +77,10 @@ class SandboxControl:
 
     # ConnectWise
 
+    def remove_organization(self, organization_id: str) -> None:
+        """Delete an organization for good."""
+        self._act("remove_organization", organization_id=organization_id)
+
     def records(self, table: str) -> list[Record]:
         """All records of a table, such as `companies` or `agreements`, as stored."""
         return cast("list[Record]", self._act("records", table=table))

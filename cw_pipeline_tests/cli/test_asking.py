@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pty
+import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
+from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.cli.conftest import PROGRAM, run
 
 if TYPE_CHECKING:
@@ -57,3 +59,66 @@ def test_an_agreement_that_may_be_billed_otherwise_is_taken_after_a_yes(active: 
     code, shown = on_a_terminal("y", *arguments)
     assert (code, f"agreement Branch ({branch_id}) is now mapped" in shown) == (0, True)
     sandbox.connectwise.remove("agreements", branch_id)
+
+
+def test_earlier_usage_is_asked_about_and_the_answer_is_the_person_s_choice(active: Active, sandbox: Sandbox) -> None:
+    one = active.mapped[0]
+    run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED))
+    run("companies", "unmap", str(one.company_id))
+    free = next(
+        row
+        for row in sandbox.nordpass.usage(str(LAST_CLOSED))
+        if row["organization_id"] not in active.organization_ids
+        and (row["license_type"], row["msp_managed"]) == ("Standard", True)
+        and row["consumed_licenses"]
+    )["organization_id"]
+    arguments = ("companies", "map", str(one.company_id), "--agreement", str(one.agreement_id), "--organization", free)
+    earlier = LAST_CLOSED.plus(-1)
+
+    told = run(*arguments, "--yes")
+    assert (told.code, f"Map the company again with --bill-from {earlier} to bill them" in told.sentence) == (0, True)
+    code, shown = on_a_terminal("n", *arguments)
+    assert (code, f"Bill from {earlier} instead? [y/n]" in shown) == (0, True)
+    assert f"are not billed: {LAST_CLOSED} was named as the first month" in shown
+    run("companies", "unmap", str(one.company_id))
+    code, shown = on_a_terminal("y", *arguments)
+    assert (code, f"billed from {earlier} on" in shown) == (0, True)
+    assert run(*arguments, "--json").document["left_out"] == {}
+
+
+def test_a_list_that_lacks_much_is_taken_only_after_a_yes(active: Active, sandbox: Sandbox) -> None:
+    companies = run("companies", "list", "--json").document["companies"]
+    removed = [sandbox.connectwise.records("agreements")]
+    for agreement in removed[0]:
+        sandbox.connectwise.remove("agreements", agreement["id"])
+    try:
+        refused = run("import", "--json")
+        assert refused.code == 2
+        assert "The agreements were not imported. ConnectWise lists 0 agreements" in refused.document["error"]
+        assert "with --yes on the command line" in refused.document["error"]
+        code, shown = on_a_terminal("n", "import")
+        assert (code, "Are they really gone? [y/N]" in shown) == (1, True)
+        assert run("companies", "list", "--json").document["companies"] == companies
+        taken = run("import", "--yes", "--json").document["agreements"]
+        assert len(taken["gone_but_mapped"]) == len(active.mapped)
+        assert run("status", "--json").document["mapped"] == len(active.mapped)
+    finally:
+        for agreement in removed[0]:
+            sandbox.connectwise.insert("agreements", agreement)
+
+
+def test_an_agreement_that_changed_is_told_by_import_and_status_until_it_is_accepted(
+    active: Active, sandbox: Sandbox
+) -> None:
+    one = active.mapped[0]
+    sandbox.connectwise.edit_agreement(one.agreement_id, billingCycle=5)
+    (said,) = run("import", "--json").document["agreements"]["agreement_changed"]
+    assert said in run("import").sentence
+    assert run("status", "--json").document["agreement_changed"] == [said]
+    assert said in run("status").sentence
+    accept = shlex.split(said.split("`")[-2])[1:]
+    refused = run(*accept)
+    assert (refused.code, "was billed Monthly" in refused.sentence) == (2, True)
+    assert run(*accept, "--yes", "--json").document["changed"]
+    assert run("status", "--json").document["agreement_changed"] == []
+    sandbox.connectwise.edit_agreement(one.agreement_id, billingCycle=2)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import open_connectwise, open_nordpass
 from cw_pipeline.integration.audit import recorded_acts
 from cw_pipeline.integration.errors import MappingFileRefused
@@ -16,10 +17,18 @@ from cw_pipeline.integration.mapping import map_company
 from cw_pipeline.integration.mapping_file import apply_mappings
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.settings import Settings
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Integration, Organization
+from cw_pipeline.warehouse.tables import (
+    Agreement,
+    Company,
+    CompanyMapping,
+    Integration,
+    Organization,
+    UsageReport,
+    UsageRow,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
 NOW = datetime(2026, 4, 1, 0, 30, tzinfo=UTC)
+FIRST = Month(2025, 1)
 BEFORE = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -68,8 +78,9 @@ def company(number: int, name: str, **fields: object) -> Company:
 
 
 def agreement(number: int, company_id: int, **fields: object) -> Agreement:
-    filled: dict[str, object] = {"name": "Managed", "status": "Active", "billing_cycle": "Monthly", **fields}
-    return Agreement(id=number, company_id=company_id, imported_at=BEFORE, **filled)
+    filled: dict[str, object] = {"name": "Managed", "status": "Active", "billing_cycle": "Every month", **fields}
+    billed: dict[str, object] = {"cycle": "Monthly", "period_type": "Current", "prorates": False, **filled}
+    return Agreement(id=number, company_id=company_id, imported_at=BEFORE, **billed)
 
 
 def organization(organization_id: str, name: str, **fields: object) -> Organization:
@@ -111,6 +122,18 @@ def mappings(warehouse: Warehouse) -> dict[int, tuple[int, str, str]]:
         }
 
 
+def keep_usage(warehouse: Warehouse, seats: Mapping[str, int], month: str = "2026-01", **fields: object) -> None:
+    """Keep a report of the month, with these organizations' seats."""
+    row: dict[str, object] = {"plan": "Business", "license_type": "Standard", "msp_managed": True, **fields}
+    rows = [UsageRow(organization_id=key, organization_name=key, seats=number, **row) for key, number in seats.items()]
+    put(
+        warehouse,
+        UsageReport(
+            month=month, generated_at=NOW, fetched_at=NOW, fingerprint="f", seats=sum(seats.values()), rows=rows
+        ),
+    )
+
+
 def acts(warehouse: Warehouse) -> list[tuple[str, str, dict[str, object] | None, dict[str, object] | None]]:
     """What the audit says was done, to what, and how it was before and after."""
     with warehouse.transaction() as session:
@@ -144,13 +167,13 @@ def cells(file: Path) -> list[dict[str, str]]:
 
 def map_all(warehouse: Warehouse) -> None:
     for company_id, (agreement_id, organization_id, _) in ALL.items():
-        map_company(warehouse, company_id, agreement_id, organization_id, now=NOW)
+        map_company(warehouse, company_id, agreement_id, organization_id, first_month=FIRST, now=NOW)
     assert mappings(warehouse) == ALL
 
 
 def faults_of(warehouse: Warehouse, file: Path) -> tuple[str, ...]:
     before = mappings(warehouse)
     with pytest.raises(MappingFileRefused) as refused:
-        apply_mappings(warehouse, file, NOW)
+        apply_mappings(warehouse, file, NOW, first_month=FIRST)
     assert mappings(warehouse) == before
     return refused.value.faults

@@ -14,7 +14,7 @@ from cw_pipeline.integration.connection import disconnect
 from cw_pipeline.integration.mapping import map_company
 from cw_pipeline.integration.mapping_file import apply_mappings
 from cw_pipeline.warehouse.tables import Act, Base, Product, ProductMapping
-from cw_pipeline_tests.integration.conftest import BEFORE, NOW, put, write
+from cw_pipeline_tests.integration.conftest import BEFORE, FIRST, NOW, put, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -54,14 +54,14 @@ def mapped(msp: Warehouse) -> Warehouse:
         Product(id=3, identifier="NP", description="", price=None, cost=None),
         ProductMapping(plan=Plan.BUSINESS, product_id=3, confirmed_product_id=3, mapped_at=BEFORE),
     )
-    map_company(msp, 1, 11, "org-a", now=NOW)
-    map_company(msp, 2, 21, "org-b", now=NOW)
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
     return msp
 
 
 def remap_map_and_unmap(warehouse: Warehouse, folder: Path) -> None:
     file = write(folder / "m.csv", "1,,12,,org-a,,2026-03", "2,,,,,,", "3,,31,,org-b,,2026-03")
-    apply_mappings(warehouse, file, NOW, accept_warnings=True)
+    apply_mappings(warehouse, file, NOW, first_month=FIRST, accept_warnings=True)
 
 
 def take_all_down(warehouse: Warehouse, folder: Path) -> None:

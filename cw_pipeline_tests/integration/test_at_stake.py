@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.integration.at_stake import AtStake, Stakes, at_stake
 from cw_pipeline.integration.mapping import map_company
 from cw_pipeline.warehouse.previews import save_push
-from cw_pipeline.warehouse.tables import Product, ProductMapping
-from cw_pipeline_tests.integration.conftest import BEFORE, NOW, put
+from cw_pipeline.warehouse.tables import EntryKind, Product, ProductMapping
+from cw_pipeline_tests.integration.conftest import BEFORE, FIRST, NOW, put
+from cw_pipeline_tests.integration.test_status import record
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, keep_preview
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.warehouse.database import Warehouse
 
+MAY = datetime(2026, 5, 1, tzinfo=UTC)
 NOTHING = AtStake(lines={}, seats=Decimal(0), money=Decimal(0), unpriced_seats=Decimal(0))
 HELD = a_line(Outcome.AGREEMENT_INACTIVE, 4, organization_id="org-a")
 UNMAPPED = a_line(Outcome.UNMAPPED, 4, organization_id="org-a")
@@ -106,8 +109,32 @@ def test_without_a_price_nobody_knows_the_money_and_the_seats_are_counted_apart(
 
 def test_an_organization_that_was_mapped_since_is_no_longer_unmapped(priced: Warehouse) -> None:
     push(priced, UNMAPPED, replace(UNMAPPED, organization_id="org-c"))
-    map_company(priced, 1, 11, "org-a", bill_from=APRIL, now=NOW)
+    map_company(priced, 1, 11, "org-a", bill_from=APRIL, first_month=FIRST, now=NOW)
     assert stakes(priced).unmapped.lines == {"2026-03": {"unmapped": 1}}
+
+
+def test_usage_before_a_first_month_stays_at_stake_until_a_person_names_the_month(priced: Warehouse) -> None:
+    push(priced, UNMAPPED)
+    left_out = AtStake({"2026-03": {"unmapped": 1}}, Decimal(4), Decimal("17.40"), Decimal(0))
+    map_company(priced, 1, 11, "org-a", first_month=FIRST, now=MAY)
+    assert stakes(priced).unmapped == left_out
+    push(priced, replace(UNMAPPED, outcome=Outcome.BEFORE_BILL_FROM))
+    assert stakes(priced).unmapped == replace(left_out, lines={"2026-03": {"before_bill_from": 1}})
+    map_company(priced, 1, 11, "org-a", bill_from=APRIL, first_month=FIRST, now=MAY)
+    assert stakes(priced).unmapped == NOTHING
+
+
+def test_usage_that_will_be_billed_at_the_next_sync_is_not_at_stake(priced: Warehouse) -> None:
+    push(priced, UNMAPPED)
+    map_company(priced, 1, 11, "org-a", bill_from=MARCH, first_month=FIRST, now=MAY)
+    assert stakes(priced).unmapped == NOTHING
+
+
+def test_a_month_before_a_first_month_that_has_a_line_was_billed(priced: Warehouse) -> None:
+    push(priced, replace(UNMAPPED, outcome=Outcome.BEFORE_BILL_FROM))
+    map_company(priced, 1, 11, "org-a", first_month=FIRST, now=MAY)
+    record(priced, "2026-03", NOW, kind=EntryKind.CONFIRMED)
+    assert stakes(priced).unmapped == NOTHING
 
 
 def test_seats_that_want_for_a_product_are_at_stake_until_their_month_is_synced_with_one(priced: Warehouse) -> None:

@@ -10,7 +10,7 @@ from cw_pipeline.integration.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.integration.organizations import refresh_organizations
 from cw_pipeline.integration.products import confirm_products, map_product
 from cw_pipeline.integration.suggest import suggest_mappings
-from cw_pipeline_tests.integration.conftest import acts
+from cw_pipeline_tests.integration.conftest import FIRST, acts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def test_an_act_that_changed_nothing_is_not_in_the_audit_but_for_connecting_whos
         refresh_organizations(nordpass, warehouse)
         if not file.exists():
             export_mappings(warehouse, file, suggestions=suggest_mappings(warehouse))
-        apply_mappings(warehouse, file, datetime.now(UTC))
+        apply_mappings(warehouse, file, datetime.now(UTC), first_month=FIRST)
         return [act for act, *_ in acts(warehouse)]
 
     once = set_up()

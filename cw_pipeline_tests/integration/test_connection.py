@@ -23,7 +23,7 @@ from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.settings import Settings
 from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.warehouse.tables import Company, Integration, Product, ProductMapping
-from cw_pipeline_tests.integration.conftest import NOW, acts, company, integration, mappings, put
+from cw_pipeline_tests.integration.conftest import FIRST, NOW, acts, company, integration, mappings, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,7 +217,7 @@ def test_disconnecting_removes_all_mappings_and_the_backup_brings_them_back(
     import_companies(client, warehouse, ["client"], ["active"])
     import_agreements(client, warehouse)
     refresh_organizations(nordpass, warehouse)
-    map_company(warehouse, 101, 1001, "Abbott & Lane LLP", bill_from=Month(2025, 6), now=NOW)
+    map_company(warehouse, 101, 1001, "Abbott & Lane LLP", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
     before = mappings(warehouse)
 
     done = disconnect(warehouse, tmp_path / "backup.csv")
@@ -225,17 +225,17 @@ def test_disconnecting_removes_all_mappings_and_the_backup_brings_them_back(
     assert mappings(warehouse) == {}
     assert state_of(warehouse) == State.DISCONNECTED
     with pytest.raises(NotConnected):
-        apply_mappings(warehouse, done.backup_file, NOW)
+        apply_mappings(warehouse, done.backup_file, NOW, first_month=FIRST)
     with pytest.raises(NotConnected):
         disconnect(warehouse, tmp_path / "another.csv")
 
     assert connect(client, warehouse).state == State.CONNECTED
-    assert apply_mappings(warehouse, done.backup_file, NOW).mapped == 1
+    assert apply_mappings(warehouse, done.backup_file, NOW, first_month=FIRST).mapped == 1
     assert mappings(warehouse) == before != {}
 
 
 def test_a_backup_never_overwrites_a_file_and_then_nothing_is_removed(msp: Warehouse, tmp_path: Path) -> None:
-    map_company(msp, 2, 21, "org-b", now=NOW)
+    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
     file = tmp_path / "backup.csv"
     file.write_text("precious")
     with pytest.raises(FileRefused, match="backup"):

@@ -14,6 +14,7 @@ from cw_pipeline.integration.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.integration.suggest import suggest_mappings
 from cw_pipeline.warehouse.tables import Agreement, Company, Integration
 from cw_pipeline_tests.integration.conftest import (
+    FIRST,
     HEADER,
     NOW,
     acts,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def test_every_company_is_exported_with_what_it_is_mapped_to(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 2, 21, "org-b", bill_from=Month(2025, 7), now=NOW)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2025, 7), first_month=FIRST, now=NOW)
     exported = export_mappings(msp, file)
     assert (exported.mapped, exported.suggested, exported.unmapped) == (1, 0, 2)
     assert file.read_bytes().startswith(b"\xef\xbb\xbfcompany_id,")
@@ -51,7 +52,7 @@ def test_every_company_is_exported_with_what_it_is_mapped_to(msp: Warehouse, fil
 def test_an_export_applied_unchanged_changes_nothing(msp: Warehouse, file: Path) -> None:
     map_all(msp)
     export_mappings(msp, file)
-    applied = apply_mappings(msp, file, NOW + timedelta(days=9))
+    applied = apply_mappings(msp, file, NOW + timedelta(days=9), first_month=FIRST)
     assert (applied.mapped, applied.remapped, applied.unmapped, applied.unchanged) == (0, 0, 0, 3)
     assert mapped_at(msp, 1) == NOW
 
@@ -64,18 +65,19 @@ def test_a_row_that_changes_nothing_does_not_fail_over_what_happened_to_its_agre
     with msp.transaction() as session:
         session.get_one(Agreement, 11).status = "Expired"
         session.get_one(Company, 2).gone_at = NOW
-    assert apply_mappings(msp, file, NOW).unchanged == 3
+    assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged == 3
 
 
 def test_rows_map_remap_and_unmap_and_other_companies_are_left_alone(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 6), now=NOW)
-    map_company(msp, 3, 31, "org-c", now=NOW)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
+    map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
     put(msp, company(4, "Dyne"), agreement(41, 4), organization("org-d", "Dyne"))
-    map_company(msp, 4, 41, "org-d", now=NOW)
+    map_company(msp, 4, 41, "org-d", first_month=FIRST, now=NOW)
     applied = apply_mappings(
         msp,
         write(file, "1,Acme,12,Security,org-a,Acme,", "2,Bolt,21,,org-b,,2026-01", "3,Core,,,,,"),
         NOW,
+        first_month=FIRST,
     )
     assert (applied.mapped, applied.remapped, applied.unmapped, applied.unchanged) == (1, 1, 1, 0)
     assert mappings(msp) == {1: (12, "org-a", "2025-06"), 2: (21, "org-b", "2026-01"), 4: (41, "org-d", "2026-03")}
@@ -83,15 +85,15 @@ def test_rows_map_remap_and_unmap_and_other_companies_are_left_alone(msp: Wareho
 
 def test_two_organizations_can_be_swapped_and_three_rotated(msp: Warehouse, file: Path) -> None:
     map_all(msp)
-    apply_mappings(msp, write(file, "1,,11,,org-b,,2026-03", "2,,21,,org-a,,2026-03"), NOW)
+    apply_mappings(msp, write(file, "1,,11,,org-b,,2026-03", "2,,21,,org-a,,2026-03"), NOW, first_month=FIRST)
     assert {number: row[1] for number, row in mappings(msp).items()} == {1: "org-b", 2: "org-a", 3: "org-c"}
-    apply_mappings(msp, write(file, "1,,11,,org-c,,", "2,,21,,org-b,,", "3,,31,,org-a,,"), NOW)
+    apply_mappings(msp, write(file, "1,,11,,org-c,,", "2,,21,,org-b,,", "3,,31,,org-a,,"), NOW, first_month=FIRST)
     assert {number: row[1] for number, row in mappings(msp).items()} == {1: "org-c", 2: "org-b", 3: "org-a"}
 
 
 def test_an_organization_can_go_from_an_unmapped_company_to_another_in_one_file(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 1, 11, "org-a", now=NOW)
-    apply_mappings(msp, write(file, "2,,21,,org-a,,", "1,,,,,,"), NOW)
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    apply_mappings(msp, write(file, "2,,21,,org-a,,", "1,,,,,,"), NOW, first_month=FIRST)
     assert mappings(msp) == {2: (21, "org-a", "2026-03")}
 
 
@@ -137,7 +139,7 @@ def test_every_faulty_row_is_named_and_nothing_is_applied(msp: Warehouse, file: 
 
 
 def test_an_organization_that_two_companies_would_have_is_named_in_each_row(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 3, 31, "org-c", now=NOW)
+    map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
     assert faults_of(msp, write(file, "1,,11,,org-a,,", "2,,21,,org-a,,")) == (
         "row 2: the organization org-a is the company Bolt (2)'s",
         "row 3: the organization org-a is the company Acme (1)'s",
@@ -192,7 +194,7 @@ def test_a_file_larger_than_any_mapping_file_is_refused_unread(msp: Warehouse, f
 def test_a_hostile_file_is_refused_and_its_message_short(text: str, msp: Warehouse, file: Path) -> None:
     file.write_text(text)
     with pytest.raises(MappingFileRefused) as error:
-        apply_mappings(msp, file, NOW)
+        apply_mappings(msp, file, NOW, first_month=FIRST)
     assert len(str(error.value)) < 1_000
     assert mappings(msp) == {}
 
@@ -206,14 +208,14 @@ def test_nothing_is_applied_while_disconnected(msp: Warehouse, file: Path) -> No
     with msp.transaction() as session:
         session.get_one(Integration, 1).state = "disconnected"
     with pytest.raises(NotConnected):
-        apply_mappings(msp, write(file, "1,,11,,org-a,,"), NOW)
+        apply_mappings(msp, write(file, "1,,11,,org-a,,"), NOW, first_month=FIRST)
     assert mappings(msp) == {}
 
 
 def test_the_names_of_another_connectwise_s_companies_are_noticed(msp: Warehouse, file: Path) -> None:
     write(file, "1,Zenith Farms,11,,org-a,,", "2,BOLT Inc.,21,,org-b,,", "3,C\ufffdre,31,,org-c,,")
     with pytest.raises(WarningsNotAccepted) as refused:
-        apply_mappings(msp, file, NOW)
+        apply_mappings(msp, file, NOW, first_month=FIRST)
     (warning,) = refused.value.warnings
     assert warning.startswith("Row 2: The file calls the company 1 Zenith Farms, but it is Acme")
     assert mappings(msp) == {}
@@ -225,35 +227,31 @@ def test_rows_with_a_warning_map_nothing_until_it_is_accepted_and_are_not_asked_
     put(msp, agreement(13, 1, name="Branch", parent_agreement_id=11))
     write(file, "2,,21,,org-b,,", "1,,13,,org-a,,")
     with pytest.raises(WarningsNotAccepted) as refused:
-        apply_mappings(msp, file, NOW)
+        apply_mappings(msp, file, NOW, first_month=FIRST)
     (warning,) = refused.value.warnings
     assert warning.startswith("Row 3: The agreement Branch (13) is a child of 11")
     assert mappings(msp) == {}
 
-    applied = apply_mappings(msp, file, NOW, accept_warnings=True)
+    applied = apply_mappings(msp, file, NOW, first_month=FIRST, accept_warnings=True)
     assert (applied.mapped, applied.warnings) == (2, (warning,))
-    assert apply_mappings(msp, file, NOW).unchanged == 2
+    assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged == 2
 
 
 def test_the_audit_has_an_entry_for_each_company_that_a_file_changed(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 1, 11, "org-a", now=NOW)
-    map_company(msp, 2, 21, "org-b", now=NOW)
-    map_company(msp, 3, 31, "org-c", now=NOW)
-    apply_mappings(msp, write(file, "1,,11,,org-b,,", "2,,,,,,", "3,,31,,org-c,,"), NOW)
-    assert [(act, subject, before, after) for act, subject, before, after in acts(msp)[3:]] == [
-        (
-            "map company",
-            "1",
-            {"agreement_id": 11, "organization_id": "org-a", "bill_from": "2026-03"},
-            {"agreement_id": 11, "organization_id": "org-b", "bill_from": "2026-03"},
-        ),
-        ("unmap company", "2", {"agreement_id": 21, "organization_id": "org-b", "bill_from": "2026-03"}, None),
-        ("apply mapping file", file.name, None, {"remapped": 1, "unmapped": 1}),
-    ]
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
+    map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
+    apply_mappings(msp, write(file, "1,,11,,org-b,,", "2,,,,,,", "3,,31,,org-c,,"), NOW, first_month=FIRST)
+    unmapped, mapped, applied = acts(msp)[3:]
+    assert unmapped[:2] == ("unmap company", "2")
+    assert (unmapped[2] or {})["organization_id"] == "org-b"
+    assert mapped[:2] == ("map company", "1")
+    assert ((mapped[2] or {})["organization_id"], (mapped[3] or {})["organization_id"]) == ("org-a", "org-b")
+    assert applied == ("apply mapping file", file.name, None, {"remapped": 1, "unmapped": 1})
 
 
 def test_suggestions_fill_in_the_file_only_where_they_are_certain(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 3, 31, "org-c", now=NOW)
+    map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
     exported = export_mappings(msp, file, suggestions=suggest_mappings(msp))
     assert (exported.mapped, exported.suggested, exported.unmapped) == (1, 1, 1)
     assert [(row["company_id"], row["organization_id"]) for row in cells(file)] == [
@@ -261,5 +259,5 @@ def test_suggestions_fill_in_the_file_only_where_they_are_certain(msp: Warehouse
         ("2", "org-b"),
         ("3", "org-c"),
     ]
-    assert apply_mappings(msp, file, NOW).mapped == 1
+    assert apply_mappings(msp, file, NOW, first_month=FIRST).mapped == 1
     assert mappings(msp)[2] == (21, "org-b", "2026-03")

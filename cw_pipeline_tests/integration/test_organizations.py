@@ -16,7 +16,7 @@ from cw_pipeline.nordpass.models import LicenseType, NewOrganization, Plan
 from cw_pipeline.nordpass.models import Organization as Listed
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.warehouse.tables import Organization
-from cw_pipeline_tests.integration.conftest import NOW, acts, agreement, mappings, put
+from cw_pipeline_tests.integration.conftest import FIRST, NOW, acts, agreement, mappings, put
 
 if TYPE_CHECKING:
     from cw_pipeline.nordpass.source import NordPass
@@ -62,7 +62,7 @@ def test_an_organization_is_added_once_though_the_answer_was_lost(
 ) -> None:
     before = len(sandbox.nordpass.organizations())
     sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path="organizations")
-    added = add_organization(nordpass, warehouse, NEW).organization
+    added = add_organization(nordpass, warehouse, NEW, first_month=FIRST).organization
     assert len(sandbox.nordpass.organizations()) == before + 1
     assert organizations(warehouse)[added.id].name == "Newco"
 
@@ -81,9 +81,9 @@ def test_a_repetition_adopts_what_a_killed_first_try_added_even_if_nordpass_know
 
     monkeypatch.setattr(nordpass, "add_organization", added_and_killed)
     with pytest.raises(_Killed):
-        add_organization(nordpass, warehouse, NEW)
+        add_organization(nordpass, warehouse, NEW, first_month=FIRST)
     monkeypatch.undo()
-    again = add_organization(nordpass, warehouse, NEW).organization
+    again = add_organization(nordpass, warehouse, NEW, first_month=FIRST).organization
     assert [one["id"] for one in sandbox.nordpass.organizations() if one["name"] == "Newco"] == [again.id]
     assert len([entry for entry in sandbox.journal.writes() if entry.path.endswith("/organizations")]) == 1
     assert [act for act, *_ in acts(warehouse)] == ["add organization"]
@@ -92,9 +92,9 @@ def test_a_repetition_adopts_what_a_killed_first_try_added_even_if_nordpass_know
 def test_an_organization_of_a_name_that_nordpass_has_is_refused_naming_it(
     warehouse: Warehouse, nordpass: NordPass, sandbox: Sandbox
 ) -> None:
-    there = add_organization(nordpass, warehouse, NEW).organization
+    there = add_organization(nordpass, warehouse, NEW, first_month=FIRST).organization
     with pytest.raises(OrganizationRefused, match=rf"NordPass has Newco \({there.id}, Business, Standard\) already"):
-        add_organization(nordpass, warehouse, NEW.model_copy(update={"name": "NEWCO"}))
+        add_organization(nordpass, warehouse, NEW.model_copy(update={"name": "NEWCO"}), first_month=FIRST)
     assert len([one for one in sandbox.nordpass.organizations() if one["name"].casefold() == "newco"]) == 1
 
 
@@ -106,20 +106,20 @@ def test_of_two_who_add_the_same_organization_at_once_only_one_adds_it(
     def looked_before_another_added_it() -> tuple[Listed, ...]:
         monkeypatch.undo()
         seen = tuple(look())
-        add_organization(nordpass, warehouse, NEW)
+        add_organization(nordpass, warehouse, NEW, first_month=FIRST)
         return seen
 
     monkeypatch.setattr(nordpass, "organizations", looked_before_another_added_it)
-    add_organization(nordpass, warehouse, NEW)
+    add_organization(nordpass, warehouse, NEW, first_month=FIRST)
     assert len([one for one in sandbox.nordpass.organizations() if one["name"] == "Newco"]) == 1
 
 
 def test_a_company_that_has_another_organization_is_not_mapped_anew_in_passing(
     msp: Warehouse, nordpass: NordPass, sandbox: Sandbox
 ) -> None:
-    map_company(msp, 1, 11, "org-a", now=NOW)
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     with pytest.raises(MappingRefused, match=r"Acme \(1\) has the organization Acme \(org-a\), and nothing was added"):
-        add_organization(nordpass, msp, NEW, MapTo(1, 11))
+        add_organization(nordpass, msp, NEW, MapTo(1, 11), first_month=FIRST)
     assert "Newco" not in {one["name"] for one in sandbox.nordpass.organizations()}
 
 
@@ -128,13 +128,13 @@ def test_after_a_refusal_by_nordpass_a_corrected_request_goes_through(
 ) -> None:
     sandbox.faults.add(FaultKind.STATUS, method="POST", path="organizations", status=422, reply=REFUSED)
     with pytest.raises(Refused):
-        add_organization(nordpass, warehouse, NEW)
+        add_organization(nordpass, warehouse, NEW, first_month=FIRST)
     corrected = NEW.model_copy(update={"contact_email": "desk@newco.example"})
-    assert add_organization(nordpass, warehouse, corrected).organization.name == "Newco"
+    assert add_organization(nordpass, warehouse, corrected, first_month=FIRST).organization.name == "Newco"
 
 
 def test_an_organization_is_added_and_mapped_in_one_act(msp: Warehouse, nordpass: NordPass) -> None:
-    done = add_organization(nordpass, msp, NEW, MapTo("Acme", "Security", Month(2026, 2)))
+    done = add_organization(nordpass, msp, NEW, MapTo("Acme", "Security", Month(2026, 2)), first_month=FIRST)
     assert done.mapped is not None
     assert mappings(msp) == {1: (12, done.organization.id, "2026-02")}
     assert [act for act, *_ in acts(msp)] == ["add organization", "map company"]
@@ -154,7 +154,7 @@ def test_what_cannot_be_mapped_is_not_added_either(
 ) -> None:
     put(msp, agreement(13, 1, name="Branch", parent_agreement_id=11))
     with pytest.raises(error):
-        add_organization(nordpass, msp, NEW, map_to)
+        add_organization(nordpass, msp, NEW, map_to, first_month=FIRST)
     assert "Newco" not in {one["name"] for one in sandbox.nordpass.organizations()}
 
 
@@ -166,10 +166,10 @@ def test_an_organization_that_was_added_but_not_mapped_is_mapped_by_a_repetition
 
     monkeypatch.setattr(organizations_module, "map_company", killed)
     with pytest.raises(_Killed):
-        add_organization(nordpass, msp, NEW, MapTo(1, 11))
+        add_organization(nordpass, msp, NEW, MapTo(1, 11), first_month=FIRST)
     assert mappings(msp) == {}
     monkeypatch.undo()
-    done = add_organization(nordpass, msp, NEW, MapTo(1, 11))
+    done = add_organization(nordpass, msp, NEW, MapTo(1, 11), first_month=FIRST)
     assert mappings(msp) == {1: (11, done.organization.id, str(Month.last_closed(datetime.now(UTC))))}
     assert [one["id"] for one in sandbox.nordpass.organizations() if one["name"] == "Newco"] == [done.organization.id]
 
@@ -177,5 +177,5 @@ def test_an_organization_that_was_added_but_not_mapped_is_mapped_by_a_repetition
 @pytest.mark.parametrize("name", ['O\'Neill "Best", Ltd', "Green Lantern 🏮", "شركة الزيتون", "x" * 156, "=1+1"])
 def test_any_name_can_be_added(warehouse: Warehouse, nordpass: NordPass, name: str) -> None:
     assert not [one for one in nordpass.organizations() if one.name == name]
-    added = add_organization(nordpass, warehouse, NEW.model_copy(update={"name": name})).organization
+    added = add_organization(nordpass, warehouse, NEW.model_copy(update={"name": name}), first_month=FIRST).organization
     assert organizations(warehouse)[added.id].name == name

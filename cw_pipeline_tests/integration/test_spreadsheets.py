@@ -17,6 +17,7 @@ from cw_pipeline.integration.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.integration.suggest import suggest_mappings
 from cw_pipeline.nordpass.models import is_id
 from cw_pipeline_tests.integration.conftest import (
+    FIRST,
     HEADER,
     NOW,
     agreement,
@@ -41,13 +42,13 @@ def test_a_text_that_a_spreadsheet_would_run_is_written_harmless_and_read_back(
 ) -> None:
     name, organization_id = f'{start}HYPERLINK("https://evil.example";1)', f"{start.strip() or '='}org-1"
     put(msp, company(5, name), agreement(51, 5, name=name), organization(organization_id, name))
-    map_company(msp, 5, 51, organization_id, now=NOW)
+    map_company(msp, 5, 51, organization_id, first_month=FIRST, now=NOW)
     before = mappings(msp)
 
     export_mappings(msp, file)
     for row in cells(file):
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\uff1d")) for cell in row.values())
-    assert apply_mappings(msp, file, NOW).unchanged == 4
+    assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged == 4
     assert mappings(msp) == before
 
 
@@ -73,15 +74,15 @@ def test_no_cell_of_any_text_is_a_formula_whatever_splits_the_file_and_every_id_
 @pytest.mark.parametrize("name", ['O\'Brien "Best", Ltd', "Red; Lantern 🏮", "شركة النخيل", "two\nlines", "x" * 156])
 def test_any_name_is_exported_and_the_file_can_be_applied(name: str, msp: Warehouse, file: Path) -> None:
     put(msp, company(5, name), agreement(51, 5, name=name), organization("org-n", name))
-    map_company(msp, 5, 51, "org-n", now=NOW)
+    map_company(msp, 5, 51, "org-n", first_month=FIRST, now=NOW)
     export_mappings(msp, file)
     assert name in {row["company_name"] for row in cells(file)}
-    assert apply_mappings(msp, file, NOW).unchanged == 4
+    assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged == 4
 
 
 @pytest.mark.parametrize("month", ["2026-01", "Jan-26", "Jan-2026", "2026-01-01"])
 def test_a_month_is_read_as_a_spreadsheet_saves_it(month: str, msp: Warehouse, file: Path) -> None:
-    apply_mappings(msp, write(file, f"1,,11,,org-a,,{month}"), NOW)
+    apply_mappings(msp, write(file, f"1,,11,,org-a,,{month}"), NOW, first_month=FIRST)
     assert mappings(msp)[1] == (11, "org-a", "2026-01")
 
 
@@ -93,12 +94,12 @@ def test_a_month_that_is_not_surely_one_is_refused(month: str, msp: Warehouse, f
 def test_semicolons_another_encoding_and_empty_rows_do_no_harm(msp: Warehouse, file: Path) -> None:
     lines = [HEADER.replace(",", ";"), "1;Café;11;Managed;org-a;Café;2026-01", ";;;;;;", ""]
     file.write_bytes("\r\n".join(lines).encode("cp1252"))
-    assert apply_mappings(msp, file, NOW).mapped == 1
+    assert apply_mappings(msp, file, NOW, first_month=FIRST).mapped == 1
     assert mappings(msp) == {1: (11, "org-a", "2026-01")}
 
 
 def test_names_without_ids_map_nothing_and_that_is_said(msp: Warehouse, file: Path) -> None:
-    applied = apply_mappings(msp, write(file, "1,Acme,,Managed,,Acme,"), NOW)
+    applied = apply_mappings(msp, write(file, "1,Acme,,Managed,,Acme,"), NOW, first_month=FIRST)
     assert (applied.unchanged, mappings(msp)) == (1, {})
     assert applied.warnings == ("Row 2: nothing was mapped, because names count for nothing: write the ids.",)
 
@@ -111,17 +112,17 @@ def test_a_spreadsheet_may_leave_out_the_columns_that_are_empty_in_many_rows(msp
     with file.open("w", encoding="utf-8-sig", newline="") as handle:
         csv.writer(handle).writerows(saved)
     assert [len(row) for row in saved].count(2) > 20
-    assert apply_mappings(msp, file, NOW).mapped == 2
+    assert apply_mappings(msp, file, NOW, first_month=FIRST).mapped == 2
 
 
 def test_a_row_that_was_cut_short_unmaps_nobody(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 1, 11, "org-a", now=NOW)
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     with pytest.raises(MappingFileRefused, match="row 2: its last cells are missing: to unmap the company, leave them"):
-        apply_mappings(msp, write(file, "1,Acme"), NOW)
+        apply_mappings(msp, write(file, "1,Acme"), NOW, first_month=FIRST)
     assert mappings(msp).keys() == {1}
 
 
 @pytest.mark.parametrize("text", ["Jan-26", "01.01.2026", "2026/01", "2026/01/01", "2026-01-01"])
 def test_a_month_that_a_spreadsheet_made_a_date_of_is_understood(msp: Warehouse, file: Path, text: str) -> None:
-    apply_mappings(msp, write(file, f"1,,11,,org-a,,{text}"), NOW)
+    apply_mappings(msp, write(file, f"1,,11,,org-a,,{text}"), NOW, first_month=FIRST)
     assert mappings(msp) == {1: (11, "org-a", "2026-01")}

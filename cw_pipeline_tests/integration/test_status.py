@@ -26,13 +26,13 @@ from cw_pipeline.warehouse.tables import (
     PushLine,
     UsageReport,
 )
-from cw_pipeline_tests.integration.conftest import BEFORE, NOW, company, integration, organization, put
+from cw_pipeline_tests.integration.conftest import BEFORE, FIRST, NOW, company, integration, organization, put
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
+SET_UP = NOW - timedelta(minutes=10)
 PSA = "https://psa.example.com|msp"
-FIRST = Month(2025, 1)
 
 
 def keep(warehouse: Warehouse, month: str, at: datetime, *, says: str = "f") -> UsageReport:
@@ -84,21 +84,21 @@ def test_without_mappings_nothing_has_to_be_pushed(msp: Warehouse) -> None:
 
 
 def test_every_closed_month_since_the_first_that_is_billed_has_to_be_pushed(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), now=BEFORE)
-    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=SET_UP)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
     assert unpushed(msp) == ["2026-01", "2026-02", "2026-03"]
     assert unpushed(msp, first=Month(2026, 2)) == ["2026-02", "2026-03"]
 
 
 def test_a_month_that_has_not_closed_does_not_have_to_be_pushed(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 4), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 4), first_month=FIRST, now=SET_UP)
     assert unpushed(msp) == []
     assert unpushed(msp, now=datetime(2026, 4, 30, 23, 59, 59, tzinfo=UTC)) == []
     assert unpushed(msp, now=datetime(2026, 5, 1, tzinfo=UTC)) == ["2026-04"]
 
 
 def test_a_month_is_done_only_by_a_push_that_succeeded_for_this_company(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
     push(msp, "2026-02", NOW)
     push(msp, "2026-03", NOW, succeeded=False)
     assert unpushed(msp) == ["2026-03"]
@@ -108,7 +108,7 @@ def test_a_month_is_done_only_by_a_push_that_succeeded_for_this_company(msp: War
 
 
 def test_a_month_whose_last_push_failed_is_due_again_although_an_earlier_one_succeeded(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
     push(msp, "2026-02", NOW)
     push(msp, "2026-03", NOW)
     push(msp, "2026-03", NOW + timedelta(days=1), succeeded=False)
@@ -118,7 +118,7 @@ def test_a_month_whose_last_push_failed_is_due_again_although_an_earlier_one_suc
 
 
 def test_a_month_that_was_written_to_after_its_last_push_ended_is_due_again(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
     for month in ("2026-02", "2026-03"):
         push(msp, month, NOW)
     record(msp, "2026-03", NOW + timedelta(days=1))
@@ -128,7 +128,7 @@ def test_a_month_that_was_written_to_after_its_last_push_ended_is_due_again(msp:
 
 
 def test_what_a_push_itself_wrote_leaves_its_month_done(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
     record(msp, "2026-03", NOW + timedelta(minutes=1))
     push(msp, "2026-03", NOW, took=timedelta(minutes=2))
     assert unpushed(msp) == []
@@ -136,7 +136,7 @@ def test_what_a_push_itself_wrote_leaves_its_month_done(msp: Warehouse) -> None:
 
 @pytest.mark.parametrize("kind", [EntryKind.INTENT, EntryKind.FOUND, EntryKind.ACCEPTED, EntryKind.CREDITED])
 def test_each_of_these_entries_makes_its_month_due(msp: Warehouse, kind: EntryKind) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
     for month in ("2026-02", "2026-03"):
         push(msp, month, NOW)
     record(msp, "2026-02", NOW + timedelta(days=1), kind=kind)
@@ -145,25 +145,25 @@ def test_each_of_these_entries_makes_its_month_due(msp: Warehouse, kind: EntryKi
 
 @pytest.mark.parametrize("kind", [EntryKind.CONFIRMED, EntryKind.NOT_DONE, EntryKind.INVOICED])
 def test_what_became_of_a_write_makes_no_month_due(msp: Warehouse, kind: EntryKind) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
     push(msp, "2026-03", NOW)
     record(msp, "2026-03", NOW + timedelta(days=1), kind=kind)
     assert unpushed(msp) == []
 
 
 def test_writes_to_another_connectwise_company_make_no_month_due(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
     push(msp, "2026-03", NOW)
     record(msp, "2026-03", NOW + timedelta(days=1), psa="https://other|msp")
     assert unpushed(msp) == []
 
 
 def test_a_company_that_is_mapped_late_makes_its_months_due_again_and_no_others(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=SET_UP)
     for month in ("2026-01", "2026-02", "2026-03"):
         push(msp, month, NOW)
     later = NOW + timedelta(days=2)
-    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 2), now=later)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 2), first_month=FIRST, now=later)
     assert unpushed(msp) == ["2026-02", "2026-03"]
     for month in ("2026-02", "2026-03"):
         push(msp, month, later + timedelta(seconds=1))
@@ -171,22 +171,22 @@ def test_a_company_that_is_mapped_late_makes_its_months_due_again_and_no_others(
 
 
 def test_a_mapping_changed_while_a_push_ran_makes_the_month_due_again(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
     push(msp, "2026-03", NOW, took=timedelta(minutes=5))
-    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), now=NOW + timedelta(minutes=2))
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=NOW + timedelta(minutes=2))
     assert unpushed(msp) == ["2026-03"]
 
 
 def test_unmapping_a_company_makes_nothing_due(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
-    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
     push(msp, "2026-03", NOW)
     unmap_company(msp, 2)
     assert unpushed(msp) == []
 
 
 def test_a_month_whose_report_changed_after_its_push_is_due_until_that_is_pushed_or_taken_back(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
     for month in ("2026-02", "2026-03"):
         push(msp, month, NOW)
     keep(msp, "2026-02", NOW + timedelta(days=1))
@@ -198,8 +198,8 @@ def test_a_month_whose_report_changed_after_its_push_is_due_until_that_is_pushed
 
 
 def test_the_status_says_why_a_month_is_due(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 10), now=BEFORE)
-    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), now=NOW + timedelta(days=1))
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 10), first_month=FIRST, now=SET_UP)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=NOW + timedelta(days=1))
     for month in ("2025-12", "2026-01", "2026-02", "2026-03"):
         push(msp, month, NOW, succeeded=month != "2025-12")
     record(msp, "2026-01", NOW + timedelta(days=1))
@@ -235,7 +235,7 @@ def test_before_connecting_the_status_says_what_to_do(warehouse: Warehouse) -> N
 def test_the_status_counts_what_can_be_mapped_and_tells_the_last_sync(msp: Warehouse) -> None:
     put(msp, company(4, "Gone", gone_at=BEFORE), organization("org-g", "Gone", gone_at=BEFORE))
     put(msp, organization("org-x", "Elsewhere", msp_managed=False))
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), now=BEFORE)
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
     push(msp, "2026-03", NOW, took=timedelta(minutes=1))
     found = status(msp, first_month=FIRST, now=NOW)
     assert (found.mapped, found.unmapped_companies, found.unmapped_organizations) == (1, 2, 2)
@@ -245,7 +245,7 @@ def test_the_status_counts_what_can_be_mapped_and_tells_the_last_sync(msp: Wareh
 
 
 def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", now=BEFORE)
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=SET_UP)
     with msp.transaction() as session:
         session.get_one(Company, 1).gone_at = NOW
         session.get_one(Organization, "org-a").gone_at = NOW
@@ -274,8 +274,8 @@ def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) ->
 def test_a_mapping_of_what_is_gone_is_marked_and_said(
     msp: Warehouse, table: type[Company | Agreement | Organization], key: int | str, sentence: str, state: str
 ) -> None:
-    map_company(msp, 1, 11, "org-a", now=NOW)
-    map_company(msp, 2, 21, "org-b", now=NOW)
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
     assert status(msp, first_month=FIRST, now=NOW).gone == ()
     with msp.transaction() as session:
         session.get_one(table, key).gone_at = NOW

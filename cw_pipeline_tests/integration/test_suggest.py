@@ -6,7 +6,7 @@ import pytest
 
 from cw_pipeline.integration.mapping import map_company
 from cw_pipeline.integration.suggest import Suggestion, normalized, suggest_mappings
-from cw_pipeline_tests.integration.conftest import BEFORE, NOW, agreement, company, mappings, organization, put
+from cw_pipeline_tests.integration.conftest import BEFORE, FIRST, NOW, agreement, company, mappings, organization, put
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
@@ -55,7 +55,7 @@ def only(suggestions: tuple[Suggestion, ...]) -> Suggestion:
 def small(msp: Warehouse) -> Warehouse:
     """The MSP with its companies mapped, so that a test's own are the only ones to suggest for."""
     for company_id, agreement_id, organization_id in ((1, 11, "org-a"), (2, 21, "org-b"), (3, 31, "org-c")):
-        map_company(msp, company_id, agreement_id, organization_id, now=NOW)
+        map_company(msp, company_id, agreement_id, organization_id, first_month=FIRST, now=NOW)
     return msp
 
 
@@ -96,7 +96,7 @@ def test_without_an_open_agreement_a_suggestion_says_so(small: Warehouse) -> Non
     assert "no active agreement" in suggestion.reason
 
 
-@pytest.mark.parametrize("fields", [{"billing_cycle": None}, {"parent_agreement_id": 9}])
+@pytest.mark.parametrize("fields", [{"cycle": None}, {"cycle": "Quarterly"}, {"parent_agreement_id": 9}])
 def test_an_agreement_with_a_warning_is_not_certain(fields: dict[str, object], small: Warehouse) -> None:
     put(small, company(5, "Nord"), agreement(51, 5, **fields), organization("org-n", "Nord"))
     suggestion = only(suggest_mappings(small))

@@ -102,6 +102,17 @@ class NordPass:
             self._changed()
             return _shown(organization)
 
+    def remove_organization(self, organization_id: str) -> None:
+        """Delete an organization for good, as NordPass does: no list and no report has it any more.
+
+        Raises:
+            ValueError: an unknown organization.
+        """
+        with self.lock:
+            self._organization(organization_id)
+            del self._organizations[organization_id]
+            self._changed()
+
     def add_organization(self, new: Record) -> Record:
         """Add an organization; its reports begin with the running month.
 

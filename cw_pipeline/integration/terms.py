@@ -1,0 +1,134 @@
+"""How an agreement is billed: whether that bars a mapping, what to know first, and what was accepted with one."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.billing.facts import Terms
+from cw_pipeline.integration.reconcile import name_and_id
+from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.connectwise import models
+
+_OF_PARTS_OF_A_MONTH = frozenset({"Weekly", "BiWeekly"})
+_OF_SEVERAL_MONTHS = frozenset({"BiMonthly", "Quarterly", "SemiAnnual", "Yearly"})
+
+
+def terms_shown(agreement: models.Agreement, cycles: Mapping[int, str | None]) -> Terms:
+    """How ConnectWise bills an agreement; ``cycles`` has the ``billingOptions`` of each billing cycle, by its id."""
+    return Terms(
+        cycle=cycles.get(agreement.billing_cycle.id) if agreement.billing_cycle else None,
+        period_type=agreement.period_type,
+        parent_agreement_id=agreement.parent_agreement.id if agreement.parent_agreement else None,
+        prorates=agreement.prorate_flag,
+    )
+
+
+def terms_of(row: Agreement | CompanyMapping | None) -> Terms | None:
+    """The terms of an imported agreement, or those accepted with a mapping; None where nobody recorded them."""
+    if row is None or row.prorates is None:
+        return None
+    return Terms(row.cycle, row.period_type, row.parent_agreement_id, row.prorates)
+
+
+def accept(mapping: CompanyMapping, terms: Terms | None) -> None:
+    """Remember with the mapping the terms on which it is made."""
+    mapping.cycle = terms.cycle if terms else None
+    mapping.period_type = terms.period_type if terms else None
+    mapping.parent_agreement_id = terms.parent_agreement_id if terms else None
+    mapping.prorates = terms.prorates if terms else None
+
+
+def in_words(terms: Terms) -> str:
+    """How an agreement is billed, for a sentence."""
+    parts = [f"billed {terms.cycle}" if terms.cycle else "without a billing cycle"]
+    parts += [f"for the period {terms.period_type}"] if terms.period_type else []
+    parts += [f"with its parent {terms.parent_agreement_id}"] if terms.parent_agreement_id else []
+    return ", ".join([*parts, "prorated" if terms.prorates else "not prorated"])
+
+
+def why_not_billable(agreement: Agreement) -> str | None:
+    """Why an agreement cannot bill a month's seats once and in full; None where it can."""
+    terms = terms_of(agreement)
+    which = f"the agreement {name_and_id(agreement)}"
+    if terms is None:
+        return f"how {which} is billed was not imported yet: run `cw-pipeline import`"
+    if terms.cycle is None or terms.cycle == "NotRecurring":
+        return f"{which} has no billing cycle that recurs, so nothing on it is invoiced month by month"
+    if terms.cycle in _OF_PARTS_OF_A_MONTH:
+        return f"{which} is billed {terms.cycle}, so a month's seats would be on several invoices"
+    if terms.prorates and (terms.cycle in _OF_SEVERAL_MONTHS or terms.parent_agreement_id is not None):
+        return f"{which} is {in_words(terms)}, so a month's seats would be billed in part only"
+    return None
+
+
+def warnings(agreement: Agreement) -> tuple[str, ...]:
+    """What may go wrong with billing an agreement that can be mapped."""
+    found: list[str] = []
+    which = f"The agreement {name_and_id(agreement)}"
+    if agreement.cycle in _OF_SEVERAL_MONTHS:
+        found.append(
+            f"{which} is billed {agreement.cycle}: ConnectWise may invoice a month's seats late, several months at "
+            "once."
+        )
+    elif agreement.cycle not in (None, "Monthly"):
+        found.append(
+            f"{which} is billed in a way that is not known here ({agreement.cycle}): ConnectWise may invoice a month's "
+            "seats late, several times, or not at all."
+        )
+    if agreement.parent_agreement_id is not None:
+        found.append(
+            f"{which} is a child of {agreement.parent_agreement_id}: it is invoiced with its parent, and its own next "
+            "invoice date may not move."
+        )
+    return tuple(found)
+
+
+def to_accept(agreement: Agreement, current: CompanyMapping | None) -> tuple[str, ...]:
+    """What to know before a company is mapped with an agreement: nothing where those terms were accepted already."""
+    if current is None or current.agreement_id != agreement.id:
+        return warnings(agreement)
+    accepted, now = terms_of(current), terms_of(agreement)
+    if accepted is None or now is None or accepted == now:
+        return ()
+    change = f"{name_and_id(agreement)} was {in_words(accepted)} when it was mapped, and is {in_words(now)} now."
+    return (f"The agreement {change}", *warnings(agreement))
+
+
+def record_where_missing(session: Session) -> None:
+    """Take the terms of agreements that were mapped before anybody recorded them as they are now."""
+    for mapping, agreement in session.execute(_mapped().where(CompanyMapping.prorates.is_(None))).tuples():
+        accept(mapping, terms_of(agreement))
+
+
+def changed_agreements(session: Session) -> Iterator[str]:
+    """The mapped agreements that are billed otherwise than was accepted, and what to do, a sentence each."""
+    of_companies = _mapped().add_columns(Company).join(Company, Company.id == CompanyMapping.company_id)
+    for mapping, agreement, company in session.execute(of_companies.order_by(Company.id)).tuples():
+        accepted, now = terms_of(mapping), terms_of(agreement)
+        bar = why_not_billable(agreement)
+        if accepted is None or now is None or agreement.gone_at is not None or (accepted == now and bar is None):
+            continue
+        before = f" and was {in_words(accepted)} when it was mapped" if accepted != now else ""
+        accept_it = (
+            f"accept it with `cw-pipeline companies map {company.id} --agreement {agreement.id} "
+            f"--organization {shlex.quote(mapping.organization_id)}`"
+        )
+        yield (
+            f"The agreement {name_and_id(agreement)} of {name_and_id(company)} is {in_words(now)}{before}: its lines "
+            "are held. Set that back in ConnectWise and run `cw-pipeline import`, or "
+            f"{'map the company to another agreement' if bar else accept_it}."
+        )
+
+
+def _mapped() -> Select[tuple[CompanyMapping, Agreement]]:
+    return select(CompanyMapping, Agreement).join(Agreement, Agreement.id == CompanyMapping.agreement_id)

@@ -17,6 +17,7 @@ from cw_pipeline.commands import (
     notify,
     organizations,
     products,
+    rebuild,
     sandbox,
 )
 
@@ -46,6 +47,7 @@ app.command(rich_help_panel=_EVERY_MONTH)(months.preview)
 app.command(rich_help_panel=_EVERY_MONTH)(months.sync)
 app.command(rich_help_panel=_EVERY_MONTH)(history.history)
 app.command(rich_help_panel=_EVERY_MONTH)(drift.drift)
+app.command(rich_help_panel=_EVERY_MONTH)(rebuild.rebuild)
 app.add_typer(lines.app, name="lines", rich_help_panel=_EVERY_MONTH)
 
 

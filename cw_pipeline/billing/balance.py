@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.identity import Identity
+from cw_pipeline.billing.invoiced import State, is_copy, is_odd, state_of
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.window import Window, is_invoiced, lies_in_one_period, new_line_window
+from cw_pipeline.billing.window import Window, is_billed_once, new_line_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,10 +70,22 @@ class Balance:
     stale: tuple[Write, ...]
     """One write for each stale line that still carries seats."""
     invoiced: tuple[Line, ...]
+    unclear: tuple[Line, ...]
+    """Lines that count as open although nobody knows whether they are: nothing may be written while there is one."""
+    copies: tuple[Line, ...]
+    """Copies that may have been invoiced."""
+    open: tuple[Line, ...]
+    """The lines that are surely open and not stale."""
+    odd: tuple[Line, ...]
+    """Lines with seats that are not billed in full, or could not be found again, and that no person accepted."""
     credited: Decimal
     """How much of the invoiced lines was credited."""
-    open_lines: int
-    """How many open lines there are that are not stale."""
+
+    @property
+    def kept(self) -> tuple[Line, ...]:
+        """The open lines that carry seats and stay as they are."""
+        written = {write.addition_id for write in self.writes}
+        return tuple(line for line in self.open if line.quantity and line.addition_id not in written)
 
 
 def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Facts) -> Balance:
@@ -81,15 +94,12 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
     ``facts.products`` must have the identity's plan if ``usage`` is not 0.
     """
     lines = facts.lines_of(identity)
-    invoiced = tuple(line for line in lines if is_invoiced(line, facts, identity.month))
-    still_open = [line for line in lines if line not in invoiced]
-    home = (mapping.agreement_id, facts.products.get(identity.plan))
-    rest = [
-        line
-        for line in still_open
-        if (line.agreement_id, line.product_id) == home
-        and lies_in_one_period(line, facts.agreements[line.agreement_id])
-    ]
+    states = {line: state_of(line, facts, identity.month) for line in lines}
+    invoiced, unclear, copies = (
+        tuple(line for line in lines if states[line] is state) for state in (State.INVOICED, State.UNCLEAR, State.COPY)
+    )
+    still_open = [line for line in lines if states[line] in {State.OPEN, State.UNCLEAR}]
+    rest = [line for line in still_open if _may_carry_seats(line, states[line], mapping, facts, identity)]
     stale = [line for line in still_open if line not in rest]
     counted = sum((facts.counted(line) for line in invoiced), _ZERO)
     target = usage - counted
@@ -106,9 +116,21 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
         writes=writes,
         stale=tuple(set_quantity(identity, line, _ZERO) for line in stale if line.quantity != 0),
         invoiced=invoiced,
+        unclear=unclear,
+        copies=copies,
+        open=tuple(line for line in rest if states[line] is State.OPEN),
+        odd=tuple(line for line in lines if line.quantity and is_odd(line, facts)),
         credited=sum((line.quantity for line in invoiced), _ZERO) - counted,
-        open_lines=len(rest),
     )
+
+
+def _may_carry_seats(line: Line, state: State, mapping: CompanyMapping, facts: Facts, identity: Identity) -> bool:
+    """Whether a line that is not invoiced is where the seats belong, and will be billed once; else it is stale."""
+    if (line.agreement_id, line.product_id) != (mapping.agreement_id, facts.products.get(identity.plan)):
+        return False
+    if state is State.UNCLEAR:
+        return True
+    return is_billed_once(line, facts.agreements[line.agreement_id]) and not is_copy(line, facts)
 
 
 def _balance_without_open_line(

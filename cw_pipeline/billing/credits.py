@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.holds import invoiced_elsewhere
 from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.invoiced import State, state_of
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.window import is_invoiced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def _of_another_company(organization_id: str, preview: Preview, facts: Facts) ->
 
 def _too_much(identity: Identity, used: Decimal, facts: Facts) -> Iterator[Credit]:
     """What the invoiced lines count for beyond what was ``used``, taken from the latest lines first."""
-    invoiced = [line for line in facts.lines_of(identity) if is_invoiced(line, facts, identity.month)]
+    invoiced = [line for line in facts.lines_of(identity) if state_of(line, facts, identity.month) is State.INVOICED]
     left = sum((facts.counted(line) for line in invoiced), Decimal(0)) - used
     for line in reversed(invoiced):
         seats = min(left, facts.counted(line))

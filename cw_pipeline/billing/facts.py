@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.months import Month
@@ -90,6 +92,11 @@ class Line:
     effective_date: date | None
     cancelled_date: date | None
     """The last day billed."""
+    shown_serial_number: str | None = None
+    """What ConnectWise shows: another one, or none, where a person changed it or ConnectWise does not keep it."""
+    bill_customer: str = "Billable"
+    less_included: Decimal = Decimal(0)
+    """How much of the quantity the agreement's price includes, so that no invoice has it."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,14 @@ class Written:
     """None for a line that we did not create."""
     credited: Decimal = Decimal(0)
     """How much of an invoiced line a person said was credited."""
+    found: bool = False
+    """Whether it was found in ConnectWise, and not written by this warehouse."""
+    rebuilt: bool = False
+    """Whether a rebuild found it, so that it may be what was written before the warehouse was lost or restored."""
+    invoiced: bool = False
+    """Whether it was seen to be invoiced."""
+    accepted: bool = False
+    """Whether a person said what it billed."""
 
 
 @dataclass(frozen=True)
@@ -120,11 +135,25 @@ class Facts:
     """By serial number."""
     ledger: Mapping[int, Written] = field(default_factory=dict[int, Written])
     """By addition id."""
+    today: date = date.max
+    absences: frozenset[tuple[Month, str]] = frozenset()
+    """Organizations that a month's report does not have, of which a person accepted that they used nothing."""
 
     def counted(self, line: Line) -> Decimal:
         """What an invoiced line counts for: its quantity, less what was credited of it."""
         written = self.ledger.get(line.addition_id)
         return line.quantity - (written.credited if written else 0)
+
+    def accounted(self, serial_number: str) -> Sequence[tuple[int, Written]]:
+        """What the ledger accounts for under this serial number, each with its addition id."""
+        return self._by_serial_number.get(serial_number, ())
+
+    @cached_property
+    def _by_serial_number(self) -> Mapping[str, Sequence[tuple[int, Written]]]:
+        by_serial_number: defaultdict[str, list[tuple[int, Written]]] = defaultdict(list)
+        for number, written in self.ledger.items():
+            by_serial_number[written.serial_number].append((number, written))
+        return by_serial_number
 
     def lines_of(self, identity: Identity) -> tuple[Line, ...]:
         """Our lines that carry ``identity``, on any agreement and product, by addition id."""

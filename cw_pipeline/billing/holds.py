@@ -1,22 +1,23 @@
-"""What is held: writes that the rule would make but a person has to decide on first."""
+"""What is held: what the rule would do but a person has to decide on first."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.invoiced import NOTHING, State, may_have_been_invoiced, state_of
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.window import is_invoiced, may_be_past
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cw_pipeline.billing.balance import Balance, Write
-    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
+    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Terms
     from cw_pipeline.billing.identity import Identity
 
-
-_NOTHING = frozenset({Decimal(0)})
+UNBILLABLE_CYCLES = frozenset({None, "Weekly", "BiWeekly", "NotRecurring"})
+"""The ``billingOptions`` with which no invoice, or more than one, has a line of one month."""
+LONG_CYCLES = frozenset({"BiMonthly", "Quarterly", "SemiAnnual", "Yearly"})
+"""Those with which one invoice is for several months."""
 
 
 def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, facts: Facts) -> Iterator[Line]:
@@ -26,31 +27,40 @@ def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, 
     """
     for identity in identities:
         for line in facts.lines_of(identity):
-            agreement = facts.agreements[line.agreement_id]
-            elsewhere = agreement.company_id != mapping.company_id and is_invoiced(line, facts, identity.month)
-            if elsewhere and (facts.counted(line) != 0 or is_edited(line, facts)):
+            if facts.agreements[line.agreement_id].company_id == mapping.company_id:
+                continue
+            invoiced = state_of(line, facts, identity.month) is State.INVOICED
+            if invoiced and (facts.counted(line) != 0 or is_edited(line, facts)):
                 yield line
 
 
-def edited_after_invoicing(plan_balance: Balance, facts: Facts) -> Line | None:
-    """An invoiced line that is not as the ledger accounts for: nobody knows what was billed.
-
-    A line that the ledger does not know is taken as it is.
-    """
-    return next((line for line in plan_balance.invoiced if is_edited(line, facts)), None)
+def edited_lines(plan_balance: Balance, facts: Facts) -> tuple[Line, ...]:
+    """The invoiced lines that are not as the ledger accounts for: nobody knows what they billed."""
+    return tuple(line for line in plan_balance.invoiced if is_edited(line, facts))
 
 
-def vanished_after_invoicing(identity: Identity, facts: Facts) -> Iterator[int]:
+def vanished_lines(identity: Identity, facts: Facts) -> Iterator[int]:
     """The addition ids of lines that ConnectWise no longer shows though they may have been invoiced.
 
     One that was surely not invoiced was deleted by a person, and its seats are simply put on a new line.
     """
     shown = {line.addition_id for line in facts.lines_of(identity)}
-    for addition_id, written in facts.ledger.items():
-        if written.serial_number != identity.serial_number or addition_id in shown or written.quantities == _NOTHING:
+    for addition_id, written in facts.accounted(identity.serial_number):
+        if addition_id in shown or written.quantities == NOTHING:
             continue
-        if may_be_past(written.effective_date, facts.agreements.get(written.agreement_id)):
+        if may_have_been_invoiced(written, facts.agreements.get(written.agreement_id), facts.today):
             yield addition_id
+
+
+def unclear_lines(plan_balance: Balance) -> tuple[Line, ...]:
+    """The lines for which nothing can be written before a person said what they billed.
+
+    A copy that may have been invoiced is always in the way, since nobody can tell what the plan's lines bill together;
+    any other unclear line only where something has to be written.
+    """
+    if plan_balance.copies:
+        return plan_balance.copies
+    return plan_balance.unclear if plan_balance.writes or plan_balance.stale else ()
 
 
 def is_edited(line: Line, facts: Facts) -> bool:
@@ -59,7 +69,7 @@ def is_edited(line: Line, facts: Facts) -> bool:
     The dates of a line that was set to 0 tell nothing: on whatever invoice it was, it billed nobody.
     """
     written = facts.ledger.get(line.addition_id)
-    if written is None or (line.quantity == 0 and written.quantities == _NOTHING):
+    if written is None or (line.quantity == 0 and written.quantities == NOTHING):
         return False
     moved = line.effective_date not in (None, written.effective_date)
     stretched = written.cancelled_date is not None and line.cancelled_date != written.cancelled_date
@@ -72,13 +82,22 @@ def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome |
     A mapped agreement that ConnectWise now shows under another company than the mapped one would bill a stranger.
     """
     agreement = facts.agreements[write.agreement_id]
-    if agreement.id == mapping.agreement_id and agreement.company_id != mapping.company_id:
+    mapped = agreement.id == mapping.agreement_id
+    if mapped and agreement.company_id != mapping.company_id:
         return Outcome.MOVED
     if agreement.company_deleted:
         return Outcome.COMPANY_DELETED
     if not agreement.active or agreement.never_invoiced or _ended_before(agreement, write):
         return Outcome.AGREEMENT_INACTIVE
+    if mapped and (not can_be_billed(agreement.terms) or mapping.terms not in (None, agreement.terms)):
+        return Outcome.AGREEMENT_CHANGED
     return None
+
+
+def can_be_billed(terms: Terms) -> bool:
+    """Whether an agreement of these terms bills a line of one month once and in full."""
+    several = terms.cycle in LONG_CYCLES or terms.parent_agreement_id is not None
+    return terms.cycle not in UNBILLABLE_CYCLES and not (several and terms.prorates)
 
 
 def _ended_before(agreement: Agreement, write: Write) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ from cw_pipeline.billing.months import Month
 PREFIX = "NP:"
 """What every ``serialNumber`` of ours begins with."""
 
+_SERIAL_NUMBER = re.compile(r"NP:(?P<month>(?!0000)[0-9]{4}-(0[1-9]|1[0-2])):(?P<plan>[A-Z]):(?P<organization>.{1,37})")
 _LONGEST_ORGANIZATION_ID = 37  # serialNumber holds 50 characters, of which "NP:2026-03:B:" takes 13
 
 
@@ -35,7 +37,18 @@ class Identity:
 
         An organization id longer than 37 characters is replaced by the first 37 hex digits of its SHA-256.
         """
-        organization = self.organization_id
-        if len(organization) > _LONGEST_ORGANIZATION_ID:
-            organization = hashlib.sha256(organization.encode()).hexdigest()[:_LONGEST_ORGANIZATION_ID]
-        return f"{PREFIX}{self.month}:{self.plan[0]}:{organization}"
+        return f"{PREFIX}{self.month}:{self.plan[0]}:{as_marked(self.organization_id)}"
+
+    @classmethod
+    def parse(cls, serial_number: str) -> Identity | None:
+        """The identity that a ``serialNumber`` tells, with the organization id as it is marked there; None if none."""
+        match = _SERIAL_NUMBER.fullmatch(serial_number)
+        plan = next((plan for plan in Plan if match and plan[0] == match["plan"]), None)
+        return cls(Month.parse(match["month"]), plan, match["organization"]) if match and plan else None
+
+
+def as_marked(organization_id: str) -> str:
+    """An organization's id as a line's ``serialNumber`` has it."""
+    if len(organization_id) <= _LONGEST_ORGANIZATION_ID:
+        return organization_id
+    return hashlib.sha256(organization_id.encode()).hexdigest()[:_LONGEST_ORGANIZATION_ID]

@@ -30,6 +30,8 @@ class PreviewLine:
     seats: Decimal
     """A usage row's seats; beside it, the quantity that the line loses or that is held."""
     reason: str
+    warning: str | None = None
+    """What is wrong with its lines although their quantity is right: seats that no invoice has, say."""
     writes: tuple[Write, ...] = ()
     to_credit: Decimal | None = None
     """Of ``credit_due``, how many seats were invoiced too much."""

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing import reasons
-from cw_pipeline.billing.balance import Balance, Write, balance
+from cw_pipeline.billing import hold_reasons, reasons
+from cw_pipeline.billing.balance import Balance, Write, balance, set_quantity
 from cw_pipeline.billing.exclusions import exclusion
+from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.holds import (
-    edited_after_invoicing,
+    edited_lines,
     invoiced_elsewhere,
-    vanished_after_invoicing,
+    unclear_lines,
+    vanished_lines,
     write_hold,
 )
 from cw_pipeline.billing.identity import Identity, Plan
@@ -31,12 +33,14 @@ _NOTHING_TO_REPORT = frozenset({Outcome.UNCHANGED, Outcome.ZERO_USAGE})
 def preview_month(month: Month, usage: Sequence[Usage], facts: Facts) -> Preview:
     """What a push would do for ``month``: a line for each row of ``usage``, each followed by what happens beside it.
 
-    ``usage`` has at most one row an organization. Mapped organizations without a row count as usage 0.
+    ``usage`` has at most one row an organization. Mapped organizations without a row count as usage 0, but what takes
+    seats away for that reason waits for a person's word.
     """
     lines = [line for row in usage for line in _row_lines(row, month, facts)]
     missing = facts.mappings.keys() - {row.organization_id for row in usage}
     for organization_id in sorted(missing):
-        lines.extend(_settle(None, facts.mappings[organization_id], month, facts))
+        unusual = (month, organization_id) not in facts.absences
+        lines.extend(_settle(None, facts.mappings[organization_id], month, facts, unusual=unusual))
     return Preview(month, sum(row.seats for row in usage), tuple(lines))
 
 
@@ -67,6 +71,8 @@ class _Draft:
     line: PreviewLine
     balance: Balance
     writes: tuple[Write, ...]
+    kept: tuple[Line, ...] = ()
+    """Open lines that carry seats and stay as they are."""
 
     @property
     def takes_away(self) -> bool:
@@ -78,14 +84,19 @@ class _Draft:
 
     @property
     def matters(self) -> bool:
-        return not self.line.beside or self.line.outcome not in _NOTHING_TO_REPORT
+        return not self.line.beside or self.line.outcome not in _NOTHING_TO_REPORT or self.line.warning is not None
 
     def held(self, outcome: Outcome, reason: str) -> _Draft:
         return replace(self, line=replace(self.line, outcome=outcome, reason=reason, writes=(), to_credit=None))
 
 
-def _settle(row: Usage | None, mapping: CompanyMapping, month: Month, facts: Facts) -> list[PreviewLine]:
-    """One mapped organization's month: its lines brought to ``row``'s usage, or to 0 where ``row`` is None."""
+def _settle(
+    row: Usage | None, mapping: CompanyMapping, month: Month, facts: Facts, *, unusual: bool = False
+) -> list[PreviewLine]:
+    """One mapped organization's month: its lines brought to ``row``'s usage, or to 0 where ``row`` is None.
+
+    Where that is ``unusual``, no seats are taken away.
+    """
     if month < mapping.bill_from:
         return []
     identities = [Identity(month, plan, mapping.organization_id) for plan in Plan]
@@ -99,7 +110,7 @@ def _settle(row: Usage | None, mapping: CompanyMapping, month: Month, facts: Fac
     if elsewhere:
         seats = sum(facts.counted(line) for line in elsewhere)
         agreement = facts.agreements[elsewhere[0].agreement_id]
-        reason = reasons.moved(identities[0], elsewhere[0], agreement, mapping, seats)
+        reason = hold_reasons.moved(identities[0], elsewhere[0], agreement, mapping, seats)
         drafts = [
             draft.held(Outcome.MOVED, reason)
             if draft.matters or any(line in draft.balance.invoiced for line in elsewhere)
@@ -107,7 +118,7 @@ def _settle(row: Usage | None, mapping: CompanyMapping, month: Month, facts: Fac
             for draft in drafts
         ]
     else:
-        drafts = [_held_by_itself(draft, mapping, facts) for draft in drafts]
+        drafts = [_held_by_itself(draft, mapping, facts, unusual=unusual) for draft in drafts]
         if row is not None:
             drafts += [
                 draft
@@ -133,6 +144,7 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
         outcome=result.outcome,
         seats=Decimal(row.seats) if row is not None and billed else _seats_beside(result),
         reason=reasons.balanced(result),
+        warning=reasons.odd(identity, result.odd, facts),
         writes=result.writes,
         to_credit=-result.target if result.outcome is Outcome.CREDIT_DUE else None,
     )
@@ -144,13 +156,14 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
             beside=True,
             outcome=Outcome.ZEROED,
             seats=write.before,
-            reason=reasons.stale(write, mapping, facts.products.get(identity.plan)),
+            reason=reasons.stale(write, mapping, facts),
+            warning=None,
             writes=(write,),
             to_credit=None,
         )
         for write in result.stale
     ]
-    return [_Draft(main, result, result.writes), *(_Draft(line, result, line.writes) for line in stale)]
+    return [_Draft(main, result, result.writes, result.kept), *(_Draft(line, result, line.writes) for line in stale)]
 
 
 def _untouchable(identity: Identity, row: Usage, mapping: CompanyMapping, facts: Facts) -> list[_Draft]:
@@ -170,20 +183,33 @@ def _seats_beside(result: Balance) -> Decimal:
     return sum((write.before - write.quantity for write in result.writes), Decimal(0))
 
 
-def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts) -> _Draft:
+def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts, *, unusual: bool) -> _Draft:
+    unclear = _unclear(draft.balance, facts)
+    if unclear is not None:
+        return draft.held(Outcome.INVOICE_UNCLEAR, unclear)
     identity = draft.balance.identity
-    edited = edited_after_invoicing(draft.balance, facts)
-    if edited is not None:
-        reason = reasons.invoice_unclear(identity, edited, facts.ledger[edited.addition_id])
-        return draft.held(Outcome.INVOICE_UNCLEAR, reason)
-    vanished = next(vanished_after_invoicing(identity, facts), None)
-    if vanished is not None:
-        return draft.held(Outcome.INVOICE_UNCLEAR, reasons.vanished(identity, vanished, facts.ledger[vanished]))
-    for write in draft.writes:
+    if unusual and (draft.takes_away or draft.line.outcome is Outcome.CREDIT_DUE):
+        return draft.held(Outcome.UNUSUAL, hold_reasons.absent(identity))
+    for write in (*draft.writes, *(set_quantity(identity, line, line.quantity) for line in draft.kept)):
         hold = write_hold(write, mapping, facts)
         if hold is not None:
-            return draft.held(hold, reasons.write_held(hold, write, facts.agreements[write.agreement_id], mapping))
+            return draft.held(hold, hold_reasons.write_held(hold, write, facts.agreements[write.agreement_id], mapping))
+    for line in draft.balance.unclear:  # right as they are, but not where another company is billed for them
+        as_it_is, agreement = set_quantity(identity, line, line.quantity), facts.agreements[line.agreement_id]
+        if line.quantity and write_hold(as_it_is, mapping, facts) is Outcome.MOVED:
+            return draft.held(Outcome.MOVED, hold_reasons.write_held(Outcome.MOVED, as_it_is, agreement, mapping))
     return draft
+
+
+def _unclear(result: Balance, facts: Facts) -> str | None:
+    """Why nobody knows what a plan's lines billed, each of them named; None where it is known, or does not matter."""
+    identity, ledger = result.identity, facts.ledger
+    whys = [
+        *(hold_reasons.edited(identity, line, ledger[line.addition_id]) for line in edited_lines(result, facts)),
+        *(hold_reasons.vanished(identity, number, ledger[number]) for number in vanished_lines(identity, facts)),
+        *([hold_reasons.unclear(result, facts)] if unclear_lines(result) else []),
+    ]
+    return " ".join(whys) or None
 
 
 def _in_order(drafts: list[_Draft]) -> list[_Draft]:

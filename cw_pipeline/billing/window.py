@@ -1,4 +1,9 @@
-"""Which period of its agreement a line is billed in, and whether that period has been invoiced."""
+"""Which period of its agreement a line is billed in.
+
+Where an agreement's next period begins is not documented: on the same day of the next month, or on the first of it;
+and, after a month that is too short for that day, on the shorter month's last day or on the longer day again. What is
+decided here is right under each of these readings.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +11,33 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, date
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.months import add_months, day_before, last_day_of_month
+from cw_pipeline.billing.months import Month, add_months, day_before, last_day_of_month
 
 if TYPE_CHECKING:
-    from cw_pipeline.billing.facts import Agreement, Facts, Line
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.billing.facts import Agreement, Line
+
+_FEWEST_DAYS, _MOST_DAYS = 28, 31
+"""Of a month, whatever day it begins on."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A billing period, both days included: a line's ``effectiveDate`` and ``cancelledDate``."""
+    """The days on which a line is billed, both included: its ``effectiveDate`` and ``cancelledDate``."""
 
     first: date
     last: date
 
 
 def new_line_window(agreement: Agreement, month: Month) -> Window:
-    """The period that a new line for usage of ``month`` covers.
+    """The days that a new line for usage of ``month`` covers.
 
     An agreement's periods begin at its ``nextInvoiceDate`` (if absent its ``billStartDate``, if absent the first day of
-    the usage month) and every month after that. The line covers the first of them that begins on or after both the
-    first day of the usage month and ``billStartDate``: ConnectWise has not invoiced it yet, bills the line there once
-    and in full, and has no reason to refuse it.
+    the usage month). The line begins with the first of them that begins on or after both the first day of the usage
+    month and ``billStartDate``: ConnectWise has not invoiced it yet and has no reason to refuse it.
 
-    On which day later periods begin after a month that is too short for it is not documented: they may keep the earlier
-    day or return to the later one. Such a line begins and ends so that it lies in one period either way.
+    On an agreement that does not prorate, the line ends with the calendar month, before the earliest day on which the
+    next period may begin: it lies in one period, which bills it in full. On one that prorates it covers a whole month,
+    whose shares on one or two invoices come to about one.
     """
     anchor = agreement.next_invoice_date or agreement.bill_start_date or month.first_day
     not_before = max(month.first_day, agreement.bill_start_date or month.first_day)
@@ -40,47 +47,30 @@ def new_line_window(agreement: Agreement, month: Month) -> Window:
     first = add_months(anchor, periods)
     if periods > 0 and anchor == last_day_of_month(anchor):
         first = last_day_of_month(first)
-    next_period = anchor
-    for _ in range(periods + 1):
-        next_period = add_months(next_period, 1)
-    return Window(first, day_before(next_period))
+    if agreement.terms.prorates:
+        return Window(first, day_before(add_months(first, 1)))
+    return Window(first, last_day_of_month(first))
 
 
-def lies_in_one_period(line: Line, agreement: Agreement) -> bool:
-    """Whether an open line would be billed by exactly one invoice, as its dates and its agreement's are now.
+def is_billed_once(line: Line, agreement: Agreement) -> bool:
+    """Whether the invoices to come bill an open line once and in full, as its dates and its agreement's are now.
 
-    It is not after a person cleared or stretched its dates, put it off for good (the calendar ends with the year 9999),
-    or moved the agreement's billing day across it.
+    They do not after a person cleared or stretched its dates, put it off for good (the calendar ends with the year
+    9999), or moved the agreement's billing day across it.
     """
-    if line.effective_date is None or line.cancelled_date is None or line.cancelled_date < line.effective_date:
+    first, last = line.effective_date, line.cancelled_date
+    if first is None or last is None or last < first or first.year == MAXYEAR:
         return False
-    if line.effective_date.year == MAXYEAR:
+    if agreement.terms.prorates:
+        return _FEWEST_DAYS <= (last - first).days + 1 <= _MOST_DAYS
+    if Month.of(first) != Month.of(last):
         return False
-    effective = line.effective_date
-    anchor = agreement.next_invoice_date or agreement.bill_start_date or effective.replace(day=1)
-    periods = (effective.year - anchor.year) * 12 + effective.month - anchor.month
-    if add_months(anchor, periods) > effective:
-        periods -= 1
-    return line.cancelled_date < add_months(anchor, periods + 1)
+    return not any(first.day < day <= last.day for day in _first_days(agreement, Month.of(first)))
 
 
-def is_invoiced(line: Line, facts: Facts, month: Month) -> bool:
-    """Whether ConnectWise has invoiced the period that ``line`` lies in, or lay in when we wrote it.
-
-    A line without an ``effectiveDate`` (a person may have cleared it) is taken to begin with its usage month.
-    """
-    agreement = facts.agreements[line.agreement_id]
-    written = facts.ledger.get(line.addition_id)
-    return is_past(line.effective_date or month.first_day, agreement) or (
-        written is not None and is_past(written.effective_date, agreement)
-    )
-
-
-def is_past(day: date, agreement: Agreement) -> bool:
-    """Whether ``day`` lies in a period that ConnectWise has invoiced."""
-    return agreement.next_invoice_date is not None and agreement.next_invoice_date > day
-
-
-def may_be_past(day: date, agreement: Agreement | None) -> bool:
-    """Whether ``day`` may lie in an invoiced period: nobody can tell where the agreement is gone or never invoiced."""
-    return agreement is None or agreement.never_invoiced or is_past(day, agreement)
+def _first_days(agreement: Agreement, month: Month) -> set[int]:
+    """The days of ``month`` on which a period of the agreement may begin, beside the first."""
+    anchor = agreement.next_invoice_date or agreement.bill_start_date or month.first_day
+    lengths = [last_day_of_month(one.first_day).day for one in Month.of(anchor).until(month)] or [_MOST_DAYS]
+    days = {min(anchor.day, lengths[-1]), min(anchor.day, *lengths)}
+    return days | {lengths[-1]} if anchor == last_day_of_month(anchor) else days

@@ -29,6 +29,7 @@ class Deed(StrEnum):
     APPLY_MAPPINGS = "apply mapping file"
     ADD_ORGANIZATION = "add organization"
     ACCEPT_LINES = "accept lines"
+    REBUILD = "rebuild"
     DISCONNECT = "disconnect"
 
 

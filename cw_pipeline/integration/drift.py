@@ -18,7 +18,8 @@ from cw_pipeline.integration.drifted import (
     duplicated_line,
 )
 from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
-from cw_pipeline.sync.reading import read_additions, read_agreements
+from cw_pipeline.sync.reading import read
+from cw_pipeline.sync.remembering import remember, seen_in
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import Company, CompanyMapping, Organization
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
 def find_drift(run: SyncRun, today: date) -> list[Finding]:
     """Compare what was written and mapped with what ConnectWise shows; lines first, by month and organization.
 
-    Looked at are the mappings, and every line of a mapped organization since it is billed: what an unmapping left
-    behind is left to people. Each agreement's lines are read once, and nothing is written. No push goes on meanwhile,
-    so that no line is half known.
+    Looked at are the mappings, all agreements of mapped companies, and every line of a mapped organization since it is
+    billed: what an unmapping left behind is left to people. Each agreement's lines are read once, and nothing is
+    written to ConnectWise; lines that the ledger does not know are entered there. No push goes on meanwhile, so that no
+    line is half known.
 
     Raises:
         LockHeld: If a push is at work for ten minutes.
@@ -48,26 +50,28 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
     with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say):
         with run.warehouse.transaction() as session:
             mappings = _mappings(session)
-            known = _known_lines(session, run.psa, mappings)
-            ours = ledger.serial_numbers(session, run.psa)
+            lines = _known_lines(session, run.psa, mappings)
+            known = ledger.known_lines(session, run.psa)
             unsettled = {intent.serial_number for intent in ledger.open_intents(session, run.psa)}
-        agreement_ids = {one.agreement_id for one in mappings} | {one.written.agreement_id for one in known}
-        run.say(f"Reading {len(agreement_ids)} agreements and their lines")
-        agreements = read_agreements(run, agreement_ids)
-        additions = read_additions(run, agreements, ours)
+        agreement_ids = {one.agreement_id for one in mappings} | {one.written.agreement_id for one in lines}
+        run.say(f"Reading {len(agreement_ids)} agreements, and all others of {len(mappings)} companies")
+        reading = read(run, agreement_ids, known, companies={one.company_id for one in mappings})
+        seen = seen_in(reading, {one.entry.addition_id or 0: one.written for one in lines}, unsettled)
+        remember(run, seen, {one.organization_id for one in mappings})
         companies = {one.id: one for one in run.connectwise.companies_by_id({one.company_id for one in mappings})}
 
     foreign = {
-        agreement_id: [one for one in found if one.id not in ours and one.serial_number not in unsettled]
-        for agreement_id, found in additions.items()
+        agreement_id: [one for one in found if one.id not in known and one.serial_number not in unsettled]
+        for agreement_id, found in reading.additions.items()
     }
-    of_lines = chain(
-        _known_lines_drifted(known, agreements, {one.id: one for one in chain.from_iterable(additions.values())}),
-        _duplicates(known, foreign),
-    )
+    shown = {one.id: one for one in chain.from_iterable(reading.additions.values())}
+    of_lines = chain(_known_lines_drifted(lines, reading.agreements, shown, today), _duplicates(lines, foreign))
     of_mappings = chain(
-        *(drifted_company(one, companies.get(one.company_id), agreements.get(one.agreement_id)) for one in mappings),
-        *(drifted_agreement(one, agreements.get(one.agreement_id), today) for one in mappings),
+        *(
+            drifted_company(one, companies.get(one.company_id), reading.agreements.get(one.agreement_id))
+            for one in mappings
+        ),
+        *(drifted_agreement(one, reading.agreements.get(one.agreement_id), today) for one in mappings),
     )
     return sorted(of_lines, key=_place) + sorted(of_mappings, key=_place)
 
@@ -105,13 +109,13 @@ def _known_lines(session: Session, psa: str, mappings: Iterable[Mapping]) -> lis
 
 
 def _known_lines_drifted(
-    known: Iterable[KnownLine], agreements: dict[int, Agreement], shown: dict[int, models.Addition]
+    known: Iterable[KnownLine], agreements: dict[int, Agreement], shown: dict[int, models.Addition], today: date
 ) -> Iterator[Finding]:
     """The drift of the lines that we wrote; a mapped agreement that is gone is told once, and not line by line."""
     for line in known:
         agreement = agreements.get(line.written.agreement_id)
         if agreement is not None or line.written.agreement_id != line.mapping.agreement_id:
-            yield from drifted_line(line, shown.get(line.entry.addition_id or 0), agreement)
+            yield from drifted_line(line, shown.get(line.entry.addition_id or 0), agreement, today)
 
 
 def _duplicates(known: Iterable[KnownLine], foreign: dict[int, list[models.Addition]]) -> Iterator[Finding]:

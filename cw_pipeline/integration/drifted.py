@@ -7,10 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing import reasons
+from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.facts import CompanyMapping, Written
+from cw_pipeline.billing.invoiced import is_past, may_have_been_invoiced
 from cw_pipeline.billing.months import Month
-from cw_pipeline.billing.window import is_past, may_be_past
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 
@@ -118,13 +118,15 @@ class KnownLine:
         return Finding(kind, self.month, *whose, *where, expected, found, what_to_do)
 
 
-def drifted_line(known: KnownLine, addition: models.Addition | None, agreement: Agreement | None) -> Iterator[Finding]:
+def drifted_line(
+    known: KnownLine, addition: models.Addition | None, agreement: Agreement | None, today: date
+) -> Iterator[Finding]:
     """How a line that we wrote is not as it was written; ``addition`` is None where it is no longer shown."""
     whose = (known.month, known.mapping.organization_id)
     if addition is None:
         if not known.carries_nothing:
-            may_have_billed = may_be_past(known.written.effective_date, agreement)
-            gone = reasons.accept_what_is_gone(*whose, known.entry.serial_number)
+            may_have_billed = may_have_been_invoiced(known.written, agreement, today)
+            gone = hold_reasons.accept_what_is_gone(*whose, known.entry.serial_number)
             what_to_do = gone if may_have_billed else f"{known.sync} makes a new one."
             yield known.finding(Kind.DELETED, known.quantity, "no such line", what_to_do)
         return
@@ -132,7 +134,7 @@ def drifted_line(known: KnownLine, addition: models.Addition | None, agreement: 
         return
     # It may also have been invoiced in the days that a person gave it.
     begins = {known.written.effective_date, addition.effective_date or known.written.effective_date}
-    invoiced = agreement is None or any(is_past(day, agreement) for day in begins)
+    invoiced = known.written.invoiced or agreement is None or any(is_past(day, agreement) for day in begins)
     edits = list(_edits(known, addition, invoiced=invoiced))
     if edits:
         expected, found, what_to_do = zip(*edits, strict=True)
@@ -142,7 +144,7 @@ def drifted_line(known: KnownLine, addition: models.Addition | None, agreement: 
     written = (known.written.effective_date, known.written.cancelled_date)
     shown = (addition.effective_date or absent, addition.cancelled_date)
     if known.written.cancelled_date is not None and shown != written:
-        what_to_do = reasons.accept_what_was_billed(*whose) if invoiced else "Set its days back."
+        what_to_do = hold_reasons.accept_what_was_billed(*whose) if invoiced else "Set its days back."
         yield known.finding(Kind.CANCELLED, _days(*written), _days(*shown), what_to_do)
 
 
@@ -151,7 +153,7 @@ def _edits(known: KnownLine, addition: models.Addition, *, invoiced: bool) -> It
     or_sync = "" if invoiced else f", or run {known.sync}"
     quantity = plain(addition.quantity)
     if known.written.quantities and quantity not in known.written.quantities:
-        accept = reasons.accept_what_was_billed(known.month, known.mapping.organization_id)
+        accept = hold_reasons.accept_what_was_billed(known.month, known.mapping.organization_id)
         yield known.quantity, f"quantity {quantity}", accept if invoiced else f"Set its quantity back{or_sync}."
     if addition.product.id != known.entry.product_id:
         yield f"product {known.entry.product_id}", f"product {addition.product.id}", f"Set its product back{or_sync}."
@@ -192,10 +194,10 @@ def drifted_company(mapping: Mapping, company: models.Company | None, agreement:
     gone = company is None or company.deleted_flag
     if agreement is not None and agreement.company_id != mapping.company_id:
         found = f"agreement {agreement.id} belongs to {agreement.company_name} ({agreement.company_id})"
-        what_to_do = reasons.bill_the_new_owner(agreement, mapping)
+        what_to_do = hold_reasons.bill_the_new_owner(agreement, mapping)
         yield mapping.finding(Kind.COMPANY_MERGED if gone else Kind.AGREEMENT_MOVED, expected, found, what_to_do)
     elif gone:
-        what_to_do = f"Restore it in ConnectWise, or {reasons.to_another_company(mapping)}."
+        what_to_do = f"Restore it in ConnectWise, or {hold_reasons.to_another_company(mapping)}."
         yield mapping.finding(Kind.COMPANY_GONE, expected, "no such company", what_to_do)
     elif company is not None and company.name != mapping.company_name:
         found = f"{company.name} ({company.id})"
@@ -213,7 +215,7 @@ def drifted_agreement(mapping: Mapping, agreement: Agreement | None, today: date
         what_to_do = "Let the role show it, or map the company to another agreement."
     elif agreement.never_invoiced:
         found = "never invoiced next"
-        what_to_do = reasons.settle_never_invoiced(None)
+        what_to_do = hold_reasons.settle_never_invoiced(None)
     elif not agreement.active:
         found = "not active"
     elif agreement.end_date is not None and agreement.end_date < today:

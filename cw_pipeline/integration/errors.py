@@ -101,6 +101,10 @@ class TooManyGone(IntegrationError):
         self.warnings = (warning,)
 
 
+class NothingMapped(IntegrationError):
+    """The act works on what is mapped, and nothing is."""
+
+
 class OrganizationRefused(IntegrationError):
     """The organization cannot be added as asked."""
 

@@ -1,4 +1,4 @@
-"""Deciding about single lines: a person's word about what invoiced lines billed, and what of it was credited."""
+"""A person's word about single lines: what invoiced ones billed, what of it was credited, that nothing was used."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from sqlalchemy import select
 
 from cw_pipeline.billing.credits import Credit, credits_due
 from cw_pipeline.billing.facts import Facts, Line
-from cw_pipeline.billing.holds import is_edited, vanished_after_invoicing
+from cw_pipeline.billing.holds import is_edited, vanished_lines
 from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.window import is_invoiced
+from cw_pipeline.billing.invoiced import State, leaves_seats_out, state_of
+from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import NothingToAccept, listed
 from cw_pipeline.integration.mapping import the_one
-from cw_pipeline.sync.previews import preview_now
+from cw_pipeline.sync.previews import preview_now, usage_report
 from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import EntryKind, Organization
+from cw_pipeline.warehouse.usage import accept_absence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from cw_pipeline.billing.facts import Written
     from cw_pipeline.billing.months import Month
@@ -59,12 +61,13 @@ def seats_of(text: str) -> Decimal:
 
 
 def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Decimal | None = None) -> list[Accepted]:
-    """Record a person's word about an organization's invoiced lines of ``month``.
+    """Record a person's word about an organization's lines of ``month``.
 
-    Without ``credited``: they billed what they show now, and a line that ConnectWise no longer shows billed nothing, or
-    what was made again for it. This settles ``invoice_unclear``. With it: so many seats were credited of what was
-    invoiced too much, or to another company. This settles ``credit_due`` and ``moved``. The organization is given by id
-    or exact name.
+    Without ``credited``: its invoiced lines billed what they show now, and a line that ConnectWise no longer shows
+    billed nothing, or what was made again for it. This settles ``invoice_unclear``, and lines that no invoice has in
+    full. Where nothing waits for that, an organization that the month's report does not have used nothing. This
+    settles ``unusual``. With ``credited``: so many seats were credited of what was invoiced too much, or to another
+    company. This settles ``credit_due`` and ``moved``. The organization is given by id or exact name.
 
     Raises:
         UnknownChoice: If there is no such organization.
@@ -78,22 +81,41 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
             known = the_one("organization", organization, session.scalars(select(Organization)).all())
         preview, facts = preview_now(run, month)
         what = f"{known.name} ({known.id}) for {month}"
-        edited = list(_edited(month, known.id, facts))
+        lines = [line for line in preview.lines if line.organization_id == known.id]
+        unclear = {line.plan for line in lines if line.outcome is Outcome.INVOICE_UNCLEAR}
+        waiting = list(_waiting(month, known.id, facts, unclear))
+        if credited is None and not waiting and any(line.outcome is Outcome.UNUSUAL for line in lines):
+            return _accept_absence(run, month, known.id, facts)
         if credited is None:
-            _accept(run, what, edited)
-            return edited
-        if edited:
-            msg = f"An invoiced line of {what} is not as it was written. Accept that first, without --credited."
+            _accept(run, what, waiting)
+            return waiting
+        if waiting:
+            msg = f"What an invoiced line of {what} billed is not clear. Accept that first, without --credited."
             raise NothingToAccept(msg)
         issued = _issued(what, credits_due(known.id, preview, facts), credited)
         return _record_credits(run, issued, facts)
 
 
-def _accept(run: SyncRun, what: str, edited: Sequence[Accepted]) -> None:
-    if not edited:
+def _accept(run: SyncRun, what: str, waiting: Sequence[Accepted]) -> None:
+    if not waiting:
         msg = f"Every invoiced line of {what} is as it was written. For a credit that was issued add --credited SEATS."
         raise NothingToAccept(msg)
-    _record(run, EntryKind.ACCEPTED, [(one, max(one.before, default=Decimal(0))) for one in edited])
+    _record(run, EntryKind.ACCEPTED, [(one, max(one.before, default=Decimal(0))) for one in waiting])
+
+
+def _accept_absence(run: SyncRun, month: Month, organization_id: str, facts: Facts) -> list[Accepted]:
+    """Record that the organization used nothing; the next sync sets its open lines to 0."""
+    identities = [Identity(month, plan, organization_id) for plan in Plan]
+    with run.warehouse.transaction() as session:
+        accept_absence(session, usage_report(session, month), organization_id)
+        record(session, Deed.ACCEPT_LINES, f"{month} {organization_id}", after={"because": "used nothing"})
+    return [
+        Accepted(identity, line, frozenset({line.quantity}), line.quantity if invoiced else Decimal(0))
+        for identity in identities
+        for line in facts.lines_of(identity)
+        for invoiced in [state_of(line, facts, month) is State.INVOICED]
+        if line.quantity
+    ]
 
 
 def _issued(what: str, due: Sequence[Credit], credited: Decimal) -> list[Credit]:
@@ -144,18 +166,25 @@ def _record(run: SyncRun, kind: EntryKind, words: Sequence[tuple[Accepted, Decim
             )
 
 
-def _edited(month: Month, organization_id: str, facts: Facts) -> Iterator[Accepted]:
-    """The invoiced lines that are not as they were written, or gone, and what a person made again for those."""
+def _waiting(month: Month, organization_id: str, facts: Facts, unclear: Collection[Plan]) -> Iterator[Accepted]:
+    """The invoiced lines that are gone, not as they were written, or not billed in full, and those made for gone ones.
+
+    Of a plan that is held for being ``unclear``, also those that may be invoiced.
+    """
     for plan in Plan:
+        wanted = {State.INVOICED, State.UNCLEAR, State.COPY} if plan in unclear else {State.INVOICED}
         identity = Identity(month, plan, organization_id)
-        invoiced = [line for line in facts.lines_of(identity) if is_invoiced(line, facts, month)]
-        edited = [line for line in invoiced if is_edited(line, facts)]
-        gone = [_gone(number, facts.ledger[number]) for number in vanished_after_invoicing(identity, facts)]
-        for line in edited + gone:
+        gone = [_gone(number, facts.ledger[number]) for number in vanished_lines(identity, facts)]
+        for line in gone:
             yield Accepted(identity, line, facts.ledger[line.addition_id].quantities, line.quantity)
-        for line in invoiced if gone else ():
-            if line.addition_id not in facts.ledger:
-                yield Accepted(identity, line, frozenset(), line.quantity)
+        for line in facts.lines_of(identity):
+            state, known = state_of(line, facts, month), facts.ledger.get(line.addition_id)
+            accepted = known is not None and known.accepted
+            in_full = accepted or not leaves_seats_out(line)
+            settled = state is State.INVOICED and not is_edited(line, facts) and in_full
+            made_again = gone and (known is None or known.found)
+            if state in wanted and (made_again or not settled):
+                yield Accepted(identity, line, known.quantities if known else frozenset(), line.quantity)
 
 
 def _gone(addition_id: int, known: Written) -> Line:

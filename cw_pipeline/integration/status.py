@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.integration.access import State, missing_to_be_active, psa_of
 from cw_pipeline.integration.listings import gone_mappings
 from cw_pipeline.integration.terms import changed_agreements

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.orchestration.views import names
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from cw_pipeline.orchestration.lines import accept_lines
 from cw_pipeline.orchestration.mapping import add_organization, map_companies
 from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.products import map_products
+from cw_pipeline.orchestration.rebuilding import rebuild
 from cw_pipeline.orchestration.watch import unpushed_months
 
 # Whether other months are late is no matter of a month's own run.
@@ -45,5 +46,6 @@ ALL = [
     map_companies,
     add_organization,
     accept_lines,
+    rebuild,
     disconnect,
 ]

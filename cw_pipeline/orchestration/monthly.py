@@ -31,8 +31,10 @@ from cw_pipeline.orchestration.checks import (
 )
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.partitions import MONTHS
+from cw_pipeline.orchestration.rebuilding import recorded_pushes
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.views import Details
+from cw_pipeline.sync.behind import require_not_behind
 from cw_pipeline.sync.previews import make_previews, usage_report
 from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
 from cw_pipeline.sync.run import SyncError, SyncRun
@@ -41,7 +43,7 @@ from cw_pipeline.warehouse.errors import WarehouseError
 from cw_pipeline.warehouse.previews import latest_previews, preview_of, save_month_error
 
 if TYPE_CHECKING:
-    from cw_pipeline.billing.preview import Preview
+    from cw_pipeline.sync.previews import Previews
 
 USAGE = dg.AssetSpec(
     "monthly_usage",
@@ -130,6 +132,7 @@ class _Months:
         self._going = [Month.parse(key) for key in context.partition_keys]
         self._failed: dict[Month, str] = {}
         self._may_pass = False
+        self._made: Previews | None = None
 
     def fetch_usage(self, nordpass: NordPass) -> dg.AssetCheckResult:
         for month in list(self._going):
@@ -143,9 +146,9 @@ class _Months:
         self._require_usage()
         if not self._going:
             return
-        previews: list[Preview] = []
         with self._failing(self._going):
-            previews = [preview_of(row) for row in make_previews(self._run, self._going)]
+            self._made = make_previews(self._run, list(self._going))
+        previews = [kept.preview for kept in self._made.of_months.values()] if self._made else []
         for preview in previews:
             with self._failing([preview.month]):
                 check_seats(preview)
@@ -157,7 +160,8 @@ class _Months:
         self._require_usage()
         if self._going:
             with self._failing(self._going):
-                for pushed in push_months(self._run, list(self._going)):
+                require_not_behind(self._run.warehouse, recorded_pushes(self._context.instance, PUSH.key))
+                for pushed in push_months(self._run, list(self._going), self._made):
                     self._pushed(pushed)
         with self._run.warehouse.transaction() as session:
             stakes = at_stake(session, self._run.psa)

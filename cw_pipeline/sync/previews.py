@@ -9,29 +9,52 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.facts import CompanyMapping, Facts
+from cw_pipeline.billing.facts import CompanyMapping, Facts, Terms, Written
 from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.preview import Preview
 from cw_pipeline.billing.rule import preview_month
-from cw_pipeline.sync.reading import read_agreements, read_lines
+from cw_pipeline.sync.reading import read
+from cw_pipeline.sync.remembering import Seen, remember, seen_in
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.warehouse import ledger, tables
-from cw_pipeline.warehouse.previews import latest_preview, save_preview
-from cw_pipeline.warehouse.usage import latest_report, usage_of
+from cw_pipeline.warehouse.previews import save_preview
+from cw_pipeline.warehouse.usage import accepted_absences, latest_report, usage_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.billing.preview import Preview
     from cw_pipeline.sync.run import SyncRun
 
 _HOLDS_FOR = timedelta(minutes=15)
 """How long nobody is expected to change ConnectWise by hand between a preview and its push."""
 
 
-def make_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Preview]:
+@dataclass(frozen=True)
+class KeptPreview:
+    """A month's preview, and its row in the warehouse."""
+
+    preview: Preview
+    row: tables.Preview
+
+
+@dataclass(frozen=True)
+class Previews:
+    """Previews that were made together, of the same reading."""
+
+    of_months: dict[Month, KeptPreview]
+    read: _Read
+
+    @property
+    def is_old(self) -> bool:
+        """Whether ConnectWise may have been changed by hand since."""
+        return self.read.at < datetime.now(UTC) - _HOLDS_FOR
+
+
+def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
     """Make and keep the previews of ``months``, reading each agreement's lines once for all of them.
 
     The requests are counted on the first preview.
@@ -41,77 +64,63 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Preview]
         ConnectWiseError: If ConnectWise cannot be read; no preview is kept.
     """
     requests_before = run.connectwise.requests.read
-    made_at = datetime.now(UTC)  # before anything is read: what changes meanwhile is later than the preview
-    read = _read(run, months)
+    read_now = _read(run, months)
     requests = run.connectwise.requests.read - requests_before
-
+    previews = {month: read_now.preview(month) for month in months}
     with run.warehouse.transaction() as session:
-        return [
-            save_preview(
+        rows = {
+            month: save_preview(
                 session,
-                read.preview(month),
+                preview,
                 psa=run.psa,
                 run_id=run.run_id,
-                made_at=made_at,
-                usage_report_id=read.reports[month].id,
-                mappings_fingerprint=read.basis.fingerprint,
-                ledger_position=read.position,
-                requests_read=requests if index == 0 else 0,
+                made_at=read_now.at,
+                usage_report_id=read_now.reports[month].id,
+                mappings_fingerprint=read_now.basis.fingerprint,
+                ledger_position=read_now.position,
+                requests_read=requests if month == months[0] else 0,
             )
-            for index, month in enumerate(months)
-        ]
+            for month, preview in previews.items()
+        }
+    return Previews({month: KeptPreview(previews[month], rows[month]) for month in months}, read_now)
 
 
 def preview_now(run: SyncRun, month: Month) -> tuple[Preview, Facts]:
-    """What a push of ``month`` would do at this moment, and the facts that say so; nothing is kept.
+    """What a push of ``month`` would do at this moment, and the facts that say so; no preview is kept.
+
+    Called under the push lock: what ConnectWise shows and the ledger did not know is entered.
 
     Raises:
         SyncError: If the month has no usage report.
         ConnectWiseError: If ConnectWise cannot be read.
     """
-    read = _read(run, [month])
-    return read.preview(month), read.facts
+    read_now = _read(run, [month])
+    remember(run, read_now.seen, read_now.basis.mappings)
+    return read_now.preview(month), read_now.facts
 
 
-def current_previews(run: SyncRun, months: Sequence[Month]) -> list[tables.Preview]:
-    """The previews of ``months``, made anew unless this run made them just now and nothing has changed since.
+def current_previews(run: SyncRun, months: Sequence[Month], made: Previews | None) -> Previews:
+    """The previews of ``months``: those that were ``made`` or, if something has changed since, new ones.
 
-    Called under the push lock, so that the ledger cannot change until they are carried out.
+    Called under the push lock, so that the ledger cannot change until they are carried out: what ConnectWise shows and
+    the ledger did not know is entered.
     """
+    if made is None or not _still_right(run, months, made):
+        run.say(f"Previewing {', '.join(map(str, months))}")
+        made = make_previews(run, months)
+    remember(run, made.read.seen, made.read.basis.mappings)
+    return made
+
+
+def _still_right(run: SyncRun, months: Sequence[Month], made: Previews) -> bool:
     with run.warehouse.transaction() as session:
-        kept = {month: preview for month in months if (preview := latest_preview(session, run.psa, month))}
-        basis = _basis(session)
-        position = ledger.position(session, run.psa)
-        stale = [
-            month
-            for month in months
-            if month not in kept
-            or kept[month].run_id != run.run_id
-            or _is_old(kept[month])
-            or kept[month].ledger_position != position
-            or kept[month].mappings_fingerprint != basis.fingerprint
-            or kept[month].usage_report_id != usage_report(session, month).id
-        ]
-    if stale:
-        run.say(f"Previewing {', '.join(map(str, stale))}")
-        kept.update(zip(stale, make_previews(run, stale), strict=True))
-    return [kept[month] for month in months]
-
-
-def renewed_if_old(run: SyncRun, preview: tables.Preview) -> tables.Preview:
-    """``preview``, made anew if the months that were pushed before it took long.
-
-    Called under the push lock.
-    """
-    if not _is_old(preview):
-        return preview
-    run.say(f"Previewing {preview.month} again, since its preview is old by now")
-    (renewed,) = make_previews(run, [Month.parse(preview.month)])
-    return renewed
-
-
-def _is_old(preview: tables.Preview) -> bool:
-    return preview.made_at < datetime.now(UTC) - _HOLDS_FOR
+        return (
+            not made.is_old
+            and made.of_months.keys() >= set(months)
+            and made.read.position == ledger.position(session, run.psa)
+            and made.read.basis == _basis(session)
+            and all(made.of_months[month].row.usage_report_id == usage_report(session, month).id for month in months)
+        )
 
 
 @dataclass(frozen=True)
@@ -131,29 +140,50 @@ class _Basis:
 class _Read:
     """What previews are made of, as it was read."""
 
+    at: datetime
+    """Before anything was read: what changes meanwhile is later."""
     basis: _Basis
     position: int
     reports: dict[Month, tables.UsageReport]
     facts: Facts
+    seen: Seen
 
     def preview(self, month: Month) -> Preview:
         return preview_month(month, usage_of(self.reports[month]), self.facts)
 
 
 def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
+    at = datetime.now(UTC)
     with run.warehouse.transaction() as session:
         basis = _basis(session)
         position = ledger.position(session, run.psa)
         written = ledger.written_lines(session, run.psa, months)
-        serial_numbers = ledger.serial_numbers(session, run.psa)
+        known = ledger.known_lines(session, run.psa)
+        unsettled = {intent.serial_number for intent in ledger.open_intents(session, run.psa)}
         to_read = {mapping.agreement_id for mapping in basis.mappings.values()}
         to_read |= ledger.agreements_with_lines(session, run.psa, months)
         reports = {month: usage_report(session, month) for month in months}
+        absences = accepted_absences(session, reports)
+        first_time = _billed_for_the_first_time(session, months)
 
     run.say(f"Reading {len(to_read)} agreements and their lines for {len(months)} month(s)")
-    agreements = read_agreements(run, to_read)
-    lines = read_lines(run, agreements, serial_numbers)
-    return _Read(basis, position, reports, Facts(basis.mappings, basis.products, agreements, lines, written))
+    reading = read(run, to_read, known, expected=_carrying(written), companies=first_time)
+    seen = seen_in(reading, written, unsettled)
+    facts = Facts(
+        mappings=basis.mappings,
+        products=basis.products,
+        agreements=reading.agreements,
+        lines=reading.lines_by_serial_number,
+        ledger=seen.added_to(written),
+        today=run.today(),
+        absences=absences,
+    )
+    return _Read(at, basis, position, reports, facts, seen)
+
+
+def _carrying(written: dict[int, Written]) -> dict[int, int]:
+    """The lines that carry seats as far as is known, each with its agreement."""
+    return {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
 
 
 def _basis(session: Session) -> _Basis:
@@ -175,10 +205,29 @@ def _basis(session: Session) -> _Basis:
                 company_id=row.company_id,
                 agreement_id=row.agreement_id,
                 bill_from=Month.parse(row.bill_from),
+                terms=_accepted_terms(row),
             )
             for row, name in mappings
         },
         products={Plan(row.plan): row.confirmed_product_id for row in products if row.confirmed_product_id is not None},
+    )
+
+
+def _accepted_terms(row: tables.CompanyMapping) -> Terms | None:
+    if row.prorates is None:
+        return None
+    return Terms(row.cycle, row.period_type, row.parent_agreement_id, row.prorates)
+
+
+def _billed_for_the_first_time(session: Session, months: Sequence[Month]) -> set[int]:
+    """The companies whose agreements were not looked through since they were mapped as they are."""
+    return set(
+        session.scalars(
+            select(tables.CompanyMapping.company_id).where(
+                tables.CompanyMapping.looked_through_at.is_(None),
+                tables.CompanyMapping.bill_from <= str(max(months)),
+            )
+        )
     )
 
 

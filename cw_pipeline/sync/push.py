@@ -6,22 +6,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing import reasons
+from cw_pipeline.billing import hold_reasons, reasons
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
-from cw_pipeline.sync.previews import current_previews, renewed_if_old
+from cw_pipeline.sync.previews import current_previews
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.settling import settle_open_intents
 from cw_pipeline.sync.writes import FailedWrite, Writer
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline.warehouse.previews import preview_of, save_push
+from cw_pipeline.warehouse.previews import save_push
 from cw_pipeline.warehouse.rights import save_right_uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cw_pipeline.billing.months import Month
+    from cw_pipeline.sync.previews import KeptPreview, Previews
     from cw_pipeline.sync.run import SyncRun
 
 LOCK_WAIT_SECONDS = 600
@@ -35,8 +36,10 @@ class PushedMonth:
     push: tables.Push
 
 
-def push_months(run: SyncRun, months: Sequence[Month]) -> Iterator[PushedMonth]:
+def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = None) -> Iterator[PushedMonth]:
     """Carry out the previews of ``months``, one month after the other, under the one push lock.
+
+    Previews that this run ``made`` just now are carried out as they are, unless something has changed since.
 
     Raises:
         LockHeld: If another push holds the lock for ten minutes; nothing is written.
@@ -48,26 +51,27 @@ def push_months(run: SyncRun, months: Sequence[Month]) -> Iterator[PushedMonth]:
         read_before = run.connectwise.requests.read
         settle_open_intents(run)
         settling = run.connectwise.requests.read - read_before
-        kept = current_previews(run, months)
-        for row in kept:
-            check_seats(preview_of(row))
+        previews = current_previews(run, months, made)
+        for month in months:
+            check_seats(previews.of_months[month].preview)
         writer = Writer(run, lock)
-        for index, row in enumerate(kept):
-            yield _push_month(run, writer, renewed_if_old(run, row), settling if index == 0 else 0)
+        for index, month in enumerate(months):
+            if previews.is_old:
+                previews = current_previews(run, months[index:], None)
+            yield _push_month(run, writer, previews.of_months[month], settling if index == 0 else 0)
 
 
-def _push_month(run: SyncRun, writer: Writer, row: tables.Preview, settling: int) -> PushedMonth:
+def _push_month(run: SyncRun, writer: Writer, kept: KeptPreview, settling: int) -> PushedMonth:
     """Carry out and keep one month's push; the requests of the ``settling`` before it are counted on it, too."""
-    preview = preview_of(row)
-    check_seats(preview)
+    check_seats(kept.preview)
     before = run.connectwise.requests
-    pushed = replace(preview, lines=_carry_out(run, writer, preview.lines))
+    pushed = replace(kept.preview, lines=_carry_out(run, writer, kept.preview.lines))
     after = run.connectwise.requests
     with run.warehouse.transaction() as session:
         push = save_push(
             session,
             pushed.lines,
-            preview=row,
+            preview=kept.row,
             run_id=run.run_id,
             requests_read=settling + after.read - before.read,
             requests_written=after.written - before.written,
@@ -136,7 +140,7 @@ def _carry_out_writes(run: SyncRun, writer: Writer, steps: Sequence[_Step], *, t
 
 
 def _in_doubt(step: _Step) -> _Step:
-    reason = reasons.invoiced_meanwhile(step.line.writes[0].identity)
+    reason = hold_reasons.invoiced_meanwhile(step.line.writes[0].identity)
     return step.failing(FailedWrite(Outcome.UNCONFIRMED, reason))
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.facts import Agreement, Line
-from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.billing.facts import Agreement, Line, Terms
+from cw_pipeline.billing.identity import PREFIX, Identity
+from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.errors import NotFound
 from cw_pipeline.warehouse.columns import plain
+from cw_pipeline.warehouse.ledger import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
     from datetime import date
 
-    from cw_pipeline.connectwise import models
     from cw_pipeline.sync.run import SyncRun
 
 
@@ -24,54 +28,125 @@ _NEVER = 9000
 """A next invoice, or a start of billing, in this year or later is a person's way to say that there is none."""
 
 
-def read_agreements(run: SyncRun, agreement_ids: Collection[int]) -> dict[int, Agreement]:
-    """The agreements with ``agreement_ids`` as they are now; those that no longer exist are absent.
+@dataclass(frozen=True)
+class Reading:
+    """What ConnectWise shows of our lines.
 
-    A company that ConnectWise no longer shows (merged into another, say) counts as deleted.
+    Attributes:
+        agreements: Those that were read and exist, by id.
+        additions: Our additions as ConnectWise sent them, by agreement.
+        known: What the ledger knew, by addition id, before anything was read.
+        looked_through: The companies all of whose agreements were read.
     """
-    found = list(run.connectwise.agreements_by_id(sorted(agreement_ids)))
-    companies = {
-        company.id: company
-        for company in run.connectwise.companies_by_id(sorted({agreement.company.id for agreement in found}))
-    }
-    return {agreement.id: _agreement(agreement, companies.get(agreement.company.id)) for agreement in found}
+
+    agreements: dict[int, Agreement]
+    additions: dict[int, list[models.Addition]]
+    known: Mapping[int, Known]
+    looked_through: frozenset[int]
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """Our lines, by agreement."""
+        return [
+            line_of(agreement_id, addition, self.known)
+            for agreement_id, additions in self.additions.items()
+            for addition in additions
+        ]
+
+    @property
+    def lines_by_serial_number(self) -> dict[str, tuple[Line, ...]]:
+        """Our lines by the serial number with which they were written or found."""
+        lines: defaultdict[str, list[Line]] = defaultdict(list)
+        for line in self.lines:
+            lines[line.serial_number].append(line)
+        return {serial_number: tuple(same) for serial_number, same in lines.items()}
+
+    @property
+    def found(self) -> list[tuple[Identity, Line]]:
+        """The lines that the ledger does not know, each with what its serial number says; others say nothing."""
+        unknown = [line for line in self.lines if line.addition_id not in self.known]
+        return [(identity, line) for line in unknown if (identity := Identity.parse(line.serial_number))]
 
 
-def read_lines(
-    run: SyncRun, agreement_ids: Collection[int], serial_numbers: Mapping[int, str]
-) -> dict[str, tuple[Line, ...]]:
-    """Our lines on these agreements, by serial number."""
-    lines: defaultdict[str, tuple[Line, ...]] = defaultdict(tuple)
-    for agreement_id, additions in read_additions(run, agreement_ids, serial_numbers).items():
-        for addition in additions:
-            line = _line(agreement_id, addition, serial_numbers)
-            lines[line.serial_number] += (line,)
-    return dict(lines)
+def read(
+    run: SyncRun,
+    agreement_ids: Collection[int],
+    known: Mapping[int, Known],
+    *,
+    expected: Mapping[int, int] | None = None,
+    companies: Collection[int] = (),
+) -> Reading:
+    """Read these agreements, and all of these companies, with our lines on them.
 
+    Where that shows a line that the ledger does not know, all agreements of its company are looked through, too, since
+    there may be more.
 
-def read_additions(
-    run: SyncRun, agreement_ids: Collection[int], known: Collection[int]
-) -> dict[int, list[models.Addition]]:
-    """Our additions on these agreements, by agreement: one request each, several at a time.
+    Args:
+        run: The run's access.
+        agreement_ids: Agreements to read.
+        known: What the ledger knows, by addition id.
+        expected: Lines that carry seats as far as is known, each with its agreement: a list that lacks one is no proof
+            that it is gone.
+        companies: Companies to look through.
 
     Raises:
         ConnectWiseError: If ConnectWise cannot be read, or does not find an agreement, which was there just before.
     """
+    cycles = {one.id: one.billing_options for one in run.connectwise.billing_cycles()}
+    reading = Reading({}, {}, known, frozenset())
+    asked, to_look_through = set(agreement_ids), set(companies)
+    while asked or to_look_through:
+        found = [*run.connectwise.agreements_by_id(sorted(asked))]
+        found += run.connectwise.agreements(company_ids=sorted(to_look_through))
+        new = {one.id: one for one in found if one.id not in reading.agreements}
+        reading = Reading(
+            reading.agreements | _agreements(run, new.values(), cycles),
+            reading.additions | _additions(run, new, known, expected or {}),
+            known,
+            reading.looked_through | to_look_through,
+        )
+        asked.clear()
+        to_look_through = {reading.agreements[line.agreement_id].company_id for _, line in reading.found}
+        to_look_through -= reading.looked_through
+    return reading
+
+
+def _agreements(
+    run: SyncRun, found: Collection[models.Agreement], cycles: Mapping[int, str | None]
+) -> dict[int, Agreement]:
+    companies = {one.id: one for one in run.connectwise.companies_by_id({one.company.id for one in found})}
+    return {one.id: _agreement(one, companies.get(one.company.id), cycles) for one in found}
+
+
+def _additions(
+    run: SyncRun, agreement_ids: Collection[int], known: Collection[int], expected: Mapping[int, int]
+) -> dict[int, list[models.Addition]]:
+    """Our additions on these agreements: one request each, several at a time, and one for each that its list lacks."""
     ids = sorted(agreement_ids)
     with ThreadPoolExecutor(run.concurrency) as pool:
-        return dict(zip(ids, pool.map(partial(_additions_on, run, known=known), ids), strict=True))
+        additions = dict(zip(ids, pool.map(partial(_additions_on, run, known=known), ids), strict=True))
+    shown = {one.id for one in chain.from_iterable(additions.values())}
+    for addition_id, agreement_id in expected.items():
+        if agreement_id in additions and addition_id not in shown:
+            additions[agreement_id] += filter(None, [addition_by_id(run, agreement_id, addition_id)])
+    return additions
 
 
-def lines_on(run: SyncRun, agreement_id: int, *, serial_numbers: Mapping[int, str]) -> list[Line]:
-    """Our lines on one agreement; none if it no longer exists."""
-    try:
-        additions = _additions_on(run, agreement_id, known=serial_numbers)
-    except NotFound:
-        # Gateways say 404, too, and then the lines are still there.
-        if any(run.connectwise.agreements_by_id([agreement_id])):
-            raise
-        return []
-    return [_line(agreement_id, addition, serial_numbers) for addition in additions]
+def line_of(agreement_id: int, addition: models.Addition, known: Mapping[int, Known]) -> Line:
+    """The line as the rule sees it: one that the ledger knows keeps the serial number that it is known by."""
+    ours = known.get(addition.id)
+    return Line(
+        addition_id=addition.id,
+        agreement_id=agreement_id,
+        product_id=addition.product.id,
+        serial_number=ours.serial_number if ours else addition.serial_number or "",
+        quantity=plain(addition.quantity),
+        effective_date=addition.effective_date,
+        cancelled_date=addition.cancelled_date,
+        shown_serial_number=addition.serial_number or "",
+        bill_customer=addition.bill_customer,
+        less_included=plain(addition.less_included),
+    )
 
 
 def _additions_on(run: SyncRun, agreement_id: int, *, known: Collection[int]) -> list[models.Addition]:
@@ -83,20 +158,18 @@ def _additions_on(run: SyncRun, agreement_id: int, *, known: Collection[int]) ->
     return list(run.connectwise.additions(agreement_id, wanted=is_ours))
 
 
-def _line(agreement_id: int, addition: models.Addition, serial_numbers: Mapping[int, str]) -> Line:
-    """The line as the rule sees it: one that we wrote keeps the serial number that it was written with."""
-    return Line(
-        addition_id=addition.id,
-        agreement_id=agreement_id,
-        product_id=addition.product.id,
-        serial_number=serial_numbers.get(addition.id, addition.serial_number or ""),
-        quantity=plain(addition.quantity),
-        effective_date=addition.effective_date,
-        cancelled_date=addition.cancelled_date,
-    )
+def addition_by_id(run: SyncRun, agreement_id: int, addition_id: int) -> models.Addition | None:
+    """One line, asked for by itself; None if it is really gone."""
+    try:
+        return run.connectwise.addition(agreement_id, addition_id)
+    except NotFound:
+        return None
 
 
-def _agreement(agreement: models.Agreement, company: models.Company | None) -> Agreement:
+def _agreement(
+    agreement: models.Agreement, company: models.Company | None, cycles: Mapping[int, str | None]
+) -> Agreement:
+    """The agreement as the rule sees it; a company that is not shown (merged into another, say) counts as deleted."""
     never_invoiced, never_starts = _is_never(agreement.next_invoice_date), _is_never(agreement.bill_start_date)
     return Agreement(
         id=agreement.id,
@@ -109,6 +182,17 @@ def _agreement(agreement: models.Agreement, company: models.Company | None) -> A
         bill_start_date=None if never_starts else agreement.bill_start_date,
         next_invoice_date=None if never_invoiced else agreement.next_invoice_date,
         never_invoiced=never_invoiced,
+        terms=terms_of(agreement, cycles),
+    )
+
+
+def terms_of(agreement: models.Agreement, cycles: Mapping[int, str | None]) -> Terms:
+    """How an agreement is billed; ``cycles`` are the ``billingOptions`` of each billing cycle, by its id."""
+    return Terms(
+        cycle=cycles.get(agreement.billing_cycle.id) if agreement.billing_cycle else None,
+        period_type=agreement.period_type,
+        parent_agreement_id=agreement.parent_agreement.id if agreement.parent_agreement else None,
+        prorates=agreement.prorate_flag,
     )
 
 

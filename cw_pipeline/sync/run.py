@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import ClassVar
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
@@ -33,3 +34,5 @@ class SyncRun:
     """Told what goes on, for the run's log."""
     wait: Callable[[float], None] = time.sleep
     """Lets so many seconds pass."""
+    today: Callable[[], date] = lambda: datetime.now(UTC).date()
+    """Tells the day, in UTC."""

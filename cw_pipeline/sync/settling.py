@@ -5,14 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cw_pipeline.sync.reading import lines_on
+from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.billing.months import Month
+from cw_pipeline.connectwise.errors import NotFound
+from cw_pipeline.sync.reading import addition_by_id
 from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.tables import EntryKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
-    from cw_pipeline.billing.facts import Line
+    from cw_pipeline.connectwise.models import Addition
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.tables import LedgerEntry
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 UNDER_WAY_SECONDS = 60
 """How long ConnectWise may still be at work on a request whose push is gone. What it carries out later than that is not
 noticed, and no push is to be held up for longer by one that was killed."""
+_DESCRIPTION = "NordPass "
 
 
 def settle_open_intents(run: SyncRun) -> None:
@@ -33,21 +38,24 @@ def settle_open_intents(run: SyncRun) -> None:
     """
     with run.warehouse.transaction() as session:
         intents = ledger.open_intents(session, run.psa)
+        answered = ledger.answered_ids(session, run.psa) if intents else {}
     if not intents:
         return
     run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
     note = "Settled by a later push by reading back."
     for intent in intents:
-        line = find_written_line(run, intent) or _find_late(run, intent)
-        if line is not None:
+        made = answered.get(intent.id) if intent.addition_id is None else None
+        addition = addition_by_id(run, intent.agreement_id, made) if made else None
+        addition = addition or find_written(run, intent) or _find_late(run, intent)
+        if addition is not None:
             invoiced = intent.id in already_invoiced(run, [intent])
-            record_shown(run, intent, line.addition_id, invoiced=invoiced, note=note)
+            record_shown(run, intent, addition, invoiced=invoiced, note=note)
             continue
         with run.warehouse.transaction() as session:
             ledger.append_result(session, intent, EntryKind.NOT_DONE, run_id=run.run_id, note=note)
 
 
-def _find_late(run: SyncRun, intent: LedgerEntry) -> Line | None:
+def _find_late(run: SyncRun, intent: LedgerEntry) -> Addition | None:
     """Look for the line once more when no request that was sent for ``intent`` can be under way any more."""
     age = (datetime.now(UTC) - intent.at).total_seconds()
     if age >= UNDER_WAY_SECONDS:
@@ -55,7 +63,7 @@ def _find_late(run: SyncRun, intent: LedgerEntry) -> Line | None:
     wait = min(UNDER_WAY_SECONDS - age, UNDER_WAY_SECONDS)  # the other machine's clock may be ahead
     run.say(f"Waiting {wait:.0f} s, since ConnectWise may still be at work on a request of a push that is gone")
     run.wait(wait)
-    return find_written_line(run, intent)
+    return find_written(run, intent)
 
 
 def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> set[int]:
@@ -69,37 +77,70 @@ def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> set[int]
     }
 
 
-def record_shown(run: SyncRun, intent: LedgerEntry, addition_id: int, *, invoiced: bool, note: str | None) -> None:
-    """Record that ConnectWise shows what ``intent`` meant on a line.
+def record_shown(run: SyncRun, intent: LedgerEntry, addition: Addition, *, invoiced: bool, note: str | None) -> None:
+    """Record the line that ``intent`` made or changed as ConnectWise shows it.
 
     If the line was ``invoiced`` meanwhile, nobody knows whether with the quantity before or after; the ledger says so
     with the same breath, so that it never says anything else.
     """
     with run.warehouse.transaction() as session:
         for kind in (EntryKind.CONFIRMED, EntryKind.DOUBTFUL) if invoiced else (EntryKind.CONFIRMED,):
-            ledger.append_result(session, intent, kind, run_id=run.run_id, addition_id=addition_id, note=note)
+            ledger.append_result(
+                session,
+                intent,
+                kind,
+                run_id=run.run_id,
+                addition_id=addition.id,
+                quantity=plain(addition.quantity),
+                note=note,
+            )
 
 
-def find_written_line(run: SyncRun, intent: LedgerEntry) -> Line | None:
-    """The line that shows that ``intent`` was carried out; None if none does.
-
-    A new line is one that carries the intent's identity, product, quantity and dates and that the ledger does not know
-    from another write.
-    """
+def find_written(run: SyncRun, intent: LedgerEntry) -> Addition | None:
+    """The line that shows that ``intent`` was carried out; None if none does."""
     with run.warehouse.transaction() as session:
-        known = ledger.serial_numbers(session, run.psa)
-    lines = lines_on(run, intent.agreement_id, serial_numbers=known)
-    right = [line for line in lines if line.quantity == intent.quantity]
+        known = ledger.known_lines(session, run.psa).keys()
+    return next((one for one in _candidates(run, intent, known) if _shows(one, intent, known)), None)
+
+
+def invoice_description(plan: str, month: Month) -> str:
+    """What the invoice says of a line, and that it is ours where ConnectWise keeps no serial number."""
+    return f"{_DESCRIPTION}{plan}: seats used in {month.name}"
+
+
+def _candidates(run: SyncRun, intent: LedgerEntry, known: Collection[int]) -> list[Addition]:
+    """The lines on the intent's agreement that may be ours; none if it no longer exists."""
+
+    def may_be_ours(record: Mapping[str, object]) -> bool:
+        marked = str(record.get("serialNumber") or "").startswith(PREFIX)
+        described = str(record.get("invoiceDescription") or "").startswith(_DESCRIPTION)
+        return record.get("id") in known or marked or described
+
+    try:
+        return list(run.connectwise.additions(intent.agreement_id, wanted=may_be_ours))
+    except NotFound:
+        # Gateways say 404, too, and then the lines are still there.
+        if any(run.connectwise.agreements_by_id([intent.agreement_id])):
+            raise
+        return []
+
+
+def _shows(addition: Addition, intent: LedgerEntry, known: Collection[int]) -> bool:
+    """Whether the line is as ``intent`` meant it.
+
+    A new line is one that the ledger does not know from another write; where it has no serial number, it is known by
+    what else was sent.
+    """
+    if addition.quantity != intent.quantity:
+        return False
     if intent.addition_id is not None:
-        return next((line for line in right if line.addition_id == intent.addition_id), None)
-    return next(
-        (
-            line
-            for line in right
-            if line.serial_number == intent.serial_number
-            and line.product_id == intent.product_id
-            and (line.effective_date, line.cancelled_date) == (intent.effective_date, intent.cancelled_date)
-            and line.addition_id not in known
-        ),
-        None,
+        return addition.id == intent.addition_id
+    description = invoice_description(intent.plan, Month.parse(intent.month))
+    marked = addition.serial_number == intent.serial_number
+    described = not addition.serial_number and addition.invoice_description == description
+    return (
+        addition.id not in known
+        and (marked or described)
+        and addition.product.id == intent.product_id
+        and (addition.effective_date, addition.cancelled_date) == (intent.effective_date, intent.cancelled_date)
     )

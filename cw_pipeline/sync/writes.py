@@ -7,8 +7,8 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.balance import Write
+from cw_pipeline.billing.commands import SYNC_AGAIN
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.reasons import SYNC_AGAIN
 from cw_pipeline.connectwise.errors import (
     AuthenticationFailed,
     ConnectWiseError,
@@ -18,15 +18,15 @@ from cw_pipeline.connectwise.errors import (
     UncertainWrite,
 )
 from cw_pipeline.connectwise.fields import MOST_DIGITS, can_be_sent
-from cw_pipeline.connectwise.models import NewAddition
+from cw_pipeline.connectwise.models import Addition, NewAddition
 from cw_pipeline.connectwise.rights import Right
-from cw_pipeline.sync.settling import already_invoiced, find_written_line, record_shown
+from cw_pipeline.sync.reading import addition_by_id
+from cw_pipeline.sync.settling import already_invoiced, find_written, invoice_description, record_shown
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
-    from cw_pipeline.connectwise.models import Addition
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
 
@@ -41,11 +41,11 @@ class FailedWrite:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A write that ConnectWise shows as intended, on a line."""
+    """A write that ConnectWise shows, on a line."""
 
     write: Write
     intent: LedgerEntry
-    addition_id: int
+    addition: Addition
     note: str | None = None
 
 
@@ -94,12 +94,18 @@ class Writer:
             return FailedWrite(Outcome.REJECTED, f"{error} {SYNC_AGAIN}")
         except ConnectWiseError as error:
             return self._give_up(intent, error)
-        if not _shows(addition, write):
-            shown = f"{plain(addition.quantity)} from {addition.effective_date} to {addition.cancelled_date}"
-            return self._read_back(write, intent, f"ConnectWise answered, but shows {shown} on line {addition.id}.")
-        self.rights[_right(write)] = True
-        self._shown.append(_Shown(write, intent, addition.id))
-        return None
+        return self._answered(write, intent, addition)
+
+    def _answered(self, write: Write, intent: LedgerEntry, addition: Addition) -> FailedWrite | None:
+        """Take ConnectWise's answer for what it shows, and look again where that is not what was meant."""
+        if _shows(addition, write):
+            self.rights[_right(write)] = True
+            self._shown.append(_Shown(write, intent, addition))
+            return None
+        doubt = f"ConnectWise answered, but {_said(addition)}."
+        if write.addition_id is None:
+            return self._look_at(write, intent, addition.id, doubt)
+        return self._read_back(write, intent, doubt)
 
     def confirm(self) -> frozenset[Write]:
         """Confirm, in the ledger, the writes that ConnectWise showed as intended since the last call.
@@ -116,7 +122,7 @@ class Writer:
         shown, self._shown = self._shown, []
         invoiced = already_invoiced(self._run, [one.intent for one in shown])
         for one in shown:
-            record_shown(self._run, one.intent, one.addition_id, invoiced=one.intent.id in invoiced, note=one.note)
+            record_shown(self._run, one.intent, one.addition, invoiced=one.intent.id in invoiced, note=one.note)
         return frozenset(one.write for one in shown if one.intent.id in invoiced)
 
     def _send(self, write: Write) -> Addition:
@@ -130,7 +136,7 @@ class Writer:
             effective_date=write.window.first,
             cancelled_date=write.window.last,
             serial_number=write.identity.serial_number,
-            invoice_description=f"NordPass {write.identity.plan}: seats used in {write.identity.month.name}",
+            invoice_description=invoice_description(write.identity.plan, write.identity.month),
         )
         return client.create_addition(write.agreement_id, new, before_sending=still_ours)
 
@@ -155,17 +161,43 @@ class Writer:
     def _read_back(self, write: Write, intent: LedgerEntry, doubt: str) -> FailedWrite | None:
         """Find out what became of a write that ConnectWise may or may not have carried out."""
         try:
-            line = find_written_line(self._run, intent)
+            addition = find_written(self._run, intent)
         except ConnectWiseError as error:
             self._record(intent, EntryKind.UNCONFIRMED, note=f"{doubt} Reading back failed: {error}")
             return FailedWrite(Outcome.UNCONFIRMED, f"{doubt} Reading back failed too: {error} {SYNC_AGAIN}")
-        if line is None:
+        if addition is None:
             self._record(intent, EntryKind.UNCONFIRMED, note=doubt)
             return FailedWrite(
                 Outcome.UNCONFIRMED, f"{doubt} ConnectWise does not show the line as intended. Sync the month again."
             )
-        self._shown.append(_Shown(write, intent, line.addition_id, f"{doubt} Read back: written."))
+        self._shown.append(_Shown(write, intent, addition, f"{doubt} Read back: written."))
         return None
+
+    def _look_at(self, write: Write, intent: LedgerEntry, addition_id: int, doubt: str) -> FailedWrite | None:
+        """Look at a new line of which ConnectWise answered the id, but not that it is as meant.
+
+        Whatever it is like, it is known by its id from now on, so that no second one is made.
+        """
+        try:
+            addition = addition_by_id(self._run, write.agreement_id, addition_id)
+            if addition is None or not _may_be(addition, write):
+                addition = find_written(self._run, intent)
+        except ConnectWiseError as error:
+            doubt = f"{doubt} Looking at it failed: {error}"
+            addition = None
+        if addition is None:
+            self._record(intent, EntryKind.UNCONFIRMED, addition_id=addition_id, note=doubt)
+            return FailedWrite(Outcome.UNCONFIRMED, f"{doubt} {SYNC_AGAIN}")
+        if _shows(addition, write):
+            self._shown.append(_Shown(write, intent, addition, f"{doubt} Read back: written."))
+            return None
+        self._shown.append(_Shown(write, intent, addition, f"ConnectWise made it, but {_said(addition)}."))
+        return FailedWrite(
+            Outcome.UNCONFIRMED,
+            f"ConnectWise made the line, but {_said(addition)}, where {plain(write.quantity)} with the serial number "
+            f"{write.identity.serial_number} was meant. It is known by its id from now on, and no second one is made. "
+            f"Set it right in ConnectWise. {SYNC_AGAIN}",
+        )
 
     def _give_up(self, intent: LedgerEntry, error: ConnectWiseError) -> FailedWrite:
         """After an error that proves that nothing was written, and that the next write would meet too."""
@@ -173,13 +205,26 @@ class Writer:
         self._record(intent, EntryKind.NOT_DONE, note=str(error))
         return FailedWrite(Outcome.UNCONFIRMED, f"Nothing was written: {error} {SYNC_AGAIN}")
 
-    def _record(self, intent: LedgerEntry, kind: EntryKind, *, note: str) -> None:
+    def _record(self, intent: LedgerEntry, kind: EntryKind, *, note: str, addition_id: int | None = None) -> None:
         with self._run.warehouse.transaction() as session:
-            ledger.append_result(session, intent, kind, run_id=self._run.run_id, note=note)
+            ledger.append_result(session, intent, kind, run_id=self._run.run_id, addition_id=addition_id, note=note)
 
 
 def _right(write: Write) -> Right:
     return Right.AGREEMENTS_ADD if write.addition_id is None else Right.AGREEMENTS_EDIT
+
+
+def _may_be(addition: Addition, write: Write) -> bool:
+    """Whether a line can be the one that ``write`` made, whatever is wrong with it."""
+    marked = addition.serial_number in (None, write.identity.serial_number)
+    return marked and addition.product.id == write.product_id
+
+
+def _said(addition: Addition) -> str:
+    """What ConnectWise says of a line."""
+    days = f"from {addition.effective_date} to {addition.cancelled_date}"
+    marked = addition.serial_number or "no serial number"
+    return f"shows {plain(addition.quantity)} {days} with {marked} on line {addition.id}"
 
 
 def _shows(addition: Addition, write: Write) -> bool:

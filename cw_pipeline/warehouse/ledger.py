@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from cw_pipeline.billing.facts import Written
-from cw_pipeline.warehouse.tables import PERSONS_WORD, SETTLED, EntryKind, LedgerEntry
+from cw_pipeline.warehouse.tables import PERSONS_WORD, SEEN, SETTLED, EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Line
     from cw_pipeline.billing.identity import Identity
     from cw_pipeline.billing.months import Month
+
+_SEEN_INVOICED = frozenset({EntryKind.INVOICED, EntryKind.DOUBTFUL, *PERSONS_WORD})
+_ACCOUNTING = frozenset({EntryKind.CONFIRMED, *SEEN, *_SEEN_INVOICED})
 
 
 def position(session: Session, psa: str) -> int:
@@ -61,9 +64,13 @@ def append_result(
     *,
     run_id: str,
     addition_id: int | None = None,
+    quantity: Decimal | None = None,
     note: str | None = None,
 ) -> None:
-    """Record what became of ``intent``; ``addition_id`` is the id that ConnectWise gave a new line."""
+    """Record what became of ``intent``.
+
+    ``addition_id`` is the id that ConnectWise gave a new line, ``quantity`` what it shows where it is not as meant.
+    """
     session.add(
         LedgerEntry(
             psa=intent.psa,
@@ -79,7 +86,7 @@ def append_result(
             product_id=intent.product_id,
             addition_id=intent.addition_id if addition_id is None else addition_id,
             before=intent.before,
-            quantity=intent.quantity,
+            quantity=intent.quantity if quantity is None else quantity,
             effective_date=intent.effective_date,
             cancelled_date=intent.cancelled_date,
             note=note,
@@ -104,6 +111,27 @@ def append_word(
     ``ACCEPTED``: it billed ``quantity``, where the ledger had ``before``. ``CREDITED``: it billed ``before``, of which
     ``quantity`` is left after a credit.
     """
+    _append_line(session, psa, run_id, identity, line, kind=kind, before=before, quantity=quantity, note=note)
+
+
+def append_seen(session: Session, psa: str, run_id: str, identity: Identity, line: Line, *, kind: EntryKind) -> None:
+    """Record that ConnectWise shows a line of ours (``FOUND``, ``REBUILT``), or has invoiced one (``INVOICED``)."""
+    shown = line.quantity
+    _append_line(session, psa, run_id, identity, line, kind=kind, before=shown, quantity=shown)
+
+
+def _append_line(
+    session: Session,
+    psa: str,
+    run_id: str,
+    identity: Identity,
+    line: Line,
+    *,
+    kind: EntryKind,
+    before: Decimal,
+    quantity: Decimal,
+    note: str | None = None,
+) -> None:
     session.add(
         LedgerEntry(
             psa=psa,
@@ -113,7 +141,7 @@ def append_word(
             month=str(identity.month),
             organization_id=identity.organization_id,
             plan=identity.plan,
-            serial_number=identity.serial_number,
+            serial_number=line.serial_number,
             agreement_id=line.agreement_id,
             product_id=line.product_id,
             addition_id=line.addition_id,
@@ -140,6 +168,16 @@ def open_intents(session: Session, psa: str) -> Sequence[LedgerEntry]:
     ).all()
 
 
+def answered_ids(session: Session, psa: str) -> dict[int, int]:
+    """The ids that ConnectWise answered for new lines which it did not show as meant, by intent."""
+    answers = session.execute(
+        select(LedgerEntry.intent_id, LedgerEntry.addition_id).where(
+            LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.UNCONFIRMED, LedgerEntry.addition_id.is_not(None)
+        )
+    ).tuples()
+    return {intent_id: addition_id for intent_id, addition_id in answers if intent_id and addition_id}
+
+
 def agreements_with_lines(session: Session, psa: str, months: Collection[Month]) -> set[int]:
     """The agreements to which lines for ``months`` were written, or may have been."""
     return set(
@@ -155,31 +193,23 @@ def agreements_with_lines(session: Session, psa: str, months: Collection[Month])
 
 
 def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
-    """What is accounted for of each addition that was written for ``months``, by addition id.
+    """What is accounted for of each addition that was written or found for ``months``, by addition id.
 
     A line for whose period a newer one was made carries 0: the newer one was made because ConnectWise did not show it
     any more while its period was still open, so it was never invoiced.
     """
-    accounting = session.scalars(_accounting(psa).where(LedgerEntry.month.in_([str(month) for month in months])))
+    of_months = LedgerEntry.month.in_([str(month) for month in months])
     written: dict[int, Written] = {}
     made_for: dict[tuple[str, int, date], int] = {}
-    for entry in accounting:
+    for entry in session.scalars(_accounting(psa).where(of_months)):
         number = entry.addition_id or 0
-        if number not in written and entry.cancelled_date is not None:
+        if number not in written and entry.cancelled_date is not None and entry.kind not in SEEN:
             period = (entry.serial_number, entry.agreement_id, entry.effective_date)
             replaced = made_for.get(period)
             if replaced is not None and written[replaced].quantities:
                 written[replaced] = replace(written[replaced], quantities=frozenset({Decimal(0)}))
             made_for[period] = number
-        dated = entry if entry.kind == EntryKind.ACCEPTED else written.get(number, entry)
-        written[number] = Written(
-            agreement_id=entry.agreement_id,
-            serial_number=entry.serial_number,
-            quantities=_accounted(entry),
-            effective_date=dated.effective_date,
-            cancelled_date=dated.cancelled_date,
-            credited=entry.before - entry.quantity if entry.kind == EntryKind.CREDITED else Decimal(0),
-        )
+        written[number] = _accounted(entry, written.get(number))
     for intent in open_intents(session, psa):
         if intent.addition_id in written:
             known = written[intent.addition_id]
@@ -188,39 +218,65 @@ def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict
 
 
 def last_entries(session: Session, psa: str) -> dict[int, LedgerEntry]:
-    """The last entry that accounts for each addition, of whatever month, by addition id."""
-    return {entry.addition_id or 0: entry for entry in session.scalars(_accounting(psa))}
+    """The last entry that says what an addition carries, for each addition of whatever month, by addition id."""
+    entries = session.scalars(_accounting(psa).where(LedgerEntry.kind != EntryKind.INVOICED))
+    return {entry.addition_id or 0: entry for entry in entries}
 
 
 def _accounting(psa: str) -> Select[tuple[LedgerEntry]]:
     """The entries after which an addition is known to be as they say, oldest first."""
     return (
         select(LedgerEntry)
-        .where(
-            LedgerEntry.psa == psa,
-            LedgerEntry.kind.in_([EntryKind.CONFIRMED, EntryKind.DOUBTFUL, *PERSONS_WORD]),
-            LedgerEntry.addition_id.is_not(None),
-        )
+        .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(_ACCOUNTING), LedgerEntry.addition_id.is_not(None))
         .order_by(LedgerEntry.id)
     )
 
 
-def _accounted(entry: LedgerEntry) -> frozenset[Decimal]:
+def _accounted(entry: LedgerEntry, known: Written | None) -> Written:
+    """What is accounted for of a line after ``entry``, of which ``known`` was accounted for before it."""
+    if entry.kind == EntryKind.INVOICED and known is not None:
+        return replace(known, invoiced=True)
+    accepted = entry.kind in PERSONS_WORD
+    dated = entry if known is None or entry.kind == EntryKind.ACCEPTED else known
+    return Written(
+        agreement_id=entry.agreement_id,
+        serial_number=entry.serial_number,
+        quantities=_quantities(entry),
+        effective_date=dated.effective_date,
+        cancelled_date=dated.cancelled_date,
+        credited=entry.before - entry.quantity if entry.kind == EntryKind.CREDITED else Decimal(0),
+        found=known.found if known else entry.kind in SEEN,
+        rebuilt=known.rebuilt if known else entry.kind == EntryKind.REBUILT,
+        invoiced=(known is not None and known.invoiced) or accepted or entry.kind in _SEEN_INVOICED,
+        accepted=(known is not None and known.accepted) or accepted,
+    )
+
+
+def _quantities(entry: LedgerEntry) -> frozenset[Decimal]:
     """The quantity that a line should have after ``entry``; none where nobody knows."""
     if entry.kind == EntryKind.DOUBTFUL:
         return frozenset()
     return frozenset({entry.before if entry.kind == EntryKind.CREDITED else entry.quantity})
 
 
-def serial_numbers(session: Session, psa: str) -> dict[int, str]:
-    """The serial number with which each addition was written, or taken on a person's word, of whatever month."""
+@dataclass(frozen=True)
+class Known:
+    """What the ledger knows of an addition, of whatever month, without its quantities."""
+
+    serial_number: str
+    """With which it was written or found, or taken on a person's word."""
+    invoiced: bool
+
+
+def known_lines(session: Session, psa: str) -> dict[int, Known]:
+    """Each addition that was written or found, or taken on a person's word, by addition id."""
     entries = session.execute(
-        select(LedgerEntry.addition_id, LedgerEntry.serial_number)
-        .where(
-            LedgerEntry.psa == psa,
-            LedgerEntry.kind.in_([EntryKind.CONFIRMED, *PERSONS_WORD]),
-            LedgerEntry.addition_id.is_not(None),
+        select(
+            LedgerEntry.addition_id,
+            LedgerEntry.serial_number,
+            func.max(case((LedgerEntry.kind.in_(_SEEN_INVOICED), 1), else_=0)),
         )
-        .distinct()
-    )
-    return {addition_id: serial_number for addition_id, serial_number in entries if addition_id is not None}
+        .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(_ACCOUNTING), LedgerEntry.addition_id.is_not(None))
+        .group_by(LedgerEntry.addition_id, LedgerEntry.serial_number)
+    ).tuples()
+    return {number: Known(serial_number, invoiced == 1) for number, serial_number, invoiced in entries if number}

@@ -61,6 +61,7 @@ def save_preview(
                 seats=line.seats,
                 to_credit=line.to_credit,
                 reason=line.reason,
+                warning=line.warning,
                 writes=_WRITES.dump_python(line.writes, mode="json"),
             )
             for position, line in enumerate(preview.lines)
@@ -101,6 +102,7 @@ def preview_of(row: Preview) -> billing.Preview:
                 seats=line.seats,
                 to_credit=line.to_credit,
                 reason=line.reason,
+                warning=line.warning,
                 writes=_WRITES.validate_python(line.writes),
             )
             for line in row.lines
@@ -137,6 +139,7 @@ def save_push(
                 seats=line.seats,
                 to_credit=line.to_credit,
                 reason=line.reason,
+                warning=line.warning,
             )
             for position, line in enumerate(lines)
         ],

@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from cw_pipeline.billing.facts import LicenseType, Usage
 from cw_pipeline.billing.identity import Plan
-from cw_pipeline.warehouse.tables import UsageReport, UsageRow
+from cw_pipeline.warehouse.tables import AcceptedAbsence, UsageReport, UsageRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -56,6 +56,20 @@ def latest_report(session: Session, month: Month) -> UsageReport | None:
     return session.scalars(
         select(UsageReport).where(UsageReport.month == str(month)).order_by(UsageReport.id.desc()).limit(1)
     ).first()
+
+
+def accept_absence(session: Session, report: UsageReport, organization_id: str) -> None:
+    """Keep a person's word that an organization, which ``report`` does not have, used nothing."""
+    session.merge(AcceptedAbsence(report_id=report.id, organization_id=organization_id, accepted_at=datetime.now(UTC)))
+
+
+def accepted_absences(session: Session, reports: Mapping[Month, UsageReport]) -> frozenset[tuple[Month, str]]:
+    """The organizations of which a person accepted that they are in none of these ``reports``, each with the month."""
+    months = {report.id: month for month, report in reports.items()}
+    accepted = session.execute(
+        select(AcceptedAbsence.report_id, AcceptedAbsence.organization_id).where(AcceptedAbsence.report_id.in_(months))
+    ).tuples()
+    return frozenset((months[report_id], organization_id) for report_id, organization_id in accepted)
 
 
 def usage_of(report: UsageReport) -> list[Usage]:

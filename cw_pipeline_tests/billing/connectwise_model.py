@@ -4,13 +4,13 @@ It shares no arithmetic with the rule. An agreement is invoiced for the period t
 line takes part in a period when it is effective by its last day and not cancelled before its first. What the model
 refuses (a change to an invoiced line, a new line before the bill start date or in an invoiced period) fails the test.
 
-ConnectWise does not say on which day the period after one that began on the 29th to 31st of a longer month begins. The
-model can do it either way: ``billing_day`` None goes on from the shortened day, a number returns to that day.
+ConnectWise does not say on which day the next period begins; ``Periods`` are the ways to read that.
 """
 
 from __future__ import annotations
 
 import calendar
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.identity import Plan
+    from cw_pipeline.billing.months import Month
     from cw_pipeline.billing.preview import Preview
 
 _ONE_DAY = timedelta(days=1)
@@ -39,6 +40,7 @@ class Addition:
     quantity: Decimal
     effective: date
     cancelled: date
+    copy_of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,55 +53,73 @@ class Invoice:
     quantities: dict[int, Decimal]
 
 
-def next_period(first: date, billing_day: int | None = None) -> date:
-    """The first day of the period that follows the one which begins on ``first``."""
-    year, month = (first.year, first.month + 1) if first.month < 12 else (first.year + 1, 1)
-    return date(year, month, min(billing_day or first.day, calendar.monthrange(year, month)[1]))
+@dataclass(frozen=True)
+class Periods:
+    """One way to read where the next period begins: on the same day of the next month, or on the first of it.
+
+    From a month's last day, ``billing_day`` None goes on as from any other day; a number is the day to return to, for
+    which that month was too short.
+    """
+
+    billing_day: int | None = None
+    calendar: bool = False
+
+    def after(self, first: date) -> date:
+        """The first day of the period that follows the one which begins on ``first``."""
+        year, month = (first.year, first.month + 1) if first.month < 12 else (first.year + 1, 1)
+        if self.calendar:
+            return date(year, month, 1)
+        is_last = first.day == calendar.monthrange(first.year, first.month)[1]
+        day = self.billing_day if self.billing_day is not None and is_last else first.day
+        return date(year, month, min(day, calendar.monthrange(year, month)[1]))
 
 
 class ConnectWise:
-    """Agreements, lines and invoices, with a ledger of what pushes wrote."""
+    """Agreements, lines and invoices, with a ledger of what pushes wrote and previews saw."""
 
-    def __init__(self, agreements: Iterable[Agreement], *, billing_day: int | None = None) -> None:
+    def __init__(
+        self, agreements: Iterable[Agreement], *, periods: Periods | None = None, today: date = date.max
+    ) -> None:
         self.agreements = {agreement.id: agreement for agreement in agreements}
-        self.billing_day = billing_day
+        self.periods = periods or Periods()
+        self.today = today
         self.additions: dict[int, Addition] = {}
         self.invoices: list[Invoice] = []
-        self.ledger: dict[int, Decimal] = {}
-        self.credits: dict[int, Decimal] = {}
-        """What people credited of a line in all, and recorded."""
+        self.ledger: dict[int, Written] = {}
 
-    def facts(self, mappings: Mapping[str, CompanyMapping], products: Mapping[Plan, int]) -> Facts:
-        """What a preview would read now."""
+    def facts(
+        self,
+        mappings: Mapping[str, CompanyMapping],
+        products: Mapping[Plan, int],
+        absences: Iterable[tuple[Month, str]] = (),
+    ) -> Facts:
+        """What a preview would read now, after it entered in the ledger what it sees."""
+        self.remember()
         lines: dict[str, tuple[Line, ...]] = {}
         for addition in self.additions.values():
-            line = Line(
-                addition_id=addition.id,
-                agreement_id=addition.agreement_id,
-                product_id=addition.product_id,
-                serial_number=addition.serial_number,
-                quantity=addition.quantity,
-                effective_date=addition.effective,
-                cancelled_date=addition.cancelled,
-            )
+            line = _line(addition)
             lines[line.serial_number] = (*lines.get(line.serial_number, ()), line)
         return Facts(
             mappings=dict(mappings),
             products=dict(products),
             agreements=dict(self.agreements),
             lines=lines,
-            ledger={
-                addition_id: Written(
-                    agreement_id=self.additions[addition_id].agreement_id,
-                    serial_number=self.additions[addition_id].serial_number,
-                    quantities=frozenset({quantity}),
-                    effective_date=self.additions[addition_id].effective,
-                    cancelled_date=self.additions[addition_id].cancelled,
-                    credited=self.credits.get(addition_id, Decimal(0)),
-                )
-                for addition_id, quantity in self.ledger.items()
-            },
+            ledger=dict(self.ledger),
+            today=self.today,
+            absences=frozenset(absences),
         )
+
+    def remember(self) -> None:
+        """Lines that the ledger does not know are found, and those that look invoiced were invoiced, for good."""
+        for addition in self.additions.values():
+            known = self.ledger.get(addition.id) or _written(addition, found=True)
+            seen = self.looks_invoiced(addition)
+            self.ledger[addition.id] = replace(known, invoiced=known.invoiced or seen)
+
+    def looks_invoiced(self, addition: Addition) -> bool:
+        """Whether the next invoice of a line's agreement is later than the line's first day."""
+        next_invoice = self.agreements[addition.agreement_id].next_invoice_date
+        return next_invoice is not None and next_invoice > addition.effective
 
     def push(self, preview: Preview, *, killed_after: int | None = None) -> None:
         """Carries out ``preview``, what takes seats away first; a killed push stops after that many writes."""
@@ -116,7 +136,7 @@ class ConnectWise:
         assert (addition.quantity, addition.agreement_id) == (write.before, write.agreement_id)
         assert write.quantity >= 0
         addition.quantity = write.quantity
-        self.ledger[addition.id] = write.quantity
+        self.ledger[addition.id] = replace(self.ledger[addition.id], quantities=frozenset({write.quantity}))
 
     def _create(self, write: Write) -> None:
         agreement = self.agreements[write.agreement_id]
@@ -134,58 +154,134 @@ class ConnectWise:
             cancelled=write.cancelled_date,
         )
         self.additions[addition.id] = addition
-        self.ledger[addition.id] = addition.quantity
+        self.ledger[addition.id] = _written(addition)
 
-    def duplicate(self, addition_id: int) -> None:
-        """A person copies a line, dates and serial number included."""
-        copy = replace(self.additions[addition_id], id=len(self.additions) + 1)
+    def duplicate(self, addition_id: int, *, agreement_id: int | None = None) -> None:
+        """A person copies a line, dates and serial number included, perhaps with its agreement."""
+        original = self.additions[addition_id]
+        copy = replace(
+            original,
+            id=len(self.additions) + 1,
+            agreement_id=agreement_id or original.agreement_id,
+            copy_of=addition_id,
+        )
         self.additions[copy.id] = copy
 
+    def copy_agreement(self, agreement_id: int) -> int:
+        """A person copies an agreement with its lines and its next invoice date."""
+        number = max(self.agreements) + 1
+        self.agreements[number] = replace(self.agreements[agreement_id], id=number, name=f"Agreement {number}")
+        for addition in list(self.additions.values()):
+            if addition.agreement_id == agreement_id:
+                self.duplicate(addition.id, agreement_id=number)
+        return number
+
     def invoice(self, agreement_id: int) -> None:
-        """Bills the period that begins at the agreement's ``nextInvoiceDate``, which then moves on."""
+        """Bills the period that begins at the agreement's ``nextInvoiceDate``, which then moves on.
+
+        Of days that were invoiced before, only the lines that no invoice has are billed.
+        """
         agreement = self.agreements[agreement_id]
         first = agreement.next_invoice_date
         assert first is not None, "an agreement without a next invoice date cannot be invoiced"
-        following = next_period(first, self.billing_day)
+        following = self.periods.after(first)
+        again = first < self.invoiced_until(agreement_id)
         billed = {
             addition.id: addition.quantity
             for addition in self.additions.values()
-            if addition.agreement_id == agreement_id and addition.effective < following and addition.cancelled >= first
+            if addition.agreement_id == agreement_id
+            and addition.effective < following
+            and addition.cancelled >= first
+            and not (again and self.invoices_of(addition.id))
         }
         self.invoices.append(Invoice(agreement_id, first, following - _ONE_DAY, billed))
         self.agreements[agreement_id] = replace(agreement, next_invoice_date=following)
+
+    def invoiced_until(self, agreement_id: int) -> date:
+        """The day after the last that an invoice of the agreement covers."""
+        ends = [invoice.last + _ONE_DAY for invoice in self.invoices if invoice.agreement_id == agreement_id]
+        return max(ends, default=date.min)
 
     def delete_last_invoice(self, agreement_id: int) -> None:
         """A person deletes the agreement's last invoice, which puts its period back to be invoiced again."""
         invoice = [invoice for invoice in self.invoices if invoice.agreement_id == agreement_id][-1]
         self.invoices.remove(invoice)
-        self.agreements[agreement_id] = replace(self.agreements[agreement_id], next_invoice_date=invoice.first)
+        agreement = self.agreements[agreement_id]
+        back = min(invoice.first, agreement.next_invoice_date or date.max)
+        self.agreements[agreement_id] = replace(agreement, next_invoice_date=back)
+
+    def clear_next_invoice(self, agreement_id: int) -> None:
+        """A person clears the agreement's next invoice date."""
+        self.agreements[agreement_id] = replace(self.agreements[agreement_id], next_invoice_date=None)
+
+    def restore_next_invoice(self, agreement_id: int) -> None:
+        """A person gives the agreement the first day that is not invoiced yet as its next invoice date."""
+        of_agreement = [line for line in self.open_lines() if line.agreement_id == agreement_id and line.quantity]
+        day = min([self.invoiced_until(agreement_id), *(line.effective for line in of_agreement)])
+        self.agreements[agreement_id] = replace(self.agreements[agreement_id], next_invoice_date=day)
 
     def invoices_of(self, addition_id: int) -> list[Invoice]:
         """The invoices that billed a line."""
         return [invoice for invoice in self.invoices if addition_id in invoice.quantities]
 
+    def billed_of(self, addition_id: int) -> Decimal:
+        """What a line billed; where several invoices have a share of it, they share the quantity of the first."""
+        invoices = self.invoices_of(addition_id)
+        return invoices[0].quantities[addition_id] if invoices else Decimal(0)
+
     def billed(self, serial_number: str) -> Decimal:
         """What invoices billed over all lines of an identity."""
-        lines = [addition.id for addition in self.additions.values() if addition.serial_number == serial_number]
-        return sum(
-            (invoice.quantities[line] for line in lines for invoice in self.invoices_of(line)),
-            Decimal(0),
-        )
+        return sum((self.billed_of(line.id) for line in self._lines_of(serial_number)), Decimal(0))
+
+    def check_billed_once(self, addition: Addition) -> None:
+        """One invoice bills a line with seats; where its agreement prorates, they share out each of its days once."""
+        invoices = self.invoices_of(addition.id)
+        if not any(invoice.quantities[addition.id] for invoice in invoices) and not addition.quantity:
+            return
+        if not self.agreements[addition.agreement_id].terms.prorates:
+            assert len(invoices) == 1, f"line {addition.id} is on {len(invoices)} invoices"
+            return
+        days = Counter(day for invoice in invoices for day in _days(invoice.first, invoice.last))
+        assert all(days[day] == 1 for day in _days(addition.effective, addition.cancelled))
+        assert 28 <= (addition.cancelled - addition.effective).days + 1 <= 31
 
     def credited(self, serial_number: str) -> Decimal:
         """What was credited over all lines of an identity."""
-        return sum(
-            (seats for line, seats in self.credits.items() if self.additions[line].serial_number == serial_number),
-            Decimal(0),
-        )
+        return sum((self.ledger[line.id].credited for line in self._known_lines_of(serial_number)), Decimal(0))
 
     def credit(self, addition_id: int, seats: Decimal) -> None:
         """A person credits seats of an invoiced line and records that, and with it what the line billed."""
-        (invoice,) = self.invoices_of(addition_id)
-        self.credits[addition_id] = self.credits.get(addition_id, Decimal(0)) + seats
-        assert self.credits[addition_id] <= invoice.quantities[addition_id], "more was credited than was billed"
-        self.ledger[addition_id] = invoice.quantities[addition_id]
+        known, billed = self.ledger[addition_id], self.billed_of(addition_id)
+        credited = known.credited + seats
+        assert credited <= billed, "more was credited than was billed"
+        self.ledger[addition_id] = replace(
+            known, quantities=frozenset({billed}), credited=credited, invoiced=True, accepted=True
+        )
+
+    def accept(self, addition_id: int) -> None:
+        """A person sets a line to what its invoices billed, and accepts that."""
+        addition = self.additions[addition_id]
+        addition.quantity = self.billed_of(addition_id)
+        found = self.ledger[addition_id].found
+        self.ledger[addition_id] = replace(_written(addition, found=found), invoiced=True, accepted=True)
+
+    def forget_everything(self) -> None:
+        """The ledger is lost; what ConnectWise shows is found again."""
+        self.ledger.clear()
+
+    def can_be_found_again(self) -> bool:
+        """Whether a new ledger could know what was billed: each line shows it, or is beside the older one that does."""
+        return all(self._shows_what_was_billed(addition) for addition in self.additions.values()) and not any(
+            known.credited for known in self.ledger.values()
+        )
+
+    def _shows_what_was_billed(self, addition: Addition) -> bool:
+        invoiced = bool(self.invoices_of(addition.id))
+        if self.looks_invoiced(addition) and not invoiced and addition.copy_of is not None:
+            return self.additions[addition.copy_of].quantity > 0 and addition.quantity > 0
+        return self.looks_invoiced(addition) is invoiced and (
+            not invoiced or self.billed_of(addition.id) == addition.quantity
+        )
 
     def still_to_bill(self, serial_number: str) -> Decimal:
         """What the lines of an identity carry that no invoice has billed."""
@@ -194,3 +290,36 @@ class ConnectWise:
     def open_lines(self) -> list[Addition]:
         """The lines that no invoice has billed."""
         return [addition for addition in self.additions.values() if not self.invoices_of(addition.id)]
+
+    def _lines_of(self, serial_number: str) -> list[Addition]:
+        return [addition for addition in self.additions.values() if addition.serial_number == serial_number]
+
+    def _known_lines_of(self, serial_number: str) -> list[Addition]:
+        return [addition for addition in self._lines_of(serial_number) if addition.id in self.ledger]
+
+
+def _line(addition: Addition) -> Line:
+    return Line(
+        addition_id=addition.id,
+        agreement_id=addition.agreement_id,
+        product_id=addition.product_id,
+        serial_number=addition.serial_number,
+        quantity=addition.quantity,
+        effective_date=addition.effective,
+        cancelled_date=addition.cancelled,
+    )
+
+
+def _written(addition: Addition, *, found: bool = False) -> Written:
+    return Written(
+        agreement_id=addition.agreement_id,
+        serial_number=addition.serial_number,
+        quantities=frozenset({addition.quantity}),
+        effective_date=addition.effective,
+        cancelled_date=addition.cancelled,
+        found=found,
+    )
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days) for days in range((last - first).days + 1)]

@@ -7,29 +7,33 @@ agreement of company 1 and agreement 20 is one of company 2, both with the same 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, LicenseType, Line, Usage, Written
+from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, LicenseType, Line, Terms, Usage, Written
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.months import Month, add_months, day_before
 from cw_pipeline.billing.rule import preview_month
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.preview import Preview, PreviewLine
 
 MARCH = Month(2026, 3)
 JANUARY = Month(2026, 1)
+TODAY = date(2026, 3, 31)
 OPEN = date(2026, 4, 1)
 """The first day of a period that is not invoiced yet."""
 INVOICED = date(2026, 3, 1)
 """The first day of a period that was invoiced."""
 ORGANIZATION = "org-1"
 PRODUCTS = {Plan.BUSINESS: 100, Plan.ENTERPRISE: 200}
+MONTHLY = Terms(cycle="Monthly", period_type="Current", parent_agreement_id=None, prorates=False)
+PRORATED = replace(MONTHLY, prorates=True)
 
 
 def used(
@@ -45,10 +49,16 @@ def used(
 
 
 def mapped_to(
-    agreement_id: int, company_id: int = 1, *, bill_from: Month = JANUARY, organization_id: str = ORGANIZATION
+    agreement_id: int,
+    company_id: int = 1,
+    *,
+    bill_from: Month = JANUARY,
+    organization_id: str = ORGANIZATION,
+    terms: Terms | None = None,
 ) -> CompanyMapping:
     """A mapping of an organization to an agreement."""
-    return CompanyMapping(organization_id, f"Name of {organization_id}", company_id, agreement_id, bill_from)
+    name = f"Name of {organization_id}"
+    return CompanyMapping(organization_id, name, company_id, agreement_id, bill_from, terms=terms)
 
 
 def an_agreement(
@@ -61,6 +71,7 @@ def an_agreement(
     active: bool = True,
     company_deleted: bool = False,
     never_invoiced: bool = False,
+    terms: Terms = MONTHLY,
 ) -> Agreement:
     """An agreement; its dates are given as ConnectWise would show them."""
     return Agreement(
@@ -74,6 +85,7 @@ def an_agreement(
         bill_start_date=bill_start,
         next_invoice_date=next_invoice,
         never_invoiced=never_invoiced,
+        terms=terms,
     )
 
 
@@ -103,7 +115,7 @@ def a_line(
     )
 
 
-def _written(addition_id: int, quantities: Iterable[int], lines: Iterable[Line]) -> Written:
+def _written(addition_id: int, quantities: Iterable[int | Decimal], lines: Iterable[Line]) -> Written:
     """What the ledger knows of a line, which has the dates that it was written with; or of one that is gone."""
     line = next((line for line in lines if line.addition_id == addition_id), None)
     return Written(
@@ -121,19 +133,36 @@ def the_facts(
     agreements: Iterable[Agreement] = (),
     products: Mapping[Plan, int] | None = None,
     ledger: Mapping[int, Iterable[int]] | None = None,
+    found: Collection[int] = (),
+    seen_invoiced: Collection[int] = (),
+    accepted: Collection[int] = (),
+    absent: Collection[str] = (),
 ) -> Facts:
-    """Facts with these lines; ``agreements`` replace those of the same id, ``ledger`` is by addition id."""
+    """Facts with these lines; ``agreements`` replace those of the same id.
+
+    ``ledger`` is by addition id. It also has the lines that were ``found``, ``seen_invoiced`` or ``accepted``, with the
+    quantity that they show. Of ``absent`` organizations a person accepted that they used nothing in March.
+    """
     known = {agreement.id: agreement for agreement in (an_agreement(10), an_agreement(11), an_agreement(20, 2))}
     known.update({agreement.id: agreement for agreement in agreements})
     by_serial_number: dict[str, tuple[Line, ...]] = {}
     for line in lines:
         by_serial_number[line.serial_number] = (*by_serial_number.get(line.serial_number, ()), line)
+    marked = {
+        line.addition_id: [line.quantity] for line in lines if line.addition_id in {*found, *seen_invoiced, *accepted}
+    }
+    written = {key: _written(key, known, lines) for key, known in (marked | dict(ledger or {})).items()}
     return Facts(
         mappings={mapping.organization_id: mapping for mapping in ([mapped_to(10)] if mappings is None else mappings)},
         products=PRODUCTS if products is None else products,
         agreements=known,
         lines=by_serial_number,
-        ledger={key: _written(key, known, lines) for key, known in (ledger or {}).items()},
+        ledger={
+            key: replace(one, found=key in found, invoiced=key in seen_invoiced, accepted=key in accepted)
+            for key, one in written.items()
+        },
+        today=TODAY,
+        absences=frozenset((MARCH, organization_id) for organization_id in absent),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.rule import preview_month
-from cw_pipeline_tests.billing.connectwise_model import ConnectWise
+from cw_pipeline_tests.billing.connectwise_model import ConnectWise, Periods
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     MARCH,
@@ -47,7 +47,7 @@ def sync_march(connectwise: ConnectWise, seats: int) -> None:
 def test_a_line_of_an_agreement_billed_at_the_months_end_is_billed_by_one_invoice(
     next_invoice: date, billing_day: int | None
 ) -> None:
-    connectwise = ConnectWise([an_agreement(next_invoice=next_invoice)], billing_day=billing_day)
+    connectwise = ConnectWise([an_agreement(next_invoice=next_invoice)], periods=Periods(billing_day=billing_day))
     sync_march(connectwise, 10)
     for _ in range(6):
         connectwise.invoice(10)
@@ -95,8 +95,8 @@ def test_a_line_that_no_longer_lies_in_one_period_is_set_to_0_and_replaced(edite
 @pytest.mark.parametrize(
     ("bill_start", "first"),
     [
-        pytest.param(None, date(2026, 3, 20), id="across a month's end"),
-        pytest.param(date(2026, 1, 10), date(2026, 3, 5), id="across the bill start date's day"),
+        pytest.param(None, date(2026, 4, 20), id="across a month's end"),
+        pytest.param(date(2026, 1, 10), date(2026, 4, 5), id="across the bill start date's day"),
     ],
 )
 def test_a_line_moved_across_periods_of_an_agreement_without_a_next_invoice_date_is_replaced(

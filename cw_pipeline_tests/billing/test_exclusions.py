@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     MARCH,
+    ORGANIZATION,
     a_line,
     beside,
     changes_of,
@@ -22,6 +24,9 @@ from cw_pipeline_tests.billing.examples import (
     the_facts,
     used,
 )
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.facts import Line
 
 APRIL = Month(2026, 4)
 BUSINESS_ONLY = {Plan.BUSINESS: 100}
@@ -98,11 +103,43 @@ def test_what_was_invoiced_for_an_organization_that_is_not_billed_by_its_kind_is
     assert [(line.outcome, line.seats) for line in beside(preview)] == [(Outcome.CREDIT_DUE, 7)]
 
 
-def test_a_mapped_organization_without_a_row_loses_its_open_lines() -> None:
-    preview = preview_of(the_facts(a_line(1, 7)))
+@pytest.mark.parametrize(
+    ("lines", "seats"),
+    [
+        pytest.param([a_line(1, 7)], 7, id="an open line"),
+        pytest.param([a_line(1, 7, agreement_id=11)], 7, id="an open line elsewhere"),
+        pytest.param([a_line(1, 7, effective=INVOICED)], 7, id="an invoiced line"),
+    ],
+)
+def test_a_mapped_organization_without_a_row_keeps_its_seats_until_a_person_accepts_that(
+    lines: list[Line], seats: int
+) -> None:
+    preview = preview_of(the_facts(*lines))
+    assert [(line.outcome, line.seats) for line in preview.lines] == [(Outcome.UNUSUAL, seats)]
+    assert "lines accept --month 2026-03 --organization org-1" in preview.lines[0].reason
+    assert changes_of(preview) == set()
+
+
+def test_a_mapped_organization_without_a_row_loses_its_open_lines_once_a_person_accepted_that() -> None:
+    preview = preview_of(the_facts(a_line(1, 7), absent=[ORGANIZATION]))
     assert [(line.outcome, line.seats) for line in preview.lines] == [(Outcome.ZEROED, 7)]
     assert changes_of(preview) == {(1, 7, 0)}
     assert preview.usage_seats == 0
+
+
+def test_what_was_invoiced_for_an_organization_without_a_row_is_a_credit_once_a_person_accepted_that() -> None:
+    preview = preview_of(the_facts(a_line(1, 7, effective=INVOICED), absent=[ORGANIZATION]))
+    assert [(line.outcome, line.seats) for line in preview.lines] == [(Outcome.CREDIT_DUE, 7)]
+
+
+def test_an_absence_is_accepted_for_one_month_only() -> None:
+    february = Month(2026, 2)
+    facts = the_facts(a_line(1, 7, month=february), absent=[ORGANIZATION])
+    assert [line.outcome for line in preview_of(facts, month=february).lines] == [Outcome.UNUSUAL]
+
+
+def test_a_mapped_organization_without_a_row_whose_lines_are_0_is_not_mentioned() -> None:
+    assert preview_of(the_facts(a_line(1, 0), a_line(2, 0, effective=INVOICED))).lines == ()
 
 
 def test_a_mapped_organization_without_row_and_lines_is_not_mentioned() -> None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.billing.facts import Written
+from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
+    MONTHLY,
     a_line,
     an_agreement,
     beside,
@@ -183,15 +184,34 @@ def test_an_ended_agreement_is_judged_by_each_lines_own_window() -> None:
 @pytest.mark.parametrize(
     ("lines", "usage", "outcome"),
     [
-        ([a_line(1, 5)], 5, Outcome.UNCHANGED),
-        ([], 0, Outcome.ZERO_USAGE),
-        ([a_line(1, 9, effective=INVOICED)], 5, Outcome.CREDIT_DUE),
+        pytest.param([], 0, Outcome.ZERO_USAGE, id="no line"),
+        pytest.param([a_line(1, 0)], 0, Outcome.UNCHANGED, id="an open line of 0"),
+        pytest.param([a_line(1, 5, effective=INVOICED)], 5, Outcome.UNCHANGED, id="all invoiced"),
+        pytest.param([a_line(1, 9, effective=INVOICED)], 5, Outcome.CREDIT_DUE, id="invoiced too much"),
     ],
 )
-def test_where_nothing_would_have_to_be_written_the_agreements_state_does_not_matter(
+def test_where_no_open_line_has_seats_the_agreements_state_does_not_matter(
     agreement: Agreement, lines: list[Line], usage: int, outcome: Outcome
 ) -> None:
     assert row_line(preview_of(the_facts(*lines, agreements=[agreement]), used(usage))).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("agreement", "outcome"),
+    [
+        (DELETED, Outcome.COMPANY_DELETED),
+        (INACTIVE, Outcome.AGREEMENT_INACTIVE),
+        (an_agreement(end=date(2026, 1, 1)), Outcome.AGREEMENT_INACTIVE),
+        (an_agreement(terms=replace(MONTHLY, cycle="Weekly")), Outcome.AGREEMENT_CHANGED),
+        (an_agreement(10, 2), Outcome.MOVED),
+    ],
+)
+def test_a_right_open_line_that_its_agreement_will_not_bill_is_held_though_nothing_is_to_write(
+    agreement: Agreement, outcome: Outcome
+) -> None:
+    line = row_line(preview_of(the_facts(a_line(1, 5), agreements=[agreement]), used(5)))
+    assert (line.outcome, line.seats) == (outcome, 5)
+    assert "Line 1 carries 5 on agreement 10" in line.reason
 
 
 def test_a_stale_line_is_judged_by_its_own_agreement() -> None:
@@ -202,14 +222,20 @@ def test_a_stale_line_is_judged_by_its_own_agreement() -> None:
 
 
 @pytest.mark.parametrize("mapped_agreement", [10, 11])
-def test_of_a_line_on_an_agreement_that_is_never_invoiced_next_nobody_is_told_to_set_it_to_0(
+def test_whether_a_line_on_an_agreement_that_is_never_invoiced_next_was_invoiced_is_for_a_person_to_say(
     mapped_agreement: int,
 ) -> None:
     facts = the_facts(a_line(1, 5, effective=INVOICED), agreements=[NEVER], mappings=[mapped_to(mapped_agreement)])
-    line = row_line(preview_of(facts, used(9)))
+    preview = preview_of(facts, used(9))
+    assert row_line(preview).outcome is Outcome.INVOICE_UNCLEAR
+    assert "set the line to what" in row_line(preview).reason
+    assert changes_of(preview) == set()
+
+
+def test_a_new_line_on_an_agreement_that_is_never_invoiced_next_waits_for_its_date() -> None:
+    line = row_line(preview_of(the_facts(agreements=[NEVER]), used(9)))
     assert line.outcome is Outcome.AGREEMENT_INACTIVE
-    assert "Whether line 1 was invoiced cannot be told" in line.reason
-    assert "to 0" not in line.reason
+    assert "Set its next invoice date" in line.reason
 
 
 def test_a_line_that_is_gone_from_an_agreement_that_is_never_invoiced_next_may_have_been_invoiced() -> None:

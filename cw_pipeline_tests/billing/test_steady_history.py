@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,12 @@ from hypothesis import strategies as st
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline_tests.billing.test_any_history import MONTHS, NEXT_INVOICES, ORGANIZATIONS, AnyHistory
+from cw_pipeline_tests.billing.examples import MONTHLY, PRORATED
+from cw_pipeline_tests.billing.test_any_history import MONTHS, NEXT_INVOICES, ORGANIZATIONS, READINGS, AnyHistory
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.facts import Terms
+    from cw_pipeline_tests.billing.connectwise_model import Periods
 
 
 @dataclass(frozen=True)
@@ -43,14 +49,21 @@ invoicing_days = st.dates(date(2026, 2, 1), date(2026, 7, 1))
 events = st.lists(st.one_of(corrections, corrections, invoicing_days, remappings), min_size=8, max_size=16)
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
-@given(next_invoices=st.lists(st.sampled_from(NEXT_INVOICES), min_size=4, max_size=4), history=events)
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(
+    next_invoices=st.lists(st.sampled_from([day for day in NEXT_INVOICES if day]), min_size=4, max_size=4),
+    terms=st.sampled_from([MONTHLY, PRORATED]),
+    periods=st.sampled_from(READINGS),
+    history=events,
+)
 def test_after_corrections_and_invoices_in_any_order_each_seat_is_billed_once_or_a_credit_is_due(
     next_invoices: list[date | None],
+    terms: Terms,
+    periods: Periods,
     history: list[Correction | Remapping | date],
 ) -> None:
     machine = AnyHistory()
-    machine.begin(next_invoices, [None] * 4, [10, 11], [3, 4, 5, 6, 7, 8])
+    machine.begin(next_invoices, [None] * 4, [10, 11], [3, 4, 5, 6, 7, 8], terms=[terms] * 4, periods=periods)
     for event in history:
         match event:
             case Correction(month, organization, count, plan):

@@ -1,22 +1,38 @@
-"""Which billing period a new line covers, and when a line counts as invoiced."""
+"""Which days a new line covers, and that each reading of ConnectWise's periods bills it once."""
 
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cw_pipeline.billing.months import Month
-from cw_pipeline.billing.window import is_invoiced, new_line_window
-from cw_pipeline_tests.billing.connectwise_model import ConnectWise
-from cw_pipeline_tests.billing.examples import MARCH, a_line, an_agreement, preview_of, the_facts, used, writes_of
+from cw_pipeline.billing.months import Month, last_day_of_month
+from cw_pipeline.billing.window import is_billed_once, new_line_window
+from cw_pipeline_tests.billing.connectwise_model import ConnectWise, Periods
+from cw_pipeline_tests.billing.examples import (
+    MARCH,
+    MONTHLY,
+    PRORATED,
+    a_line,
+    an_agreement,
+    preview_of,
+    the_facts,
+    used,
+    writes_of,
+)
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.facts import Terms
 
 
-def window_of(month: Month, *, next_invoice: date | None = None, bill_start: date | None = None) -> tuple[date, date]:
+def window_of(
+    month: Month, *, next_invoice: date | None = None, bill_start: date | None = None, terms: Terms = MONTHLY
+) -> tuple[date, date]:
     """First and last day of a new line."""
-    window = new_line_window(an_agreement(next_invoice=next_invoice, bill_start=bill_start), month)
+    window = new_line_window(an_agreement(next_invoice=next_invoice, bill_start=bill_start, terms=terms), month)
     return window.first, window.last
 
 
@@ -25,7 +41,7 @@ def window_of(month: Month, *, next_invoice: date | None = None, bill_start: dat
     [
         (date(2026, 4, 1), date(2026, 4, 1), date(2026, 4, 30)),
         (date(2026, 3, 1), date(2026, 3, 1), date(2026, 3, 31)),
-        (date(2026, 2, 15), date(2026, 3, 15), date(2026, 4, 14)),
+        (date(2026, 2, 15), date(2026, 3, 15), date(2026, 3, 31)),
     ],
 )
 def test_usage_of_march_lies_in_the_first_period_from_march_on_that_is_not_invoiced(
@@ -34,16 +50,31 @@ def test_usage_of_march_lies_in_the_first_period_from_march_on_that_is_not_invoi
     assert window_of(MARCH, next_invoice=next_invoice) == (first, last)
 
 
+@pytest.mark.parametrize(
+    ("next_invoice", "first", "last"),
+    [
+        (date(2026, 4, 1), date(2026, 4, 1), date(2026, 4, 30)),
+        (date(2026, 2, 15), date(2026, 3, 15), date(2026, 4, 14)),
+        (date(2026, 3, 31), date(2026, 3, 31), date(2026, 4, 29)),
+        (date(2026, 2, 28), date(2026, 3, 31), date(2026, 4, 29)),
+    ],
+)
+def test_on_an_agreement_that_prorates_the_line_covers_a_month_from_its_first_day(
+    next_invoice: date, first: date, last: date
+) -> None:
+    assert window_of(MARCH, next_invoice=next_invoice, terms=PRORATED) == (first, last)
+
+
 def test_a_period_that_begins_on_the_months_first_day_is_not_skipped() -> None:
     assert window_of(MARCH, next_invoice=date(2026, 1, 1)) == (date(2026, 3, 1), date(2026, 3, 31))
 
 
 def test_a_period_that_begins_the_day_before_the_month_is_skipped() -> None:
-    assert window_of(Month(2026, 4), next_invoice=date(2026, 3, 30)) == (date(2026, 4, 30), date(2026, 5, 29))
+    assert window_of(Month(2026, 4), next_invoice=date(2026, 3, 30)) == (date(2026, 4, 30), date(2026, 4, 30))
 
 
 def test_after_a_short_months_last_day_the_line_lies_where_either_billing_day_puts_it_in_one_period() -> None:
-    assert window_of(MARCH, next_invoice=date(2026, 2, 28)) == (date(2026, 3, 31), date(2026, 4, 27))
+    assert window_of(MARCH, next_invoice=date(2026, 2, 28)) == (date(2026, 3, 31), date(2026, 3, 31))
 
 
 def test_an_agreement_that_is_invoiced_far_ahead_takes_the_line_in_its_next_period() -> None:
@@ -51,7 +82,7 @@ def test_an_agreement_that_is_invoiced_far_ahead_takes_the_line_in_its_next_peri
 
 
 def test_without_a_next_invoice_date_periods_begin_at_the_bill_start_date() -> None:
-    assert window_of(MARCH, bill_start=date(2025, 11, 10)) == (date(2026, 3, 10), date(2026, 4, 9))
+    assert window_of(MARCH, bill_start=date(2025, 11, 10)) == (date(2026, 3, 10), date(2026, 3, 31))
 
 
 def test_without_either_date_the_line_covers_the_usage_month() -> None:
@@ -59,7 +90,7 @@ def test_without_either_date_the_line_covers_the_usage_month() -> None:
 
 
 def test_an_agreement_that_begins_billing_in_the_future_takes_the_line_then() -> None:
-    assert window_of(MARCH, bill_start=date(2026, 7, 10)) == (date(2026, 7, 10), date(2026, 8, 9))
+    assert window_of(MARCH, bill_start=date(2026, 7, 10)) == (date(2026, 7, 10), date(2026, 7, 31))
 
 
 def test_a_bill_start_date_inside_a_period_moves_the_line_to_the_next_period() -> None:
@@ -69,7 +100,7 @@ def test_a_bill_start_date_inside_a_period_moves_the_line_to_the_next_period() -
 
 def test_a_period_that_begins_on_the_bill_start_date_takes_the_line() -> None:
     window = window_of(MARCH, next_invoice=date(2026, 4, 10), bill_start=date(2026, 5, 10))
-    assert window == (date(2026, 5, 10), date(2026, 6, 9))
+    assert window == (date(2026, 5, 10), date(2026, 5, 31))
 
 
 def test_a_bill_start_date_in_the_past_changes_nothing() -> None:
@@ -80,68 +111,85 @@ def test_a_bill_start_date_in_the_past_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("next_invoice", "first", "last"),
     [
-        (date(2026, 1, 29), date(2026, 1, 29), date(2026, 2, 27)),
-        (date(2026, 1, 30), date(2026, 1, 30), date(2026, 2, 27)),
-        (date(2026, 1, 31), date(2026, 1, 31), date(2026, 2, 27)),
-        (date(2025, 12, 31), date(2026, 1, 31), date(2026, 2, 27)),
+        (date(2026, 1, 29), date(2026, 1, 29), date(2026, 1, 31)),
+        (date(2026, 1, 30), date(2026, 1, 30), date(2026, 1, 31)),
+        (date(2026, 1, 31), date(2026, 1, 31), date(2026, 1, 31)),
+        (date(2025, 12, 31), date(2026, 1, 31), date(2026, 1, 31)),
     ],
 )
-def test_a_period_from_the_end_of_january_ends_before_the_end_of_february(
+def test_a_line_that_begins_at_the_end_of_january_ends_with_january(
     next_invoice: date, first: date, last: date
 ) -> None:
     assert window_of(Month(2026, 1), next_invoice=next_invoice) == (first, last)
-
-
-def test_in_a_leap_year_the_period_from_31_january_ends_on_28_february() -> None:
-    assert window_of(Month(2024, 1), next_invoice=date(2024, 1, 31)) == (date(2024, 1, 31), date(2024, 2, 28))
 
 
 def test_usage_of_a_leap_february_fills_29_days() -> None:
     assert window_of(Month(2024, 2), next_invoice=date(2024, 2, 1)) == (date(2024, 2, 1), date(2024, 2, 29))
 
 
-def test_a_period_runs_over_the_year_end() -> None:
-    assert window_of(Month(2025, 12), next_invoice=date(2025, 12, 15)) == (date(2025, 12, 15), date(2026, 1, 14))
+def test_the_line_of_december_ends_with_the_year_unless_it_begins_after_it() -> None:
+    assert window_of(Month(2025, 12), next_invoice=date(2025, 12, 15)) == (date(2025, 12, 15), date(2025, 12, 31))
     assert window_of(Month(2025, 12), next_invoice=date(2026, 1, 1)) == (date(2026, 1, 1), date(2026, 1, 31))
 
 
 def test_an_agreement_behind_by_many_months_takes_the_line_in_the_usage_month() -> None:
     assert window_of(MARCH, next_invoice=date(2023, 10, 1)) == (date(2026, 3, 1), date(2026, 3, 31))
-    assert window_of(MARCH, next_invoice=date(2023, 10, 20)) == (date(2026, 3, 20), date(2026, 4, 19))
+    assert window_of(MARCH, next_invoice=date(2023, 10, 20)) == (date(2026, 3, 20), date(2026, 3, 31))
 
 
 def test_the_new_line_of_a_preview_carries_its_window() -> None:
     facts = the_facts(agreements=[an_agreement(next_invoice=date(2026, 2, 15))])
     (write,) = writes_of(preview_of(facts, used(5)))
-    assert (write.effective_date, write.cancelled_date) == (date(2026, 3, 15), date(2026, 4, 14))
+    assert (write.effective_date, write.cancelled_date) == (date(2026, 3, 15), date(2026, 3, 31))
 
 
 @pytest.mark.parametrize(
-    ("next_invoice", "invoiced"),
-    [(date(2026, 4, 2), True), (date(2026, 4, 1), False), (date(2026, 3, 1), False), (None, False)],
+    ("first", "last", "once"),
+    [
+        pytest.param(date(2026, 3, 20), date(2026, 4, 14), False, id="across a month's end"),
+        pytest.param(date(2026, 3, 10), date(2026, 3, 31), False, id="across the billing day"),
+        pytest.param(date(2026, 3, 15), date(2026, 3, 31), True, id="from the billing day on"),
+        pytest.param(date(2026, 3, 1), date(2026, 3, 14), True, id="up to the billing day"),
+    ],
 )
-def test_a_line_is_invoiced_when_the_next_invoice_date_is_later_than_its_effective_date(
-    next_invoice: date | None, *, invoiced: bool
+def test_a_line_that_two_invoices_may_bill_is_known_as_such(*, first: date, last: date, once: bool) -> None:
+    line = a_line(1, 5, effective=first, cancelled=last)
+    assert is_billed_once(line, an_agreement(next_invoice=date(2026, 1, 15))) is once
+
+
+@pytest.mark.parametrize(("last", "once"), [(date(2026, 4, 14), True), (date(2026, 3, 31), False)])
+def test_on_an_agreement_that_prorates_a_line_that_is_shorter_than_a_month_is_billed_too_little(
+    *, last: date, once: bool
 ) -> None:
-    line = a_line(1, 5, effective=date(2026, 4, 1))
-    assert is_invoiced(line, the_facts(line, agreements=[an_agreement(next_invoice=next_invoice)]), MARCH) is invoiced
+    line = a_line(1, 5, effective=date(2026, 3, 15), cancelled=last)
+    assert is_billed_once(line, an_agreement(terms=PRORATED)) is once
 
 
-@settings(derandomize=True, deadline=None)
+READINGS = [
+    pytest.param(Periods(), id="same day, shortened for good"),
+    pytest.param(Periods(billing_day=31), id="back to the last day"),
+    pytest.param(Periods(calendar=True), id="first of the next month"),
+]
+
+
+@pytest.mark.parametrize("terms", [MONTHLY, PRORATED], ids=["whole", "prorated"])
+@pytest.mark.parametrize("periods", READINGS)
+@settings(derandomize=True, deadline=None, max_examples=60)
 @given(
     month=st.builds(Month, year=st.just(2026), number=st.integers(1, 12)),
-    next_invoice=st.dates(date(2024, 6, 1), date(2027, 6, 1)).map(lambda day: day.replace(day=min(day.day, 28))),
+    next_invoice=st.dates(date(2025, 6, 1), date(2027, 6, 1)),
     bill_start=st.none() | st.dates(date(2025, 1, 1), date(2027, 6, 1)),
 )
-def test_a_new_line_is_exactly_one_period_that_is_not_invoiced_and_is_billed_by_one_invoice(
-    month: Month, next_invoice: date, bill_start: date | None
+def test_a_new_line_is_not_invoiced_yet_and_the_invoices_to_come_bill_it_once_and_in_full(
+    terms: Terms, periods: Periods, month: Month, next_invoice: date, bill_start: date | None
 ) -> None:
-    agreement = an_agreement(next_invoice=next_invoice, bill_start=bill_start)
-    connectwise = ConnectWise([agreement])
+    if periods.billing_day is not None:  # it is a billing day: where it is not, the month is too short for it
+        next_invoice = last_day_of_month(next_invoice)
+    agreement = an_agreement(next_invoice=next_invoice, bill_start=bill_start, terms=terms)
+    connectwise = ConnectWise([agreement], periods=periods)
     connectwise.push(preview_of(the_facts(agreements=[agreement]), used(5), month=month))
     (addition,) = connectwise.additions.values()
-    while connectwise.agreements[10].next_invoice_date != date(2028, 6, next_invoice.day):
+    assert addition.effective >= max(month.first_day, next_invoice, bill_start or month.first_day)
+    for _ in range(45):
         connectwise.invoice(10)
-    (invoice,) = connectwise.invoices_of(addition.id)
-    assert (addition.effective, addition.cancelled) == (invoice.first, invoice.last)
-    assert invoice.first >= max(month.first_day, next_invoice, bill_start or month.first_day)
+    connectwise.check_billed_once(addition)

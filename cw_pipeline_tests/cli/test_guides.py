@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-from cw_pipeline.billing import reasons
+from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.facts import Written
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.outcomes import HELD, Outcome
@@ -112,8 +112,8 @@ def sentences() -> Iterator[tuple[str, str]]:
     for facts in held_facts():
         preview = preview_of(facts, used(9, organization_id=STRANGE))
         yield from ((line.outcome, line.reason) for line in preview.lines)
-    yield Outcome.UNCONFIRMED, reasons.invoiced_meanwhile(Identity(MARCH, Plan.BUSINESS, STRANGE))
-    yield from reasons.WAYS_OUT.items()
+    yield Outcome.UNCONFIRMED, hold_reasons.invoiced_meanwhile(Identity(MARCH, Plan.BUSINESS, STRANGE))
+    yield from hold_reasons.WAYS_OUT.items()
     mapping = Mapping(STRANGE, "O", 1, 10, JANUARY, "Company 1")
     today = date(2026, 4, 1)
     findings = [

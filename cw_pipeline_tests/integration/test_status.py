@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.integration.access import State
 from cw_pipeline.integration.listings import companies
 from cw_pipeline.integration.mapping import map_company, unmap_company

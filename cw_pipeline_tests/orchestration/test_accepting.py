@@ -63,7 +63,7 @@ def test_an_edited_line_is_accepted_and_then_the_credit_for_it(edited: str, inst
     [
         pytest.param({"month": "March"}, "month: 'March' is not a month.", id="not a month"),
         pytest.param({"credited": "a lot"}, "'a lot' is not a number of seats.", id="not a number"),
-        pytest.param({"credited": "1"}, "An invoiced line of ", id="edited and not accepted first"),
+        pytest.param({"credited": "1"}, "What an invoiced line of ", id="edited and not accepted first"),
         pytest.param({"organization": "Nobody"}, "There is no organization Nobody.", id="unknown organization"),
     ],
 )

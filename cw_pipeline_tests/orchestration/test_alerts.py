@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
+from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration import notify
 from cw_pipeline.orchestration.notify import NotTold, tell

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline.billing.reasons import WAYS_OUT
 from cw_pipeline.integration.at_stake import AtStake, Stakes
 from cw_pipeline.orchestration.checks import of_pushes
 

@@ -71,6 +71,7 @@ def test_there_is_a_job_for_every_act() -> None:
         "map_companies",
         "add_organization",
         "accept_lines",
+        "rebuild",
         "disconnect",
         "daily_checks",
         "recent_usage",

@@ -34,9 +34,13 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.months import Month
     from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline.sync.previews import Previews
     from cw_pipeline.sync.push import PushedMonth
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline_tests.active import Active
+
+OTHER_AGREEMENTS = 2
+"""Two of the mapped companies have another agreement each, which is looked through once."""
 
 
 @pytest.mark.usefixtures("active")
@@ -54,6 +58,10 @@ def test_a_run_over_months_materializes_each_asset_for_each_month_once(
 def test_a_run_over_months_reads_each_agreements_lines_once(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
+    run(instance, MONTHS)
+    reads = [entry.path for entry in sandbox.journal.reads("additions")]
+    assert len(reads) == len(set(reads)) == len(active.mapped) + OTHER_AGREEMENTS
+    sandbox.journal.clear()
     run(instance, MONTHS)
     reads = [entry.path for entry in sandbox.journal.reads("additions")]
     assert len(reads) == len(set(reads)) == len(active.mapped)
@@ -173,9 +181,9 @@ def test_a_disconnect_between_a_run_s_preview_and_its_push_lets_nothing_be_writt
 ) -> None:
     push_months = monthly.push_months
 
-    def disconnected(sync: SyncRun, months: Sequence[Month]) -> Iterator[PushedMonth]:
+    def disconnected(sync: SyncRun, months: Sequence[Month], made: Previews | None) -> Iterator[PushedMonth]:
         connection.disconnect(sync.warehouse, tmp_path / "backup.csv")
-        return push_months(sync, months)
+        return push_months(sync, months, made)
 
     monkeypatch.setattr(monthly, "push_months", disconnected)
     result = run(instance, MONTHS)

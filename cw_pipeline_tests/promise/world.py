@@ -24,8 +24,8 @@ from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline_tests.promise.moments import WatchedClient
 from cw_pipeline_tests.promise.truth import OurLine, Truth
-from cw_pipeline_tests.sync.msp import PLACES, TODAY, Msp, agreement_id, company_id, open_nordpass, set_up
-from cw_pipeline_tests.sync.site import credentials, sync_run
+from cw_pipeline_tests.sync.msp import PLACES, Msp, agreement_id, company_id, open_nordpass, set_up
+from cw_pipeline_tests.sync.site import TODAY, credentials, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -7,8 +7,8 @@ import pytest
 
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline_tests.sync.msp import MAPPED, PLACES, TODAY, UNMAPPED, Msp, open_nordpass, set_up
-from cw_pipeline_tests.sync.site import open_client, sync_run
+from cw_pipeline_tests.sync.msp import MAPPED, PLACES, UNMAPPED, Msp, open_nordpass, set_up
+from cw_pipeline_tests.sync.site import TODAY, open_client, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ places 3, 15 and 27 are mapped: their plan is Business, and their agreement's ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from cw_pipeline.nordpass.source import NordPass
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.sandbox.connectwise.company_names import COMPANY_NAMES
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.sync.previews import make_previews
+from cw_pipeline.sync.previews import Previews, make_previews
 from cw_pipeline.sync.push import PushedMonth, push_months
 from cw_pipeline.sync.run import SyncRun
 from cw_pipeline.sync.usage import fetch_usage
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from cw_pipeline.sandbox.wire import Record
     from cw_pipeline.warehouse.database import Warehouse
 
-TODAY = date(2026, 4, 1)
 FEBRUARY, MARCH = Month(2026, 2), Month(2026, 3)
 MAPPED = (3, 15, 27)
 UNMAPPED = (1, 9, 33)
@@ -131,6 +130,8 @@ class Msp:
     sandbox: Sandbox
     run: SyncRun
     nordpass: NordPass
+    previews: list[Previews] = field(default_factory=list[Previews])
+    """Those that were made, the last of which a push carries out if nothing changed since."""
 
     # --- what people decide ---
 
@@ -165,10 +166,12 @@ class Msp:
             fetch_usage(self.nordpass, self.run.warehouse, month)
 
     def preview(self, *months: Month) -> list[tables.Preview]:
-        return make_previews(self.run, months or (MARCH,))
+        self.previews.append(make_previews(self.run, months or (MARCH,)))
+        return [kept.row for kept in self.previews[-1].of_months.values()]
 
     def push(self, *months: Month) -> list[PushedMonth]:
-        return list(push_months(self.run, months or (MARCH,)))
+        made = self.previews[-1] if self.previews else None
+        return list(push_months(self.run, months or (MARCH,), made))
 
     def sync(self, *months: Month) -> Pushed:
         """The whole sync of these months; what became of the last one."""

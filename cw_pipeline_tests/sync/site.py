@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cw_pipeline.warehouse.database import Warehouse
+
+
+TODAY = date(2026, 4, 1)
 
 
 def credentials(environment: Mapping[str, str]) -> Credentials:
@@ -46,4 +50,5 @@ def sync_run(client: ConnectWiseClient, warehouse: Warehouse, run_id: str = "run
         concurrency=4,
         say=lambda _: None,
         wait=lambda _seconds: None,
+        today=lambda: TODAY,
     )

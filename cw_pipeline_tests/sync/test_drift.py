@@ -21,12 +21,12 @@ from cw_pipeline_tests.sync.msp import (
     MAPPED,
     MARCH,
     OTHER_PRODUCT,
-    TODAY,
     Msp,
     additions_of,
     agreement_id,
     company_id,
 )
+from cw_pipeline_tests.sync.site import TODAY
 
 if TYPE_CHECKING:
     from cw_pipeline.integration.drifted import Finding

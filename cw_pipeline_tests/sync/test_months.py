@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cw_pipeline.billing.identity import Plan
+from cw_pipeline.integration.lines import accept_lines
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline_tests.sync.msp import (
     ENTERPRISE_PRODUCT,
     MAPPED,
+    MARCH,
     OTHER_PRODUCT,
     additions_of,
     agreement_id,
@@ -107,8 +109,10 @@ def test_an_open_line_that_was_deleted_by_hand_is_created_again(synced: Msp) -> 
 def test_a_line_that_was_duplicated_by_hand_is_billed_once(synced: Msp) -> None:
     synced.sandbox.connectwise.duplicate_addition(agreement_id(ONE), the_line(synced)["id"])
     pushed = synced.sync()
-    assert pushed.outcomes(ONE) == ["updated"]
-    assert "There are 2 open lines" in pushed.line(ONE).reason
+    assert pushed.outcomes(ONE) == ["unchanged"]
+    (beside,) = pushed.beside(ONE)
+    assert beside.outcome == "zeroed"
+    assert "has the serial number of another line" in beside.reason
     assert synced.quantities(ONE) == [5, 0]
     assert_repeat_writes_nothing(synced)
 
@@ -189,7 +193,7 @@ def test_nothing_is_written_to_an_agreement_that_is_not_active(
     synced: Msp, change: dict[str, Any], becomes: str
 ) -> None:
     synced.sandbox.connectwise.edit_agreement(agreement_id(ONE), **change)
-    assert synced.sync().outcomes(ONE) == ["unchanged"]
+    assert synced.sync().outcomes(ONE) == [becomes]  # nothing will bill the line that is right
     synced.use(8)
     assert synced.sync().outcomes(ONE) == [becomes]
     assert synced.quantities(ONE) == [5]
@@ -225,11 +229,27 @@ def test_an_organization_that_is_not_billed_any_more_has_its_open_line_set_to_0(
     assert synced.quantities(ONE) == [0]
 
 
-def test_an_organization_that_vanished_from_the_report_has_its_open_line_set_to_0(synced: Msp) -> None:
+def test_an_organization_that_vanished_from_the_report_loses_its_line_only_once_a_person_accepts_that(
+    synced: Msp,
+) -> None:
     synced.use(None, ONE)
-    pushed = synced.sync()
-    assert [line.outcome for line in pushed.beside(ONE)] == ["zeroed"]
+    (held,) = synced.sync().beside(ONE)
+    assert (held.outcome, held.seats) == ("unusual", 5)
+    assert f"`cw-pipeline lines accept --month 2026-03 --organization {organization_id(ONE)}`" in held.reason
+    assert synced.quantities(ONE) == [5]
+    (accepted,) = accept_lines(synced.run, MARCH, organization_id(ONE))
+    assert (accepted.line.quantity, accepted.counts) == (5, 0)
+    assert [line.outcome for line in synced.sync().beside(ONE)] == ["zeroed"]
     assert synced.quantities(ONE) == [0]
+
+
+def test_an_absence_that_was_accepted_is_asked_about_again_where_the_report_changes(synced: Msp) -> None:
+    synced.use(None, ONE)
+    synced.sync()
+    accept_lines(synced.run, MARCH, organization_id(ONE))
+    synced.use(6, MAPPED[1])
+    assert [line.outcome for line in synced.sync().beside(ONE)] == ["unusual"]
+    assert synced.quantities(ONE) == [5]
 
 
 def test_usage_of_0_sets_the_line_to_0_and_comes_back_on_the_same_line(synced: Msp) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from cw_pipeline.billing.identity import Plan
 from cw_pipeline.sync import previews
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.run import SyncError
-from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, OTHER_PRODUCT
 
 if TYPE_CHECKING:
@@ -37,10 +37,9 @@ def push_another_month(msp: Msp) -> None:
     msp.sync(FEBRUARY)
 
 
-def let_time_pass(msp: Msp) -> None:
-    with msp.run.warehouse.transaction() as session:
-        for preview in session.query(tables.Preview):
-            preview.made_at -= timedelta(minutes=15, seconds=1)
+def let_time_pass(msp: Msp, minutes: int = 16) -> None:
+    made = msp.previews.pop()
+    msp.previews.append(replace(made, read=replace(made.read, at=made.read.at - timedelta(minutes=minutes))))
 
 
 @pytest.mark.parametrize(
@@ -61,8 +60,7 @@ def test_a_preview_that_no_longer_holds_is_made_anew(msp: Msp, change: Callable[
 def test_a_preview_of_the_last_quarter_of_an_hour_is_pushed_as_it_is(msp: Msp, minutes: int) -> None:
     msp.fetch()
     (kept,) = msp.preview()
-    with msp.run.warehouse.transaction() as session:
-        session.get_one(tables.Preview, kept.id).made_at -= timedelta(minutes=minutes)
+    let_time_pass(msp, minutes)
     (pushed,) = msp.push()
     assert pushed.push.preview_id == kept.id
 
@@ -83,14 +81,12 @@ def test_a_push_without_a_preview_makes_one(msp: Msp) -> None:
     assert [msp.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
 
 
-def test_only_the_months_whose_preview_no_longer_holds_are_read_again(msp: Msp) -> None:
+def test_previews_that_were_made_together_are_made_anew_together(msp: Msp) -> None:
     msp.fetch(FEBRUARY, MARCH)
-    february, march = msp.preview(FEBRUARY, MARCH)
+    kept = {preview.id for preview in msp.preview(FEBRUARY, MARCH)}
     msp.use(8)
     msp.fetch(MARCH)
-    pushed = msp.push(FEBRUARY, MARCH)
-    assert pushed[0].push.preview_id == february.id
-    assert pushed[1].push.preview_id != march.id
+    assert kept.isdisjoint(one.push.preview_id for one in msp.push(FEBRUARY, MARCH))
     assert msp.quantities(MAPPED[0], MARCH) == [8]
 
 
@@ -99,7 +95,7 @@ def test_a_month_whose_preview_grew_old_while_others_were_pushed_is_read_again(
 ) -> None:
     msp.fetch(FEBRUARY, MARCH)
     february, march = msp.preview(FEBRUARY, MARCH)
-    pushing = push_months(msp.run, [FEBRUARY, MARCH])
+    pushing = push_months(msp.run, [FEBRUARY, MARCH], msp.previews[-1])
     assert next(pushing).push.preview_id == february.id
     monkeypatch.setattr(previews, "_HOLDS_FOR", timedelta(0))
     msp.map(MAPPED[0], bill_from=MARCH.plus(1))
@@ -117,9 +113,10 @@ def test_a_month_without_a_usage_report_is_refused_before_anything_is_read(msp: 
 
 def test_a_preview_that_does_not_account_for_every_seat_is_not_pushed(msp: Msp) -> None:
     msp.fetch(FEBRUARY, MARCH)
-    _, march = msp.preview(FEBRUARY, MARCH)
-    with msp.run.warehouse.transaction() as session:
-        session.get_one(tables.Preview, march.id).usage_seats += 1
+    msp.preview(FEBRUARY, MARCH)
+    of_months = msp.previews[-1].of_months
+    wrong = replace(of_months[MARCH].preview, usage_seats=of_months[MARCH].preview.usage_seats + 1)
+    of_months[MARCH] = replace(of_months[MARCH], preview=wrong)
     with pytest.raises(SyncError, match="2026-03 does not account for 1 of"):
         msp.push(FEBRUARY, MARCH)
     assert msp.written() == 0

@@ -15,7 +15,8 @@ from cw_pipeline.integration.errors import NothingToAccept
 from cw_pipeline.integration.lines import accept_lines
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline_tests.sync.msp import MAPPED, MARCH, TODAY, Msp, Pushed, additions_of, agreement_id, company_id
+from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, Pushed, additions_of, agreement_id, company_id
+from cw_pipeline_tests.sync.site import TODAY
 
 ONE = MAPPED[0]
 ANOTHER = 24
@@ -249,12 +250,6 @@ WAYS: dict[str, tuple[Callable[[Msp], None], str, str, Callable[[Msp], None]]] =
         "map the company to another agreement",
         leave,
     ),
-    "an agreement that is never invoiced is invoiced again": (
-        lambda msp: invoice_next(msp, "9999-12-31"),
-        "agreement_inactive",
-        "Set its next invoice date to the first day that is not invoiced yet",
-        lambda msp: invoice_next(msp, "2026-04-01"),
-    ),
     "a deleted company is restored": (
         lambda msp: delete(msp, deleted=True),
         "company_deleted",
@@ -304,6 +299,17 @@ def test_what_a_reason_advises_makes_a_month_right_that_has_a_line_already(
     assert_right(msp, *([0, 8] if mend is leave else [8]))
 
 
+@pytest.mark.parametrize(("line", "outcome"), [(False, "agreement_inactive"), (True, "invoice_unclear")])
+def test_an_agreement_that_is_never_invoiced_is_given_a_next_invoice(msp: Msp, outcome: str, *, line: bool) -> None:
+    if line:
+        msp.sync()
+        msp.use(8, ONE)
+    invoice_next(msp, "9999-12-31")
+    assert_stuck(msp.sync(), outcome, "next invoice date to the first day that is not invoiced yet")
+    invoice_next(msp, "2026-04-01")
+    assert_right(msp, 8 if line else 5)
+
+
 def test_seats_that_were_invoiced_before_their_agreement_was_never_to_be_invoiced_again_are_billed_once(
     invoiced: Msp,
 ) -> None:
@@ -311,7 +317,7 @@ def test_seats_that_were_invoiced_before_their_agreement_was_never_to_be_invoice
     invoiced.use(8, ONE)
     map_elsewhere(invoiced)
     number = invoiced.lines(ONE)[0]["id"]
-    assert_stuck(invoiced.sync(), "agreement_inactive", f"Whether line {number} was invoiced cannot be told")
+    assert_stuck(invoiced.sync(), "invoice_unclear", f"Line {number} of 5", "the agreement is never invoiced next")
     invoiced.map(ONE)
     invoice_next(invoiced, "2026-05-01")
     assert_right(invoiced, 5, 3)

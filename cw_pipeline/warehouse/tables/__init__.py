@@ -6,6 +6,7 @@ Everybody imports them from here: they refer to each other by name, so that one 
 from cw_pipeline.warehouse.tables.base import Base
 from cw_pipeline.warehouse.tables.ledger import (
     PERSONS_WORD,
+    SEEN,
     SETTLED,
     EntryKind,
     LedgerEntry,
@@ -38,6 +39,7 @@ from cw_pipeline.warehouse.tables.setup import (
 
 __all__ = [
     "PERSONS_WORD",
+    "SEEN",
     "SETTLED",
     "AcceptedAbsence",
     "Act",

@@ -27,6 +27,8 @@ class EntryKind(StrEnum):
     """It was written while ConnectWise invoiced its period: nobody knows which quantity was billed."""
     FOUND = "found"
     """A line of ours that ConnectWise shows and that this ledger did not know."""
+    REBUILT = "rebuilt"
+    """The same, found by a rebuild: it may have been written before the warehouse was lost or restored."""
     INVOICED = "invoiced"
     """The agreement's next invoice date was seen to be later than the line's first day."""
     ACCEPTED = "accepted"
@@ -35,6 +37,7 @@ class EntryKind(StrEnum):
     """A person's word that a credit was issued: of an invoiced line of ``before``, ``quantity`` counts as billed."""
 
 
+SEEN = frozenset({EntryKind.FOUND, EntryKind.REBUILT})
 PERSONS_WORD = frozenset({EntryKind.ACCEPTED, EntryKind.CREDITED})
 
 

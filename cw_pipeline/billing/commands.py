@@ -1,0 +1,34 @@
+"""The commands that a reason tells a person to run, as they can be pasted."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from cw_pipeline.billing.months import Month
+
+SYNC_AGAIN = "Then sync the month again."
+"""What to do after a failure, once its cause is gone."""
+
+
+def accept_command(month: Month, organization_id: str, *, credited: Decimal | int | None = None) -> str:
+    """The command that takes a person's word about an organization's invoiced lines, as it can be pasted."""
+    seats = "" if credited is None else f" --credited {credited}"
+    whose = f"--month {month} --organization {shlex.quote(organization_id)}"
+    return f"`cw-pipeline lines accept {whose}{seats}`"
+
+
+def map_command(company_id: int, agreement_id: int, organization_id: str, bill_from: Month) -> str:
+    """The command that maps an organization to a company and its agreement, as it can be pasted."""
+    return (
+        f"`cw-pipeline companies map {company_id} --agreement {agreement_id} "
+        f"--organization {shlex.quote(organization_id)} --bill-from {bill_from}`"
+    )
+
+
+def unmap_command(company_id: int) -> str:
+    """The command that removes a company's mapping, as it can be pasted."""
+    return f"`cw-pipeline companies unmap {company_id}`"

@@ -1,0 +1,224 @@
+"""The sentence that a preview gives for each hold: what is so, and what a person can do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.commands import SYNC_AGAIN, accept_command, map_command, unmap_command
+from cw_pipeline.billing.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from cw_pipeline.billing.balance import Balance, Write
+    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Terms, Written
+    from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.months import Month
+
+WAYS_OUT = {
+    Outcome.AGREEMENT_INACTIVE: (
+        "Renew the agreement or give it a next invoice date in ConnectWise, or set what is on its lines to 0 there and "
+        "map the company to another agreement, as the reason says."
+    ),
+    Outcome.AGREEMENT_CHANGED: (
+        "Set the agreement's billing in ConnectWise back to what it was, or import it and map the company again to "
+        "accept it as it is now, with the commands in the reason."
+    ),
+    Outcome.COMPANY_DELETED: (
+        "Restore the company in ConnectWise, or set what is on its lines to 0 there and map the organization to another"
+        " company, as the reason says."
+    ),
+    Outcome.MOVED: (
+        "Credit the company that was invoiced and record it, or map the organization to the company that is to be "
+        "billed, with the commands in the reason."
+    ),
+    Outcome.CREDIT_DUE: "Issue the credit in ConnectWise, and record it with the command in the reason.",
+    Outcome.INVOICE_UNCLEAR: (
+        "See the invoice, set the line in ConnectWise to what it billed, and accept that with the command in the "
+        "reason."
+    ),
+    Outcome.UNUSUAL: (
+        "See the month in the NordPass panel, and sync it again once its report has the organization, or accept with "
+        "the command in the reason that nothing was used."
+    ),
+}
+"""What a person can do about each kind of hold; the reason of a line says it with its ids and commands."""
+
+
+def accept_what_was_billed(month: Month, organization_id: str) -> str:
+    """What to do about an invoiced line of which nobody knows what was billed."""
+    accept = accept_command(month, organization_id)
+    return f"See the invoice, set the line to what it billed, and accept that with {accept}."
+
+
+def invoiced_meanwhile(identity: Identity) -> str:
+    """Why it is not known what a line billed that was invoiced while it was written."""
+    return (
+        "ConnectWise invoiced the agreement while the line was written, so that nobody knows which quantity was "
+        f"billed. {accept_what_was_billed(identity.month, identity.organization_id)}"
+    )
+
+
+def moved(identity: Identity, line: Line, agreement: Agreement, mapping: CompanyMapping, seats: Decimal | int) -> str:
+    """Why an organization's whole month is held after it was moved: ``seats`` were invoiced to another company."""
+    month, organization_id = identity.month, identity.organization_id
+    record = accept_command(month, organization_id, credited=seats)
+    map_back = map_command(agreement.company_id, agreement.id, organization_id, mapping.bill_from)
+    leave_out = map_command(mapping.company_id, mapping.agreement_id, organization_id, month.plus(1))
+    return (
+        f"Line {line.addition_id} of {line.quantity} was invoiced to company {agreement.company_id} "
+        f"({agreement.company_name}) on agreement {agreement.id}, and the organization is now mapped to company "
+        f"{mapping.company_id}. Credit that company in ConnectWise and record it with {record}; or map the "
+        f"organization back with {unmap_command(mapping.company_id)} and {map_back}; or settle the month by hand and "
+        f"leave it out with {leave_out}. {SYNC_AGAIN}"
+    )
+
+
+def edited(identity: Identity, line: Line, written: Written) -> str:
+    """Why a plan is held whose invoiced line was edited."""
+    return (
+        f"Line {line.addition_id} on agreement {line.agreement_id} was invoiced, and now is {line.quantity} from "
+        f"{line.effective_date} to {line.cancelled_date} where {_as_written(written)} was written, so that nobody "
+        f"knows what was billed. {accept_what_was_billed(identity.month, identity.organization_id)}"
+    )
+
+
+def unclear(result: Balance, facts: Facts) -> str:
+    """Why a plan is held for lines of which nobody knows whether they were invoiced, each of them named."""
+    lines = (*result.copies, *result.unclear)
+    why = " ".join(_unclear(line, facts, copied=line in result.copies) for line in lines)
+    accept = accept_command(result.identity.month, result.identity.organization_id)
+    which = "the line" if len(lines) == 1 else "each of these lines"
+    see = "See" if result.copies else "Set the next invoice date to the first day that is not invoiced yet; or see"
+    return (
+        f"{why} {see} the agreement's invoices, set {which} to what they billed (0 if none has it), and accept that "
+        f"with {accept}. {SYNC_AGAIN}"
+    )
+
+
+def _unclear(line: Line, facts: Facts, *, copied: bool) -> str:
+    agreement = facts.agreements[line.agreement_id]
+    where = f"Line {line.addition_id} of {line.quantity} on agreement {agreement.id} ({agreement.name})"
+    if copied:
+        return (
+            f"{where} was not written here and has the serial number of another line: it was copied with its "
+            f"agreement, or another warehouse wrote it. It begins before the next invoice ("
+            f"{agreement.next_invoice_date}), but may have been made after the invoice it seems to be on."
+        )
+    if agreement.never_invoiced:
+        why = "the agreement is never invoiced next"
+    elif agreement.next_invoice_date is None:
+        why = "the agreement has no next invoice date"
+    else:
+        why = f"the next invoice was moved back to {agreement.next_invoice_date}, so that an invoice may be gone"
+    return f"{where} may have been invoiced: {why}."
+
+
+def absent(identity: Identity) -> str:
+    """Why no seats are taken away from an organization that the month's report does not have."""
+    accept = accept_command(identity.month, identity.organization_id)
+    return (
+        f"The report of {identity.month} does not have the organization, whose lines carry seats. See the month in the "
+        f"NordPass panel. If the organization used nothing, accept that with {accept}. {SYNC_AGAIN}"
+    )
+
+
+def vanished(identity: Identity, addition_id: int, written: Written) -> str:
+    """Why a plan is held one of whose lines is gone."""
+    return (
+        f"Line {addition_id} on agreement {written.agreement_id}, {_as_written(written)}, may have been invoiced and "
+        "is no longer shown by ConnectWise: it was deleted, or the API member's role no longer shows it. "
+        f"{accept_what_is_gone(identity.month, identity.organization_id, written.serial_number)}"
+    )
+
+
+def accept_what_is_gone(month: Month, organization_id: str, serial_number: str) -> str:
+    """What to do about a line that is no longer shown; made again as Do Not Bill it counts, and no invoice has it."""
+    return (
+        "Let the role show it, or see the invoice. If it billed, make it again in ConnectWise with the same quantity, "
+        f"days and serial number ({serial_number}), as Do Not Bill. Then, or if it billed nothing, accept that with "
+        f"{accept_command(month, organization_id)}."
+    )
+
+
+def _as_written(written: Written) -> str:
+    quantity = " or ".join(str(quantity) for quantity in sorted(written.quantities)) or "an uncertain quantity"
+    until = f" to {written.cancelled_date}" if written.cancelled_date else ""
+    return f"{quantity} from {written.effective_date}{until}"
+
+
+def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: CompanyMapping) -> str:
+    """Why a write is held because of the agreement that it would go to."""
+    what = "A new line" if write.addition_id is None else f"Line {write.addition_id}"
+    verb = "carries" if write.quantity == write.before else "needs"
+    where = f"{what} {verb} {write.quantity} on agreement {agreement.id} ({agreement.name})"
+    if outcome is Outcome.AGREEMENT_INACTIVE and agreement.never_invoiced:
+        return f"{where}, whose next invoice is never. {settle_never_invoiced(write.addition_id)} {SYNC_AGAIN}"
+    elsewhere = to_another_company(mapping)
+    return {
+        Outcome.MOVED: (
+            f"{where}, which now belongs to company {agreement.company_id} ({agreement.company_name}), not to the "
+            f"mapped one. {bill_the_new_owner(agreement, mapping)} {SYNC_AGAIN}"
+        ),
+        Outcome.COMPANY_DELETED: (
+            f"{where}, but company {agreement.company_id} ({agreement.company_name}) is deleted in ConnectWise. "
+            f"Restore it, or {_without_the_agreement(write, f'{elsewhere} with --bill-from {write.identity.month}')}. "
+            f"{SYNC_AGAIN}"
+        ),
+        Outcome.AGREEMENT_INACTIVE: (
+            f"{where}, which is not active then. Renew it in ConnectWise, or "
+            f"{_without_the_agreement(write, 'map the company to another agreement')}"
+            f"{_leave_out(write, mapping)}. {SYNC_AGAIN}"
+        ),
+        Outcome.AGREEMENT_CHANGED: (
+            f"{where}, which is {_terms(agreement.terms)} now"
+            f"{f' and was {_terms(mapping.terms)} when it was mapped' if mapping.terms else ''}. Set that back in "
+            f"ConnectWise; or, if the line is to be billed so, run `cw-pipeline import` and "
+            f"{map_command(mapping.company_id, agreement.id, mapping.organization_id, mapping.bill_from)}. {SYNC_AGAIN}"
+        ),
+    }[outcome]
+
+
+def _leave_out(write: Write, mapping: CompanyMapping) -> str:
+    """How seats of which nothing can be billed any more are left out; nothing where only a line is in the way."""
+    if write.quantity == 0:
+        return ""
+    later = write.identity.month.plus(1)
+    command = map_command(mapping.company_id, mapping.agreement_id, mapping.organization_id, later)
+    return f"; or settle the month by hand and leave it out with {command}"
+
+
+def _terms(terms: Terms) -> str:
+    """How an agreement is billed, for a sentence."""
+    parts = [f"billed {terms.cycle or 'never'}"]
+    parts += [f"for the period {terms.period_type}"] if terms.period_type else []
+    parts += [f"with its parent {terms.parent_agreement_id}"] if terms.parent_agreement_id else []
+    return ", ".join([*parts, "prorated" if terms.prorates else "not prorated"])
+
+
+def _without_the_agreement(write: Write, elsewhere: str) -> str:
+    """The way out for people who bill on another agreement: seats on an open line here are in the way of that."""
+    to_zero = f"set line {write.addition_id} to 0 in ConnectWise"
+    if write.quantity == 0:
+        return to_zero
+    return f"{to_zero} and {elsewhere}" if write.before else elsewhere
+
+
+def to_another_company(mapping: CompanyMapping) -> str:
+    """How an organization comes to another company."""
+    return f"run {unmap_command(mapping.company_id)} and map the organization to another company"
+
+
+def bill_the_new_owner(agreement: Agreement, mapping: CompanyMapping) -> str:
+    """What to do where the mapped agreement belongs to another company by now."""
+    now_mapped = map_command(agreement.company_id, agreement.id, mapping.organization_id, mapping.bill_from)
+    return (
+        "Give it back in ConnectWise; or, if the company that has it now is billed for no other organization, run "
+        f"`cw-pipeline import` so that it is among the companies, {unmap_command(mapping.company_id)} and {now_mapped}."
+    )
+
+
+def settle_never_invoiced(addition_id: int | None) -> str:
+    """What to do about an agreement whose next invoice date no longer tells whether the line on it was invoiced."""
+    doubt = "" if addition_id is None else f"Whether line {addition_id} was invoiced cannot be told from that. "
+    return f"{doubt}Set its next invoice date to the first day that is not invoiced yet."

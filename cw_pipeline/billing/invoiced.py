@@ -1,0 +1,105 @@
+"""Whether a line was invoiced: what the ledger remembers, and what the agreement's next invoice date says now.
+
+A line is invoiced once its agreement's ``nextInvoiceDate`` was seen to be later than its ``effectiveDate``. The ledger
+remembers that, so that the date may be cleared or moved back later without anything being billed again.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from cw_pipeline.billing.facts import Agreement, Facts, Line, Written
+    from cw_pipeline.billing.months import Month
+
+NOTHING = frozenset({Decimal(0)})
+
+
+class State(Enum):
+    """What is known of a line's invoice."""
+
+    OPEN = "open"
+    """Not invoiced yet: its quantity may be set."""
+    INVOICED = "invoiced"
+    UNCLEAR = "unclear"
+    """The ledger says invoiced and the date says open, or there is no date and the line's first day is not to come; but
+    a line that was set to 0 counts as invoiced then, since it billed nothing either way."""
+    COPY = "copy"
+    """Found beside the line that it was copied from, and invoiced by its date, perhaps before it was made."""
+
+
+def state_of(line: Line, facts: Facts, month: Month) -> State:
+    """What is known of the invoice of ``line``, which is for usage of ``month``.
+
+    A line without an ``effectiveDate`` (a person may have cleared it) is taken to begin with its usage month. A person
+    who accepted what it billed settles it for good.
+    """
+    agreement, written = facts.agreements[line.agreement_id], facts.ledger.get(line.addition_id)
+    if written is not None and written.accepted:
+        return State.INVOICED
+    if was_seen_invoiced(line, written, agreement, month):
+        return State.COPY if is_copy(line, facts) else State.INVOICED
+    dateless = agreement.next_invoice_date is None and min(_first_days(line, written, month)) <= facts.today
+    if not dateless and not (written and written.invoiced):
+        return State.OPEN
+    billed_nothing = line.quantity == 0 and written is not None and written.quantities == NOTHING
+    return State.INVOICED if billed_nothing else State.UNCLEAR
+
+
+def was_seen_invoiced(line: Line, written: Written | None, agreement: Agreement, month: Month) -> bool:
+    """Whether the agreement's next invoice is later than the line's first day, as it is now or as we wrote it."""
+    return any(is_past(day, agreement) for day in _first_days(line, written, month))
+
+
+def is_copy(line: Line, facts: Facts) -> bool:
+    """Whether a line with seats was found beside the one that it was copied from.
+
+    A line that turns up beside one that we wrote for the same organization, month and plan is a copy. What a rebuild
+    found may as well be what was written after the backup, and a new warehouse wrote none of them: there a copy is
+    known by having the days of a line of ours with seats, or of an older one.
+    """
+    written = facts.ledger.get(line.addition_id)
+    if written is None or not written.found or line.quantity == 0:
+        return False
+    for other in facts.lines[line.serial_number]:
+        if other.addition_id == line.addition_id:
+            continue
+        known = facts.ledger.get(other.addition_id)
+        ours = known is not None and not known.found
+        same_days = (other.effective_date, other.cancelled_date) == (line.effective_date, line.cancelled_date)
+        twins = same_days and other.quantity != 0
+        if (ours and not written.rebuilt) or (twins and (ours or other.addition_id < line.addition_id)):
+            return True
+    return False
+
+
+def is_odd(line: Line, facts: Facts) -> bool:
+    """Whether invoices leave seats of a line out, which no person accepted, or it does not show our serial number."""
+    written = facts.ledger.get(line.addition_id)
+    lost = line.shown_serial_number not in (None, line.serial_number)
+    return lost or (leaves_seats_out(line) and not (written and written.accepted))
+
+
+def leaves_seats_out(line: Line) -> bool:
+    """Whether an invoice does not have all seats of a line."""
+    return line.quantity != 0 and (line.less_included != 0 or line.bill_customer != "Billable")
+
+
+def is_past(day: date, agreement: Agreement) -> bool:
+    """Whether ``day`` lies in a period that ConnectWise has invoiced."""
+    return agreement.next_invoice_date is not None and agreement.next_invoice_date > day
+
+
+def may_have_been_invoiced(written: Written, agreement: Agreement | None, today: date) -> bool:
+    """Whether a line that is gone may have been invoiced: nobody can tell where its agreement has no next invoice."""
+    if written.invoiced or agreement is None or is_past(written.effective_date, agreement):
+        return True
+    return agreement.never_invoiced or (agreement.next_invoice_date is None and written.effective_date <= today)
+
+
+def _first_days(line: Line, written: Written | None, month: Month) -> set[date]:
+    return {line.effective_date or month.first_day} | ({written.effective_date} if written else set())

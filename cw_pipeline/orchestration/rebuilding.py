@@ -1,0 +1,56 @@
+# Dagster's decorators are not fully annotated.
+# pyright: reportUnknownMemberType=false
+"""The job `rebuild`, and what Dagster's own storage remembers of pushes."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration.rebuild import rebuild as rebuild_ledger
+from cw_pipeline.integration.shown import of_found
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.mapped import mapped_organizations
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.setup_views import of_mapping
+from cw_pipeline.orchestration.views import table
+from cw_pipeline.sync.behind import RecordedPush
+
+
+@dg.op
+def look_through_agreements(context: dg.OpExecutionContext, access: Access) -> None:
+    """Enter in the ledger what ConnectWise shows of our lines. Nothing is written to ConnectWise."""
+    with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
+        rebuilt = rebuild_ledger(run)
+        context.log.info(
+            f"Looked through {rebuilt.agreements} agreements of {rebuilt.companies} companies: found "
+            f"{len(rebuilt.found)} line(s) that the warehouse did not know. Carry on with the job sync_now."
+        )
+        found = (of_found(identity, line, rebuilt) for identity, line in rebuilt.found)
+        details = {
+            **of_mapping(run.warehouse),
+            "found_lines": table(("month", "organization", "plan", "agreement", "line", "seats", "invoiced"), found),
+        }
+        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=details))
+
+
+@dg.job
+def rebuild() -> None:
+    """Find our lines again, on every agreement of every mapped company, for a warehouse that is new or was restored.
+
+    Nothing is written to ConnectWise. Afterwards a sync of any month writes nothing that is there already.
+    """
+    look_through_agreements()
+
+
+def recorded_pushes(instance: dg.DagsterInstance, asset: dg.AssetKey) -> Iterator[RecordedPush]:
+    """The last materialization of each month of ``asset``, but for those that people reported without a run."""
+    latest = instance.get_latest_storage_id_by_partition(asset, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    if not latest:
+        return
+    wanted = dg.AssetRecordsFilter(asset, storage_ids=list(latest.values()))
+    for record in instance.fetch_materializations(wanted, limit=len(latest)).records:
+        if record.run_id and record.partition_key:
+            at = datetime.fromtimestamp(record.timestamp, UTC)
+            yield RecordedPush(Month.parse(record.partition_key), record.run_id, at)

@@ -1,0 +1,105 @@
+"""Entering what ConnectWise shows into the ledger, so that it is known whatever changes there later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import update
+
+from cw_pipeline.billing.facts import Line, Written
+from cw_pipeline.billing.identity import Identity, as_marked
+from cw_pipeline.billing.invoiced import was_seen_invoiced
+from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.tables import CompanyMapping, EntryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from cw_pipeline.sync.reading import Reading
+    from cw_pipeline.sync.run import SyncRun
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a reading shows that the ledger does not know yet, each line with whose it is.
+
+    Attributes:
+        found: Lines of ours that it does not know.
+        invoiced: Lines, those found among them, that it does not know to be invoiced.
+        looked_through: The companies all of whose agreements were read.
+    """
+
+    found: Sequence[tuple[Identity, Line]]
+    invoiced: Sequence[tuple[Identity, Line]]
+    looked_through: frozenset[int]
+
+    def added_to(self, written: Mapping[int, Written]) -> dict[int, Written]:
+        """What the ledger accounts for once this is entered."""
+        accounted = {line.addition_id: _as_found(identity, line) for identity, line in self.found} | dict(written)
+        for _, line in self.invoiced:
+            if line.addition_id in accounted:
+                accounted[line.addition_id] = replace(accounted[line.addition_id], invoiced=True)
+        return accounted
+
+
+def seen_in(reading: Reading, written: Mapping[int, Written], unsettled: Collection[str]) -> Seen:
+    """What ``reading`` shows that the ledger, which accounts for ``written``, does not know yet.
+
+    A line with one of the ``unsettled`` serial numbers may be what an open intent made, and is left to its settling.
+    """
+    found = [(identity, line) for identity, line in reading.found if line.serial_number not in unsettled]
+    known = [(Identity.parse(line.serial_number), line) for line in reading.lines if _may_be_news(line, reading)]
+    invoiced = [
+        (identity, line)
+        for identity, line in (*found, *known)
+        if identity is not None
+        and was_seen_invoiced(
+            line, written.get(line.addition_id), reading.agreements[line.agreement_id], identity.month
+        )
+    ]
+    return Seen(found, invoiced, reading.looked_through)
+
+
+def remember(
+    run: SyncRun, seen: Seen, organization_ids: Iterable[str], *, found_as: EntryKind = EntryKind.FOUND
+) -> None:
+    """Enter what was ``seen`` in the ledger; the companies that were looked through need not be again.
+
+    Called under the push lock: a line that another push is just creating would count as found. A long organization id
+    is on a line as a digest only, so ``organization_ids`` are those that it may be of.
+    """
+    if not (seen.found or seen.invoiced or seen.looked_through):
+        return
+    owners = {as_marked(one): one for one in organization_ids}
+    with run.warehouse.transaction() as session:
+        for kind, lines in ((found_as, seen.found), (EntryKind.INVOICED, seen.invoiced)):
+            for marked, line in lines:
+                identity = replace(marked, organization_id=owners.get(marked.organization_id, marked.organization_id))
+                ledger.append_seen(session, run.psa, run.run_id, identity, line, kind=kind)
+        session.execute(
+            update(CompanyMapping)
+            .where(CompanyMapping.company_id.in_(seen.looked_through), CompanyMapping.looked_through_at.is_(None))
+            .values(looked_through_at=datetime.now(UTC))
+        )
+    if seen.found:
+        run.say(f"Found {len(seen.found)} line(s) of ours that this warehouse did not know")
+
+
+def _may_be_news(line: Line, reading: Reading) -> bool:
+    known = reading.known.get(line.addition_id)
+    return known is not None and not known.invoiced
+
+
+def _as_found(identity: Identity, line: Line) -> Written:
+    """What the ledger will account for of a line that was found."""
+    return Written(
+        agreement_id=line.agreement_id,
+        serial_number=line.serial_number,
+        quantities=frozenset({line.quantity}),
+        effective_date=line.effective_date or identity.month.first_day,
+        cancelled_date=line.cancelled_date,
+        found=True,
+    )

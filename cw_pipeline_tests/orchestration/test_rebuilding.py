@@ -1,0 +1,46 @@
+"""A warehouse that is older than what Dagster remembers of pushes writes nothing before it was rebuilt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.warehouse import tables
+from cw_pipeline_tests.orchestration import acting
+from cw_pipeline_tests.orchestration.watching import MONTHS, failure_of, our_lines, run
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from cw_pipeline.sandbox.sandbox import Sandbox
+
+_OF_MONTHS = (tables.PushLine, tables.Push, tables.PreviewLine, tables.Preview, tables.LedgerEntry)
+
+
+def forget_the_months() -> None:
+    """Restore a backup of the warehouse that was made before the first sync."""
+    with Access().warehouse() as warehouse, warehouse.transaction() as session:
+        for table in _OF_MONTHS:
+            session.query(table).delete()
+        session.query(tables.CompanyMapping).update({"looked_through_at": None})
+
+
+@pytest.mark.usefixtures("active")
+def test_after_a_restore_every_month_is_refused_until_a_rebuild_and_then_nothing_is_written(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    assert run(instance, MONTHS).success
+    lines = our_lines(sandbox)
+    forget_the_months()
+    sandbox.journal.clear()
+    refused = run(instance, MONTHS)
+    assert not refused.success
+    assert [line.partition(": ")[0] for line in failure_of(refused).splitlines()] == [str(month) for month in MONTHS]
+    assert "run `cw-pipeline rebuild`, then sync again" in failure_of(refused)
+    rebuilt = acting.run(instance, "rebuild", "look_through_agreements", {})
+    assert rebuilt.success
+    assert run(instance, MONTHS).success
+    assert sandbox.journal.writes() == []
+    assert our_lines(sandbox) == lines

@@ -1,0 +1,328 @@
+"""What was invoiced is remembered and found again, whatever becomes of dates, agreements and the warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.integration.rebuild import rebuild
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sync.behind import RecordedPush, WarehouseBehind, require_not_behind
+from cw_pipeline.warehouse import tables
+from cw_pipeline_tests.sync.msp import (
+    FEBRUARY,
+    MAPPED,
+    MARCH,
+    PLACES,
+    UNMAPPED,
+    Msp,
+    agreement_id,
+    company_id,
+    open_nordpass,
+    set_up,
+)
+from cw_pipeline_tests.sync.site import TODAY, open_client, sync_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cw_pipeline.sandbox import Sandbox
+    from cw_pipeline.warehouse.database import Warehouse
+
+ONE = MAPPED[0]
+OLD = agreement_id(ONE)
+RENEWED = agreement_id(24)
+"""An agreement like the old one, which is given to the one company."""
+JANUARY = Month(2026, 1)
+MONTHS = (JANUARY, FEBRUARY, MARCH)
+
+
+@pytest.fixture
+def msp(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
+    """Three companies billed since January, when their organizations began to use 5 seats; on both databases."""
+    set_up(warehouse, bill_from=JANUARY)
+    environment = sandbox.environment()
+    with open_client(environment) as client, open_nordpass(environment) as nordpass:
+        msp = Msp(sandbox, sync_run(client, warehouse), nordpass)
+        for month in MONTHS:
+            msp.use(None, *(place for place in PLACES if place not in {*MAPPED, *UNMAPPED}), month=month)
+            msp.use(5, month=month)
+        sandbox.connectwise.edit_agreement(RENEWED, company=company_id(ONE))
+        for place in MAPPED:
+            sandbox.connectwise.edit_agreement(agreement_id(place), nextInvoiceDate="2026-01-01")
+        yield msp
+
+
+@pytest.fixture
+def invoiced(msp: Msp) -> Msp:
+    """January to March were synced, and invoiced until the end of March."""
+    msp.sync(*MONTHS)
+    msp.sandbox.connectwise.invoice(until=date(2026, 3, 1))
+    assert msp.sync(*MONTHS).outcomes() == ["unchanged"] * len(MAPPED)
+    return msp
+
+
+def lose_the_warehouse(msp: Msp) -> None:
+    """A new warehouse, in which the companies are mapped as they were."""
+    with msp.run.warehouse.transaction() as session:
+        for table in reversed(tables.Base.metadata.sorted_tables):
+            session.execute(table.delete())
+    set_up(msp.run.warehouse, bill_from=JANUARY)
+    msp.previews.clear()
+
+
+def renew(msp: Msp) -> None:
+    """The one company's agreement ends, and another one takes its place."""
+    msp.sandbox.connectwise.edit_agreement(OLD, noEndingDateFlag=False, endDate="2026-03-31T00:00:00Z")
+    msp.map(ONE, agreement=RENEWED, bill_from=JANUARY)
+
+
+def clear_next_invoice(msp: Msp) -> None:
+    msp.sandbox.connectwise.edit_agreement(OLD, nextInvoiceDate=None)
+
+
+def billed(msp: Msp) -> list[Decimal]:
+    """What the invoices have of the one company's months, January first."""
+    lines = {line["id"]: month for month in MONTHS for line in msp.lines(ONE, month)}
+    seats = dict.fromkeys(MONTHS, Decimal(0))
+    for invoice in msp.sandbox.connectwise.invoices():
+        for line in invoice["lines"]:
+            if line["addition_id"] in lines:
+                seats[lines[line["addition_id"]]] += line["quantity"]
+    return list(seats.values())
+
+
+def assert_nothing_is_written(msp: Msp, *months: Month, outcome: str = "unchanged") -> None:
+    """A sync of the months gives the one company's last month this outcome, and writes nothing for it."""
+    lines = [msp.quantities(ONE, month) for month in MONTHS]
+    pushed = msp.sync(*(months or MONTHS))
+    assert {pushed.line(ONE).outcome, *(line.outcome for line in pushed.beside(ONE))} == {outcome}
+    assert [msp.quantities(ONE, month) for month in MONTHS] == lines
+
+
+# --- a warehouse that is new, or was restored ---
+
+
+def test_lines_that_a_new_warehouse_finds_are_known_when_their_agreement_is_renewed_later(invoiced: Msp) -> None:
+    lose_the_warehouse(invoiced)
+    for month in MONTHS:
+        assert_nothing_is_written(invoiced, month)
+    assert {"found", "invoiced"} == set(invoiced.ledger(ONE))
+    renew(invoiced)
+    written = invoiced.written()
+    for month in MONTHS:
+        assert_nothing_is_written(invoiced, month)
+    assert invoiced.written() == written
+    assert billed(invoiced) == [5, 5, 5]
+
+
+def test_a_new_warehouse_that_is_mapped_to_the_renewed_agreement_finds_what_was_billed_on_the_old_one(
+    invoiced: Msp,
+) -> None:
+    lose_the_warehouse(invoiced)
+    renew(invoiced)
+    written = invoiced.written()
+    for month in reversed(MONTHS):
+        assert_nothing_is_written(invoiced, month)
+    assert invoiced.written() == written
+
+
+def test_a_new_warehouse_writes_nothing_for_two_years_of_lines_on_agreements_that_were_renewed_once(msp: Msp) -> None:
+    years = tuple(Month(2024, 4).until(MARCH))
+    half = years[:12], years[12:]
+    for place in MAPPED:
+        msp.map(place, bill_from=years[0])
+        for month in years:
+            msp.use(7, place, month=month)
+    renewed = {place: msp.sandbox.connectwise.copy_agreement(agreement_id(24)) for place in MAPPED}
+    for place, number in renewed.items():
+        msp.sandbox.connectwise.edit_agreement(agreement_id(place), nextInvoiceDate="2024-04-01")
+        msp.sandbox.connectwise.edit_agreement(number, company=company_id(place), nextInvoiceDate="2025-04-01")
+    msp.sync(*half[0])
+    msp.sandbox.connectwise.invoice(until=date(2025, 3, 1))
+    for place, number in renewed.items():
+        msp.map(place, agreement=number, bill_from=years[0])
+    msp.sync(*half[1])
+    msp.sandbox.connectwise.invoice(until=date(2026, 3, 1))
+    lose_the_warehouse(msp)
+    for place, number in renewed.items():
+        msp.map(place, agreement=number, bill_from=years[0])
+    written = msp.written()
+    assert msp.sync(*years).outcomes() == ["unchanged"] * len(MAPPED)
+    assert msp.written() == written
+    assert [[msp.quantities(place, month) for month in years] for place in MAPPED] == [[[7]] * 24] * 3
+
+
+def recorded(run_id: str, at: datetime) -> list[RecordedPush]:
+    """What Dagster's storage remembers of a run of these months."""
+    return [RecordedPush(month, run_id, at) for month in MONTHS]
+
+
+def test_a_warehouse_that_knows_nothing_of_a_recorded_push_writes_nothing_until_it_is_rebuilt(invoiced: Msp) -> None:
+    pushes = recorded(invoiced.run.run_id, datetime.now(UTC))
+    require_not_behind(invoiced.run.warehouse, pushes)
+    lose_the_warehouse(invoiced)
+    renew(invoiced)
+    with pytest.raises(WarehouseBehind, match=r"2026-0[123] was pushed .*by run run-1.* 2 other month.*rebuild"):
+        require_not_behind(invoiced.run.warehouse, pushes)
+    rebuilt = rebuild(invoiced.run)
+    assert len(rebuilt.found) == len(rebuilt.invoiced) == len(MAPPED) * len(MONTHS)
+    require_not_behind(invoiced.run.warehouse, pushes)
+    later = recorded("run-elsewhere", datetime.now(UTC) + timedelta(minutes=1))
+    with pytest.raises(WarehouseBehind):
+        require_not_behind(invoiced.run.warehouse, later)
+    written = invoiced.written()
+    for month in MONTHS:
+        assert_nothing_is_written(invoiced, month)
+    assert invoiced.written() == written
+
+
+def test_a_rebuild_takes_corrections_that_the_backup_does_not_know_for_ours(invoiced: Msp) -> None:
+    lose_the_warehouse(invoiced)
+    rebuild(invoiced.run)
+    with invoiced.run.warehouse.transaction() as session:  # as a backup would have it: the line was written here
+        for entry in session.query(tables.LedgerEntry).filter_by(kind="rebuilt"):
+            entry.kind = "confirmed"
+    backup = replace(invoiced.run, run_id="run-after-the-backup")
+    invoiced.use(8, ONE)
+    assert replace(invoiced, run=backup).sync().outcomes(ONE) == ["created"]
+    with invoiced.run.warehouse.transaction() as session:
+        session.query(tables.LedgerEntry).filter_by(run_id=backup.run_id).filter(
+            tables.LedgerEntry.intent_id.is_not(None)
+        ).delete()
+        session.query(tables.LedgerEntry).filter_by(run_id=backup.run_id, kind="intent").delete()
+    (found,) = rebuild(invoiced.run).found
+    assert found[1].quantity == 3
+    assert_nothing_is_written(invoiced, MARCH)
+    assert invoiced.quantities(ONE) == [5, 3]
+
+
+# --- the next invoice date is cleared or moved back ---
+
+
+def test_invoiced_seats_stay_where_they_are_when_the_next_invoice_date_is_cleared_and_the_company_mapped_elsewhere(
+    invoiced: Msp,
+) -> None:
+    clear_next_invoice(invoiced)
+    assert_nothing_is_written(invoiced)
+    renew(invoiced)
+    assert_nothing_is_written(invoiced, MARCH, outcome="invoice_unclear")
+    assert "the agreement has no next invoice date" in invoiced.sync().line(ONE).reason
+    accept_lines(invoiced.run, MARCH, organization_id(ONE))
+    assert_nothing_is_written(invoiced, MARCH)
+    assert billed(invoiced) == [5, 5, 5]
+
+
+def test_a_correction_waits_for_a_person_where_the_next_invoice_date_is_cleared(invoiced: Msp) -> None:
+    clear_next_invoice(invoiced)
+    invoiced.use(9, ONE)
+    assert_nothing_is_written(invoiced, MARCH, outcome="invoice_unclear")
+    accept_lines(invoiced.run, MARCH, organization_id(ONE))
+    assert invoiced.sync().outcomes(ONE) == ["created"]
+    assert invoiced.quantities(ONE) == [5, 4]
+
+
+def test_an_invoice_that_was_never_seen_is_unclear_where_the_next_invoice_date_was_cleared(msp: Msp) -> None:
+    msp.sync(*MONTHS)
+    msp.sandbox.connectwise.invoice(until=date(2026, 3, 1))
+    clear_next_invoice(msp)
+    msp.use(9, ONE)
+    assert_nothing_is_written(msp, MARCH, outcome="invoice_unclear")
+
+
+def test_a_month_whose_invoice_was_deleted_waits_for_a_person_before_anything_is_corrected(invoiced: Msp) -> None:
+    first = min(
+        (one for one in invoiced.sandbox.connectwise.invoices() if one["agreement_id"] == OLD),
+        key=lambda invoice: invoice["period_start"],
+    )
+    invoiced.sandbox.connectwise.delete_invoice(first["number"])  # those of February and March stand
+    assert_nothing_is_written(invoiced)
+    invoiced.use(3, ONE, month=FEBRUARY)
+    assert_nothing_is_written(invoiced, FEBRUARY, outcome="invoice_unclear")
+    assert "moved back to 2026-01-01" in invoiced.sync(FEBRUARY).line(ONE).reason
+    invoiced.sandbox.connectwise.edit_agreement(OLD, nextInvoiceDate="2026-04-01")
+    assert invoiced.sync(FEBRUARY).outcomes(ONE) == ["credit_due"]
+
+
+# --- an agreement is copied with its lines ---
+
+
+def test_copies_of_invoiced_lines_on_a_renewed_agreement_ask_nobody_for_a_credit(invoiced: Msp) -> None:
+    copied = invoiced.sandbox.connectwise.copy_agreement(OLD)
+    invoiced.map(ONE, agreement=copied, bill_from=JANUARY)
+    assert_nothing_is_written(invoiced, MARCH, outcome="invoice_unclear")
+    reason = invoiced.sync().line(ONE).reason
+    assert "was not written here and has the serial number of another line" in reason
+    (copy,) = (line for line in invoiced.lines(ONE) if line["agreementId"] == copied)
+    invoiced.sandbox.connectwise.edit_addition(copied, copy["id"], quantity=0)
+    accept_lines(invoiced.run, MARCH, organization_id(ONE))
+    assert_nothing_is_written(invoiced, MARCH)
+    assert invoiced.quantities(ONE) == [5, 0]
+    assert billed(invoiced) == [5, 5, 5]
+
+
+def test_copies_of_open_lines_are_set_to_0(msp: Msp) -> None:
+    msp.sync(*MONTHS)
+    copied = msp.sandbox.connectwise.copy_agreement(OLD)
+    msp.map(ONE, agreement=copied, bill_from=JANUARY)
+    msp.sync(*MONTHS)
+    msp.sandbox.connectwise.invoice(until=date(2026, 6, 1))
+    assert billed(msp) == [5, 5, 5]
+
+
+def test_a_new_warehouse_tells_copies_from_the_lines_that_they_were_made_of(invoiced: Msp) -> None:
+    copied = invoiced.sandbox.connectwise.copy_agreement(OLD)
+    lose_the_warehouse(invoiced)
+    invoiced.map(ONE, agreement=copied, bill_from=JANUARY)
+    assert_nothing_is_written(invoiced, MARCH, outcome="invoice_unclear")
+
+
+# --- where periods begin ---
+
+
+@pytest.mark.parametrize("periods", ["anniversary", "calendar"])
+@pytest.mark.parametrize("next_invoice", ["2026-02-15", "2026-01-31", "2026-03-15", "2026-02-28", "2026-03-01"])
+def test_a_line_is_billed_by_one_invoice_wherever_the_next_period_begins(
+    msp: Msp, periods: str, next_invoice: str
+) -> None:
+    msp.sandbox.connectwise.change_settings(periods=periods)
+    msp.sandbox.connectwise.edit_agreement(OLD, nextInvoiceDate=next_invoice, prorateFlag=False)
+    msp.sync(*MONTHS)
+    msp.sandbox.connectwise.invoice(OLD, until=date(2026, 8, 1))
+    assert billed(msp) == [5, 5, 5]
+    assert msp.sync(*MONTHS).outcomes(ONE) == ["unchanged"]
+
+
+# --- what no invoice will have ---
+
+
+def test_an_open_line_on_an_agreement_that_was_cancelled_is_told_although_nothing_is_to_be_written(msp: Msp) -> None:
+    msp.sync(*MONTHS)
+    msp.sandbox.connectwise.edit_agreement(OLD, cancelledFlag=True)
+    assert_nothing_is_written(msp, MARCH, outcome="agreement_inactive")
+    msp.map(ONE, bill_from=MARCH.plus(1))
+    assert msp.sync().outcomes(ONE) == ["before_bill_from"]
+
+
+def test_seats_are_not_billed_on_an_agreement_whose_billing_changed_after_it_was_mapped(msp: Msp) -> None:
+    with msp.run.warehouse.transaction() as session:
+        mapping = session.get_one(tables.CompanyMapping, company_id(ONE))
+        mapping.cycle, mapping.prorates = "Monthly", False
+    msp.sandbox.connectwise.edit_agreement(OLD, periodType=None)
+    assert msp.sync(JANUARY).outcomes(ONE) == ["created"]
+    cycles = {record["billingOptions"]: record["id"] for record in msp.sandbox.connectwise.records("billing_cycles")}
+    msp.sandbox.connectwise.edit_agreement(OLD, billingCycle=cycles["Weekly"])
+    assert_nothing_is_written(msp, JANUARY, outcome="agreement_changed")
+    assert_nothing_is_written(msp, FEBRUARY, outcome="agreement_changed")
+    reason = msp.sync(FEBRUARY).line(ONE).reason
+    assert "is billed Weekly, not prorated now and was billed Monthly, not prorated when it was mapped" in reason
+
+
+def test_the_day_is_the_runs_own(msp: Msp) -> None:
+    assert msp.run.today() == TODAY

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.commands import SYNC_AGAIN, accept_command, map_command, unmap_command
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.terms import in_words
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from cw_pipeline.billing.balance import Balance, Write
-    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Terms, Written
+    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Written
     from cw_pipeline.billing.identity import Identity
     from cw_pipeline.billing.months import Month
 
@@ -171,8 +172,8 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
             f"{_leave_out(write, mapping)}. {SYNC_AGAIN}"
         ),
         Outcome.AGREEMENT_CHANGED: (
-            f"{where}, which is {_terms(agreement.terms)} now"
-            f"{f' and was {_terms(mapping.terms)} when it was mapped' if mapping.terms else ''}. Set that back in "
+            f"{where}, which is {in_words(agreement.terms)} now"
+            f"{f' and was {in_words(mapping.terms)} when it was mapped' if mapping.terms else ''}. Set that back in "
             f"ConnectWise; or, if the line is to be billed so, run `cw-pipeline import` and "
             f"{map_command(mapping.company_id, agreement.id, mapping.organization_id, mapping.bill_from)}. {SYNC_AGAIN}"
         ),
@@ -186,14 +187,6 @@ def _leave_out(write: Write, mapping: CompanyMapping) -> str:
     later = write.identity.month.plus(1)
     command = map_command(mapping.company_id, mapping.agreement_id, mapping.organization_id, later)
     return f"; or settle the month by hand and leave it out with {command}"
-
-
-def _terms(terms: Terms) -> str:
-    """How an agreement is billed, for a sentence."""
-    parts = [f"billed {terms.cycle or 'never'}"]
-    parts += [f"for the period {terms.period_type}"] if terms.period_type else []
-    parts += [f"with its parent {terms.parent_agreement_id}"] if terms.parent_agreement_id else []
-    return ", ".join([*parts, "prorated" if terms.prorates else "not prorated"])
 
 
 def _without_the_agreement(write: Write, elsewhere: str) -> str:

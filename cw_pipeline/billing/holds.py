@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.invoiced import NOTHING, State, may_have_been_invoiced, state_of
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.terms import can_be_billed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cw_pipeline.billing.balance import Balance, Write
-    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Terms
+    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
     from cw_pipeline.billing.identity import Identity
-
-UNBILLABLE_CYCLES = frozenset({None, "Weekly", "BiWeekly", "NotRecurring"})
-"""The ``billingOptions`` with which no invoice, or more than one, has a line of one month."""
-LONG_CYCLES = frozenset({"BiMonthly", "Quarterly", "SemiAnnual", "Yearly"})
-"""Those with which one invoice is for several months."""
 
 
 def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, facts: Facts) -> Iterator[Line]:
@@ -92,12 +88,6 @@ def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome |
     if mapped and (not can_be_billed(agreement.terms) or mapping.terms not in (None, agreement.terms)):
         return Outcome.AGREEMENT_CHANGED
     return None
-
-
-def can_be_billed(terms: Terms) -> bool:
-    """Whether an agreement of these terms bills a line of one month once and in full."""
-    several = terms.cycle in LONG_CYCLES or terms.parent_agreement_id is not None
-    return terms.cycle not in UNBILLABLE_CYCLES and not (several and terms.prorates)
 
 
 def _ended_before(agreement: Agreement, write: Write) -> bool:

@@ -13,6 +13,7 @@ from cw_pipeline.integration.access import act, require_connected
 from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import UnknownChoice, listed
 from cw_pipeline.integration.reconcile import Changes, Named, reconcile, require_most_are_there
+from cw_pipeline.sync.reading import terms_shown
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, ImportSelection
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _company(company: models.Company, now: datetime) -> Company:
 
 
 def _agreement(agreement: models.Agreement, cycles: Mapping[int, str | None], now: datetime) -> Agreement:
-    billed = terms.terms_shown(agreement, cycles)
+    billed = terms_shown(agreement, cycles)
     return Agreement(
         id=agreement.id,
         company_id=agreement.company.id,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import select
 
 from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.terms import in_words
 from cw_pipeline.integration import bill_from as first_months
 from cw_pipeline.integration import terms
 from cw_pipeline.integration.access import act, connected_integration, psa_of
@@ -16,6 +17,7 @@ from cw_pipeline.integration.errors import UnknownChoice
 from cw_pipeline.integration.mappable import require_mappable
 from cw_pipeline.integration.reconcile import name_and_id
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
+from cw_pipeline.warehouse.terms import terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,13 +174,13 @@ def snapshot(mapping: CompanyMapping | None) -> dict[str, int | str | bool] | No
     """A mapping as the audit keeps it."""
     if mapping is None:
         return None
-    accepted = terms.terms_of(mapping)
+    accepted = terms_of(mapping)
     return {
         "agreement_id": mapping.agreement_id,
         "organization_id": mapping.organization_id,
         "bill_from": mapping.bill_from,
         "bill_from_chosen": mapping.bill_from_chosen,
-        "terms": terms.in_words(accepted) if accepted else "not recorded",
+        "terms": in_words(accepted) if accepted else "not recorded",
     }
 
 
@@ -208,7 +210,7 @@ def store_mapping(
         mapping.bill_from_chosen = bill_from is not None
     mapping.agreement_id, mapping.organization_id = agreement.id, organization_id
     if accept_terms:
-        terms.accept(mapping, terms.terms_of(agreement))
+        terms.accept(mapping, terms_of(agreement))
     *what, on_terms = _what_is_billed(mapping)
     if what != before[:3] or before[3] not in (None, on_terms):
         mapping.mapped_at, mapping.looked_through_at = now, None
@@ -216,7 +218,7 @@ def store_mapping(
 
 
 def _what_is_billed(mapping: CompanyMapping) -> list[object]:
-    return [mapping.agreement_id, mapping.organization_id, mapping.bill_from, terms.terms_of(mapping)]
+    return [mapping.agreement_id, mapping.organization_id, mapping.bill_from, terms_of(mapping)]
 
 
 def _agreement_of(session: Session, company: Company, asked: int | str) -> Agreement:

@@ -7,37 +7,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.facts import Terms
+from cw_pipeline.billing.terms import NEVER, OF_PARTS_OF_A_MONTH, OF_SEVERAL_MONTHS, can_be_billed, in_words
 from cw_pipeline.integration.reconcile import name_and_id
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping
+from cw_pipeline.warehouse.terms import terms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.connectwise import models
-
-_OF_PARTS_OF_A_MONTH = frozenset({"Weekly", "BiWeekly"})
-_OF_SEVERAL_MONTHS = frozenset({"BiMonthly", "Quarterly", "SemiAnnual", "Yearly"})
-
-
-def terms_shown(agreement: models.Agreement, cycles: Mapping[int, str | None]) -> Terms:
-    """How ConnectWise bills an agreement; ``cycles`` has the ``billingOptions`` of each billing cycle, by its id."""
-    return Terms(
-        cycle=cycles.get(agreement.billing_cycle.id) if agreement.billing_cycle else None,
-        period_type=agreement.period_type,
-        parent_agreement_id=agreement.parent_agreement.id if agreement.parent_agreement else None,
-        prorates=agreement.prorate_flag,
-    )
-
-
-def terms_of(row: Agreement | CompanyMapping | None) -> Terms | None:
-    """The terms of an imported agreement, or those accepted with a mapping; None where nobody recorded them."""
-    if row is None or row.prorates is None:
-        return None
-    return Terms(row.cycle, row.period_type, row.parent_agreement_id, row.prorates)
+    from cw_pipeline.billing.facts import Terms
 
 
 def accept(mapping: CompanyMapping, terms: Terms | None) -> None:
@@ -48,25 +29,17 @@ def accept(mapping: CompanyMapping, terms: Terms | None) -> None:
     mapping.prorates = terms.prorates if terms else None
 
 
-def in_words(terms: Terms) -> str:
-    """How an agreement is billed, for a sentence."""
-    parts = [f"billed {terms.cycle}" if terms.cycle else "without a billing cycle"]
-    parts += [f"for the period {terms.period_type}"] if terms.period_type else []
-    parts += [f"with its parent {terms.parent_agreement_id}"] if terms.parent_agreement_id else []
-    return ", ".join([*parts, "prorated" if terms.prorates else "not prorated"])
-
-
 def why_not_billable(agreement: Agreement) -> str | None:
     """Why an agreement cannot bill a month's seats once and in full; None where it can."""
     terms = terms_of(agreement)
     which = f"the agreement {name_and_id(agreement)}"
     if terms is None:
         return f"how {which} is billed was not imported yet: run `cw-pipeline import`"
-    if terms.cycle is None or terms.cycle == "NotRecurring":
+    if terms.cycle in NEVER:
         return f"{which} has no billing cycle that recurs, so nothing on it is invoiced month by month"
-    if terms.cycle in _OF_PARTS_OF_A_MONTH:
+    if terms.cycle in OF_PARTS_OF_A_MONTH:
         return f"{which} is billed {terms.cycle}, so a month's seats would be on several invoices"
-    if terms.prorates and (terms.cycle in _OF_SEVERAL_MONTHS or terms.parent_agreement_id is not None):
+    if not can_be_billed(terms):
         return f"{which} is {in_words(terms)}, so a month's seats would be billed in part only"
     return None
 
@@ -75,7 +48,7 @@ def warnings(agreement: Agreement) -> tuple[str, ...]:
     """What may go wrong with billing an agreement that can be mapped."""
     found: list[str] = []
     which = f"The agreement {name_and_id(agreement)}"
-    if agreement.cycle in _OF_SEVERAL_MONTHS:
+    if agreement.cycle in OF_SEVERAL_MONTHS:
         found.append(
             f"{which} is billed {agreement.cycle}: ConnectWise may invoice a month's seats late, several months at "
             "once."

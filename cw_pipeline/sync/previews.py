@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.facts import CompanyMapping, Facts, Terms, Written
+from cw_pipeline.billing.facts import CompanyMapping, Facts, Written
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.months import Month
@@ -20,6 +20,7 @@ from cw_pipeline.sync.remembering import Seen, remember, seen_in
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.previews import save_preview
+from cw_pipeline.warehouse.terms import terms_of
 from cw_pipeline.warehouse.usage import accepted_absences, latest_report, usage_of
 
 if TYPE_CHECKING:
@@ -205,18 +206,12 @@ def _basis(session: Session) -> _Basis:
                 company_id=row.company_id,
                 agreement_id=row.agreement_id,
                 bill_from=Month.parse(row.bill_from),
-                terms=_accepted_terms(row),
+                terms=terms_of(row),
             )
             for row, name in mappings
         },
         products={Plan(row.plan): row.confirmed_product_id for row in products if row.confirmed_product_id is not None},
     )
-
-
-def _accepted_terms(row: tables.CompanyMapping) -> Terms | None:
-    if row.prorates is None:
-        return None
-    return Terms(row.cycle, row.period_type, row.parent_agreement_id, row.prorates)
 
 
 def _billed_for_the_first_time(session: Session, months: Sequence[Month]) -> set[int]:

@@ -182,11 +182,11 @@ def _agreement(
         bill_start_date=None if never_starts else agreement.bill_start_date,
         next_invoice_date=None if never_invoiced else agreement.next_invoice_date,
         never_invoiced=never_invoiced,
-        terms=terms_of(agreement, cycles),
+        terms=terms_shown(agreement, cycles),
     )
 
 
-def terms_of(agreement: models.Agreement, cycles: Mapping[int, str | None]) -> Terms:
+def terms_shown(agreement: models.Agreement, cycles: Mapping[int, str | None]) -> Terms:
     """How an agreement is billed; ``cycles`` are the ``billingOptions`` of each billing cycle, by its id."""
     return Terms(
         cycle=cycles.get(agreement.billing_cycle.id) if agreement.billing_cycle else None,

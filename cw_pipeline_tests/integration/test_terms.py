@@ -15,8 +15,8 @@ from cw_pipeline.integration.imports import import_agreements, import_companies
 from cw_pipeline.integration.mapping import map_company
 from cw_pipeline.integration.mapping_file import apply_mappings
 from cw_pipeline.integration.status import status
-from cw_pipeline.integration.terms import terms_of
 from cw_pipeline.warehouse.tables import Agreement, CompanyMapping
+from cw_pipeline.warehouse.terms import terms_of
 from cw_pipeline_tests.integration.conftest import (
     BEFORE,
     FIRST,

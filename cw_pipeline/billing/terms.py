@@ -1,0 +1,29 @@
+"""How an agreement is billed: whether a line of one month is billed once and in full on such terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.facts import Terms
+
+OF_PARTS_OF_A_MONTH = frozenset({"Weekly", "BiWeekly"})
+"""The ``billingOptions`` with which several invoices have a month's line."""
+OF_SEVERAL_MONTHS = frozenset({"BiMonthly", "Quarterly", "SemiAnnual", "Yearly"})
+"""Those with which one invoice is for several months."""
+NEVER = frozenset({None, "NotRecurring"})
+"""Those with which nothing is invoiced month by month."""
+
+
+def can_be_billed(terms: Terms) -> bool:
+    """Whether an agreement of these terms bills a line of one month once and in full."""
+    shared = terms.cycle in OF_SEVERAL_MONTHS or terms.parent_agreement_id is not None
+    return terms.cycle not in OF_PARTS_OF_A_MONTH | NEVER and not (shared and terms.prorates)
+
+
+def in_words(terms: Terms) -> str:
+    """How an agreement is billed, for a sentence."""
+    parts = [f"billed {terms.cycle}" if terms.cycle else "without a billing cycle"]
+    parts += [f"for the period {terms.period_type}"] if terms.period_type else []
+    parts += [f"with its parent {terms.parent_agreement_id}"] if terms.parent_agreement_id else []
+    return ", ".join([*parts, "prorated" if terms.prorates else "not prorated"])

@@ -8,7 +8,7 @@ import pytest
 
 from cw_pipeline.integration.access import State
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
-from cw_pipeline.warehouse.tables import Company, Integration, ProductMapping
+from cw_pipeline.warehouse.tables import Agreement, Company, Integration, ProductMapping
 from cw_pipeline_tests.orchestration.acting import (
     ORGANIZATION,
     TWO_PRODUCTS,
@@ -89,6 +89,8 @@ def test_an_import_of_a_type_that_does_not_exist_is_refused_with_the_choices(
     [
         pytest.param({"agreement": "Nothing"}, "There is no agreement of ", id="no such agreement"),
         pytest.param({"bill_from": "March"}, "bill_from: ", id="not a month"),
+        pytest.param({"bill_from": "2024-12"}, "2024-12 is before 2025-01", id="a month that is never synced"),
+        pytest.param({"bill_from": "2999-01"}, "2999-01 is in the future", id="a month in the future"),
         pytest.param({"organization": "Nobody"}, "There is no organization Nobody.", id="unknown organization"),
     ],
 )
@@ -103,9 +105,23 @@ def test_a_mapping_that_cannot_be_made_is_refused_and_the_others_stay(
         "bill_from": "2026-01",
         **changed,
     }
-    assert refusal(map_companies(instance, "map", config), "choose_organizations").startswith(sentence)
+    assert sentence in refusal(map_companies(instance, "map", config), "choose_organizations")
     assert mapped() == before
     assert told_of_mapping(instance) == []
+
+
+def test_a_list_that_lacks_everything_is_refused_until_its_warning_is_accepted(
+    active: Active, sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    for agreement in sandbox.connectwise.records("agreements"):
+        sandbox.connectwise.remove("agreements", agreement["id"])
+    sentence = refusal(run(instance, "import_companies"), "agreements")
+    assert sentence.startswith("The agreements were not imported. ConnectWise lists 0 agreements")
+    assert "accept_warnings in the Launchpad" in sentence
+    assert all(row.gone_at is None for row in rows(Agreement))
+    assert run(instance, "import_companies", "agreements", {"accept_warnings": True}).success
+    assert all(row.gone_at is not None for row in rows(Agreement))
+    assert len(mapped()) == len(active.mapped)
 
 
 @pytest.mark.usefixtures("active")

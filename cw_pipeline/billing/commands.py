@@ -21,11 +21,15 @@ def accept_command(month: Month, organization_id: str, *, credited: Decimal | in
     return f"`cw-pipeline lines accept {whose}{seats}`"
 
 
-def map_command(company_id: int, agreement_id: int, organization_id: str, bill_from: Month) -> str:
-    """The command that maps an organization to a company and its agreement, as it can be pasted."""
+def map_command(company_id: int, agreement_id: int, organization_id: str, bill_from: Month | None = None) -> str:
+    """The command that maps an organization to a company and its agreement, as it can be pasted.
+
+    With ``bill_from`` whoever runs it says that earlier usage is not to be billed.
+    """
+    first_month = f" --bill-from {bill_from}" if bill_from else ""
     return (
         f"`cw-pipeline companies map {company_id} --agreement {agreement_id} "
-        f"--organization {shlex.quote(organization_id)} --bill-from {bill_from}`"
+        f"--organization {shlex.quote(organization_id)}{first_month}`"
     )
 
 

@@ -175,7 +175,7 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
             f"{where}, which is {in_words(agreement.terms)} now"
             f"{f' and was {in_words(mapping.terms)} when it was mapped' if mapping.terms else ''}. Set that back in "
             f"ConnectWise; or, if the line is to be billed so, run `cw-pipeline import` and "
-            f"{map_command(mapping.company_id, agreement.id, mapping.organization_id, mapping.bill_from)}. {SYNC_AGAIN}"
+            f"{map_command(mapping.company_id, agreement.id, mapping.organization_id)}. {SYNC_AGAIN}"
         ),
     }[outcome]
 

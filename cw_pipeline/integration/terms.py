@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.billing.commands import map_command
 from cw_pipeline.billing.terms import NEVER, OF_PARTS_OF_A_MONTH, OF_SEVERAL_MONTHS, can_be_billed, in_words
 from cw_pipeline.integration.reconcile import name_and_id
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping
@@ -92,10 +92,7 @@ def changed_agreements(session: Session) -> Iterator[str]:
         if accepted is None or now is None or agreement.gone_at is not None or (accepted == now and bar is None):
             continue
         before = f" and was {in_words(accepted)} when it was mapped" if accepted != now else ""
-        accept_it = (
-            f"accept it with `cw-pipeline companies map {company.id} --agreement {agreement.id} "
-            f"--organization {shlex.quote(mapping.organization_id)}`"
-        )
+        accept_it = f"accept it with {map_command(company.id, agreement.id, mapping.organization_id)}"
         yield (
             f"The agreement {name_and_id(agreement)} of {name_and_id(company)} is {in_words(now)}{before}: its lines "
             "are held. Set that back in ConnectWise and run `cw-pipeline import`, or "

@@ -10,6 +10,8 @@ from sqlalchemy import func, select
 from cw_pipeline.billing.months import Month
 from cw_pipeline.warehouse.tables import (
     PERSONS_WORD,
+    SEEN,
+    AcceptedAbsence,
     CompanyMapping,
     EntryKind,
     Integration,
@@ -102,14 +104,22 @@ def _last_pushes(session: Session, psa: str) -> dict[str, _Pushed]:
 
 
 def _last_written(session: Session, psa: str) -> dict[str, datetime]:
-    """When something was last entered in the ledger that leaves a month to be pushed, unless a push ended after it."""
-    kinds = [EntryKind.INTENT, EntryKind.FOUND, *PERSONS_WORD]
-    rows = session.execute(
+    """When something was last written, found or accepted of a month: it has to be pushed unless a push ended since."""
+    kinds = [EntryKind.INTENT, *SEEN, *PERSONS_WORD]
+    in_ledger = (
         select(LedgerEntry.month, func.max(LedgerEntry.at))
         .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(kinds))
         .group_by(LedgerEntry.month)
     )
-    return dict(rows.tuples().all())
+    absences = (
+        select(UsageReport.month, func.max(AcceptedAbsence.accepted_at))
+        .join(AcceptedAbsence, AcceptedAbsence.report_id == UsageReport.id)
+        .group_by(UsageReport.month)
+    )
+    last = dict(session.execute(in_ledger).tuples().all())
+    for month, accepted_at in session.execute(absences).tuples():
+        last[month] = max(accepted_at, last.get(month, accepted_at))
+    return last
 
 
 def _kept_reports(session: Session) -> dict[str, str]:

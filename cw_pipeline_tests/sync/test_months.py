@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,13 @@ import pytest
 
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.integration.missing import missing_usage
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sync.due import Why, unpushed_months
 from cw_pipeline_tests.sync.msp import (
     ENTERPRISE_PRODUCT,
+    FEBRUARY,
     MAPPED,
     MARCH,
     OTHER_PRODUCT,
@@ -22,6 +26,7 @@ from cw_pipeline_tests.sync.msp import (
 )
 
 if TYPE_CHECKING:
+    from cw_pipeline.billing.months import Month
     from cw_pipeline.sandbox.wire import Record
     from cw_pipeline_tests.sync.msp import Msp
 
@@ -41,6 +46,12 @@ def synced(msp: Msp) -> Msp:
 def the_line(msp: Msp) -> Record:
     (line,) = msp.lines(ONE)
     return line
+
+
+def due(msp: Msp) -> dict[Month, Why]:
+    """The months that have to be pushed, with why."""
+    with msp.run.warehouse.transaction() as session:
+        return unpushed_months(session, msp.run.psa, FEBRUARY, datetime(2026, 4, 1, tzinfo=UTC))
 
 
 def assert_repeat_writes_nothing(msp: Msp) -> None:
@@ -237,8 +248,12 @@ def test_an_organization_that_vanished_from_the_report_loses_its_line_only_once_
     assert (held.outcome, held.seats) == ("unusual", 5)
     assert f"`cw-pipeline lines accept --month 2026-03 --organization {organization_id(ONE)}`" in held.reason
     assert synced.quantities(ONE) == [5]
+    assert MARCH not in due(synced)
     (accepted,) = accept_lines(synced.run, MARCH, organization_id(ONE))
     assert (accepted.line.quantity, accepted.counts) == (5, 0)
+    assert due(synced)[MARCH] is Why.LINES
+    with synced.run.warehouse.transaction() as session:
+        assert missing_usage(session) == []
     assert [line.outcome for line in synced.sync().beside(ONE)] == ["zeroed"]
     assert synced.quantities(ONE) == [0]
 

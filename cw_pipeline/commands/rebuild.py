@@ -13,7 +13,6 @@ def rebuild(*, as_json: AsJson = False) -> None:
     Nothing is written to ConnectWise.
     """
     from cw_pipeline.integration.rebuild import rebuild as rebuild_ledger
-    from cw_pipeline.integration.shown import of_found
     from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
@@ -42,9 +41,7 @@ def rebuild(*, as_json: AsJson = False) -> None:
         )
         if rebuilt.found:
             speech.table(
-                ["Month", "Organization", "Plan", "Agreement", "Line", "Seats", "Invoiced"],
-                [of_found(identity, line, rebuilt) for identity, line in rebuilt.found],
-                right=["Agreement", "Line", "Seats"],
+                ["Month", "Lines", "Seats", "Invoiced"], rebuilt.by_month, right=["Lines", "Seats", "Invoiced"]
             )
         speech.say(
             f"Looked through {rebuilt.agreements} agreements of {rebuilt.companies} companies: found "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
@@ -21,6 +23,7 @@ from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import CompanyMapping, EntryKind, Integration
 
 if TYPE_CHECKING:
+    from cw_pipeline.billing.months import Month
     from cw_pipeline.sync.run import SyncRun
 
 
@@ -39,6 +42,31 @@ class Rebuilt:
     agreements: int
     found: tuple[tuple[Identity, Line], ...]
     invoiced: frozenset[int]
+
+    @property
+    def by_month(self) -> list[FoundMonth]:
+        """What was found, month by month."""
+        months: defaultdict[Month, list[Line]] = defaultdict(list)
+        for identity, line in self.found:
+            months[identity.month].append(line)
+        return [
+            FoundMonth(
+                month,
+                len(lines),
+                sum((line.quantity for line in lines), Decimal(0)),
+                sum(line.addition_id in self.invoiced for line in lines),
+            )
+            for month, lines in sorted(months.items())
+        ]
+
+
+class FoundMonth(NamedTuple):
+    """How many lines of a month were found, with how many seats, and how many of the lines were invoiced."""
+
+    month: Month
+    lines: int
+    seats: Decimal
+    invoiced: int
 
 
 def rebuild(run: SyncRun) -> Rebuilt:

@@ -15,14 +15,11 @@ from cw_pipeline.integration.reconcile import name_and_id
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cw_pipeline.billing.facts import Line
-    from cw_pipeline.billing.identity import Identity
     from cw_pipeline.connectwise.models import CatalogItem
     from cw_pipeline.integration.connection import CheckedRight
     from cw_pipeline.integration.drifted import Finding
     from cw_pipeline.integration.listings import ListedCompany
     from cw_pipeline.integration.products import MappedProduct
-    from cw_pipeline.integration.rebuild import Rebuilt
     from cw_pipeline.integration.suggest import Suggestion
     from cw_pipeline.warehouse.tables import Act, Company, Organization
 
@@ -114,13 +111,6 @@ def of_finding(one: Finding) -> Cells:
         one.found,
         one.what_to_do,
     )
-
-
-def of_found(identity: Identity, line: Line, rebuilt: Rebuilt) -> Cells:
-    """Month, organization's id, plan, agreement, line, seats, whether it was invoiced."""
-    invoiced = _yes_or_no(line.addition_id in rebuilt.invoiced)
-    whose = (identity.month, identity.organization_id, identity.plan)
-    return (*whose, line.agreement_id, line.addition_id, line.quantity, invoiced)
 
 
 def _yes_or_no(value: bool) -> str:  # noqa: FBT001 - the one thing that it is told

@@ -9,7 +9,6 @@ import dagster as dg
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.rebuild import rebuild as rebuild_ledger
-from cw_pipeline.integration.shown import of_found
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.mapped import mapped_organizations
 from cw_pipeline.orchestration.resources import Access
@@ -27,11 +26,8 @@ def look_through_agreements(context: dg.OpExecutionContext, access: Access) -> N
             f"Looked through {rebuilt.agreements} agreements of {rebuilt.companies} companies: found "
             f"{len(rebuilt.found)} line(s) that the warehouse did not know. Carry on with the job sync_now."
         )
-        found = (of_found(identity, line, rebuilt) for identity, line in rebuilt.found)
-        details = {
-            **of_mapping(run.warehouse),
-            "found_lines": table(("month", "organization", "plan", "agreement", "line", "seats", "invoiced"), found),
-        }
+        found = table(("month", "lines", "seats", "invoiced"), rebuilt.by_month)
+        details = {**of_mapping(run.warehouse), "found": found}
         context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=details))
 
 

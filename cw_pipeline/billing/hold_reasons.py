@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.commands import SYNC_AGAIN, accept_command, map_command, unmap_command
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.terms import in_words
+from cw_pipeline.billing.terms import can_be_billed, in_words
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -60,19 +60,31 @@ def invoiced_meanwhile(identity: Identity) -> str:
     )
 
 
-def moved(identity: Identity, line: Line, agreement: Agreement, mapping: CompanyMapping, seats: Decimal | int) -> str:
-    """Why an organization's whole month is held after it was moved: ``seats`` were invoiced to another company."""
-    month, organization_id = identity.month, identity.organization_id
-    record = accept_command(month, organization_id, credited=seats)
-    map_back = map_command(agreement.company_id, agreement.id, organization_id, mapping.bill_from)
-    leave_out = map_command(mapping.company_id, mapping.agreement_id, organization_id, month.plus(1))
+def moved(identity: Identity, line: Line, mapping: CompanyMapping, facts: Facts, seats: Decimal | int) -> str:
+    """Why an organization's whole month is held after it was moved: ``seats`` were invoiced to another company.
+
+    It can be mapped back only to a company that can be billed, and is billed for no other organization.
+    """
+    organization_id, agreement = identity.organization_id, facts.agreements[line.agreement_id]
+    record = accept_command(identity.month, organization_id, credited=seats)
+    taken = any(other.company_id == agreement.company_id for other in facts.mappings.values())
+    map_back = (
+        f"; or map the organization back with {unmap_command(mapping.company_id)} and "
+        f"{map_command(agreement.company_id, agreement.id, organization_id, mapping.bill_from)}"
+    )
+    can_go_back = agreement.active and not agreement.company_deleted and not taken
     return (
         f"Line {line.addition_id} of {line.quantity} was invoiced to company {agreement.company_id} "
         f"({agreement.company_name}) on agreement {agreement.id}, and the organization is now mapped to company "
-        f"{mapping.company_id}. Credit that company in ConnectWise and record it with {record}; or map the "
-        f"organization back with {unmap_command(mapping.company_id)} and {map_back}; or settle the month by hand and "
-        f"leave it out with {leave_out}. {SYNC_AGAIN}"
+        f"{mapping.company_id}. Credit that company in ConnectWise and record it with {record}"
+        f"{map_back if can_go_back else ''}{leave_out(identity.month, mapping)}. {SYNC_AGAIN}"
     )
+
+
+def leave_out(month: Month, mapping: CompanyMapping) -> str:
+    """The way out that is always there: a person settles the month, and it is no longer looked at."""
+    later = map_command(mapping.company_id, mapping.agreement_id, mapping.organization_id, month.plus(1))
+    return f"; or settle the month by hand and leave it out with {later}"
 
 
 def edited(identity: Identity, line: Line, written: Written) -> str:
@@ -80,7 +92,8 @@ def edited(identity: Identity, line: Line, written: Written) -> str:
     return (
         f"Line {line.addition_id} on agreement {line.agreement_id} was invoiced, and now is {line.quantity} from "
         f"{line.effective_date} to {line.cancelled_date} where {_as_written(written)} was written, so that nobody "
-        f"knows what was billed. {accept_what_was_billed(identity.month, identity.organization_id)}"
+        f"knows what was billed. See the invoice and set the line to what it billed; if that is not as it was written, "
+        f"accept it with {accept_command(identity.month, identity.organization_id)}. {SYNC_AGAIN}"
     )
 
 
@@ -115,21 +128,23 @@ def _unclear(line: Line, facts: Facts, *, copied: bool) -> str:
     return f"{where} may have been invoiced: {why}."
 
 
-def absent(identity: Identity) -> str:
+def absent(identity: Identity, mapping: CompanyMapping) -> str:
     """Why no seats are taken away from an organization that the month's report does not have."""
     accept = accept_command(identity.month, identity.organization_id)
     return (
         f"The report of {identity.month} does not have the organization, whose lines carry seats. See the month in the "
-        f"NordPass panel. If the organization used nothing, accept that with {accept}. {SYNC_AGAIN}"
+        f"NordPass panel. If the organization used nothing, accept that with {accept}"
+        f"{leave_out(identity.month, mapping)}. {SYNC_AGAIN}"
     )
 
 
-def vanished(identity: Identity, addition_id: int, written: Written) -> str:
+def vanished(identity: Identity, addition_id: int, written: Written, mapping: CompanyMapping) -> str:
     """Why a plan is held one of whose lines is gone."""
     return (
         f"Line {addition_id} on agreement {written.agreement_id}, {_as_written(written)}, may have been invoiced and "
         "is no longer shown by ConnectWise: it was deleted, or the API member's role no longer shows it. "
-        f"{accept_what_is_gone(identity.month, identity.organization_id, written.serial_number)}"
+        f"{accept_what_is_gone(identity.month, identity.organization_id, written.serial_number).rstrip('.')}"
+        f"{leave_out(identity.month, mapping)}. {SYNC_AGAIN}"
     )
 
 
@@ -153,40 +168,38 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
     what = "A new line" if write.addition_id is None else f"Line {write.addition_id}"
     verb = "carries" if write.quantity == write.before else "needs"
     where = f"{what} {verb} {write.quantity} on agreement {agreement.id} ({agreement.name})"
-    if outcome is Outcome.AGREEMENT_INACTIVE and agreement.never_invoiced:
-        return f"{where}, whose next invoice is never. {settle_never_invoiced(write.addition_id)} {SYNC_AGAIN}"
-    elsewhere = to_another_company(mapping)
-    return {
-        Outcome.MOVED: (
-            f"{where}, which now belongs to company {agreement.company_id} ({agreement.company_name}), not to the "
-            f"mapped one. {bill_the_new_owner(agreement, mapping)} {SYNC_AGAIN}"
-        ),
-        Outcome.COMPANY_DELETED: (
-            f"{where}, but company {agreement.company_id} ({agreement.company_name}) is deleted in ConnectWise. "
-            f"Restore it, or {_without_the_agreement(write, f'{elsewhere} with --bill-from {write.identity.month}')}. "
-            f"{SYNC_AGAIN}"
-        ),
-        Outcome.AGREEMENT_INACTIVE: (
-            f"{where}, which is not active then. Renew it in ConnectWise, or "
-            f"{_without_the_agreement(write, 'map the company to another agreement')}"
-            f"{_leave_out(write, mapping)}. {SYNC_AGAIN}"
-        ),
-        Outcome.AGREEMENT_CHANGED: (
-            f"{where}, which is {in_words(agreement.terms)} now"
-            f"{f' and was {in_words(mapping.terms)} when it was mapped' if mapping.terms else ''}. Set that back in "
-            f"ConnectWise; or, if the line is to be billed so, run `cw-pipeline import` and "
-            f"{map_command(mapping.company_id, agreement.id, mapping.organization_id)}. {SYNC_AGAIN}"
-        ),
-    }[outcome]
+    # Where only a line is in the way of seats, these can still be billed.
+    or_leave_out = leave_out(write.identity.month, mapping) if write.quantity else ""
+    to_another_agreement = _without_the_agreement(write, "map the company to another agreement")
+    if outcome is Outcome.MOVED:
+        why = (
+            f"which now belongs to company {agreement.company_id} ({agreement.company_name}), not to the mapped one. "
+            f"{bill_the_new_owner(agreement, mapping).rstrip('.')}{or_leave_out}."
+        )
+    elif outcome is Outcome.COMPANY_DELETED:
+        elsewhere = f"{to_another_company(mapping)} with --bill-from {write.identity.month}"
+        why = (
+            f"but company {agreement.company_id} ({agreement.company_name}) is deleted in ConnectWise. Restore it, or "
+            f"{_without_the_agreement(write, elsewhere)}{or_leave_out}."
+        )
+    elif outcome is Outcome.AGREEMENT_CHANGED:
+        why = f"{_as_changed(agreement, mapping)}; or {to_another_agreement}{or_leave_out}."
+        if can_be_billed(agreement.terms):
+            again = map_command(mapping.company_id, agreement.id, mapping.organization_id)
+            why = (
+                f"{_as_changed(agreement, mapping)}; or, if the line is to be billed so, run `cw-pipeline import` and "
+                f"{again}."
+            )
+    elif agreement.never_invoiced:
+        why = f"whose next invoice is never. {settle_never_invoiced(write.addition_id).rstrip('.')}{or_leave_out}."
+    else:
+        why = f"which is not active then. Renew it in ConnectWise, or {to_another_agreement}{or_leave_out}."
+    return f"{where}, {why} {SYNC_AGAIN}"
 
 
-def _leave_out(write: Write, mapping: CompanyMapping) -> str:
-    """How seats of which nothing can be billed any more are left out; nothing where only a line is in the way."""
-    if write.quantity == 0:
-        return ""
-    later = write.identity.month.plus(1)
-    command = map_command(mapping.company_id, mapping.agreement_id, mapping.organization_id, later)
-    return f"; or settle the month by hand and leave it out with {command}"
+def _as_changed(agreement: Agreement, mapping: CompanyMapping) -> str:
+    before = f" and was {in_words(mapping.terms)} when it was mapped" if mapping.terms else ""
+    return f"which is {in_words(agreement.terms)} now{before}. Set that back in ConnectWise"
 
 
 def _without_the_agreement(write: Write, elsewhere: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.commands import accept_command
+from cw_pipeline.billing.commands import SYNC_AGAIN, accept_command
+from cw_pipeline.billing.hold_reasons import leave_out
 from cw_pipeline.billing.invoiced import State, is_copy, state_of
 from cw_pipeline.billing.outcomes import Outcome
 
@@ -31,7 +32,7 @@ def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> st
     }[outcome]
 
 
-def balanced(result: Balance) -> str:
+def balanced(result: Balance, mapping: CompanyMapping) -> str:
     """What a plan's balance comes to."""
     invoiced = sum(line.quantity for line in result.invoiced)
     credited = f", and {result.credited} of them credited" if result.credited else ""
@@ -54,7 +55,8 @@ def balanced(result: Balance) -> str:
             + (f" {writes}." if writes else "")
         ),
         Outcome.AGREEMENT_INACTIVE: (
-            "The mapped agreement no longer exists in ConnectWise. Map the company to another agreement."
+            "The mapped agreement no longer exists in ConnectWise. Map the company to another agreement"
+            f"{leave_out(result.identity.month, mapping)}. {SYNC_AGAIN}"
         ),
     }[result.outcome]
     return (sentence + already + several).strip()

@@ -109,8 +109,7 @@ def _settle(
     elsewhere = list(invoiced_elsewhere(identities, mapping, facts))
     if elsewhere:
         seats = sum(facts.counted(line) for line in elsewhere)
-        agreement = facts.agreements[elsewhere[0].agreement_id]
-        reason = hold_reasons.moved(identities[0], elsewhere[0], agreement, mapping, seats)
+        reason = hold_reasons.moved(identities[0], elsewhere[0], mapping, facts, seats)
         drafts = [
             draft.held(Outcome.MOVED, reason)
             if draft.matters or any(line in draft.balance.invoiced for line in elsewhere)
@@ -143,7 +142,7 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
         beside=not billed,
         outcome=result.outcome,
         seats=Decimal(row.seats) if row is not None and billed else _seats_beside(result),
-        reason=reasons.balanced(result),
+        reason=reasons.balanced(result, mapping),
         warning=reasons.odd(identity, result.odd, facts),
         writes=result.writes,
         to_credit=-result.target if result.outcome is Outcome.CREDIT_DUE else None,
@@ -189,7 +188,7 @@ def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts, *, unu
         return draft.held(Outcome.INVOICE_UNCLEAR, unclear)
     identity = draft.balance.identity
     if unusual and (draft.takes_away or draft.line.outcome is Outcome.CREDIT_DUE):
-        return draft.held(Outcome.UNUSUAL, hold_reasons.absent(identity))
+        return draft.held(Outcome.UNUSUAL, hold_reasons.absent(identity, mapping))
     for write in (*draft.writes, *(set_quantity(identity, line, line.quantity) for line in draft.kept)):
         hold = write_hold(write, mapping, facts)
         if hold is not None:
@@ -204,9 +203,13 @@ def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts, *, unu
 def _unclear(result: Balance, facts: Facts) -> str | None:
     """Why nobody knows what a plan's lines billed, each of them named; None where it is known, or does not matter."""
     identity, ledger = result.identity, facts.ledger
+    mapping = facts.mappings[identity.organization_id]
     whys = [
         *(hold_reasons.edited(identity, line, ledger[line.addition_id]) for line in edited_lines(result, facts)),
-        *(hold_reasons.vanished(identity, number, ledger[number]) for number in vanished_lines(identity, facts)),
+        *(
+            hold_reasons.vanished(identity, number, ledger[number], mapping)
+            for number in vanished_lines(identity, facts)
+        ),
         *([hold_reasons.unclear(result, facts)] if unclear_lines(result) else []),
     ]
     return " ".join(whys) or None

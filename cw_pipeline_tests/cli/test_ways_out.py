@@ -77,8 +77,8 @@ def test_an_agreement_that_went_to_another_company_is_billed_there(customer: Cus
     else:
         connectwise.edit_agreement(mapped.agreement_id, company=OTHER_COMPANY)
     commands = advised("moved")
-    assert [command.split()[0] for command in commands] == ["import", "companies", "companies"]
-    paste(*commands)
+    assert [command.split()[0] for command in commands] == ["import", "companies", "companies", "companies"]
+    paste(*commands[:3])
     assert sync() == 0
     assert customer.billed() == {mapped.agreement_id: SEATS}
     (company,) = [one for one in run("companies", "list", "--json").document["companies"] if one["state"] == "mapped"]
@@ -105,3 +105,18 @@ def test_a_month_that_was_invoiced_to_another_company_is_settled_in_each_of_thre
     paste(*commands[chosen])
     assert sync() == 0
     assert customer.billed() == {mapped.agreement_id: SEATS, **elsewhere}
+
+
+def test_the_last_month_of_a_customer_who_left_is_settled_as_each_sentence_says(customer: Customer) -> None:
+    connectwise, mapped = customer.sandbox.connectwise, customer.mapped
+    assert sync() == 0
+    connectwise.edit_agreement(mapped.agreement_id, cancelledFlag=True)
+    customer.sandbox.nordpass.remove_organization(mapped.organization_id)
+    paste("import")
+    used_nothing, _ = advised("unusual")
+    paste(used_nothing)
+    assert advised("agreement_inactive") == []
+    (line,) = connectwise.additions(mapped.agreement_id)[-1:]
+    connectwise.edit_addition(mapped.agreement_id, line["id"], quantity=0)
+    assert sync() == 0
+    assert run("status", "--json").document["held"] == {}

@@ -144,14 +144,19 @@ def test_a_way_out_that_leads_to_another_hold_leads_out_of_that_one_too(
     assert list(customer.billed().values()) == billed
 
 
+SERIAL_NUMBER = f"NP:2026-03:B:{ORGANIZATION}"
+
+
+def found_again(customer: Customer) -> None:
+    connectwise = customer.msp.sandbox.connectwise
+    last = connectwise.additions(AGREEMENT)[-1]["id"]
+    connectwise.edit_addition(AGREEMENT, last, serialNumber=SERIAL_NUMBER)
+
+
 WARNINGS: dict[str, tuple[Callable[[Customer], None], str, Callable[[Customer], None] | None]] = {
     "not billed": (line(billCustomer="DoNotBill"), "Set it to Billable", line(billCustomer="Billable")),
     "included": (line(lessIncluded=3), "Set its included quantity to 0", line(lessIncluded=0)),
-    "lost": (
-        line(serialNumber=None),
-        f"Set it to NP:2026-03:B:{ORGANIZATION}",
-        line(serialNumber=f"NP:2026-03:B:{ORGANIZATION}"),
-    ),
+    "lost": (line(serialNumber=None), f"Set it to {SERIAL_NUMBER}", found_again),
     "not billed and invoiced": (in_turn(line(billCustomer="DoNotBill"), invoiced), "Bill the rest by hand", None),
     "included and invoiced": (in_turn(line(lessIncluded=3), invoiced), "Bill the rest by hand", None),
 }

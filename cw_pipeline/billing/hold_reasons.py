@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 WAYS_OUT = {
     Outcome.AGREEMENT_INACTIVE: (
         "Renew the agreement or give it a next invoice date in ConnectWise, or set what is on its lines to 0 there and "
-        "map the company to another agreement, as the reason says."
+        "map the company to another agreement, or leave the month out, as the reason says."
     ),
     Outcome.AGREEMENT_CHANGED: (
-        "Set the agreement's billing in ConnectWise back to what it was, or import it and map the company again to "
-        "accept it as it is now, with the commands in the reason."
+        "Set the agreement's billing in ConnectWise back to what it was, or accept it or map the company to another "
+        "agreement, as the reason says."
     ),
     Outcome.COMPANY_DELETED: (
         "Restore the company in ConnectWise, or set what is on its lines to 0 there and map the organization to another"
-        " company, as the reason says."
+        " company, or leave the month out, as the reason says."
     ),
     Outcome.MOVED: (
         "Credit the company that was invoiced and record it, or map the organization to the company that is to be "
@@ -39,8 +39,8 @@ WAYS_OUT = {
         "reason."
     ),
     Outcome.UNUSUAL: (
-        "See the month in the NordPass panel, and sync it again once its report has the organization, or accept with "
-        "the command in the reason that nothing was used."
+        "See the month in the NordPass panel, and sync it again once its report has the organization, accept that "
+        "nothing was used, or leave the month as it is, with the commands in the reason."
     ),
 }
 """What a person can do about each kind of hold; the reason of a line says it with its ids and commands."""

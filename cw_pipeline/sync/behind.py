@@ -49,10 +49,11 @@ def require_not_behind(warehouse: Warehouse, recorded: Iterable[RecordedPush]) -
     if not unknown:
         return
     last = max(unknown, key=lambda push: push.at)
+    others = f", nor of {len(unknown) - 1} other month(s)" if len(unknown) > 1 else ""
     msg = (
         f"Dagster's storage says that {last.month} was pushed at {last.at:%Y-%m-%d %H:%M} UTC by run {last.run_id}, "
-        f"and this warehouse knows nothing of that, nor of {len(unknown) - 1} other month(s): it was restored from an "
-        "older backup, or is another one. Nothing is written, since seats could be billed twice. Map the companies as "
-        "they are billed now, run `cw-pipeline rebuild`, then sync again."
+        f"and this warehouse knows nothing of that{others}: it was restored from an older backup, or is another one. "
+        "Nothing is written, since seats could be billed twice. Map the companies as they are billed now, run "
+        "`cw-pipeline rebuild`, then sync again."
     )
     raise WarehouseBehind(msg)

@@ -9,9 +9,10 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.terms import can_be_billed, in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
-    from cw_pipeline.billing.balance import Balance, Write
+    from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Written
     from cw_pipeline.billing.identity import Identity
     from cw_pipeline.billing.months import Month
@@ -97,13 +98,13 @@ def edited(identity: Identity, line: Line, written: Written) -> str:
     )
 
 
-def unclear(result: Balance, facts: Facts) -> str:
-    """Why a plan is held for lines of which nobody knows whether they were invoiced, each of them named."""
-    lines = (*result.copies, *result.unclear)
-    why = " ".join(_unclear(line, facts, copied=line in result.copies) for line in lines)
-    accept = accept_command(result.identity.month, result.identity.organization_id)
+def unclear(identity: Identity, facts: Facts, copies: Sequence[Line], others: Sequence[Line]) -> str:
+    """Why nobody knows whether lines of a plan were invoiced, each of them named, and what to do about that."""
+    lines = (*copies, *others)
+    why = " ".join(_unclear(line, facts, copied=line in copies) for line in lines)
+    accept = accept_command(identity.month, identity.organization_id)
     which = "the line" if len(lines) == 1 else "each of these lines"
-    see = "See" if result.copies else "Set the next invoice date to the first day that is not invoiced yet; or see"
+    see = "See" if copies else "Set the next invoice date to the first day that is not invoiced yet; or see"
     return (
         f"{why} {see} the agreement's invoices, set {which} to what they billed (0 if none has it), and accept that "
         f"with {accept}. {SYNC_AGAIN}"
@@ -200,6 +201,14 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
 def _as_changed(agreement: Agreement, mapping: CompanyMapping) -> str:
     before = f" and was {in_words(mapping.terms)} when it was mapped" if mapping.terms else ""
     return f"which is {in_words(agreement.terms)} now{before}. Set that back in ConnectWise"
+
+
+def accept_terms(agreement: Agreement, mapping: CompanyMapping, elsewhere: str) -> str:
+    """What to do about an agreement on other terms; ``elsewhere`` is how to do without it where they cannot be."""
+    if not can_be_billed(agreement.terms):
+        return f"Lines of a month cannot be billed so. Set that back in ConnectWise, or {elsewhere}."
+    map_again = map_command(mapping.company_id, agreement.id, mapping.organization_id)
+    return f"Set that back in ConnectWise; or, if lines are to be billed so, run `cw-pipeline import` and {map_again}."
 
 
 def _without_the_agreement(write: Write, elsewhere: str) -> str:

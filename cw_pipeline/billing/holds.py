@@ -85,9 +85,14 @@ def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome |
         return Outcome.COMPANY_DELETED
     if not agreement.active or agreement.never_invoiced or _ended_before(agreement, write):
         return Outcome.AGREEMENT_INACTIVE
-    if mapped and (not can_be_billed(agreement.terms) or mapping.terms not in (None, agreement.terms)):
+    if mapped and is_changed(agreement, mapping):
         return Outcome.AGREEMENT_CHANGED
     return None
+
+
+def is_changed(agreement: Agreement, mapping: CompanyMapping) -> bool:
+    """Whether the mapped agreement is billed on other terms than a person accepted, or on some that nobody may."""
+    return not can_be_billed(agreement.terms) or mapping.terms not in (None, agreement.terms)
 
 
 def _ended_before(agreement: Agreement, write: Write) -> bool:

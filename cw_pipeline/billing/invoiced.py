@@ -79,9 +79,14 @@ def is_copy(line: Line, facts: Facts) -> bool:
 
 def is_odd(line: Line, facts: Facts) -> bool:
     """Whether invoices leave seats of a line out, which no person accepted, or it does not show our serial number."""
-    written = facts.ledger.get(line.addition_id)
     lost = line.shown_serial_number not in (None, line.serial_number)
-    return lost or (leaves_seats_out(line) and not (written and written.accepted))
+    return lost or (leaves_seats_out(line) and not is_accepted(line, facts))
+
+
+def is_accepted(line: Line, facts: Facts) -> bool:
+    """Whether a person said what the line billed."""
+    written = facts.ledger.get(line.addition_id)
+    return written is not None and written.accepted
 
 
 def leaves_seats_out(line: Line) -> bool:

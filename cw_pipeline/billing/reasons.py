@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.commands import SYNC_AGAIN, accept_command
 from cw_pipeline.billing.hold_reasons import leave_out
-from cw_pipeline.billing.invoiced import State, is_copy, state_of
+from cw_pipeline.billing.invoiced import is_copy
 from cw_pipeline.billing.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cw_pipeline.billing.balance import Balance, Write
-    from cw_pipeline.billing.facts import CompanyMapping, Facts, Line, Usage
-    from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.facts import CompanyMapping, Facts, Usage
 
 
 def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> str:
@@ -82,29 +79,6 @@ def without_product(write: Write) -> str:
         f"Line {write.addition_id} of {write.before} is of the plan {write.identity.plan}, for which no ConnectWise "
         "product is confirmed. Map one and confirm the mapping."
     )
-
-
-def odd(identity: Identity, lines: Sequence[Line], facts: Facts) -> str | None:
-    """What is wrong with lines although their quantity may be right; None where there is none."""
-    return " ".join(_odd(identity, line, facts) for line in lines) or None
-
-
-def _odd(identity: Identity, line: Line, facts: Facts) -> str:
-    if line.shown_serial_number not in (None, line.serial_number):
-        return (
-            f"Line {line.addition_id} has the serial number {line.shown_serial_number or 'none'}, so that it could not "
-            f"be found again. Set it to {line.serial_number} in ConnectWise."
-        )
-    if line.bill_customer != "Billable":
-        what, set_right = f"is {line.bill_customer}: its {line.quantity} seats are not billed", "Set it to Billable"
-    else:
-        seats = f"{line.quantity - line.less_included} of its {line.quantity} seats"
-        what = f"bills {seats}: {line.less_included} count as included in the agreement"
-        set_right = "Set its included quantity to 0"
-    if state_of(line, facts, identity.month) is State.OPEN:
-        return f"Line {line.addition_id} {what}. {set_right} in ConnectWise before it is invoiced."
-    accept = accept_command(identity.month, identity.organization_id)
-    return f"Line {line.addition_id} {what}, and it was invoiced. Bill the rest by hand, and accept that with {accept}."
 
 
 def waiting(reason: str) -> str:

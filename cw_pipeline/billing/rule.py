@@ -18,6 +18,7 @@ from cw_pipeline.billing.holds import (
     write_hold,
 )
 from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.odd import odd
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
 
@@ -143,7 +144,7 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
         outcome=result.outcome,
         seats=Decimal(row.seats) if row is not None and billed else _seats_beside(result),
         reason=reasons.balanced(result, mapping),
-        warning=reasons.odd(identity, result.odd, facts),
+        warning=odd(identity, result.odd, facts),
         writes=result.writes,
         to_credit=-result.target if result.outcome is Outcome.CREDIT_DUE else None,
     )
@@ -210,7 +211,7 @@ def _unclear(result: Balance, facts: Facts) -> str | None:
             hold_reasons.vanished(identity, number, ledger[number], mapping)
             for number in vanished_lines(identity, facts)
         ),
-        *([hold_reasons.unclear(result, facts)] if unclear_lines(result) else []),
+        *([hold_reasons.unclear(identity, facts, result.copies, result.unclear)] if unclear_lines(result) else []),
     ]
     return " ".join(whys) or None
 

@@ -179,22 +179,9 @@ def _tell(speech: Speech, reports: Sequence[MonthReport], what_next: str) -> Non
         right=["Lines", "Seats", *_GROUPS, "Also", "Read", "Written"],
     )
     stuck = [(report.month, line) for report in reports for line in _with(HELD | FAILED, report.lines)]
-    if stuck:
-        speech.table(
-            ["Month", "Organization", "Plan", "Outcome", "Seats", "Reason"],
-            [
-                (
-                    month,
-                    f"{line.organization_name} ({line.organization_id})",
-                    line.plan,
-                    f"{line.outcome} (also)" if line.beside else line.outcome,
-                    line.seats,
-                    line.reason,
-                )
-                for month, line in stuck
-            ],
-            right=["Seats"],
-        )
+    _tell_lines(speech, "Reason", [(month, line, line.reason) for month, line in stuck])
+    warned = [(report.month, line, line.warning) for report in reports for line in report.lines if line.warning]
+    _tell_lines(speech, "Warning", warned)
     for report in reports:
         if report.error:
             speech.notice(f"{report.month}: {report.error}")
@@ -207,6 +194,26 @@ def _tell(speech: Speech, reports: Sequence[MonthReport], what_next: str) -> Non
     speech.say(what_next)
 
 
+def _tell_lines(speech: Speech, what: str, told: Sequence[tuple[Month, PreviewLine, str]]) -> None:
+    """Say of each line ``what`` there is to say of it."""
+    if told:
+        speech.table(
+            ["Month", "Organization", "Plan", "Outcome", "Seats", what],
+            [
+                (
+                    month,
+                    f"{line.organization_name} ({line.organization_id})",
+                    line.plan,
+                    f"{line.outcome} (also)" if line.beside else line.outcome,
+                    line.seats,
+                    sentence,
+                )
+                for month, line, sentence in told
+            ],
+            right=["Seats"],
+        )
+
+
 def _document(report: MonthReport) -> dict[str, object]:
     if report.error is not None:
         return {"month": report.month, "error": report.error}
@@ -214,6 +221,17 @@ def _document(report: MonthReport) -> dict[str, object]:
         "month": report.month,
         "outcomes": _tallies(line for line in report.lines if not line.beside),
         "also": _tallies(line for line in report.lines if line.beside),
+        "warnings": [
+            {
+                "organization_id": line.organization_id,
+                "plan": line.plan,
+                "agreement_id": line.agreement_id,
+                "seats": number(line.seats),
+                "warning": line.warning,
+            }
+            for line in report.lines
+            if line.warning
+        ],
         "requests": {"read": report.requests_read, "written": report.requests_written},
     }
 

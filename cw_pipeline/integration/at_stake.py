@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.integration.bill_from import billed_months
-from cw_pipeline.warehouse.previews import lines_with
+from cw_pipeline.warehouse.previews import lines_with, warned_lines
 from cw_pipeline.warehouse.tables import CompanyMapping, Product, ProductMapping
 
 if TYPE_CHECKING:
@@ -58,11 +58,14 @@ class Stakes:
             person named, or it lacked a product.
         held: What waits for a person's decision.
         failed: What ConnectWise refused, or of which nobody knows whether it was written.
+        warned: What may be written as it should be, but on lines with which something is wrong: all their seats, also
+            where only some of them are left out.
     """
 
     unmapped: AtStake
     held: AtStake
     failed: AtStake
+    warned: AtStake
 
 
 def at_stake(session: Session, psa: str) -> Stakes:
@@ -91,6 +94,7 @@ def at_stake(session: Session, psa: str) -> Stakes:
         unmapped=_at_stake(unmapped, prices),
         held=_at_stake(lines_with(session, psa, HELD), prices),
         failed=_at_stake(lines_with(session, psa, FAILED), prices),
+        warned=_at_stake(warned_lines(session, psa), prices),
     )
 
 

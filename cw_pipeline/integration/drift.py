@@ -7,31 +7,28 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.billing.facts import Facts
 from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.drifted import (
-    Finding,
-    KnownLine,
-    Mapping,
-    drifted_agreement,
-    drifted_company,
-    drifted_line,
-    duplicated_line,
-)
+from cw_pipeline.integration.drifted import Finding, Mapping, drifted_agreement, drifted_company
+from cw_pipeline.integration.drifted_lines import KnownLine, drifted_line, found_line
+from cw_pipeline.integration.recaps import look_at_recaps, written_off
 from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.remembering import remember, seen_in
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import Company, CompanyMapping, Organization
+from cw_pipeline.warehouse.terms import terms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.billing.facts import Agreement
-    from cw_pipeline.connectwise import models
+    from cw_pipeline.billing.window import Window
+    from cw_pipeline.sync.reading import Reading
+    from cw_pipeline.sync.remembering import Seen
     from cw_pipeline.sync.run import SyncRun
 
 
@@ -58,14 +55,13 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
         reading = read(run, agreement_ids, known, companies={one.company_id for one in mappings})
         seen = seen_in(reading, {one.entry.addition_id or 0: one.written for one in lines}, unsettled)
         remember(run, seen, {one.organization_id for one in mappings})
+        look_at_recaps(run, {line.agreement_id for line in reading.lines})
+        with run.warehouse.transaction() as session:
+            lines = _known_lines(session, run.psa, mappings)
+            unbilled = written_off(session, run.psa)
         companies = {one.id: one for one in run.connectwise.companies_by_id({one.company_id for one in mappings})}
 
-    foreign = {
-        agreement_id: [one for one in found if one.id not in known and one.serial_number not in unsettled]
-        for agreement_id, found in reading.additions.items()
-    }
-    shown = {one.id: one for one in chain.from_iterable(reading.additions.values())}
-    of_lines = chain(_known_lines_drifted(lines, reading.agreements, shown, today), _duplicates(lines, foreign))
+    of_lines = _of_lines(lines, reading, seen, unbilled, today)
     of_mappings = chain(
         *(
             drifted_company(one, companies.get(one.company_id), reading.agreements.get(one.agreement_id))
@@ -90,6 +86,7 @@ def _mappings(session: Session) -> list[Mapping]:
             company_name=company_name,
             agreement_id=row.agreement_id,
             bill_from=Month.parse(row.bill_from),
+            terms=terms_of(row),
         )
         for row, company_name, organization_name in rows
     ]
@@ -105,26 +102,29 @@ def _known_lines(session: Session, psa: str, mappings: Iterable[Mapping]) -> lis
         for number, entry in entries.items()
         if entry.organization_id in by_organization
     ]
-    return [line for line in lines if line.month >= line.mapping.bill_from]
+    return [line for line in lines if line.identity.month >= line.mapping.bill_from]
 
 
-def _known_lines_drifted(
-    known: Iterable[KnownLine], agreements: dict[int, Agreement], shown: dict[int, models.Addition], today: date
+def _of_lines(
+    known: Sequence[KnownLine], reading: Reading, seen: Seen, unbilled: dict[int, list[Window]], today: date
 ) -> Iterator[Finding]:
-    """The drift of the lines that we wrote; a mapped agreement that is gone is told once, and not line by line."""
+    """The drift of lines; a mapped agreement that is gone is told once, and not line by line."""
+    facts = Facts(
+        agreements=reading.agreements,
+        lines=reading.lines_by_serial_number,
+        ledger={line.entry.addition_id or 0: line.written for line in known},
+        today=today,
+    )
+    shown = {line.addition_id: line for line in reading.lines}
+    new = {line.addition_id: (identity, line) for identity, line in seen.found}
     for line in known:
-        agreement = agreements.get(line.written.agreement_id)
-        if agreement is not None or line.written.agreement_id != line.mapping.agreement_id:
-            yield from drifted_line(line, shown.get(line.entry.addition_id or 0), agreement, today)
-
-
-def _duplicates(known: Iterable[KnownLine], foreign: dict[int, list[models.Addition]]) -> Iterator[Finding]:
-    """The lines with a serial number of ours that we did not write, and that bill something."""
-    originals = {line.entry.serial_number: line for line in known}
-    for agreement_id, additions in foreign.items():
-        for addition in additions:
-            if addition.quantity != 0:
-                yield duplicated_line(agreement_id, addition, originals.get(addition.serial_number or ""))
+        number, agreement_id = line.entry.addition_id or 0, line.written.agreement_id
+        is_new = new.pop(number, None) is not None
+        if agreement_id in facts.agreements or agreement_id != line.mapping.agreement_id:
+            yield from drifted_line(line, shown.get(number), facts, unbilled, is_new=is_new)
+    for identity, line in new.values():
+        if line.quantity != 0:
+            yield found_line(identity, line)
 
 
 def _place(finding: Finding) -> tuple[str, str, int, int]:

@@ -12,11 +12,13 @@ from cw_pipeline.billing.credits import Credit, credits_due
 from cw_pipeline.billing.facts import Facts, Line
 from cw_pipeline.billing.holds import is_edited, vanished_lines
 from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.invoiced import State, leaves_seats_out, state_of
+from cw_pipeline.billing.invoiced import State, is_accepted, leaves_seats_out, state_of
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import NothingToAccept, listed
 from cw_pipeline.integration.mapping import the_one
+from cw_pipeline.integration.recaps import written_off
 from cw_pipeline.sync.previews import preview_now, usage_report
 from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
 from cw_pipeline.warehouse import ledger
@@ -25,10 +27,11 @@ from cw_pipeline.warehouse.tables import EntryKind, Organization
 from cw_pipeline.warehouse.usage import accept_absence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from cw_pipeline.billing.facts import Written
     from cw_pipeline.billing.months import Month
+    from cw_pipeline.billing.window import Window
     from cw_pipeline.sync.run import SyncRun
 
 
@@ -64,10 +67,11 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
     """Record a person's word about an organization's lines of ``month``.
 
     Without ``credited``: its invoiced lines billed what they show now, and a line that ConnectWise no longer shows
-    billed nothing, or what was made again for it. This settles ``invoice_unclear``, and lines that no invoice has in
-    full. Where nothing waits for that, an organization that the month's report does not have used nothing. This
-    settles ``unusual``. With ``credited``: so many seats were credited of what was invoiced too much, or to another
-    company. This settles ``credit_due`` and ``moved``. The organization is given by id or exact name.
+    billed nothing, or what was made again for it. This settles ``invoice_unclear``, and what drift tells of lines that
+    no invoice has in full, whose invoice may be gone, or whose period was perhaps written off. Where nothing waits for
+    that, an organization that the month's report does not have used nothing. This settles ``unusual``. With
+    ``credited``: so many seats were credited of what was invoiced too much, or to another company. This settles
+    ``credit_due`` and ``moved``. The organization is given by id or exact name.
 
     Raises:
         UnknownChoice: If there is no such organization.
@@ -79,13 +83,16 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
     with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say):
         with run.warehouse.transaction() as session:
             known = the_one("organization", organization, session.scalars(select(Organization)).all())
+            unbilled = written_off(session, run.psa)
         preview, facts = preview_now(run, month)
         what = f"{known.name} ({known.id}) for {month}"
         lines = [line for line in preview.lines if line.organization_id == known.id]
         unclear = {line.plan for line in lines if line.outcome is Outcome.INVOICE_UNCLEAR}
-        waiting = list(_waiting(month, known.id, facts, unclear))
+        waiting = list(_waiting(month, known.id, facts, unbilled, unclear))
         if credited is None and not waiting and any(line.outcome is Outcome.UNUSUAL for line in lines):
             return _accept_absence(run, month, known.id, facts)
+        if credited is None and not waiting:
+            waiting = list(_waiting(month, known.id, facts, unbilled, frozenset(Plan)))
         if credited is None:
             _accept(run, what, waiting)
             return waiting
@@ -166,10 +173,16 @@ def _record(run: SyncRun, kind: EntryKind, words: Sequence[tuple[Accepted, Decim
             )
 
 
-def _waiting(month: Month, organization_id: str, facts: Facts, unclear: Collection[Plan]) -> Iterator[Accepted]:
+def _waiting(
+    month: Month,
+    organization_id: str,
+    facts: Facts,
+    unbilled: Mapping[int, Sequence[Window]],
+    unclear: Collection[Plan],
+) -> Iterator[Accepted]:
     """The invoiced lines that are gone, not as they were written, or not billed in full, and those made for gone ones.
 
-    Of a plan that is held for being ``unclear``, also those that may be invoiced.
+    Of the ``unclear`` plans also those that may be invoiced.
     """
     for plan in Plan:
         wanted = {State.INVOICED, State.UNCLEAR, State.COPY} if plan in unclear else {State.INVOICED}
@@ -179,8 +192,8 @@ def _waiting(month: Month, organization_id: str, facts: Facts, unclear: Collecti
             yield Accepted(identity, line, facts.ledger[line.addition_id].quantities, line.quantity)
         for line in facts.lines_of(identity):
             state, known = state_of(line, facts, month), facts.ledger.get(line.addition_id)
-            accepted = known is not None and known.accepted
-            in_full = accepted or not leaves_seats_out(line)
+            in_full = is_accepted(line, facts) or not leaves_seats_out(line)
+            in_full = in_full and not days_without_invoice(line, facts, unbilled)
             settled = state is State.INVOICED and not is_edited(line, facts) and in_full
             made_again = gone and (known is None or known.found)
             if state in wanted and (made_again or not settled):

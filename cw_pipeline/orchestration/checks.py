@@ -47,13 +47,18 @@ NOTHING_FAILED = dg.AssetCheckSpec(
     asset="connectwise_push",
     description="No line of any month, as it was pushed last, was refused or left in doubt.",
 )
+NOTHING_WARNED = dg.AssetCheckSpec(
+    "nothing_warned",
+    asset="connectwise_push",
+    description="Nothing is wrong in ConnectWise with a line of any month, as it was pushed last, but its quantity.",
+)
 NOTHING_DRIFTED = dg.AssetCheckSpec(
     "nothing_drifted",
     asset="drift",
     description="Our lines, and mapped companies and agreements, are in ConnectWise as they were written and mapped.",
 )
 _NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
-OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED)
+OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
 
 
 def of_usage(missing: Sequence[tuple[str, Organization]]) -> dg.AssetCheckResult:
@@ -114,6 +119,13 @@ def of_pushes(stakes: Stakes) -> Iterator[dg.AssetCheckResult]:
         stakes.failed,
         "were refused or left in doubt. Each says in connectwise_push why; sync their months again.",
         dg.AssetCheckSeverity.ERROR,
+    )
+    yield _of_stake(
+        NOTHING_WARNED,
+        stakes.warned,
+        "are on lines that are not as they should be in ConnectWise, although nothing is to be written. Each has its "
+        "warning in connectwise_push: do what that says, and sync their months again.",
+        dg.AssetCheckSeverity.WARN,
     )
 
 

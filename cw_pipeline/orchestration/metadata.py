@@ -82,9 +82,12 @@ def _by_outcome(preview: Preview) -> Details:
 
 def _table(lines: Iterable[PreviewLine]) -> dg.MetadataValue:
     """The lines, what needs a person first."""
-    ordered = sorted(lines, key=lambda line: (line.outcome not in FAILED, line.outcome not in HELD, not line.writes))
+    ordered = sorted(
+        lines,
+        key=lambda line: (line.outcome not in FAILED, line.outcome not in HELD, not line.warning, not line.writes),
+    )
     return table(
-        ("outcome", "organization", "plan", "agreement", "seats", "change", "reason"),
+        ("outcome", "organization", "plan", "agreement", "seats", "change", "reason", "warning"),
         (
             (
                 f"{line.outcome} (also)" if line.beside else line.outcome,
@@ -94,6 +97,7 @@ def _table(lines: Iterable[PreviewLine]) -> dg.MetadataValue:
                 line.seats,
                 ", ".join(f"{write.before} → {write.quantity}" for write in line.writes),
                 line.reason,
+                line.warning,
             )
             for line in ordered
         ),
@@ -104,7 +108,7 @@ def _links(lines: Iterable[PreviewLine], connectwise: ConnectWiseClient) -> dg.M
     touched = {
         line.agreement_id
         for line in lines
-        if line.agreement_id is not None and (line.writes or line.outcome in HELD | FAILED)
+        if line.agreement_id is not None and (line.writes or line.warning or line.outcome in HELD | FAILED)
     }
     links = [f"- [Agreement {number}]({connectwise.agreement_url(number)})" for number in sorted(touched)]
     more = [f"- and {len(links) - _MOST_LINKS} more"] if len(links) > _MOST_LINKS else []

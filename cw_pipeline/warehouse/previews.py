@@ -156,15 +156,20 @@ def latest_pushes(session: Session, psa: str) -> Sequence[Push]:
 
 def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[str, PushLine]]:
     """The lines, each with its month, that came to one of ``outcomes`` in their month's last push."""
+    return session.execute(_latest_lines(psa).where(PushLine.outcome.in_(outcomes))).tuples().all()
+
+
+def warned_lines(session: Session, psa: str) -> Sequence[tuple[str, PushLine]]:
+    """The lines, each with its month, with which something was wrong in their month's last push."""
+    return session.execute(_latest_lines(psa).where(PushLine.warning.is_not(None))).tuples().all()
+
+
+def _latest_lines(psa: str) -> Select[tuple[str, PushLine]]:
     return (
-        session.execute(
-            select(Push.month, PushLine)
-            .join(PushLine, PushLine.push_id == Push.id)
-            .where(Push.id.in_(_latest(psa)), PushLine.outcome.in_(outcomes))
-            .order_by(Push.month, PushLine.position)
-        )
-        .tuples()
-        .all()
+        select(Push.month, PushLine)
+        .join(PushLine, PushLine.push_id == Push.id)
+        .where(Push.id.in_(_latest(psa)))
+        .order_by(Push.month, PushLine.position)
     )
 
 

@@ -16,9 +16,10 @@ import typer
 from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.facts import Written
 from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.odd import odd, perhaps_written_off
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.cli import app
-from cw_pipeline.integration.drifted import Mapping, drifted_agreement, drifted_company
+from cw_pipeline.integration.drifted import Kind, Mapping, drifted_agreement, drifted_company
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     JANUARY,
@@ -108,19 +109,25 @@ def held_facts() -> Iterator[Facts]:
 
 
 def sentences() -> Iterator[tuple[str, str]]:
-    """What is said of every kind of hold, of doubt and of drift that does not hang on a line, by what it is said of."""
+    """What is said of every kind of hold and of doubt, of odd lines and of drift of agreements, by what it is about."""
     for facts in held_facts():
         preview = preview_of(facts, used(9, organization_id=STRANGE))
         yield from ((line.outcome, line.reason) for line in preview.lines)
-    yield Outcome.UNCONFIRMED, hold_reasons.invoiced_meanwhile(Identity(MARCH, Plan.BUSINESS, STRANGE))
+    identity = Identity(MARCH, Plan.BUSINESS, STRANGE)
+    yield Outcome.UNCONFIRMED, hold_reasons.invoiced_meanwhile(identity)
     yield from hold_reasons.WAYS_OUT.items()
-    mapping = Mapping(STRANGE, "O", 1, 10, JANUARY, "Company 1")
+    line = replace(a_line(1, 5, effective=INVOICED, organization_id=STRANGE), less_included=Decimal(3))
+    yield "odd", odd(identity, [line], the_facts(line)) or ""
+    yield Kind.PERHAPS_WRITTEN_OFF, perhaps_written_off(identity, line)
+    agreement = an_agreement()
+    mapping = Mapping(STRANGE, "O", 1, 10, JANUARY, "Company 1", terms=agreement.terms)
     today = date(2026, 4, 1)
     findings = [
         *drifted_company(mapping, None, an_agreement(10, 2)),
         *drifted_company(mapping, None, an_agreement()),
         *drifted_agreement(mapping, None, today),
         *drifted_agreement(mapping, an_agreement(active=False), today),
+        *drifted_agreement(mapping, replace(agreement, terms=replace(agreement.terms, prorates=True)), today),
         *drifted_agreement(mapping, an_agreement(next_invoice=None, never_invoiced=True), today),
     ]
     yield from ((finding.kind, finding.what_to_do) for finding in findings)

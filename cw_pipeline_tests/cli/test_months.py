@@ -134,6 +134,57 @@ def test_a_held_line_ends_with_1_and_says_what_a_person_can_do(sandbox: Sandbox,
     assert "which is not active then. Renew it in ConnectWise" in answer.out
 
 
+@pytest.mark.parametrize("command", ["preview", "sync"])
+def test_what_is_wrong_with_a_line_is_said_and_leaves_the_exit_code_as_it_is(
+    sandbox: Sandbox, active: Active, command: str
+) -> None:
+    mapped = active.mapped[0]
+    sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), 50)
+    assert run("sync").code == 0
+    agreement = mapped.agreement_id
+    (line,) = [one for one in sandbox.connectwise.additions(agreement) if one["quantity"] and is_for_last_month(one)]
+    sandbox.connectwise.edit_addition(agreement, line["id"], lessIncluded=3)
+    answer = run(command, "--json")
+    for_people = run(command)
+    sandbox.connectwise.edit_addition(agreement, line["id"], lessIncluded=0)
+    warning = (
+        f"Line {line['id']} bills 47 of its 50 seats: 3 count as included in the agreement. "
+        "Set its included quantity to 0 in ConnectWise before it is invoiced."
+    )
+    assert answer.code == 0
+    assert answer.document["months"][0]["warnings"] == [
+        {
+            "organization_id": mapped.organization_id,
+            "plan": line["invoiceDescription"].split()[1].rstrip(":"),
+            "agreement_id": agreement,
+            "seats": 50,
+            "warning": warning,
+        }
+    ]
+    assert for_people.code == 0
+    assert warning in " ".join(for_people.out.split())
+    assert run(command, "--json").document["months"][0]["warnings"] == []
+
+
+def test_seats_that_a_report_lost_are_held_and_said_until_a_person_accepts_that(
+    sandbox: Sandbox, active: Active
+) -> None:
+    mapped = active.mapped[2]
+    sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), 33)
+    assert run("sync").code == 0
+    sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), None)
+    accept = f"`cw-pipeline lines accept --month {LAST_CLOSED} --organization {mapped.organization_id}`"
+    for command in ("preview", "sync"):
+        answer = run(command, "--json")
+        assert (answer.code, answer.document["months"][0]["also"]) == (1, {"unusual": {"lines": 1, "seats": 33}})
+        for_people = run(command)
+        assert for_people.code == 1
+        assert "unusual" in for_people.out
+        assert accept in " ".join(for_people.out.split())
+    assert run("lines", "accept", "--month", str(LAST_CLOSED), "--organization", mapped.organization_id).code == 0
+    assert run("sync").code == 0
+
+
 @pytest.mark.usefixtures("active")
 def test_a_wrong_key_fails_every_month_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONNECTWISE_PRIVATE_KEY", "not-the-key")

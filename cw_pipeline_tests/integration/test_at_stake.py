@@ -57,7 +57,7 @@ def stakes(warehouse: Warehouse) -> Stakes:
 def test_what_is_right_or_excluded_by_rule_is_not_at_stake(priced: Warehouse) -> None:
     push(priced, *(a_line(outcome, 5) for outcome in (Outcome.CREATED, Outcome.TRIAL, Outcome.BEFORE_BILL_FROM)))
     push(priced, replace(UNMAPPED, seats=Decimal(0)), month=APRIL)
-    assert stakes(priced) == Stakes(NOTHING, NOTHING, NOTHING)
+    assert stakes(priced) == Stakes(NOTHING, NOTHING, NOTHING, NOTHING)
 
 
 def test_seats_are_worth_the_confirmed_product_s_price_to_the_cent(priced: Warehouse) -> None:
@@ -105,6 +105,17 @@ def test_without_a_price_nobody_knows_the_money_and_the_seats_are_counted_apart(
     push(priced, NO_PRODUCT, UNMAPPED)
     found = stakes(priced).unmapped
     assert (found.seats, found.money, found.unpriced_seats) == (7, Decimal("17.40"), 3)
+
+
+def test_lines_that_are_warned_of_are_told_until_their_month_is_pushed_without_a_warning(priced: Warehouse) -> None:
+    right = a_line(Outcome.UNCHANGED, 4, organization_id="org-a")
+    push(priced, replace(right, warning="3 of its seats are not billed."))
+    push(priced, right, month=APRIL)
+    found = stakes(priced)
+    assert found.warned == AtStake({"2026-03": {"unchanged": 1}}, Decimal(4), Decimal("17.40"), Decimal(0))
+    assert found == Stakes(NOTHING, NOTHING, NOTHING, found.warned)
+    push(priced, right)
+    assert stakes(priced).warned == NOTHING
 
 
 def test_an_organization_that_was_mapped_since_is_no_longer_unmapped(priced: Warehouse) -> None:
@@ -158,4 +169,4 @@ def test_seats_that_wait_behind_a_plan_without_a_product_are_at_stake_though_the
 def test_what_another_company_s_pushes_left_is_not_at_stake(priced: Warehouse) -> None:
     push(priced, HELD)
     with priced.transaction() as session:
-        assert at_stake(session, "another") == Stakes(NOTHING, NOTHING, NOTHING)
+        assert at_stake(session, "another") == Stakes(NOTHING, NOTHING, NOTHING, NOTHING)

@@ -29,7 +29,7 @@ def described(stakes: Stakes) -> dict[str, str]:
 
 @pytest.mark.parametrize("outcome", sorted(HELD))
 def test_of_each_kind_of_hold_the_check_says_what_a_person_can_do(outcome: Outcome) -> None:
-    (sentence,) = described(Stakes(NOTHING, lines({"2026-03": {outcome: 1}}), NOTHING)).values()
+    (sentence,) = described(Stakes(NOTHING, lines({"2026-03": {outcome: 1}}), NOTHING, NOTHING)).values()
     assert f"{outcome}: {WAYS_OUT[outcome]}" in sentence
     assert not any(WAYS_OUT[other] in sentence for other in HELD - {outcome})
     assert "connectwise_push" in sentence
@@ -38,11 +38,11 @@ def test_of_each_kind_of_hold_the_check_says_what_a_person_can_do(outcome: Outco
 
 def test_unmapped_organizations_are_to_be_mapped_from_the_first_of_their_months_on() -> None:
     unmapped = lines({"2026-02": {"unmapped": 1}, "2026-03": {"unmapped": 1}})
-    sentence = described(Stakes(unmapped, NOTHING, NOTHING))["nothing_unmapped"]
+    sentence = described(Stakes(unmapped, NOTHING, NOTHING, NOTHING))["nothing_unmapped"]
     assert "Map the organizations with --bill-from 2026-02" in sentence
 
 
 def test_of_several_kinds_of_hold_each_is_told_once() -> None:
     held = lines({"2026-02": {"moved": 2}, "2026-03": {"credit_due": 1, "moved": 1}})
-    sentence = described(Stakes(NOTHING, held, NOTHING))["nothing_held"]
+    sentence = described(Stakes(NOTHING, held, NOTHING, NOTHING))["nothing_held"]
     assert [sentence.count(WAYS_OUT[one]) for one in (Outcome.CREDIT_DUE, Outcome.MOVED)] == [1, 1]

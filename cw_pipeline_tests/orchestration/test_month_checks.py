@@ -10,7 +10,16 @@ import pytest
 
 from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
 from cw_pipeline.sandbox.faults import FaultKind
-from cw_pipeline_tests.orchestration.watching import FIRST, LAST, MONTHS, latest, nothing_held, run, the_check
+from cw_pipeline_tests.orchestration.watching import (
+    FIRST,
+    LAST,
+    MONTHS,
+    latest,
+    nothing_held,
+    our_lines,
+    run,
+    the_check,
+)
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox
@@ -127,3 +136,27 @@ def test_a_held_month_warns_also_where_no_month_of_the_run_could_be_pushed(
     failed = run(instance, [LAST])
     assert not failed.success
     assert not nothing_held(failed).passed
+
+
+def test_a_line_with_which_something_is_wrong_warns_in_every_month_s_run_until_it_is_set_right_and_synced(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    mapped = active.mapped[0]
+    for month in MONTHS:
+        sandbox.nordpass.set_usage(mapped.organization_id, str(month), 5)
+    assert the_check(run(instance, [FIRST]), "nothing_warned").passed
+    (line,) = [one for one in our_lines(sandbox) if mapped.organization_id in one["serialNumber"]]
+    sandbox.connectwise.edit_addition(mapped.agreement_id, line["id"], billCustomer="DoNotBill")
+    result = run(instance, [FIRST])
+    assert result.success
+    check = the_check(result, "nothing_warned")
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.metadata["seats"].value == 5
+    assert check.metadata["by_month"].value == {str(FIRST): {"unchanged": 1}}
+    for asset, table in ((PREVIEW, "preview"), (PUSH, "lines")):
+        first = latest(instance, asset, FIRST)[table].records[0].data
+        assert "is DoNotBill: its 5 seats are not billed." in first["warning"]
+
+    sandbox.connectwise.edit_addition(mapped.agreement_id, line["id"], billCustomer="Billable")
+    assert not the_check(run(instance, [LAST]), "nothing_warned").passed
+    assert the_check(run(instance, [FIRST]), "nothing_warned").passed

@@ -131,6 +131,8 @@ def test_a_write_that_is_not_settled_yet_is_no_drift(msp: Msp) -> None:
 
 
 SERIAL_NUMBER = f"NP:2026-03:B:{organization_id(ONE)}"
+BILLABLE = "Set it to Billable in ConnectWise before it is invoiced."
+NOT_INCLUDED = "Set its included quantity to 0 in ConnectWise before it is invoiced."
 EDITS: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "more": ({"quantity": 9}, "quantity 5", "quantity 9", f"Set its quantity back, or run {SYNC}."),
     "nothing": ({"quantity": 0}, "quantity 5", "quantity 0", f"Set its quantity back, or run {SYNC}."),
@@ -145,13 +147,19 @@ EDITS: dict[str, tuple[dict[str, Any], str, str, str]] = {
         {"billCustomer": "DoNotBill"},
         "Billable",
         "DoNotBill",
-        "Set it back to Billable before it is invoiced, or it is not billed.",
+        f"Line {{line}} is DoNotBill: its 5 seats are not billed. {BILLABLE}",
+    ),
+    "included": (
+        {"lessIncluded": 3},
+        "0 included",
+        "3 included",
+        f"Line {{line}} bills 2 of its 5 seats: 3 count as included in the agreement. {NOT_INCLUDED}",
     ),
     "several": (
         {"billCustomer": "NoCharge", "quantity": 4},
         "quantity 5, Billable",
         "quantity 4, NoCharge",
-        f"Set its quantity back, or run {SYNC}. Set it back to Billable before it is invoiced, or it is not billed.",
+        f"Set its quantity back, or run {SYNC}. Line {{line}} is NoCharge: its 4 seats are not billed. {BILLABLE}",
     ),
 }
 
@@ -160,6 +168,7 @@ EDITS: dict[str, tuple[dict[str, Any], str, str, str]] = {
 def test_an_open_line_that_was_edited_is_found(
     synced: Msp, fields: dict[str, Any], expected: str, found: str, what_to_do: str
 ) -> None:
+    what_to_do = what_to_do.format(line=the_line(synced)["id"])
     edit(synced, **fields)
     assert the_finding(synced) == ("edited", expected, found, what_to_do)
 
@@ -172,7 +181,7 @@ def test_a_sync_mends_what_it_is_offered_for_and_is_not_offered_for_what_it_leav
     synced.sync()
     left = [finding.what_to_do for finding in drift(synced)]
     assert not any(SYNC in sentence for sentence in left)
-    assert bool(left) is ("serialNumber" in fields or "billCustomer" in fields)
+    assert bool(left) is not fields.keys().isdisjoint({"serialNumber", "billCustomer", "lessIncluded"})
 
 
 @pytest.mark.parametrize("edited", ["product", "serial number"])

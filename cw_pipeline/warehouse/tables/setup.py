@@ -145,12 +145,13 @@ class CompanyMapping(Base):
 
 
 class AgreementRecap(Base):
-    """What ConnectWise's invoice recap said of an agreement when it was last looked at."""
+    """What ConnectWise's invoice recap said of an agreement from some moment on, in the order in which it was seen."""
 
     __tablename__ = "agreement_recaps"
 
-    psa: Mapped[str] = mapped_column(primary_key=True)
-    agreement_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    psa: Mapped[str] = mapped_column(index=True)
+    agreement_id: Mapped[int]
     next_invoice_date: Mapped[date | None]
     last_invoice_number: Mapped[str | None]
     seen_at: Mapped[datetime]

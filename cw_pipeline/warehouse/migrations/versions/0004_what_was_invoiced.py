@@ -29,13 +29,15 @@ def upgrade() -> None:
         table.alter_column("bill_from_chosen", existing_type=sa.Boolean(), nullable=False)
     op.create_table(
         "agreement_recaps",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("psa", sa.String(), nullable=False),
-        sa.Column("agreement_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("agreement_id", sa.Integer(), nullable=False),
         sa.Column("next_invoice_date", sa.Date(), nullable=True),
         sa.Column("last_invoice_number", sa.String(), nullable=True),
         sa.Column("seen_at", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("psa", "agreement_id", name=op.f("pk_agreement_recaps")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_agreement_recaps")),
     )
+    op.create_index(op.f("ix_agreement_recaps_psa"), "agreement_recaps", ["psa"])
     op.create_table(
         "accepted_absences",
         sa.Column("report_id", sa.Integer(), nullable=False),

@@ -1,0 +1,52 @@
+"""What is wrong with lines although their quantity is right, and what a person can do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.commands import accept_command
+from cw_pipeline.billing.invoiced import State, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cw_pipeline.billing.facts import Facts, Line
+    from cw_pipeline.billing.identity import Identity
+
+
+def odd(identity: Identity, lines: Sequence[Line], facts: Facts) -> str | None:
+    """What is wrong with these lines; None where there is none."""
+    return " ".join(_odd(identity, line, facts) for line in lines) or None
+
+
+def _odd(identity: Identity, line: Line, facts: Facts) -> str:
+    if line.shown_serial_number not in (None, line.serial_number):
+        return (
+            f"Line {line.addition_id} has the serial number {line.shown_serial_number or 'none'}, so that it could not "
+            f"be found again. Set it to {line.serial_number} in ConnectWise."
+        )
+    return left_out(identity, line, facts)
+
+
+def left_out(identity: Identity, line: Line, facts: Facts) -> str:
+    """Which seats of a line no invoice has, and what to do about it."""
+    if line.bill_customer != "Billable":
+        what, set_right = f"is {line.bill_customer}: its {line.quantity} seats are not billed", "Set it to Billable"
+    else:
+        seats = f"{max(line.quantity - line.less_included, 0)} of its {line.quantity} seats"
+        what = f"bills {seats}: {line.less_included} count as included in the agreement"
+        set_right = "Set its included quantity to 0"
+    if state_of(line, facts, identity.month) is State.OPEN:
+        return f"Line {line.addition_id} {what}. {set_right} in ConnectWise before it is invoiced."
+    accept = accept_command(identity.month, identity.organization_id)
+    return f"Line {line.addition_id} {what}, and it was invoiced. Bill the rest by hand, and accept that with {accept}."
+
+
+def perhaps_written_off(identity: Identity, line: Line) -> str:
+    """What to do about a line in a period for which there seems to be no invoice."""
+    accept = accept_command(identity.month, identity.organization_id)
+    return (
+        f"See Agreement Invoicing in ConnectWise. If the period was written off and is to be billed, set line "
+        f"{line.addition_id} to 0, accept that with {accept}, and sync the month again: its seats are billed in the "
+        "next period. If it was invoiced, or is not to be, accept the line as it is with the same command."
+    )

@@ -1,0 +1,47 @@
+"""ConnectWise's invoice recap, where the API member may read it: it alone can tell of a period that was written off."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.written_off import Recap, perhaps_written_off
+from cw_pipeline.connectwise.errors import Refused
+from cw_pipeline.warehouse.recaps import keep_recaps, recaps_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.billing.window import Window
+    from cw_pipeline.sync.run import SyncRun
+
+
+def look_at_recaps(run: SyncRun, agreement_ids: Collection[int]) -> None:
+    """Keep what the recap says of these agreements; where it may not be read, say so and go on without.
+
+    Raises:
+        ConnectWiseError: If ConnectWise cannot be read.
+    """
+    try:
+        recaps = {
+            one.id: Recap(one.next_invoice_date, one.last_invoice_number)
+            for one in run.connectwise.agreement_recaps()
+            if one.id in agreement_ids
+        }
+    except Refused as error:  # with credentials that just read everything else
+        if error.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            raise
+        run.say(
+            "Periods that were written off cannot be noticed: the API member may not read /finance/agreementrecap/ "
+            f"(status {error.status})"
+        )
+        return
+    with run.warehouse.transaction() as session:
+        keep_recaps(session, run.psa, recaps)
+
+
+def written_off(session: Session, psa: str) -> dict[int, list[Window]]:
+    """The days of each agreement that were perhaps written off, as far as its recaps were looked at."""
+    return {number: perhaps_written_off(recaps) for number, recaps in recaps_of(session, psa).items()}

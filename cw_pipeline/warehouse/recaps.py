@@ -1,0 +1,41 @@
+"""What ConnectWise's invoice recap said of agreements, change by change."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.billing.written_off import Recap
+from cw_pipeline.warehouse.tables import AgreementRecap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.orm import Session
+
+
+def recaps_of(session: Session, psa: str) -> dict[int, list[Recap]]:
+    """What was said of each agreement, oldest first."""
+    recaps: defaultdict[int, list[Recap]] = defaultdict(list)
+    for row in session.scalars(select(AgreementRecap).where(AgreementRecap.psa == psa).order_by(AgreementRecap.id)):
+        recaps[row.agreement_id].append(Recap(row.next_invoice_date, row.last_invoice_number))
+    return dict(recaps)
+
+
+def keep_recaps(session: Session, psa: str, seen: Mapping[int, Recap]) -> None:
+    """Keep what is said of agreements now, where it is not what was said last."""
+    kept, now = recaps_of(session, psa), datetime.now(UTC)
+    for agreement_id, recap in seen.items():
+        if kept.get(agreement_id, [None])[-1] != recap:
+            session.add(
+                AgreementRecap(
+                    psa=psa,
+                    agreement_id=agreement_id,
+                    next_invoice_date=recap.next_invoice_date,
+                    last_invoice_number=recap.last_invoice_number,
+                    seen_at=now,
+                )
+            )

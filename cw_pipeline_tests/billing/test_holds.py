@@ -45,6 +45,23 @@ def test_an_invoiced_line_on_another_companys_agreement_holds_the_row_as_moved()
     assert changes_of(preview) == set()
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        the_facts(INVOICED_ELSEWHERE, mappings=[mapped_to(10), mapped_to(20, 2, organization_id="org-2")]),
+        the_facts(INVOICED_ELSEWHERE, agreements=[an_agreement(20, 2, active=False)]),
+        the_facts(INVOICED_ELSEWHERE, agreements=[an_agreement(20, 2, company_deleted=True)]),
+    ],
+    ids=["taken", "inactive", "deleted"],
+)
+def test_nobody_is_told_to_map_an_organization_back_where_it_cannot_be_billed(facts: Facts) -> None:
+    assert "map the organization back" in row_line(preview_of(the_facts(INVOICED_ELSEWHERE), used(9))).reason
+    reason = row_line(preview_of(facts, used(9))).reason
+    assert "map the organization back" not in reason
+    assert "record it with" in reason
+    assert "leave it out with" in reason
+
+
 def test_moved_holds_the_organizations_whole_month_both_plans_and_stale_lines() -> None:
     lines = (INVOICED_ELSEWHERE, a_line(2, 3, Plan.ENTERPRISE), a_line(3, 4, agreement_id=11))
     preview = preview_of(the_facts(*lines), used(9))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from cw_pipeline.billing.identity import Plan
@@ -75,7 +75,7 @@ def activate(bill_from: Month, *, companies: int = 5) -> Active:
             str(one.organization.id),
             bill_from=bill_from,
             first_month=Month.parse(settings.cw_pipeline_first_month),
-            now=datetime.now(UTC),
+            now=max(datetime.now(UTC), datetime.combine(bill_from.first_day, time(tzinfo=UTC))),
         )
         for one in certain
         if one.agreement is not None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.billing.invoiced import State, is_copy, is_odd, state_of
+from cw_pipeline.billing.invoiced import NOTHING, State, is_copy, is_odd, is_undated, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.window import Window, is_billed_once, new_line_window
 
@@ -73,11 +73,11 @@ class Balance:
     unclear: tuple[Line, ...]
     """Lines that count as open although nobody knows whether they are: nothing may be written while there is one."""
     copies: tuple[Line, ...]
-    """Copies that may have been invoiced."""
+    """Copies that carry seats, or did when they were found, and that may have been invoiced."""
     open: tuple[Line, ...]
     """The lines that are surely open and not stale."""
     odd: tuple[Line, ...]
-    """Lines with seats that are not billed in full, or could not be found again, and that no person accepted."""
+    """Lines with seats of which some are not billed, or perhaps none, or that could not be found again."""
     credited: Decimal
     """How much of the invoiced lines was credited."""
 
@@ -117,9 +117,9 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
         stale=tuple(set_quantity(identity, line, _ZERO) for line in stale if line.quantity != 0),
         invoiced=invoiced,
         unclear=unclear,
-        copies=copies,
+        copies=tuple(line for line in copies if line.quantity or facts.ledger[line.addition_id].quantities != NOTHING),
         open=tuple(line for line in rest if states[line] is State.OPEN),
-        odd=tuple(line for line in lines if line.quantity and is_odd(line, facts)),
+        odd=tuple(line for line in lines if line.quantity and (is_odd(line, facts) or is_undated(line, facts))),
         credited=sum((line.quantity for line in invoiced), _ZERO) - counted,
     )
 

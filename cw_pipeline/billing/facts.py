@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.months import Month
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 class LicenseType(StrEnum):
@@ -109,13 +111,15 @@ class Written:
     """The quantity last written and, while a write is not settled, the one that write intended."""
     effective_date: date
     cancelled_date: date | None
-    """None for a line that we did not create."""
+    """None where it has none, or where only its quantity is accounted for."""
     credited: Decimal = Decimal(0)
     """How much of an invoiced line a person said was credited."""
     found: bool = False
     """Whether it was found in ConnectWise, and not written by this warehouse."""
     rebuilt: bool = False
     """Whether a rebuild found it, so that it may be what was written before the warehouse was lost or restored."""
+    known_since: datetime = _ALWAYS
+    """When it was written or found first; lines that were found together have the same moment."""
     invoiced: bool = False
     """Whether it was seen to be invoiced."""
     accepted: bool = False

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.invoiced import NOTHING, State, may_have_been_invoiced, state_of
+from cw_pipeline.billing.balance import set_quantity
+from cw_pipeline.billing.invoiced import (
+    NOTHING,
+    State,
+    is_accepted,
+    leaves_seats_out,
+    may_have_been_invoiced,
+    state_of,
+)
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.terms import can_be_billed
 
@@ -31,8 +39,8 @@ def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, 
 
 
 def edited_lines(plan_balance: Balance, facts: Facts) -> tuple[Line, ...]:
-    """The invoiced lines that are not as the ledger accounts for: nobody knows what they billed."""
-    return tuple(line for line in plan_balance.invoiced if is_edited(line, facts))
+    """The lines that are not as the ledger accounts for though they may have been invoiced."""
+    return tuple(line for line in (*plan_balance.invoiced, *plan_balance.unclear) if is_edited(line, facts))
 
 
 def vanished_lines(identity: Identity, facts: Facts) -> Iterator[int]:
@@ -48,15 +56,32 @@ def vanished_lines(identity: Identity, facts: Facts) -> Iterator[int]:
             yield addition_id
 
 
-def unclear_lines(plan_balance: Balance) -> tuple[Line, ...]:
+def unclear_lines(plan_balance: Balance, mapping: CompanyMapping, facts: Facts) -> tuple[Line, ...]:
     """The lines for which nothing can be written before a person said what they billed.
 
-    A copy that may have been invoiced is always in the way, since nobody can tell what the plan's lines bill together;
-    any other unclear line only where something has to be written.
+    A copy that may have been invoiced is always in the way, since nobody can tell what the plan's lines bill together.
+    Any other unclear line is where something has to be written, or where its agreement will not bill it and nobody saw
+    that it did.
     """
-    if plan_balance.copies:
-        return plan_balance.copies
-    return plan_balance.unclear if plan_balance.writes or plan_balance.stale else ()
+    unclear = plan_balance.unclear
+    in_the_way = plan_balance.copies or plan_balance.writes or plan_balance.stale
+    if in_the_way or any(_may_never_be_billed(line, plan_balance.identity, mapping, facts) for line in unclear):
+        return (*plan_balance.copies, *unclear)
+    return ()
+
+
+def short_lines(plan_balance: Balance, facts: Facts) -> tuple[Line, ...]:
+    """The invoiced lines of which an invoice left seats out, where more or less has to be billed for them."""
+    if plan_balance.outcome is not Outcome.CREDIT_DUE and not plan_balance.writes:
+        return ()
+    return tuple(line for line in plan_balance.invoiced if leaves_seats_out(line) and not is_accepted(line, facts))
+
+
+def _may_never_be_billed(line: Line, identity: Identity, mapping: CompanyMapping, facts: Facts) -> bool:
+    written = facts.ledger.get(line.addition_id)
+    if line.quantity == 0 or (written is not None and written.invoiced):
+        return False
+    return write_hold(set_quantity(identity, line, line.quantity), mapping, facts) is not None
 
 
 def is_edited(line: Line, facts: Facts) -> bool:

@@ -56,23 +56,24 @@ def was_seen_invoiced(line: Line, written: Written | None, agreement: Agreement,
 
 
 def is_copy(line: Line, facts: Facts) -> bool:
-    """Whether a line with seats was found beside the one that it was copied from.
+    """Whether a line that was found is a copy of another one of the same organization, month and plan.
 
-    A line that turns up beside one that we wrote for the same organization, month and plan is a copy. What a rebuild
-    found may as well be what was written after the backup, and a new warehouse wrote none of them: there a copy is
-    known by having the days of a line of ours with seats, or of an older one.
+    It is if the ledger knew another one before. What a rebuild found may as well be what was written after the backup,
+    and of lines that were found together nobody knows which came first: there a copy is known by having the days of
+    another line with seats that was known before, or is older.
     """
     written = facts.ledger.get(line.addition_id)
-    if written is None or not written.found or line.quantity == 0:
+    if written is None or not written.found:
         return False
     for other in facts.lines[line.serial_number]:
-        if other.addition_id == line.addition_id:
-            continue
         known = facts.ledger.get(other.addition_id)
-        ours = known is not None and not known.found
+        if known is None or other.addition_id == line.addition_id:
+            continue
+        known_before = known.known_since < written.known_since
         same_days = (other.effective_date, other.cancelled_date) == (line.effective_date, line.cancelled_date)
-        twins = same_days and other.quantity != 0
-        if (ours and not written.rebuilt) or (twins and (ours or other.addition_id < line.addition_id)):
+        if known_before and not written.rebuilt:
+            return True
+        if same_days and other.quantity != 0 and (known_before or other.addition_id < line.addition_id):
             return True
     return False
 
@@ -81,6 +82,12 @@ def is_odd(line: Line, facts: Facts) -> bool:
     """Whether invoices leave seats of a line out, which no person accepted, or it does not show our serial number."""
     lost = line.shown_serial_number not in (None, line.serial_number)
     return lost or (leaves_seats_out(line) and not is_accepted(line, facts))
+
+
+def is_undated(line: Line, facts: Facts) -> bool:
+    """Whether nothing says that a line was invoiced, and its agreement has no next invoice date on which it will be."""
+    agreement, written = facts.agreements[line.agreement_id], facts.ledger.get(line.addition_id)
+    return agreement.next_invoice_date is None and not (written and written.invoiced)
 
 
 def is_accepted(line: Line, facts: Facts) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.commands import accept_command
-from cw_pipeline.billing.invoiced import State, state_of
+from cw_pipeline.billing.invoiced import State, is_accepted, leaves_seats_out, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,12 @@ def _odd(identity: Identity, line: Line, facts: Facts) -> str:
             f"Line {line.addition_id} has the serial number {line.shown_serial_number or 'none'}, so that it could not "
             f"be found again. Set it to {line.serial_number} in ConnectWise."
         )
-    return left_out(identity, line, facts)
+    if leaves_seats_out(line) and not is_accepted(line, facts):
+        return left_out(identity, line, facts)
+    return (
+        f"Line {line.addition_id} is on agreement {line.agreement_id}, which has no next invoice date, so that "
+        "ConnectWise may never invoice it. Give the agreement its next invoice date."
+    )
 
 
 def left_out(identity: Identity, line: Line, facts: Facts) -> str:

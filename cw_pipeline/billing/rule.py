@@ -13,12 +13,13 @@ from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.holds import (
     edited_lines,
     invoiced_elsewhere,
+    short_lines,
     unclear_lines,
     vanished_lines,
     write_hold,
 )
 from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.odd import odd
+from cw_pipeline.billing.odd import left_out, odd
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
 
@@ -119,13 +120,12 @@ def _settle(
         ]
     else:
         drafts = [_held_by_itself(draft, mapping, facts, unusual=unusual) for draft in drafts]
-        if row is not None:
-            drafts += [
-                draft
-                for identity in identities
-                if identity.plan not in facts.products
-                for draft in _untouchable(identity, row, mapping, facts)
-            ]
+        drafts += [
+            draft
+            for identity in identities
+            if identity.plan not in facts.products
+            for draft in _untouchable(identity, row, mapping, facts)
+        ]
         drafts = _in_order(drafts)
     lines = [draft.line for draft in drafts if draft.matters]
     return sorted(lines, key=lambda line: line.beside)
@@ -166,7 +166,7 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
     return [_Draft(main, result, result.writes, result.kept), *(_Draft(line, result, line.writes) for line in stale)]
 
 
-def _untouchable(identity: Identity, row: Usage, mapping: CompanyMapping, facts: Facts) -> list[_Draft]:
+def _untouchable(identity: Identity, row: Usage | None, mapping: CompanyMapping, facts: Facts) -> list[_Draft]:
     """The lines of a plan without a product: not touched, and so the seats on open ones are not added elsewhere."""
     drafts = _drafts(identity, row, mapping, facts)
     return [draft for draft in drafts if draft.line.outcome is Outcome.CREDIT_DUE] + [
@@ -184,7 +184,7 @@ def _seats_beside(result: Balance) -> Decimal:
 
 
 def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts, *, unusual: bool) -> _Draft:
-    unclear = _unclear(draft.balance, facts)
+    unclear = _unclear(draft.balance, mapping, facts)
     if unclear is not None:
         return draft.held(Outcome.INVOICE_UNCLEAR, unclear)
     identity = draft.balance.identity
@@ -201,18 +201,21 @@ def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts, *, unu
     return draft
 
 
-def _unclear(result: Balance, facts: Facts) -> str | None:
+def _unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> str | None:
     """Why nobody knows what a plan's lines billed, each of them named; None where it is known, or does not matter."""
     identity, ledger = result.identity, facts.ledger
-    mapping = facts.mappings[identity.organization_id]
+    edited = edited_lines(result, facts)
     whys = [
-        *(hold_reasons.edited(identity, line, ledger[line.addition_id]) for line in edited_lines(result, facts)),
+        *(hold_reasons.edited(identity, line, ledger[line.addition_id]) for line in edited),
         *(
             hold_reasons.vanished(identity, number, ledger[number], mapping)
             for number in vanished_lines(identity, facts)
         ),
-        *([hold_reasons.unclear(identity, facts, result.copies, result.unclear)] if unclear_lines(result) else []),
+        *(left_out(identity, line, facts) for line in short_lines(result, facts)),
     ]
+    unclear = [line for line in result.unclear if line not in edited]
+    if result.copies or (unclear and (whys or unclear_lines(result, mapping, facts))):
+        whys.append(hold_reasons.unclear(identity, facts, result.copies, unclear))
     return " ".join(whys) or None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing.facts import Facts
+from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.drifted import Finding, Mapping, drifted_agreement, drifted_company
 from cw_pipeline.integration.drifted_lines import KnownLine, drifted_line, found_line
@@ -44,7 +45,7 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
         LockHeld: If a push is at work for ten minutes.
         ConnectWiseError: If ConnectWise cannot be read.
     """
-    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say):
+    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
         with run.warehouse.transaction() as session:
             mappings = _mappings(session)
             lines = _known_lines(session, run.psa, mappings)
@@ -52,9 +53,12 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
             unsettled = {intent.serial_number for intent in ledger.open_intents(session, run.psa)}
         agreement_ids = {one.agreement_id for one in mappings} | {one.written.agreement_id for one in lines}
         run.say(f"Reading {len(agreement_ids)} agreements, and all others of {len(mappings)} companies")
-        reading = read(run, agreement_ids, known, companies={one.company_id for one in mappings})
+        carrying = {
+            one.entry.addition_id or 0: one.written.agreement_id for one in lines if one.written.quantities != NOTHING
+        }
+        reading = read(run, agreement_ids, known, expected=carrying, companies={one.company_id for one in mappings})
         seen = seen_in(reading, {one.entry.addition_id or 0: one.written for one in lines}, unsettled)
-        remember(run, seen, {one.organization_id for one in mappings})
+        remember(run, lock, seen, {one.organization_id for one in mappings})
         look_at_recaps(run, {line.agreement_id for line in reading.lines})
         with run.warehouse.transaction() as session:
             lines = _known_lines(session, run.psa, mappings)

@@ -101,6 +101,10 @@ class TooManyGone(IntegrationError):
         self.warnings = (warning,)
 
 
+class ListCutShort(IntegrationError):
+    """A list lacks records that are there, and nothing can be concluded from it."""
+
+
 class NothingMapped(IntegrationError):
     """The act works on what is mapped, and nothing is."""
 

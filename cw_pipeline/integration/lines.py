@@ -80,11 +80,11 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
         SyncError: If the month has no usage report; nothing is recorded.
         ConnectWiseError: If ConnectWise cannot be read; nothing is recorded.
     """
-    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say):
+    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
         with run.warehouse.transaction() as session:
             known = the_one("organization", organization, session.scalars(select(Organization)).all())
             unbilled = written_off(session, run.psa)
-        preview, facts = preview_now(run, month)
+        preview, facts = preview_now(run, lock, month)
         what = f"{known.name} ({known.id}) for {month}"
         lines = [line for line in preview.lines if line.organization_id == known.id]
         unclear = {line.plan for line in lines if line.outcome is Outcome.INVOICE_UNCLEAR}

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.integration.audit import Deed, record
-from cw_pipeline.integration.errors import NothingMapped
+from cw_pipeline.integration.errors import ListCutShort, NothingMapped, listed
 from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.remembering import remember, seen_in
@@ -74,10 +74,11 @@ def rebuild(run: SyncRun) -> Rebuilt:
 
     Raises:
         NothingMapped: If no company is mapped, so that there is nothing to look through.
+        ListCutShort: If ConnectWise lists fewer agreements than are there; nothing is entered.
         LockHeld: If a push is at work for ten minutes.
         ConnectWiseError: If ConnectWise cannot be read; nothing is entered.
     """
-    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say):
+    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
         settle_open_intents(run)
         with run.warehouse.transaction() as session:
             mappings = session.scalars(select(CompanyMapping)).all()
@@ -88,8 +89,15 @@ def rebuild(run: SyncRun) -> Rebuilt:
         companies = {one.company_id for one in mappings}
         run.say(f"Reading every agreement of {len(companies)} mapped companies")
         reading = read(run, {one.agreement_id for one in mappings}, known, companies=companies)
+        cut_short = companies - reading.looked_through
+        if cut_short:
+            msg = (
+                f"ConnectWise did not list all agreements that the companies {listed(sorted(map(str, cut_short)))} "
+                "have, so that lines of ours may be missing. Nothing was rebuilt. Try again in some minutes."
+            )
+            raise ListCutShort(msg)
         seen = seen_in(reading, {}, unsettled=())
-        remember(run, seen, (one.organization_id for one in mappings), found_as=EntryKind.REBUILT)
+        remember(run, lock, seen, (one.organization_id for one in mappings), found_as=EntryKind.REBUILT)
         with run.warehouse.transaction() as session:
             session.get_one(Integration, 1).rebuilt_at = datetime.now(UTC)
             after = {"agreements": len(reading.agreements), "found": len(seen.found), "invoiced": len(seen.invoiced)}

@@ -2,7 +2,6 @@
 # pyright: reportUnknownMemberType=false
 """The job `rebuild`, and what Dagster's own storage remembers of pushes."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -40,13 +39,19 @@ def rebuild() -> None:
     look_through_agreements()
 
 
-def recorded_pushes(instance: dg.DagsterInstance, asset: dg.AssetKey) -> Iterator[RecordedPush]:
-    """The last materialization of each month of ``asset``, but for those that people reported without a run."""
-    latest = instance.get_latest_storage_id_by_partition(asset, dg.DagsterEventType.ASSET_MATERIALIZATION)
-    if not latest:
-        return
-    wanted = dg.AssetRecordsFilter(asset, storage_ids=list(latest.values()))
-    for record in instance.fetch_materializations(wanted, limit=len(latest)).records:
-        if record.run_id and record.partition_key:
-            at = datetime.fromtimestamp(record.timestamp, UTC)
-            yield RecordedPush(Month.parse(record.partition_key), record.run_id, at)
+def recorded_pushes(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[RecordedPush]:
+    """The last push of each month that went well, and the last that did not: these are observations of ``asset``.
+
+    What people reported without a run is left out.
+    """
+    of_kinds = (
+        (dg.DagsterEventType.ASSET_MATERIALIZATION, instance.fetch_materializations),
+        (dg.DagsterEventType.ASSET_OBSERVATION, instance.fetch_observations),
+    )
+    return [
+        RecordedPush(Month.parse(record.partition_key), record.run_id, datetime.fromtimestamp(record.timestamp, UTC))
+        for kind, fetch in of_kinds
+        if (latest := instance.get_latest_storage_id_by_partition(asset, kind))
+        for record in fetch(dg.AssetRecordsFilter(asset, storage_ids=list(latest.values())), limit=len(latest)).records
+        if record.run_id and record.partition_key
+    ]

@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.sync.run import SyncError
-from cw_pipeline.warehouse.tables import Integration, Push
+from cw_pipeline.warehouse.tables import Integration, Preview
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -24,21 +24,23 @@ class WarehouseBehind(SyncError):
 
 @dataclass(frozen=True)
 class RecordedPush:
-    """A month's last push as Dagster's storage has it."""
+    """A month's last push, good or failed, as Dagster's storage has it."""
 
     month: Month
     run_id: str
     at: datetime
 
 
-def require_not_behind(warehouse: Warehouse, recorded: Iterable[RecordedPush]) -> None:
+def require_not_behind(warehouse: Warehouse, recorded: Collection[RecordedPush]) -> None:
     """Make sure that the warehouse knows every push that was ``recorded`` since it was last rebuilt.
+
+    It does if it has the preview that the push carried out, which is kept before anything is written.
 
     Raises:
         WarehouseBehind: If it does not.
     """
     with warehouse.transaction() as session:
-        known = set(session.execute(select(Push.month, Push.run_id)).tuples())
+        known = set(session.execute(select(Preview.month, Preview.run_id)).tuples())
         integration = session.get(Integration, 1)
     rebuilt_at = integration.rebuilt_at if integration else None
     unknown = [

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.warehouse.lock import HeldLock
 
 _HOLDS_FOR = timedelta(minutes=15)
 """How long nobody is expected to change ConnectWise by hand between a preview and its push."""
@@ -86,7 +87,7 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
     return Previews({month: KeptPreview(previews[month], rows[month]) for month in months}, read_now)
 
 
-def preview_now(run: SyncRun, month: Month) -> tuple[Preview, Facts]:
+def preview_now(run: SyncRun, lock: HeldLock, month: Month) -> tuple[Preview, Facts]:
     """What a push of ``month`` would do at this moment, and the facts that say so; no preview is kept.
 
     Called under the push lock: what ConnectWise shows and the ledger did not know is entered.
@@ -96,11 +97,11 @@ def preview_now(run: SyncRun, month: Month) -> tuple[Preview, Facts]:
         ConnectWiseError: If ConnectWise cannot be read.
     """
     read_now = _read(run, [month])
-    remember(run, read_now.seen, read_now.basis.mappings)
+    remember(run, lock, read_now.seen, read_now.basis.mappings)
     return read_now.preview(month), read_now.facts
 
 
-def current_previews(run: SyncRun, months: Sequence[Month], made: Previews | None) -> Previews:
+def current_previews(run: SyncRun, lock: HeldLock, months: Sequence[Month], made: Previews | None) -> Previews:
     """The previews of ``months``: those that were ``made`` or, if something has changed since, new ones.
 
     Called under the push lock, so that the ledger cannot change until they are carried out: what ConnectWise shows and
@@ -109,7 +110,7 @@ def current_previews(run: SyncRun, months: Sequence[Month], made: Previews | Non
     if made is None or not _still_right(run, months, made):
         run.say(f"Previewing {', '.join(map(str, months))}")
         made = make_previews(run, months)
-    remember(run, made.read.seen, made.read.basis.mappings)
+    remember(run, lock, made.read.seen, made.read.basis.mappings)
     return made
 
 
@@ -120,7 +121,8 @@ def _still_right(run: SyncRun, months: Sequence[Month], made: Previews) -> bool:
             and made.of_months.keys() >= set(months)
             and made.read.position == ledger.position(session, run.psa)
             and made.read.basis == _basis(session)
-            and all(made.of_months[month].row.usage_report_id == usage_report(session, month).id for month in months)
+            and all(made.read.reports[month].id == usage_report(session, month).id for month in months)
+            and made.read.facts.absences == accepted_absences(session, made.read.reports)
         )
 
 

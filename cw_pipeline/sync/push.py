@@ -51,13 +51,13 @@ def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = N
         read_before = run.connectwise.requests.read
         settle_open_intents(run)
         settling = run.connectwise.requests.read - read_before
-        previews = current_previews(run, months, made)
+        previews = current_previews(run, lock, months, made)
         for month in months:
             check_seats(previews.of_months[month].preview)
         writer = Writer(run, lock)
         for index, month in enumerate(months):
             if previews.is_old:
-                previews = current_previews(run, months[index:], None)
+                previews = current_previews(run, lock, months[index:], None)
             yield _push_month(run, writer, previews.of_months[month], settling if index == 0 else 0)
 
 

@@ -10,10 +10,13 @@ from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from cw_pipeline.billing.facts import Agreement, Line, Terms
 from cw_pipeline.billing.identity import PREFIX, Identity
 from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.errors import NotFound
+from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.ledger import Known
 
@@ -36,7 +39,7 @@ class Reading:
         agreements: Those that were read and exist, by id.
         additions: Our additions as ConnectWise sent them, by agreement.
         known: What the ledger knew, by addition id, before anything was read.
-        looked_through: The companies all of whose agreements were read.
+        looked_through: The companies all of whose agreements were read, as far as can be told.
     """
 
     agreements: dict[int, Agreement]
@@ -94,21 +97,34 @@ def read(
     """
     cycles = {one.id: one.billing_options for one in run.connectwise.billing_cycles()}
     reading = Reading({}, {}, known, frozenset())
-    asked, to_look_through = set(agreement_ids), set(companies)
+    asked, to_look_through, tried = set(agreement_ids), set(companies), set[int]()
     while asked or to_look_through:
-        found = [*run.connectwise.agreements_by_id(sorted(asked))]
-        found += run.connectwise.agreements(company_ids=sorted(to_look_through))
-        new = {one.id: one for one in found if one.id not in reading.agreements}
+        asked |= _imported_agreements(run, to_look_through)
+        by_id = list(run.connectwise.agreements_by_id(sorted(asked - reading.agreements.keys())))
+        listed = list(run.connectwise.agreements(company_ids=sorted(to_look_through)))
+        new = {one.id: one for one in (*by_id, *listed) if one.id not in reading.agreements}
+        agreements = reading.agreements | _agreements(run, new.values(), cycles)
         reading = Reading(
-            reading.agreements | _agreements(run, new.values(), cycles),
+            agreements,
             reading.additions | _additions(run, new, known, expected or {}),
             known,
-            reading.looked_through | to_look_through,
+            reading.looked_through | to_look_through - _cut_short(agreements, {one.id for one in listed}),
         )
+        tried |= to_look_through
         asked.clear()
-        to_look_through = {reading.agreements[line.agreement_id].company_id for _, line in reading.found}
-        to_look_through -= reading.looked_through
+        to_look_through = {reading.agreements[line.agreement_id].company_id for _, line in reading.found} - tried
     return reading
+
+
+def _imported_agreements(run: SyncRun, companies: Collection[int]) -> set[int]:
+    """The agreements of these companies that were ever imported: a list may lack one."""
+    with run.warehouse.transaction() as session:
+        return set(session.scalars(select(tables.Agreement.id).where(tables.Agreement.company_id.in_(companies))))
+
+
+def _cut_short(agreements: Mapping[int, Agreement], listed: Collection[int]) -> set[int]:
+    """The companies of which an agreement is there and was not listed: their lists may lack others, too."""
+    return {one.company_id for one in agreements.values() if one.id not in listed}
 
 
 def _agreements(
@@ -170,7 +186,7 @@ def _agreement(
     agreement: models.Agreement, company: models.Company | None, cycles: Mapping[int, str | None]
 ) -> Agreement:
     """The agreement as the rule sees it; a company that is not shown (merged into another, say) counts as deleted."""
-    never_invoiced, never_starts = _is_never(agreement.next_invoice_date), _is_never(agreement.bill_start_date)
+    never_starts = _is_never(agreement.bill_start_date)
     return Agreement(
         id=agreement.id,
         name=agreement.name,
@@ -180,8 +196,8 @@ def _agreement(
         active=agreement.agreement_status == "Active" and not (agreement.cancelled_flag or never_starts),
         end_date=None if agreement.no_ending_date_flag else agreement.end_date,
         bill_start_date=None if never_starts else agreement.bill_start_date,
-        next_invoice_date=None if never_invoiced else agreement.next_invoice_date,
-        never_invoiced=never_invoiced,
+        next_invoice_date=next_invoice_of(agreement),
+        never_invoiced=_is_never(agreement.next_invoice_date),
         terms=terms_shown(agreement, cycles),
     )
 
@@ -194,6 +210,11 @@ def terms_shown(agreement: models.Agreement, cycles: Mapping[int, str | None]) -
         parent_agreement_id=agreement.parent_agreement.id if agreement.parent_agreement else None,
         prorates=agreement.prorate_flag,
     )
+
+
+def next_invoice_of(agreement: models.Agreement) -> date | None:
+    """The agreement's next invoice date; None where it has none, or one that is a person's way to say never."""
+    return None if _is_never(agreement.next_invoice_date) else agreement.next_invoice_date
 
 
 def _is_never(day: date | None) -> bool:

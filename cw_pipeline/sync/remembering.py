@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.sync.reading import Reading
     from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.warehouse.lock import HeldLock
 
 
 @dataclass(frozen=True)
@@ -64,25 +65,29 @@ def seen_in(reading: Reading, written: Mapping[int, Written], unsettled: Collect
 
 
 def remember(
-    run: SyncRun, seen: Seen, organization_ids: Iterable[str], *, found_as: EntryKind = EntryKind.FOUND
+    run: SyncRun, lock: HeldLock, seen: Seen, organization_ids: Iterable[str], *, found_as: EntryKind = EntryKind.FOUND
 ) -> None:
     """Enter what was ``seen`` in the ledger; the companies that were looked through need not be again.
 
-    Called under the push lock: a line that another push is just creating would count as found. A long organization id
-    is on a line as a digest only, so ``organization_ids`` are those that it may be of.
+    A line that another push is just creating would count as found, so the ``lock`` has to be held. A long organization
+    id is on a line as a digest only, so ``organization_ids`` are those that it may be of.
+
+    Raises:
+        LockLost: If the push lock is no longer ours; nothing is entered.
     """
     if not (seen.found or seen.invoiced or seen.looked_through):
         return
-    owners = {as_marked(one): one for one in organization_ids}
+    lock.check()
+    owners, now = {as_marked(one): one for one in organization_ids}, datetime.now(UTC)
     with run.warehouse.transaction() as session:
         for kind, lines in ((found_as, seen.found), (EntryKind.INVOICED, seen.invoiced)):
             for marked, line in lines:
                 identity = replace(marked, organization_id=owners.get(marked.organization_id, marked.organization_id))
-                ledger.append_seen(session, run.psa, run.run_id, identity, line, kind=kind)
+                ledger.append_seen(session, run.psa, run.run_id, identity, line, kind=kind, at=now)
         session.execute(
             update(CompanyMapping)
             .where(CompanyMapping.company_id.in_(seen.looked_through), CompanyMapping.looked_through_at.is_(None))
-            .values(looked_through_at=datetime.now(UTC))
+            .values(looked_through_at=now)
         )
     if seen.found:
         run.say(f"Found {len(seen.found)} line(s) of ours that this warehouse did not know")
@@ -102,4 +107,5 @@ def _as_found(identity: Identity, line: Line) -> Written:
         effective_date=line.effective_date or identity.month.first_day,
         cancelled_date=line.cancelled_date,
         found=True,
+        known_since=datetime.max.replace(tzinfo=UTC),
     )

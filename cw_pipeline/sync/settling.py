@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.billing.months import Month
 from cw_pipeline.connectwise.errors import NotFound
-from cw_pipeline.sync.reading import addition_by_id
+from cw_pipeline.sync.reading import addition_by_id, next_invoice_of
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.tables import EntryKind
@@ -46,7 +46,8 @@ def settle_open_intents(run: SyncRun) -> None:
     for intent in intents:
         made = answered.get(intent.id) if intent.addition_id is None else None
         addition = addition_by_id(run, intent.agreement_id, made) if made else None
-        addition = addition or find_written(run, intent) or _find_late(run, intent)
+        if addition is None or not may_be_made_by(addition, intent):
+            addition = find_written(run, intent) or _find_late(run, intent)
         if addition is not None:
             invoiced = intent.id in already_invoiced(run, [intent])
             record_shown(run, intent, addition, invoiced=invoiced, note=note)
@@ -67,14 +68,21 @@ def _find_late(run: SyncRun, intent: LedgerEntry) -> Addition | None:
 
 
 def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> set[int]:
-    """The ids of those intents whose line lies in a period that ConnectWise has invoiced by now."""
+    """The ids of those intents whose line lies in a period that ConnectWise has, or may have, invoiced by now.
+
+    A line whose quantity was set was open, so its agreement had a next invoice date, unless the line begins in the
+    future: where that date is gone, the last invoice may have been made meanwhile.
+    """
     agreements = run.connectwise.agreements_by_id({intent.agreement_id for intent in intents})
-    next_invoice = {agreement.id: agreement.next_invoice_date for agreement in agreements}
-    return {
-        intent.id
-        for intent in intents
-        if (next_invoice.get(intent.agreement_id) or intent.effective_date) > intent.effective_date
-    }
+    next_invoice = {agreement.id: next_invoice_of(agreement) for agreement in agreements}
+
+    def is_invoiced(intent: LedgerEntry) -> bool:
+        following = next_invoice.get(intent.agreement_id)
+        if following is None:
+            return intent.addition_id is not None and intent.effective_date <= run.today()
+        return following > intent.effective_date
+
+    return {intent.id for intent in intents if is_invoiced(intent)}
 
 
 def record_shown(run: SyncRun, intent: LedgerEntry, addition: Addition, *, invoiced: bool, note: str | None) -> None:
@@ -101,6 +109,11 @@ def find_written(run: SyncRun, intent: LedgerEntry) -> Addition | None:
     with run.warehouse.transaction() as session:
         known = ledger.known_lines(session, run.psa).keys()
     return next((one for one in _candidates(run, intent, known) if _shows(one, intent, known)), None)
+
+
+def may_be_made_by(addition: Addition, intent: LedgerEntry) -> bool:
+    """Whether a line whose id ConnectWise answered can be the new one, whatever is wrong with it, and not another's."""
+    return addition.serial_number in {None, intent.serial_number} and addition.product.id == intent.product_id
 
 
 def invoice_description(plan: str, month: Month) -> str:

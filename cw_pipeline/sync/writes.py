@@ -21,7 +21,13 @@ from cw_pipeline.connectwise.fields import MOST_DIGITS, can_be_sent
 from cw_pipeline.connectwise.models import Addition, NewAddition
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.sync.reading import addition_by_id
-from cw_pipeline.sync.settling import already_invoiced, find_written, invoice_description, record_shown
+from cw_pipeline.sync.settling import (
+    already_invoiced,
+    find_written,
+    invoice_description,
+    may_be_made_by,
+    record_shown,
+)
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
@@ -103,7 +109,8 @@ class Writer:
             self._shown.append(_Shown(write, intent, addition))
             return None
         doubt = f"ConnectWise answered, but {_said(addition)}."
-        if write.addition_id is None:
+        if write.addition_id is None and may_be_made_by(addition, intent):
+            self._record(intent, EntryKind.UNCONFIRMED, addition_id=addition.id, note=doubt)
             return self._look_at(write, intent, addition.id, doubt)
         return self._read_back(write, intent, doubt)
 
@@ -180,13 +187,11 @@ class Writer:
         """
         try:
             addition = addition_by_id(self._run, write.agreement_id, addition_id)
-            if addition is None or not _may_be(addition, write):
+            if addition is None or not may_be_made_by(addition, intent):
                 addition = find_written(self._run, intent)
         except ConnectWiseError as error:
-            doubt = f"{doubt} Looking at it failed: {error}"
-            addition = None
+            return FailedWrite(Outcome.UNCONFIRMED, f"{doubt} Looking at it failed: {error} {SYNC_AGAIN}")
         if addition is None:
-            self._record(intent, EntryKind.UNCONFIRMED, addition_id=addition_id, note=doubt)
             return FailedWrite(Outcome.UNCONFIRMED, f"{doubt} {SYNC_AGAIN}")
         if _shows(addition, write):
             self._shown.append(_Shown(write, intent, addition, f"{doubt} Read back: written."))
@@ -212,12 +217,6 @@ class Writer:
 
 def _right(write: Write) -> Right:
     return Right.AGREEMENTS_ADD if write.addition_id is None else Right.AGREEMENTS_EDIT
-
-
-def _may_be(addition: Addition, write: Write) -> bool:
-    """Whether a line can be the one that ``write`` made, whatever is wrong with it."""
-    marked = addition.serial_number in (None, write.identity.serial_number)
-    return marked and addition.product.id == write.product_id
 
 
 def _said(addition: Addition) -> str:

@@ -114,10 +114,15 @@ def append_word(
     _append_line(session, psa, run_id, identity, line, kind=kind, before=before, quantity=quantity, note=note)
 
 
-def append_seen(session: Session, psa: str, run_id: str, identity: Identity, line: Line, *, kind: EntryKind) -> None:
-    """Record that ConnectWise shows a line of ours (``FOUND``, ``REBUILT``), or has invoiced one (``INVOICED``)."""
+def append_seen(
+    session: Session, psa: str, run_id: str, identity: Identity, line: Line, *, kind: EntryKind, at: datetime
+) -> None:
+    """Record that ConnectWise shows a line of ours (``FOUND``, ``REBUILT``), or has invoiced one (``INVOICED``).
+
+    What is seen together is known since the same moment.
+    """
     shown = line.quantity
-    _append_line(session, psa, run_id, identity, line, kind=kind, before=shown, quantity=shown)
+    _append_line(session, psa, run_id, identity, line, kind=kind, before=shown, quantity=shown, at=at)
 
 
 def _append_line(
@@ -131,11 +136,12 @@ def _append_line(
     before: Decimal,
     quantity: Decimal,
     note: str | None = None,
+    at: datetime | None = None,
 ) -> None:
     session.add(
         LedgerEntry(
             psa=psa,
-            at=datetime.now(UTC),
+            at=at or datetime.now(UTC),
             run_id=run_id,
             kind=kind,
             month=str(identity.month),
@@ -206,7 +212,7 @@ def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict
         if number not in written and entry.cancelled_date is not None and entry.kind not in SEEN:
             period = (entry.serial_number, entry.agreement_id, entry.effective_date)
             replaced = made_for.get(period)
-            if replaced is not None and written[replaced].quantities:
+            if replaced is not None and written[replaced].quantities and not written[replaced].invoiced:
                 written[replaced] = replace(written[replaced], quantities=frozenset({Decimal(0)}))
             made_for[period] = number
         written[number] = _accounted(entry, written.get(number))
@@ -247,6 +253,7 @@ def _accounted(entry: LedgerEntry, known: Written | None) -> Written:
         credited=entry.before - entry.quantity if entry.kind == EntryKind.CREDITED else Decimal(0),
         found=known.found if known else entry.kind in SEEN,
         rebuilt=known.rebuilt if known else entry.kind == EntryKind.REBUILT,
+        known_since=known.known_since if known else entry.at,
         invoiced=(known is not None and known.invoiced) or accepted or entry.kind in _SEEN_INVOICED,
         accepted=(known is not None and known.accepted) or accepted,
     )

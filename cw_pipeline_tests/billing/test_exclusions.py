@@ -171,7 +171,10 @@ def test_a_plan_without_a_product_keeps_its_lines_and_the_other_plan_counts_as_0
     facts = the_facts(a_line(1, 3), a_line(2, 4, Plan.ENTERPRISE), products=BUSINESS_ONLY)
     preview = preview_of(facts, used(7, Plan.ENTERPRISE))
     assert changes_of(preview) == {(1, 3, 0)}
-    assert [(line.plan, line.outcome) for line in beside(preview)] == [(Plan.BUSINESS, Outcome.ZEROED)]
+    assert [(line.plan, line.outcome) for line in beside(preview)] == [
+        (Plan.BUSINESS, Outcome.ZEROED),
+        (Plan.ENTERPRISE, Outcome.PRODUCT_UNMAPPED),
+    ]
 
 
 def test_suspension_is_unknown_to_the_rule_so_a_suspended_organization_is_billed_like_an_active_one() -> None:

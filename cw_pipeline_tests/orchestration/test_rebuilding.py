@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.orchestration import acting
 from cw_pipeline_tests.orchestration.watching import MONTHS, failure_of, our_lines, run
@@ -44,3 +45,12 @@ def test_after_a_restore_every_month_is_refused_until_a_rebuild_and_then_nothing
     assert run(instance, MONTHS).success
     assert sandbox.journal.writes() == []
     assert our_lines(sandbox) == lines
+
+
+@pytest.mark.usefixtures("active")
+def test_a_push_that_failed_is_remembered_too(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
+    sandbox.faults.add(FaultKind.STATUS, method="POST", path="/additions", status=400, reply="{}")
+    assert not run(instance, MONTHS[:1]).success  # one line was refused, the others were written
+    forget_the_months()
+    refused = run(instance, MONTHS[:1])
+    assert "run `cw-pipeline rebuild`, then sync again" in failure_of(refused)

@@ -7,7 +7,17 @@ import pytest
 
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline_tests.sync.msp import MAPPED, PLACES, UNMAPPED, Msp, open_nordpass, set_up
+from cw_pipeline_tests.sync.msp import (
+    MAPPED,
+    PLACES,
+    UNMAPPED,
+    Msp,
+    agreement_id,
+    company_id,
+    open_nordpass,
+    set_up,
+)
+from cw_pipeline_tests.sync.renewals import JANUARY, MONTHS, ONE, RENEWED
 from cw_pipeline_tests.sync.site import TODAY, open_client, sync_run
 
 if TYPE_CHECKING:
@@ -42,6 +52,22 @@ def sqlite_warehouse(set_up_database: Path, tmp_path: Path) -> Iterator[Warehous
     opened = Warehouse(f"sqlite:///{copy(set_up_database, tmp_path)}")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def since_january(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
+    """Three companies billed since January, when their organizations began to use 5 seats; on both databases."""
+    set_up(warehouse, bill_from=JANUARY)
+    environment = sandbox.environment()
+    with open_client(environment) as client, open_nordpass(environment) as nordpass:
+        msp = Msp(sandbox, sync_run(client, warehouse), nordpass)
+        for month in MONTHS:
+            msp.use(None, *(place for place in PLACES if place not in {*MAPPED, *UNMAPPED}), month=month)
+            msp.use(5, month=month)
+        sandbox.connectwise.edit_agreement(RENEWED, company=company_id(ONE))
+        for place in MAPPED:
+            sandbox.connectwise.edit_agreement(agreement_id(place), nextInvoiceDate="2026-01-01")
+        yield msp
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ def test_nobody_is_told_to_accept_terms_on_which_no_company_can_be_mapped(synced
     assert "companies map" not in what_to_do
     line = synced.sync().line(ONE)
     assert line.outcome == "agreement_changed"
-    assert "companies map" not in line.reason
+    assert "cw-pipeline import" not in line.reason
     edit_agreement(synced, billingCycle=cycle_id(synced, "Monthly"))
     assert drift(synced) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ NEW, MORE, NONE, OTHER_PLAN, OTHER_AGREEMENT = ALL = (3, 15, 27, 39, 51)
 plan's line, and move them to another agreement."""
 SPARE = 24
 """A company without an organization, whose agreement is like the others'."""
+SOME_MOMENT = datetime(2026, 4, 1, tzinfo=UTC)
 WRITE_CARRIED_OUT = ("after POST", "after PATCH")
 
 
@@ -82,11 +84,11 @@ class World:
         assert pushed.push.succeeded
         assert self.open_intents() == 0
         with self.msp.run.warehouse.transaction() as session:
-            written = ledger.written_lines(session, self.msp.run.psa, [MARCH])
+            known = ledger.written_lines(session, self.msp.run.psa, [MARCH])
         lines = self.msp.sandbox.connectwise.records("additions")
         return End(
             lines=[{name: value for name, value in line.items() if name != "_info"} for line in lines],
-            written=written,
+            written={number: replace(one, known_since=SOME_MOMENT) for number, one in known.items()},
             requests=sorted((one.method, one.path, one.body) for one in self.msp.sandbox.journal.writes("/finance/")),
         )
 

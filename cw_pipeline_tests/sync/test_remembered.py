@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,44 +17,28 @@ from cw_pipeline_tests.sync.msp import (
     FEBRUARY,
     MAPPED,
     MARCH,
-    PLACES,
-    UNMAPPED,
     Msp,
     agreement_id,
     company_id,
-    open_nordpass,
-    set_up,
 )
-from cw_pipeline_tests.sync.site import TODAY, open_client, sync_run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cw_pipeline.sandbox import Sandbox
-    from cw_pipeline.warehouse.database import Warehouse
-
-ONE = MAPPED[0]
-OLD = agreement_id(ONE)
-RENEWED = agreement_id(24)
-"""An agreement like the old one, which is given to the one company."""
-JANUARY = Month(2026, 1)
-MONTHS = (JANUARY, FEBRUARY, MARCH)
+from cw_pipeline_tests.sync.renewals import (
+    JANUARY,
+    MONTHS,
+    OLD,
+    ONE,
+    assert_nothing_is_written,
+    billed,
+    clear_next_invoice,
+    lose_the_warehouse,
+    renew,
+)
+from cw_pipeline_tests.sync.site import TODAY
 
 
 @pytest.fixture
-def msp(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
-    """Three companies billed since January, when their organizations began to use 5 seats; on both databases."""
-    set_up(warehouse, bill_from=JANUARY)
-    environment = sandbox.environment()
-    with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        msp = Msp(sandbox, sync_run(client, warehouse), nordpass)
-        for month in MONTHS:
-            msp.use(None, *(place for place in PLACES if place not in {*MAPPED, *UNMAPPED}), month=month)
-            msp.use(5, month=month)
-        sandbox.connectwise.edit_agreement(RENEWED, company=company_id(ONE))
-        for place in MAPPED:
-            sandbox.connectwise.edit_agreement(agreement_id(place), nextInvoiceDate="2026-01-01")
-        yield msp
+def msp(since_january: Msp) -> Msp:
+    """The one company and two others, on both databases."""
+    return since_january
 
 
 @pytest.fixture
@@ -66,44 +48,6 @@ def invoiced(msp: Msp) -> Msp:
     msp.sandbox.connectwise.invoice(until=date(2026, 3, 1))
     assert msp.sync(*MONTHS).outcomes() == ["unchanged"] * len(MAPPED)
     return msp
-
-
-def lose_the_warehouse(msp: Msp) -> None:
-    """A new warehouse, in which the companies are mapped as they were."""
-    with msp.run.warehouse.transaction() as session:
-        for table in reversed(tables.Base.metadata.sorted_tables):
-            session.execute(table.delete())
-    set_up(msp.run.warehouse, bill_from=JANUARY)
-    msp.previews.clear()
-
-
-def renew(msp: Msp) -> None:
-    """The one company's agreement ends, and another one takes its place."""
-    msp.sandbox.connectwise.edit_agreement(OLD, noEndingDateFlag=False, endDate="2026-03-31T00:00:00Z")
-    msp.map(ONE, agreement=RENEWED, bill_from=JANUARY)
-
-
-def clear_next_invoice(msp: Msp) -> None:
-    msp.sandbox.connectwise.edit_agreement(OLD, nextInvoiceDate=None)
-
-
-def billed(msp: Msp) -> list[Decimal]:
-    """What the invoices have of the one company's months, January first."""
-    lines = {line["id"]: month for month in MONTHS for line in msp.lines(ONE, month)}
-    seats = dict.fromkeys(MONTHS, Decimal(0))
-    for invoice in msp.sandbox.connectwise.invoices():
-        for line in invoice["lines"]:
-            if line["addition_id"] in lines:
-                seats[lines[line["addition_id"]]] += line["quantity"]
-    return list(seats.values())
-
-
-def assert_nothing_is_written(msp: Msp, *months: Month, outcome: str = "unchanged") -> None:
-    """A sync of the months gives the one company's last month this outcome, and writes nothing for it."""
-    lines = [msp.quantities(ONE, month) for month in MONTHS]
-    pushed = msp.sync(*(months or MONTHS))
-    assert {pushed.line(ONE).outcome, *(line.outcome for line in pushed.beside(ONE))} == {outcome}
-    assert [msp.quantities(ONE, month) for month in MONTHS] == lines
 
 
 # --- a warehouse that is new, or was restored ---
@@ -225,6 +169,7 @@ def test_a_correction_waits_for_a_person_where_the_next_invoice_date_is_cleared(
     assert_nothing_is_written(invoiced, MARCH, outcome="invoice_unclear")
     accept_lines(invoiced.run, MARCH, organization_id(ONE))
     assert invoiced.sync().outcomes(ONE) == ["created"]
+    assert_nothing_is_written(invoiced, MARCH)
     assert invoiced.quantities(ONE) == [5, 4]
 
 

@@ -249,6 +249,14 @@ def test_whether_a_line_on_an_agreement_that_is_never_invoiced_next_was_invoiced
     assert changes_of(preview) == set()
 
 
+def test_a_line_that_may_have_been_invoiced_is_left_alone_where_it_is_right_unless_its_dates_were_edited() -> None:
+    line = a_line(1, 5, effective=INVOICED)
+    facts = the_facts(line, agreements=[an_agreement(next_invoice=None)], ledger={1: [5]})
+    stretched = replace(facts, lines={line.serial_number: (replace(line, cancelled_date=None),)})
+    assert row_line(preview_of(facts, used(5))).outcome is Outcome.UNCHANGED
+    assert row_line(preview_of(stretched, used(5))).outcome is Outcome.INVOICE_UNCLEAR
+
+
 def test_a_new_line_on_an_agreement_that_is_never_invoiced_next_waits_for_its_date() -> None:
     line = row_line(preview_of(the_facts(agreements=[NEVER]), used(9)))
     assert line.outcome is Outcome.AGREEMENT_INACTIVE

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.sandbox import FaultKind
-from cw_pipeline_tests.promise.world import AGREEMENTS, MONTHS, ORGANIZATIONS
+from cw_pipeline_tests.promise.decisions import MONTHS, ORGANIZATIONS
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,30 @@ STATES: list[dict[str, Any]] = [
     {"startDate": "2026-06-01T00:00:00Z"},
 ]
 """What an agreement may become: well, cancelled, ended, about to end, not begun yet."""
+_WEEKLY, _MONTHLY = 1, 2
+TERMS: list[dict[str, Any]] = [
+    {"prorateFlag": True},
+    {"prorateFlag": False},
+    {"billingCycle": _WEEKLY},
+    {"billingCycle": _MONTHLY},
+    {"billingCycle": _MONTHLY},
+]
+"""How an agreement may be billed from now on."""
 WELL: dict[str, Any] = {"cancelledFlag": False, "noEndingDateFlag": True, "endDate": None, "startDate": None}
+
+MOST_AGREEMENTS = 7
 
 places = st.sampled_from(ORGANIZATIONS)
 months = st.sampled_from(MONTHS)
 some_months = st.lists(months, min_size=1, unique=True)
 plans = st.sampled_from(Plan)
-agreement_ids = st.sampled_from(sorted(AGREEMENTS))
+agreements = st.integers(0, MOST_AGREEMENTS - 1)
+"""Which of the agreements that there are by then."""
 seats = st.integers(0, 9)
 quantities = st.one_of(seats.map(Decimal), st.just(Decimal("2.5")))
 any_number = st.integers(0, 10**6)
 moments = st.integers(1, 40)
-invoicings = st.none() | st.tuples(moments, agreement_ids)
+invoicings = st.none() | st.tuples(moments, agreements)
 """Whether ConnectWise invoices meanwhile: at which moment of the sync, and which agreement."""
 News = tuple[int, int]
 news = st.none() | st.tuples(places, seats)
@@ -87,3 +99,18 @@ def faults(draw: st.DrawFn) -> Fault:
         "written": draw(st.sampled_from([None, True, False])) if status >= 500 else None,
     }
     return Fault(kind, options.pop("path"), options)
+
+
+switches = st.fixed_dictionaries(
+    {
+        "accepts_writes_on_invoiced_additions": booleans,
+        "accepts_writes_on_inactive_agreements": booleans,
+        "forward_only_additions": booleans,
+        "last_invoice_clears_date": booleans,
+        "unset_dates": st.sampled_from(["absent", "empty"]),
+        "lists_lag": st.sampled_from([{}, {"additions": 1, "agreements": 1}]),
+        "periods": st.sampled_from(["anniversary", "calendar"]),
+        "after_short_month": st.sampled_from(["short", "long"]),
+    }
+)
+"""What ConnectWise is like where no document settles it."""

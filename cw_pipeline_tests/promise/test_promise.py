@@ -30,4 +30,4 @@ def test_after_any_history_a_clean_sync_leaves_every_seat_billed_once_or_held(wa
             super().__init__(World(warehouse, moments), tally)
 
     run_state_machine_as_test(HistoryHere, settings=PROFILE)
-    assert tally["compared"] > tally["held"], "what is held proves little"
+    assert tally["compared"] > tally["held"] + tally["left out"], "what is held or left out proves little"

@@ -2,19 +2,20 @@
 
 A line belongs to the organization, month and plan that its serial number said when it was first seen. What it billed
 is what the invoices say that have it, as they were when they were made; each invoice to come that will have it bills
-its quantity.
+its quantity, or its days' share of it. What people credited is taken off.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.sandbox.connectwise.invoicing import covered_days, next_period_start
+from cw_pipeline.billing.identity import PREFIX, Plan
+from cw_pipeline.sandbox.connectwise.invoicing import covered_days
 from cw_pipeline.sandbox.connectwise.store import day
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
 _PLANS = {"B": Plan.BUSINESS, "E": Plan.ENTERPRISE}
 _FAR = date(2030, 1, 1)
 """After every period that a line of these months may lie in."""
+_LEAST, _MOST = Decimal("0.85"), Decimal("1.15")
+"""A month's days on two invoices are the parts of two months, of 28 to 31 days, which come to about one."""
+
+Billed = tuple[Decimal, Decimal]
+"""A quantity, and the share of a month for which an invoice has it."""
+
+
+def about_one(share: Decimal) -> bool:
+    """Whether a line's shares come to the price of one month."""
+    return _LEAST <= share <= _MOST
 
 
 @dataclass(frozen=True)
@@ -41,22 +52,41 @@ class OurLine:
     month: str
     plan: Plan
     quantity: Decimal
-    invoiced: tuple[Decimal, ...]
+    billed: tuple[Billed, ...]
     """What each invoice that has it says."""
-    to_come: int
-    """How many invoices will have it."""
+    to_come: Decimal
+    """For how many months the invoices to come will have it."""
+    credited: Decimal
     begins: date
     next_invoice: date | None
 
     @property
+    def case(self) -> tuple[str, str]:
+        """The organization and month that it is for."""
+        return self.organization_id, self.month
+
+    @property
+    def invoiced(self) -> tuple[Decimal, ...]:
+        """The quantity on each invoice that has it."""
+        return tuple(quantity for quantity, _share in self.billed)
+
+    @property
+    def share(self) -> Decimal:
+        """For how many months it was billed and will be."""
+        return sum((share for _quantity, share in self.billed), self.to_come)
+
+    @property
     def seats(self) -> Decimal:
         """What was billed and will be."""
-        return sum(self.invoiced, self.quantity * self.to_come)
+        together = sum((quantity * share for quantity, share in self.billed), self.quantity * self.to_come)
+        if about_one(self.share):
+            together = round(together / self.share, 6)
+        return together - self.credited
 
     @property
     def open(self) -> bool:
         """Whether its period is still to be invoiced."""
-        return not self.invoiced and (self.next_invoice is None or self.begins >= self.next_invoice)
+        return not self.billed and (self.next_invoice is None or self.begins >= self.next_invoice)
 
 
 class Truth:
@@ -66,11 +96,13 @@ class Truth:
         self._sandbox = sandbox
         self._others = {record["id"] for record in sandbox.connectwise.records("additions")}
         self._firsts: dict[int, Record] = {}
+        self.credited = defaultdict[int, Decimal](Decimal)
+        """The seats that people credited, by line."""
 
     def look(self) -> None:
         """Remember lines that are new as they are now."""
         for record in self._sandbox.connectwise.records("additions"):
-            if record["id"] not in self._others:
+            if record["id"] not in self._others and str(record.get("serialNumber")).startswith(PREFIX):
                 self._firsts.setdefault(record["id"], record)
 
     def first(self, line_id: int) -> Record:
@@ -99,24 +131,44 @@ class Truth:
             if all(value is None or getattr(line, name) == value for name, value in wanted.items())
         ]
 
+    def lines_on(self, agreement_id: int) -> list[OurLine]:
+        """Our lines on an agreement."""
+        return [line for line in self.lines() if line.agreement_id == agreement_id]
+
     def seats(self, place: int, month: Month, plan: Plan | None = None) -> Decimal:
         """What an organization's month was billed and will be."""
         return sum((line.seats for line in self.lines(place, month, plan)), Decimal(0))
 
     def used(self, place: int, month: Month, plan: Plan) -> int:
         """The seats of the month's report that are to be billed on the plan."""
-        rows = (row for row in self._sandbox.nordpass.usage(str(month)))
-        row = next((row for row in rows if row["organization_id"] == organization_id(place)), None)
+        row = self.row(place, month)
         billed = row is not None and row["msp_managed"] and (row["license_type"], row["plan"]) == ("Standard", plan)
         return row["consumed_licenses"] if row is not None and billed else 0
 
-    def invoices_to_come(self, line: OurLine, next_invoice: date) -> int:
-        """On how many invoices a line would be if its agreement's next period began on ``next_invoice``."""
-        return _periods_covered(self.record(line.id), next_invoice)
+    def row(self, place: int, month: Month) -> Record | None:
+        """The organization's row in the month's report."""
+        rows = (row for row in self._sandbox.nordpass.usage(str(month)))
+        return next((row for row in rows if row["organization_id"] == organization_id(place)), None)
+
+    def months_billed_from(self, line: OurLine, next_invoice: date) -> Decimal:
+        """For how many months a line was billed and will be if its agreement's next period begins on that day."""
+        return line.share - line.to_come + self._share(self.record(line.id), next_invoice)
+
+    def goes_on_at(self, agreement_id: int) -> date | None:
+        """Where ConnectWise goes on to invoice an agreement; None where it has nothing to go by."""
+        agreement = self._sandbox.connectwise.tables["agreements"][agreement_id]
+        if agreement.get("nextInvoiceDate"):
+            return day(agreement["nextInvoiceDate"])
+        if last := self._sandbox.connectwise.last_invoice(agreement_id):
+            return day(last["period_end"]) + timedelta(1)
+        return day(agreement["billStartDate"]) if agreement.get("billStartDate") else None
 
     def invoice_everything(self) -> None:
         """Invoice each agreement that has a line, if it can be invoiced, until every line was billed."""
         for agreement in {line.agreement_id for line in self.lines()}:
+            record = self._sandbox.connectwise.tables["agreements"][agreement]
+            if record.get("nextInvoiceDate") is None and self._sandbox.connectwise.last_invoice(agreement):
+                continue  # the last invoice was made, as far as anybody knows
             with suppress(ValueError):
                 self._sandbox.connectwise.invoice(agreement, until=_FAR)
 
@@ -126,10 +178,10 @@ class Truth:
 
     def _all_lines(self) -> Iterator[OurLine]:
         connectwise = self._sandbox.connectwise
-        invoiced: dict[int, list[Decimal]] = {}
+        invoiced = defaultdict[int, list[Billed]](list)
         for invoice in connectwise.invoices():
             for line in invoice["lines"]:
-                invoiced.setdefault(line["addition_id"], []).append(Decimal(line["quantity"]))
+                invoiced[line["addition_id"]].append((Decimal(line["quantity"]), line["share"]))
         now = {record["id"]: record for record in connectwise.records("additions")}
         agreements = {record["id"]: record for record in connectwise.records("agreements")}
         for line_id, first in self._firsts.items():
@@ -139,7 +191,9 @@ class Truth:
             record = now.get(line_id, first)
             agreement = agreements[record["agreementId"]]
             next_invoice = day(agreement["nextInvoiceDate"]) if agreement.get("nextInvoiceDate") else None
-            once = int(line_id not in invoiced)
+            billed = tuple(invoiced[line_id])
+            rest = 1 - sum((share for _quantity, share in billed), Decimal(0))
+            rest = Decimal(0) if rest < 1 - _LEAST else rest
             yield OurLine(
                 id=line_id,
                 agreement_id=agreement["id"],
@@ -148,19 +202,21 @@ class Truth:
                 month=parts[1],
                 plan=_PLANS[parts[2]],
                 quantity=Decimal(record["quantity"]) if line_id in now else Decimal(0),
-                invoiced=tuple(invoiced.get(line_id, ())),
-                to_come=once if next_invoice is None else _periods_covered(record, next_invoice),
+                billed=billed,
+                to_come=rest if next_invoice is None else self._share(record, next_invoice),
+                credited=self.credited[line_id],
                 begins=day(record["effectiveDate"]),
                 next_invoice=next_invoice,
             )
 
-
-def _periods_covered(line: Record, start: date) -> int:
-    """In how many of the periods that begin at ``start`` a line is active."""
-    periods = 0
-    last = day(line["cancelledDate"]) if line.get("cancelledDate") else _FAR
-    while start <= last:
-        following = next_period_start(start)
-        periods += covered_days(line, start, following - timedelta(1)) > 0
-        start = following
-    return periods
+    def _share(self, line: Record, start: date) -> Decimal:
+        """For how many months the periods of its agreement, the first of which begins at ``start``, bill a line."""
+        agreement = self._sandbox.connectwise.tables["agreements"][line["agreementId"]]
+        share = Decimal(0)
+        last = day(line["cancelledDate"]) if line.get("cancelledDate") else _FAR
+        while start <= last:
+            period = self._sandbox.connectwise.period(agreement, start)
+            days = covered_days(line, period.first, period.last)
+            share += Decimal(days) / period.whole_days if agreement["prorateFlag"] else Decimal(days > 0)
+            start = period.following
+        return share

@@ -1,29 +1,35 @@
-"""A small MSP for one history: three organizations, four agreements, three months, and a sandbox of its own."""
+"""A small MSP for one history: three organizations, four agreements at first, three months, a sandbox of its own."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from itertools import count, product
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
-from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import FAILED, RIGHT, Outcome
 from cw_pipeline.connectwise.errors import ConnectWiseError
-from cw_pipeline.integration.errors import NothingToAccept
-from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.integration.drift import find_drift
+from cw_pipeline.integration.rebuild import rebuild
 from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.sandbox import FaultKind, Sandbox
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sync.behind import RecordedPush, require_not_behind
 from cw_pipeline.sync.previews import make_previews
 from cw_pipeline.sync.push import PushedMonth, push_months
 from cw_pipeline.sync.run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
-from cw_pipeline.warehouse import ledger, tables
+from cw_pipeline.warehouse import tables
+from cw_pipeline_tests.promise.decisions import MONTHS, ORGANIZATIONS, Decisions
+from cw_pipeline_tests.promise.keeping import SET_UP, Backup, fill, rows_of
 from cw_pipeline_tests.promise.moments import WatchedClient
-from cw_pipeline_tests.promise.truth import OurLine, Truth
+from cw_pipeline_tests.promise.people import Case, People
+from cw_pipeline_tests.promise.truth import Truth
 from cw_pipeline_tests.sync.msp import PLACES, Msp, agreement_id, company_id, open_nordpass, set_up
 from cw_pipeline_tests.sync.site import TODAY, credentials, sync_run
 
@@ -31,13 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
-    from cw_pipeline.billing.facts import Written
+    from cw_pipeline.sync.previews import Previews
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline_tests.promise.moments import Moments
     from cw_pipeline_tests.promise.strategies import Fault
 
-MONTHS = (Month(2026, 1), Month(2026, 2), Month(2026, 3))
-ORGANIZATIONS = (3, 15, 27)
 UNMAPPED = 1
 SPARE = 24
 AGREEMENTS = {
@@ -46,7 +50,7 @@ AGREEMENTS = {
     agreement_id(15): company_id(15),
     agreement_id(27): company_id(27),
 }
-"""The company of each agreement: the first has two."""
+"""The company of each agreement that there is at first: one has two."""
 
 PATIENT, HASTY = 10.0, 0.3
 """Seconds that a client waits for an answer: the hasty one meets answers that never come."""
@@ -54,41 +58,41 @@ PATIENT, HASTY = 10.0, 0.3
 NO_ACTS: Mapping[int, Callable[[], None]] = {}
 
 
-class World:
+class World(Decisions):
     """The sandbox, the warehouse and the product between them."""
 
     def __init__(self, warehouse: Warehouse, moments: Moments) -> None:
-        self._warehouse = warehouse
         self._moments = moments
-        self._numbers = count(1)
         self._close = ExitStack()
         self.sandbox = self._close.enter_context(Sandbox(today=TODAY))
-        self.connectwise = self.sandbox.connectwise
-        self.connectwise.change_settings(requests_per_minute=100_000)
-        self.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(3))
-        self.truth = Truth(self.sandbox)
-        self.doubtful: set[tuple[str, str]] = set()
-        """The organizations' months of which a person set a quantity, or which were invoiced amid or after a sync
-        that did not see its writes through; until a clean sync finds them right."""
-        self.edited: set[tuple[str, str]] = set()
-        """Those of which a person deleted a line or changed more than its quantity."""
-        self.rearranged: set[tuple[str, str]] = set()
-        """Those of which a person copied a line, or moved the periods that it lies in."""
-        self.most: dict[tuple[int, Month, Plan], int] = {}
-        """The most seats that a report, which was used, ever had."""
-        _empty(warehouse)
+        self.sandbox.connectwise.change_settings(requests_per_minute=100_000)
+        self.sandbox.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(3))
+        fill(warehouse, {})
         set_up(warehouse, ORGANIZATIONS, bill_from=MONTHS[0])
-        self.run = replace(
-            sync_run(self._client(PATIENT), warehouse), concurrency=1
+        run = replace(
+            sync_run(self._client(PATIENT), warehouse), concurrency=1, today=self.today
         )  # so that a history can be repeated
         nordpass = self._close.enter_context(open_nordpass(self.sandbox.environment()))
-        self.msp = Msp(self.sandbox, self.run, nordpass)
+        truth = Truth(self.sandbox)
+        people = People(self.sandbox, truth, self.in_doubt)
+        super().__init__(self.sandbox, truth, people, Msp(self.sandbox, run, nordpass))
+        self.people.agreements += AGREEMENTS
+        self.most: dict[tuple[int, Month, Plan], int] = {}
+        """The most seats that a report, which was used, ever had."""
+        self.recorded: dict[Month, RecordedPush] = {}
+        """What Dagster's storage says was pushed."""
+        self._known_pushes: set[tuple[Month, str]] = set()
+        """The pushes that the warehouse should know of."""
         for month in MONTHS:
             self.msp.use(None, *(place for place in PLACES if place not in {*ORGANIZATIONS, UNMAPPED}), month=month)
 
     def close(self) -> None:
         """Let go of the sandbox."""
         self._close.close()
+
+    def today(self) -> date:
+        """The day, which is never before the end of a period that is invoiced."""
+        return max(TODAY, self.people.last_day() or TODAY)
 
     # --- the sync ---
 
@@ -97,19 +101,25 @@ class World:
     ) -> list[PushedMonth]:
         """The whole sync of these months, as far as it comes; each of ``acts`` happens at a moment of it."""
         self._let_go()
+        settled, behind, written = self._settled_quantities(), self.is_behind(), self.msp.written()
+        absent = self._seats_although_absent()
         pushed: list[PushedMonth] = []
         if fault is not None:
             self.sandbox.faults.add(fault.kind, path=fault.path, **fault.options)
-        run = self._new_run()
+        run = self.new_run()
         with self._moments.with_acts(acts), suppress(ConnectWiseError, SyncError):
             fetched = [month for month in months if self._fetch(month)]
-            make_previews(run, fetched)
-            pushed.extend(push_months(run, fetched))
+            if fetched:
+                self._push(run, fetched, make_previews(run, fetched), pushed)
         for month in pushed:
             self._check_accounts(month)
             if not acts and not self.sandbox.faults.records():
                 self._dispel_doubts(month)
         self._check_ours_once()
+        assert self._settled_quantities() == settled
+        assert not behind or self.msp.written() == written
+        left = self._seats_although_absent()
+        assert not [case for case in absent if case not in self.marks.touched and left.get(case, 0) < absent[case]]
         return pushed
 
     def preview(self, months: Sequence[Month]) -> None:
@@ -119,26 +129,148 @@ class World:
         with suppress(ConnectWiseError, SyncError):
             for month in months:
                 self._fetch(month)
-            make_previews(self._new_run(), months)
+            make_previews(self.new_run(), months)
         assert self.msp.written() == written
 
     def push(self, months: Sequence[Month]) -> None:
         """A push alone, of what was fetched last."""
         self._let_go()
+        settled = self._settled_quantities()
+        pushed: list[PushedMonth] = []
         with suppress(ConnectWiseError, SyncError):
-            for month in push_months(self._new_run(), months):
-                assert month.preview.unaccounted_seats == 0
+            self._push(self.new_run(), months, None, pushed)
+        assert all(month.preview.unaccounted_seats == 0 for month in pushed)
         self._check_ours_once()
+        assert self._settled_quantities() == settled
+
+    def _push(self, run: SyncRun, months: Sequence[Month], made: Previews | None, pushed: list[PushedMonth]) -> None:
+        """Push as the job does: not with a warehouse that is behind; what succeeds is recorded in Dagster's storage."""
+        require_not_behind(self.warehouse, self.recorded.values())
+        for month in push_months(run, months, made):
+            pushed.append(month)
+            if month.push.succeeded:
+                self._known_pushes.add((month.preview.month, run.run_id))
+                self.recorded[month.preview.month] = RecordedPush(month.preview.month, run.run_id, datetime.now(UTC))
+
+    def drift(self) -> None:
+        """The daily look at every agreement of every mapped company, which writes nothing."""
+        written = self.msp.written()
+        with suppress(ConnectWiseError, SyncError):
+            find_drift(self.new_run(), self.today())
+            if self.connectwise.settings.lists_lag:
+                return
+            companies = {one.company_id for one in self.mappings().values()}
+            self.people.copies = {one for one in self.people.copies if self.people.company_of(one) not in companies}
+        assert self.msp.written() == written
+
+    def notice(self) -> None:
+        """A clean sync of every month, after which whatever was invoiced is known to be."""
+        self.heal()
+        self.sync(MONTHS)
 
     def heal(self) -> None:
-        """What disturbs is over, and what was held on its way is carried out."""
+        """What disturbs is over, what was held on its way is carried out, and a warehouse that is behind rebuilt."""
         self._restart()
+        if self.connectwise.settings.lists_lag:
+            self.drift()
+            self.connectwise.change_settings(lists_lag={})
         for month in MONTHS:
             self.sandbox.nordpass.set_report_final(str(month), final=True)
+        if self.is_behind():
+            self.rebuild()
+
+    # --- the warehouse ---
+
+    def is_behind(self) -> bool:
+        """Whether pushes were recorded of which the warehouse knows nothing."""
+        return not self._known_pushes >= {(month, push.run_id) for month, push in self.recorded.items()}
+
+    def rebuild(self) -> None:
+        """Find our lines again."""
+        written = self.msp.written()
+        rebuild(self.new_run())
+        assert self.msp.written() == written
+        self._known_pushes |= {(month, push.run_id) for month, push in self.recorded.items()}
+
+    def backup(self) -> Backup:
+        """A copy of the warehouse as it is now."""
+        return Backup(rows_of(self.warehouse), dict(self.recorded), frozenset(self._known_pushes), self._lines())
+
+    def lose(self, *, storage_too: bool, rebuilt: bool) -> None:
+        """The warehouse is lost, and mapped again as it was; then it is rebuilt, or synced, which finds as much."""
+        if not self._may_lose():
+            return
+        self._restart()
+        rows = rows_of(self.warehouse)
+        fill(self.warehouse, {name: rows[name] for name in SET_UP})
+        with self.warehouse.transaction() as session:
+            session.get_one(tables.Integration, 1).rebuilt_at = None
+        self._map_again(self.mappings())
+        self._forget()
+        self._known_pushes = set()
+        if storage_too:
+            self.recorded = {}
+        if rebuilt:
+            self.rebuild()
+        elif not self.is_behind():
+            self.notice()
+
+    def restore(self, backup: Backup, *, storage_too: bool) -> None:
+        """The warehouse is restored and mapped as it was at last; unless Dagster tells on it, it is rebuilt at once."""
+        if not self._may_lose():
+            return
+        self._restart()
+        mappings, products, now = self.mappings(), self.products(), self._lines()
+        fill(self.warehouse, backup.rows)
+        self._map_again(mappings)
+        for plan in Plan:
+            self.msp.bill_as(plan, products.get(plan))
+        self._forget()
+        self._known_pushes = set(backup.known_pushes)
+        changed = {line for line in now.keys() | backup.lines.keys() if now.get(line) != backup.lines.get(line)}
+        self.marks.unclear |= {line.case for line in self.truth.lines() if line.id in changed}
+        if storage_too:
+            self.recorded = dict(backup.recorded)
+        if not self.is_behind():
+            self.rebuild()
+
+    def _may_lose(self) -> bool:
+        """What lies on another company's agreement is not found again, and a rebuild needs somewhere to look."""
+        mappings = self.mappings()
+        for line in self.truth.lines():
+            mapping = next((one for one in mappings.values() if one.organization_id == line.organization_id), None)
+            if mapping is None or mapping.company_id != line.company_id:
+                self.marks.unknowable.add(line.case)
+        return bool(mappings)
+
+    def _forget(self) -> None:
+        """Nobody remembers what was changed; a line is found as whose its serial number says by now."""
+        self.marks.lose()
+        self.people.settled.clear()
+        shown = self.people.shown()
+        for line in self.truth.lines():
+            now = str(self.truth.record(line.id).get("serialNumber")) if line.id in shown else ""
+            if line.id in shown and now != self.truth.first(line.id)["serialNumber"]:
+                says = Identity.parse(now)
+                self.marks.unknowable |= {line.case} | ({(says.organization_id, str(says.month))} if says else set())
+
+    def _map_again(self, mappings: dict[int, tables.CompanyMapping]) -> None:
+        for place in ORGANIZATIONS:
+            self.unmap(place)
+        for place, one in mappings.items():
+            self.map(place, one.agreement_id, Month.parse(one.bill_from))
+
+    def _lines(self) -> dict[int, tuple[Any, ...]]:
+        shown = self.people.shown()
+        members = ("quantity", "effectiveDate", "cancelledDate")
+        records = {line.id: self.truth.record(line.id) for line in self.truth.lines() if line.id in shown}
+        return {number: tuple(record.get(name) for name in members) for number, record in records.items()}
+
+    # --- how a sync goes ---
 
     def _fetch(self, month: Month) -> bool:
         try:
-            fetch_usage(self.msp.nordpass, self._warehouse, month)
+            fetch_usage(self.msp.nordpass, self.warehouse, month)
         except (NordPassError, SyncError):
             return False
         assert self.sandbox.nordpass.report(str(month))["final"]
@@ -161,19 +293,33 @@ class World:
             told[line.organization_id].add(line.outcome)
         for organization, outcomes in told.items():
             if outcomes <= RIGHT and len(self.products()) == len(Plan):
-                self.doubtful.discard((organization, str(month.preview.month)))
+                self.marks.doubtful.discard((organization, str(month.preview.month)))
 
     def _check_ours_once(self) -> None:
         """No two open lines of ours carry seats of the same, whatever came of the sync, unless people made them."""
         carrying = Counter(
             (line.organization_id, line.month, line.plan)
             for line in self.truth.lines()
-            if line.open and line.quantity and not self.touched(line.organization_id, line.month)
+            if line.open and line.quantity and line.case not in self.marks.touched
         )
         assert not carrying or max(carrying.values()) == 1, carrying
 
-    def _new_run(self) -> SyncRun:
-        run = replace(self.run, run_id=f"run-{next(self._numbers)}")
+    def _seats_although_absent(self) -> dict[Case, Decimal]:
+        """What is billed to those that a report does not have: nobody takes it away before a person's word."""
+        seats = defaultdict[Case, Decimal](Decimal)
+        for place, month in product(ORGANIZATIONS, MONTHS):
+            case = organization_id(place), str(month)
+            if case not in self.absent | self.in_doubt() and self.truth.row(place, month) is None:
+                seats[case] = self.truth.seats(place, month)
+        return seats
+
+    def _settled_quantities(self) -> dict[int, Any]:
+        records = {record["id"]: record for record in self.connectwise.records("additions")}
+        return {number: records[number]["quantity"] for number in self.people.settled if number in records}
+
+    def new_run(self) -> SyncRun:
+        """A run of its own, which is impatient where answers do not come."""
+        run = super().new_run()
         faults = {fault["kind"] for fault in self.sandbox.faults.records()}
         if not faults:
             return run
@@ -194,108 +340,12 @@ class World:
         client = WatchedClient(credentials(self.sandbox.environment()), self._moments, read_timeout=read_timeout)
         return self._close.enter_context(client)
 
-    # --- what people decide ---
-
-    def mappings(self) -> dict[int, tables.CompanyMapping]:
-        """Where each organization is billed."""
-        places = {organization_id(place): place for place in ORGANIZATIONS}
-        with self._warehouse.transaction() as session:
-            return {places[one.organization_id]: one for one in session.query(tables.CompanyMapping)}
-
-    def unmap(self, place: int) -> None:
-        """Let an organization be billed nowhere."""
-        with self._warehouse.transaction() as session:
-            session.query(tables.CompanyMapping).filter_by(organization_id=organization_id(place)).delete()
-
-    def products(self) -> dict[str, int]:
-        """What each plan is confirmed to be billed as."""
-        with self._warehouse.transaction() as session:
-            mappings = session.query(tables.ProductMapping).all()
-        return {one.plan: one.confirmed_product_id for one in mappings if one.confirmed_product_id is not None}
-
-    # --- what people change in ConnectWise ---
-
-    def touched(self, organization: str, month: str) -> bool:
-        """Whether people, or an invoice amid a sync, may have changed what an organization's month bills."""
-        return (organization, month) in self.doubtful | self.edited | self.rearranged
-
-    def written(self) -> dict[int, Written]:
-        """What the ledger accounts for of each line that we created."""
-        with self._warehouse.transaction() as session:
-            known = ledger.written_lines(session, self.run.psa, MONTHS)
-        return {key: written for key, written in known.items() if written.cancelled_date is not None}
-
-    def in_doubt(self) -> set[tuple[str, str]]:
-        """The organizations' months with a write of which nobody knows what became."""
-        with self._warehouse.transaction() as session:
-            intents = ledger.open_intents(session, self.run.psa)
-        return {(intent.organization_id, intent.month) for intent in intents}
-
-    def shown(self) -> set[int]:
-        """The lines that there are in ConnectWise now."""
-        return {record["id"] for record in self.connectwise.records("additions")}
-
-    def edit(self, line: OurLine, **fields: object) -> None:
-        """A person changes a line."""
-        changed = self.doubtful if fields.keys() == {"quantity"} else self.edited
-        changed.add((line.organization_id, line.month))
-        self.connectwise.edit_addition(line.agreement_id, line.id, **fields)
-
-    def duplicate(self, line: OurLine) -> None:
-        """A person copies a line."""
-        self.rearranged.add((line.organization_id, line.month))
-        self.connectwise.duplicate_addition(line.agreement_id, line.id)
-
-    def delete(self, line: OurLine) -> None:
-        """A person deletes a line."""
-        self.edited.add((line.organization_id, line.month))
-        self.connectwise.delete_addition(line.agreement_id, line.id)
-
     def kill(self) -> None:
         """End the process that syncs."""
         self._moments.kill()
 
-    def invoice(self, agreement: int | None = None, until: date | None = None) -> None:
-        """ConnectWise invoices one agreement or all, if it can."""
-        self.doubtful |= self.in_doubt()
-        with suppress(ValueError):
-            self.connectwise.invoice(agreement, until=until)
-
     def invoicing_meanwhile(self, agreement: int) -> Callable[[], None]:
-        """The same in the middle of a sync, which leaves in doubt what is on the agreement or about to be."""
+        """ConnectWise invoices an agreement in the middle of a sync."""
         mapped = [place for place, mapping in self.mappings().items() if mapping.agreement_id == agreement]
         about_to_be = {(organization_id(place), str(month)) for place in mapped for month in MONTHS}
-
-        def invoice() -> None:
-            lines = [line for line in self.truth.lines() if line.agreement_id == agreement]
-            self.doubtful |= about_to_be | {(line.organization_id, line.month) for line in lines}
-            with suppress(ValueError):
-                self.connectwise.invoice(agreement)
-
-        return invoice
-
-    def move_next_invoice(self, agreement: int, moved: date) -> None:
-        """A person changes the day on which an agreement's next period begins."""
-        self.doubtful |= self.in_doubt()
-        self.rearranged |= {
-            (line.organization_id, line.month) for line in self.truth.lines() if line.agreement_id == agreement
-        }
-        self.connectwise.edit_agreement(agreement, nextInvoiceDate=moved.isoformat())
-
-    def accept(self, place: int, month: Month) -> None:
-        """A person sets the lines of an organization's month to what the invoices say, and accepts that."""
-        ours = self.written().keys() & self.shown()
-        for line in self.truth.lines(place, month):
-            if line.id in ours:
-                self.connectwise.edit_addition(line.agreement_id, line.id, **self.truth.days_billed(line.id))
-        for line in self.truth.lines(place, month):
-            if line.id in ours:
-                self.connectwise.edit_addition(line.agreement_id, line.id, quantity=line.seats)
-        with suppress(NothingToAccept, ConnectWiseError, SyncError):
-            accept_lines(self._new_run(), month, organization_id(place))
-
-
-def _empty(warehouse: Warehouse) -> None:
-    with warehouse.transaction() as session:
-        for table in reversed(tables.Base.metadata.sorted_tables):
-            session.execute(table.delete())
+        return self.people.invoicing_meanwhile(agreement, about_to_be)

@@ -1,0 +1,131 @@
+"""What people decide in the product: where and as what organizations are billed, and their word about lines."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+from itertools import count
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.months import Month
+from cw_pipeline.connectwise.errors import ConnectWiseError
+from cw_pipeline.integration.errors import NothingToAccept
+from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sync.run import SyncError, SyncRun
+from cw_pipeline.warehouse import ledger, tables
+from cw_pipeline_tests.promise.truth import about_one
+
+if TYPE_CHECKING:
+    from cw_pipeline.billing.facts import Written
+    from cw_pipeline.sandbox import Sandbox
+    from cw_pipeline_tests.promise.people import Case, People
+    from cw_pipeline_tests.promise.truth import OurLine, Truth
+    from cw_pipeline_tests.sync.msp import Msp
+
+MONTHS = (Month(2026, 1), Month(2026, 2), Month(2026, 3))
+ORGANIZATIONS = (3, 15, 27)
+
+
+class Decisions:
+    """What people decide, and what the product remembers of it."""
+
+    def __init__(self, sandbox: Sandbox, truth: Truth, people: People, msp: Msp) -> None:
+        self.connectwise = sandbox.connectwise
+        self.truth = truth
+        self.people = people
+        self.marks = people.marks
+        self.msp = msp
+        self.run = msp.run
+        self.warehouse = msp.run.warehouse
+        self.absent: set[Case] = set()
+        """Those of which a person accepted that they used nothing, while the report did not have them."""
+        self._numbers = count(1)
+
+    def new_run(self) -> SyncRun:
+        """A run of its own."""
+        return replace(self.run, run_id=f"run-{next(self._numbers)}")
+
+    def mappings(self) -> dict[int, tables.CompanyMapping]:
+        """Where each organization is billed."""
+        places = {organization_id(place): place for place in ORGANIZATIONS}
+        with self.warehouse.transaction() as session:
+            return {places[one.organization_id]: one for one in session.query(tables.CompanyMapping)}
+
+    def map(self, place: int, agreement: int, bill_from: Month) -> None:
+        """Let an organization be billed on an agreement, to its company."""
+        self.msp.map(place, company=self.people.company_of(agreement), agreement=agreement, bill_from=bill_from)
+        with self.warehouse.transaction() as session:
+            mapping = session.query(tables.CompanyMapping).filter_by(organization_id=organization_id(place)).one()
+            for name, value in self.people.terms_of(agreement).items():
+                setattr(mapping, name, value)
+
+    def unmap(self, place: int) -> None:
+        """Let an organization be billed nowhere."""
+        with self.warehouse.transaction() as session:
+            session.query(tables.CompanyMapping).filter_by(organization_id=organization_id(place)).delete()
+
+    def products(self) -> dict[str, int]:
+        """What each plan is confirmed to be billed as."""
+        with self.warehouse.transaction() as session:
+            mappings = session.query(tables.ProductMapping).all()
+        return {one.plan: one.confirmed_product_id for one in mappings if one.confirmed_product_id is not None}
+
+    def written(self) -> dict[int, Written]:
+        """What the ledger accounts for of each line that we created."""
+        with self.warehouse.transaction() as session:
+            known = ledger.written_lines(session, self.run.psa, MONTHS)
+        return {key: written for key, written in known.items() if written.cancelled_date is not None}
+
+    def in_doubt(self) -> set[Case]:
+        """The organizations' months with a write of which nobody knows what became."""
+        with self.warehouse.transaction() as session:
+            intents = ledger.open_intents(session, self.run.psa)
+        return {(intent.organization_id, intent.month) for intent in intents}
+
+    def accept(self, place: int, month: Month) -> None:
+        """A person sets the lines of an organization's month to what the invoices say, and accepts that."""
+        ours = self.written().keys() & self.people.shown()
+        lines = [line for line in self.truth.lines(place, month) if line.id in ours]
+        for line in lines:
+            if not self.connectwise.tables["agreements"][line.agreement_id]["prorateFlag"]:
+                self.connectwise.edit_addition(line.agreement_id, line.id, **self.truth.days_billed(line.id))
+        for line in self.truth.lines(place, month):
+            if line.id in ours:
+                self.people.edit(line, quantity=_what_it_billed(line))
+        for line in self.truth.lines(place, month):
+            if line.id in ours and line.quantity and not about_one(line.share):
+                self.marks.unknowable.add(line.case)  # part of a month was billed, and is taken for a whole one
+        if self.truth.row(place, month) is None:
+            self.absent.add((organization_id(place), str(month)))
+        with suppress(NothingToAccept, ConnectWiseError, SyncError):
+            accept_lines(self.new_run(), month, organization_id(place))
+
+    def credit(self, place: int, month: Month) -> None:
+        """A person credits what was invoiced too much of an organization's month, or to another company."""
+        mapping = self.mappings().get(place)
+        lines = self.truth.lines(place, month)
+        if mapping is None or any(line.to_come for line in lines):
+            return
+        elsewhere = sum(line.seats for line in lines if line.company_id != mapping.company_id)
+        more = [self.truth.seats(place, month, plan) - self.truth.used(place, month, plan) for plan in Plan]
+        too_much = sum(seats for seats in more if seats > 0)
+        seats = Decimal(elsewhere or too_much)
+        if seats <= 0:
+            return
+        with suppress(NothingToAccept, ConnectWiseError, SyncError):
+            accepted = accept_lines(self.new_run(), month, organization_id(place), credited=seats)
+            self.marks.credited.add((organization_id(place), str(month)))
+            issued = {one.line.addition_id: sum(one.before) - one.counts for one in accepted}
+            assert sum(issued.values()) == seats
+            for number, credited in issued.items():
+                self.truth.credited[number] += credited
+
+
+def _what_it_billed(line: OurLine) -> Decimal:
+    """What a person reads off the invoices: nothing where none has the line yet."""
+    if not line.billed:
+        return Decimal(0)
+    return line.invoiced[-1] if line.to_come else line.seats + line.credited

@@ -24,6 +24,10 @@ from cw_pipeline_tests.promise.strategies import (
 if TYPE_CHECKING:
     from datetime import date
 
+_KEPT: list[dict[str, Any]] = [{}] * len(NEXT_INVOICES)
+_next_invoices = st.sampled_from([*_KEPT, *({"nextInvoiceDate": one} for one in NEXT_INVOICES)])
+"""A copy's, which is the original's unless a person sets another."""
+
 
 class InConnectWise(Moves):
     """A history's moves on agreements."""
@@ -56,21 +60,21 @@ class InConnectWise(Moves):
         self.world.notice()
         self.people.take_back_invoice(self.agreement(which), number, deleted=deleted)
 
-    @rule(which=agreements, next_invoice=st.sampled_from(NEXT_INVOICES), mapped=booleans, ended=booleans)
-    def agreement_is_renewed(self, which: int, next_invoice: str | None, *, mapped: bool, ended: bool) -> None:
+    @rule(which=agreements, next_invoice=_next_invoices, mapped=booleans, ended=booleans)
+    def agreement_is_renewed(self, which: int, next_invoice: dict[str, Any], *, mapped: bool, ended: bool) -> None:
         self._copied(which, next_invoice, with_lines=False, mapped=mapped, ended=ended)
 
-    @rule(which=agreements, next_invoice=st.sampled_from(NEXT_INVOICES), mapped=booleans, ended=booleans)
+    @rule(which=agreements, next_invoice=_next_invoices, mapped=booleans, ended=booleans)
     def agreement_is_copied_with_its_lines(
-        self, which: int, next_invoice: str | None, *, mapped: bool, ended: bool
+        self, which: int, next_invoice: dict[str, Any], *, mapped: bool, ended: bool
     ) -> None:
         self._copied(which, next_invoice, with_lines=True, mapped=mapped, ended=ended)
 
-    def _copied(self, which: int, next_invoice: str | None, *, with_lines: bool, mapped: bool, ended: bool) -> None:
+    def _copied(self, which: int, next_invoice: dict[str, Any], *, with_lines: bool, mapped: bool, ended: bool) -> None:
         if len(self.people.agreements) == MOST_AGREEMENTS:
             return
         old = self.agreement(which)
-        copy = self.people.copy(old, with_lines=with_lines, nextInvoiceDate=next_invoice)
+        copy = self.people.copy(old, with_lines=with_lines, **next_invoice)
         if ended:
             self.connectwise.edit_agreement(old, noEndingDateFlag=False, endDate="2026-03-31T00:00:00Z")
         if mapped and not self.world.is_behind():

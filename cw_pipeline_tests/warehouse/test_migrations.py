@@ -1,20 +1,43 @@
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
+import alembic.command
+import alembic.config
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline.warehouse.tables import Base, LockHolder
+from cw_pipeline.warehouse.tables import Base, CompanyMapping, LockHolder, PreviewLine
 from cw_pipeline_tests.warehouse.examples import MOMENT
 from cw_pipeline_tests.warehouse.processes import OPEN_WHEN_TOLD, another_process
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+_AT = "'2026-04-01 00:30:00'"
+_LINE = "INSERT INTO preview_lines (preview_id, position, organization_id, organization_name, plan, beside, outcome,"
+BEFORE = (
+    f"INSERT INTO usage_reports VALUES (1, '2026-03', {_AT}, {_AT}, 'f', 5)",
+    (
+        "INSERT INTO previews (id, psa, month, made_at, run_id, usage_report_id, mappings_fingerprint, ledger_position,"
+        f" usage_seats, requests_read) VALUES (1, 'msp', '2026-03', {_AT}, 'r', 1, 'm', 0, 5, 1)"
+    ),
+    f"{_LINE} seats, reason, writes) VALUES (1, 0, 'o', 'O', 'Business', false, 'invoiced_edited', 5, 'why', '[]')",
+    f"{_LINE} seats, reason, writes) VALUES (1, 1, 'p', 'P', 'Business', false, 'created', 5, 'why', '[]')",
+    f"INSERT INTO companies (id, identifier, name, types, imported_at) VALUES (1, 'c', 'C', '[]', {_AT})",
+    f"INSERT INTO agreements (id, company_id, name, status, imported_at) VALUES (10, 1, 'A', 'Active', {_AT})",
+    (
+        "INSERT INTO organizations (id, name, plan, license_type, status, msp_managed, fetched_at)"
+        f" VALUES ('o', 'O', 'Business', 'Standard', 'Active', true, {_AT})"
+    ),
+    f"INSERT INTO company_mappings VALUES (1, 10, 'o', '2026-01', {_AT})",
+)
+"""What a warehouse of the schema 0003 had."""
 
 
 def test_a_fresh_database_gets_every_table(warehouse: Warehouse) -> None:
@@ -61,3 +84,25 @@ def test_a_transaction_whose_block_raises_leaves_nothing(warehouse: Warehouse) -
         add_and_stop(session)
     with warehouse.transaction() as session:
         assert session.get(LockHolder, "t") is None
+
+
+def test_what_was_kept_before_the_ledger_remembered_invoices_is_read_as_before(new_database_url: str) -> None:
+    with closing(Warehouse(new_database_url)) as warehouse:
+        config = alembic.config.Config()
+        config.set_main_option("script_location", str(files("cw_pipeline.warehouse") / "migrations"))
+        with warehouse.engine.begin() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                table.drop(connection)
+            connection.execute(text("DELETE FROM alembic_version"))
+            config.attributes["connection"] = connection
+            alembic.command.upgrade(config, "0003")
+            for statement in BEFORE:
+                connection.execute(text(statement))
+    with closing(Warehouse(new_database_url)) as upgraded, upgraded.transaction() as session:
+        assert session.scalars(select(PreviewLine.outcome).order_by(PreviewLine.position)).all() == [
+            "invoice_unclear",
+            "created",
+        ]
+        (mapping,) = session.scalars(select(CompanyMapping))
+        assert (mapping.bill_from, mapping.bill_from_chosen) == ("2026-01", False)
+        assert (mapping.prorates, mapping.looked_through_at) == (None, None)

@@ -6,7 +6,7 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-_HISTORIES = {"bounded": (22, 20), "soak": (int(os.environ.get("SOAK_EXAMPLES", "600")), 20)}
+_HISTORIES = {"bounded": (40, 20), "soak": (int(os.environ.get("SOAK_EXAMPLES", "600")), 20)}
 """How many, and of how many steps at most."""
 
 for _name, (_examples, _steps) in _HISTORIES.items():

@@ -169,7 +169,8 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
 def _untouchable(identity: Identity, row: Usage | None, mapping: CompanyMapping, facts: Facts) -> list[_Draft]:
     """The lines of a plan without a product: not touched, and so the seats on open ones are not added elsewhere."""
     drafts = _drafts(identity, row, mapping, facts)
-    return [draft for draft in drafts if draft.line.outcome is Outcome.CREDIT_DUE] + [
+    credit_due = [draft for draft in drafts if row is not None and draft.line.outcome is Outcome.CREDIT_DUE]
+    return credit_due + [
         draft.held(Outcome.PRODUCT_UNMAPPED, reasons.without_product(draft.writes[0]))
         for draft in drafts
         if draft.line.outcome is Outcome.ZEROED

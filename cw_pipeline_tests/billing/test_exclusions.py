@@ -177,6 +177,12 @@ def test_a_plan_without_a_product_keeps_its_lines_and_the_other_plan_counts_as_0
     ]
 
 
+def test_of_a_plan_without_a_product_no_credit_is_asked_for_what_was_invoiced_and_used() -> None:
+    facts = the_facts(a_line(1, 7, Plan.ENTERPRISE, effective=INVOICED), products=BUSINESS_ONLY)
+    preview = preview_of(facts, used(7, Plan.ENTERPRISE))
+    assert [(line.outcome, line.beside) for line in preview.lines] == [(Outcome.PRODUCT_UNMAPPED, False)]
+
+
 def test_suspension_is_unknown_to_the_rule_so_a_suspended_organization_is_billed_like_an_active_one() -> None:
     names = {field.name for field in fields(Usage)}
     assert names == {"organization_id", "organization_name", "plan", "license_type", "managed", "seats"}

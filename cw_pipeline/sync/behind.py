@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from cw_pipeline.billing.months import Month
 from cw_pipeline.sync.run import SyncError
-from cw_pipeline.warehouse.tables import Integration, Preview
+from cw_pipeline.warehouse.tables import Integration, Push
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,13 +34,13 @@ class RecordedPush:
 def require_not_behind(warehouse: Warehouse, recorded: Collection[RecordedPush]) -> None:
     """Make sure that the warehouse knows every push that was ``recorded`` since it was last rebuilt.
 
-    It does if it has the preview that the push carried out, which is kept before anything is written.
+    It does if it has the push, good or failed, which is kept before it is recorded elsewhere.
 
     Raises:
         WarehouseBehind: If it does not.
     """
     with warehouse.transaction() as session:
-        known = set(session.execute(select(Preview.month, Preview.run_id)).tuples())
+        known = set(session.execute(select(Push.month, Push.run_id)).tuples())
         integration = session.get(Integration, 1)
     rebuilt_at = integration.rebuilt_at if integration else None
     unknown = [

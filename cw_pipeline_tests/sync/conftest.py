@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from shutil import copy
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,15 @@ def since_january(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
         for place in MAPPED:
             sandbox.connectwise.edit_agreement(agreement_id(place), nextInvoiceDate="2026-01-01")
         yield msp
+
+
+@pytest.fixture
+def invoiced_since_january(since_january: Msp) -> Msp:
+    """January to March were synced, and invoiced until the end of March."""
+    since_january.sync(*MONTHS)
+    since_january.sandbox.connectwise.invoice(until=date(2026, 3, 1))
+    assert since_january.sync(*MONTHS).outcomes() == ["unchanged"] * len(MAPPED)
+    return since_january
 
 
 @pytest.fixture

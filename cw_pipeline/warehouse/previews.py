@@ -72,13 +72,6 @@ def save_preview(
     return row
 
 
-def latest_preview(session: Session, psa: str, month: Month) -> Preview | None:
-    """The preview made last for ``month``."""
-    return session.scalars(
-        select(Preview).where(Preview.psa == psa, Preview.month == str(month)).order_by(Preview.id.desc()).limit(1)
-    ).first()
-
-
 def latest_previews(session: Session, psa: str) -> Sequence[Preview]:
     """The preview made last for each month that has one."""
     latest = select(func.max(Preview.id)).where(Preview.psa == psa).group_by(Preview.month)

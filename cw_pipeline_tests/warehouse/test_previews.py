@@ -9,7 +9,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.warehouse.previews import (
     MonthReport,
-    latest_preview,
+    latest_previews,
     preview_of,
     run_reports,
     save_month_error,
@@ -45,8 +45,7 @@ def test_a_preview_comes_back_as_the_rule_made_it(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
         keep_preview(session, *lines)
     with warehouse.transaction() as session:
-        kept = latest_preview(session, PSA, MARCH)
-        assert kept is not None
+        (kept,) = latest_previews(session, PSA)
         assert preview_of(kept) == Preview(MARCH, 15, lines)
 
 
@@ -57,10 +56,9 @@ def test_the_latest_preview_is_that_of_the_month_and_of_the_company(warehouse: W
         keep_preview(session, CREATED, run_id="another month's", month=APRIL)
         keep_preview(session, CREATED, run_id="another company's", psa="other")
     with warehouse.transaction() as session:
-        kept = latest_preview(session, PSA, MARCH)
-        assert kept is not None
-        assert kept.run_id == "second"
-        assert latest_preview(session, "nobody", MARCH) is None
+        kept = {preview.month: preview.run_id for preview in latest_previews(session, PSA)}
+        assert kept == {str(MARCH): "second", str(APRIL): "another month's"}
+        assert latest_previews(session, "nobody") == []
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 PROJECT = Path(__file__).parents[2]
 DEADLINE_SECONDS = 120
+SCHEDULES = "{ repositoriesOrError { ... on RepositoryConnection { nodes { schedules { id } } } } }"
+STOP = """
+mutation Stop($id: String!) {
+  stopRunningSchedule(id: $id) { __typename ... on PythonError { message } }
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ def dagster_dev(log: Path) -> Generator[Webserver]:
     try:
         until(lambda: webserver.query("{ version }"))
         until(lambda: _daemons_are_healthy(webserver))
+        _stop_schedules(webserver)
         yield webserver
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -85,6 +92,15 @@ def _daemons_are_healthy(webserver: Webserver) -> bool:
     health = webserver.query("{ instance { daemonHealth { allDaemonStatuses { healthy required } } } }")
     statuses = health["instance"]["daemonHealth"]["allDaemonStatuses"]
     return all(status["healthy"] for status in statuses if status["required"])
+
+
+def _stop_schedules(webserver: Webserver) -> None:
+    """By the real clock a tick may be due while a test runs; it would sync or check beside the test."""
+    running = webserver.query(SCHEDULES)["repositoriesOrError"]["nodes"][0]["schedules"]
+    assert running
+    for schedule in running:
+        stopped = webserver.query(STOP, id=schedule["id"])["stopRunningSchedule"]
+        assert stopped["__typename"] == "ScheduleStateResult", stopped
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.connectwise.credentials import Credentials, Hidden
 from cw_pipeline.integration.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.nordpass.provider_api import ProviderApi
+from cw_pipeline.nordpass.usage_exports import UsageExports
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.sync.run import SyncRun
 from cw_pipeline.warehouse.database import Warehouse
@@ -85,8 +86,6 @@ def open_nordpass(settings: Settings, *, now: Callable[[], datetime] = lambda: d
     if settings.nordpass_api_url is not None:
         msg = "NORDPASS_API_URL and NORDPASS_USAGE_DIR are both set. Set only the one that usage is to come from."
         raise NotSetUp(msg)
-    from cw_pipeline.nordpass.usage_exports import UsageExports  # noqa: PLC0415 - pandas takes a second to load
-
     return UsageExports(settings.nordpass_usage_dir, now=now)
 
 

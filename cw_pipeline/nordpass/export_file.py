@@ -2,13 +2,9 @@
 
 import csv
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
-from typing import Any, Final, cast
-
-import pandas as pd
-import pandera.pandas as pa
-from pandera.errors import SchemaErrors
+from typing import Final
 
 from cw_pipeline.nordpass.errors import Fault, MalformedReport
 from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, shown
@@ -25,22 +21,22 @@ def _is_count(text: str) -> bool:
     return re.fullmatch(r"0|[1-9][0-9]{0,8}", text) is not None and int(text) <= MOST_LICENSES
 
 
-def _column(holds: Callable[[str], bool], *, unique: bool = False) -> pa.Column:
-    return pa.Column(checks=pa.Check(holds, element_wise=True), unique=unique, report_duplicates="exclude_first")
+_COLUMNS: Final[dict[str, Callable[[str], bool]]] = {
+    "organization_id": is_id,
+    "organization_name": is_text,
+    "plan": lambda text: text in set(Plan),
+    "license_type": lambda text: text in set(LicenseType),
+    "msp_managed": lambda text: text.lower() in _BOOLEANS,
+    "consumed_licenses": _is_count,
+}
+"""An export's columns, and what a cell of each must be."""
+
+_HEADER: Final = f"the header {','.join(_COLUMNS)}"
 
 
-SCHEMA: Final = pa.DataFrameSchema(
-    {
-        "organization_id": _column(is_id, unique=True),
-        "organization_name": _column(is_text),
-        "plan": _column(lambda text: text in set(Plan)),
-        "license_type": _column(lambda text: text in set(LicenseType)),
-        "msp_managed": _column(lambda text: text.lower() in _BOOLEANS),
-        "consumed_licenses": _column(_is_count),
-    },
-    strict=True,
-)
-"""An export's texts, before any of them is converted."""
+class _MalformedError(Exception):
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = faults
 
 
 def rows_of(content: bytes, file_name: str) -> tuple[UsageRow, ...]:
@@ -51,79 +47,87 @@ def rows_of(content: bytes, file_name: str) -> tuple[UsageRow, ...]:
         file_name: What to call the file in an error.
 
     Raises:
-        MalformedReport: The file is not in the documented form; the error lists every fault.
+        MalformedReport: The file is not in the documented form. Faults in cells are all listed; a file that is not
+            CSV, or has another header, has only that fault.
     """
-    table = _texts(content, file_name)
     try:
-        SCHEMA.validate(table, lazy=True)
-    except SchemaErrors as errors:
-        cases = cast("pd.DataFrame", errors.failure_cases)
-        faults = [_schema_fault(case) for case in cases.to_dict(orient="records")]
-        raise MalformedReport(file_name, sorted(faults, key=lambda fault: fault.row or 0), _WHAT_TO_DO) from None
-    return tuple(
-        UsageRow(
-            organization_id=record["organization_id"],
-            organization_name=record["organization_name"],
-            plan=Plan(record["plan"]),
-            license_type=LicenseType(record["license_type"]),
-            msp_managed=_BOOLEANS[record["msp_managed"].lower()],
-            consumed_licenses=int(record["consumed_licenses"]),
-        )
-        for record in table.to_dict(orient="records")
-    )
+        return tuple(map(_usage_row, _checked(_records(content))))
+    except _MalformedError as malformed:
+        raise MalformedReport(file_name, malformed.faults, _WHAT_TO_DO) from None
 
 
-def _texts(content: bytes, file_name: str) -> pd.DataFrame:
-    """The cells as texts, under the file's header, indexed by the row numbers that a spreadsheet shows."""
+def _records(content: bytes) -> Iterator[list[str]]:
+    """The cells of each row, blank rows and the header included."""
     try:
         text = content.decode("utf-8-sig")
-        columns = len(next(csv.reader(StringIO(text)), ()))
-        if columns > _MOST_COLUMNS:
-            fault = Fault(f"the header {','.join(SCHEMA.columns)}", f"{columns} columns", row=1)
-            raise MalformedReport(file_name, [fault], _WHAT_TO_DO)
-        # Told of no header, pandas makes no column an index, renames no repeated column and refuses a longer row.
-        cells = pd.read_csv(
-            StringIO(text),
-            header=None,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            nrows=_MOST_ROWS + 1,
-        )
     except UnicodeDecodeError as error:
-        fault = Fault("UTF-8 text", row=content.count(b"\n", 0, error.start) + 1)
-    except pd.errors.EmptyDataError:
-        fault = Fault(f"the header {','.join(SCHEMA.columns)}", "nothing", row=1)
-    except (pd.errors.ParserError, csv.Error) as error:
-        fault = _syntax_fault(str(error))
-    else:
-        if len(cells) > _MOST_ROWS:
-            raise MalformedReport(file_name, [Fault(f"at most {_MOST_ROWS} rows")], _WHAT_TO_DO)
-        header = [str(name)[:_LONGEST_COLUMN] for name in cells.iloc[0]]
-        table = cells.iloc[1:].set_axis(header, axis="columns").set_axis(range(2, len(cells) + 1), axis="index")
-        repeated = sorted({name for name in header if header.count(name) > 1})
-        if not repeated:
-            return table[(table != "").any(axis="columns")]  # a blank line is no row
-        fault = Fault("each column once", shown(repeated[0]) + " again", row=1, column=repeated[0])
-    raise MalformedReport(file_name, [fault], _WHAT_TO_DO)
+        raise _MalformedError(Fault("UTF-8 text", row=content.count(b"\n", 0, error.start) + 1)) from None
+    row = 1
+    try:
+        for cells in csv.reader(StringIO(text), strict=True):
+            yield cells
+            row += 1
+    except csv.Error as error:
+        if str(error) == "unexpected end of data":
+            raise _MalformedError(Fault("a closing quote", "the end of the file", row)) from None
+        raise _MalformedError(Fault("CSV with every quote closed", str(error), row)) from None
 
 
-def _syntax_fault(words: str) -> Fault:
-    """Translate pandas' two complaints about CSV itself; it counts lines from 1, but rows with an open quote from 0."""
-    if too_long := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", words):
-        expected, row, found = too_long.groups()
-        return Fault(f"{expected} columns as in the header", found, row=int(row))
-    if unclosed := re.search(r"EOF inside string starting at row (\d+)", words):
-        return Fault("a closing quote", "the end of the file", row=int(unclosed[1]) + 1)
-    return Fault("CSV", words)
+def _checked(records: Iterator[list[str]]) -> list[dict[str, str]]:
+    """The rows below the header by column, all of them well-formed; blank ones are left out."""
+    header = next(records, list[str]())
+    _check_header(header)
+    rows: list[dict[str, str]] = []
+    faults: list[Fault] = []
+    ids: set[str] = set()
+    for number, cells in enumerate(records, start=2):
+        if number > _MOST_ROWS:
+            raise _MalformedError(Fault(f"at most {_MOST_ROWS} rows"))
+        if len(cells) > len(header):
+            raise _MalformedError(Fault(f"{len(header)} columns as in the header", str(len(cells)), number))
+        if not any(cells):
+            continue
+        padded = [*cells, *[""] * (len(header) - len(cells))]
+        row = dict(zip(header, padded, strict=True))
+        faults += _faults(number, row, ids)
+        rows.append(row)
+    if faults:
+        raise _MalformedError(*faults)
+    return rows
 
 
-def _schema_fault(case: Mapping[Hashable, Any]) -> Fault:
-    """Translate one of pandera's failure cases."""
-    value = str(case["failure_case"])
-    if case["check"] == "column_in_dataframe":
-        return Fault("this column", "nothing", row=1, column=value)
-    if case["check"] == "column_in_schema":
-        return Fault(f"one of {', '.join(SCHEMA.columns)}", shown(value), row=1, column=value)
-    expected = UNIQUE if case["check"] == "field_uniqueness" else EXPECTED[case["column"]]
-    return Fault(expected, shown(value), row=int(case["index"]), column=case["column"])
+def _check_header(header: Sequence[str]) -> None:
+    if len(header) > _MOST_COLUMNS:
+        raise _MalformedError(Fault(_HEADER, f"{len(header)} columns", row=1))
+    if not any(header):
+        raise _MalformedError(Fault(_HEADER, "nothing", row=1))
+    names = [name[:_LONGEST_COLUMN] for name in header]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise _MalformedError(Fault("each column once", shown(repeated[0]) + " again", 1, repeated[0]))
+    missing = [Fault("this column", "nothing", 1, name) for name in _COLUMNS if name not in names]
+    unknown = [Fault(f"one of {', '.join(_COLUMNS)}", shown(name), 1, name) for name in names if name not in _COLUMNS]
+    if missing or unknown:
+        raise _MalformedError(*missing, *unknown)
+
+
+def _faults(number: int, row: dict[str, str], ids: set[str]) -> Iterator[Fault]:
+    """What is wrong with a row, when `ids` are the organizations of those above it; adds its own to them."""
+    for column, holds in _COLUMNS.items():
+        if not holds(row[column]):
+            yield Fault(EXPECTED[column], shown(row[column]), number, column)
+    organization_id = row["organization_id"]
+    if organization_id in ids:
+        yield Fault(UNIQUE, shown(organization_id), number, "organization_id")
+    ids.add(organization_id)
+
+
+def _usage_row(row: dict[str, str]) -> UsageRow:
+    return UsageRow(
+        organization_id=row["organization_id"],
+        organization_name=row["organization_name"],
+        plan=Plan(row["plan"]),
+        license_type=LicenseType(row["license_type"]),
+        msp_managed=_BOOLEANS[row["msp_managed"].lower()],
+        consumed_licenses=int(row["consumed_licenses"]),
+    )

@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAVY = {"dagster", "pandas", "pandera", "sqlalchemy", "cw_pipeline.sandbox", "cw_pipeline.integration"}
+HEAVY = {"dagster", "pandas", "sqlalchemy", "cw_pipeline.sandbox", "cw_pipeline.integration"}
 
 
 def loaded_by(home: Path, *arguments: str) -> set[str]:

@@ -206,6 +206,11 @@ def test_a_quote_that_is_never_closed_is_malformed(folder: Path) -> None:
     assert faults_of(folder, content) == (Fault("a closing quote", "the end of the file", 3),)
 
 
+def test_text_behind_a_closing_quote_is_malformed(folder: Path) -> None:
+    (fault,) = faults_of(folder, HEADER + '"a"x,Acme,Business,Standard,true,5\n')
+    assert (fault.row, fault.expected) == (2, "CSV with every quote closed")
+
+
 def test_a_quote_that_swallows_the_next_organization_is_malformed(folder: Path) -> None:
     content = HEADER + 'a,"Acme,Business,Standard,true,5\nb,Beta",Business,Standard,true,7\n'
     (fault,) = faults_of(folder, content)

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.pooler import pooled
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -112,14 +113,18 @@ def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a new, empty warehouse, once on each kind of database."""
+    """The URL of a new, empty warehouse, once on each kind of database, or through a pooler in the mode asked for."""
     if request.param == "sqlite":
         file = copyfile(request.getfixturevalue("sqlite_schema"), tmp_path / "warehouse.db")
         yield f"sqlite:///{file}"
         return
     template: str = request.getfixturevalue("postgres_warehouse")
     with postgres_database(request.getfixturevalue("postgres_url"), template=template) as url:
-        yield url
+        if request.param == "postgresql":
+            yield url
+            return
+        with pooled(url, request.param) as pooled_url:
+            yield pooled_url
 
 
 @pytest.fixture

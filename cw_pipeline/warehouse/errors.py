@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
 
+_CLOSED = "server closed the connection unexpectedly"
+"""What the driver says where the other side said why, as PgBouncer does, and then hung up."""
+
+
 class WarehouseError(Exception):
     """The warehouse cannot do what was asked; the message says what to do next."""
 
@@ -50,4 +54,6 @@ def reachable(url: URL, kind: type[DBAPIError] = OperationalError) -> Generator[
             f"The warehouse {place} cannot be used: {first_line}. "
             "Check CW_PIPELINE_DATABASE_URL, that the database runs, and that its user may create and write tables."
         )
+        if first_line == _CLOSED:
+            msg += " If PgBouncer is in front of it: pool_mode must be session or transaction, and the pool not full."
         raise DatabaseUnreachable(msg) from None  # the driver's own traceback has the password

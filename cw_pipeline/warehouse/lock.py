@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import create_engine, delete, func, select, text
+from sqlalchemy import Text, column, create_engine, delete, func, select, text, true, values
 from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _CONNECTION = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 50_000}
 """Either end of a lock's connection notices within a minute that the other's machine is gone: seconds, but the last in
 milliseconds. Keepalives alone are silent while something that was sent is not acknowledged."""
+_NO_LIMIT = dict.fromkeys(("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"), 0)
+"""A role's own limits would cut the wait short, or the push."""
 
 
 class HeldLock:
@@ -161,11 +163,6 @@ def _connection(engine: Engine, name: str) -> Generator[Connection]:
         with reachable(engine.url):
             connected = lock_engine.connect()
         with connected as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(text("SET statement_timeout = 0"))  # a role's own limit would cut the wait short
-                for setting, value in _CONNECTION.items():
-                    parameter = f"tcp_{setting.removeprefix('tcp_')}"
-                    connection.execute(select(func.set_config(parameter, str(value), False)))  # noqa: FBT003 - not for this transaction alone
             yield connection
     finally:
         lock_engine.dispose()
@@ -176,16 +173,34 @@ def _acquire(connection: Connection, name: str, wait_seconds: int) -> bool:
         connection.execute(text(f"PRAGMA busy_timeout = {wait_seconds * 1000:d}"))
         statement = text("BEGIN EXCLUSIVE")
     else:
-        # 0 would wait for ever.
-        connection.execute(text(f"SET lock_timeout = {max(1, wait_seconds * 1000):d}"))
-        statement = text("SELECT pg_advisory_lock(:number)").bindparams(number=_number(name))
+        _begin(connection, wait_seconds)
+        statement = text("SELECT pg_advisory_xact_lock(:number)").bindparams(number=_number(name))
     try:
         connection.execute(statement)
     except OperationalError as error:
-        if _is_lock_timeout(error):
-            return False
-        raise
+        if not _is_lock_timeout(error):
+            raise
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("ROLLBACK"))
+        return False
     return True
+
+
+def _begin(connection: Connection, wait_seconds: int) -> None:
+    """Begin the transaction that will hold the lock, on PostgreSQL.
+
+    A session would hold it as well, but a pooler may let several clients share one, and each of them would then have
+    the lock. At this isolation an idle transaction has no snapshot, and keeps nothing from being vacuumed.
+    """
+    links = {f"tcp_{setting.removeprefix('tcp_')}": value for setting, value in _CONNECTION.items()}
+    lock_timeout = max(1, wait_seconds * 1000)  # 0 would wait for ever
+    wanted = values(column("name", Text), column("value", Text), name="wanted").data(
+        [(name, str(value)) for name, value in {**_NO_LIMIT, **links, "lock_timeout": lock_timeout}.items()]
+    )
+    in_this_transaction, where_it_is_known = true(), func.current_setting(wanted.c.name, true()).is_not(None)
+    settings = select(func.set_config(wanted.c.name, wanted.c.value, in_this_transaction)).where(where_it_is_known)
+    connection.execute(text("BEGIN ISOLATION LEVEL READ COMMITTED"))
+    connection.execute(settings)
 
 
 def _is_lock_timeout(error: OperationalError) -> bool:

@@ -16,6 +16,7 @@ from cw_pipeline.sync import push
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
+from cw_pipeline_tests.pooler import on_every_way
 from cw_pipeline_tests.sync.killed_push import running_push
 from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, set_up
 from cw_pipeline_tests.sync.site import open_client
@@ -46,6 +47,7 @@ def on_either(msp: Msp, warehouse: Warehouse) -> Msp:
     return msp
 
 
+@on_every_way
 def test_of_two_pushes_from_two_machines_one_works_and_the_other_waits_and_says_for_whom(
     on_either: Msp, warehouse_url: str
 ) -> None:
@@ -64,6 +66,7 @@ def test_of_two_pushes_from_two_machines_one_works_and_the_other_waits_and_says_
     assert on_either.written() == len(MAPPED)
 
 
+@on_every_way
 def test_a_push_that_waits_goes_on_at_once_when_the_one_at_work_is_killed(on_either: Msp, warehouse_url: str) -> None:
     faults, environment = on_either.sandbox.faults, on_either.sandbox.environment()
     held = faults.add(FaultKind.SLOW, method="POST")

@@ -11,6 +11,7 @@ from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import DatabaseUnreachable, LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import LockHolder
+from cw_pipeline_tests.pooler import needs_pgbouncer, on_every_way, pooled
 from cw_pipeline_tests.warehouse.processes import (
     HOLD_THE_LOCK,
     WAIT_FOR_THE_LOCK,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from cw_pipeline_tests.pooler import PoolMode
 
 A_WHILE = 30
 """More seconds than anything here takes: a test that waits so long has failed."""
@@ -37,6 +39,7 @@ def test_a_free_lock_is_taken_without_a_word_and_again_when_it_was_let_go(wareho
     assert told == []
 
 
+@on_every_way
 def test_a_second_push_is_told_who_holds_the_lock_and_waits_for_it(warehouse: Warehouse, warehouse_url: str) -> None:
     told: list[str] = []
     with another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder:
@@ -53,6 +56,7 @@ def test_a_second_push_is_told_who_holds_the_lock_and_waits_for_it(warehouse: Wa
     assert re.match(f"Another push is at work: process {holder.pid} on .+, {since}", told[0])
 
 
+@on_every_way
 def test_a_push_that_waited_in_vain_says_who_holds_the_lock(warehouse: Warehouse, warehouse_url: str) -> None:
     with another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder:
         assert holder.says() == "held"
@@ -61,6 +65,7 @@ def test_a_push_that_waited_in_vain_says_who_holds_the_lock(warehouse: Warehouse
             pass
 
 
+@on_every_way
 def test_a_killed_holder_frees_the_lock_at_once(warehouse: Warehouse, warehouse_url: str) -> None:
     with another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder:
         assert holder.says() == "held"
@@ -179,15 +184,70 @@ def test_a_push_that_waited_for_a_file_that_was_deleted_does_not_have_the_lock(t
     warehouse.close()
 
 
-def test_a_statement_timeout_of_the_database_does_not_cut_the_wait_short(postgres_database_url: str) -> None:
+@pytest.mark.parametrize("setting", ["statement_timeout", "idle_in_transaction_session_timeout"])
+def test_a_time_limit_of_the_database_cuts_neither_the_wait_nor_the_push_short(
+    postgres_database_url: str, setting: str
+) -> None:
     warehouse = Warehouse(postgres_database_url)
     with warehouse.transaction() as session:
-        session.execute(text(f"ALTER DATABASE {warehouse.engine.url.database} SET statement_timeout = '100ms'"))
-    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print):
+        session.execute(text(f"ALTER DATABASE {warehouse.engine.url.database} SET {setting} = '500ms'"))
+    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print) as lock:
         waiting = push_lock(warehouse.engine, "msp", wait_seconds=1, on_wait=lambda _: None)
         with pytest.raises(LockHeld), waiting:
             pass
+        lock.check()
     warehouse.close()
+
+
+def test_a_lock_that_is_held_keeps_nothing_from_being_vacuumed(postgres_database_url: str) -> None:
+    warehouse = Warehouse(postgres_database_url)
+    with warehouse.transaction() as session:
+        database = warehouse.engine.url.database
+        session.execute(text(f"ALTER DATABASE {database} SET default_transaction_isolation = 'serializable'"))
+    with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print) as lock, warehouse.transaction() as session:
+        lock.check()
+        holder = text(
+            "SELECT state, backend_xid, backend_xmin FROM pg_stat_activity JOIN pg_locks USING (pid) "
+            "WHERE locktype = 'advisory' AND datname = current_database()"
+        )
+        assert session.execute(holder).all() == [("idle in transaction", None, None)]
+    warehouse.close()
+
+
+@needs_pgbouncer
+def test_a_lock_that_was_let_go_does_not_stay_in_a_session_that_clients_share(postgres_database_url: str) -> None:
+    direct = Warehouse(postgres_database_url)
+    with pooled(postgres_database_url, "transaction") as pooled_url:
+        shared = Warehouse(pooled_url)
+        with push_lock(shared.engine, "msp", wait_seconds=0, on_wait=print):
+            pass
+        with push_lock(direct.engine, "msp", wait_seconds=AT_ONCE, on_wait=lambda _: None) as lock:
+            lock.check()
+        shared.close()
+    direct.close()
+
+
+@needs_pgbouncer
+def test_a_pooler_that_lets_no_transaction_begin_is_refused_with_what_to_do(postgres_database_url: str) -> None:
+    with (
+        pooled(postgres_database_url, "statement") as pooled_url,
+        pytest.raises(DatabaseUnreachable, match=r"PgBouncer.*pool_mode must be session or transaction"),
+    ):
+        Warehouse(pooled_url)
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("pool_mode", ["session", "transaction"])
+def test_a_pooler_without_a_connection_to_spare_is_told_and_no_push_begins(
+    postgres_database_url: str, pool_mode: PoolMode
+) -> None:
+    Warehouse(postgres_database_url).close()
+    with pooled(postgres_database_url, pool_mode, pool_size=1) as pooled_url:
+        warehouse = Warehouse(pooled_url)
+        locked = push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print)
+        with pytest.raises(DatabaseUnreachable, match=r"PgBouncer.* the pool not full"), locked:
+            pytest.fail("a push began")
+        warehouse.close()
 
 
 def test_a_link_to_an_sqlite_warehouse_leads_to_the_same_lock(tmp_path: Path) -> None:

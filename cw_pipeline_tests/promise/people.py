@@ -175,7 +175,8 @@ class People:
     def take_back_invoice(self, agreement: int, which: int, *, deleted: bool) -> None:
         """A person deletes an invoice, with which the next invoice date moves back; or moves only that back.
 
-        What is invoiced again although its invoice stands is billed twice, which no sync can mend.
+        What is invoiced again although its invoice stands is billed twice, which no sync can mend. Nor can it tell what
+        is passed over where the date had been moved back before, and goes on from the deleted invoice's period.
         """
         invoices = self.invoices_of(agreement)
         if not invoices:
@@ -187,6 +188,9 @@ class People:
         self.marks.unknowable |= {line.case for line in concerned if line.id in again}
         self.settled |= _on(invoices)
         if deleted:
+            goes_on_at = day(invoices[index]["period_start"])
+            passed_over = [line for line in concerned if line.to_come and line.begins < goes_on_at]
+            self.marks.unknowable |= {line.case for line in passed_over}
             self._connectwise.delete_invoice(invoices[index]["number"])
         else:
             self._connectwise.edit_agreement(agreement, nextInvoiceDate=invoices[index]["period_start"])

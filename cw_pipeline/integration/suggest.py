@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 LEAST_SCORE = 75
 """Names less alike than this (of 100) are not suggested."""
+MOST_CANDIDATES = 10
+"""How many organizations are kept for a company, the most alike ones. Where other companies are more like all of them,
+it has no suggestion until those are mapped."""
 
 _LEGAL_FORMS = frozenset(
     {
@@ -122,6 +125,10 @@ class _Names:
     def __getitem__(self, row: Company | Organization) -> str:
         return self._of[row.id].words
 
+    def sorted_words(self, row: Company | Organization) -> str:
+        """The name with its words in the order of the alphabet."""
+        return " ".join(sorted(self[row].split()))
+
     def legal_forms(self, *rows: Company | Organization) -> frozenset[str]:
         """The legal forms that the names have, without those that have none."""
         return frozenset(self._of[row.id].legal_form for row in rows) - {""}
@@ -135,24 +142,34 @@ def _best_pairs(
     companies: Sequence[Company], organizations: Sequence[Organization], names: _Names
 ) -> list[tuple[Company, Organization, int]]:
     """The most alike pairs, each company and each organization in one at most."""
-    companies = [company for company in companies if names[company]]
-    organizations = [organization for organization in organizations if names[organization]]
-    choices = [names[organization] for organization in organizations]
-    alike = [
-        (score, company, organizations[index])
-        for company in companies
-        for _, score, index in process.extract(
-            names[company], choices, scorer=fuzz.token_sort_ratio, score_cutoff=LEAST_SCORE, limit=None
-        )
-    ]
-    alike.sort(key=lambda pair: (-pair[0], names[pair[1]] != names[pair[2]], pair[1].id, pair[2].id))
+    alike = sorted(
+        _alike(companies, organizations, names),
+        key=lambda pair: (-pair[2], names[pair[0]] != names[pair[1]], pair[0].id, pair[1].id),
+    )
     taken: set[int | str] = set()
     pairs: list[tuple[Company, Organization, int]] = []
-    for score, company, organization in alike:
+    for company, organization, score in alike:
         if company.id not in taken and organization.id not in taken:
             taken |= {company.id, organization.id}
             pairs.append((company, organization, int(score)))
     return pairs
+
+
+def _alike(
+    companies: Sequence[Company], organizations: Sequence[Organization], names: _Names
+) -> Iterator[tuple[Company, Organization, float]]:
+    """Each company with the organizations that are most like it, whatever the order of their words."""
+    organizations = [organization for organization in organizations if names[organization]]
+    choices = [names.sorted_words(organization) for organization in organizations]
+    for company in companies:
+        for _, score, index in process.extract(
+            names.sorted_words(company),
+            choices,
+            scorer=fuzz.ratio,
+            score_cutoff=LEAST_SCORE,
+            limit=MOST_CANDIDATES,
+        ):
+            yield company, organizations[index], score
 
 
 def _suggestion(

@@ -19,7 +19,7 @@ from cw_pipeline.orchestration.mapped import mapped_organizations
 from cw_pipeline.orchestration.partitions import FIRST_MONTH
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import name_of
-from cw_pipeline.orchestration.setup_views import of_mapping
+from cw_pipeline.orchestration.setup_views import of_mapping, of_suggestions
 from cw_pipeline.warehouse.database import Warehouse
 
 _COMPANY = "Id or exact name of the ConnectWise company."
@@ -67,7 +67,7 @@ _Asked: TypeAlias = MapCompany | UnmapCompany | WriteFile | ApplyFile
 
 
 class MappingConfig(dg.Config):
-    """What to do with the mappings: one of these."""
+    """What to do with the mappings: one of these; with nothing set, the run only shows what is suggested."""
 
     map: MapCompany | None = Field(default=None, description="Map one company to an organization.")
     unmap: UnmapCompany | None = Field(default=None, description="Remove one company's mapping.")
@@ -77,13 +77,16 @@ class MappingConfig(dg.Config):
 
 @dg.op
 def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, access: Access) -> None:
-    """Map or unmap one company, or write or apply a mapping file."""
+    """Map or unmap one company, or write or apply a mapping file; where nothing is asked, show the suggestions."""
     # Dagster's type of a nested config is not known.
     choices = cast("list[_Asked | None]", [config.map, config.unmap, config.write_file, config.apply_file])
     asked = [choice for choice in choices if choice is not None]
-    if len(asked) != 1:
+    if len(asked) > 1:
         raise dg.Failure("Nothing was changed. Give one of map, unmap, write_file and apply_file.", allow_retries=False)
     with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse:
+        if not asked:
+            context.add_output_metadata(of_suggestions(suggest_mappings(warehouse)))
+            return
         done, warnings = _do(asked[0], warehouse)
         context.log.info(done)
         for warning in warnings:
@@ -148,7 +151,7 @@ def _month(key: str | None) -> Month | None:
 def map_companies() -> None:
     """Map companies and their agreements to organizations, one by one or all at once from a file.
 
-    For example, in the Launchpad:
+    Without config, it shows which organization may belong to which company. For example, in the Launchpad:
 
         ops: {choose_organizations: {config: {write_file: {file: mappings.csv}}}}
 

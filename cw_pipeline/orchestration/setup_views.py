@@ -14,7 +14,6 @@ from cw_pipeline.integration.imports import AgreementsReport
 from cw_pipeline.integration.listings import companies, organizations
 from cw_pipeline.integration.reconcile import name_and_id
 from cw_pipeline.integration.status import status
-from cw_pipeline.integration.suggest import suggest_mappings
 from cw_pipeline.orchestration.partitions import FIRST_MONTH
 from cw_pipeline.orchestration.views import Details, names, table
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from cw_pipeline.integration.connection import CheckedRight
     from cw_pipeline.integration.products import MappedProduct
     from cw_pipeline.integration.reconcile import Changes
+    from cw_pipeline.integration.suggest import Suggestion
     from cw_pipeline.warehouse.database import Warehouse
 
 _LATEST_ACTS = 20
@@ -41,9 +41,8 @@ def of_changes(changes: Changes) -> Details:
 
 
 def of_mapping(warehouse: Warehouse) -> Details:
-    """How far the set-up has come, what is mapped and what could be, and what people did last."""
+    """How far the set-up has come, what is mapped and what could be, and what people did last; suggests nothing."""
     now = status(warehouse, first_month=Month.parse(FIRST_MONTH), now=datetime.now(UTC))
-    suggestions = suggest_mappings(warehouse)
     with warehouse.transaction() as session:
         listed = companies(session)
         all_organizations = organizations(session)
@@ -66,12 +65,14 @@ def of_mapping(warehouse: Warehouse) -> Details:
             ("organization", "plan", "license", "status", "managed", "company"),
             (shown.of_organization(one, company) for one, company in all_organizations),
         ),
-        "suggestions": table(
-            ("company", "agreement", "organization", "score", "certain", "reason"),
-            map(shown.of_suggestion, suggestions),
-        ),
         "latest_acts": table(("at", "who", "act", "subject", "before", "after"), map(shown.of_act, reversed(acts))),
     }
+
+
+def of_suggestions(suggestions: Iterable[Suggestion]) -> Details:
+    """Which organization may belong to which company, the likeliest first."""
+    columns = ("company", "agreement", "organization", "score", "certain", "reason")
+    return {"suggestions": table(columns, map(shown.of_suggestion, suggestions))}
 
 
 def of_rights(rights: Iterable[CheckedRight]) -> Details:

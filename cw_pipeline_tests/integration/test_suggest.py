@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.integration.mapping import map_company
-from cw_pipeline.integration.suggest import Suggestion, normalized, suggest_mappings
+from cw_pipeline.integration.suggest import (
+    MOST_CANDIDATES,
+    Suggestion,
+    _alike,
+    _Names,
+    normalized,
+    suggest_mappings,
+)
+from cw_pipeline.warehouse.tables import Company, Organization
 from cw_pipeline_tests.integration.conftest import BEFORE, FIRST, NOW, agreement, company, mappings, organization, put
 
 if TYPE_CHECKING:
@@ -144,6 +152,29 @@ def test_the_better_pair_wins_and_nobody_is_suggested_twice(small: Warehouse) ->
     )
     pairs = {(one.company.id, one.organization.id) for one in suggest_mappings(small)}
     assert pairs == {(6, "org-1"), (5, "org-2")}
+
+
+def test_words_in_another_order_are_alike_and_not_the_same(small: Warehouse) -> None:
+    put(small, company(5, "Traders Northwind"), agreement(51, 5), organization("org-n", "Northwind Traders"))
+    suggestion = only(suggest_mappings(small))
+    assert (suggestion.score, suggestion.certain) == (100, False)
+
+
+def test_of_many_look_alikes_only_the_most_alike_are_kept_for_each_company(small: Warehouse) -> None:
+    many = range(100, 140)
+    put(
+        small,
+        *(company(number, f"Customer {number}") for number in many),
+        *(organization(f"org-{number}", f"Customer {number}") for number in reversed(many)),
+    )
+    with small.transaction() as session:
+        companies = session.query(Company).where(Company.id >= many[0]).all()
+        organizations = session.query(Organization).order_by(Organization.id).all()
+    kept = list(_alike(companies, organizations, _Names(companies, organizations)))
+    assert len(kept) == len(many) * MOST_CANDIDATES
+    assert [(one.company.id, one.organization.id, one.score) for one in suggest_mappings(small)] == [
+        (number, f"org-{number}", 100) for number in many
+    ]
 
 
 @pytest.mark.parametrize(

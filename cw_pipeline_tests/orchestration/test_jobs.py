@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from rapidfuzz import process
 
 from cw_pipeline.integration.access import State
+from cw_pipeline.integration.reconcile import name_and_id
 from cw_pipeline.warehouse.tables import (
     Act,
     Agreement,
@@ -25,7 +27,6 @@ from cw_pipeline_tests.orchestration.acting import (
     map_companies,
     mapped,
     output_table,
-    records,
     refusal,
     rows,
     run,
@@ -34,11 +35,13 @@ from cw_pipeline_tests.orchestration.acting import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import dagster as dg
 
     from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.active import Active
 
 
 @pytest.fixture
@@ -148,9 +151,27 @@ def test_the_runs_show_what_there_is_to_decide_on(sandbox: Sandbox, instance: dg
     assert shown.asset_materialization is not None
     metadata = shown.asset_materialization.metadata
     assert metadata["state"].value == "active"
-    certain = [one["certain"] for one in records(metadata["suggestions"])].count("yes")
-    assert certain == len(certain_suggestions()) > 20
     assert {"companies", "organizations", "latest_acts", "next_tick", "unpushed_months"} <= metadata.keys()
+
+
+def test_suggestions_are_made_and_shown_where_they_are_asked_for_and_nowhere_else(
+    active: Active, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+    extract = process.extract
+
+    def counting(name: str, choices: Sequence[str], **options: Any) -> object:  # noqa: ANN401 - handed on as they are
+        compared.append(name)
+        return extract(name, choices, **options)
+
+    monkeypatch.setattr(process, "extract", counting)
+    assert run(instance, "import_companies").success
+    assert map_companies(instance, "unmap", {"company": str(active.mapped[0].company_id)}).success
+    assert compared == []
+    shown = output_table(run(instance, "map_companies"), "choose_organizations", "suggestions")
+    certain = [one["company"] for one in shown if one["certain"] == "yes"]
+    assert certain == [name_and_id(one.company) for one in certain_suggestions()] != []
+    assert compared != []
 
 
 @pytest.mark.usefixtures("either_database")

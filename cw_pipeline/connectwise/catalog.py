@@ -69,10 +69,6 @@ class Catalog(Endpoints):
         """Yield the product types."""
         return self._records.all("/procurement/types", models.ProductType)
 
-    def categories(self) -> Iterator[models.Category]:
-        """Yield the product categories."""
-        return self._records.all("/procurement/categories", models.Category)
-
     def subcategories(self) -> Iterator[models.Subcategory]:
         """Yield the product subcategories."""
         # ConnectWise lists them under a path with a closing slash, unlike everything else.

@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.agreements import Agreements
 from cw_pipeline.connectwise.catalog import Catalog
 from cw_pipeline.connectwise.companies import Companies
@@ -21,6 +20,8 @@ from cw_pipeline.connectwise.sites import web_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from cw_pipeline.connectwise import models
 
 __all__ = ["ConnectWiseClient", "Credentials", "RequestCount"]
 
@@ -96,10 +97,6 @@ class ConnectWiseClient(Companies, Agreements, Catalog):
             UnknownCompany: The site does not know the company id.
         """
         return self._http.company_info()
-
-    def system_info(self) -> models.SystemInfo:
-        """Return the version that answers. It does not prove that the credentials are good."""
-        return self._records.one("/system/info", models.SystemInfo)
 
     def agreement_url(self, agreement_id: int) -> str:
         """Return a link that opens the agreement in ConnectWise's web pages.

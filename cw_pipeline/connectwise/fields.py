@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, TypeAlias, cast
 
@@ -36,39 +36,16 @@ def calendar_date(value: object) -> object:
     another zone could move them by a day.
     """
     value = unset_is_none(value)
-    if isinstance(value, str):
-        return _moment(value).date()
-    return _no_number(value)
-
-
-def instant(value: object) -> object:
-    """Read a date-time; one without a zone is UTC, as all of ConnectWise's times are."""
-    value = unset_is_none(value)
-    if isinstance(value, str):
-        value = _moment(value)
-    if isinstance(value, datetime):
-        try:
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        except OverflowError:
-            msg = "a time between the years 1 and 9999 is expected"
-            raise ValueError(msg) from None
-    return _no_number(value)
-
-
-def _moment(text: str) -> datetime:
+    if isinstance(value, int | Decimal):  # pydantic would take a number for seconds since 1970
+        msg = "a date is expected"
+        raise ValueError(msg)  # noqa: TRY004  (pydantic turns a ValueError into an error about the field)
+    if not isinstance(value, str):
+        return value
     try:
-        return datetime.fromisoformat(text.strip())
+        return datetime.fromisoformat(value.strip()).date()
     except ValueError:  # its own words quote the text, however long it is and whatever it echoes
         msg = "a date like 2026-04-01, with or without a time, is expected"
         raise ValueError(msg) from None
-
-
-def _no_number(value: object) -> object:
-    """ConnectWise never writes a time as a number, which would be taken for seconds since 1970."""
-    if isinstance(value, int | Decimal):
-        msg = "a date is expected"
-        raise ValueError(msg)  # noqa: TRY004  (pydantic turns a ValueError into an error about the field)
-    return value
 
 
 def harmless(text: str) -> str:
@@ -95,7 +72,6 @@ Text: TypeAlias = Annotated[str, Field(strict=True, max_length=10_000), AfterVal
 OptionalText: TypeAlias = Text | None
 Flag: TypeAlias = Annotated[bool, Field(strict=True), BeforeValidator(unset_is_false)]
 OptionalDate: TypeAlias = Annotated[date | None, BeforeValidator(calendar_date)]
-OptionalInstant: TypeAlias = Annotated[datetime | None, BeforeValidator(instant)]
 _ReadNumber: TypeAlias = Annotated[Decimal, Field(max_digits=28)]  # as many as Decimal calculates with exactly
 Quantity: TypeAlias = Annotated[_ReadNumber, BeforeValidator(number_or_zero)]
 OptionalMoney: TypeAlias = Annotated[_ReadNumber | None, BeforeValidator(number)]

@@ -8,14 +8,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
 from pydantic.alias_generators import to_camel
 
 from cw_pipeline.connectwise.fields import (
     Flag,
     Id,
     OptionalDate,
-    OptionalInstant,
     OptionalMoney,
     OptionalText,
     Quantity,
@@ -80,15 +79,6 @@ class CompanyInfo(_Record):
     is_cloud: Annotated[bool | None, BeforeValidator(unset_is_none)] = Field(default=None, alias="IsCloud")
 
 
-class SystemInfo(_Record):
-    """The version that answers. It does not prove that the credentials are good."""
-
-    version: OptionalText = None
-    is_cloud: Flag = False
-    server_time_zone: OptionalText = None
-    cloud_region: OptionalText = None
-
-
 class Count(_Record):
     """How many records a list holds."""
 
@@ -123,7 +113,6 @@ class Agreement(Identified):
 
     Attributes:
         parent_agreement: Set on a child agreement, which is invoiced with its parent.
-        start_date: First day.
         end_date: Last day; means nothing where `no_ending_date_flag` is set.
         bill_start_date: No line of the agreement may become effective before it.
         next_invoice_date: First day of the period that is invoiced next.
@@ -135,11 +124,9 @@ class Agreement(Identified):
     type: Reference
     company: Reference
     parent_agreement: OptionalReference = None
-    start_date: OptionalDate = None
     end_date: OptionalDate = None
     no_ending_date_flag: Flag = False
     cancelled_flag: Flag = False
-    date_cancelled: OptionalDate = None
     billing_cycle: OptionalReference = None
     bill_start_date: OptionalDate = None
     prorate_flag: Flag = False
@@ -186,8 +173,6 @@ class Addition(Identified):
         bill_customer: `Billable`, `DoNotBill` or `NoCharge`.
         effective_date: First day billed.
         cancelled_date: Last day billed, inclusive.
-        unit_price: Price of one, in the agreement's currency.
-        last_updated: When ConnectWise last changed the line.
     """
 
     product: Reference
@@ -199,8 +184,6 @@ class Addition(Identified):
     serial_number: OptionalText = None
     invoice_description: OptionalText = None
     agreement_id: Id | None = None
-    unit_price: OptionalMoney = None
-    last_updated: OptionalInstant = Field(default=None, validation_alias=AliasPath("_info", "lastUpdated"))
 
 
 class CatalogItem(Identified):
@@ -229,10 +212,6 @@ class ProductType(Choice):
     """A product type."""
 
 
-class Category(Choice):
-    """A product category."""
-
-
 class Subcategory(Choice):
     """A product subcategory, which implies its category."""
 
@@ -246,7 +225,7 @@ class UnitOfMeasure(Choice):
 class NewAddition(_Record):
     """A line to create: so many units of a product, billed from `effective_date` to `cancelled_date`, both inclusive.
 
-    Without a price or a cost ConnectWise takes the catalog item's.
+    ConnectWise takes price and cost from the catalog item.
     """
 
     product_id: Id
@@ -256,8 +235,6 @@ class NewAddition(_Record):
     serial_number: Annotated[str, Field(max_length=50)]
     invoice_description: Annotated[str, Field(max_length=6000)] = ""
     bill_customer: BillCustomer = "Billable"
-    unit_price: SentNumber | None = None
-    unit_cost: SentNumber | None = None
 
     def body(self) -> dict[str, object]:
         """The request body: only members that ConnectWise knows, since it refuses others."""

@@ -28,11 +28,10 @@ NOT_FOUND = {"code": "NotFound", "message": "Company 3 was not found"}
 FIRST_PAGE = {"page": "1", "pageSize": "1000", "orderBy": "id asc"}
 NEW_LINE = NewAddition(
     product_id=3,
-    quantity=Decimal(12),
+    quantity=Decimal("12.1"),
     effective_date=date(2026, 4, 1),
     cancelled_date=date(2026, 4, 30),
     serial_number="NP:2026-03:B:org",
-    unit_price=Decimal("3.10"),
 )
 
 
@@ -63,8 +62,8 @@ def item(number: int, identifier: str, description: str = "") -> dict[str, objec
 def test_every_request_carries_the_api_member_the_client_id_and_the_pinned_version(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
-    site.get(f"{API}/system/info", json={"version": "v2025.1", "isCloud": True})
-    assert client.system_info().version == "v2025.1"
+    site.get(f"{COMPANIES}/count", json={"count": 3})
+    assert client.company_count() == 3
     headers = api_calls(site)[0].request.headers
     member = base64.b64decode(headers["Authorization"].removeprefix("Basic ")).decode()
     assert member == "example+PUBLICKEY0123456:PRIVATEKEY654321"
@@ -293,13 +292,12 @@ def test_a_line_is_created_with_exact_numbers(site: responses.RequestsMock, clie
     assert client.create_addition(7, NEW_LINE).id == 9
     assert sent(site) == {
         "product": {"id": 3},
-        "quantity": 12,
+        "quantity": 12.1,
         "effectiveDate": "2026-04-01T00:00:00Z",
         "cancelledDate": "2026-04-30T00:00:00Z",
         "serialNumber": "NP:2026-03:B:org",
         "invoiceDescription": "",
         "billCustomer": "Billable",
-        "unitPrice": 3.1,
     }
 
 
@@ -383,10 +381,9 @@ def test_a_product_is_read_and_created(site: responses.RequestsMock, client: Con
 def test_the_tables_of_products_are_read_from_their_own_paths(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
-    for path in ("types", "categories", "subcategories/", "unitOfMeasures"):
+    for path in ("types", "subcategories/", "unitOfMeasures"):
         site.get(f"{API}/procurement/{path}", json=[{"id": 1, "name": path}])
     assert [one.name for one in client.product_types()] == ["types"]
-    assert [one.name for one in client.categories()] == ["categories"]
     assert [one.name for one in client.subcategories()] == ["subcategories/"]
     assert [one.name for one in client.units_of_measure()] == ["unitOfMeasures"]
 

@@ -213,9 +213,9 @@ def test_waits_grow_and_stay_bounded_where_connectwise_names_none(
 def test_a_longer_wait_than_a_minute_is_cut_to_a_minute(
     site: responses.RequestsMock, client: ConnectWiseClient, time: FakeTime
 ) -> None:
-    site.get(f"{API}/system/info", status=429, headers={"Retry-After": "3600"})
+    site.get(f"{API}/company/companies/count", status=429, headers={"Retry-After": "3600"})
     with pytest.raises(errors.RateLimited) as raised:
-        client.system_info()
+        client.company_count()
     assert time.sleeps == [60.0] * (MAX_ATTEMPTS - 1)
     assert raised.value.retry_after == 3600
 

@@ -173,7 +173,6 @@ def test_a_text_of_another_shape_or_size_is_refused(service: Service, value: byt
         service.refuses(answer(service.page(value)))
 
 
-@pytest.mark.parametrize("field", [b'"effectiveDate": %s', b'"_info": {"lastUpdated": %s}'])
 @pytest.mark.parametrize(
     "value",
     [
@@ -189,12 +188,12 @@ def test_a_text_of_another_shape_or_size_is_refused(service: Service, value: byt
     ids=lambda value: repr(value[:14]),
 )
 def test_a_date_that_is_none_is_refused_and_not_quoted(
-    connectwise: Service, client: ConnectWiseClient, field: bytes, value: bytes
+    connectwise: Service, client: ConnectWiseClient, value: bytes
 ) -> None:
-    line = b'{"id": 1, "product": {"id": 3}, "quantity": 1, "billCustomer": "Billable", %s}' % (field % value)
+    line = b'{"id": 1, "product": {"id": 3}, "quantity": 1, "billCustomer": "Billable", "effectiveDate": %s}' % value
     with memory_below(16 * MIB):
         said = replace(connectwise, read=lambda: list(client.additions(7))).refuses(answer(b"[" + line + b"]"))
-    assert re.search("(effectiveDate|lastUpdated) of record 1: .*expected|valid date", said)
+    assert re.search("effectiveDate of record 1: .*expected|valid date", said)
     assert CREDENTIALS.redact(said) == said
 
 

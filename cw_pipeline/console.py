@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cw_pipeline.billing.months import Month
+from cw_pipeline.https import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -35,7 +36,6 @@ AsJson = Annotated[
 _WIDE = 10_000  # not a terminal: each row on one line, for grep
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*|\t")
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # control and bidi characters
 
 
 class AskedWrongly(Exception):
@@ -141,7 +141,7 @@ def speaking(*, as_json: bool) -> Generator[Speech]:
 
 def harmless(text: str) -> str:
     """The text on one line, without what could steer a terminal."""
-    return _STEERING.sub("", _LINE_BREAKS.sub(" ", text))
+    return safe_text.harmless(_LINE_BREAKS.sub(" ", text), replacement="")
 
 
 def number(quantity: Decimal) -> int | float:

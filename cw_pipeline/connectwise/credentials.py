@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cw_pipeline.connectwise.errors import InvalidConfiguration
+from cw_pipeline.https.safe_text import Hidden
+from cw_pipeline.https.sending import ca_bundle_fault
 
 _SETTINGS = {
     "company_id": "CONNECTWISE_COMPANY_ID",
@@ -15,15 +16,6 @@ _SETTINGS = {
     "private_key": "CONNECTWISE_PRIVATE_KEY",
     "client_id": "CONNECTWISE_CLIENT_ID",
 }
-
-
-class Hidden(str):
-    """A secret text that a `repr`, and so a crash report with the values of variables, does not show."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
 
 
 @dataclass(frozen=True)
@@ -59,8 +51,11 @@ class Credentials:
                 )
         if not self.client_id.isascii():
             raise InvalidConfiguration("CONNECTWISE_CLIENT_ID is not a client id: it has characters beyond ASCII.")
-        if self.ca_bundle is not None:
-            _check_ca_bundle(self.ca_bundle)
+        if self.ca_bundle is not None and (fault := ca_bundle_fault(self.ca_bundle)):
+            raise InvalidConfiguration(
+                f"CONNECTWISE_CA_BUNDLE names {self.ca_bundle}, which cannot be read as certificates: {fault}. "
+                "Set it to a PEM file of the certificate authority that signed the site's certificate, or leave it out."
+            )
 
     def authorization(self) -> Hidden:
         """The value of the Authorization header."""
@@ -72,13 +67,3 @@ class Credentials:
         for secret in (self.authorization().removeprefix("Basic "), self.private_key, self.public_key, self.client_id):
             text = text.replace(secret, "***")
         return text
-
-
-def _check_ca_bundle(path: Path) -> None:
-    try:
-        ssl.create_default_context(cafile=path)
-    except (OSError, ssl.SSLError) as error:
-        raise InvalidConfiguration(
-            f"CONNECTWISE_CA_BUNDLE names {path}, which cannot be read as certificates: {error.strerror or error}. "
-            "Set it to a PEM file of the certificate authority that signed the site's certificate, or leave it out."
-        ) from error

@@ -1,7 +1,7 @@
 """What can go wrong with ConnectWise, one class for each thing a caller would do differently.
 
-Here belong the classes and the words of their messages. When a failure is repeated before it becomes an error is in
-`retries`; how a reply becomes an error is in `replies`.
+Here belong the classes and the words of their messages. Which failures are tried again before they become an
+error is in `retries`; how a reply becomes an error is in `replies`.
 
 `UncertainWrite` is the only error after which ConnectWise may have written something. Every other error proves that
 nothing was written by the call that raised it.

@@ -1,6 +1,5 @@
 """How ConnectWise writes single values: what is unset, dates, flags, numbers."""
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,7 +7,7 @@ from typing import Annotated, TypeAlias, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # control and bidi characters
+from cw_pipeline.https.safe_text import harmless
 
 
 def reference(value: object) -> object:
@@ -46,11 +45,6 @@ def calendar_date(value: object) -> object:
     except ValueError:  # its own words quote the text, however long it is and whatever it echoes
         msg = "a date like 2026-04-01, with or without a time, is expected"
         raise ValueError(msg) from None
-
-
-def harmless(text: str) -> str:
-    """The text on one line, without what could steer a terminal or turn the direction of reading in a log."""
-    return _STEERING.sub(" ", text)
 
 
 def number(value: object) -> object:

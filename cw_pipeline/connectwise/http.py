@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,36 +15,25 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import requests
-import urllib3.exceptions
-from tenacity import Retrying
 
 from cw_pipeline.connectwise.errors import InvalidConfiguration, Refused, UnknownCompany
 from cw_pipeline.connectwise.models import CompanyInfo
-from cw_pipeline.connectwise.replies import error_for, parse_json, read_error_body, read_record, shorten
-from cw_pipeline.connectwise.retries import (
-    BEFORE_SENDING,
-    STOP,
-    AttemptError,
-    Failure,
-    Method,
-    WaitAsAsked,
-    failure_of_exception,
-    failure_of_status,
-    retry_after_seconds,
-    retry_when_allowed,
-)
-from cw_pipeline.connectwise.session import open_session
+from cw_pipeline.connectwise.replies import error_for, parse_json, read_record
+from cw_pipeline.connectwise.retries import LONGEST_WAIT, MAX_ATTEMPTS, Method, is_sent_again, never_left
 from cw_pipeline.connectwise.sites import api_origin
 from cw_pipeline.connectwise.throttle import Throttle
+from cw_pipeline.https.failures import AttemptError, Failure
+from cw_pipeline.https.safe_text import Hidden
+from cw_pipeline.https.sending import open_session, repeat, send_once
 
 if TYPE_CHECKING:
     from cw_pipeline.connectwise.credentials import Credentials
 
+API_VERSION = "2025.1"
+"""The version of ConnectWise's interface that this package was written for."""
 CONNECT_TIMEOUT = 10.0  # seconds
 LONGEST_REPLY = 16 * 1024 * 1024  # bytes, uncompressed: 1,000 records of 16 kB, where true ones take 5
-LONGEST_REFUSAL = 64 * 1024  # bytes of an error document that are read
 LONGEST_DOWNLOAD = 300.0  # seconds for the body of one reply, however steadily it trickles in
-_CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -93,8 +82,8 @@ class Http:
         requests_per_minute: int,
         max_concurrency: int,
         read_timeout: float,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None],
+        clock: Callable[[], float],
     ) -> None:
         """Open no connection yet."""
         for setting, value in (("REQUESTS_PER_MINUTE", requests_per_minute), ("MAX_CONCURRENCY", max_concurrency)):
@@ -103,13 +92,22 @@ class Http:
         self.origin = api_origin(credentials.site_url)
         self._credentials = credentials
         self._timeout = (CONNECT_TIMEOUT, read_timeout)
-        self._session = open_session(credentials, self.origin, pool_size=max_concurrency)
+        self._session = open_session(
+            self.origin,
+            ca_bundle=credentials.ca_bundle,
+            headers={
+                "Accept": f"application/vnd.connectwise.com+json; version={API_VERSION}",
+                "Content-Type": "application/json",
+                "clientId": Hidden(credentials.client_id),
+            },
+            connections=max_concurrency,
+        )
         self._throttle = Throttle(requests_per_minute, sleep=sleep, clock=clock)
         self._slots = threading.BoundedSemaphore(max_concurrency)
         self._sleep = sleep
         self._clock = clock
         self._counted = threading.Lock()
-        self._count = RequestCount()
+        self._sent = Counter[Method]()
         self._codebase_lock = threading.Lock()
         self._codebase: str | None = None
 
@@ -117,7 +115,7 @@ class Http:
     def count(self) -> RequestCount:
         """Requests sent until now."""
         with self._counted:
-            return self._count
+            return RequestCount(read=self._sent["GET"], written=self._sent["POST"] + self._sent["PATCH"])
 
     def close(self) -> None:
         """Close the connections."""
@@ -210,14 +208,17 @@ class Http:
 
     def _send(self, request: _Request, *, url: str) -> Reply:
         """Send until it succeeds or the table of repeats says no."""
-        repeated = Retrying(
-            retry=retry_when_allowed(request.method), stop=STOP, wait=WaitAsAsked(), sleep=self._sleep, reraise=True
-        )
         try:
-            return repeated(self._attempt, request, url)
+            return repeat(
+                lambda: self._attempt(request, url),
+                again=lambda attempt: is_sent_again(request.method, attempt.failure),
+                attempts=MAX_ATTEMPTS,
+                longest_wait=LONGEST_WAIT,
+                sleep=self._sleep,
+            )
         except AttemptError as attempt:
-            body = read_error_body(attempt.text, redact=self._credentials.redact)
-            error = error_for(attempt, body, method=request.method, path=request.path, origin=self.origin)
+            redact = self._credentials.redact
+            error = error_for(attempt, redact=redact, method=request.method, path=request.path, origin=self.origin)
         raise error  # outside of the handler: the attempt's own chain holds the request with its headers
 
     def _attempt(self, request: _Request, url: str) -> Reply:
@@ -226,65 +227,26 @@ class Http:
             if request.before_sending is not None:
                 request.before_sending()
             try:
-                response = self._session.request(
-                    request.method,
-                    url,
-                    params=request.params,
-                    headers=dict(request.headers),
-                    data=request.body,
+                raw = send_once(
+                    self._session,
+                    requests.Request(request.method, url, request.headers, data=request.body, params=request.params),
                     timeout=self._timeout,
-                    allow_redirects=False,
-                    stream=True,
+                    most_bytes=LONGEST_REPLY,
+                    most_seconds=LONGEST_DOWNLOAD,
+                    clock=self._clock,
                 )
-            except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-                failure = failure_of_exception(error)
-                if failure not in BEFORE_SENDING:
-                    self._add_to_count(request.method)
-                raise AttemptError(failure) from None
-            self._add_to_count(request.method)
-            with response:
-                return self._read(response)
-
-    def _add_to_count(self, method: Method) -> None:
-        with self._counted:
-            read, written = (1, 0) if method == "GET" else (0, 1)
-            self._count = RequestCount(self._count.read + read, self._count.written + written)
-
-    def _read(self, response: requests.Response) -> Reply:
-        status, failure = response.status_code, failure_of_status(response.status_code)
-        request_id = shorten(self._credentials.redact(response.headers.get("x-cw-request-id", ""))) or None
+            except AttemptError as attempt:
+                self._add_to_count(request.method, 0 if never_left(attempt) else 1)
+                raise
+            self._add_to_count(request.method, 1)
         try:
-            content = self._content(response, failure)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise AttemptError(failure or failure_of_exception(error), status, request_id=request_id) from None
-        if failure is not None:
-            raise AttemptError(
-                failure,
-                status,
-                text=content.decode(errors="replace"),
-                request_id=request_id,
-                retry_after=retry_after_seconds(response.headers.get("Retry-After")),
-            )
-        try:
-            return Reply(document=parse_json(content), link=response.headers.get("Link"))
+            return Reply(document=parse_json(raw.body), link=raw.headers.get("Link"))
         except ValueError:
-            raise AttemptError(Failure.UNREADABLE, status, request_id=request_id) from None
+            raise AttemptError(Failure.UNREADABLE, raw.status, raw.headers) from None
 
-    def _content(self, response: requests.Response, failure: Failure | None) -> bytearray:
-        """The whole body, bounded in length and in time; of an answer that is a failure, its beginning."""
-        longest = LONGEST_REPLY if failure is None else LONGEST_REFUSAL
-        deadline = self._clock() + LONGEST_DOWNLOAD
-        content = bytearray()
-        # read1 gives what has come, where read would wait until a chunk is full, however slowly it trickles in.
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
-            content += chunk
-            if len(content) > longest and failure is None:
-                raise AttemptError(Failure.TOO_LARGE, response.status_code)
-            if len(content) > longest:
-                break
-            if self._clock() > deadline:
-                raise AttemptError(failure or Failure.READ_TIMEOUT, response.status_code)
-        return content
+    def _add_to_count(self, method: Method, number: int) -> None:
+        with self._counted:
+            self._sent[method] += number
 
 
 def _exact_number(value: object) -> int | float:

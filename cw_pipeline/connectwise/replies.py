@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
@@ -16,11 +16,15 @@ from pydantic import BaseModel, ValidationError
 from requests import codes
 
 from cw_pipeline.connectwise import errors
-from cw_pipeline.connectwise.retries import RULES, AttemptError, Failure, Method
+from cw_pipeline.connectwise.retries import RULES, Method
 from cw_pipeline.connectwise.rights import Right
+from cw_pipeline.https.failures import Failure
+from cw_pipeline.https.safe_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from cw_pipeline.https.failures import AttemptError
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
@@ -89,11 +93,12 @@ _NO_ANSWER: Mapping[Failure, tuple[type[errors.ConnectWiseError], str]] = {
 
 @dataclass(frozen=True)
 class ErrorBody:
-    """ConnectWise's error document, as far as the answer had one."""
+    """ConnectWise's error document, as far as the answer had one, and the answer's `x-cw-request-id`."""
 
     code: str = ""
     words: str = ""
     field_errors: tuple[errors.FieldError, ...] = ()
+    request_id: str | None = None
 
 
 def parse_json(body: bytes | bytearray) -> object:
@@ -183,15 +188,18 @@ def read_error_body(text: str, *, redact: Callable[[str], str]) -> ErrorBody:
 
 def shorten(text: str) -> str:
     """One printable line of bounded length."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return line if len(line) <= _LONGEST_WORDS else line[: _LONGEST_WORDS - 1] + "…"
+    return one_line(text, _LONGEST_WORDS)
 
 
 def error_for(
-    attempt: AttemptError, body: ErrorBody, *, method: Method, path: str, origin: str
+    attempt: AttemptError, *, redact: Callable[[str], str], method: Method, path: str, origin: str
 ) -> errors.ConnectWiseError:
     """The error that tells a caller about a request that stayed a failure, with what ConnectWise said."""
     what = f"{method} {path} at {origin}"
+    body = replace(
+        read_error_body(attempt.body.decode(errors="replace"), redact=redact),
+        request_id=shorten(redact(attempt.headers.get("x-cw-request-id", ""))) or None,
+    )
     if method != "GET" and RULES[attempt.failure].write_uncertain:
         return errors.UncertainWrite(
             f"{what}: {_told(attempt, body)}. Whether ConnectWise carried it out is not known; "
@@ -199,7 +207,7 @@ def error_for(
             method=method,
             path=path,
             status=attempt.status,
-            request_id=attempt.request_id,
+            request_id=body.request_id,
         )
     if attempt.failure in {Failure.REFUSED, Failure.TOO_MANY_REQUESTS}:
         return _refusal(attempt, body, method=method, path=path, what=what)
@@ -212,8 +220,8 @@ def _told(attempt: AttemptError, body: ErrorBody) -> str:
         parts.append(f"status {attempt.status}")
     if words := ": ".join(filter(None, (body.code, body.words))):
         parts.append(f"ConnectWise says: {words}")
-    if attempt.request_id:
-        parts.append(f"x-cw-request-id {attempt.request_id}")
+    if body.request_id:
+        parts.append(f"x-cw-request-id {body.request_id}")
     return ", ".join(parts)
 
 
@@ -221,7 +229,7 @@ def _no_answer(attempt: AttemptError, body: ErrorBody, *, what: str) -> errors.C
     kind, advice = _NO_ANSWER[attempt.failure]
     error = kind(f"{what}: {_told(attempt, body)}. {advice}")
     if isinstance(error, errors.ServerFailed):
-        error.status, error.request_id = attempt.status, attempt.request_id
+        error.status, error.request_id = attempt.status, body.request_id
     return error
 
 
@@ -235,8 +243,8 @@ def _refusal(attempt: AttemptError, body: ErrorBody, *, method: Method, path: st
     sentence = f"{what}: ConnectWise refused with status {status}: {words}"
     if details:
         sentence += f" ({shorten(details)})"
-    if attempt.request_id:
-        sentence += f" [x-cw-request-id {attempt.request_id}]"
+    if body.request_id:
+        sentence += f" [x-cw-request-id {body.request_id}]"
     refused = kind(
         f"{sentence.rstrip('.')}. {advice}",
         method=method,
@@ -245,7 +253,7 @@ def _refusal(attempt: AttemptError, body: ErrorBody, *, method: Method, path: st
         code=body.code,
         words=body.words,
         field_errors=body.field_errors,
-        request_id=attempt.request_id,
+        request_id=body.request_id,
     )
     if isinstance(refused, errors.MissingRight):
         refused.right = _right(method, path)

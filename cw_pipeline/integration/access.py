@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.connectwise.credentials import Credentials, Hidden
+from cw_pipeline.connectwise.credentials import Credentials
+from cw_pipeline.https.safe_text import Hidden
 from cw_pipeline.integration.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.nordpass.usage_exports import UsageExports

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from cw_pipeline.https.safe_text import shortened
 from cw_pipeline.nordpass.models import LONGEST_ID, LONGEST_TEXT, MOST_LICENSES
 
 UNIQUE: Final = "each organization once"
@@ -32,5 +33,4 @@ _LETTERS_SHOWN: Final = 40
 
 def shown(value: object) -> str:
     """The value as a message quotes it: in quotes if it is text, escaped, and short."""
-    text = repr(value)
-    return text if len(text) <= _LETTERS_SHOWN else text[: _LETTERS_SHOWN - 1] + "…"
+    return shortened(repr(value), _LETTERS_SHOWN)

@@ -23,6 +23,8 @@ from pydantic import (
     field_validator,
 )
 
+from cw_pipeline.https.safe_text import harmless
+
 MOST_LICENSES: Final = 10_000_000
 """More seats than any organization has: a greater count is a damaged number, not usage."""
 
@@ -32,8 +34,6 @@ MOST_ORGANIZATIONS: Final = 50_000
 LONGEST_ID: Final = 255
 LONGEST_TEXT: Final = 1_000
 
-# Control and bidi characters.
-_STEERING: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _MONTH_PATTERN: Final = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 
 
@@ -81,11 +81,6 @@ def is_text(text: str) -> bool:
     A line break in an export's name is a quote that was never closed, and the rows after it lost in the name.
     """
     return bool(harmless(text).strip()) and len(text) <= LONGEST_TEXT and not any(letter in "\0\r\n" for letter in text)
-
-
-def harmless(text: str) -> str:
-    """The text without what could steer a terminal or turn the direction of reading in a log."""
-    return _STEERING.sub(" ", text)
 
 
 def _id(text: str) -> str:

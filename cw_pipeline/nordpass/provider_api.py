@@ -154,8 +154,9 @@ class ProviderApi(NordPass):
         """
         if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
             raise ValueError("the idempotency key must be 1 to 255 visible ASCII characters")
-        reply = self._transport.post("/v1/organizations", new, idempotency_key=idempotency_key)
-        added = _parsed(reply.body, Organization, reply.request)
+        path = "/v1/organizations"
+        source = f"POST {self._transport.base_url}{path}"
+        added = _parsed(self._transport.post(path, new, idempotency_key=idempotency_key), Organization, source)
         faults = [
             Fault(shown(str(asked)), shown(str(given)), column=column)
             for column, asked, given in (
@@ -166,7 +167,7 @@ class ProviderApi(NordPass):
             if asked != given
         ]
         if faults:
-            raise MalformedReport(reply.request, faults, "Look in NordPass's panel which organization was added.")
+            raise MalformedReport(source, faults, "Look in NordPass's panel which organization was added.")
         return added
 
     def close(self) -> None:
@@ -180,9 +181,8 @@ class ProviderApi(NordPass):
         cursors: set[str] = set()
         query, read = dict(params), 0
         for number in range(1, MOST_PAGES + 1):
-            reply = self._transport.get(path, query)
-            source = f"{reply.request}, page {number}"
-            page = _parsed(reply.body, page_type, source)
+            source = f"GET {self._transport.base_url}{path}, page {number}"
+            page = _parsed(self._transport.get(path, query), page_type, source)
             read += len(page.items)
             if read > MOST_ORGANIZATIONS:
                 fault = Fault(f"at most {MOST_ORGANIZATIONS} organizations in all", str(read))

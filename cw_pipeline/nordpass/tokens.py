@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
+from cw_pipeline.https.safe_text import Hidden
 from cw_pipeline.nordpass.errors import InvalidSetting
 
 AUDIENCE: Final = "nordpass-provider-api"
@@ -23,15 +24,6 @@ _WHAT_TO_DO: Final = (
     "Set NORDPASS_PRIVATE_KEY, or NORDPASS_PRIVATE_KEY_FILE, to the PEM text that the panel gave under "
     "Integrations, Provider API."
 )
-
-
-class Hidden(str):
-    """A secret text that a `repr`, and so a crash report with the values of variables, does not show."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
 
 
 class SignedRequests(AuthBase):

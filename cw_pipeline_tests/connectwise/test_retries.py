@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,8 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
 from cw_pipeline.connectwise import errors, http
-from cw_pipeline.connectwise.retries import MAX_ATTEMPTS, RULES, Failure, Method, retry_after_seconds
+from cw_pipeline.connectwise.retries import MAX_ATTEMPTS, RULES, Method
+from cw_pipeline.https.failures import Failure
 from cw_pipeline_tests.connectwise.conftest import API, addition, api_calls
 
 if TYPE_CHECKING:
@@ -218,26 +218,6 @@ def test_a_longer_wait_than_a_minute_is_cut_to_a_minute(
         client.company_count()
     assert time.sleeps == [60.0] * (MAX_ATTEMPTS - 1)
     assert raised.value.retry_after == 3600
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("30", 30.0),
-        (" 5 ", 5.0),
-        ("Sun, 01 Mar 2026 00:00:45 GMT", 45.0),
-        ("Sun, 01 Mar 2026 00:00:45 -0000", 45.0),
-        ("Sat, 28 Feb 2026 23:00:00 GMT", 0.0),
-        ("soon", None),
-        ("9" * 5000, float("inf")),
-        ("Sun, 01 Mar 99999999999 00:00:45 GMT", None),
-        ("-5", None),
-        ("", None),
-    ],
-)
-def test_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds: float | None) -> None:
-    assert retry_after_seconds(header, now=datetime(2026, 3, 1, tzinfo=UTC)) == seconds
 
 
 @pytest.mark.usefixtures("site")

@@ -87,6 +87,13 @@ def test_a_reply_that_never_comes_whole_is_unreachable_and_transient(
     assert error.value.is_transient
 
 
+def test_a_reply_that_breaks_off_is_not_asked_for_again(server: Server, real_api: ProviderApi) -> None:
+    server.script = [cut_short, answer_added]
+    with pytest.raises(Unreachable, match="the answer was cut short"):
+        real_api.add_organization(NEW, idempotency_key="key-1")
+    assert len(server.seen) == 1
+
+
 def test_a_host_that_does_not_listen_is_unreachable(server: Server, real_api: ProviderApi) -> None:
     server.socket.close()
     with pytest.raises(Unreachable, match=r"NORDPASS_API_URL"):

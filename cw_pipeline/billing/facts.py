@@ -84,7 +84,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Line:
-    """An addition that we own."""
+    """An addition that we own, or one that has the id of such."""
 
     addition_id: int
     agreement_id: int
@@ -99,6 +99,12 @@ class Line:
     bill_customer: str = "Billable"
     less_included: Decimal = Decimal(0)
     """How much of the quantity the agreement's price includes, so that no invoice has it."""
+
+    @property
+    def shows_another(self) -> bool:
+        """Whether ConnectWise shows the serial number of another line of ours on it."""
+        shown = self.shown_serial_number
+        return shown not in (None, self.serial_number) and Identity.parse(shown) is not None
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,8 @@ class Facts:
     """By serial number."""
     ledger: Mapping[int, Written] = field(default_factory=dict[int, Written])
     """By addition id."""
+    strangers: Mapping[int, Line] = field(default_factory=dict[int, Line])
+    """What has the id of a line of ours and is another line by now, by that id, with the serial number of ours."""
     today: date = date.max
     absences: frozenset[tuple[Month, str]] = frozenset()
     """Organizations that a month's report does not have, of which a person accepted that they used nothing."""

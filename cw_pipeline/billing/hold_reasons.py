@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.commands import SYNC_AGAIN, accept_command, map_command, unmap_command
+from cw_pipeline.billing.identity import Identity, as_marked
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.terms import can_be_billed, in_words
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Written
-    from cw_pipeline.billing.identity import Identity
     from cw_pipeline.billing.months import Month
 
 WAYS_OUT = {
@@ -139,22 +139,63 @@ def absent(identity: Identity, mapping: CompanyMapping) -> str:
     )
 
 
-def vanished(identity: Identity, addition_id: int, written: Written, mapping: CompanyMapping) -> str:
-    """Why a plan is held one of whose lines is gone."""
+def vanished(
+    identity: Identity, addition_id: int, written: Written, mapping: CompanyMapping, stranger: Line | None
+) -> str:
+    """Why a plan is held one of whose lines is gone, or has become ``stranger``."""
+    line = f"Line {addition_id} on agreement {written.agreement_id}, {_as_written(written)},"
+    if stranger is None:
+        why = (
+            f"{line} may have been invoiced and is no longer shown by ConnectWise: it was deleted, or the API member's "
+            f"role no longer shows it. {accept_what_is_gone(identity)}"
+        )
+    else:
+        why = (
+            f"{line} is another line now, {in_full(stranger)} on agreement {stranger.agreement_id}, and is left alone. "
+            f"{accept_what_is_replaced(identity)}"
+        )
+    return f"{why.rstrip('.')}{leave_out(identity.month, mapping)}. {SYNC_AGAIN}"
+
+
+def in_full(line: Line) -> str:
+    """All that ConnectWise shows of a line by which it can be told whose it is."""
+    marked = f"the serial number {line.shown_serial_number}" if line.shown_serial_number else "no serial number"
+    return f"{line.quantity} of product {line.product_id} with {marked}"
+
+
+def claimed(identity: Identity, line: Line, facts: Facts) -> str:
+    """Why a plan is held whose serial number is on a line that was written with another one."""
+    other = Identity.parse(line.serial_number)
+    if other is None:  # a line is written and found by a serial number that says whose it is
+        return ""
+    ids = {as_marked(one): one for one in facts.mappings}
+    accept = accept_command(other.month, ids.get(other.organization_id, other.organization_id))
     return (
-        f"Line {addition_id} on agreement {written.agreement_id}, {_as_written(written)}, may have been invoiced and "
-        "is no longer shown by ConnectWise: it was deleted, or the API member's role no longer shows it. "
-        f"{accept_what_is_gone(identity.month, identity.organization_id, written.serial_number).rstrip('.')}"
-        f"{leave_out(identity.month, mapping)}. {SYNC_AGAIN}"
+        f"Line {line.addition_id} on agreement {line.agreement_id} shows the serial number {identity.serial_number}, "
+        f"and was written with {line.serial_number}. It is left alone, since it may be either's. Set its serial number "
+        f"back in ConnectWise; or, if it is not what was written, accept that with {accept}. {SYNC_AGAIN}"
     )
 
 
-def accept_what_is_gone(month: Month, organization_id: str, serial_number: str) -> str:
-    """What to do about a line that is no longer shown; made again as Do Not Bill it counts, and no invoice has it."""
+def accept_what_is_gone(identity: Identity) -> str:
+    """What to do about a line that is no longer shown."""
+    return f"Let the role show it, or see the invoice. {_make_again(identity)}"
+
+
+def accept_what_is_replaced(identity: Identity) -> str:
+    """What to do about a line that is another one now."""
     return (
-        "Let the role show it, or see the invoice. If it billed, make it again in ConnectWise with the same quantity, "
-        f"days and serial number ({serial_number}), as Do Not Bill. Then, or if it billed nothing, accept that with "
-        f"{accept_command(month, organization_id)}."
+        f"If it is still this line, set its serial number in ConnectWise back to {identity.serial_number}. If it is "
+        f"somebody else's, see the invoice. {_make_again(identity)}"
+    )
+
+
+def _make_again(identity: Identity) -> str:
+    """What to do about a line that is gone; made again as Do Not Bill it counts, and no invoice has it."""
+    return (
+        "If the line that is gone billed, make it again in ConnectWise with the same quantity, days and serial number "
+        f"({identity.serial_number}), as Do Not Bill. Then, or if it billed nothing, accept that with "
+        f"{accept_command(identity.month, identity.organization_id)}."
     )
 
 

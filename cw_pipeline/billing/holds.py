@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cw_pipeline.billing.balance import Balance, Write
-    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
+    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Written
     from cw_pipeline.billing.identity import Identity
 
 
@@ -44,16 +44,29 @@ def edited_lines(plan_balance: Balance, facts: Facts) -> tuple[Line, ...]:
 
 
 def vanished_lines(identity: Identity, facts: Facts) -> Iterator[int]:
-    """The addition ids of lines that ConnectWise no longer shows though they may have been invoiced.
+    """The addition ids of lines that ConnectWise no longer shows though they may have been invoiced, or are others now.
 
     One that was surely not invoiced was deleted by a person, and its seats are simply put on a new line.
     """
     shown = {line.addition_id for line in facts.lines_of(identity)}
     for addition_id, written in facts.accounted(identity.serial_number):
-        if addition_id in shown or written.quantities == NOTHING:
+        if addition_id in shown:
             continue
-        if may_have_been_invoiced(written, facts.agreements.get(written.agreement_id), facts.today):
+        agreement = facts.agreements.get(written.agreement_id)
+        may_be_billed = written.quantities != NOTHING and may_have_been_invoiced(written, agreement, facts.today)
+        if may_be_billed or is_replaced(addition_id, written, facts):
             yield addition_id
+
+
+def is_replaced(addition_id: int, written: Written, facts: Facts) -> bool:
+    """Whether the id of a line that carried seats is another line's now, or of any that another one of ours is."""
+    stranger = facts.strangers.get(addition_id)
+    return stranger is not None and (stranger.shows_another or written.quantities != NOTHING)
+
+
+def claimed_lines(identity: Identity, facts: Facts) -> Iterator[Line]:
+    """The lines that show ``identity`` and have the id of a line that was written for another one."""
+    return (one for one in facts.strangers.values() if one.shown_serial_number == identity.serial_number)
 
 
 def unclear_lines(plan_balance: Balance, mapping: CompanyMapping, facts: Facts) -> tuple[Line, ...]:

@@ -11,6 +11,8 @@ from cw_pipeline.billing.months import Month
 
 PREFIX = "NP:"
 """What every ``serialNumber`` of ours begins with."""
+DESCRIPTION = "NordPass "
+"""What every ``invoiceDescription`` of ours begins with."""
 
 _SERIAL_NUMBER = re.compile(r"NP:(?P<month>(?!0000)[0-9]{4}-(0[1-9]|1[0-2])):(?P<plan>[A-Z]):(?P<organization>.{1,37})")
 _LONGEST_ORGANIZATION_ID = 37  # serialNumber holds 50 characters, of which "NP:2026-03:B:" takes 13
@@ -38,6 +40,11 @@ class Identity:
         An organization id longer than 37 characters is replaced by the first 37 hex digits of its SHA-256.
         """
         return f"{PREFIX}{self.month}:{self.plan[0]}:{as_marked(self.organization_id)}"
+
+    @property
+    def invoice_description(self) -> str:
+        """What the invoice says of the line, and that it is ours where ConnectWise keeps no serial number."""
+        return f"{DESCRIPTION}{self.plan}: seats used in {self.month.name}"
 
     @classmethod
     def parse(cls, serial_number: str) -> Identity | None:

@@ -11,6 +11,7 @@ from cw_pipeline.billing.balance import Balance, Write, balance, set_quantity
 from cw_pipeline.billing.exclusions import exclusion
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.holds import (
+    claimed_lines,
     edited_lines,
     invoiced_elsewhere,
     short_lines,
@@ -209,9 +210,10 @@ def _unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> str | No
     whys = [
         *(hold_reasons.edited(identity, line, ledger[line.addition_id]) for line in edited),
         *(
-            hold_reasons.vanished(identity, number, ledger[number], mapping)
+            hold_reasons.vanished(identity, number, ledger[number], mapping, facts.strangers.get(number))
             for number in vanished_lines(identity, facts)
         ),
+        *(hold_reasons.claimed(identity, line, facts) for line in claimed_lines(identity, facts)),
         *(left_out(identity, line, facts) for line in short_lines(result, facts)),
     ]
     unclear = [line for line in result.unclear if line not in edited]

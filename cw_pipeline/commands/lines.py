@@ -37,9 +37,9 @@ def accept(
 ) -> None:
     """Settle `invoice_unclear`: say that the organization's invoiced lines billed what they show now.
 
-    See the invoice first, and set the lines in ConnectWise to what it billed. A line that ConnectWise no longer shows
-    is taken as having billed nothing: if it billed, make it again there first, as Do Not Bill. With --credited, settle
-    `credit_due` or `moved`: say that a credit was issued.
+    See the invoice first, and set the lines in ConnectWise to what it billed. A line that is gone, or is somebody
+    else's now, is taken as having billed nothing: if it billed, make it again there first, as Do Not Bill. With
+    --credited, settle `credit_due` or `moved`: say that a credit was issued.
     """
     from cw_pipeline.integration.lines import accept_lines
     from cw_pipeline.orchestration.acts import report_acts

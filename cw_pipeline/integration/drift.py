@@ -117,6 +117,7 @@ def _of_lines(
         agreements=reading.agreements,
         lines=reading.lines_by_serial_number,
         ledger={line.entry.addition_id or 0: line.written for line in known},
+        strangers=reading.strangers,
         today=today,
     )
     shown = {line.addition_id: line for line in reading.lines}

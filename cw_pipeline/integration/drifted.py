@@ -31,6 +31,8 @@ class Kind(StrEnum):
     """A line's first or last day."""
     DELETED = "deleted"
     """A line that carried seats is no longer shown, alone or with an agreement that is no longer the mapped one."""
+    REPLACED = "replaced"
+    """The id of a line that carried seats is another line's now."""
     DUPLICATED = "duplicated"
     """A line that carries seats and a serial number of ours, but was not written by this warehouse."""
     INVOICE_UNCLEAR = "invoice_unclear"

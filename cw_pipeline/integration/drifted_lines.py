@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing import hold_reasons, odd
 from cw_pipeline.billing.balance import set_quantity
 from cw_pipeline.billing.facts import Written
-from cw_pipeline.billing.holds import is_edited, write_hold
+from cw_pipeline.billing.holds import is_edited, is_replaced, write_hold
 from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.invoiced import (
     NOTHING,
@@ -121,11 +121,16 @@ def _carries(line: Line) -> str:
 
 def _gone(known: KnownLine, facts: Facts) -> Iterator[Finding]:
     """A line that is not shown, unless it carried nothing, or seats that another line was found to carry as well."""
+    number = known.entry.addition_id or 0
+    if is_replaced(number, known.written, facts):
+        what_to_do = hold_reasons.accept_what_is_replaced(known.identity)
+        expected, found = f"{known.quantity} with {known.written.serial_number}", facts.strangers[number]
+        yield known.finding(Kind.REPLACED, expected, hold_reasons.in_full(found), what_to_do)
+        return
     if known.written.quantities == NOTHING:
         return
     if may_have_been_invoiced(known.written, facts.agreements.get(known.written.agreement_id), facts.today):
-        identity = known.identity
-        what_to_do = hold_reasons.accept_what_is_gone(identity.month, identity.organization_id, identity.serial_number)
+        what_to_do = hold_reasons.accept_what_is_gone(known.identity)
     elif known.written.found and any(line.quantity for line in facts.lines_of(known.identity)):
         return
     else:

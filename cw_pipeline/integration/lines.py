@@ -45,6 +45,8 @@ class Accepted:
     """What it counted for before; empty where nobody knew."""
     counts: Decimal
     """What it counts for now."""
+    kind: EntryKind = EntryKind.ACCEPTED
+    """What the ledger says of that."""
 
 
 def seats_of(text: str) -> Decimal:
@@ -67,11 +69,12 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
     """Record a person's word about an organization's lines of ``month``.
 
     Without ``credited``: its invoiced lines billed what they show now, and a line that ConnectWise no longer shows
-    billed nothing, or what was made again for it. This settles ``invoice_unclear``, and what drift tells of lines that
-    no invoice has in full, whose invoice may be gone, or whose period was perhaps written off. Where nothing waits for
-    that, an organization that the month's report does not have used nothing. This settles ``unusual``. With
-    ``credited``: so many seats were credited of what was invoiced too much, or to another company. This settles
-    ``credit_due`` and ``moved``. The organization is given by id or exact name.
+    billed nothing, or what was made again for it. Where its id is another line's now, that one is not taken for ours
+    any more. This settles ``invoice_unclear``, and what drift tells of lines that no invoice has in full, whose invoice
+    may be gone, or whose period was perhaps written off. Where nothing waits for that, an organization that the month's
+    report does not have used nothing. This settles ``unusual``. With ``credited``: so many seats were credited of what
+    was invoiced too much, or to another company. This settles ``credit_due`` and ``moved``. The organization is given
+    by id or exact name.
 
     Raises:
         UnknownChoice: If there is no such organization.
@@ -107,7 +110,7 @@ def _accept(run: SyncRun, what: str, waiting: Sequence[Accepted]) -> None:
     if not waiting:
         msg = f"Every invoiced line of {what} is as it was written. For a credit that was issued add --credited SEATS."
         raise NothingToAccept(msg)
-    _record(run, EntryKind.ACCEPTED, [(one, max(one.before, default=Decimal(0))) for one in waiting])
+    _record(run, [(one, max(one.before, default=Decimal(0))) for one in waiting])
 
 
 def _accept_absence(run: SyncRun, month: Month, organization_id: str, facts: Facts) -> list[Accepted]:
@@ -141,15 +144,15 @@ def _issued(what: str, due: Sequence[Credit], credited: Decimal) -> list[Credit]
 
 def _record_credits(run: SyncRun, issued: Sequence[Credit], facts: Facts) -> list[Accepted]:
     accepted = [
-        Accepted(one.identity, one.line, frozenset({before}), before - one.seats)
+        Accepted(one.identity, one.line, frozenset({before}), before - one.seats, EntryKind.CREDITED)
         for one in issued
         for before in [facts.counted(one.line)]
     ]
-    _record(run, EntryKind.CREDITED, [(one, one.line.quantity) for one in accepted])
+    _record(run, [(one, one.line.quantity) for one in accepted])
     return accepted
 
 
-def _record(run: SyncRun, kind: EntryKind, words: Sequence[tuple[Accepted, Decimal]]) -> None:
+def _record(run: SyncRun, words: Sequence[tuple[Accepted, Decimal]]) -> None:
     """Record a person's word about each line, in the ledger with what was there before, and in the audit."""
     with run.warehouse.transaction() as session:
         for one, before in words:
@@ -159,17 +162,17 @@ def _record(run: SyncRun, kind: EntryKind, words: Sequence[tuple[Accepted, Decim
                 run.run_id,
                 one.identity,
                 one.line,
-                kind=kind,
+                kind=one.kind,
                 before=before,
                 quantity=one.counts,
-                note=f"{kind.capitalize()} by a person.",
+                note=f"{one.kind.replace('_', ' ').capitalize()} by a person.",
             )
             record(
                 session,
                 Deed.ACCEPT_LINES,
                 one.identity.serial_number,
                 before={"addition_id": one.line.addition_id, "counts_for": sorted(map(str, one.before))},
-                after={"addition_id": one.line.addition_id, "counts_for": [str(one.counts)], "because": kind.value},
+                after={"addition_id": one.line.addition_id, "counts_for": [str(one.counts)], "because": one.kind.value},
             )
 
 
@@ -189,7 +192,8 @@ def _waiting(
         identity = Identity(month, plan, organization_id)
         gone = [_gone(number, facts.ledger[number]) for number in vanished_lines(identity, facts)]
         for line in gone:
-            yield Accepted(identity, line, facts.ledger[line.addition_id].quantities, line.quantity)
+            kind = EntryKind.GIVEN_UP if line.addition_id in facts.strangers else EntryKind.ACCEPTED
+            yield Accepted(identity, line, facts.ledger[line.addition_id].quantities, line.quantity, kind)
         for line in facts.lines_of(identity):
             state, known = state_of(line, facts, month), facts.ledger.get(line.addition_id)
             in_full = is_accepted(line, facts) or not leaves_seats_out(line)

@@ -178,6 +178,7 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
         agreements=reading.agreements,
         lines=reading.lines_by_serial_number,
         ledger=seen.added_to(written),
+        strangers=reading.strangers,
         today=run.today(),
         absences=absences,
     )

@@ -16,12 +16,13 @@ from cw_pipeline.billing.facts import Agreement, Line, Terms
 from cw_pipeline.billing.identity import PREFIX, Identity
 from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.errors import NotFound
+from cw_pipeline.sync.ownership import is_still
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.ledger import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from datetime import date
 
     from cw_pipeline.sync.run import SyncRun
@@ -37,7 +38,7 @@ class Reading:
 
     Attributes:
         agreements: Those that were read and exist, by id.
-        additions: Our additions as ConnectWise sent them, by agreement.
+        additions: Those that are ours, or have an id by which we know one, as ConnectWise sent them, by agreement.
         known: What the ledger knew, by addition id, before anything was read.
         looked_through: The companies all of whose agreements were read, as far as can be told.
     """
@@ -50,11 +51,39 @@ class Reading:
     @cached_property
     def lines(self) -> list[Line]:
         """Our lines, by agreement."""
-        return [
-            line_of(agreement_id, addition, self.known)
-            for agreement_id, additions in self.additions.items()
-            for addition in additions
-        ]
+        return [self._line(*one) for one in self._shown if not self._is_strange(one[1])]
+
+    @cached_property
+    def strangers(self) -> dict[int, Line]:
+        """What has the id of a line that the ledger knows and is another line, by that id, with what it is known by."""
+        return {
+            addition.id: self._line(number, addition) for number, addition in self._shown if self._is_strange(addition)
+        }
+
+    @property
+    def _shown(self) -> Iterator[tuple[int, models.Addition]]:
+        """Each addition, with its agreement."""
+        return ((number, one) for number, additions in self.additions.items() for one in additions)
+
+    def _is_strange(self, addition: models.Addition) -> bool:
+        known = self.known.get(addition.id)
+        return known is not None and not is_still(addition, known.serial_number, known.product_ids)
+
+    def _line(self, agreement_id: int, addition: models.Addition) -> Line:
+        """The line as the rule sees it: one that the ledger knows keeps the serial number that it is known by."""
+        ours = self.known.get(addition.id)
+        return Line(
+            addition_id=addition.id,
+            agreement_id=agreement_id,
+            product_id=addition.product.id,
+            serial_number=ours.serial_number if ours else addition.serial_number or "",
+            quantity=plain(addition.quantity),
+            effective_date=addition.effective_date,
+            cancelled_date=addition.cancelled_date,
+            shown_serial_number=addition.serial_number or "",
+            bill_customer=addition.bill_customer,
+            less_included=plain(addition.less_included),
+        )
 
     @property
     def lines_by_serial_number(self) -> dict[str, tuple[Line, ...]]:
@@ -148,25 +177,8 @@ def _additions(
     return additions
 
 
-def line_of(agreement_id: int, addition: models.Addition, known: Mapping[int, Known]) -> Line:
-    """The line as the rule sees it: one that the ledger knows keeps the serial number that it is known by."""
-    ours = known.get(addition.id)
-    return Line(
-        addition_id=addition.id,
-        agreement_id=agreement_id,
-        product_id=addition.product.id,
-        serial_number=ours.serial_number if ours else addition.serial_number or "",
-        quantity=plain(addition.quantity),
-        effective_date=addition.effective_date,
-        cancelled_date=addition.cancelled_date,
-        shown_serial_number=addition.serial_number or "",
-        bill_customer=addition.bill_customer,
-        less_included=plain(addition.less_included),
-    )
-
-
 def _additions_on(run: SyncRun, agreement_id: int, *, known: Collection[int]) -> list[models.Addition]:
-    """Our additions on one agreement: by their serial number, or because the ledger knows their id."""
+    """Our additions on one agreement, by their serial number, and those whose id the ledger knows."""
 
     def is_ours(record: Mapping[str, object]) -> bool:
         return record.get("id") in known or str(record.get("serialNumber") or "").startswith(PREFIX)

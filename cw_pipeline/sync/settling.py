@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.billing.identity import DESCRIPTION, PREFIX, Identity, Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.connectwise.errors import NotFound
+from cw_pipeline.sync.ownership import is_still, may_be_made_by
 from cw_pipeline.sync.reading import addition_by_id, next_invoice_of
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 UNDER_WAY_SECONDS = 60
 """How long ConnectWise may still be at work on a request whose push is gone. What it carries out later than that is not
 noticed, and no push is to be held up for longer by one that was killed."""
-_DESCRIPTION = "NordPass "
 
 
 def settle_open_intents(run: SyncRun) -> None:
@@ -38,15 +38,16 @@ def settle_open_intents(run: SyncRun) -> None:
     """
     with run.warehouse.transaction() as session:
         intents = ledger.open_intents(session, run.psa)
-        answered = ledger.answered_ids(session, run.psa) if intents else {}
-    if not intents:
-        return
+        if not intents:
+            return
+        answered = ledger.answered_ids(session, run.psa)
+        known = ledger.known_lines(session, run.psa)
     run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
     note = "Settled by a later push by reading back."
     for intent in intents:
         made = answered.get(intent.id) if intent.addition_id is None else None
         addition = addition_by_id(run, intent.agreement_id, made) if made else None
-        if addition is None or not may_be_made_by(addition, intent):
+        if addition is None or not may_be_made_by(addition, intent, known):
             addition = find_written(run, intent) or _find_late(run, intent)
         if addition is not None:
             invoiced = intent.id in already_invoiced(run, [intent])
@@ -111,22 +112,12 @@ def find_written(run: SyncRun, intent: LedgerEntry) -> Addition | None:
     return next((one for one in _candidates(run, intent, known) if _shows(one, intent, known)), None)
 
 
-def may_be_made_by(addition: Addition, intent: LedgerEntry) -> bool:
-    """Whether a line whose id ConnectWise answered can be the new one, whatever is wrong with it, and not another's."""
-    return addition.serial_number in {None, intent.serial_number} and addition.product.id == intent.product_id
-
-
-def invoice_description(plan: str, month: Month) -> str:
-    """What the invoice says of a line, and that it is ours where ConnectWise keeps no serial number."""
-    return f"{_DESCRIPTION}{plan}: seats used in {month.name}"
-
-
 def _candidates(run: SyncRun, intent: LedgerEntry, known: Collection[int]) -> list[Addition]:
     """The lines on the intent's agreement that may be ours; none if it no longer exists."""
 
     def may_be_ours(record: Mapping[str, object]) -> bool:
         marked = str(record.get("serialNumber") or "").startswith(PREFIX)
-        described = str(record.get("invoiceDescription") or "").startswith(_DESCRIPTION)
+        described = str(record.get("invoiceDescription") or "").startswith(DESCRIPTION)
         return record.get("id") in known or marked or described
 
     try:
@@ -147,8 +138,8 @@ def _shows(addition: Addition, intent: LedgerEntry, known: Collection[int]) -> b
     if addition.quantity != intent.quantity:
         return False
     if intent.addition_id is not None:
-        return addition.id == intent.addition_id
-    description = invoice_description(intent.plan, Month.parse(intent.month))
+        return addition.id == intent.addition_id and is_still(addition, intent.serial_number, {intent.product_id})
+    description = Identity(Month.parse(intent.month), Plan(intent.plan), intent.organization_id).invoice_description
     marked = addition.serial_number == intent.serial_number
     described = not addition.serial_number and addition.invoice_description == description
     return (

@@ -20,14 +20,9 @@ from cw_pipeline.connectwise.errors import (
 from cw_pipeline.connectwise.fields import MOST_DIGITS, can_be_sent
 from cw_pipeline.connectwise.models import Addition, NewAddition
 from cw_pipeline.connectwise.rights import Right
+from cw_pipeline.sync.ownership import is_known_as_another, is_still, may_be_made_by
 from cw_pipeline.sync.reading import addition_by_id
-from cw_pipeline.sync.settling import (
-    already_invoiced,
-    find_written,
-    invoice_description,
-    may_be_made_by,
-    record_shown,
-)
+from cw_pipeline.sync.settling import already_invoiced, find_written, record_shown
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
@@ -65,6 +60,8 @@ class Writer:
         self._shown: list[_Shown] = []
         self.rights: dict[str, bool] = {}
         """The rights that were used, and whether ConnectWise granted them: only writing proves these."""
+        with run.warehouse.transaction() as session:
+            self._known = ledger.known_lines(session, run.psa)
 
     def carry_out(self, write: Write) -> FailedWrite | None:
         """Send ``write`` and make sure that ConnectWise shows it; None if it does.
@@ -104,12 +101,14 @@ class Writer:
 
     def _answered(self, write: Write, intent: LedgerEntry, addition: Addition) -> FailedWrite | None:
         """Take ConnectWise's answer for what it shows, and look again where that is not what was meant."""
-        if _shows(addition, write):
+        doubt = f"ConnectWise answered, but {_said(addition)}."
+        if write.addition_id is None and is_known_as_another(addition.id, intent.serial_number, self._known):
+            doubt = f"{doubt} That id is known as {self._known[addition.id].serial_number}, and is left to neither."
+        elif _shows(addition, write):
             self.rights[_right(write)] = True
             self._shown.append(_Shown(write, intent, addition))
             return None
-        doubt = f"ConnectWise answered, but {_said(addition)}."
-        if write.addition_id is None and may_be_made_by(addition, intent):
+        if write.addition_id is None and may_be_made_by(addition, intent, self._known):
             self._record(intent, EntryKind.UNCONFIRMED, addition_id=addition.id, note=doubt)
             return self._look_at(write, intent, addition.id, doubt)
         return self._read_back(write, intent, doubt)
@@ -143,7 +142,7 @@ class Writer:
             effective_date=write.window.first,
             cancelled_date=write.window.last,
             serial_number=write.identity.serial_number,
-            invoice_description=invoice_description(write.identity.plan, write.identity.month),
+            invoice_description=write.identity.invoice_description,
         )
         return client.create_addition(write.agreement_id, new, before_sending=still_ours)
 
@@ -187,7 +186,7 @@ class Writer:
         """
         try:
             addition = addition_by_id(self._run, write.agreement_id, addition_id)
-            if addition is None or not may_be_made_by(addition, intent):
+            if addition is None or not may_be_made_by(addition, intent, self._known):
                 addition = find_written(self._run, intent)
         except ConnectWiseError as error:
             return FailedWrite(Outcome.UNCONFIRMED, f"{doubt} Looking at it failed: {error} {SYNC_AGAIN}")
@@ -231,7 +230,7 @@ def _shows(addition: Addition, write: Write) -> bool:
     if addition.quantity != write.quantity:
         return False
     if write.addition_id is not None:
-        return addition.id == write.addition_id
+        return addition.id == write.addition_id and is_still(addition, write.identity.serial_number, {write.product_id})
     return (
         addition.serial_number == write.identity.serial_number
         and addition.product.id == write.product_id

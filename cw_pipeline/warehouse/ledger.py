@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 
 from cw_pipeline.billing.facts import Written
 from cw_pipeline.warehouse.tables import PERSONS_WORD, SEEN, SETTLED, EntryKind, LedgerEntry
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import date
 
-    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.balance import Write
@@ -24,8 +23,9 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.identity import Identity
     from cw_pipeline.billing.months import Month
 
+SelectT = TypeVar("SelectT", bound=Select[Any])
 _SEEN_INVOICED = frozenset({EntryKind.INVOICED, EntryKind.DOUBTFUL, *PERSONS_WORD})
-_ACCOUNTING = frozenset({EntryKind.CONFIRMED, *SEEN, *_SEEN_INVOICED})
+_ACCOUNTING = frozenset({EntryKind.CONFIRMED, *SEEN, *_SEEN_INVOICED}) - {EntryKind.GIVEN_UP}
 
 
 def position(session: Session, psa: str) -> int:
@@ -109,7 +109,7 @@ def append_word(
     """Record a person's word about an invoiced line.
 
     ``ACCEPTED``: it billed ``quantity``, where the ledger had ``before``. ``CREDITED``: it billed ``before``, of which
-    ``quantity`` is left after a credit.
+    ``quantity`` is left after a credit. ``GIVEN_UP``: it billed nothing, and its id is another line's now.
     """
     _append_line(session, psa, run_id, identity, line, kind=kind, before=before, quantity=quantity, note=note)
 
@@ -231,10 +231,22 @@ def last_entries(session: Session, psa: str) -> dict[int, LedgerEntry]:
 
 def _accounting(psa: str) -> Select[tuple[LedgerEntry]]:
     """The entries after which an addition is known to be as they say, oldest first."""
-    return (
-        select(LedgerEntry)
-        .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(_ACCOUNTING), LedgerEntry.addition_id.is_not(None))
-        .order_by(LedgerEntry.id)
+    return _since_given_up(select(LedgerEntry), psa).order_by(LedgerEntry.id)
+
+
+def _since_given_up(statement: SelectT, psa: str) -> SelectT:
+    """The entries that say what an addition is; what was known of one before a person gave it up is not."""
+    given_up = (
+        select(LedgerEntry.addition_id, func.max(LedgerEntry.id).label("last"))
+        .where(LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.GIVEN_UP)
+        .group_by(LedgerEntry.addition_id)
+        .subquery()
+    )
+    return statement.outerjoin(given_up, given_up.c.addition_id == LedgerEntry.addition_id).where(
+        LedgerEntry.psa == psa,
+        LedgerEntry.kind.in_(_ACCOUNTING),
+        LedgerEntry.addition_id.is_not(None),
+        LedgerEntry.id > func.coalesce(given_up.c.last, 0),
     )
 
 
@@ -272,18 +284,19 @@ class Known:
 
     serial_number: str
     """With which it was written or found, or taken on a person's word."""
+    product_ids: frozenset[int]
+    """The products that it was written with, or had when it was seen."""
     invoiced: bool
 
 
 def known_lines(session: Session, psa: str) -> dict[int, Known]:
     """Each addition that was written or found, or taken on a person's word, by addition id."""
-    entries = session.execute(
-        select(
-            LedgerEntry.addition_id,
-            LedgerEntry.serial_number,
-            func.max(case((LedgerEntry.kind.in_(_SEEN_INVOICED), 1), else_=0)),
-        )
-        .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(_ACCOUNTING), LedgerEntry.addition_id.is_not(None))
-        .group_by(LedgerEntry.addition_id, LedgerEntry.serial_number)
-    ).tuples()
-    return {number: Known(serial_number, invoiced == 1) for number, serial_number, invoiced in entries if number}
+    seen_invoiced = func.max(case((LedgerEntry.kind.in_(_SEEN_INVOICED), 1), else_=0))
+    columns = (LedgerEntry.addition_id, LedgerEntry.serial_number, LedgerEntry.product_id)
+    entries = session.execute(_since_given_up(select(*columns, seen_invoiced), psa).group_by(*columns)).tuples()
+    known: dict[int, Known] = {}
+    for number, serial_number, product_id, invoiced in entries:
+        if number:
+            one = known.get(number, Known(serial_number, frozenset(), invoiced=False))
+            known[number] = Known(serial_number, one.product_ids | {product_id}, one.invoiced or invoiced == 1)
+    return known

@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.identity import Identity, Plan
 from cw_pipeline.billing.months import Month
 from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.integration.errors import NothingToAccept
@@ -90,6 +90,9 @@ class Decisions:
         ours = self.written().keys() & self.people.shown()
         lines = [line for line in self.truth.lines(place, month) if line.id in ours]
         for line in lines:
+            if Identity.parse(self.truth.record(line.id).get("serialNumber", "")):
+                serial_number = self.truth.first(line.id)["serialNumber"]
+                self.connectwise.edit_addition(line.agreement_id, line.id, serialNumber=serial_number)
             if not self.connectwise.tables["agreements"][line.agreement_id]["prorateFlag"]:
                 self.connectwise.edit_addition(line.agreement_id, line.id, **self.truth.days_billed(line.id))
         for line in self.truth.lines(place, month):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.sandbox.connectwise.store import day
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline_tests.promise.moves import Moves
@@ -56,6 +57,9 @@ class OnLines(Moves):
         line = _one([line for line in self._lines() if line.id in self.world.written()], which)
         if line is not None:
             self.people.edit(line, serialNumber=text)
+            self.people.marks.unclear |= (
+                {(organization_id(15), "2026-02")} if text and text.startswith(PREFIX) else set()
+            )
 
     @rule(which=any_number)
     def line_is_deleted(self, which: int) -> None:

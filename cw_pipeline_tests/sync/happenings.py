@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from cw_pipeline_tests.sync.customer import AGREEMENT, COMPANY, ONE, OTHER_AGREEMENT, OTHER_COMPANY, Customer
+from cw_pipeline_tests.sync.customer import (
+    AGREEMENT,
+    COMPANY,
+    ONE,
+    ORGANIZATION,
+    OTHER_AGREEMENT,
+    OTHER_COMPANY,
+    SEATS,
+    Customer,
+)
+from cw_pipeline_tests.sync.msp import BUSINESS_PRODUCT, OTHER_PRODUCT
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,27 @@ def replaced_line(customer: Customer) -> None:
     first = customer.msp.lines(ONE)[0]["id"]
     customer.msp.sandbox.connectwise.delete_addition(AGREEMENT, first)
     customer.msp.sandbox.connectwise.edit_addition(AGREEMENT, again, billCustomer="DoNotBill")
+
+
+def taken_over(customer: Customer) -> None:
+    """The line's id is somebody else's line now."""
+    customer.edit_line(serialNumber="FW-40", invoiceDescription="Firewalls", product={"id": OTHER_PRODUCT}, quantity=40)
+
+
+_OURS = {"serialNumber": f"NP:2026-03:B:{ORGANIZATION}", "product": {"id": BUSINESS_PRODUCT}, "quantity": SEATS}
+
+
+def given_back(customer: Customer) -> None:
+    """A person finds that it is the line all the same, and what was done to it."""
+    connectwise = customer.msp.sandbox.connectwise
+    connectwise.edit_addition(AGREEMENT, connectwise.additions(AGREEMENT)[-1]["id"], **_OURS)
+
+
+def made_again(customer: Customer) -> None:
+    """A person makes the line again that had the id."""
+    connectwise = customer.msp.sandbox.connectwise
+    again = connectwise.duplicate_addition(AGREEMENT, connectwise.additions(AGREEMENT)[-1]["id"])
+    connectwise.edit_addition(AGREEMENT, again, **_OURS, billCustomer="DoNotBill")
 
 
 def copied(customer: Customer) -> None:

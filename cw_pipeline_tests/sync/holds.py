@@ -14,12 +14,15 @@ from cw_pipeline_tests.sync.happenings import (
     cycle,
     deleted_line,
     given_away,
+    given_back,
     in_turn,
     invoiced,
     line,
+    made_again,
     mapped_to,
     replaced_line,
     seen_invoiced,
+    taken_over,
     to_another_company,
     use,
 )
@@ -206,6 +209,25 @@ HOLDS: dict[str, Held] = {
         in_turn(invoiced, deleted_line),
         {
             "accepted": Way("if it billed nothing, accept that", HERE, commands=(0,)),
+            "left out": Way(BY_HAND, SETTLED, commands=(1,)),
+        },
+    ),
+    "an open line is somebody else's now": Held(
+        "invoice_unclear",
+        taken_over,
+        {
+            "accepted": Way("or if it billed nothing, accept that", HERE, commands=(0,)),
+            "still ours": Way("If it is still this line", HERE, given_back),
+            "left out": Way(BY_HAND, SETTLED, commands=(1,)),
+        },
+    ),
+    "an invoiced line is somebody else's now": Held(
+        "invoice_unclear",
+        in_turn(seen_invoiced, taken_over),
+        {
+            "made again": Way("make it again in ConnectWise", HERE, made_again, commands=(0,)),
+            "accepted": Way("or if it billed nothing, accept that", HERE, commands=(0,)),
+            "still ours": Way("If it is still this line", HERE, given_back),
             "left out": Way(BY_HAND, SETTLED, commands=(1,)),
         },
     ),

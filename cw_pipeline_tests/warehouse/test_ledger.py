@@ -196,6 +196,30 @@ def test_a_credit_leaves_the_quantity_that_was_billed_and_lasts_until_another_wo
     assert said(EntryKind.ACCEPTED, 4) == ({4}, 0)
 
 
+def test_of_a_line_that_was_given_up_nothing_is_known_but_what_comes_after(warehouse: Warehouse) -> None:
+    record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
+    record(warehouse, a_write(6), EntryKind.CONFIRMED, addition_id=78)
+    with warehouse.transaction() as session:
+        ledger.append_word(
+            session,
+            PSA,
+            "run-3",
+            a_write().identity,
+            A_LINE,
+            kind=EntryKind.GIVEN_UP,
+            before=Decimal(5),
+            quantity=Decimal(0),
+            note="",
+        )
+    assert accounted(warehouse) == {78: {6}}
+    with warehouse.transaction() as session:
+        assert ledger.known_lines(session, PSA).keys() == ledger.last_entries(session, PSA).keys() == {78}
+    record(warehouse, a_write(8, month=APRIL), EntryKind.CONFIRMED, addition_id=77)
+    with warehouse.transaction() as session:
+        assert ledger.known_lines(session, PSA)[77].serial_number == a_write(month=APRIL).identity.serial_number
+    assert accounted(warehouse) == {78: {6}}
+
+
 def test_an_agreement_counts_as_soon_as_a_write_to_it_is_intended(warehouse: Warehouse) -> None:
     record(warehouse, a_write(agreement_id=10), EntryKind.CONFIRMED, addition_id=77)
     record(warehouse, a_write(agreement_id=11))

@@ -35,10 +35,12 @@ class EntryKind(StrEnum):
     """A person's word that an invoiced line billed what it shows."""
     CREDITED = "credited"
     """A person's word that a credit was issued: of an invoiced line of ``before``, ``quantity`` counts as billed."""
+    GIVEN_UP = "given_up"
+    """A person's word that a line's id is another line's now, and ours billed nothing: it is not known any more."""
 
 
 SEEN = frozenset({EntryKind.FOUND, EntryKind.REBUILT})
-PERSONS_WORD = frozenset({EntryKind.ACCEPTED, EntryKind.CREDITED})
+PERSONS_WORD = frozenset({EntryKind.ACCEPTED, EntryKind.CREDITED, EntryKind.GIVEN_UP})
 
 
 SETTLED = frozenset({EntryKind.CONFIRMED, EntryKind.REFUSED, EntryKind.NOT_DONE})

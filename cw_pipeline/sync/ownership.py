@@ -1,0 +1,42 @@
+"""Whose line a record is: an id alone does not say it, since ConnectWise may give it to another line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.identity import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from cw_pipeline.connectwise.models import Addition
+    from cw_pipeline.warehouse.ledger import Known
+    from cw_pipeline.warehouse.tables import LedgerEntry
+
+
+def is_still(addition: Addition, serial_number: str, product_ids: Collection[int]) -> bool:
+    """Whether a record with the id of a line of ours is that line, which had this serial number and these products.
+
+    Something beside the id has to agree, and one thing does: people edit single fields, and ConnectWise may keep no
+    serial number. A record that shows another identity of ours may be either's, so that it is neither's.
+    """
+    shown = addition.serial_number or ""
+    if shown == serial_number:
+        return True
+    identity = Identity.parse(serial_number)
+    described = identity is not None and addition.invoice_description == identity.invoice_description
+    return Identity.parse(shown) is None and (described or addition.product.id in product_ids)
+
+
+def may_be_made_by(addition: Addition, intent: LedgerEntry, known: Mapping[int, Known]) -> bool:
+    """Whether a line whose id ConnectWise answered can be the new one, whatever is wrong with it, and not another's."""
+    return (
+        addition.serial_number in {None, intent.serial_number}
+        and addition.product.id == intent.product_id
+        and not is_known_as_another(addition.id, intent.serial_number, known)
+    )
+
+
+def is_known_as_another(addition_id: int, serial_number: str, known: Mapping[int, Known]) -> bool:
+    """Whether the ledger knows an id by another serial number."""
+    return addition_id in known and known[addition_id].serial_number != serial_number

@@ -11,6 +11,7 @@ from cw_pipeline.commands import (
     companies,
     drift,
     history,
+    imports,
     lifecycle,
     lines,
     months,
@@ -37,7 +38,7 @@ app.command(rich_help_panel=_TRYING_OUT, context_settings={"allow_interspersed_a
 app.command(rich_help_panel=_SETTING_UP)(lifecycle.migrate)
 app.command(rich_help_panel=_SETTING_UP)(lifecycle.connect)
 app.add_typer(products.app, name="products", rich_help_panel=_SETTING_UP)
-app.command("import", rich_help_panel=_SETTING_UP)(companies.import_)
+app.command("import", rich_help_panel=_SETTING_UP)(imports.import_)
 app.add_typer(companies.app, name="companies", rich_help_panel=_SETTING_UP)
 app.add_typer(organizations.app, name="organizations", rich_help_panel=_SETTING_UP)
 app.command(rich_help_panel=_SETTING_UP)(notify.notify)

@@ -33,6 +33,6 @@ def map_command(company_id: int, agreement_id: int, organization_id: str, bill_f
     )
 
 
-def unmap_command(company_id: int) -> str:
-    """The command that removes a company's mapping, as it can be pasted."""
-    return f"`cw-pipeline companies unmap {company_id}`"
+def unmap_command(company_id: int, organization_id: str) -> str:
+    """The command that removes a company's mapping to an organization, as it can be pasted."""
+    return f"`cw-pipeline companies unmap {company_id} --organization {shlex.quote(organization_id)}`"

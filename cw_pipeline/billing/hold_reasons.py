@@ -64,21 +64,16 @@ def invoiced_meanwhile(identity: Identity) -> str:
 def moved(identity: Identity, line: Line, mapping: CompanyMapping, facts: Facts, seats: Decimal | int) -> str:
     """Why an organization's whole month is held after it was moved: ``seats`` were invoiced to another company.
 
-    It can be mapped back only to a company that can be billed, and is billed for no other organization.
+    It can be mapped back only to a company that can be billed.
     """
     organization_id, agreement = identity.organization_id, facts.agreements[line.agreement_id]
     record = accept_command(identity.month, organization_id, credited=seats)
-    taken = any(other.company_id == agreement.company_id for other in facts.mappings.values())
-    map_back = (
-        f"; or map the organization back with {unmap_command(mapping.company_id)} and "
-        f"{map_command(agreement.company_id, agreement.id, organization_id, mapping.bill_from)}"
-    )
-    can_go_back = agreement.active and not agreement.company_deleted and not taken
+    map_back = f"; or map the organization back with {_from_here_to(agreement, mapping)}"
     return (
         f"Line {line.addition_id} of {line.quantity} was invoiced to company {agreement.company_id} "
         f"({agreement.company_name}) on agreement {agreement.id}, and the organization is now mapped to company "
         f"{mapping.company_id}. Credit that company in ConnectWise and record it with {record}"
-        f"{map_back if can_go_back else ''}{leave_out(identity.month, mapping)}. {SYNC_AGAIN}"
+        f"{map_back if _can_be_mapped(agreement) else ''}{leave_out(identity.month, mapping)}. {SYNC_AGAIN}"
     )
 
 
@@ -262,15 +257,30 @@ def _without_the_agreement(write: Write, elsewhere: str) -> str:
 
 def to_another_company(mapping: CompanyMapping) -> str:
     """How an organization comes to another company."""
-    return f"run {unmap_command(mapping.company_id)} and map the organization to another company"
+    unmap = unmap_command(mapping.company_id, mapping.organization_id)
+    return f"run {unmap} and map the organization to another company"
 
 
 def bill_the_new_owner(agreement: Agreement, mapping: CompanyMapping) -> str:
     """What to do where the mapped agreement belongs to another company by now."""
-    now_mapped = map_command(agreement.company_id, agreement.id, mapping.organization_id, mapping.bill_from)
+    if not _can_be_mapped(agreement):
+        return f"Give it back in ConnectWise; or {to_another_company(mapping)}, or to another agreement of that one."
     return (
-        "Give it back in ConnectWise; or, if the company that has it now is billed for no other organization, run "
-        f"`cw-pipeline import` so that it is among the companies, {unmap_command(mapping.company_id)} and {now_mapped}."
+        "Give it back in ConnectWise; or, if the company that has it now is to be billed, also beside its other "
+        "organizations, run `cw-pipeline import` so that it is among the companies, "
+        f"{_from_here_to(agreement, mapping)}."
+    )
+
+
+def _can_be_mapped(agreement: Agreement) -> bool:
+    return agreement.active and not agreement.company_deleted
+
+
+def _from_here_to(agreement: Agreement, mapping: CompanyMapping) -> str:
+    """The commands that map the organization from its company to the one that has ``agreement``."""
+    return (
+        f"{unmap_command(mapping.company_id, mapping.organization_id)} and "
+        f"{map_command(agreement.company_id, agreement.id, mapping.organization_id, mapping.bill_from)}"
     )
 
 

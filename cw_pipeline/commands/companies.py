@@ -1,13 +1,14 @@
-"""`import` and `companies`: which companies there are, and which organization each one and its agreement has."""
+"""`companies`: which organizations each company has, and on which agreement it is billed for each."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cw_pipeline.billing.months import Month
+from cw_pipeline.commands.accepting import MAP_IT, accepting_warnings
 from cw_pipeline.commands.environment import (
     BillFromOption,
     YesOption,
@@ -19,90 +20,12 @@ from cw_pipeline.commands.environment import (
 from cw_pipeline.console import AsJson, Speech, speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cw_pipeline.integration.mapping import Mapped
-    from cw_pipeline.integration.reconcile import Changes
-
-DoneT = TypeVar("DoneT")
-
-MAP_IT = "Map it all the same?"
-BELIEVE_IT = "Are they really gone?"
 
 app = typer.Typer(help="Which organization each company and agreement is billed for.", no_args_is_help=True)
 
 _File = Annotated[Path, typer.Argument(help="A mapping file (CSV).")]
 _Company = Annotated[str, typer.Argument(help="The company's id or exact name.")]
-
-
-def import_(
-    types: Annotated[list[str] | None, typer.Option("--type", help="A company type; may be repeated.")] = None,
-    statuses: Annotated[list[str] | None, typer.Option("--status", help="A company status; may be repeated.")] = None,
-    *,
-    yes: YesOption = False,
-    as_json: AsJson = False,
-) -> None:
-    """Import companies of these types and statuses, their agreements, and the NordPass organizations.
-
-    Without an option, the choice of the last import is taken. Mappings are kept. Asks before it believes a list that is
-    empty, or lacks more than a few of what is mapped.
-    """
-    from cw_pipeline.integration.access import open_connectwise, open_nordpass
-    from cw_pipeline.integration.imports import import_agreements, import_companies
-    from cw_pipeline.integration.listings import gone_mappings
-    from cw_pipeline.integration.organizations import refresh_organizations
-    from cw_pipeline.orchestration.acts import report_acts
-
-    with speaking(as_json=as_json) as speech:
-        settings = read_settings()
-        with (
-            open_connectwise(settings) as client,
-            open_nordpass(settings) as nordpass,
-            opened_dagster(settings) as dagster,
-            opened_warehouse(settings) as warehouse,
-        ):
-            imported: dict[str, Changes] = {}
-            try:
-                imported["imported_companies"] = companies = accepting_warnings(
-                    speech,
-                    lambda accepted: import_companies(
-                        client, warehouse, types or None, statuses or None, accept_warnings=accepted
-                    ),
-                    question=BELIEVE_IT,
-                    yes=yes,
-                )
-                imported["agreements"] = agreements = accepting_warnings(
-                    speech,
-                    lambda accepted: import_agreements(client, warehouse, accept_warnings=accepted),
-                    question=BELIEVE_IT,
-                    yes=yes,
-                )
-                imported["organizations"] = organizations = accepting_warnings(
-                    speech,
-                    lambda accepted: refresh_organizations(nordpass, warehouse, accept_warnings=accepted),
-                    question=BELIEVE_IT,
-                    yes=yes,
-                )
-            finally:
-                if imported:  # what was imported before something failed is there, and shows
-                    report_acts(dagster, warehouse, imported)
-            with warehouse.transaction() as session:
-                gone = tuple(gone_mappings(session))
-        chosen = {"types": companies.types, "statuses": companies.statuses}
-        speech.document(
-            {"chosen": chosen, "companies": companies, "agreements": agreements, "organizations": organizations}
-        )
-        speech.table(
-            ["", "Total", "New", "Changed", "Gone"],
-            [
-                (name.removeprefix("imported_"), one.total, len(one.new), len(one.changed), len(one.gone))
-                for name, one in imported.items()
-            ],
-            right=["Total", "New", "Changed", "Gone"],
-        )
-        for sentence in (*gone, *agreements.agreement_changed):
-            speech.notice(sentence)
-        speech.say("Map what is new with `cw-pipeline companies suggest`.")
 
 
 @app.command("list")
@@ -119,11 +42,11 @@ def list_(*, as_json: AsJson = False) -> None:
             ["Company", "State", "Active agreements", "Mapped agreement", "Organization", "Bill from"],
             map(of_company, listed),
         )
-        unmapped = sum(one.state == "unmapped" for one in listed)
+        unmapped, there = sum(one.state == "unmapped" for one in listed), len({one.id for one in listed})
         if not listed:
             speech.say("No company is imported: run `cw-pipeline import --type … --status …`.")
         elif unmapped:
-            speech.say(f"{unmapped} of {len(listed)} are not mapped: see `cw-pipeline companies suggest`.")
+            speech.say(f"{unmapped} of {there} are not mapped: see `cw-pipeline companies suggest`.")
         else:
             speech.say("Every imported company is mapped.")
 
@@ -138,10 +61,11 @@ def map_(
     yes: YesOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Map a company and its agreement to an organization; a mapped company is mapped anew.
+    """Map a company and its agreement to an organization; one that the company has is mapped anew.
 
-    Asks before it takes an agreement that is billed for several months, is the child of another, or is billed otherwise
-    than was accepted; and whether earlier usage is to be billed, too.
+    Asks before a company with other organizations, which stay, gets this one as well; before it takes an agreement that
+    is billed for several months, is the child of another, or is billed otherwise than was accepted; and whether earlier
+    usage is to be billed, too.
     """
     from cw_pipeline.integration.mapping import map_company
     from cw_pipeline.orchestration.acts import report_acts
@@ -178,20 +102,29 @@ def map_(
 
 
 @app.command()
-def unmap(company: _Company, *, as_json: AsJson = False) -> None:
-    """Remove a company's mapping; its lines in ConnectWise stay as they are."""
+def unmap(
+    company: _Company,
+    organization: Annotated[
+        str | None, typer.Option(help="Which of its organizations, by id or exact name, where it has several.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a company's mapping to an organization; its lines in ConnectWise stay as they are."""
     from cw_pipeline.integration.mapping import unmap_company
     from cw_pipeline.orchestration.acts import report_acts
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
-            unmapped = unmap_company(warehouse, company)
+            unmapped = unmap_company(warehouse, company, organization)
             report_acts(dagster, warehouse)
         speech.document(vars(unmapped))
+        if unmapped.left_behind:
+            speech.notice(unmapped.left_behind)
         speech.say(
-            f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {unmapped.organization_id}. "
-            "Its lines in ConnectWise stay; the seats of that organization are no longer billed."
+            f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {unmapped.organization_name} "
+            f"({unmapped.organization_id}). That one's lines in ConnectWise stay; its seats are no longer billed."
         )
 
 
@@ -242,7 +175,7 @@ def export(file: _File, *, as_json: AsJson = False) -> None:
             exported = export_mappings(warehouse, file)
         speech.document(vars(exported))
         speech.say(
-            f"{exported.mapped} mapped and {exported.unmapped} unmapped companies are in {exported.file}. "
+            f"{exported.mapped} mappings and {exported.unmapped} unmapped companies are in {exported.file}. "
             f"Complete it and run `cw-pipeline companies apply {exported.file}`."
         )
 
@@ -251,8 +184,9 @@ def export(file: _File, *, as_json: AsJson = False) -> None:
 def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> None:
     """Do what a mapping file says, all or nothing; companies that are not in it are left alone.
 
-    Asks before it takes agreements that are billed for several months, are the children of others, or are billed
-    otherwise than was accepted.
+    A company's rows are its whole mapping. Asks before an organization is unmapped because they leave it out, before a
+    company gets one beside others, and before it takes agreements that are billed for several months, are the children
+    of others, or are billed otherwise than was accepted.
     """
     from cw_pipeline.integration.mapping_file import apply_mappings
     from cw_pipeline.orchestration.acts import report_acts
@@ -281,19 +215,6 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
             f"{applied.unchanged} as before; new ones are billed from {applied.bill_from} on where the file names no "
             "other month. See what a sync would write with `cw-pipeline preview`."
         )
-
-
-def accepting_warnings(speech: Speech, act: Callable[[bool], DoneT], *, question: str, yes: bool) -> DoneT:
-    """Do ``act``, which is told whether warnings are accepted; ask for that where there are any."""
-    from cw_pipeline.integration.errors import TooManyGone, WarningsNotAccepted
-
-    try:
-        return act(yes)
-    except (WarningsNotAccepted, TooManyGone) as refused:
-        for warning in refused.warnings:
-            speech.notice(warning)
-        speech.asks(question, refusal=str(refused))
-    return act(True)  # noqa: FBT003 - the one thing that it is told
 
 
 def _chosen_month(speech: Speech, mapped: Mapped) -> Month:

@@ -110,7 +110,7 @@ def status(*, as_json: AsJson = False) -> None:
                 ("State", found.state.replace("_", " ")),
                 ("ConnectWise", f"{found.company_id} at {found.site}" if found.site else None),
                 ("Companies", f"{found.mapped} mapped, {found.unmapped_companies} not"),
-                ("Organizations", f"{found.mapped} mapped, {found.unmapped_organizations} not"),
+                ("Organizations", f"{found.mapped_organizations} mapped, {found.unmapped_organizations} not"),
                 ("Months to sync", told(found.why_unpushed) or "none"),
                 ("Held", ", ".join(f"{month}: {lines} line(s)" for month, lines in found.held.items()) or "none"),
                 ("Last sync", f"{found.last_sync:%Y-%m-%d %H:%M} UTC" if found.last_sync else "never"),

@@ -10,7 +10,7 @@ import typer
 from cw_pipeline.billing.facts import LicenseType
 from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.months import Month
-from cw_pipeline.commands.companies import BELIEVE_IT, MAP_IT, accepting_warnings
+from cw_pipeline.commands.accepting import BELIEVE_IT, MAP_IT, accepting_warnings
 from cw_pipeline.commands.environment import (
     BillFromOption,
     YesOption,

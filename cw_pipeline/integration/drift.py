@@ -52,18 +52,19 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
             known = ledger.known_lines(session, run.psa)
             unsettled = {intent.serial_number for intent in ledger.open_intents(session, run.psa)}
         agreement_ids = {one.agreement_id for one in mappings} | {one.written.agreement_id for one in lines}
-        run.say(f"Reading {len(agreement_ids)} agreements, and all others of {len(mappings)} companies")
+        company_ids = {one.company_id for one in mappings}
+        run.say(f"Reading {len(agreement_ids)} agreements, and all others of {len(company_ids)} companies")
         carrying = {
             one.entry.addition_id or 0: one.written.agreement_id for one in lines if one.written.quantities != NOTHING
         }
-        reading = read(run, agreement_ids, known, expected=carrying, companies={one.company_id for one in mappings})
+        reading = read(run, agreement_ids, known, expected=carrying, companies=company_ids)
         seen = seen_in(reading, {one.entry.addition_id or 0: one.written for one in lines}, unsettled)
         remember(run, lock, seen, {one.organization_id for one in mappings})
         look_at_recaps(run, {line.agreement_id for line in reading.lines})
         with run.warehouse.transaction() as session:
             lines = _known_lines(session, run.psa, mappings)
             unbilled = written_off(session, run.psa)
-        companies = {one.id: one for one in run.connectwise.companies_by_id({one.company_id for one in mappings})}
+        companies = {one.id: one for one in run.connectwise.companies_by_id(company_ids)}
 
     of_lines = _of_lines(lines, reading, seen, unbilled, today)
     of_mappings = chain(

@@ -16,8 +16,8 @@ from cw_pipeline.billing.invoiced import State, is_accepted, leaves_seats_out, s
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.integration.audit import Deed, record
+from cw_pipeline.integration.choosing import the_one
 from cw_pipeline.integration.errors import NothingToAccept, listed
-from cw_pipeline.integration.mapping import the_one
 from cw_pipeline.integration.recaps import written_off
 from cw_pipeline.sync.previews import preview_now, usage_report
 from cw_pipeline.sync.push import LOCK_WAIT_SECONDS

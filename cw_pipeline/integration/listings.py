@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import or_, select
 
-from cw_pipeline.integration.reconcile import Named
+from cw_pipeline.billing.commands import map_command, unmap_command
+from cw_pipeline.billing.months import Month
+from cw_pipeline.integration.reconcile import Named, name_and_id
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, LedgerEntry, Organization
 
 if TYPE_CHECKING:
@@ -16,12 +18,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.billing.months import Month
-
 
 @dataclass(frozen=True)
 class ListedCompany:
-    """An imported company.
+    """An imported company: where it is mapped to several organizations, once for each.
 
     Attributes:
         state: Whether it is mapped, and if so, whether ConnectWise still lists the company and the mapped agreement. A
@@ -43,31 +43,35 @@ class ListedCompany:
 def companies(session: Session) -> list[ListedCompany]:
     """The imported companies by name, with what they are mapped to."""
     names = {row.id: row.name for row in session.scalars(select(Organization))}
-    mappings = {row.company_id: row for row in session.scalars(select(CompanyMapping))}
+    mappings: defaultdict[int, list[CompanyMapping]] = defaultdict(list)
+    for mapping in session.scalars(select(CompanyMapping).order_by(CompanyMapping.organization_id)):
+        mappings[mapping.company_id].append(mapping)
     agreements: defaultdict[int, dict[int, Agreement]] = defaultdict(dict)
     for agreement in session.scalars(select(Agreement).order_by(Agreement.id)):
         agreements[agreement.company_id][agreement.id] = agreement
-    listed: list[ListedCompany] = []
-    for company in session.scalars(select(Company)):
-        mapping = mappings.get(company.id)
-        if company.gone_at is not None and mapping is None:
-            continue
-        own = agreements[company.id]
-        mapped = own.get(mapping.agreement_id) if mapping else None
-        listed.append(
-            ListedCompany(
-                id=company.id,
-                name=company.name,
-                state=_state(company, mapping, mapped),
-                agreements=tuple(
-                    Named(one.id, one.name) for one in own.values() if one.gone_at is None and one.status == "Active"
-                ),
-                agreement=Named(mapped.id, mapped.name) if mapped else None,
-                organization=Named(mapping.organization_id, names[mapping.organization_id]) if mapping else None,
-                bill_from=mapping.bill_from if mapping else None,
-            )
-        )
+    listed = [
+        _listed(company, mapping, agreements[company.id], names)
+        for company in session.scalars(select(Company))
+        for mapping in mappings[company.id] or ([None] if company.gone_at is None else [])
+    ]
     return sorted(listed, key=lambda company: (company.name.casefold(), company.id))
+
+
+def _listed(
+    company: Company, mapping: CompanyMapping | None, agreements: dict[int, Agreement], names: dict[str, str]
+) -> ListedCompany:
+    mapped = agreements.get(mapping.agreement_id) if mapping else None
+    return ListedCompany(
+        id=company.id,
+        name=company.name,
+        state=_state(company, mapping, mapped),
+        agreements=tuple(
+            Named(one.id, one.name) for one in agreements.values() if one.gone_at is None and one.status == "Active"
+        ),
+        agreement=Named(mapped.id, mapped.name) if mapped else None,
+        organization=Named(mapping.organization_id, names[mapping.organization_id]) if mapping else None,
+        bill_from=mapping.bill_from if mapping else None,
+    )
 
 
 def _state(
@@ -83,28 +87,38 @@ def _state(
 def gone_mappings(session: Session) -> Iterator[str]:
     """What the last import no longer found although it is mapped, and what to do, a sentence each."""
     mapped = session.execute(
-        select(Company, Agreement, Organization)
-        .join(CompanyMapping, CompanyMapping.company_id == Company.id)
+        select(CompanyMapping, Company, Agreement, Organization)
+        .join(Company, CompanyMapping.company_id == Company.id)
         .join(Agreement, Agreement.id == CompanyMapping.agreement_id)
         .join(Organization, Organization.id == CompanyMapping.organization_id)
-        .order_by(Company.id)
+        .order_by(Company.id, Organization.id)
     ).tuples()
-    for company, agreement, organization in mapped:
-        the_company = f"{company.name} ({company.id})"
+    for mapping, company, agreement, organization in mapped:
+        the_company, the_organization = name_and_id(company), name_and_id(organization)
+        unmap = unmap_command(company.id, organization.id)
         if company.gone_at is not None:
-            yield (
-                f"The company {the_company} is mapped, but the last import did not find it: it is deleted, or not "
-                "of the chosen types and statuses. Import with those, or unmap it."
-            )
+            there = f"The company {the_company} is mapped to {the_organization}, but the last import did not find it: "
+            if agreement.company_id != company.id:
+                bill_from = Month.parse(mapping.bill_from)
+                moved = map_command(agreement.company_id, agreement.id, organization.id, bill_from)
+                yield (
+                    f"{there}it may be merged into {agreement.company_id}, which has its agreement "
+                    f"{name_and_id(agreement)} now. Map the organization to that one with {moved}."
+                )
+            else:
+                yield (
+                    f"{there}it is deleted, or not of the chosen types and statuses. Import with those; or run "
+                    f"{unmap} and map the organization to another company."
+                )
         elif agreement.gone_at is not None:
             yield (
-                f"The agreement {agreement.name} ({agreement.id}) of {the_company} is mapped, but the last import did "
-                "not find it. Map the company with another of its agreements, or unmap it."
+                f"The agreement {name_and_id(agreement)} of {the_company} is mapped, but the last import did not find "
+                f"it. Map {the_organization} with another of its agreements, or run {unmap}."
             )
         if organization.gone_at is not None:
             yield (
-                f"The organization {organization.name} ({organization.id}) is mapped to {the_company}, but NordPass no "
-                "longer lists it. Unmap the company once its last month is billed."
+                f"The organization {the_organization} is mapped to {the_company}, but NordPass no longer lists it. "
+                f"Run {unmap} once its last month is billed."
             )
 
 

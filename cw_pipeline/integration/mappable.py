@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.billing.commands import unmap_command
 from cw_pipeline.integration import bill_from as first_months
 from cw_pipeline.integration import terms
-from cw_pipeline.integration.errors import MappingRefused, WarningsNotAccepted
+from cw_pipeline.integration.errors import MappingRefused, WarningsNotAccepted, listed
 from cw_pipeline.integration.reconcile import name_and_id
-from cw_pipeline.warehouse.tables import Company, CompanyMapping
+from cw_pipeline.warehouse.tables import Company, CompanyMapping, Organization
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.months import Month
-    from cw_pipeline.warehouse.tables import Agreement, Organization
+    from cw_pipeline.warehouse.tables import Agreement
 
 
 def why_not(company: Company, agreement: Agreement, organization: Organization, *, used: bool) -> str | None:
@@ -63,39 +65,57 @@ def require_mappable(
     """Make sure that these three may be mapped to each other.
 
     What is mapped to each other already, and could not be any more, may still get another first month: then nothing
-    else changes, and the answer is a sentence that says so.
+    else changes, and the answer is a sentence that says so. No organization of the company is displaced, and one of
+    another company only if the last import no longer found that one: it may be merged into this one.
 
     Raises:
         MappingRefused: If they cannot, or another company has the organization.
         WarningsNotAccepted: If there is something to know first, and ``accept_warnings`` is not set.
     """
-    current = session.get(CompanyMapping, company.id)
+    current = session.get(CompanyMapping, organization.id)
     refusal = why_not(company, agreement, organization, used=first_months.has_usage(session, organization.id))
-    if (
-        refusal is not None
-        and current is not None
-        and _sets_only_its_month(current, agreement, organization, bill_from)
-    ):
+    if refusal is not None and current is not None and _sets_only_its_month(current, company, agreement, bill_from):
         only_its_month = f"Only the first month that is billed was set, because {refusal}."
         refusal = None
     else:
         only_its_month = None
-    holder = session.scalars(select(CompanyMapping).where(CompanyMapping.organization_id == organization.id)).first()
-    if holder is not None and holder.company_id != company.id:
-        other = session.get_one(Company, holder.company_id)
-        refusal = f"the company {name_and_id(other)} has it; unmap that one first"
+    holder = session.get_one(Company, current.company_id) if current else company
+    if holder is not company and holder.gone_at is None:
+        unmap = unmap_command(holder.id, organization.id)
+        refusal = f"the company {name_and_id(holder)} has it; unmap that one first, with {unmap}"
     refusal = first_months.why_not_from(bill_from, first_month, now) or refusal
     if refusal is not None:
         msg = f"{name_and_id(company)} was not mapped to {name_and_id(organization)}: {refusal}."
         raise MappingRefused(msg)
-    warnings = () if only_its_month else terms.to_accept(agreement, current)
+    others = beside_others(session, company, organization)
+    warnings = () if only_its_month else (*filter(None, [others]), *terms.to_accept(agreement, current))
     if warnings and not accept_warnings:
         raise WarningsNotAccepted(warnings)
     return only_its_month
 
 
+def beside_others(session: Session, company: Company, organization: Organization) -> str | None:
+    """What to know before the company gets the organization beside others; None where it has it, or has no other."""
+    own = session.scalars(
+        select(Organization)
+        .join(CompanyMapping, CompanyMapping.organization_id == Organization.id)
+        .where(CompanyMapping.company_id == company.id)
+        .order_by(Organization.name, Organization.id)
+    ).all()
+    return None if not own or organization.id in {one.id for one in own} else beside(company, own)
+
+
+def beside(company: Company, others: Sequence[Organization]) -> str:
+    """What to know about a company that has these organizations before it gets another one."""
+    return (
+        f"The company {name_and_id(company)} is billed for {listed(list(map(name_and_id, others)))} already. That stays"
+        ": each organization is billed on its own agreement. "
+        f"{unmap_command(company.id, others[0].id)} removes {'one' if len(others) > 1 else 'it'}."
+    )
+
+
 def _sets_only_its_month(
-    current: CompanyMapping, agreement: Agreement, organization: Organization, bill_from: Month | None
+    current: CompanyMapping, company: Company, agreement: Agreement, bill_from: Month | None
 ) -> bool:
-    stays = (current.agreement_id, current.organization_id) == (agreement.id, organization.id)
+    stays = (current.company_id, current.agreement_id) == (company.id, agreement.id)
     return stays and bill_from is not None and not (str(bill_from) == current.bill_from and current.bill_from_chosen)

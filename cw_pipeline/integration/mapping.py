@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.billing.identity import as_marked
 from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.terms import in_words
 from cw_pipeline.integration import bill_from as first_months
 from cw_pipeline.integration import terms
 from cw_pipeline.integration.access import act, connected_integration, psa_of
 from cw_pipeline.integration.audit import Deed, record
+from cw_pipeline.integration.choosing import company_and_agreement, listed_or_gone, the_one
 from cw_pipeline.integration.errors import UnknownChoice
-from cw_pipeline.integration.mappable import require_mappable
+from cw_pipeline.integration.left_behind import left_behind
+from cw_pipeline.integration.mappable import beside_others, require_mappable
 from cw_pipeline.integration.reconcile import name_and_id
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
+from cw_pipeline.warehouse.tables import Company, CompanyMapping, Organization
 from cw_pipeline.warehouse.terms import terms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from cw_pipeline.warehouse.database import Warehouse
-
-ImportedT = TypeVar("ImportedT", Company, Agreement, Organization)
+    from cw_pipeline.warehouse.tables import Agreement
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Mapped:
         bill_from_chosen: Whether a person named it, and so said that earlier usage is not to be billed.
         changed: Whether it is new or was otherwise before.
         left_out: Seats by month that are before ``bill_from``, could be billed and never were.
-        warnings: What may go wrong with billing the agreement, and what is left out, a sentence each.
+        warnings: What else the company is billed for, what may go wrong with billing the agreement, and what is left
+            out, a sentence each.
     """
 
     company_id: int
@@ -57,11 +59,17 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Unmapped:
-    """A mapping that was removed."""
+    """A mapping that was removed.
+
+    Attributes:
+        left_behind: The lines of the organization that go on being billed, in a sentence; None where none is known.
+    """
 
     company_id: int
     company_name: str
     organization_id: str
+    organization_name: str
+    left_behind: str | None
 
 
 def map_company(
@@ -75,10 +83,10 @@ def map_company(
     first_month: Month,
     now: datetime,
 ) -> Mapped:
-    """Map a company and one of its agreements to an organization; a mapped company is mapped anew.
+    """Map a company and one of its agreements to an organization; one that the company has is mapped anew.
 
-    Each is given by id or by exact name. An agreement that may be billed otherwise than monthly, or otherwise than was
-    accepted before, has to be accepted as such.
+    Each is given by id or by exact name. What has to be accepted: an agreement that may be billed otherwise than
+    monthly, or otherwise than was accepted before; and that the company has other organizations, which stay.
 
     Args:
         warehouse: Where the mapping is kept.
@@ -86,7 +94,7 @@ def map_company(
         agreement: One of its agreements.
         organization: A NordPass organization, also one that is gone but was used.
         bill_from: The first month that is billed; whoever names it says that earlier usage is not to be billed. By
-            default the last closed month or, where the organization stays, the month it was.
+            default the last closed month or, where the organization keeps its company or agreement, the month it was.
         accept_warnings: Whether a person knows what may happen.
         first_month: The first month that is ever synced.
         now: When this is done.
@@ -111,7 +119,8 @@ def map_company(
             first_month=first_month,
             now=now,
         )
-        before = snapshot(session.get(CompanyMapping, the_company.id))
+        before = snapshot(session.get(CompanyMapping, the_organization.id))
+        others = beside_others(session, the_company, the_organization)
         mapping = store_mapping(
             session,
             the_company.id,
@@ -139,35 +148,33 @@ def map_company(
             bill_from_chosen=mapping.bill_from_chosen,
             changed=snapshot(mapping) != before,
             left_out=left_out,
-            warnings=tuple(filter(None, (only_its_month, *terms.warnings(the_agreement), about_left_out))),
+            warnings=tuple(filter(None, (only_its_month, others, *terms.warnings(the_agreement), about_left_out))),
         )
 
 
-def unmap_company(warehouse: Warehouse, company: int | str) -> Unmapped:
-    """Remove a company's mapping; its lines in ConnectWise stay as they are.
+def unmap_company(warehouse: Warehouse, company: int | str, organization: str | None = None) -> Unmapped:
+    """Remove a company's mapping to an organization; its lines in ConnectWise stay as they are.
 
     Raises:
-        UnknownChoice: If no mapped company is meant, or the name fits several.
+        UnknownChoice: If no mapped company, or none of its organizations, is meant; or if it has several and
+            ``organization`` names none; or if a name fits several.
         NotConnected: If nothing is connected.
     """
     with act(warehouse) as session:
-        connected_integration(session)
-        mapped = session.scalars(select(Company).join(CompanyMapping, CompanyMapping.company_id == Company.id)).all()
+        psa = psa_of(connected_integration(session))
+        mapped = session.scalars(select(Company).where(Company.id.in_(select(CompanyMapping.company_id)))).all()
         the_company = the_one("mapped company", company, mapped)
-        mapping = session.get_one(CompanyMapping, the_company.id)
+        the_organization = _organization_of(session, the_company, organization)
+        mapping = session.get_one(CompanyMapping, the_organization.id)
         session.delete(mapping)
         record(session, Deed.UNMAP_COMPANY, str(the_company.id), before=snapshot(mapping))
-    return Unmapped(the_company.id, the_company.name, mapping.organization_id)
-
-
-def company_and_agreement(session: Session, company: int | str, agreement: int | str) -> tuple[Company, Agreement]:
-    """The company and its agreement that are meant, each by id or exact name.
-
-    Raises:
-        UnknownChoice: If one does not exist, or the name fits several.
-    """
-    the_company = listed_or_gone("company", company, session.scalars(select(Company)).all())
-    return the_company, _agreement_of(session, the_company, agreement)
+        return Unmapped(
+            company_id=the_company.id,
+            company_name=the_company.name,
+            organization_id=the_organization.id,
+            organization_name=the_organization.name,
+            left_behind=left_behind(session, psa).get(as_marked(the_organization.id)),
+        )
 
 
 def snapshot(mapping: CompanyMapping | None) -> dict[str, int | str | bool] | None:
@@ -176,6 +183,7 @@ def snapshot(mapping: CompanyMapping | None) -> dict[str, int | str | bool] | No
         return None
     accepted = terms_of(mapping)
     return {
+        "company_id": mapping.company_id,
         "agreement_id": mapping.agreement_id,
         "organization_id": mapping.organization_id,
         "bill_from": mapping.bill_from,
@@ -199,16 +207,16 @@ def store_mapping(
 
     A mapping that bills as it did keeps its time: its months need no new sync.
     """
-    mapping = session.get(CompanyMapping, company_id)
-    stays = mapping is not None and mapping.organization_id == organization_id
+    mapping = session.get(CompanyMapping, organization_id)
+    keeps_its_place = mapping is not None and (mapping.company_id == company_id or mapping.agreement_id == agreement.id)
     if mapping is None:
-        mapping = CompanyMapping(company_id=company_id)
+        mapping = CompanyMapping(organization_id=organization_id)
         session.add(mapping)
     before = _what_is_billed(mapping)
-    if bill_from is not None or not stays:
+    if bill_from is not None or not keeps_its_place:
         mapping.bill_from = str(bill_from or first_months.unless_named(first_month, now))
         mapping.bill_from_chosen = bill_from is not None
-    mapping.agreement_id, mapping.organization_id = agreement.id, organization_id
+    mapping.company_id, mapping.agreement_id = company_id, agreement.id
     if accept_terms:
         terms.accept(mapping, terms_of(agreement))
     *what, on_terms = _what_is_billed(mapping)
@@ -218,56 +226,23 @@ def store_mapping(
 
 
 def _what_is_billed(mapping: CompanyMapping) -> list[object]:
-    return [mapping.agreement_id, mapping.organization_id, mapping.bill_from, terms_of(mapping)]
+    return [mapping.company_id, mapping.agreement_id, mapping.bill_from, terms_of(mapping)]
 
 
-def _agreement_of(session: Session, company: Company, asked: int | str) -> Agreement:
-    """An agreement by name among the company's, or any by id, so that the refusal can say whose it is."""
-    text = str(asked).strip()
-    by_id = session.get(Agreement, int(text)) if is_number(text) else None
-    if by_id is not None:
-        return by_id
+def _organization_of(session: Session, company: Company, asked: str | None) -> Organization:
+    """The organization of a mapped company that is meant; it need not be named where there is one."""
     own = session.scalars(
-        select(Agreement).where(Agreement.company_id == company.id, Agreement.gone_at.is_(None))
+        select(Organization)
+        .join(CompanyMapping, CompanyMapping.organization_id == Organization.id)
+        .where(CompanyMapping.company_id == company.id)
+        .order_by(Organization.name, Organization.id)
     ).all()
-    return the_one(f"agreement of {company.name}", asked, own)
-
-
-def listed_or_gone(what: str, asked: int | str, records: Sequence[ImportedT]) -> ImportedT:
-    """The one that is meant by id or exact name among those that are listed or, if it is none of them, that are gone.
-
-    Raises:
-        UnknownChoice: If there is none, or the name fits several.
-    """
-    text = str(asked).strip()
-    listed = [one for one in records if one.gone_at is None]
-    gone = [one for one in records if one.gone_at is not None and text in {str(one.id), one.name.strip()}]
-    found = any(text in {str(one.id), one.name.strip()} for one in listed)
-    return the_one(what, asked, listed if found or not gone else gone)
-
-
-def the_one(what: str, asked: int | str, records: Sequence[ImportedT]) -> ImportedT:
-    """The record of this id or, if there is none, of exactly this name.
-
-    Raises:
-        UnknownChoice: If there is none, or the name fits several.
-    """
-    text = str(asked).strip()
-    for one in records:
-        if str(one.id) == text:
-            return one
-    fitting = [one for one in records if one.name.strip() == text]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        raise UnknownChoice(
-            f"There are several with the name of the {what} {text}: name its id.", map(name_and_id, fitting)
-        )
+    if asked is not None:
+        return the_one(f"organization of {company.name}", asked, own)
+    if len(own) == 1:
+        return own[0]
     raise UnknownChoice(
-        f"There is no {what} {text}.", map(name_and_id, sorted(records, key=lambda one: one.name.casefold()))
+        f"{name_and_id(company)} has several organizations, and nothing was unmapped: name one, with --organization on "
+        "the command line, with organization in the Launchpad.",
+        map(name_and_id, own),
     )
-
-
-def is_number(text: str) -> bool:
-    """Whether the text can be a ConnectWise id."""
-    return text.isascii() and text.isdigit() and len(text) < 10  # noqa: PLR2004 - what an INTEGER column can hold

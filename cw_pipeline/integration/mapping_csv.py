@@ -62,6 +62,11 @@ class Row:
     names: bool
     cut_short: bool
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether it names neither agreement nor organization, and so unmaps the company."""
+        return self.agreement_id is None and self.organization_id is None
+
 
 def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) -> None:
     """Write the file; with ``mode`` ``x`` only if there is none yet.
@@ -103,21 +108,13 @@ def read_rows(file: Path) -> tuple[list[Row], list[str]]:
         raise MappingFileRefused(file, [f"row 1: the header has to be {','.join(Cells._fields)}"])
     rows: list[Row] = []
     faults: list[str] = []
-    first_row_of: dict[int, int] = {}
     for number, texts in enumerate(table[1:], start=2):
         if not any(cell.strip() for cell in texts):
             continue
         try:
-            row = _parsed(number, texts)
+            rows.append(_parsed(number, texts))
         except ValueError as error:
             faults.append(f"row {number}: {error}")
-            continue
-        if row.company_id in first_row_of:
-            faults.append(
-                f"row {number}: the company {row.company_id} is in row {first_row_of[row.company_id]} already"
-            )
-        first_row_of.setdefault(row.company_id, number)
-        rows.append(row)
     return rows, faults
 
 

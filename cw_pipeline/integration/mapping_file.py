@@ -7,14 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.identity import as_marked
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration import bill_from as first_months
 from cw_pipeline.integration.access import act, connected_integration, psa_of
 from cw_pipeline.integration.audit import Deed, record
 from cw_pipeline.integration.errors import MappingFileRefused, WarningsNotAccepted
+from cw_pipeline.integration.left_behind import left_behind
 from cw_pipeline.integration.mapping import snapshot, store_mapping
 from cw_pipeline.integration.mapping_csv import Cells, Row, read_rows, write_rows
-from cw_pipeline.integration.mapping_rows import Known, fault, only_names, read_known, shared_organizations, warnings
+from cw_pipeline.integration.mapping_rows import (
+    Known,
+    beside_others,
+    contradictions,
+    dropped,
+    fault,
+    only_names,
+    read_known,
+    warnings,
+)
 from cw_pipeline.integration.reconcile import name_and_id
 from cw_pipeline.warehouse.tables import CompanyMapping, Organization
 
@@ -33,7 +44,7 @@ class Exported:
     """A mapping file that was written.
 
     Attributes:
-        mapped: Rows of companies that are mapped.
+        mapped: Rows of mappings: a company may have several.
         suggested: Rows filled in with a suggestion.
         unmapped: Rows left to fill in.
     """
@@ -46,9 +57,10 @@ class Exported:
 
 @dataclass(frozen=True)
 class Applied:
-    """What applying a mapping file did, in companies.
+    """What applying a mapping file did, in organizations.
 
     Attributes:
+        unchanged: Rows that say what was so already.
         bill_from: The first month that is billed for a new mapping whose row names none.
         warnings: What may go wrong and what is left out, a sentence each, with its row.
     """
@@ -62,7 +74,7 @@ class Applied:
 
     @property
     def changes(self) -> dict[str, int]:
-        """How many companies were mapped, mapped anew and unmapped, where there were any."""
+        """How many organizations were mapped, mapped anew and unmapped, where there were any."""
         numbers = {"mapped": self.mapped, "remapped": self.remapped, "unmapped": self.unmapped}
         return {name: number for name, number in numbers.items() if number}
 
@@ -84,11 +96,11 @@ def export_mappings(warehouse: Warehouse, file: Path, *, suggestions: Iterable[S
     with warehouse.transaction() as session:
         known = read_known(session)
     for company in sorted(known.companies.values(), key=lambda company: (company.name.casefold(), company.id)):
-        mapping, suggestion = known.mappings.get(company.id), certain.get(company.id)
+        mappings, suggestion = known.by_company.get(company.id, ()), certain.get(company.id)
         empty = Cells(str(company.id), company.name)
-        if mapping is not None:
-            mapped += 1
-            rows.append(_mapping_cells(known, mapping))
+        if mappings:
+            mapped += len(mappings)
+            rows += [_mapping_cells(known, mapping) for mapping in mappings]
         elif suggestion is not None and suggestion.agreement is not None:
             agreement, organization = suggestion.agreement, suggestion.organization
             rows.append(Cells(*empty[:2], str(agreement.id), agreement.name, str(organization.id), organization.name))
@@ -115,8 +127,10 @@ def apply_mappings(
 ) -> Applied:
     """Do what the rows say, all or nothing: map, map anew, or (without agreement and organization) unmap the company.
 
-    Companies that are not in the file are left alone, and a row that changes nothing is not questioned. Only what comes
-    out at the end has to be right, so rows may swap organizations. ``first_month`` is the first that is ever synced.
+    A company's rows are its whole mapping: an organization that it has and they leave out is unmapped. That has to be
+    accepted, unless it is its only one and its row names no other: then the row asks for just that. Companies that are
+    not in the file are left alone, and a row that changes nothing is not questioned. Only what comes out at the end has
+    to be right, so rows may swap organizations. ``first_month`` is the first that is ever synced.
 
     Raises:
         MappingFileRefused: If any row is faulty; names them all.
@@ -130,62 +144,70 @@ def apply_mappings(
         faults += [
             f"row {row.number}: {wrong}" for row in rows if (wrong := fault(row, known, first_month, now)) is not None
         ]
-        faults += shared_organizations(rows, known)
+        faults += contradictions(rows, known)
         if faults:
             raise MappingFileRefused(file, faults)
-        about_agreements = [f"Row {row.number}: {text}" for row in rows for text in warnings(row, known)]
-        if about_agreements and not accept_warnings:
-            raise WarningsNotAccepted(about_agreements)
+        about_rows = [f"Row {row.number}: {text}" for row in rows for text in warnings(row, known)]
+        about_rows += beside_others(rows, known)
+        asked_for, left_out = _about_dropped(session, psa, rows, known)
+        if (about_rows or left_out) and not accept_warnings:
+            raise WarningsNotAccepted([*left_out, *about_rows])
+        nothing_done = only_names(rows, known)
         applied = _apply(session, rows, known, first_month, now)
         record(session, Deed.APPLY_MAPPINGS, file.name, after=applied.changes or None)
-        left_out = _left_out(session, psa, rows, first_month)
-        return replace(applied, warnings=(*about_agreements, *left_out, *only_names(rows, known)))
+        unbilled = _unbilled(session, psa, rows, first_month)
+        return replace(applied, warnings=(*left_out, *asked_for, *about_rows, *unbilled, *nothing_done))
+
+
+def _about_dropped(session: Session, psa: str, rows: Sequence[Row], known: Known) -> tuple[list[str], list[str]]:
+    """What becomes of organizations that are unmapped: those of which a row asks for that, and those left out."""
+    to_drop = dropped(rows, known)
+    behind = left_behind(session, psa) if to_drop else {}
+    asked_for: list[str] = []
+    left_out: list[str] = []
+    for row, mapping in to_drop:
+        company, organization = known.companies[mapping.company_id], known.organizations[mapping.organization_id]
+        only_one = row.is_bare and len(known.by_company[company.id]) == 1
+        lines = behind.get(as_marked(organization.id))
+        about = f"Row {row.number}: {name_and_id(company)} is no longer mapped to {name_and_id(organization)}."
+        (asked_for if only_one else left_out).append(" ".join(filter(None, (about, lines))))
+    return asked_for, left_out
 
 
 def _apply(session: Session, rows: Sequence[Row], known: Known, first_month: Month, now: datetime) -> Applied:
-    done: Counter[str] = Counter()
-    before = {company_id: snapshot(mapping) for company_id, mapping in known.mappings.items()}
-    to_store = [
-        (row, not known.is_kept(row) or known.why_not(row) is None)
-        for row in rows
-        if row.agreement_id and not known.changes_nothing(row)
-    ]
-    for row in rows:
-        mapping = known.mappings.get(row.company_id)
-        if mapping is not None and mapping.organization_id != row.organization_id:
-            session.delete(mapping)
-            if row.agreement_id is None:
-                done["unmapped"] += 1
-                record(session, Deed.UNMAP_COMPANY, str(row.company_id), before=before[row.company_id])
-    session.flush()
-    for row, accept_terms in to_store:
+    done: Counter[str] = Counter(unchanged=sum(map(known.changes_nothing, rows)))
+    to_store = [row for row in rows if row.organization_id and not known.changes_nothing(row)]
+    for _, mapping in dropped(rows, known):
+        session.delete(mapping)
+        done["unmapped"] += 1
+        record(session, Deed.UNMAP_COMPANY, str(mapping.company_id), before=snapshot(mapping))
+    for row in to_store:
+        before = snapshot(known.mapping_of(row))
         mapping = store_mapping(
             session,
             row.company_id,
             known.agreements[row.agreement_id or 0],
             row.organization_id or "",
             bill_from=row.bill_from,
-            accept_terms=accept_terms,
+            accept_terms=not known.is_kept(row) or known.why_not(row) is None,
             first_month=first_month,
             now=now,
         )
-        done["remapped" if row.company_id in before else "mapped"] += 1
-        record(
-            session, Deed.MAP_COMPANY, str(row.company_id), before=before.get(row.company_id), after=snapshot(mapping)
-        )
+        done["remapped" if before else "mapped"] += 1
+        record(session, Deed.MAP_COMPANY, str(row.company_id), before=before, after=snapshot(mapping))
     return Applied(
         done["mapped"],
         done["remapped"],
         done["unmapped"],
-        len(rows) - done.total(),
+        done["unchanged"],
         bill_from=first_months.unless_named(first_month, now),
     )
 
 
-def _left_out(session: Session, psa: str, rows: Sequence[Row], first_month: Month) -> Iterator[str]:
+def _unbilled(session: Session, psa: str, rows: Sequence[Row], first_month: Month) -> Iterator[str]:
     """What the first months of the rows' mappings leave out."""
     for row in rows:
-        mapping = session.get(CompanyMapping, row.company_id)
+        mapping = session.get(CompanyMapping, row.organization_id) if row.organization_id else None
         if mapping is None:
             continue
         first = Month.parse(mapping.bill_from)

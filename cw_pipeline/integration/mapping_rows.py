@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -12,12 +13,13 @@ from sqlalchemy import select
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration import bill_from as first_months
 from cw_pipeline.integration import terms
-from cw_pipeline.integration.mappable import why_not
+from cw_pipeline.integration.mappable import beside, why_not
+from cw_pipeline.integration.reconcile import name_and_id
 from cw_pipeline.integration.suggest import normalized
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization, UsageRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -32,21 +34,39 @@ class Known:
     companies: Mapping[int, Company]
     agreements: Mapping[int, Agreement]
     organizations: Mapping[str, Organization]
-    mappings: Mapping[int, CompanyMapping]
+    mappings: Mapping[str, CompanyMapping]
+    """By organization, in the order of their companies."""
     used: frozenset[str]
     """The organizations that a usage report has."""
 
+    @cached_property
+    def by_company(self) -> Mapping[int, Sequence[CompanyMapping]]:
+        """The mappings of each company that has any."""
+        mappings: defaultdict[int, list[CompanyMapping]] = defaultdict(list)
+        for mapping in self.mappings.values():
+            mappings[mapping.company_id].append(mapping)
+        return mappings
+
+    def mapping_of(self, row: Row) -> CompanyMapping | None:
+        """The mapping of the organization that the row names."""
+        return self.mappings.get(row.organization_id or "")
+
+    def has(self, row: Row) -> bool:
+        """Whether the row's company has the row's organization."""
+        mapping = self.mapping_of(row)
+        return mapping is not None and mapping.company_id == row.company_id
+
     def is_kept(self, row: Row) -> bool:
-        """Whether the row has the company's agreement and organization as they are mapped."""
-        mapping = self.mappings.get(row.company_id)
-        return mapping is not None and (mapping.agreement_id, mapping.organization_id) == (
-            row.agreement_id,
-            row.organization_id,
-        )
+        """Whether the row has company, agreement and organization as they are mapped."""
+        mapping = self.mapping_of(row)
+        return self.has(row) and mapping is not None and mapping.agreement_id == row.agreement_id
 
     def changes_nothing(self, row: Row) -> bool:
-        """Whether the row is as the company is mapped: then nobody is asked about it, and nothing is accepted."""
-        return self.is_kept(row) and row.bill_from in (None, Month.parse(self.mappings[row.company_id].bill_from))
+        """Whether all is as the row says: then nobody is asked about it, and nothing is accepted."""
+        mapping = self.mapping_of(row)
+        if mapping is None:
+            return row.is_bare and row.company_id not in self.by_company
+        return self.is_kept(row) and row.bill_from in (None, Month.parse(mapping.bill_from))
 
     def why_not(self, row: Row) -> str | None:
         """Why what the row names cannot be mapped to each other."""
@@ -59,7 +79,7 @@ def warnings(row: Row, known: Known) -> tuple[str, ...]:
     """What to know about the agreement that the row maps anew, and about the company if it has another name by now."""
     if row.agreement_id is None or known.changes_nothing(row) or known.why_not(row):
         return ()
-    mapping, name = known.mappings.get(row.company_id), known.companies[row.company_id].name
+    mapping, name = known.mapping_of(row), known.companies[row.company_id].name
     about_agreement = terms.to_accept(known.agreements[row.agreement_id], mapping)
     if mapping is not None and mapping.agreement_id == row.agreement_id:
         return about_agreement
@@ -82,7 +102,7 @@ def only_names(rows: Sequence[Row], known: Known) -> list[str]:
     return [
         f"Row {row.number}: nothing was mapped, because names count for nothing: write the ids."
         for row in rows
-        if row.names and row.agreement_id is None and row.company_id not in known.mappings
+        if row.names and row.is_bare and known.changes_nothing(row)
     ]
 
 
@@ -90,8 +110,8 @@ def fault(row: Row, known: Known, first_month: Month, now: datetime) -> str | No
     """What is wrong with a row; None where it can be done."""
     if row.company_id not in known.companies:
         return f"there is no company {row.company_id}"
-    if row.agreement_id is None and row.organization_id is None:
-        cut_short = row.cut_short and row.company_id in known.mappings
+    if row.is_bare:
+        cut_short = row.cut_short and row.company_id in known.by_company
         return "its last cells are missing: to unmap the company, leave them there and empty" if cut_short else None
     if row.agreement_id is None or row.organization_id is None:
         return "agreement_id and organization_id are needed, both (or neither, to unmap the company)"
@@ -110,31 +130,71 @@ def _refusal(row: Row, known: Known, first_month: Month, now: datetime) -> str |
     return not_from or (None if known.is_kept(row) else known.why_not(row))
 
 
-def shared_organizations(rows: Sequence[Row], known: Known) -> list[str]:
-    """Faults of the rows whose organization another company would have as well at the end."""
-    final = {company: mapping.organization_id for company, mapping in known.mappings.items()}
-    final.update({row.company_id: row.organization_id or "" for row in rows})
+def contradictions(rows: Sequence[Row], known: Known) -> list[str]:
+    """Faults of rows that do not go together, or with the companies that are not in the file."""
+    of_company: defaultdict[int, list[Row]] = defaultdict(list)
     holders: defaultdict[str, list[int]] = defaultdict(list)
-    for company_id, organization_id in final.items():
-        holders[organization_id].append(company_id)
+    for row in rows:
+        of_company[row.company_id].append(row)
+        holders[row.organization_id or ""].append(row.company_id)
+    for mapping in known.mappings.values():
+        if mapping.company_id not in of_company and known.companies[mapping.company_id].gone_at is None:
+            holders[mapping.organization_id].append(mapping.company_id)
     faults: list[str] = []
     for row in rows:
         others = [number for number in holders[row.organization_id or ""] if number != row.company_id]
         if row.organization_id and others:
             other = known.companies.get(others[0])
-            name = f"{other.name} ({other.id})" if other else str(others[0])
+            name = name_and_id(other) if other else str(others[0])
             faults.append(f"row {row.number}: the organization {row.organization_id} is the company {name}'s")
+        own = of_company[row.company_id]
+        same = next(one for one in own if one.organization_id == row.organization_id)
+        if same is not row:
+            which = f" with the organization {row.organization_id}" if row.organization_id else ""
+            faults.append(f"row {row.number}: the company {row.company_id}{which} is in row {same.number} already")
+        elif row.is_bare and len(own) > 1:
+            faults.append(
+                f"row {row.number}: the company {row.company_id} is in other rows, too: only one that stands alone "
+                "unmaps it"
+            )
     return faults
+
+
+def beside_others(rows: Sequence[Row], known: Known) -> Iterator[str]:
+    """What to know about the rows that give a company an organization beside others, a sentence each."""
+    billed: defaultdict[int, list[Organization]] = defaultdict(list)
+    for row in rows:
+        if row.organization_id and known.has(row):
+            billed[row.company_id].append(known.organizations[row.organization_id])
+    for row in rows:
+        if row.organization_id and not known.has(row):
+            others = billed[row.company_id]
+            if others:
+                yield f"Row {row.number}: {beside(known.companies[row.company_id], others)}"
+            others.append(known.organizations[row.organization_id])
+
+
+def dropped(rows: Iterable[Row], known: Known) -> list[tuple[Row, CompanyMapping]]:
+    """The mappings that end, each with the first row of its company: none of the rows has the organization."""
+    kept: set[str | None] = set()
+    first_row_of: dict[int, Row] = {}
+    for row in rows:
+        kept.add(row.organization_id)
+        first_row_of.setdefault(row.company_id, row)
+    return [
+        (first_row_of[mapping.company_id], mapping)
+        for mapping in known.mappings.values()
+        if mapping.company_id in first_row_of and mapping.organization_id not in kept
+    ]
 
 
 def read_known(session: Session) -> Known:
     """What rows are compared with."""
+    in_order = select(CompanyMapping).order_by(CompanyMapping.company_id, CompanyMapping.organization_id)
     return Known(
         companies={row.id: row for row in session.scalars(select(Company))},
         agreements={row.id: row for row in session.scalars(select(Agreement))},
         organizations={row.id: row for row in session.scalars(select(Organization))},
-        mappings={
-            row.company_id: row for row in session.scalars(select(CompanyMapping).order_by(CompanyMapping.company_id))
-        },
+        mappings={row.organization_id: row for row in session.scalars(in_order)},
         used=frozenset(session.scalars(select(UsageRow.organization_id).distinct())),
     )

@@ -12,9 +12,10 @@ from sqlalchemy import delete, select
 from cw_pipeline.billing.months import Month
 from cw_pipeline.integration.access import act, connected_integration
 from cw_pipeline.integration.audit import Deed, record
+from cw_pipeline.integration.choosing import company_and_agreement
 from cw_pipeline.integration.errors import MappingRefused, OrganizationRefused
 from cw_pipeline.integration.mappable import require_mappable
-from cw_pipeline.integration.mapping import Mapped, company_and_agreement, map_company
+from cw_pipeline.integration.mapping import Mapped, map_company
 from cw_pipeline.integration.reconcile import Changes, reconcile, require_most_are_there
 from cw_pipeline.nordpass import models
 from cw_pipeline.nordpass.errors import NotSupported, Refused
@@ -140,15 +141,13 @@ def _require_mappable(warehouse: Warehouse, new: models.NewOrganization, map_to:
     with warehouse.transaction() as session:
         connected_integration(session)
         company, agreement = company_and_agreement(session, map_to.company, map_to.agreement)
-        mapping = session.get(CompanyMapping, company.id)
-        has = session.get_one(Organization, mapping.organization_id) if mapping else None
-        if has is not None and has.name != new.name:
-            msg = (
-                f"{company.name} ({company.id}) has the organization {has.name} ({has.id}), and nothing was added. "
-                "Unmap it first, or add the organization and map it with `cw-pipeline companies map`."
-            )
-            raise MappingRefused(msg)
-        to_be = Organization(id="new", name=new.name, msp_managed=True, gone_at=None)
+        # A try that broke off may have mapped it already.
+        mapped_before = session.scalars(
+            select(Organization)
+            .join(CompanyMapping, CompanyMapping.organization_id == Organization.id)
+            .where(CompanyMapping.company_id == company.id, Organization.name == new.name)
+        ).first()
+        to_be = mapped_before or Organization(id="new", name=new.name, msp_managed=True, gone_at=None)
         require_mappable(
             session,
             company,

@@ -16,8 +16,8 @@ from cw_pipeline.connectwise.models import Choice, NewCatalogItem
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.integration.access import State, act, connected_integration, psa_of_client, require_connected
 from cw_pipeline.integration.audit import Deed, record
+from cw_pipeline.integration.choosing import is_number
 from cw_pipeline.integration.errors import MOST_LISTED, ProductRefused, UnknownChoice
-from cw_pipeline.integration.mapping import is_number
 from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.warehouse.tables import Product, ProductMapping
 

@@ -60,6 +60,7 @@ class Status:
         company_id: The ConnectWise company id, None before the first connection.
         missing: What is missing to become active, a sentence each.
         mapped: Companies that are mapped.
+        mapped_organizations: The organizations that they are mapped to.
         unmapped_companies: Imported companies that are not, without those that are gone.
         unmapped_organizations: MSP-managed organizations that no company has, without those that are gone.
         gone: What the last import no longer found although it is mapped, a sentence each.
@@ -78,6 +79,7 @@ class Status:
     company_id: str | None
     missing: tuple[str, ...]
     mapped: int
+    mapped_organizations: int
     unmapped_companies: int
     unmapped_organizations: int
     gone: tuple[str, ...]
@@ -102,7 +104,8 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             site=integration.site_url if integration else None,
             company_id=integration.company_id if integration else None,
             missing=missing_to_be_active(session),
-            mapped=session.scalar(select(func.count()).select_from(CompanyMapping)) or 0,
+            mapped=session.scalar(select(func.count(CompanyMapping.company_id.distinct()))) or 0,
+            mapped_organizations=session.scalar(select(func.count()).select_from(CompanyMapping)) or 0,
             unmapped_companies=_unmapped_companies(session),
             unmapped_organizations=_unmapped_organizations(session),
             gone=tuple(gone_mappings(session)),

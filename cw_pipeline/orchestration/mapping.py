@@ -30,12 +30,13 @@ _BILL_FROM = (
 )
 _ACCEPT_WARNINGS = (
     "Take agreements of several months, children of others, and ones that are billed otherwise than was accepted, as "
-    "well. Without it, the run fails and says what may happen."
+    "well; and let companies get organizations beside others, or lose some that a file leaves out. Without it, the run "
+    "fails and says what may happen."
 )
 
 
 class MapCompany(dg.Config):
-    """Map one company and its agreement to an organization; a mapped company is mapped anew."""
+    """Map one company and its agreement to an organization; one that the company has is mapped anew."""
 
     company: str = Field(description=_COMPANY)
     agreement: str = Field(description=_AGREEMENT)
@@ -45,9 +46,12 @@ class MapCompany(dg.Config):
 
 
 class UnmapCompany(dg.Config):
-    """Remove a company's mapping; its lines in ConnectWise stay as they are."""
+    """Remove a company's mapping to an organization; its lines in ConnectWise stay as they are."""
 
     company: str = Field(description="Id or exact name of the mapped company.")
+    organization: str | None = Field(
+        default=None, description="Id or exact name of its organization; needed where the company has several."
+    )
 
 
 class WriteFile(dg.Config):
@@ -70,7 +74,7 @@ class MappingConfig(dg.Config):
     """What to do with the mappings: one of these; with nothing set, the run only shows what is suggested."""
 
     map: MapCompany | None = Field(default=None, description="Map one company to an organization.")
-    unmap: UnmapCompany | None = Field(default=None, description="Remove one company's mapping.")
+    unmap: UnmapCompany | None = Field(default=None, description="Remove a company's mapping to an organization.")
     write_file: WriteFile | None = Field(default=None, description="Write the mapping file, to be completed.")
     apply_file: ApplyFile | None = Field(default=None, description="Apply the completed mapping file.")
 
@@ -111,14 +115,18 @@ def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
             )
             return _sentence(mapped), mapped.warnings
         case UnmapCompany():
-            unmapped = mapping.unmap_company(warehouse, asked.company)
-            return f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped.", ()
+            unmapped = mapping.unmap_company(warehouse, asked.company, asked.organization)
+            which = f"{unmapped.organization_name} ({unmapped.organization_id})"
+            return (
+                f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {which}.",
+                tuple(filter(None, [unmapped.left_behind])),
+            )
         case WriteFile():
             exported = mapping_file.export_mappings(
                 warehouse, Path(asked.file), suggestions=suggest_mappings(warehouse)
             )
             return (
-                f"{exported.file} has {exported.mapped} mapped companies, {exported.suggested} with a certain "
+                f"{exported.file} has {exported.mapped} mappings, {exported.suggested} companies with a certain "
                 f"suggestion and {exported.unmapped} to fill in. Complete it and apply it."
             ), ()
         case ApplyFile():

@@ -53,6 +53,7 @@ def of_mapping(warehouse: Warehouse) -> Details:
         "gone": names(now.gone),
         "agreement_changed": names(now.agreement_changed),
         "mapped": dg.MetadataValue.int(now.mapped),
+        "mapped_organizations": dg.MetadataValue.int(now.mapped_organizations),
         "unmapped_companies": dg.MetadataValue.int(now.unmapped_companies),
         "unmapped_organizations": dg.MetadataValue.int(now.unmapped_organizations),
         "unpushed_months": dg.MetadataValue.json([str(month) for month in now.unpushed_months]),

@@ -142,7 +142,7 @@ def acts(warehouse: Warehouse) -> list[tuple[str, str, dict[str, object] | None,
 
 def mapped_at(warehouse: Warehouse, company_id: int) -> datetime:
     with warehouse.transaction() as session:
-        return session.get_one(CompanyMapping, company_id).mapped_at
+        return session.query(CompanyMapping).filter_by(company_id=company_id).one().mapped_at
 
 
 # --- the mapping file ---

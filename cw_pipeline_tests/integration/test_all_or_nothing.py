@@ -60,7 +60,7 @@ def mapped(msp: Warehouse) -> Warehouse:
 
 
 def remap_map_and_unmap(warehouse: Warehouse, folder: Path) -> None:
-    file = write(folder / "m.csv", "1,,12,,org-a,,2026-03", "2,,,,,,", "3,,31,,org-b,,2026-03")
+    file = write(folder / "m.csv", "1,,12,,org-a,,2026-03", "2,,,,,,", "3,,31,,org-c,,2026-03")
     apply_mappings(warehouse, file, NOW, first_month=FIRST, accept_warnings=True)
 
 

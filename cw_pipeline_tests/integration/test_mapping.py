@@ -42,12 +42,13 @@ def test_billing_begins_with_the_last_closed_month_unless_said_otherwise(msp: Wa
     )
 
 
-def test_a_move_to_another_agreement_keeps_the_first_month_and_one_to_another_organization_does_not(
+def test_a_move_to_another_agreement_keeps_the_first_month_and_a_mapping_after_an_unmapping_does_not(
     msp: Warehouse,
 ) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
     assert map_company(msp, 1, 12, "org-a", first_month=FIRST, now=NOW).bill_from == Month(2025, 6)
-    assert map_company(msp, 1, 12, "org-b", first_month=FIRST, now=NOW).bill_from == Month(2026, 3)
+    unmap_company(msp, 1)
+    assert map_company(msp, 1, 12, "org-a", first_month=FIRST, now=NOW).bill_from == Month(2026, 3)
 
 
 def test_mapping_the_same_again_keeps_its_time_and_a_change_renews_it(msp: Warehouse) -> None:
@@ -80,7 +81,7 @@ def test_an_organization_that_is_not_msp_managed_is_refused(msp: Warehouse) -> N
 
 def test_an_organization_that_another_company_has_is_refused_naming_that_company(msp: Warehouse) -> None:
     map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
-    with pytest.raises(MappingRefused, match=r"the company Bolt \(2\) has it"):
+    with pytest.raises(MappingRefused, match=r"the company Bolt \(2\) has it; unmap .* unmap 2 --organization org-b`"):
         map_company(msp, 1, 11, "org-b", first_month=FIRST, now=NOW)
     assert mappings(msp) == {2: (21, "org-b", "2026-03")}
 
@@ -199,6 +200,7 @@ def test_the_audit_says_who_mapped_what_and_how_it_was_before(warehouse_url: str
     unmap_company(another, 1)
     another.close()
     first = {
+        "company_id": 1,
         "agreement_id": 11,
         "organization_id": "org-a",
         "bill_from": "2026-03",

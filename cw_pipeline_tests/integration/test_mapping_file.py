@@ -127,7 +127,6 @@ def test_every_faulty_row_is_named_and_nothing_is_applied(msp: Warehouse, file: 
         "row 7: agreement_id and organization_id are needed, both",
         "row 8: there is no agreement 99",
         "row 9: there is no organization org-z",
-        "row 9: the company 2 is in row 8 already",
         "row 10: 'March' is not a month",
         "row 11: 7 cells are expected, 8 found",
         "row 12: the agreement Managed (31) belongs to another company (3)",
@@ -237,16 +236,18 @@ def test_rows_with_a_warning_map_nothing_until_it_is_accepted_and_are_not_asked_
     assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged == 2
 
 
-def test_the_audit_has_an_entry_for_each_company_that_a_file_changed(msp: Warehouse, file: Path) -> None:
+def test_the_audit_has_an_entry_for_each_organization_that_a_file_changed(msp: Warehouse, file: Path) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
     map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
-    apply_mappings(msp, write(file, "1,,11,,org-b,,", "2,,,,,,", "3,,31,,org-c,,"), NOW, first_month=FIRST)
+    write(file, "1,,11,,org-b,,", "2,,,,,,", "3,,31,,org-c,,")
+    apply_mappings(msp, file, NOW, first_month=FIRST, accept_warnings=True)
     unmapped, mapped, applied = acts(msp)[3:]
-    assert unmapped[:2] == ("unmap company", "2")
-    assert (unmapped[2] or {})["organization_id"] == "org-b"
+    assert unmapped[:2] == ("unmap company", "1")
+    assert (unmapped[2] or {})["organization_id"] == "org-a"
     assert mapped[:2] == ("map company", "1")
-    assert ((mapped[2] or {})["organization_id"], (mapped[3] or {})["organization_id"]) == ("org-a", "org-b")
+    assert [(one or {})["organization_id"] for one in mapped[2:]] == ["org-b", "org-b"]
+    assert [(one or {})["company_id"] for one in mapped[2:]] == [2, 1]
     assert applied == ("apply mapping file", file.name, None, {"remapped": 1, "unmapped": 1})
 
 

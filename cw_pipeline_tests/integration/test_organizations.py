@@ -15,7 +15,7 @@ from cw_pipeline.nordpass.errors import MalformedReport, Refused
 from cw_pipeline.nordpass.models import LicenseType, NewOrganization, Plan
 from cw_pipeline.nordpass.models import Organization as Listed
 from cw_pipeline.sandbox.faults import FaultKind
-from cw_pipeline.warehouse.tables import Organization
+from cw_pipeline.warehouse.tables import CompanyMapping, Organization
 from cw_pipeline_tests.integration.conftest import FIRST, NOW, acts, agreement, mappings, put
 
 if TYPE_CHECKING:
@@ -114,13 +114,17 @@ def test_of_two_who_add_the_same_organization_at_once_only_one_adds_it(
     assert len([one for one in sandbox.nordpass.organizations() if one["name"] == "Newco"]) == 1
 
 
-def test_a_company_that_has_another_organization_is_not_mapped_anew_in_passing(
+def test_a_company_that_has_another_organization_gets_the_new_one_beside_it_once_that_is_accepted(
     msp: Warehouse, nordpass: NordPass, sandbox: Sandbox
 ) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    with pytest.raises(MappingRefused, match=r"Acme \(1\) has the organization Acme \(org-a\), and nothing was added"):
+    with pytest.raises(WarningsNotAccepted, match=r"Acme \(1\) is billed for Acme \(org-a\) already"):
         add_organization(nordpass, msp, NEW, MapTo(1, 11), first_month=FIRST)
     assert "Newco" not in {one["name"] for one in sandbox.nordpass.organizations()}
+    added = add_organization(nordpass, msp, NEW, MapTo(1, 11, accept_warnings=True), first_month=FIRST)
+    with msp.transaction() as session:
+        billed = {one.organization_id: one.company_id for one in session.query(CompanyMapping)}
+    assert billed == {"org-a": 1, added.organization.id: 1}
 
 
 def test_after_a_refusal_by_nordpass_a_corrected_request_goes_through(

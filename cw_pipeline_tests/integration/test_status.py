@@ -257,7 +257,12 @@ def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) ->
 @pytest.mark.parametrize(
     ("table", "key", "sentence", "state"),
     [
-        (Company, 1, "The company Acme (1) is mapped, but the last import did not find it: it is", "company gone"),
+        (
+            Company,
+            1,
+            "The company Acme (1) is mapped to Acme (org-a), but the last import did not",
+            "company gone",
+        ),
         (
             Agreement,
             11,

@@ -41,7 +41,7 @@ MONTHLY = Terms(cycle="Monthly", period_type="Current", parent_agreement_id=None
 
 def accepted(warehouse: Warehouse, company_id: int = 1) -> Terms | None:
     with warehouse.transaction() as session:
-        return terms_of(session.get_one(CompanyMapping, company_id))
+        return terms_of(session.query(CompanyMapping).filter_by(company_id=company_id).one())
 
 
 def edit(warehouse: Warehouse, agreement_id: int, **fields: object) -> None:

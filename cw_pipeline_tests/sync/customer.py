@@ -119,8 +119,8 @@ class Customer:
                 import_companies(client, warehouse)
                 import_agreements(client, warehouse)
                 refresh_organizations(self.msp.nordpass, warehouse)
-            case ["companies", "unmap", company]:
-                unmap_company(warehouse, company)
+            case ["companies", "unmap", company, "--organization", organization]:
+                unmap_company(warehouse, company, organization)
             case ["companies", "map", company, "--agreement", agreement, "--organization", organization, *bill_from]:
                 assert organization == ORGANIZATION
                 first = Month.parse(bill_from[1]) if bill_from else None

@@ -92,7 +92,7 @@ def cycle(billing_options: str) -> Callable[[Customer], None]:
 
 
 def unmapped(customer: Customer) -> None:
-    customer.do(f"companies unmap {COMPANY}")
+    customer.do(f"companies unmap {COMPANY} --organization {ORGANIZATION}")
 
 
 def deleted_line(customer: Customer) -> None:

@@ -159,7 +159,7 @@ HOLDS: dict[str, Held] = {
         given_away,
         {
             "given back": Way("Give it back in ConnectWise", HERE, agreement(company=COMPANY)),
-            "mapped": Way("if the company that has it now", HERE, commands=(0, 1, 2)),
+            "mapped": Way("if the company that has it now is to be billed", HERE, commands=(0, 1, 2)),
             "left out": Way(BY_HAND, SETTLED, commands=(3,)),
         },
         billed_before=False,
@@ -169,7 +169,7 @@ HOLDS: dict[str, Held] = {
         given_away,
         {
             "given back": Way("Give it back in ConnectWise", HERE, agreement(company=COMPANY)),
-            "mapped": Way("if the company that has it now", HERE, commands=(0, 1, 2)),
+            "mapped": Way("if the company that has it now is to be billed", HERE, commands=(0, 1, 2)),
             "left out": Way(BY_HAND, HERE, commands=(3,)),
         },
     ),

@@ -89,8 +89,7 @@ def set_up(warehouse: Warehouse, places: Iterable[int] = MAPPED, *, bill_from: M
 
 def _map(session: Session, place: int, company: int, agreement: int, bill_from: Month) -> None:
     organization = organization_id(place)
-    for mapped in ({"organization_id": organization}, {"company_id": company}):
-        session.query(tables.CompanyMapping).filter_by(**mapped).delete()
+    session.query(tables.CompanyMapping).filter_by(organization_id=organization).delete()
     for row in (
         tables.Company(
             id=company,

@@ -103,6 +103,10 @@ def test_what_was_kept_before_the_ledger_remembered_invoices_is_read_as_before(n
             "invoice_unclear",
             "created",
         ]
-        (mapping,) = session.scalars(select(CompanyMapping))
+        mapping = session.get_one(CompanyMapping, "o")
+        assert (mapping.company_id, mapping.agreement_id) == (1, 10)
         assert (mapping.bill_from, mapping.bill_from_chosen) == ("2026-01", False)
         assert (mapping.prorates, mapping.looked_through_at) == (None, None)
+        keys = inspect(session.connection())
+        assert keys.get_pk_constraint("company_mappings")["constrained_columns"] == ["organization_id"]
+        assert keys.get_unique_constraints("company_mappings") == []

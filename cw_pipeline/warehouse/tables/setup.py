@@ -124,13 +124,13 @@ class ProductMapping(Base):
 
 
 class CompanyMapping(Base):
-    """A company and one of its agreements, mapped to an organization."""
+    """A company and one of its agreements, mapped to an organization; a company may have several."""
 
     __tablename__ = "company_mappings"
 
-    company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"), primary_key=True, autoincrement=False)
+    company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"))
     agreement_id: Mapped[int] = mapped_column(ForeignKey("agreements.id"))
-    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), unique=True)
+    organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
     bill_from: Mapped[str] = mapped_column(String(7))
     bill_from_chosen: Mapped[bool] = mapped_column(default=False)
     """Whether a person named the first month, and so said that earlier usage is not to be billed."""

@@ -68,7 +68,8 @@ def moved(identity: Identity, line: Line, mapping: CompanyMapping, facts: Facts,
     """
     organization_id, agreement = identity.organization_id, facts.agreements[line.agreement_id]
     record = accept_command(identity.month, organization_id, credited=seats)
-    map_back = f"; or map the organization back with {_from_here_to(agreement, mapping)}"
+    went_along = "run `cw-pipeline import` and " if agreement.id == mapping.agreement_id else ""
+    map_back = f"; or {went_along}map the organization back with {_from_here_to(agreement, mapping)}"
     return (
         f"Line {line.addition_id} of {line.quantity} was invoiced to company {agreement.company_id} "
         f"({agreement.company_name}) on agreement {agreement.id}, and the organization is now mapped to company "

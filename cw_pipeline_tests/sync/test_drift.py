@@ -290,7 +290,7 @@ def test_a_mapped_company_that_was_merged_into_another_is_found_with_that_one(sy
     kind, _, found, what_to_do = the_finding(synced)
     assert kind == "company_merged"
     assert found.endswith(f"({company_id(SPARE)})")
-    assert f"`cw-pipeline companies unmap {company_id(ONE)}`" in what_to_do
+    assert f"`cw-pipeline companies unmap {company_id(ONE)} --organization {organization_id(ONE)}`" in what_to_do
     assert f"`cw-pipeline companies map {company_id(SPARE)} --agreement {agreement_id(ONE)} " in what_to_do
 
 

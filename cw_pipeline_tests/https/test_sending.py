@@ -27,7 +27,7 @@ def server() -> Iterator[responses.RequestsMock]:
 
 def attempt() -> RawReply:
     session = open_session(URL, ca_bundle=None, headers={})
-    return send_once(session, requests.Request("GET", URL), timeout=(1, 1), most_bytes=100_000, most_seconds=5)
+    return send_once(session, requests.Request("GET", URL), timeout=(1, 1), most_bytes=200_000, most_seconds=5)
 
 
 def failure() -> AttemptError:
@@ -37,13 +37,13 @@ def failure() -> AttemptError:
 
 
 def test_a_body_as_long_as_allowed_is_read_whole(server: responses.RequestsMock) -> None:
-    server.get(URL, body=b"x" * 100_000, headers={"Link": "next"})
+    server.get(URL, body=b"x" * 200_000, headers={"Link": "next"})
     reply = attempt()
-    assert (reply.status, len(reply.body), reply.headers["link"]) == (200, 100_000, "next")
+    assert (reply.status, len(reply.body), reply.headers["link"]) == (200, 200_000, "next")
 
 
 def test_a_longer_body_is_too_large_and_nothing_of_it_is_kept(server: responses.RequestsMock) -> None:
-    server.get(URL, body=b"x" * 100_001)
+    server.get(URL, body=b"x" * 200_001)
     error = failure()
     assert (error.failure, error.status, error.body) == (Failure.TOO_LARGE, 200, b"")
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.months import Month
-from cw_pipeline.integration import access, connection, imports, mapping, organizations, products, suggest
-from cw_pipeline.integration.mapping import Mapped
 from cw_pipeline.settings import Messages, Settings
+from cw_pipeline.setup import access, connection, imports, mapping, organizations, products, suggest
+from cw_pipeline.setup.mapping import Mapped
 from cw_pipeline.sync import settling
+from cw_pipeline.vocabulary import Month, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

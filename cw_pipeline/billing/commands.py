@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
 
 SYNC_AGAIN = "Then sync the month again."
 """What to do after a failure, once its cause is gone."""

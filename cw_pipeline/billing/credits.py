@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.holds import invoiced_elsewhere
-from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import State, state_of
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.vocabulary import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

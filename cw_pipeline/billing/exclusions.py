@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.facts import LicenseType
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.vocabulary import LicenseType
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Facts, Usage
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
 
 
 def exclusion(row: Usage, month: Month, facts: Facts) -> Outcome | None:

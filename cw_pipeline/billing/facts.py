@@ -7,21 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from functools import cached_property
 
-from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.identity import Identity
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
-
-
-class LicenseType(StrEnum):
-    """A NordPass organization's license type."""
-
-    STANDARD = "Standard"
-    TRIAL = "Trial"
-    NFR = "NFR"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Written
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
 
 WAYS_OUT = {
     Outcome.AGREEMENT_INACTIVE: (

@@ -5,14 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.balance import set_quantity
-from cw_pipeline.billing.invoiced import (
-    NOTHING,
-    State,
-    is_accepted,
-    leaves_seats_out,
-    may_have_been_invoiced,
-    state_of,
-)
+from cw_pipeline.billing.invoiced import NOTHING, State, is_accepted, leaves_seats_out, may_have_been_invoiced, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.terms import can_be_billed
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.vocabulary import Month, Plan
 
 PREFIX = "NP:"
 """What every ``serialNumber`` of ours begins with."""
@@ -16,13 +15,6 @@ DESCRIPTION = "NordPass "
 
 _SERIAL_NUMBER = re.compile(r"NP:(?P<month>(?!0000)[0-9]{4}-(0[1-9]|1[0-2])):(?P<plan>[A-Z]):(?P<organization>.{1,37})")
 _LONGEST_ORGANIZATION_ID = 37  # serialNumber holds 50 characters, of which "NP:2026-03:B:" takes 13
-
-
-class Plan(StrEnum):
-    """A NordPass plan."""
-
-    BUSINESS = "Business"
-    ENTERPRISE = "Enterprise"
 
 
 @dataclass(frozen=True, order=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from cw_pipeline.billing.facts import Agreement, Facts, Line, Written
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
 
 NOTHING = frozenset({Decimal(0)})
 

@@ -8,9 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.balance import Write
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.vocabulary import Month, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

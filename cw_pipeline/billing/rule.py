@@ -19,16 +19,17 @@ from cw_pipeline.billing.holds import (
     vanished_lines,
     write_hold,
 )
-from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.odd import left_out, odd
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
+from cw_pipeline.vocabulary import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cw_pipeline.billing.facts import CompanyMapping, Facts, Usage
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
 
 _NOTHING_TO_REPORT = frozenset({Outcome.UNCHANGED, Outcome.ZERO_USAGE})
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, date
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.months import Month, add_months, day_before, last_day_of_month
+from cw_pipeline.vocabulary import Month, add_months, day_before, last_day_of_month
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Agreement, Line

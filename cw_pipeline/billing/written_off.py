@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.invoiced import is_accepted
-from cw_pipeline.billing.months import day_before
 from cw_pipeline.billing.window import Window
+from cw_pipeline.vocabulary import day_before
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
-from cw_pipeline.orchestration import alerts, jobs, mapped, monthly, watch
+from cw_pipeline.orchestration import sensors as alerts
+from cw_pipeline.orchestration.assets import drift as watch
+from cw_pipeline.orchestration.assets import months as monthly
+from cw_pipeline.orchestration.assets import setup as mapped
+from cw_pipeline.orchestration.jobs import monthly as jobs
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule, recent_usage_schedule
 

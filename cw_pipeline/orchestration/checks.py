@@ -9,13 +9,13 @@ import dagster as dg
 
 from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.orchestration.views import names
+from cw_pipeline.orchestration.tables import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cw_pipeline.billing.preview import Preview
-    from cw_pipeline.integration.at_stake import AtStake, Stakes
+    from cw_pipeline.reports.unbilled import AtStake, Stakes
     from cw_pipeline.warehouse.tables import Organization
 
 SEATS_ADD_UP = dg.AssetCheckSpec(

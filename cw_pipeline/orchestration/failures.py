@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from cw_pipeline.integration.known_errors import KNOWN_ERRORS
+from cw_pipeline.setup.known_errors import KNOWN_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
-from cw_pipeline.orchestration.views import Details, table
+from cw_pipeline.orchestration.tables import Details, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from cw_pipeline.integration import access
 from cw_pipeline.orchestration.runs import name_of
 from cw_pipeline.settings import Settings
+from cw_pipeline.setup import access
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

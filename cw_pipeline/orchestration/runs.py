@@ -14,7 +14,7 @@ import dagster as dg
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"

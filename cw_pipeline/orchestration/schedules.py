@@ -10,14 +10,14 @@ from datetime import datetime
 
 import dagster as dg
 
-from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.status import Status, status
-from cw_pipeline.orchestration.jobs import monthly_sync
-from cw_pipeline.orchestration.monthly import SyncConfig, sync_months
+from cw_pipeline.orchestration.assets.drift import daily_checks, recent_usage
+from cw_pipeline.orchestration.assets.months import SyncConfig, sync_months
+from cw_pipeline.orchestration.jobs.monthly import monthly_sync
 from cw_pipeline.orchestration.partitions import FIRST_MONTH
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.watch import daily_checks, recent_usage
+from cw_pipeline.reports.status import Status, status
 from cw_pipeline.settings import NotSetUp
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.errors import WarehouseError
 
 TRIES_AGAIN = 6

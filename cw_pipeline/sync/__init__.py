@@ -5,5 +5,5 @@ ConnectWise and the warehouse show, and pushing them, each write with an intent 
 after. ``usage``, ``previews`` and ``push`` are its three acts; each handles one month or many.
 
 Here does not belong any decision about seats (``cw_pipeline.billing``), anything a person does
-(``cw_pipeline.integration``), or Dagster.
+(``cw_pipeline.setup``), or Dagster.
 """

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.months import Month
 from cw_pipeline.sync.run import SyncError
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import Integration, Push
 
 if TYPE_CHECKING:

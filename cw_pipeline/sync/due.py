@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import func, select
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import (
     PERSONS_WORD,
     SEEN,

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing.facts import CompanyMapping, Facts, Written
-from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.invoiced import NOTHING
-from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.remembering import Seen, remember, seen_in
 from cw_pipeline.sync.run import SyncError
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.previews import save_preview
 from cw_pipeline.warehouse.terms import terms_of

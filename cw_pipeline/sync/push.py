@@ -21,9 +21,9 @@ from cw_pipeline.warehouse.rights import save_right_uses
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cw_pipeline.billing.months import Month
     from cw_pipeline.sync.previews import KeptPreview, Previews
     from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.vocabulary import Month
 
 LOCK_WAIT_SECONDS = 600
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.identity import DESCRIPTION, PREFIX, Identity, Plan
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.identity import DESCRIPTION, PREFIX, Identity
 from cw_pipeline.connectwise.errors import NotFound
 from cw_pipeline.sync.ownership import is_still, may_be_made_by
 from cw_pipeline.sync.reading import addition_by_id, next_invoice_of
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.tables import EntryKind

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from cw_pipeline.billing.facts import LicenseType, Usage
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.facts import Usage
 from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
 from cw_pipeline.sync.run import SyncError
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.warehouse.tables import CompanyMapping, UsageReport
 from cw_pipeline.warehouse.usage import latest_report, store_report
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.facts import Line
     from cw_pipeline.billing.identity import Identity
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
 
 SelectT = TypeVar("SelectT", bound=Select[Any])
 _SEEN_INVOICED = frozenset({EntryKind.INVOICED, EntryKind.DOUBTFUL, *PERSONS_WORD})

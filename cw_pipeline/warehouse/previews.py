@@ -11,9 +11,8 @@ from sqlalchemy import func, select
 
 from cw_pipeline.billing import preview as billing
 from cw_pipeline.billing.balance import Write
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import FAILED, Outcome
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.tables import MonthError, Preview, PreviewLine, Push, PushLine
 
 if TYPE_CHECKING:

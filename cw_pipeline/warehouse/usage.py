@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.facts import LicenseType, Usage
-from cw_pipeline.billing.identity import Plan
+from cw_pipeline.billing.facts import Usage
+from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline.warehouse.tables import AcceptedAbsence, UsageReport, UsageRow
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
 
 
 def store_report(session: Session, month: Month, generated_at: datetime, usage: Sequence[Usage]) -> UsageReport:

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cw_pipeline.billing.balance import Write
-    from cw_pipeline.billing.identity import Plan
-    from cw_pipeline.billing.months import Month
     from cw_pipeline.billing.preview import Preview
+    from cw_pipeline.vocabulary import Month, Plan
 
 _ONE_DAY = timedelta(days=1)
 

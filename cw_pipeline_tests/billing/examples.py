@@ -12,10 +12,10 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, LicenseType, Line, Terms, Usage, Written
-from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.months import Month, add_months, day_before
+from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Terms, Usage, Written
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.rule import preview_month
+from cw_pipeline.vocabulary import LicenseType, Month, Plan, add_months, day_before
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

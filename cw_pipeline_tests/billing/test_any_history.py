@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from cw_pipeline.billing.credits import credits_due
-from cw_pipeline.billing.facts import CompanyMapping, LicenseType, Terms, Usage
+from cw_pipeline.billing.facts import CompanyMapping, Terms, Usage
 from cw_pipeline.billing.holds import is_edited
-from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import State, state_of
-from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import HELD, NOT_BILLED, Outcome
 from cw_pipeline.billing.rule import preview_month
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline_tests.billing.connectwise_model import Addition, ConnectWise, Periods
 from cw_pipeline_tests.billing.examples import MONTHLY, PRORATED, an_agreement
 

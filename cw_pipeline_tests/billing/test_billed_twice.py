@@ -7,9 +7,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.rule import preview_month
+from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.billing.connectwise_model import ConnectWise, Periods
 from cw_pipeline_tests.billing.examples import (
     INVOICED,

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.billing.facts import CompanyMapping, LicenseType, Usage
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.facts import CompanyMapping, Usage
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     MARCH,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.identity import Identity
+from cw_pipeline.vocabulary import Month, Plan
 
 MARCH = Month(2026, 3)
 

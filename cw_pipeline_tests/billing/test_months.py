@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from cw_pipeline.billing.months import Month, add_months, day_before
+from cw_pipeline.vocabulary import Month, add_months, day_before
 
 
 def test_a_month_is_written_and_read_as_year_dash_month() -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     a_line,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from cw_pipeline.billing.facts import LicenseType
-from cw_pipeline.billing.identity import Plan
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
 from cw_pipeline.billing.preview import Tally
+from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     a_line,

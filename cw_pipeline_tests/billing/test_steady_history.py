@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import HELD, Outcome
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline_tests.billing.examples import MONTHLY, PRORATED
 from cw_pipeline_tests.billing.test_any_history import MONTHS, NEXT_INVOICES, ORGANIZATIONS, READINGS, AnyHistory
 

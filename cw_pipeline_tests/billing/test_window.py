@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cw_pipeline.billing.months import Month, last_day_of_month
 from cw_pipeline.billing.window import is_billed_once, new_line_window
+from cw_pipeline.vocabulary import Month, last_day_of_month
 from cw_pipeline_tests.billing.connectwise_model import ConnectWise, Periods
 from cw_pipeline_tests.billing.examples import (
     MARCH,

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from typer.testing import CliRunner
 
-from cw_pipeline.cli import app
+from cw_pipeline.cli.app import app
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline_tests.active import LAST_CLOSED, activate, use
 

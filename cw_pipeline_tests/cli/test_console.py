@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import typer
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.cli.output import AskedWrongly, Speech, harmless, speaking
 from cw_pipeline.connectwise import errors as connectwise
-from cw_pipeline.console import AskedWrongly, Speech, harmless, speaking
-from cw_pipeline.integration.errors import NotConnected
-from cw_pipeline.integration.reconcile import Named
 from cw_pipeline.nordpass import errors as nordpass
 from cw_pipeline.settings import NotSetUp
+from cw_pipeline.setup.errors import NotConnected
 from cw_pipeline.sync.run import SyncError
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.errors import DatabaseUnreachable, LockHeld
+from cw_pipeline.warehouse.names import Named
 
 
 def test_markup_in_a_name_is_shown_as_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:

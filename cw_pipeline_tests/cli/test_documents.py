@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from cw_pipeline.cli import app
+from cw_pipeline.cli.app import app
 from cw_pipeline_tests.cli.conftest import SCHEMA, validate_document
 
 if TYPE_CHECKING:

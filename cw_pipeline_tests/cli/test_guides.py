@@ -15,11 +15,12 @@ import typer
 
 from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.facts import Written
-from cw_pipeline.billing.identity import Identity, Plan
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.odd import odd, perhaps_written_off
 from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline.cli import app
-from cw_pipeline.integration.drifted import Kind, Mapping, drifted_agreement, drifted_company
+from cw_pipeline.cli.app import app
+from cw_pipeline.reports.drift.compare import Kind, Mapping, drifted_agreement, drifted_company
+from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     JANUARY,

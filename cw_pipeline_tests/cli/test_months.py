@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.billing.months import Month
-from cw_pipeline.commands.months import months_asked
-from cw_pipeline.console import AskedWrongly
+from cw_pipeline.cli.months import months_asked
+from cw_pipeline.cli.output import AskedWrongly
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sync import push
+from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.cli.conftest import PROGRAM, run
 from cw_pipeline_tests.warehouse.processes import HOLD_THE_LOCK, another_process

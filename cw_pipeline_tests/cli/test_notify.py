@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cw_pipeline.orchestration import notify
+from cw_pipeline import notifications as notify
 from cw_pipeline_tests.active import use
 from cw_pipeline_tests.cli.conftest import run
 from cw_pipeline_tests.orchestration.receivers import web_hook

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.integration.access import open_warehouse
 from cw_pipeline.settings import Settings
+from cw_pipeline.setup.access import open_warehouse
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.cli.conftest import run

@@ -11,12 +11,12 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAVY = {"dagster", "pandas", "sqlalchemy", "cw_pipeline.sandbox", "cw_pipeline.integration"}
+HEAVY = {"dagster", "pandas", "sqlalchemy", "cw_pipeline.sandbox", "cw_pipeline.setup", "cw_pipeline.reports"}
 
 
 def loaded_by(home: Path, *arguments: str) -> set[str]:
     script = (
-        "import sys; from cw_pipeline.cli import app\n"
+        "import sys; from cw_pipeline.cli.app import app\n"
         f"try: app({list(arguments)!r})\n"
         "finally: print(*sys.modules, file=sys.stderr)"
     )

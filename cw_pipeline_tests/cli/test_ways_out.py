@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.integration.mapping import Mapped
 from cw_pipeline.sandbox import Sandbox
+from cw_pipeline.setup.mapping import Mapped
 from cw_pipeline_tests.active import LAST_CLOSED, activate, use
 from cw_pipeline_tests.cli.conftest import run
 

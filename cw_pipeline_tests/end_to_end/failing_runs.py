@@ -19,9 +19,9 @@ from unittest.mock import patch
 import dagster as dg
 from urllib3.connection import HTTPConnection
 
-from cw_pipeline.cli import main
+from cw_pipeline import notifications as notify
+from cw_pipeline.cli.app import main
 from cw_pipeline.definitions import defs
-from cw_pipeline.orchestration import notify
 from cw_pipeline.sandbox.control import SandboxControl
 from cw_pipeline.settings import Messages
 from cw_pipeline_tests.orchestration.watching import Watcher

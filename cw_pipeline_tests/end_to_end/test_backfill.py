@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from cw_pipeline.billing.months import Month
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.runs import run_months
 from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.active import LAST_CLOSED, activate
 from cw_pipeline_tests.end_to_end.conftest import Webserver, until
 from cw_pipeline_tests.orchestration.receivers import WebHook, web_hook

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from rich.console import Console
 
+from cw_pipeline.cli.demonstration import run_demo
 from cw_pipeline.definitions import defs
-from cw_pipeline.demo import run_demo
 
 if TYPE_CHECKING:
     from pathlib import Path

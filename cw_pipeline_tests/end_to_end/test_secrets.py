@@ -14,10 +14,10 @@ import trustme
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from cw_pipeline.connectwise.errors import ConnectWiseError
-from cw_pipeline.integration import access
 from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import Settings
+from cw_pipeline.setup import access
 from cw_pipeline_tests.active import use
 from cw_pipeline_tests.end_to_end.searched import (
     CLIENT,

@@ -12,15 +12,7 @@ import responses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cw_pipeline.nordpass.models import (
-    MOST_LICENSES,
-    LicenseType,
-    Plan,
-    UsageReport,
-    UsageRow,
-    is_id,
-    is_text,
-)
+from cw_pipeline.nordpass.models import MOST_LICENSES, LicenseType, Plan, UsageReport, UsageRow, is_id, is_text
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.nordpass.source import NordPass
 from cw_pipeline.nordpass.usage_exports import SETTLES_IN, UsageExports

@@ -8,14 +8,14 @@ import dagster as dg
 from sqlalchemy import select
 
 from cw_pipeline.definitions import defs
-from cw_pipeline.integration import suggest
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.setup import suggest
 from cw_pipeline.warehouse.tables import CompanyMapping, Integration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cw_pipeline.integration.suggest import Suggestion
+    from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.warehouse.tables import Base
 
 MAPPED_ORGANIZATIONS = dg.AssetKey("mapped_organizations")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.orchestration.monthly import PREVIEW, PUSH
+from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH
 from cw_pipeline_tests.orchestration.watching import (
     FIRST,
     LAST,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.orchestration.monthly import PUSH
+from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.warehouse.tables import Act
 from cw_pipeline_tests.orchestration import acting, watching
 from cw_pipeline_tests.orchestration.acting import refusal, rows, told_of_mapping

@@ -10,11 +10,11 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
+from cw_pipeline import notifications as notify
 from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.definitions import defs
-from cw_pipeline.orchestration import notify
-from cw_pipeline.orchestration.notify import NotTold, tell
+from cw_pipeline.notifications import NotTold, tell
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.orchestration.receivers import WebHook, mail_server, web_hook
@@ -116,7 +116,7 @@ def test_of_an_error_that_nobody_expected_only_the_name_is_told(
     def broken(*_: object) -> None:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr("cw_pipeline.orchestration.monthly.fetch_usage", broken)
+    monkeypatch.setattr("cw_pipeline.orchestration.assets.months.fetch_usage", broken)
     run(instance, "sync_now")
     assert watcher.ticks() == []
     assert the_message(hook)[1][0] == "An error that nobody expected: KeyError."

@@ -9,8 +9,8 @@ import pytest
 
 from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline.integration.at_stake import AtStake, Stakes
 from cw_pipeline.orchestration.checks import of_pushes
+from cw_pipeline.reports.unbilled import AtStake, Stakes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

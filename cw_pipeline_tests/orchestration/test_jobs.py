@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rapidfuzz import process
 
-from cw_pipeline.integration.access import State
-from cw_pipeline.integration.reconcile import name_and_id
-from cw_pipeline.warehouse.tables import (
-    Act,
-    Agreement,
-    Company,
-    Integration,
-    Organization,
-    ProductMapping,
-)
+from cw_pipeline.vocabulary import State
+from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.warehouse.tables import Act, Agreement, Company, Integration, Organization, ProductMapping
 from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.orchestration.acting import (
     CLIENTS,

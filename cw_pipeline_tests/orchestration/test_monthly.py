@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.integration import connection
-from cw_pipeline.orchestration import monthly
-from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
+from cw_pipeline.orchestration.assets import months as monthly
+from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.setup import connection
 from cw_pipeline.warehouse import lock
 from cw_pipeline_tests.orchestration.watching import (
     FIRST,
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     import dagster as dg
     from sqlalchemy import Engine
 
-    from cw_pipeline.billing.months import Month
     from cw_pipeline.sandbox.sandbox import Sandbox
     from cw_pipeline.sync.previews import Previews
     from cw_pipeline.sync.push import PushedMonth
     from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.vocabulary import Month
     from cw_pipeline_tests.active import Active
 
 OTHER_AGREEMENTS = 2

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from cw_pipeline.definitions import defs
-from cw_pipeline.orchestration.monthly import USAGE
+from cw_pipeline.orchestration.assets.months import USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.nordpass.api import PAGE_SIZE

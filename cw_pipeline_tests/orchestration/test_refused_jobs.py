@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.integration.access import State
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
+from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.tables import Agreement, Company, Integration, ProductMapping
 from cw_pipeline_tests.orchestration.acting import (
     ORGANIZATION,

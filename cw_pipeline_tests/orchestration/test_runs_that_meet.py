@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COMMAND = """
 import sys
-from cw_pipeline.cli import main
+from cw_pipeline.cli.app import main
 sys.argv[1:] = ["sync", "--month", sys.argv[1]]
 main()
 """

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.months import Month
 from cw_pipeline.definitions import defs
-from cw_pipeline.integration import products
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.setup import products
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline_tests.active import LAST_CLOSED, activate
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
-from cw_pipeline.orchestration import monthly
+from cw_pipeline.orchestration.assets import months as monthly
+from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE, sync_months
 from cw_pipeline.orchestration.checks import NOTHING_HELD, NOTHING_MISSING, OF_PUSHES, SEATS_ADD_UP
-from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE, sync_months
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import run_months
 from cw_pipeline.sandbox.faults import FaultKind
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cw_pipeline.billing.months import Month
     from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline.vocabulary import Month
     from cw_pipeline_tests.active import Active
 
 MONTHS = [str(month) for month in (FIRST, MIDDLE, LAST)]
@@ -164,7 +164,7 @@ def test_a_killed_push_that_still_holds_its_slot_of_the_pool_does_not_stop_the_n
     instance = shipped_ui.instance
     instance.event_log_storage.initialize_concurrency_limit_to_default("connectwise_push")  # as the first push did
     held = sandbox.faults.add(FaultKind.SLOW, method="POST", path="additions")
-    with another_process("-c", "from cw_pipeline.cli import main; main()", "sync", "--month", str(LAST)) as push:
+    with another_process("-c", "from cw_pipeline.cli.app import main; main()", "sync", "--month", str(LAST)) as push:
         assert sandbox.faults.wait_for_hit(held, timeout=60)
         push.kill()
     sandbox.faults.clear()

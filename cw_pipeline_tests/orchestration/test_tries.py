@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.orchestration import monthly
-from cw_pipeline.orchestration.monthly import PREVIEW, PUSH, USAGE
+from cw_pipeline.orchestration.assets import months as monthly
+from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sync import push

@@ -11,9 +11,9 @@ import pytest
 
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
-from cw_pipeline.integration import drift
+from cw_pipeline.orchestration.assets.drift import late_months
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.watch import late_months
+from cw_pipeline.reports.drift import find as drift
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sync import push
 from cw_pipeline.warehouse.lock import push_lock

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import pytest
 
     from cw_pipeline.billing.facts import Facts, Usage
-    from cw_pipeline.billing.months import Month
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline.vocabulary import Month
     from cw_pipeline_tests.active import Active
 
 FIRST, MIDDLE, LAST = LAST_CLOSED.plus(-2), LAST_CLOSED.plus(-1), LAST_CLOSED

@@ -8,13 +8,13 @@ from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.connectwise.errors import ConnectWiseError
-from cw_pipeline.integration.errors import NothingToAccept
-from cw_pipeline.integration.lines import accept_lines
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.errors import NothingToAccept
 from cw_pipeline.sync.run import SyncError, SyncRun
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline_tests.promise.truth import about_one
 

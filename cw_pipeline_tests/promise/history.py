@@ -50,8 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
-    from cw_pipeline.billing.identity import Plan
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month, Plan
     from cw_pipeline_tests.promise.keeping import Backup
     from cw_pipeline_tests.promise.strategies import Fault, News
 

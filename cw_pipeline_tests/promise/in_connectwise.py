@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.promise.moves import Moves
 from cw_pipeline_tests.promise.strategies import (
     MOST_AGREEMENTS,

@@ -17,7 +17,7 @@ from cw_pipeline_tests.promise.strategies import any_number, months, places, qua
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
     from cw_pipeline_tests.promise.truth import OurLine
 
 

@@ -11,11 +11,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, Outcome
 from cw_pipeline.billing.preview import PreviewLine
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.tables import CompanyMapping
 from cw_pipeline_tests.promise.decisions import MONTHS, ORGANIZATIONS
 

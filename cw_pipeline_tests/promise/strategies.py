@@ -10,8 +10,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cw_pipeline.billing.identity import Plan
 from cw_pipeline.sandbox import FaultKind
+from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.promise.decisions import MONTHS, ORGANIZATIONS
 
 

@@ -14,17 +14,18 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.identity import PREFIX, Plan
+from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.sandbox.connectwise.invoicing import covered_days
 from cw_pipeline.sandbox.connectwise.store import day
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.vocabulary import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cw_pipeline.billing.months import Month
     from cw_pipeline.sandbox import Sandbox
     from cw_pipeline.sandbox.wire import Record
+    from cw_pipeline.vocabulary import Month
 
 _PLANS = {"B": Plan.BUSINESS, "E": Plan.ENTERPRISE}
 _FAR = date(2030, 1, 1)

@@ -10,20 +10,20 @@ from decimal import Decimal
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import FAILED, RIGHT, Outcome
 from cw_pipeline.connectwise.errors import ConnectWiseError
-from cw_pipeline.integration.drift import find_drift
-from cw_pipeline.integration.rebuild import rebuild
 from cw_pipeline.nordpass.errors import NordPassError
+from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox import FaultKind, Sandbox
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.sync.behind import RecordedPush, require_not_behind
 from cw_pipeline.sync.previews import make_previews
 from cw_pipeline.sync.push import PushedMonth, push_months
 from cw_pipeline.sync.run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.promise.decisions import MONTHS, ORGANIZATIONS, Decisions
 from cw_pipeline_tests.promise.keeping import SET_UP, Backup, fill, rows_of

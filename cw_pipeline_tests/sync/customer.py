@@ -9,15 +9,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import FAILED, HELD
-from cw_pipeline.integration import access, connection, products
-from cw_pipeline.integration.imports import import_agreements, import_companies
-from cw_pipeline.integration.lines import accept_lines
-from cw_pipeline.integration.mapping import map_company, unmap_company
-from cw_pipeline.integration.organizations import refresh_organizations
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup import access, connection, products
+from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.imports import import_agreements, import_companies
+from cw_pipeline.setup.mapping import map_company, unmap_company
+from cw_pipeline.setup.organizations import refresh_organizations
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.sync.msp import (
     BUSINESS_PRODUCT,

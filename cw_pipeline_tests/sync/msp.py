@@ -13,8 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.billing.months import Month
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.nordpass.source import NordPass
 from cw_pipeline.sandbox import Sandbox
@@ -24,6 +22,7 @@ from cw_pipeline.sync.previews import Previews, make_previews
 from cw_pipeline.sync.push import PushedMonth, push_months
 from cw_pipeline.sync.run import SyncRun
 from cw_pipeline.sync.usage import fetch_usage
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import tables
 
 if TYPE_CHECKING:

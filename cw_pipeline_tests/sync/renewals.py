@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, Msp, agreement_id, set_up
 

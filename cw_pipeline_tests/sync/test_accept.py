@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.integration.errors import NothingToAccept, UnknownChoice
-from cw_pipeline.integration.lines import accept_lines
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.errors import NothingToAccept, UnknownChoice
 from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, Pushed, agreement_id
 
 if TYPE_CHECKING:

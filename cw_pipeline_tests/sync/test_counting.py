@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.months import Month
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import run_reports
 from cw_pipeline_tests.sync.msp import MAPPED, MARCH, additions_of
 

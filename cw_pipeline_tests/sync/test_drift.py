@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.integration.drift import find_drift
-from cw_pipeline.integration.errors import NothingToAccept
-from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.company_names import COMPANY_NAMES
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.errors import NothingToAccept
+from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.sync.msp import (
     BUSINESS_PRODUCT,
@@ -29,7 +29,7 @@ from cw_pipeline_tests.sync.msp import (
 from cw_pipeline_tests.sync.site import TODAY
 
 if TYPE_CHECKING:
-    from cw_pipeline.integration.drifted import Finding
+    from cw_pipeline.reports.drift.compare import Finding
     from cw_pipeline.sandbox.wire import Record
 
 ONE, TWO, THREE = MAPPED

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.integration.drift import find_drift
-from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.sync.due import unpushed_months
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.sync.msp import (
@@ -32,7 +32,7 @@ from cw_pipeline_tests.sync.site import TODAY, open_client, sync_run
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cw_pipeline.integration.drifted import Finding
+    from cw_pipeline.reports.drift.compare import Finding
     from cw_pipeline.sandbox import Sandbox
     from cw_pipeline.warehouse.database import Warehouse
 

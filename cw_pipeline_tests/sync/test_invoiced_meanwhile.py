@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cw_pipeline.billing.identity import Plan
 from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.sync.msp import (
     BUSINESS_PRODUCT,

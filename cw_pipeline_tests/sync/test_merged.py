@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.drift import find_drift
-from cw_pipeline.integration.mapping import map_company
-from cw_pipeline.integration.status import status
+from cw_pipeline.reports.drift.find import find_drift
+from cw_pipeline.reports.status import status
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.mapping import map_company
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import CompanyMapping
 from cw_pipeline_tests.sync.customer import (
     AGREEMENT,

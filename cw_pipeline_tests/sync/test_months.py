@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.integration.lines import accept_lines
-from cw_pipeline.integration.missing import missing_usage
+from cw_pipeline.reports.missing import missing_usage
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.sync.due import Why, unpushed_months
+from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.sync.msp import (
     ENTERPRISE_PRODUCT,
     FEBRUARY,
@@ -26,8 +26,8 @@ from cw_pipeline_tests.sync.msp import (
 )
 
 if TYPE_CHECKING:
-    from cw_pipeline.billing.months import Month
     from cw_pipeline.sandbox.wire import Record
+    from cw_pipeline.vocabulary import Month
     from cw_pipeline_tests.sync.msp import Msp
 
 ONE = 3

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.billing.identity import Plan
 from cw_pipeline.sync import previews
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.run import SyncError
+from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, OTHER_PRODUCT
 
 if TYPE_CHECKING:

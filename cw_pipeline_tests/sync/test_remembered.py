@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from cw_pipeline.billing.months import Month
-from cw_pipeline.integration.lines import accept_lines
-from cw_pipeline.integration.rebuild import rebuild
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.sync.behind import RecordedPush, WarehouseBehind, require_not_behind
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.sync.msp import (
     FEBRUARY,

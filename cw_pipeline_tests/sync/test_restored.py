@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.integration.drift import find_drift
-from cw_pipeline.integration.lines import accept_lines
-from cw_pipeline.integration.rebuild import rebuild
+from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, agreement_id, company_id
 from cw_pipeline_tests.sync.site import TODAY

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cw_pipeline.billing.identity import Plan
-from cw_pipeline.integration.drift import find_drift
-from cw_pipeline.integration.lines import accept_lines
-from cw_pipeline.integration.rebuild import rebuild
+from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.rebuild import rebuild
+from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.sync.msp import (
     BUSINESS_PRODUCT,
     MAPPED,

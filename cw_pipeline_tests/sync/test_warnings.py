@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.integration.drift import find_drift
-from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline_tests.sync.killed_push import Point, killed_push
 from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, Pushed, agreement_id
 from cw_pipeline_tests.sync.site import TODAY

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.billing.months import Month
 from cw_pipeline.billing.outcomes import FAILED, HELD
-from cw_pipeline.integration.drift import find_drift
-from cw_pipeline.integration.errors import NothingToAccept
-from cw_pipeline.integration.lines import accept_lines
+from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.errors import NothingToAccept
+from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, Pushed, additions_of, agreement_id, company_id
 from cw_pipeline_tests.sync.site import TODAY
 

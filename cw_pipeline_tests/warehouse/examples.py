@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.balance import Write
-from cw_pipeline.billing.facts import LicenseType, Usage
-from cw_pipeline.billing.identity import Identity, Plan
-from cw_pipeline.billing.months import Month
+from cw_pipeline.billing.facts import Usage
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.preview import Preview, PreviewLine
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.warehouse.previews import save_preview
 from cw_pipeline.warehouse.usage import store_report
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cw_pipeline.billing.balance import Write
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
 
 ANOTHER_PSA = "https://psa.example.com|other"

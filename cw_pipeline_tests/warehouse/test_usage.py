@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from cw_pipeline.billing.facts import LicenseType
-from cw_pipeline.billing.identity import Plan
+from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline.warehouse.tables import UsageReport
 from cw_pipeline.warehouse.usage import latest_report, store_report, usage_of
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, MOMENT, used
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Usage
-    from cw_pipeline.billing.months import Month
+    from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
 
 A = (used("org-1", 5), used("org-2", 3))

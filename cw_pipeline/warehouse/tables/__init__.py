@@ -4,14 +4,7 @@ Everybody imports them from here: they refer to each other by name, so that one 
 """
 
 from cw_pipeline.warehouse.tables.base import Base
-from cw_pipeline.warehouse.tables.ledger import (
-    PERSONS_WORD,
-    SEEN,
-    SETTLED,
-    EntryKind,
-    LedgerEntry,
-    LockHolder,
-)
+from cw_pipeline.warehouse.tables.ledger import PERSONS_WORD, SEEN, SETTLED, EntryKind, LedgerEntry, LockHolder
 from cw_pipeline.warehouse.tables.months import (
     AcceptedAbsence,
     MonthError,

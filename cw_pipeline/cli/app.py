@@ -1,0 +1,60 @@
+"""The command line, ``cw-pipeline``: which commands there are."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+
+import typer
+
+from cw_pipeline.cli import (
+    companies,
+    drift,
+    history,
+    imports,
+    lifecycle,
+    lines,
+    months,
+    notify,
+    organizations,
+    products,
+    rebuild,
+    sandbox,
+)
+
+app = typer.Typer(
+    name="cw-pipeline",
+    help="Carries NordPass seat counts to the right line of the right ConnectWise PSA agreement, every month.",
+    no_args_is_help=True,
+    add_completion=False,
+    # They would show the values of variables, secrets among them.
+    pretty_exceptions_enable=False,
+)
+
+_TRYING_OUT, _SETTING_UP, _EVERY_MONTH = "Trying out", "Setting up", "Every month"
+
+app.command(rich_help_panel=_TRYING_OUT)(sandbox.demo)
+app.command(rich_help_panel=_TRYING_OUT, context_settings={"allow_interspersed_args": False})(sandbox.sandbox)
+app.command(rich_help_panel=_SETTING_UP)(lifecycle.migrate)
+app.command(rich_help_panel=_SETTING_UP)(lifecycle.connect)
+app.add_typer(products.app, name="products", rich_help_panel=_SETTING_UP)
+app.command("import", rich_help_panel=_SETTING_UP)(imports.import_)
+app.add_typer(companies.app, name="companies", rich_help_panel=_SETTING_UP)
+app.add_typer(organizations.app, name="organizations", rich_help_panel=_SETTING_UP)
+app.command(rich_help_panel=_SETTING_UP)(notify.notify)
+app.command(rich_help_panel=_SETTING_UP)(lifecycle.disconnect)
+app.command(rich_help_panel=_EVERY_MONTH)(lifecycle.status)
+app.command(rich_help_panel=_EVERY_MONTH)(months.preview)
+app.command(rich_help_panel=_EVERY_MONTH)(months.sync)
+app.command(rich_help_panel=_EVERY_MONTH)(history.history)
+app.command(rich_help_panel=_EVERY_MONTH)(drift.drift)
+app.command(rich_help_panel=_EVERY_MONTH)(rebuild.rebuild)
+app.add_typer(lines.app, name="lines", rich_help_panel=_EVERY_MONTH)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no letter for a name still shows the rest
+    app()

@@ -1,0 +1,272 @@
+"""The demonstration: the whole job against the sandbox, step by step, and at its end every seat accounted for.
+
+It uses the product as its users do, in a folder of its own that it empties at its start. What the environment says
+about a real ConnectWise or NordPass is put aside.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import select
+
+from cw_pipeline.billing.identity import PREFIX
+from cw_pipeline.billing.outcomes import NOT_BILLED
+from cw_pipeline.billing.preview import tally
+from cw_pipeline.cli.demonstration_rows import Row, print_rows, rows_of
+from cw_pipeline.orchestration.assets.runless import report_acts
+from cw_pipeline.orchestration.runs import local_instance, run_months
+from cw_pipeline.sandbox.sandbox import Sandbox
+from cw_pipeline.settings import Settings
+from cw_pipeline.setup import access, connection, imports, mapping, organizations, products, suggest
+from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.warehouse.previews import run_reports
+from cw_pipeline.warehouse.tables import CompanyMapping
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from cw_pipeline.sandbox.wire import Record
+    from cw_pipeline.setup.suggest import Suggestion
+    from cw_pipeline.warehouse.previews import MonthReport
+
+_MONTHS = 12
+_BY_HAND = 2
+
+_MONTHLY_ASSETS = ("monthly_usage", "push_preview", "connectwise_push")
+_PUT_ASIDE = ("CONNECTWISE_", "NORDPASS_", "CW_PIPELINE_", "DAGSTER_HOME")
+
+
+def run_demo(console: Console, folder: Path, *, port: int) -> bool:
+    """Run the demonstration in ``folder`` and print it; whether every seat was invoiced exactly once.
+
+    Raises:
+        OSError: If the sandbox cannot listen on ``port``.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    started = time.monotonic()
+    with (
+        Sandbox(home=folder / "sandbox", port=port) as sandbox,
+        _environment(sandbox, folder),
+        ExitStack() as opened,
+    ):
+        demo = _Demo(console, sandbox, opened)
+        demo.begin()
+        demo.connect()
+        demo.map_products()
+        demo.import_companies()
+        demo.map_companies()
+        demo.sync_a_year()
+        demo.change_usage()
+        demo.invoice_and_correct()
+        rows = demo.rows()
+    print_rows(console, rows)
+    equal = sum(row.equal for row in rows)
+    console.print(
+        f"\n[bold]{equal} of {len(rows)}[/] organization-months are equal: used, on lines and invoiced. "
+        f"{time.monotonic() - started:.0f} s.\nSee the runs and assets in the Dagster UI: [bold]make dev[/]"
+    )
+    return equal == len(rows)
+
+
+@contextmanager
+def _environment(sandbox: Sandbox, folder: Path) -> Generator[None]:
+    """The environment of someone who uses nothing but the sandbox."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(_PUT_ASIDE):
+            del os.environ[name]
+    first_month = str(Month.last_closed(datetime.now(UTC)).plus(1 - _MONTHS))
+    os.environ.update(sandbox.environment(), CW_PIPELINE_HOME=str(folder), DAGSTER_HOME=str(folder / "dagster"))
+    # A year of partitions is what `make dev` then shows, whatever day it is.
+    os.environ["CW_PIPELINE_FIRST_MONTH"] = min(first_month, "2025-01")
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class _Demo:
+    """The steps, in the order in which they are told."""
+
+    def __init__(self, console: Console, sandbox: Sandbox, opened: ExitStack) -> None:
+        self._console = console
+        self._sandbox = sandbox
+        self._warehouse = opened.enter_context(closing(access.open_warehouse(Settings(), who="the demonstration")))
+        self._client = opened.enter_context(access.open_connectwise(Settings()))
+        self._nordpass = opened.enter_context(access.open_nordpass(Settings()))
+        self._dagster = opened.enter_context(local_instance(Settings().cw_pipeline_home))
+        self._now = datetime.now(UTC)
+        last = Month.last_closed(self._now)
+        self._months = list(last.plus(1 - _MONTHS).until(last))
+
+    def begin(self) -> None:
+        """What stands in for the real world."""
+        self._say("1. Sandbox", f"a local ConnectWise PSA and NordPass at {self._sandbox.url}")
+
+    def connect(self) -> None:
+        """Connect with a role that has no right too many."""
+        connected = connection.connect(self._client, self._warehouse)
+        held = [right.held for right in connected.rights if not right.optional]
+        self._say(
+            "2. Connect",
+            f"{connected.company_name}: {held.count(True)} rights proved by reading, "
+            f"{held.count(None)} will be by the first write that needs them",
+        )
+
+    def map_products(self) -> None:
+        """One plan to a product that exists, one to a product that is made."""
+        products.map_product(self._client, self._warehouse, Plan.BUSINESS, "NORDPASS-BUS")
+        products.create_product(
+            self._client,
+            self._warehouse,
+            Plan.ENTERPRISE,
+            subcategory=next(iter(self._client.subcategories())).name,
+            price=Decimal("7.50"),
+            cost=Decimal("3.90"),
+        )
+        mapped = products.confirm_products(self._warehouse)
+        names = ", ".join(f"{one.plan} → {one.identifier} at {one.price:.2f}" for one in mapped)
+        self._say("3. Map products", f"{names}; confirmed: the integration is active")
+
+    def import_companies(self) -> None:
+        """The clients among the companies, with their agreements, and NordPass's organizations."""
+        companies = imports.import_companies(self._client, self._warehouse, ["Client"], ["Active"])
+        agreements = imports.import_agreements(self._client, self._warehouse)
+        found = organizations.refresh_organizations(self._nordpass, self._warehouse)
+        imported = {"imported_companies": companies, "agreements": agreements, "organizations": found}
+        report_acts(self._dagster, self._warehouse, imported)
+        self._say(
+            "4. Import",
+            f"{companies.total} active clients with {agreements.total} agreements, {found.total} organizations",
+        )
+
+    def map_companies(self) -> None:
+        """What is certain at once, a few by hand; the rest is left open, as real life does."""
+        suggestions = suggest.suggest_mappings(self._warehouse)
+        certain = [one for one in suggestions if one.certain]
+        doubtful = [one for one in suggestions if not one.certain and one.agreement is not None][:_BY_HAND]
+        for one in [*certain, *doubtful]:
+            self._map(one)
+        report_acts(self._dagster, self._warehouse)
+        self._say(
+            "5. Map companies",
+            f"{len(certain)} by certain suggestions, {len(doubtful)} by hand, from {self._months[0]} on; "
+            f"{len(suggestions) - len(certain) - len(doubtful)} left to decide",
+        )
+
+    def sync_a_year(self) -> None:
+        """Twelve past months in one run, and the same again."""
+        self._sync("6. Sync a year", self._months)
+        self._sync("7. The same again", self._months)
+
+    def change_usage(self) -> None:
+        """More seats, fewer seats and none at all in the last month, and a sync that writes just that."""
+        last = self._months[-1]
+        more, fewer, none = self._billed_usage(last)[:3]
+        changes = {more["organization_id"]: more["consumed_licenses"] + 5}
+        changes |= {fewer["organization_id"]: fewer["consumed_licenses"] - 1, none["organization_id"]: 0}
+        for organization_id, seats in changes.items():
+            self._sandbox.nordpass.set_usage(organization_id, str(last), seats)
+        names = [row["organization_name"] for row in (more, fewer, none)]
+        self._sync("8. Change usage", [last], f"{names[0]} +5, {names[1]} -1 and {names[2]} none in {last}")
+
+    def invoice_and_correct(self) -> None:
+        """ConnectWise invoices; a month is corrected afterwards, and only the difference is billed."""
+        self._invoice("9. Invoice")
+        month = self._months[-3]
+        row = self._billed_usage(month)[3]
+        self._sandbox.nordpass.set_usage(row["organization_id"], str(month), row["consumed_licenses"] + 2)
+        self._sync("10. Correct a month", [month], f"{row['organization_name']} +2 in {month}")
+        self._invoice("11. Invoice again")
+
+    def rows(self) -> list[Row]:
+        """Every month of every mapped organization that is billed."""
+        return rows_of(self._sandbox, {month: self._billed_usage(month) for month in self._months})
+
+    def _billed_usage(self, month: Month) -> list[Record]:
+        """The usage rows of mapped organizations that are billed: no trials, and none that is not managed."""
+        with self._warehouse.transaction() as session:
+            mapped = set(session.scalars(select(CompanyMapping.organization_id)))
+        return [
+            row
+            for row in self._sandbox.nordpass.usage(str(month))
+            if row["organization_id"] in mapped and row["license_type"] == "Standard" and row["msp_managed"]
+        ]
+
+    def _map(self, suggestion: Suggestion) -> None:
+        if suggestion.agreement is None:
+            return
+        mapping.map_company(
+            self._warehouse,
+            suggestion.company.id,
+            suggestion.agreement.id,
+            str(suggestion.organization.id),
+            bill_from=self._months[0],
+            first_month=self._months[0],
+            now=self._now,
+        )
+
+    def _sync(self, step: str, months: Sequence[Month], what: str = "") -> None:
+        """Sync ``months`` as the command line does, with a bar that moves as months are done."""
+        from cw_pipeline.definitions import defs
+
+        with Progress(
+            TextColumn(f"[bold]{step}[/]"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[asset]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        ) as progress:
+            task = progress.add_task(step, total=len(months) * len(_MONTHLY_ASSETS), asset="")
+            run_id = run_months(
+                defs.resolve_job_def("sync_now"),
+                months,
+                self._dagster,
+                on_month=lambda asset, month: progress.update(task, advance=1, asset=f"{asset} {month}"),
+            )
+        with self._warehouse.transaction() as session:
+            reports = run_reports(session, run_id, pushed=True)
+        self._say(step, *filter(None, [what]), *_summary(reports))
+
+    def _invoice(self, step: str) -> None:
+        """Let ConnectWise invoice until every line's period is invoiced."""
+        lines = self._sandbox.connectwise.records("additions")
+        ours = [line["effectiveDate"] for line in lines if line.get("serialNumber", "").startswith(PREFIX)]
+        made = self._sandbox.connectwise.invoice(until=date.fromisoformat(max(ours)[:10]))
+        self._say(step, f"ConnectWise made {len(made)} invoices")
+
+    def _say(self, step: str, *lines: str) -> None:
+        self._console.print(f"[bold]{step}[/]")
+        for line in lines:
+            self._console.print(Padding(escape(line), (0, 0, 0, 4)))
+
+
+def _summary(reports: Sequence[MonthReport]) -> list[str]:
+    """What a run came to, over its months."""
+    outcomes = tally(line for report in reports for line in report.lines if not line.beside)
+    written = [one for one in outcomes if one not in NOT_BILLED]
+    not_billed = [one for one in outcomes if one in NOT_BILLED and outcomes[one].seats]
+    requests = f"{sum(report.requests_read for report in reports)} reads"
+    return [
+        *(f"{report.month}: {report.error}" for report in reports if report.error),
+        ", ".join(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,} seats" for one in written),
+        "not billed: " + ", ".join(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,}" for one in not_billed),
+        f"{requests}, {sum(report.requests_written for report in reports)} writes",
+    ]

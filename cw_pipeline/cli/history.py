@@ -1,0 +1,86 @@
+"""`history`: the ledger of writes, and the record of what people did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cw_pipeline.cli.environment import MonthOption, opened_warehouse, read_settings
+from cw_pipeline.cli.output import AsJson, AskedWrongly, speaking
+
+if TYPE_CHECKING:
+    from cw_pipeline.warehouse.tables import LedgerEntry
+
+_MEMBERS = (
+    "id", "at", "run_id", "kind", "intent_id", "month", "organization_id", "plan", "serial_number", "agreement_id",
+    "product_id", "addition_id", "before", "quantity", "effective_date", "cancelled_date", "note",
+)  # fmt: skip
+_ACT_MEMBERS = ("id", "at", "who", "act", "subject", "before", "after")
+
+
+def history(
+    month: MonthOption = None,
+    organization: Annotated[str | None, typer.Option(help="Id or exact name of one organization.")] = None,
+    *,
+    acts: Annotated[bool, typer.Option("--acts", help="Show instead what people did: who, when, what.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every write to ConnectWise, with what was there before: an entry before each request, and one for its result."""
+    if acts:
+        _acts(asked_for_writes=month is not None or organization is not None, as_json=as_json)
+        return
+    from cw_pipeline.reports.listings import ledger_entries
+    from cw_pipeline.warehouse.connection_key import psa_of
+    from cw_pipeline.warehouse.tables import Integration
+
+    with speaking(as_json=as_json) as speech:
+        with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
+            integration = session.get(Integration, 1)
+            psa = psa_of(integration) if integration else ""
+            entries = ledger_entries(session, psa, month=month, organization=organization)
+        speech.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
+        if not entries:
+            speech.say("The ledger has no such entry. `cw-pipeline sync` writes to ConnectWise.")
+            return
+        speech.table(
+            ["Id", "At", "Month", "Organization", "Plan", "Agreement", "Line", "Kind", "Quantity", "Note"],
+            [
+                (
+                    entry.id,
+                    f"{entry.at:%Y-%m-%d %H:%M:%S}",
+                    entry.month,
+                    f"{name} ({entry.organization_id})" if name else entry.organization_id,
+                    entry.plan,
+                    entry.agreement_id,
+                    entry.addition_id,
+                    entry.kind,
+                    f"{entry.before} → {entry.quantity}",
+                    entry.note,
+                )
+                for entry, name in entries
+            ],
+            right=["Id", "Agreement", "Line", "Quantity"],
+        )
+        speech.say(f"{len(entries)} entries. `cw-pipeline preview` shows what a sync would write now.")
+
+
+def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
+    from cw_pipeline.setup.audit import recorded_acts
+    from cw_pipeline.wording.cells import of_act
+
+    with speaking(as_json=as_json) as speech:
+        if asked_for_writes:
+            raise AskedWrongly("--acts goes with neither --month nor --organization.")
+        with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
+            acts = recorded_acts(session)
+        speech.document({"acts": [{name: getattr(act, name) for name in _ACT_MEMBERS} for act in acts]})
+        speech.table(
+            ["At", "Who", "What", "To what", "Before", "After"],
+            map(of_act, acts),
+        )
+        speech.say(f"{len(acts)} acts. `cw-pipeline history` shows what was written to ConnectWise.")
+
+
+def _members(entry: LedgerEntry) -> dict[str, object]:
+    return {name: getattr(entry, name) for name in _MEMBERS}

@@ -1,0 +1,206 @@
+"""How every command speaks: tables and sentences for people, one JSON document for programs, and the exit code.
+
+Names come from ConnectWise and NordPass, so no text is ever read as markup, what could steer a terminal is removed, and
+where there is no terminal no cell of a table is a formula.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from contextlib import contextmanager
+from dataclasses import is_dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from cw_pipeline.https import safe_text
+from cw_pipeline.vocabulary import Month
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping, Sequence
+
+DONE, HELD_OR_FAILED, ASKED_WRONGLY, INTERRUPTED = 0, 1, 2, 130
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output, all else on standard error.")
+]
+
+_WIDE = 10_000  # not a terminal: each row on one line, for grep
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*|\t")
+
+
+class AskedWrongly(Exception):
+    """What was asked cannot be done as it was asked; the message says what to ask instead."""
+
+
+class Speech:
+    """What one command says; to people, or as a document.
+
+    Args:
+        as_json: Whether a program listens.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.notices = _console(stderr=True)
+        """Where progress and errors go."""
+        self._answers = self.notices if as_json else _console(stderr=False)
+
+    def document(self, document: Mapping[str, object]) -> None:
+        """Print the JSON document, if a program listens."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(document, default=_plain, indent=2) + "\n")
+            sys.stdout.flush()
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+        """Print a table to people, without the columns that are empty in every row.
+
+        Args:
+            columns: Their headings.
+            rows: Their cells; None is an empty one.
+            right: The columns of numbers, which are never broken into lines.
+        """
+        if self.as_json:
+            return
+        cells = [["" if cell is None else self._cell(str(cell)) for cell in row] for row in rows]
+        shown = [index for index in range(len(columns)) if any(row[index] for row in cells)]
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=any(columns))
+        for index in shown:
+            is_number = columns[index] in right
+            table.add_column(
+                columns[index],
+                justify="right" if is_number else "left",
+                no_wrap=is_number or index == 0,
+                overflow="fold",
+            )
+        for row in cells:
+            table.add_row(*(row[index] for index in shown))
+        if shown:
+            self._answers.print(table)
+
+    def _cell(self, text: str) -> str:
+        from cw_pipeline.setup.formulas import guarded
+
+        shown = harmless(text)
+        # What a terminal does not show may end up in a spreadsheet.
+        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else guarded(shown)
+
+    def say(self, sentence: str) -> None:
+        """Print what was done, or what to do next."""
+        self._answers.print(harmless(sentence), soft_wrap=True)
+
+    def asks(self, question: str, *, refusal: str) -> None:
+        """Go on only if the person at the terminal says yes; where nobody is, refuse and say how to mean it.
+
+        Raises:
+            AskedWrongly: With ``refusal``, if there is nobody to ask.
+            Exit: If the answer is no.
+        """
+        if not self.can_ask:
+            raise AskedWrongly(refusal)
+        if not typer.confirm(question, err=True):
+            self.notice("Nothing was changed.")
+            raise typer.Exit(HELD_OR_FAILED)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person at a terminal."""
+        return not self.as_json and sys.stdin.isatty()
+
+    def chooses(self, question: str) -> bool:
+        """Whether the person at the terminal says yes or no; nothing else is taken for an answer."""
+        return typer.confirm(question, default=None, err=True)
+
+    def notice(self, sentence: str) -> None:
+        """Print what goes on, or what went wrong, on standard error."""
+        self.notices.print(harmless(sentence), soft_wrap=True)
+
+
+@contextmanager
+def speaking(*, as_json: bool) -> Generator[Speech]:
+    """The speech of one command, which turns what the rooms raise on purpose into a sentence and an exit code."""
+    speech = Speech(as_json=as_json)
+    try:
+        yield speech
+    except AskedWrongly as error:
+        _fail(speech, str(error), ASKED_WRONGLY)
+    except KeyboardInterrupt:
+        _fail(speech, "Stopped. What was written is in the ledger; run the command again to go on.", INTERRUPTED)
+    except _known_errors() as error:
+        _fail(speech, str(error), ASKED_WRONGLY if isinstance(error, _not_set_up()) else HELD_OR_FAILED)
+
+
+def harmless(text: str) -> str:
+    """The text on one line, without what could steer a terminal."""
+    return safe_text.harmless(_LINE_BREAKS.sub(" ", text), replacement="")
+
+
+def number(quantity: Decimal) -> int | float:
+    """A quantity as a JSON number, whose shortest form is the quantity's own digits."""
+    return int(quantity) if quantity == quantity.to_integral_value() else float(quantity)
+
+
+def _fail(speech: Speech, sentence: str, code: int) -> None:
+    speech.document({"error": sentence})
+    speech.notice(sentence)
+    raise typer.Exit(code) from None
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    from cw_pipeline.setup.known_errors import KNOWN_ERRORS
+
+    return KNOWN_ERRORS
+
+
+def _not_set_up() -> tuple[type[Exception], ...]:
+    """Of the known errors, those after which a person has to correct a setting, a right or what was asked."""
+    from cw_pipeline.connectwise import errors as connectwise
+    from cw_pipeline.nordpass import errors as nordpass
+    from cw_pipeline.settings import NotSetUp
+    from cw_pipeline.setup.errors import IntegrationError
+    from cw_pipeline.warehouse.errors import DatabaseUnreachable
+
+    return (
+        NotSetUp,
+        IntegrationError,
+        DatabaseUnreachable,
+        connectwise.InvalidConfiguration,
+        connectwise.UnknownCompany,
+        connectwise.AuthenticationFailed,
+        connectwise.MissingRight,
+        connectwise.UntrustedCertificate,
+        nordpass.InvalidSetting,
+        nordpass.NotSupported,
+        nordpass.AuthenticationFailed,
+        nordpass.UntrustedCertificate,
+    )
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Month() | Path():
+            return str(value)
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return number(value)
+        case _ if is_dataclass(value):
+            return vars(value)
+        case _:
+            raise TypeError(type(value))

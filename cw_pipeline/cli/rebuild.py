@@ -1,0 +1,50 @@
+"""`rebuild`: find our lines again for a new or restored warehouse."""
+
+from __future__ import annotations
+
+from cw_pipeline.cli.environment import opened_dagster, opened_sync_run, read_settings
+from cw_pipeline.cli.output import AsJson, number, speaking
+
+
+def rebuild(*, as_json: AsJson = False) -> None:
+    """Look through every agreement of every mapped company for our lines, and remember them.
+
+    For a warehouse that is new or was restored from a backup, after the companies are mapped as they are billed.
+    Nothing is written to ConnectWise.
+    """
+    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
+
+    with speaking(as_json=as_json) as speech:
+        settings = read_settings()
+        with opened_dagster(settings) as dagster, opened_sync_run(settings, "rebuild", speech.notice) as run:
+            rebuilt = rebuild_ledger(run)
+            report_acts(dagster, run.warehouse)
+        speech.document(
+            {
+                "companies": rebuilt.companies,
+                "agreements": rebuilt.agreements,
+                "found": [
+                    {
+                        "month": str(identity.month),
+                        "organization_id": identity.organization_id,
+                        "plan": identity.plan,
+                        "agreement_id": line.agreement_id,
+                        "addition_id": line.addition_id,
+                        "quantity": number(line.quantity),
+                        "invoiced": line.addition_id in rebuilt.invoiced,
+                    }
+                    for identity, line in rebuilt.found
+                ],
+                "invoiced": len(rebuilt.invoiced),
+            }
+        )
+        if rebuilt.found:
+            speech.table(
+                ["Month", "Lines", "Seats", "Invoiced"], rebuilt.by_month, right=["Lines", "Seats", "Invoiced"]
+            )
+        speech.say(
+            f"Looked through {rebuilt.agreements} agreements of {rebuilt.companies} companies: found "
+            f"{len(rebuilt.found)} line(s) that this warehouse did not know, and {len(rebuilt.invoiced)} that it did "
+            "not know to be invoiced. Carry on with `cw-pipeline preview`."
+        )

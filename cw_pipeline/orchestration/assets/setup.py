@@ -1,0 +1,73 @@
+"""The unpartitioned assets: what a person's acts import and map. No schedule materializes them."""
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.runs import name_of
+from cw_pipeline.orchestration.setup_metadata import of_changes, of_mapping
+from cw_pipeline.setup import imports, organizations
+
+
+class ListConfig(dg.Config):
+    """Whether a list is believed that lacks much of what was there."""
+
+    accept_warnings: bool = Field(
+        default=False,
+        description="Take the list even if it is empty, or lacks more than a few of what is mapped. Without it, the "
+        "run fails, says what the list lacks, and nothing is changed.",
+    )
+
+
+class ImportConfig(ListConfig):
+    """Which companies to import."""
+
+    types: list[str] | None = Field(
+        default=None,
+        description="Names of the company types to import. Leave it out to take the choice made last time.",
+    )
+    statuses: list[str] | None = Field(
+        default=None, description="Names of the company statuses to import. Leave it out to take the last choice."
+    )
+
+
+@dg.asset(group_name="mapping", kinds={"connectwise"})
+def imported_companies(
+    context: dg.AssetExecutionContext, config: ImportConfig, access: Access
+) -> dg.MaterializeResult[Any]:
+    """The ConnectWise companies of the chosen types and statuses."""
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.connectwise() as client:
+        report = imports.import_companies(
+            client, warehouse, config.types, config.statuses, accept_warnings=config.accept_warnings
+        )
+    return dg.MaterializeResult(metadata=of_changes(report))
+
+
+@dg.asset(group_name="mapping", kinds={"connectwise"}, deps=[imported_companies])
+def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Access) -> dg.MaterializeResult[Any]:
+    """The agreements of the imported companies."""
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.connectwise() as client:
+        report = imports.import_agreements(client, warehouse, accept_warnings=config.accept_warnings)
+    for sentence in report.agreement_changed:
+        context.log.warning(sentence)
+    return dg.MaterializeResult(metadata=of_changes(report))
+
+
+@dg.asset(name="organizations", group_name="mapping", kinds={"nordpass"})
+def nordpass_organizations(
+    context: dg.AssetExecutionContext, config: ListConfig, access: Access
+) -> dg.MaterializeResult[Any]:
+    """The NordPass organizations, managed by this MSP or not."""
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.nordpass() as nordpass:
+        report = organizations.refresh_organizations(nordpass, warehouse, accept_warnings=config.accept_warnings)
+    return dg.MaterializeResult(metadata=of_changes(report))
+
+
+@dg.asset(group_name="mapping", kinds={"python"}, deps=[agreements, nordpass_organizations])
+def mapped_organizations(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
+    """Which company and agreement each organization is billed to: a person's decisions, as they stand."""
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse:
+        return dg.MaterializeResult(metadata=of_mapping(warehouse))

@@ -1,0 +1,1 @@
+"""The jobs and their typed config for the Launchpad, a module each."""

@@ -1,0 +1,215 @@
+# Dagster's decorators are not fully annotated.
+# pyright: reportUnknownMemberType=false
+"""The jobs `map_companies` and `add_organization`."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias, cast
+
+import dagster as dg
+from pydantic import Field, ValidationError
+
+from cw_pipeline.nordpass.models import NewOrganization
+from cw_pipeline.orchestration.assets.setup import mapped_organizations
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.partitions import FIRST_MONTH
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.runs import name_of
+from cw_pipeline.orchestration.setup_metadata import of_mapping, of_suggestions
+from cw_pipeline.setup import mapping, mapping_file, organizations
+from cw_pipeline.setup.suggest import suggest_mappings
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.database import Warehouse
+
+_COMPANY = "Id or exact name of the ConnectWise company."
+_AGREEMENT = "Id or exact name of one of the company's agreements."
+_BILL_FROM = (
+    "First month it is billed for, as 2026-03; usage before it is not billed then. Leave it out for the last closed "
+    "month: usage before that is warned of until somebody names a month."
+)
+_ACCEPT_WARNINGS = (
+    "Take agreements of several months, children of others, and ones that are billed otherwise than was accepted, as "
+    "well; and let companies get organizations beside others, or lose some that a file leaves out. Without it, the run "
+    "fails and says what may happen."
+)
+
+
+class MapCompany(dg.Config):
+    """Map one company and its agreement to an organization; one that the company has is mapped anew."""
+
+    company: str = Field(description=_COMPANY)
+    agreement: str = Field(description=_AGREEMENT)
+    organization: str = Field(description="Id or exact name of the NordPass organization.")
+    bill_from: str | None = Field(default=None, description=_BILL_FROM)
+    accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
+
+
+class UnmapCompany(dg.Config):
+    """Remove a company's mapping to an organization; its lines in ConnectWise stay as they are."""
+
+    company: str = Field(description="Id or exact name of the mapped company.")
+    organization: str | None = Field(
+        default=None, description="Id or exact name of its organization; needed where the company has several."
+    )
+
+
+class WriteFile(dg.Config):
+    """Write every company with what it is mapped to into a file; suggestions that are certain are filled in."""
+
+    file: str = Field(description="A file on this machine; it is overwritten.")
+
+
+class ApplyFile(dg.Config):
+    """Do what a mapping file says, all or nothing; companies that are not in it are left alone."""
+
+    file: str = Field(description="A mapping file on this machine.")
+    accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
+
+
+_Asked: TypeAlias = MapCompany | UnmapCompany | WriteFile | ApplyFile
+
+
+class MappingConfig(dg.Config):
+    """What to do with the mappings: one of these; with nothing set, the run only shows what is suggested."""
+
+    map: MapCompany | None = Field(default=None, description="Map one company to an organization.")
+    unmap: UnmapCompany | None = Field(default=None, description="Remove a company's mapping to an organization.")
+    write_file: WriteFile | None = Field(default=None, description="Write the mapping file, to be completed.")
+    apply_file: ApplyFile | None = Field(default=None, description="Apply the completed mapping file.")
+
+
+@dg.op
+def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, access: Access) -> None:
+    """Map or unmap one company, or write or apply a mapping file; where nothing is asked, show the suggestions."""
+    # Dagster's type of a nested config is not known.
+    choices = cast("list[_Asked | None]", [config.map, config.unmap, config.write_file, config.apply_file])
+    asked = [choice for choice in choices if choice is not None]
+    if len(asked) > 1:
+        raise dg.Failure("Nothing was changed. Give one of map, unmap, write_file and apply_file.", allow_retries=False)
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse:
+        if not asked:
+            context.add_output_metadata(of_suggestions(suggest_mappings(warehouse)))
+            return
+        done, warnings = _do(asked[0], warehouse)
+        context.log.info(done)
+        for warning in warnings:
+            context.log.warning(warning)
+        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
+
+
+def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
+    """Do what is asked; what was done, in a sentence, and what to know about it."""
+    now = datetime.now(UTC)
+    match asked:
+        case MapCompany():
+            mapped = mapping.map_company(
+                warehouse,
+                asked.company,
+                asked.agreement,
+                asked.organization,
+                bill_from=_month(asked.bill_from),
+                accept_warnings=asked.accept_warnings,
+                first_month=Month.parse(FIRST_MONTH),
+                now=now,
+            )
+            return _sentence(mapped), mapped.warnings
+        case UnmapCompany():
+            unmapped = mapping.unmap_company(warehouse, asked.company, asked.organization)
+            which = f"{unmapped.organization_name} ({unmapped.organization_id})"
+            return (
+                f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {which}.",
+                tuple(filter(None, [unmapped.left_behind])),
+            )
+        case WriteFile():
+            exported = mapping_file.export_mappings(
+                warehouse, Path(asked.file), suggestions=suggest_mappings(warehouse)
+            )
+            return (
+                f"{exported.file} has {exported.mapped} mappings, {exported.suggested} companies with a certain "
+                f"suggestion and {exported.unmapped} to fill in. Complete it and apply it."
+            ), ()
+        case ApplyFile():
+            applied = mapping_file.apply_mappings(
+                warehouse,
+                Path(asked.file),
+                now,
+                accept_warnings=asked.accept_warnings,
+                first_month=Month.parse(FIRST_MONTH),
+            )
+            return (
+                f"{applied.mapped} mapped, {applied.remapped} anew, {applied.unmapped} unmapped; new ones are billed "
+                f"from {applied.bill_from} on where the file names no other month."
+            ), applied.warnings
+
+
+def _sentence(mapped: mapping.Mapped) -> str:
+    what = f"{mapped.company_name} ({mapped.company_id}) is mapped to {mapped.organization_name}"
+    return f"{what} on agreement {mapped.agreement_id} from {mapped.bill_from} on."
+
+
+def _month(key: str | None) -> Month | None:
+    try:
+        return Month.parse(key) if key else None
+    except ValueError as error:
+        raise dg.Failure(f"bill_from: {error}", allow_retries=False) from None
+
+
+@dg.job
+def map_companies() -> None:
+    """Map companies and their agreements to organizations, one by one or all at once from a file.
+
+    Without config, it shows which organization may belong to which company. For example, in the Launchpad:
+
+        ops: {choose_organizations: {config: {write_file: {file: mappings.csv}}}}
+
+    then complete the file and give `apply_file` instead; or `map` and `unmap` for one company.
+    """
+    choose_organizations()
+
+
+class MapToConfig(dg.Config):
+    """The company and agreement that the new organization is mapped to."""
+
+    company: str = Field(description=_COMPANY)
+    agreement: str = Field(description=_AGREEMENT)
+    bill_from: str | None = Field(default=None, description=_BILL_FROM)
+    accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
+
+
+class OrganizationConfig(dg.Config):
+    """The organization to add in NordPass."""
+
+    name: str = Field(description="The organization's name.")
+    plan: Literal["Business", "Enterprise"] = Field(description="Its NordPass plan.")
+    license_type: Literal["Standard", "Trial", "NFR"] = Field(description="Its license type; only Standard is billed.")
+    contact_email: str = Field(description="Where NordPass sends the invitation to its first member.")
+    country: str | None = Field(default=None, description="Its country, if known.")
+    map_to: MapToConfig | None = Field(
+        default=None, description="Map it in the same act. Leave it out to map it later."
+    )
+
+
+@dg.op
+def add_to_nordpass(context: dg.OpExecutionContext, config: OrganizationConfig, access: Access) -> None:
+    """Create the organization in NordPass and, if asked, map it; a repetition never adds it twice."""
+    try:
+        new = NewOrganization.model_validate(config.model_dump(exclude={"map_to"}))
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise dg.Failure(f"The organization was not added. {faults}.", allow_retries=False) from None
+    to = cast("MapToConfig | None", config.map_to)
+    map_to = organizations.MapTo(to.company, to.agreement, _month(to.bill_from), to.accept_warnings) if to else None
+    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.nordpass() as nordpass:
+        added = organizations.add_organization(nordpass, warehouse, new, map_to, first_month=Month.parse(FIRST_MONTH))
+        what_next = _sentence(added.mapped) if added.mapped else "Map it next, with the job map_companies."
+        context.log.info(f"{added.organization.name} ({added.organization.id}) is in NordPass. {what_next}")
+        for warning in added.mapped.warnings if added.mapped else ():
+            context.log.warning(warning)
+        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
+
+
+@dg.job
+def add_organization() -> None:
+    """Add an organization in NordPass and, if asked, map it."""
+    add_to_nordpass()

@@ -1,0 +1,57 @@
+# Dagster's decorators are not fully annotated.
+# pyright: reportUnknownMemberType=false
+"""The job `rebuild`, and what Dagster's own storage remembers of pushes."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from cw_pipeline.orchestration.assets.setup import mapped_organizations
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.setup_metadata import of_mapping
+from cw_pipeline.orchestration.tables import table
+from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
+from cw_pipeline.sync.behind import RecordedPush
+from cw_pipeline.vocabulary import Month
+
+
+@dg.op
+def look_through_agreements(context: dg.OpExecutionContext, access: Access) -> None:
+    """Enter in the ledger what ConnectWise shows of our lines. Nothing is written to ConnectWise."""
+    with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
+        rebuilt = rebuild_ledger(run)
+        context.log.info(
+            f"Looked through {rebuilt.agreements} agreements of {rebuilt.companies} companies: found "
+            f"{len(rebuilt.found)} line(s) that the warehouse did not know. Carry on with the job sync_now."
+        )
+        found = table(("month", "lines", "seats", "invoiced"), rebuilt.by_month)
+        details = {**of_mapping(run.warehouse), "found": found}
+        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=details))
+
+
+@dg.job
+def rebuild() -> None:
+    """Find our lines again, on every agreement of every mapped company, for a warehouse that is new or was restored.
+
+    Nothing is written to ConnectWise. Afterwards a sync of any month writes nothing that is there already.
+    """
+    look_through_agreements()
+
+
+def recorded_pushes(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[RecordedPush]:
+    """The last push of each month that went well, and the last that did not: these are observations of ``asset``.
+
+    What people reported without a run is left out.
+    """
+    of_kinds = (
+        (dg.DagsterEventType.ASSET_MATERIALIZATION, instance.fetch_materializations),
+        (dg.DagsterEventType.ASSET_OBSERVATION, instance.fetch_observations),
+    )
+    return [
+        RecordedPush(Month.parse(record.partition_key), record.run_id, datetime.fromtimestamp(record.timestamp, UTC))
+        for kind, fetch in of_kinds
+        if (latest := instance.get_latest_storage_id_by_partition(asset, kind))
+        for record in fetch(dg.AssetRecordsFilter(asset, storage_ids=list(latest.values())), limit=len(latest)).records
+        if record.run_id and record.partition_key
+    ]

@@ -1,0 +1,111 @@
+# Dagster's decorators are not fully annotated.
+# pyright: reportUnknownMemberType=false
+"""Telling people: of every run that failed, and of every check that did not pass in a run that did not."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import dagster as dg
+
+from cw_pipeline.notifications import tell
+from cw_pipeline.orchestration.runs import months_of
+from cw_pipeline.settings import Messages
+from cw_pipeline.vocabulary import Month, month_options
+
+_MOST_LINES = 30
+_OFF = dg.SkipReason("CW_PIPELINE_NOTIFY is not set, so nobody is told.")
+
+
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the addresses in CW_PIPELINE_NOTIFY of every run that failed, whatever its job.",
+)
+def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+    """Say which run failed, why, and what to do.
+
+    Raises:
+        NotTold: If somebody could not be told, so that the sensor's tick fails, too.
+    """
+    return _tell(context, "failed", [*_failures(context), *_failed_checks(context)])
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the addresses in CW_PIPELINE_NOTIFY of every check that did not pass in a run that succeeded.",
+)
+def failed_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+    """Say which checks did not pass, and what to do.
+
+    Raises:
+        NotTold: If somebody could not be told, so that the sensor's tick fails, too.
+    """
+    found = list(_failed_checks(context))
+    return _tell(context, "needs a look", found) if found else dg.SkipReason("Every check of the run passed.")
+
+
+def _tell(context: dg.RunStatusSensorContext, what: str, found: list[str]) -> dg.SkipReason | None:
+    messages = Messages()
+    if messages.cw_pipeline_notify is None:
+        return _OFF
+    run = context.dagster_run
+    more = [f"And {len(found) - _MOST_LINES} more."] if len(found) > _MOST_LINES else []
+    ui = messages.cw_pipeline_dagster_url
+    where = f"{ui.rstrip('/')}/runs/{run.run_id}" if ui else f"The run is {run.run_id}."
+    tell(
+        messages.cw_pipeline_notify,
+        title=f"cw_pipeline: {_name(run)} {what}",
+        lines=[*found[:_MOST_LINES], *more, f"{_what_next(run)} {where}"],
+    )
+    return None
+
+
+def _name(run: dg.DagsterRun) -> str:
+    """The run's job, or its assets where the UI started it for these, and its months."""
+    assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
+    job = (assets or "a run") if run.job_name.startswith("__") else run.job_name
+    months = months_of(run)
+    return f"{job} for {' to '.join(months)}" if months else job
+
+
+def _what_next(run: dg.DagsterRun) -> str:
+    months = months_of(run)
+    if not months:
+        return "Do what it says above, then run it again."
+    options = month_options(Month.parse(months[0]), Month.parse(months[-1]))
+    command = "preview" if run.job_name == "preview" else "sync"
+    return f"Do what it says above, then run `cw-pipeline {command} {options}`."
+
+
+def _failures(context: dg.RunStatusSensorContext) -> Iterator[str]:
+    """The sentences with which the run's steps failed; of an error that nobody expected only its name."""
+    entries = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    for entry in entries:
+        data = entry.get_dagster_event().step_failure_data
+        if data.user_failure_data is not None and data.user_failure_data.description:
+            yield from data.user_failure_data.description.splitlines()
+        else:
+            error = data.error.cause or data.error if data.error else None
+            yield f"An error that nobody expected: {error.cls_name if error else 'unknown'}."
+    if not entries:
+        yield "It ended without a word: its process died, it took too long, or it could not start."
+
+
+def _failed_checks(context: dg.RunStatusSensorContext) -> Iterator[str]:
+    """What the run's last evaluation of each check says, where that did not pass and is about the run's months."""
+    entries = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
+    last = {evaluation.asset_check_key: evaluation for evaluation in evaluations}
+    months = months_of(context.dagster_run)
+    for evaluation in last.values():
+        if not evaluation.passed and _is_about(evaluation, months):
+            name = f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}"
+            yield f"{name} ({evaluation.severity.value}): {evaluation.description or 'did not pass.'}"
+
+
+def _is_about(evaluation: dg.AssetCheckEvaluation, months: list[str]) -> bool:
+    """Whether there is anything to tell that the runs of other months have not told: checks look at every month."""
+    by_month = evaluation.metadata.get("by_month")
+    if not months or not isinstance(by_month, dg.JsonMetadataValue):
+        return True
+    return any(months[0] <= month <= months[-1] for month in cast("dict[str, object]", by_month.value))

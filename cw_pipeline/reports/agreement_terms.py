@@ -1,0 +1,78 @@
+"""How agreements are billed: what rules out a mapping, what to warn of, and which changed since they were mapped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.billing.commands import map_command
+from cw_pipeline.billing.terms import NEVER, OF_PARTS_OF_A_MONTH, OF_SEVERAL_MONTHS, can_be_billed, in_words
+from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping
+from cw_pipeline.warehouse.terms import terms_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+
+
+def why_not_billable(agreement: Agreement) -> str | None:
+    """Why an agreement cannot bill a month's seats once and in full; None where it can."""
+    terms = terms_of(agreement)
+    which = f"the agreement {name_and_id(agreement)}"
+    if terms is None:
+        return f"how {which} is billed was not imported yet: run `cw-pipeline import`"
+    if terms.cycle in NEVER:
+        return f"{which} has no billing cycle that recurs, so nothing on it is invoiced month by month"
+    if terms.cycle in OF_PARTS_OF_A_MONTH:
+        return f"{which} is billed {terms.cycle}, so a month's seats would be on several invoices"
+    if not can_be_billed(terms):
+        return f"{which} is {in_words(terms)}, so a month's seats would be billed in part only"
+    return None
+
+
+def warnings(agreement: Agreement) -> tuple[str, ...]:
+    """What may go wrong with billing an agreement that can be mapped."""
+    found: list[str] = []
+    which = f"The agreement {name_and_id(agreement)}"
+    if agreement.cycle in OF_SEVERAL_MONTHS:
+        found.append(
+            f"{which} is billed {agreement.cycle}: ConnectWise may invoice a month's seats late, several months at "
+            "once."
+        )
+    elif agreement.cycle not in (None, "Monthly"):
+        found.append(
+            f"{which} is billed in a way that is not known here ({agreement.cycle}): ConnectWise may invoice a month's "
+            "seats late, several times, or not at all."
+        )
+    if agreement.parent_agreement_id is not None:
+        found.append(
+            f"{which} is a child of {agreement.parent_agreement_id}: it is invoiced with its parent, and its own next "
+            "invoice date may not move."
+        )
+    return tuple(found)
+
+
+def changed_agreements(session: Session) -> Iterator[str]:
+    """The mapped agreements that are billed otherwise than was accepted, and what to do, a sentence each."""
+    of_companies = mapped_agreements().add_columns(Company).join(Company, Company.id == CompanyMapping.company_id)
+    for mapping, agreement, company in session.execute(of_companies.order_by(Company.id)).tuples():
+        accepted, now = terms_of(mapping), terms_of(agreement)
+        bar = why_not_billable(agreement)
+        if accepted is None or now is None or agreement.gone_at is not None or (accepted == now and bar is None):
+            continue
+        before = f" and was {in_words(accepted)} when it was mapped" if accepted != now else ""
+        accept_it = f"accept it with {map_command(company.id, agreement.id, mapping.organization_id)}"
+        yield (
+            f"The agreement {name_and_id(agreement)} of {name_and_id(company)} is {in_words(now)}{before}: its lines "
+            "are held. Set that back in ConnectWise and run `cw-pipeline import`, or "
+            f"{'map the company to another agreement' if bar else accept_it}."
+        )
+
+
+def mapped_agreements() -> Select[tuple[CompanyMapping, Agreement]]:
+    """Each mapping with its agreement."""
+    return select(CompanyMapping, Agreement).join(Agreement, Agreement.id == CompanyMapping.agreement_id)

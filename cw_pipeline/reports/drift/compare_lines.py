@@ -1,0 +1,218 @@
+"""How lines of ours are not as the ledger knows them, one line at a time. Nothing is read here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing import hold_reasons, odd
+from cw_pipeline.billing.balance import set_quantity
+from cw_pipeline.billing.facts import Written
+from cw_pipeline.billing.holds import is_edited, is_replaced, write_hold
+from cw_pipeline.billing.identity import Identity
+from cw_pipeline.billing.invoiced import (
+    NOTHING,
+    State,
+    is_accepted,
+    is_copy,
+    leaves_seats_out,
+    may_have_been_invoiced,
+    state_of,
+)
+from cw_pipeline.billing.written_off import days_without_invoice
+from cw_pipeline.reports.drift import compare as drifted
+from cw_pipeline.reports.drift.compare import Finding, Kind
+from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
+
+    from cw_pipeline.billing.facts import Facts, Line
+    from cw_pipeline.billing.window import Window
+
+
+@dataclass(frozen=True)
+class KnownLine:
+    """A line that the ledger knows: its last entry, and whose it is."""
+
+    mapping: drifted.Mapping
+    entry: LedgerEntry
+    written: Written
+
+    @property
+    def identity(self) -> Identity:
+        """Whose seats of which month it carries."""
+        return Identity(Month.parse(self.entry.month), Plan(self.entry.plan), self.mapping.organization_id)
+
+    @property
+    def quantity(self) -> str:
+        """What it was set to."""
+        return f"quantity {' or '.join(map(str, sorted(self.written.quantities))) or 'unknown'}"
+
+    @property
+    def sync(self) -> str:
+        """The command that syncs its month."""
+        return f"`cw-pipeline sync --month {self.identity.month}`"
+
+    def finding(self, kind: Kind, expected: str, found: str, what_to_do: str) -> Finding:
+        """A finding about the line."""
+        whose = (self.mapping.organization_id, self.mapping.organization_name)
+        where = (self.written.agreement_id, self.entry.addition_id)
+        return Finding(kind, self.identity.month, *whose, *where, expected, found, what_to_do)
+
+
+def drifted_line(
+    known: KnownLine,
+    line: Line | None,
+    facts: Facts,
+    written_off: Mapping[int, Sequence[Window]],
+    *,
+    is_new: bool,
+) -> Iterator[Finding]:
+    """How a line is not as the ledger knows it.
+
+    Args:
+        known: What the ledger knows.
+        line: What ConnectWise shows; None where it shows no such line.
+        facts: What else it shows, and the ledger knows.
+        written_off: The days of each agreement that were perhaps written off.
+        is_new: Whether the ledger knows it only since it was found just now.
+    """
+    if line is None:
+        yield from _gone(known, facts)
+        return
+    if line.quantity == 0 and known.written.quantities == NOTHING:
+        return
+    state = state_of(line, facts, known.identity.month)
+    if is_copy(line, facts) and state is not State.INVOICED:
+        yield _copied(known, line, state, facts)
+        return
+    if is_new and line.quantity != 0:
+        yield known.finding(Kind.DUPLICATED, "no such line", _carries(line), _WHO_WROTE_IT)
+    is_elsewhere = line.agreement_id != known.mapping.agreement_id
+    if state is State.OPEN and line.quantity == 0 and is_elsewhere:
+        return  # as the next sync would have it
+    yield from _edited(known, line, state, facts)
+    yield from _unbilled(known, line, state, facts, written_off)
+
+
+_WHO_WROTE_IT = (
+    "If the warehouse is new, or was restored from a backup that is older than this line, leave it: a sync counts it. "
+    "Otherwise another warehouse writes to this ConnectWise: stop one of the two."
+)
+
+
+def found_line(identity: Identity, line: Line) -> Finding:
+    """A line with seats that was found just now, and that is of nobody who is billed for its month."""
+    what_to_do = (
+        f"Nobody is billed for {identity.organization_id} in {identity.month}. If its company is to be mapped, leave "
+        "the line: a sync counts it then. Otherwise set it to 0 before it is invoiced."
+    )
+    where = (line.agreement_id, line.addition_id)
+    return Finding(Kind.DUPLICATED, None, None, None, *where, "no such line", _carries(line), what_to_do)
+
+
+def _carries(line: Line) -> str:
+    return f"quantity {line.quantity} with the serial number {line.serial_number}"
+
+
+def _gone(known: KnownLine, facts: Facts) -> Iterator[Finding]:
+    """A line that is not shown, unless it carried nothing, or seats that another line was found to carry as well."""
+    number = known.entry.addition_id or 0
+    if is_replaced(number, known.written, facts):
+        what_to_do = hold_reasons.accept_what_is_replaced(known.identity)
+        expected, found = f"{known.quantity} with {known.written.serial_number}", facts.strangers[number]
+        yield known.finding(Kind.REPLACED, expected, hold_reasons.in_full(found), what_to_do)
+        return
+    if known.written.quantities == NOTHING:
+        return
+    if may_have_been_invoiced(known.written, facts.agreements.get(known.written.agreement_id), facts.today):
+        what_to_do = hold_reasons.accept_what_is_gone(known.identity)
+    elif known.written.found and any(line.quantity for line in facts.lines_of(known.identity)):
+        return
+    else:
+        what_to_do = f"{known.sync} makes a new one."
+    yield known.finding(Kind.DELETED, known.quantity, "no such line", what_to_do)
+
+
+def _copied(known: KnownLine, line: Line, state: State, facts: Facts) -> Finding:
+    originals = [one.addition_id for one in facts.lines_of(known.identity) if one.addition_id != line.addition_id]
+    if state is State.OPEN:
+        what_to_do = f"It was copied with its agreement, or another warehouse wrote it. {known.sync} sets it to 0."
+    else:
+        what_to_do = hold_reasons.unclear(known.identity, facts, [line], [])
+    expected = f"only line {' or '.join(map(str, originals))}"
+    return known.finding(Kind.DUPLICATED, expected, _carries(line), what_to_do)
+
+
+def _edited(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterator[Finding]:
+    """What was changed of a line; a sync mends quantity and product as long as it is open."""
+    edits = list(_edits(known, line, state, facts))
+    if edits:
+        expected, found, what_to_do = zip(*edits, strict=True)
+        yield known.finding(Kind.EDITED, ", ".join(expected), ", ".join(found), " ".join(what_to_do))
+    # A person accepted an absent first day as the month's, and has a say in the days of a line that we did not make.
+    absent = known.identity.month.first_day if known.entry.kind == EntryKind.ACCEPTED else None
+    written = (known.written.effective_date, known.written.cancelled_date)
+    shown = (line.effective_date or absent, line.cancelled_date)
+    if known.written.cancelled_date is not None and shown != written:
+        may_have_billed = state is not State.OPEN and is_edited(line, facts)
+        what_to_do = _accept(known) if may_have_billed else "Set its days back."
+        yield known.finding(Kind.CANCELLED, _days(*written), _days(*shown), what_to_do)
+
+
+def _edits(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """What was written, what is there instead, and what to do."""
+    is_open = state is State.OPEN
+    or_sync = f", or run {known.sync}" if is_open else ""
+    if known.written.quantities and line.quantity not in known.written.quantities:
+        what_to_do = f"Set its quantity back{or_sync}." if is_open else _accept(known)
+        yield known.quantity, f"quantity {line.quantity}", what_to_do
+    if line.product_id != known.entry.product_id:
+        yield f"product {known.entry.product_id}", f"product {line.product_id}", f"Set its product back{or_sync}."
+    if line.shown_serial_number != line.serial_number:
+        shown = line.shown_serial_number or "no serial number"
+        yield line.serial_number, shown, "Set its serial number back."
+    if leaves_seats_out(line) and not is_accepted(line, facts):
+        what_to_do = odd.left_out(known.identity, line, facts)
+        if line.bill_customer != "Billable":
+            yield "Billable", line.bill_customer, what_to_do
+        else:
+            yield "0 included", f"{line.less_included} included", what_to_do
+
+
+def _unbilled(
+    known: KnownLine, line: Line, state: State, facts: Facts, written_off: Mapping[int, Sequence[Window]]
+) -> Iterator[Finding]:
+    """Why the seats of a line may not be billed although it is as it was written."""
+    agreement, identity = facts.agreements[line.agreement_id], known.identity
+    is_mapped = line.agreement_id == known.mapping.agreement_id
+    if line.quantity == 0:
+        return
+    if state is State.UNCLEAR and not (agreement.never_invoiced and is_mapped):  # which is told of the agreement
+        found = f"next invoice on {agreement.next_invoice_date or 'no day'}"
+        what_to_do = hold_reasons.unclear(identity, facts, [], [line])
+        yield known.finding(Kind.INVOICE_UNCLEAR, f"invoiced from {line.effective_date} on", found, what_to_do)
+    if state is State.INVOICED and (window := days_without_invoice(line, facts, written_off)):
+        what_to_do = odd.perhaps_written_off(identity, line)
+        found = "the next invoice moved on, and the last one stayed the same"
+        yield known.finding(
+            Kind.PERHAPS_WRITTEN_OFF, f"an invoice for {_days(window.first, window.last)}", found, what_to_do
+        )
+    if state is State.OPEN and not is_mapped:
+        write = set_quantity(identity, line, Decimal(0))
+        hold = write_hold(write, known.mapping, facts)
+        if hold is not None:
+            what_to_do = hold_reasons.write_held(hold, write, agreement, known.mapping)
+            yield known.finding(Kind.AGREEMENT_NOT_BILLABLE, "an active agreement", hold, what_to_do)
+
+
+def _accept(known: KnownLine) -> str:
+    return hold_reasons.accept_what_was_billed(known.identity.month, known.identity.organization_id)
+
+
+def _days(first: date | None, last: date | None) -> str:
+    return f"{first or 'no first day'} to {last or 'no last day'}"

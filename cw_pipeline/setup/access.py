@@ -1,0 +1,184 @@
+"""Who may act: what is opened with the settings, and whether it is the ConnectWise company that we are connected to."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cw_pipeline.connectwise.client import ConnectWiseClient
+from cw_pipeline.connectwise.credentials import Credentials
+from cw_pipeline.https.safe_text import Hidden
+from cw_pipeline.nordpass.provider_api import ProviderApi
+from cw_pipeline.nordpass.usage_exports import UsageExports
+from cw_pipeline.reports.readiness import missing_to_be_active
+from cw_pipeline.settings import NotSetUp
+from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
+from cw_pipeline.sync.run import SyncRun
+from cw_pipeline.vocabulary import State
+from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
+from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.lock import lock_acts
+from cw_pipeline.warehouse.tables import Integration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.settings import Settings
+
+
+def open_warehouse(settings: Settings, *, who: str) -> Warehouse:
+    """The warehouse that the settings name, brought to the current schema; ``who`` is a person or a run.
+
+    Raises:
+        DatabaseUnreachable: If it cannot be opened.
+    """
+    return Warehouse(settings.database_url, who=who)
+
+
+def open_connectwise(settings: Settings) -> ConnectWiseClient:
+    """A client for the ConnectWise company that the settings name; nothing is sent yet.
+
+    Raises:
+        NotSetUp: If a setting is missing.
+        InvalidConfiguration: If one cannot be used.
+    """
+    credentials = Credentials(
+        site_url=settings.required("CONNECTWISE_SITE_URL"),
+        company_id=settings.required("CONNECTWISE_COMPANY_ID"),
+        public_key=Hidden(settings.required("CONNECTWISE_PUBLIC_KEY")),
+        private_key=Hidden(settings.required("CONNECTWISE_PRIVATE_KEY")),
+        client_id=Hidden(settings.required("CONNECTWISE_CLIENT_ID")),
+        ca_bundle=settings.connectwise_ca_bundle,
+    )
+    return ConnectWiseClient(
+        credentials,
+        requests_per_minute=settings.connectwise_requests_per_minute,
+        max_concurrency=settings.connectwise_max_concurrency,
+    )
+
+
+def open_nordpass(settings: Settings, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> NordPass:
+    """The Provider API, or the folder of usage exports where the settings name one; nothing is sent yet.
+
+    Raises:
+        NotSetUp: If a setting is missing, or two contradict each other.
+        NordPassError: If one cannot be used.
+    """
+    if settings.nordpass_usage_dir is None:
+        return ProviderApi(
+            settings.required("NORDPASS_API_URL"),
+            msp_id=settings.required("NORDPASS_MSP_ID"),
+            private_key=Hidden(_private_key(settings)),
+            ca_bundle=settings.nordpass_ca_bundle,
+        )
+    if settings.nordpass_api_url is not None:
+        msg = "NORDPASS_API_URL and NORDPASS_USAGE_DIR are both set. Set only the one that usage is to come from."
+        raise NotSetUp(msg)
+    return UsageExports(settings.nordpass_usage_dir, now=now)
+
+
+@contextmanager
+def open_sync_run(settings: Settings, *, who: str, run_id: str, say: Callable[[str], None]) -> Generator[SyncRun]:
+    """What a sync, and all that reads ConnectWise as a sync does, works with; only an active integration has one.
+
+    Args:
+        settings: Name the systems.
+        who: A person or a run, for the record of what people did.
+        run_id: Names the run in the ledger.
+        say: Told what goes on.
+
+    Raises:
+        NotActive: If the integration is not active.
+        WrongCompany: If the credentials are of another ConnectWise company than the connected one.
+    """
+    with closing(open_warehouse(settings, who=who)) as warehouse, open_connectwise(settings) as client:
+        with warehouse.transaction() as session:
+            psa = psa_of(require_active(session, client))
+        yield SyncRun(
+            connectwise=client,
+            warehouse=warehouse,
+            psa=psa,
+            run_id=run_id,
+            concurrency=settings.connectwise_max_concurrency,
+            say=say,
+        )
+
+
+def _private_key(settings: Settings) -> str:
+    file = settings.nordpass_private_key_file
+    if file is None:
+        if settings.nordpass_private_key is None:
+            msg = "NORDPASS_PRIVATE_KEY is not set, nor NORDPASS_PRIVATE_KEY_FILE. Set one of them and try again."
+            raise NotSetUp(msg)
+        return settings.nordpass_private_key.get_secret_value()
+    if settings.nordpass_private_key is not None:
+        msg = "NORDPASS_PRIVATE_KEY and NORDPASS_PRIVATE_KEY_FILE are both set. Set only one of them."
+        raise NotSetUp(msg)
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        msg = f"NORDPASS_PRIVATE_KEY_FILE names {file}, which cannot be read: {reason}. Correct it and try again."
+        raise NotSetUp(msg) from None
+
+
+def require_connected(session: Session, client: ConnectWiseClient) -> Integration:
+    """The integration, if it is connected to the company that ``client`` speaks to.
+
+    Raises:
+        NotConnected: If it is not connected.
+        WrongCompany: If it is connected to another company.
+    """
+    integration = connected_integration(session)
+    require_same_company(integration, client)
+    return integration
+
+
+def require_active(session: Session, client: ConnectWiseClient) -> Integration:
+    """The integration, if it is active for the company that ``client`` speaks to.
+
+    Raises:
+        NotActive: If it is not active; says what is missing.
+        WrongCompany: If it is connected to another company.
+    """
+    missing = missing_to_be_active(session)
+    if missing:
+        raise NotActive(missing)
+    return require_connected(session, client)
+
+
+def connected_integration(session: Session) -> Integration:
+    """The integration, whatever company it is connected to.
+
+    Raises:
+        NotConnected: If it is not connected.
+    """
+    integration = session.get(Integration, 1)
+    if integration is None or integration.state == State.DISCONNECTED:
+        raise NotConnected
+    return integration
+
+
+def require_same_company(integration: Integration, client: ConnectWiseClient) -> None:
+    """Refuse credentials that point to another company.
+
+    Raises:
+        WrongCompany: If they do.
+    """
+    if psa_of(integration) != psa_of_client(client):
+        raise WrongCompany(
+            connected=f"{integration.company_id} at {integration.site_url}",
+            given=f"{client.company_id} at {client.site_url}",
+        )
+
+
+@contextmanager
+def act(warehouse: Warehouse) -> Generator[Session]:
+    """One act: a transaction that other acts wait for, so that none decides on what another is changing."""
+    with warehouse.transaction() as session:
+        lock_acts(session)
+        yield session

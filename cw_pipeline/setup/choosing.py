@@ -1,0 +1,80 @@
+"""Which company, agreement or organization a person means, by its id or exact name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from sqlalchemy import select
+
+from cw_pipeline.setup.errors import UnknownChoice
+from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.warehouse.tables import Agreement, Company, Organization
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+ImportedT = TypeVar("ImportedT", Company, Agreement, Organization)
+
+
+def company_and_agreement(session: Session, company: int | str, agreement: int | str) -> tuple[Company, Agreement]:
+    """The company and its agreement that are meant, each by id or exact name.
+
+    Raises:
+        UnknownChoice: If one does not exist, or the name fits several.
+    """
+    the_company = listed_or_gone("company", company, session.scalars(select(Company)).all())
+    return the_company, _agreement_of(session, the_company, agreement)
+
+
+def _agreement_of(session: Session, company: Company, asked: int | str) -> Agreement:
+    """An agreement by name among the company's, or any by id, so that the refusal can say whose it is."""
+    text = str(asked).strip()
+    by_id = session.get(Agreement, int(text)) if is_number(text) else None
+    if by_id is not None:
+        return by_id
+    own = session.scalars(
+        select(Agreement).where(Agreement.company_id == company.id, Agreement.gone_at.is_(None))
+    ).all()
+    return the_one(f"agreement of {company.name}", asked, own)
+
+
+def listed_or_gone(what: str, asked: int | str, records: Sequence[ImportedT]) -> ImportedT:
+    """The one that is meant by id or exact name among those that are listed or, if it is none of them, that are gone.
+
+    Raises:
+        UnknownChoice: If there is none, or the name fits several.
+    """
+    text = str(asked).strip()
+    listed = [one for one in records if one.gone_at is None]
+    gone = [one for one in records if one.gone_at is not None and text in {str(one.id), one.name.strip()}]
+    found = any(text in {str(one.id), one.name.strip()} for one in listed)
+    return the_one(what, asked, listed if found or not gone else gone)
+
+
+def the_one(what: str, asked: int | str, records: Sequence[ImportedT]) -> ImportedT:
+    """The record of this id or, if there is none, of exactly this name.
+
+    Raises:
+        UnknownChoice: If there is none, or the name fits several.
+    """
+    text = str(asked).strip()
+    for one in records:
+        if str(one.id) == text:
+            return one
+    fitting = [one for one in records if one.name.strip() == text]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UnknownChoice(
+            f"There are several with the name of the {what} {text}: name its id.", map(name_and_id, fitting)
+        )
+    raise UnknownChoice(
+        f"There is no {what} {text}.", map(name_and_id, sorted(records, key=lambda one: one.name.casefold()))
+    )
+
+
+def is_number(text: str) -> bool:
+    """Whether the text can be a ConnectWise id."""
+    return text.isascii() and text.isdigit() and len(text) < 10  # noqa: PLR2004 - what an INTEGER column can hold

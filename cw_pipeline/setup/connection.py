@@ -1,0 +1,240 @@
+"""Connecting to a ConnectWise company, and letting go of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from cw_pipeline.connectwise.errors import ConnectWiseError, MissingRight
+from cw_pipeline.connectwise.rights import Right
+from cw_pipeline.setup.access import act, connected_integration, require_same_company
+from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.mapping_file import write_backup
+from cw_pipeline.vocabulary import State
+from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
+from cw_pipeline.warehouse.rights import right_uses
+from cw_pipeline.warehouse.tables import (
+    Agreement,
+    Company,
+    CompanyMapping,
+    ImportSelection,
+    Integration,
+    Product,
+    ProductMapping,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+@dataclass(frozen=True)
+class CheckedRight:
+    """A right of the API member's security role.
+
+    Attributes:
+        name: As the security role names it.
+        why: What it is needed for.
+        held: Whether the API member has it; None where only a write would prove it, and there was none yet.
+        used_at: When it was last used, where only that proves it.
+        optional: Whether all works without it but what it is for.
+    """
+
+    name: str
+    why: str
+    held: bool | None
+    used_at: datetime | None = None
+    optional: bool = False
+
+    @property
+    def state(self) -> str:
+        """Whether it is held, as people are told."""
+        if self.optional and not self.held:
+            return "not held: that cannot be done, and nothing else needs it"
+        held = {True: "held", False: "MISSING", None: "not yet proved: the first write that needs it will tell"}
+        return held[self.held] + (f" when last used, {self.used_at:%Y-%m-%d %H:%M} UTC" if self.used_at else "")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What connecting found. The connection is saved only if every needed right that could be proved is held."""
+
+    site_url: str
+    company_id: str
+    company_name: str
+    state: State
+    rights: tuple[CheckedRight, ...]
+
+    @property
+    def missing_rights(self) -> tuple[CheckedRight, ...]:
+        """The needed rights that the API member lacks, as far as reading can tell."""
+        return tuple(
+            right for right in self.rights if right.held is False and right.used_at is None and not right.optional
+        )
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing was saved, and what to do; None where the connection was saved."""
+        if not self.missing_rights:
+            return None
+        names = "; ".join(right.name for right in self.missing_rights)
+        return (
+            f"Nothing was saved, because the API member's security role lacks: {names}. Add it in ConnectWise under "
+            "System > Security Roles and run `cw-pipeline connect` again. The integration stays "
+            f"{self.state.replace('_', ' ')}."
+        )
+
+
+@dataclass(frozen=True)
+class Disconnection:
+    """What disconnecting removed, and the file that brings the company mappings back."""
+
+    company_id: str
+    backup_file: Path
+    company_mappings: int
+    product_mappings: int
+
+
+_PROVED_BY_READING: tuple[tuple[Right, str, Callable[[ConnectWiseClient], object]], ...] = (
+    (Right.COMPANY_INQUIRE, "to import companies", lambda client: client.company_count()),
+    (
+        Right.TABLE_SETUP_INQUIRE,
+        "to choose company types, statuses and product categories, and to know how often agreements are invoiced",
+        # A role may be allowed some tables and not others.
+        lambda client: (next(client.company_types(), None), next(client.billing_cycles(), None)),
+    ),
+    (Right.CATALOG_INQUIRE, "to map plans to products", lambda client: client.catalog_count()),
+    (
+        Right.AGREEMENTS_INQUIRE,
+        "to read agreements and their additions",
+        lambda client: client.agreement_count(),
+    ),
+)
+_PROVED_BY_WRITING = (
+    (Right.CATALOG_ADD, "to create a missing product"),
+    (Right.AGREEMENTS_ADD, "to add lines to agreements"),
+    (Right.AGREEMENTS_EDIT, "to correct the quantity of our lines"),
+)
+
+
+def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
+    """Check the site, the keys and each right of the API member by a harmless read, and remember the company.
+
+    The keys are never kept. Connecting again to the same company, with new keys perhaps, keeps everything. A missing
+    right is in the result, and then nothing is saved.
+
+    Raises:
+        WrongCompany: If another company is connected.
+        ConnectWiseError: If ConnectWise does not answer, or does not accept the credentials.
+    """
+    with warehouse.transaction() as session:
+        _require_free_or_same(session, client)
+    info = client.company_info()
+    proved = tuple(CheckedRight(name, why, _is_held(probe, client)) for name, why, probe in _PROVED_BY_READING)
+    recap = CheckedRight(
+        "Reading /finance/agreementrecap/ (ConnectWise documents no right for it)",
+        "to look for periods that were written off, in which nobody was billed",
+        _has_recap(client),
+        optional=True,
+    )
+    with act(warehouse) as session:
+        integration = _require_free_or_same(session, client)
+        before = _snapshot(integration)
+        if all(right.held for right in proved):
+            integration = _remember(session, integration, client)
+            # New ones perhaps, of which nothing else would tell: they are never kept.
+            after = {**_snapshot(integration), "keys": "accepted"}
+            record(session, Deed.CONNECT, client.company_id, before=before, after=after)
+        state = State(integration.state) if integration else State.NOT_CONNECTED
+        uses = right_uses(session, psa_of_client(client))
+    by_use = tuple(
+        CheckedRight(name, why, uses[name].held, uses[name].used_at) if name in uses else CheckedRight(name, why, None)
+        for name, why in _PROVED_BY_WRITING
+    )
+    name = info.company_name or client.company_id
+    return Connection(client.site_url, client.company_id, name, state, (*proved, *by_use, recap))
+
+
+def disconnect(warehouse: Warehouse, backup_file: Path) -> Disconnection:
+    """Remove all mappings and stop the syncs, after writing a mapping file that brings the company mappings back.
+
+    Lines in ConnectWise, the ledger and everything imported stay.
+
+    Raises:
+        NotConnected: If nothing is connected.
+        FileRefused: If the file exists or cannot be written.
+    """
+    with act(warehouse) as session:
+        integration = connected_integration(session)
+        companies = write_backup(session, backup_file)
+        products = {row.plan: row.product_id for row in session.scalars(select(ProductMapping))}
+        before = {**_snapshot(integration), "company_mappings": companies, "products": products}
+        session.execute(delete(CompanyMapping))
+        session.execute(delete(ProductMapping))
+        integration.state = State.DISCONNECTED
+        integration.confirmed_at = None
+        after = {"state": State.DISCONNECTED, "backup_file": str(backup_file)}
+        record(session, Deed.DISCONNECT, integration.company_id, before=before, after=after)
+    return Disconnection(integration.company_id, backup_file, companies, len(products))
+
+
+def new_backup_file(folder: Path, now: datetime) -> Path:
+    """Where the mappings are kept when nobody says where."""
+    return folder / f"mappings-{now:%Y%m%dT%H%M%SZ}.csv"
+
+
+def _require_free_or_same(session: Session, client: ConnectWiseClient) -> Integration | None:
+    integration = session.get(Integration, 1)
+    if integration is not None and integration.state != State.DISCONNECTED:
+        require_same_company(integration, client)
+    return integration
+
+
+def _snapshot(integration: Integration | None) -> dict[str, str]:
+    if integration is None:
+        return {"state": State.NOT_CONNECTED}
+    return {"site": integration.site_url, "company_id": integration.company_id, "state": integration.state}
+
+
+def _is_held(probe: Callable[[ConnectWiseClient], object], client: ConnectWiseClient) -> bool:
+    try:
+        probe(client)
+    except MissingRight:
+        return False
+    return True
+
+
+def _has_recap(client: ConnectWiseClient) -> bool:
+    try:
+        next(client.agreement_recaps(), None)
+    except ConnectWiseError:  # it is not needed, so that whatever is wrong with it is no reason not to connect
+        return False
+    return True
+
+
+def _remember(session: Session, integration: Integration | None, client: ConnectWiseClient) -> Integration:
+    if integration is None:
+        integration = Integration(id=1, state=State.DISCONNECTED)
+        session.add(integration)
+    elif psa_of(integration) != psa_of_client(client):
+        _forget_imported(session)
+    if integration.state == State.DISCONNECTED:
+        integration.site_url = client.site_url
+        integration.company_id = client.company_id
+        integration.state = State.CONNECTED
+        integration.connected_at = datetime.now(UTC)
+    return integration
+
+
+def _forget_imported(session: Session) -> None:
+    """Another company's ids mean something else."""
+    for table in (ImportSelection, Agreement, Company, Product):
+        session.execute(delete(table))

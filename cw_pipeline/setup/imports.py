@@ -1,0 +1,201 @@
+"""Importing companies and agreements from ConnectWise: only ever a person's act, never the schedule's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.reports import agreement_terms
+from cw_pipeline.setup import terms
+from cw_pipeline.setup.access import act, require_connected
+from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.errors import UnknownChoice, listed
+from cw_pipeline.setup.reconcile import Changes, reconcile, require_most_are_there
+from cw_pipeline.sync.reading import terms_shown
+from cw_pipeline.warehouse.names import Named
+from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, ImportSelection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cw_pipeline.connectwise import models
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+@dataclass(frozen=True)
+class ImportReport(Changes):
+    """What an import of companies changed; deleted companies are left out.
+
+    Attributes:
+        types: Names of the company types that were chosen; empty means all.
+        statuses: Names of the company statuses that were chosen; empty means all.
+        gone_but_mapped: Those of ``gone`` that are mapped: what is billed for them needs a decision.
+    """
+
+    types: tuple[str, ...]
+    statuses: tuple[str, ...]
+    gone_but_mapped: tuple[Named, ...]
+
+
+@dataclass(frozen=True)
+class AgreementsReport(Changes):
+    """What an import of agreements changed.
+
+    Attributes:
+        gone_but_mapped: Those of ``gone`` that a company is mapped with.
+        agreement_changed: Which mapped agreements are billed otherwise than was accepted, a sentence each.
+    """
+
+    gone_but_mapped: tuple[Named, ...]
+    agreement_changed: tuple[str, ...]
+
+
+def import_companies(
+    client: ConnectWiseClient,
+    warehouse: Warehouse,
+    type_names: Sequence[str] | None = None,
+    status_names: Sequence[str] | None = None,
+    *,
+    accept_warnings: bool = False,
+) -> ImportReport:
+    """Import the companies of any of these types and statuses, and remember the choice.
+
+    Names are compared without regard to capitals. If only one of the two is given, or one is empty, the other means
+    all; if neither is given, the remembered choice is taken. Mappings are kept.
+
+    Raises:
+        UnknownChoice: If a name does not exist, or nothing is given and nothing was chosen before.
+        TooManyGone: If the list looks cut short, and ``accept_warnings`` is not set; nothing is changed.
+        NotConnected: If nothing is connected.
+        WrongCompany: If another company is connected.
+    """
+    with warehouse.transaction() as session:
+        require_connected(session, client)
+        remembered = session.get(ImportSelection, 1)
+    types = {record.id: record.name for record in client.company_types()}
+    statuses = {record.id: record.name for record in client.company_statuses()}
+    if type_names is not None or status_names is not None:
+        type_ids = _ids("company type", types, type_names or ())
+        status_ids = _ids("company status", statuses, status_names or ())
+    elif remembered is not None:
+        type_ids, status_ids = remembered.type_ids, remembered.status_ids
+        _require_known("company types", type_ids, types)
+        _require_known("company statuses", status_ids, statuses)
+    else:
+        raise UnknownChoice(
+            "Which companies to import was not chosen yet. Choose company types "
+            f"({listed(sorted(types.values()))}) and statuses ({listed(sorted(statuses.values()))}).",
+            (),
+        )
+    now = datetime.now(UTC)
+    found = [_company(company, now) for company in client.companies(type_ids=type_ids, status_ids=status_ids)]
+    with act(warehouse) as session:
+        require_connected(session, client)
+        before = _selection(session.get(ImportSelection, 1))
+        chosen = session.merge(ImportSelection(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
+        changes = reconcile(session, session.scalars(select(Company)).all(), found, now=now)
+        mapped = set(session.scalars(select(CompanyMapping.company_id)))
+        if not accept_warnings:
+            require_most_are_there("companies", "ConnectWise", changes, mapped)
+        after = {**(_selection(chosen) or {}), **changes.made}
+        record(session, Deed.IMPORT, "companies", before=before, after=after)
+    return ImportReport(
+        **vars(changes),
+        types=tuple(types[number] for number in type_ids),
+        statuses=tuple(statuses[number] for number in status_ids),
+        gone_but_mapped=tuple(company for company in changes.gone if company.id in mapped),
+    )
+
+
+def import_agreements(
+    client: ConnectWiseClient, warehouse: Warehouse, *, accept_warnings: bool = False
+) -> AgreementsReport:
+    """Import the agreements, of every status, of the imported companies that are not gone.
+
+    Raises:
+        TooManyGone: If the list looks cut short, and ``accept_warnings`` is not set; nothing is changed.
+        NotConnected: If nothing is connected.
+        WrongCompany: If another company is connected.
+    """
+    with warehouse.transaction() as session:
+        require_connected(session, client)
+        companies = frozenset(session.scalars(select(Company.id).where(Company.gone_at.is_(None))))
+    now = datetime.now(UTC)
+    cycles = {cycle.id: cycle.billing_options for cycle in client.billing_cycles()}
+    found = [_agreement(agreement, cycles, now) for agreement in client.agreements(company_ids=companies)]
+    with act(warehouse) as session:
+        require_connected(session, client)
+        changes = reconcile(
+            session,
+            session.scalars(select(Agreement)).all(),
+            found,
+            now=now,
+            expected=lambda agreement: agreement.company_id in companies,
+        )
+        mapped = set(session.scalars(select(CompanyMapping.agreement_id)))
+        if not accept_warnings:
+            require_most_are_there("agreements", "ConnectWise", changes, mapped)
+        terms.record_where_missing(session)
+        agreement_changed = tuple(agreement_terms.changed_agreements(session))
+        record(session, Deed.IMPORT, "agreements", after=changes.made or None)
+    return AgreementsReport(
+        **vars(changes),
+        gone_but_mapped=tuple(agreement for agreement in changes.gone if agreement.id in mapped),
+        agreement_changed=agreement_changed,
+    )
+
+
+def _selection(selection: ImportSelection | None) -> dict[str, list[int]] | None:
+    return None if selection is None else {"type_ids": selection.type_ids, "status_ids": selection.status_ids}
+
+
+def _ids(what: str, records: dict[int, str], names: Iterable[str]) -> list[int]:
+    ids: set[int] = set()
+    for name in names:
+        fitting = {number for number, known in records.items() if known.casefold() == name.strip().casefold()}
+        if not fitting:
+            raise UnknownChoice(f"There is no {what} {name}.", sorted(records.values()))
+        ids |= fitting
+    return sorted(ids)
+
+
+def _require_known(what: str, ids: Iterable[int], records: dict[int, str]) -> None:
+    if not set(ids) <= records.keys():
+        problem = f"Some of the {what} that were chosen before no longer exist in ConnectWise. Choose anew."
+        raise UnknownChoice(problem, sorted(records.values()))
+
+
+def _company(company: models.Company, now: datetime) -> Company:
+    return Company(
+        id=company.id,
+        identifier=company.identifier,
+        name=company.name,
+        status=company.status.name if company.status else None,
+        types=sorted(one.name or str(one.id) for one in company.types),
+        imported_at=now,
+        gone_at=None,
+    )
+
+
+def _agreement(agreement: models.Agreement, cycles: Mapping[int, str | None], now: datetime) -> Agreement:
+    billed = terms_shown(agreement, cycles)
+    return Agreement(
+        id=agreement.id,
+        company_id=agreement.company.id,
+        name=agreement.name,
+        status="Cancelled" if agreement.cancelled_flag else agreement.agreement_status or "Unknown",
+        billing_cycle=agreement.billing_cycle.name if agreement.billing_cycle else None,
+        cycle=billed.cycle,
+        period_type=billed.period_type,
+        parent_agreement_id=billed.parent_agreement_id,
+        prorates=billed.prorates,
+        bill_start_date=agreement.bill_start_date,
+        end_date=None if agreement.no_ending_date_flag else agreement.end_date,
+        next_invoice_date=agreement.next_invoice_date,
+        imported_at=now,
+        gone_at=None,
+    )

@@ -1,0 +1,170 @@
+"""The form of the mapping file: a CSV that spreadsheets open and save without harm.
+
+Ids count; names are for the reader. No text is a formula.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import stat
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from cw_pipeline.setup.errors import FileRefused, MappingFileRefused
+from cw_pipeline.setup.formulas import guarded, unguarded
+from cw_pipeline.vocabulary import Month
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+_MONTHS_AS_SPREADSHEETS_WRITE_THEM = ("%b-%y", "%b-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y/%m")
+_MOST_BYTES = 16 * 1024 * 1024
+_MOST_ROWS = 100_000
+_LONGEST_ID = 255
+
+
+class Cells(NamedTuple):
+    """A row's cells; the field names are the header."""
+
+    company_id: str
+    company_name: str
+    agreement_id: str = ""
+    agreement_name: str = ""
+    organization_id: str = ""
+    organization_name: str = ""
+    bill_from: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row as it was read.
+
+    Attributes:
+        number: As a spreadsheet shows it; the header is row 1.
+        company_name: What it calls the company; empty where it does not.
+        agreement_id: None where the cell is empty, like the next two.
+        names: Whether it names an agreement or an organization.
+        cut_short: Whether cells are missing at its end: spreadsheets leave out columns that are empty in many rows.
+    """
+
+    number: int
+    company_id: int
+    company_name: str
+    agreement_id: int | None
+    organization_id: str | None
+    bill_from: Month | None
+    names: bool
+    cut_short: bool
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it names neither agreement nor organization, and so unmaps the company."""
+        return self.agreement_id is None and self.organization_id is None
+
+
+def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) -> None:
+    """Write the file; with ``mode`` ``x`` only if there is none yet.
+
+    Raises:
+        FileRefused: If it cannot be written, or is there already.
+    """
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([Cells._fields, *([guarded(cell) for cell in row] for row in rows)])
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open(mode, encoding="utf-8-sig", newline="") as handle:
+            handle.write(text.getvalue())
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as error:
+        msg = f"{file} cannot be written: {error.strerror}. Nothing was changed. Name another file."
+        raise FileRefused(msg) from error
+
+
+def read_rows(file: Path) -> tuple[list[Row], list[str]]:
+    """The rows that can be read, and the faults of those that cannot. Empty rows do not count.
+
+    Raises:
+        MappingFileRefused: If it is not a mapping file at all.
+    """
+    text = _text_of(file)
+    header, _, _ = text.partition("\n")
+    delimiter = ";" if ";" in header else ","  # spreadsheets of some countries write semicolons
+    try:
+        table = list(
+            islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), _MOST_ROWS + 1)
+        )
+    except csv.Error as error:
+        raise MappingFileRefused(file, [f"it is not CSV ({error})"]) from error
+    if len(table) > _MOST_ROWS:
+        raise MappingFileRefused(file, [f"it has more than {_MOST_ROWS} rows"])
+    if not table or tuple(cell.strip() for cell in table[0]) != Cells._fields:
+        raise MappingFileRefused(file, [f"row 1: the header has to be {','.join(Cells._fields)}"])
+    rows: list[Row] = []
+    faults: list[str] = []
+    for number, texts in enumerate(table[1:], start=2):
+        if not any(cell.strip() for cell in texts):
+            continue
+        try:
+            rows.append(_parsed(number, texts))
+        except ValueError as error:
+            faults.append(f"row {number}: {error}")
+    return rows, faults
+
+
+def _text_of(file: Path) -> str:
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise MappingFileRefused(file, ["it is not a file"])
+        if status.st_size > _MOST_BYTES:
+            raise MappingFileRefused(file, [f"it is larger than {_MOST_BYTES} bytes"])
+        # Only names can have letters that a spreadsheet saved in another encoding, and they do not count.
+        return file.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise MappingFileRefused(file, [f"it cannot be read ({error.strerror})"]) from error
+
+
+def _parsed(number: int, texts: Sequence[str]) -> Row:
+    if len(texts) > len(Cells._fields):
+        raise ValueError(f"{len(Cells._fields)} cells are expected, {len(texts)} found")
+    missing = len(Cells._fields) - len(texts)
+    cells = Cells._make([*(unguarded(text.strip()) for text in texts), *[""] * missing])
+    if not cells.company_id:
+        raise ValueError("company_id is empty")
+    for column in ("company_id", "agreement_id", "organization_id", "bill_from"):
+        if len(getattr(cells, column)) > _LONGEST_ID:
+            raise ValueError(f"{column} is longer than {_LONGEST_ID} letters")
+    return Row(
+        number=number,
+        company_id=_id("company_id", cells.company_id),
+        company_name=cells.company_name,
+        agreement_id=_id("agreement_id", cells.agreement_id) if cells.agreement_id else None,
+        organization_id=cells.organization_id or None,
+        bill_from=_month(cells.bill_from) if cells.bill_from else None,
+        names=bool(cells.agreement_name or cells.organization_name),
+        cut_short=missing > 0,
+    )
+
+
+def _id(column: str, text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise ValueError(f"{column} {text} is not a number")
+    return int(text)
+
+
+def _month(text: str) -> Month:
+    for form in _MONTHS_AS_SPREADSHEETS_WRITE_THEM:
+        try:
+            day = datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        if day.day == 1:
+            return Month.of(day)
+    return Month.parse(text)

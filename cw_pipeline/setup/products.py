@@ -1,0 +1,305 @@
+"""Which ConnectWise product each NordPass plan is billed as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from cw_pipeline.connectwise.errors import MissingRight, NotFound, UncertainWrite
+from cw_pipeline.connectwise.models import Choice, NewCatalogItem
+from cw_pipeline.connectwise.rights import Right
+from cw_pipeline.setup.access import act, connected_integration, require_connected
+from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.choosing import is_number
+from cw_pipeline.setup.errors import MOST_LISTED, ProductRefused, UnknownChoice
+from cw_pipeline.vocabulary import State
+from cw_pipeline.warehouse.connection_key import psa_of_client
+from cw_pipeline.warehouse.rights import save_right_uses
+from cw_pipeline.warehouse.tables import Product, ProductMapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.connectwise.models import CatalogItem
+    from cw_pipeline.vocabulary import Plan
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+@dataclass(frozen=True)
+class MappedProduct:
+    """A plan and the product that it is mapped to.
+
+    Attributes:
+        price: Price of one seat, in the currency of the agreement; None or 0 where the catalog has none.
+        cost: Cost of one seat.
+        confirmed: Whether the next sync bills the plan as this product.
+        warnings: What to complete in ConnectWise, a sentence each.
+    """
+
+    plan: str
+    product_id: int
+    identifier: str
+    description: str
+    price: Decimal | None
+    cost: Decimal | None
+    confirmed: bool
+    warnings: tuple[str, ...]
+
+
+ChoiceT = TypeVar("ChoiceT", bound=Choice)
+
+
+def price_of(text: str) -> Decimal:
+    """An amount of money as a person writes it, such as 4.90.
+
+    Raises:
+        ProductRefused: If it is none.
+    """
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        msg = f"{text!r} is not an amount of money. Write it as 4.90."
+        raise ProductRefused(msg)
+    return amount
+
+
+def list_products(client: ConnectWiseClient, search: str | None = None) -> tuple[CatalogItem, ...]:
+    """The products of the catalog, or those with ``search`` in identifier or description, by identifier."""
+    return tuple(sorted(client.catalog_items(search=search), key=lambda item: item.identifier.casefold()))
+
+
+def why_not_billable(item: CatalogItem) -> str | None:
+    """Why the product cannot be a line on an agreement; None where it can."""
+    if item.inactive_flag:
+        return "it is inactive"
+    if item.product_class == "Bundle":
+        return "it is a Bundle, which ConnectWise does not accept as an addition"
+    return None
+
+
+def map_product(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, product: int | str) -> MappedProduct:
+    """Map ``plan`` to a product, given by id or identifier. It is billed as that product once confirmed.
+
+    Raises:
+        UnknownChoice: If there is no such product.
+        ProductRefused: If it is inactive or a Bundle.
+        NotConnected: If nothing is connected.
+        WrongCompany: If another company is connected.
+    """
+    with warehouse.transaction() as session:
+        require_connected(session, client)
+    return _map(client, warehouse, plan, _find(client, product))
+
+
+def create_product(
+    client: ConnectWiseClient,
+    warehouse: Warehouse,
+    plan: Plan,
+    *,
+    identifier: str | None = None,
+    description: str | None = None,
+    customer_description: str | None = None,
+    subcategory: str | None = None,
+    product_type: str | None = None,
+    unit: str | None = None,
+    price: Decimal | None = None,
+    cost: Decimal | None = None,
+) -> MappedProduct:
+    """Create a product in the catalog and map ``plan`` to it.
+
+    Texts that are not given are ``NordPass <plan>``. Subcategory, type and unit of measure are names; where one is not
+    given, the only or the default one is taken.
+
+    Raises:
+        UnknownChoice: If a name does not exist, or none is given and there are several to choose from.
+        ProductRefused: If the identifier exists, or a value is not acceptable.
+        UncertainWrite: If nobody knows whether it was created, and the catalog does not show it.
+        NotConnected: If nothing is connected.
+        WrongCompany: If another company is connected.
+    """
+    with warehouse.transaction() as session:
+        require_connected(session, client)
+    name = f"NordPass {plan}"
+    units = tuple(client.units_of_measure())
+    try:
+        new = NewCatalogItem(
+            identifier=identifier or name,
+            description=description or name,
+            customer_description=customer_description or description or name,
+            subcategory_id=_chosen("subcategory", client.subcategories(), subcategory).id,
+            type_id=_chosen("product type", client.product_types(), product_type).id,
+            unit_of_measure_id=_chosen("unit of measure", units, unit).id if unit else _usual(units),
+            price=price,
+            cost=cost,
+        )
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        msg = f"The product was not created: {faults}. Correct that and try again."
+        raise ProductRefused(msg) from None
+    existing = client.catalog_item_by_identifier(new.identifier)
+    if existing is not None:
+        msg = (
+            f"The product {existing.identifier} ({existing.id}) exists already. Map it with "
+            f'`cw-pipeline products map {plan} "{existing.identifier}"`, or create one with another identifier.'
+        )
+        raise ProductRefused(msg)
+    created = _create(client, warehouse, new)
+    mapped = _map(client, warehouse, plan, created)
+    return replace(mapped, warnings=(*mapped.warnings, _what_to_complete(created)))
+
+
+def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
+    """Confirm the mapping of every plan that is mapped; the integration becomes active.
+
+    Raises:
+        ProductRefused: If no plan is mapped.
+        NotConnected: If nothing is connected.
+    """
+    with act(warehouse) as session:
+        integration = connected_integration(session)
+        mappings = session.scalars(select(ProductMapping).order_by(ProductMapping.plan)).all()
+        if not mappings:
+            msg = "No plan is mapped to a product. Run `cw-pipeline products map` or `products create` first."
+            raise ProductRefused(msg)
+        before = {mapping.plan: mapping.confirmed_product_id for mapping in mappings}
+        after = {mapping.plan: mapping.product_id for mapping in mappings}
+        for mapping in mappings:
+            mapping.confirmed_product_id = mapping.product_id
+        if before != after:
+            integration.confirmed_at = datetime.now(UTC)
+        record(
+            session,
+            Deed.CONFIRM_PRODUCTS,
+            "products",
+            before={"state": integration.state, **before},
+            after={"state": State.ACTIVE, **after},
+        )
+        integration.state = State.ACTIVE
+        return tuple(_mapped(session, mapping) for mapping in mappings)
+
+
+def mapped_products(session: Session) -> tuple[MappedProduct, ...]:
+    """Every plan that is mapped, confirmed or not."""
+    return tuple(_mapped(session, mapping) for mapping in session.scalars(select(ProductMapping)))
+
+
+def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: CatalogItem) -> MappedProduct:
+    refusal = why_not_billable(item)
+    if refusal:
+        msg = f"{item.identifier} ({item.id}) cannot be mapped to {plan}: {refusal}. Choose another product."
+        raise ProductRefused(msg)
+    with act(warehouse) as session:
+        require_connected(session, client)
+        product = Product(
+            id=item.id, identifier=item.identifier, description=item.description, price=item.price, cost=item.cost
+        )
+        session.merge(product)
+        session.flush()
+        mapping = session.get(ProductMapping, plan.value)
+        before = {"product_id": mapping.product_id} if mapping else None
+        after = {"product_id": item.id}
+        record(session, Deed.MAP_PRODUCT, plan.value, before=before, after=after)
+        if mapping is None:
+            mapping = ProductMapping(plan=plan.value, confirmed_product_id=None)
+            session.add(mapping)
+        mapping.product_id = item.id
+        mapping.mapped_at = datetime.now(UTC)
+        session.flush()
+        return _mapped(session, mapping)
+
+
+def _mapped(session: Session, mapping: ProductMapping) -> MappedProduct:
+    product = session.get_one(Product, mapping.product_id)
+    warnings = (
+        ()
+        if product.price
+        else (f"{product.identifier} had no price when it was mapped: set one in ConnectWise before you sync.",)
+    )
+    return MappedProduct(
+        plan=mapping.plan,
+        product_id=product.id,
+        identifier=product.identifier,
+        description=product.description,
+        price=product.price,
+        cost=product.cost,
+        confirmed=mapping.confirmed_product_id == mapping.product_id,
+        warnings=warnings,
+    )
+
+
+def _find(client: ConnectWiseClient, product: int | str) -> CatalogItem:
+    """The product with this id or, if there is none, with this identifier."""
+    text = str(product).strip()
+    if is_number(text):
+        try:
+            return client.catalog_item(int(text))
+        except NotFound:
+            pass  # an identifier may be a number, too
+    found = client.catalog_item_by_identifier(text) if isinstance(product, str) and text else None
+    if found is not None:
+        return found
+    billable = (item.identifier for item in client.catalog_items() if why_not_billable(item) is None)
+    raise UnknownChoice(
+        f"There is no product {text}.",
+        islice(billable, MOST_LISTED),
+        "Search for others with `cw-pipeline products list`.",
+    )
+
+
+def _create(client: ConnectWiseClient, warehouse: Warehouse, new: NewCatalogItem) -> CatalogItem:
+    psa = psa_of_client(client)
+    try:
+        created = client.create_catalog_item(new)
+    except UncertainWrite:
+        found = client.catalog_item_by_identifier(new.identifier)
+        if found is None:
+            raise
+        created = found
+    except MissingRight:
+        with act(warehouse) as session:
+            save_right_uses(session, psa, {Right.CATALOG_ADD: False})
+        raise
+    with act(warehouse) as session:
+        save_right_uses(session, psa, {Right.CATALOG_ADD: True})
+        record(session, Deed.CREATE_PRODUCT, str(created.id), after=new.model_dump(mode="json"))
+    return created
+
+
+def _what_to_complete(created: CatalogItem) -> str:
+    """What a new product still needs from a person: this program's role may add products, but not edit them."""
+    return (
+        f"Complete {created.identifier} ({created.id}) in ConnectWise under Procurement > Product Catalog before you "
+        "sync: taxable or not, the accounts that your accounting package books it to, and price and cost if not given."
+    )
+
+
+def _chosen(what: str, records: Iterable[ChoiceT], name: str | None) -> ChoiceT:
+    """The record of this name or, if none is given, the only or the default one."""
+    choices = [record for record in records if not record.inactive_flag]
+    if name is not None:
+        fitting = [record for record in choices if record.name.casefold() == name.strip().casefold()]
+        problem = f"There {'are several' if fitting else 'is no'} {what} {name}."
+    else:
+        fitting = choices if len(choices) == 1 else [record for record in choices if record.default_flag]
+        problem = f"The {what} has to be chosen." if choices else f"ConnectWise has no {what} yet: create one there."
+    if len(fitting) == 1:
+        return fitting[0]
+    raise UnknownChoice(problem, sorted(record.name for record in choices))
+
+
+def _usual(units: Iterable[Choice]) -> int | None:
+    try:
+        return _chosen("unit of measure", units, None).id
+    except UnknownChoice:
+        return None  # ConnectWise takes its own default

@@ -1,0 +1,110 @@
+"""Rebuilding what is known of our lines, for a warehouse that is new or was restored from a backup."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import select
+
+from cw_pipeline.billing.facts import Line
+from cw_pipeline.billing.identity import Identity
+from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.errors import ListCutShort, NothingMapped, listed
+from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
+from cw_pipeline.sync.reading import read
+from cw_pipeline.sync.remembering import remember, seen_in
+from cw_pipeline.sync.settling import settle_open_intents
+from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.lock import push_lock
+from cw_pipeline.warehouse.tables import CompanyMapping, EntryKind, Integration
+
+if TYPE_CHECKING:
+    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.vocabulary import Month
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild looked at and found.
+
+    Attributes:
+        companies: How many mapped companies were looked through.
+        agreements: How many agreements they have.
+        found: The lines of ours that this warehouse did not know, each with whose it is.
+        invoiced: Those of our lines, found or known, that were not known to be invoiced.
+    """
+
+    companies: int
+    agreements: int
+    found: tuple[tuple[Identity, Line], ...]
+    invoiced: frozenset[int]
+
+    @property
+    def by_month(self) -> list[FoundMonth]:
+        """What was found, month by month."""
+        months: defaultdict[Month, list[Line]] = defaultdict(list)
+        for identity, line in self.found:
+            months[identity.month].append(line)
+        return [
+            FoundMonth(
+                month,
+                len(lines),
+                sum((line.quantity for line in lines), Decimal(0)),
+                sum(line.addition_id in self.invoiced for line in lines),
+            )
+            for month, lines in sorted(months.items())
+        ]
+
+
+class FoundMonth(NamedTuple):
+    """How many lines of a month were found, with how many seats, and how many of the lines were invoiced."""
+
+    month: Month
+    lines: int
+    seats: Decimal
+    invoiced: int
+
+
+def rebuild(run: SyncRun) -> Rebuilt:
+    """Enter in the ledger what every agreement of every mapped company shows of our lines; ConnectWise is only read.
+
+    Raises:
+        NothingMapped: If no company is mapped, so that there is nothing to look through.
+        ListCutShort: If ConnectWise lists fewer agreements than are there; nothing is entered.
+        LockHeld: If a push is at work for ten minutes.
+        ConnectWiseError: If ConnectWise cannot be read; nothing is entered.
+    """
+    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
+        settle_open_intents(run)
+        with run.warehouse.transaction() as session:
+            mappings = session.scalars(select(CompanyMapping)).all()
+            known = ledger.known_lines(session, run.psa)
+        if not mappings:
+            msg = "No company is mapped, so there is nowhere to look. Map the companies as they were, then rebuild."
+            raise NothingMapped(msg)
+        companies = {one.company_id for one in mappings}
+        run.say(f"Reading every agreement of {len(companies)} mapped companies")
+        reading = read(run, {one.agreement_id for one in mappings}, known, companies=companies)
+        cut_short = companies - reading.looked_through
+        if cut_short:
+            msg = (
+                f"ConnectWise did not list all agreements that the companies {listed(sorted(map(str, cut_short)))} "
+                "have, so that lines of ours may be missing. Nothing was rebuilt. Try again in some minutes."
+            )
+            raise ListCutShort(msg)
+        seen = seen_in(reading, {}, unsettled=())
+        remember(run, lock, seen, (one.organization_id for one in mappings), found_as=EntryKind.REBUILT)
+        with run.warehouse.transaction() as session:
+            session.get_one(Integration, 1).rebuilt_at = datetime.now(UTC)
+            after = {"agreements": len(reading.agreements), "found": len(seen.found), "invoiced": len(seen.invoiced)}
+            record(session, Deed.REBUILD, "ledger", after=after)
+    return Rebuilt(
+        companies=len(companies),
+        agreements=len(reading.agreements),
+        found=tuple(seen.found),
+        invoiced=frozenset(line.addition_id for _, line in seen.invoiced),
+    )

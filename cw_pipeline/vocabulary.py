@@ -1,0 +1,118 @@
+"""The words that every room uses: billing months, with the only month arithmetic there is, plans and license types."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_KEY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, order=True)
+class Month:
+    """A calendar month in UTC, written ``2026-03``; the billing month and the partition key."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def parse(cls, key: str) -> Month:
+        """The month that ``key`` (``YYYY-MM``) names.
+
+        Raises:
+            ValueError: If ``key`` is not of that form.
+        """
+        match = _KEY.fullmatch(key)
+        if match is None or match[1] == "0000":
+            msg = f"{key!r} is not a month. Write it as YYYY-MM, for example 2026-03."
+            raise ValueError(msg)
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def of(cls, day: date) -> Month:
+        """The month in which ``day`` lies; a datetime is taken in UTC."""
+        if isinstance(day, datetime):
+            day = day.astimezone(UTC)
+        return cls(day.year, day.month)
+
+    @classmethod
+    def last_closed(cls, now: datetime) -> Month:
+        """The last month that has ended at ``now``."""
+        return cls.of(now).plus(-1)
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.number:02d}"
+
+    def plus(self, months: int) -> Month:
+        """The month that lies ``months`` after this one."""
+        year, index = divmod(self.year * 12 + self.number - 1 + months, 12)
+        return Month(year, index + 1)
+
+    @property
+    def first_day(self) -> date:
+        """The month's first day."""
+        return date(self.year, self.number, 1)
+
+    @property
+    def name(self) -> str:
+        """The month as an invoice writes it: ``March 2026``."""
+        return f"{calendar.month_name[self.number]} {self.year}"
+
+    def until(self, last: Month) -> Iterator[Month]:
+        """Every month from this one to ``last``, both included."""
+        month = self
+        while month <= last:
+            yield month
+            month = month.plus(1)
+
+
+def month_options(first: Month, last: Month) -> str:
+    """The options that name the months from ``first`` to ``last`` on the command line."""
+    return f"--month {first}" if first == last else f"--from {first} --to {last}"
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of the month ``months`` later, or that month's last day where it has no such day."""
+    last = last_day_of_month(Month.of(day).plus(months).first_day)
+    return last.replace(day=min(day.day, last.day))
+
+
+def last_day_of_month(day: date) -> date:
+    """The last day of the month in which ``day`` lies."""
+    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+def day_before(day: date) -> date:
+    """The day before ``day``."""
+    return day - timedelta(days=1)
+
+
+class Plan(StrEnum):
+    """A NordPass plan."""
+
+    BUSINESS = "Business"
+    ENTERPRISE = "Enterprise"
+
+
+class LicenseType(StrEnum):
+    """A NordPass organization's license type."""
+
+    STANDARD = "Standard"
+    TRIAL = "Trial"
+    NFR = "NFR"
+
+
+class State(StrEnum):
+    """How far the set-up has come; a sync needs `ACTIVE`."""
+
+    NOT_CONNECTED = "not_connected"
+    CONNECTED = "connected"
+    ACTIVE = "active"
+    DISCONNECTED = "disconnected"

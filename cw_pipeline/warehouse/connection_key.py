@@ -1,0 +1,24 @@
+"""The key under which everything about a ConnectWise company is kept: ledger, previews, pushes, lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.warehouse.tables import Integration
+
+
+def psa_of(integration: Integration) -> str:
+    """The key of the ConnectWise company that is connected."""
+    return _psa(integration.site_url, integration.company_id)
+
+
+def psa_of_client(client: ConnectWiseClient) -> str:
+    """The key of the company that a client speaks to."""
+    return _psa(client.site_url, client.company_id)
+
+
+def _psa(site_url: str, company_id: str) -> str:
+    # Where a site does not mind capitals, another spelling must not look like another company without a ledger.
+    return f"{site_url}|{company_id.casefold()}"

@@ -1,0 +1,179 @@
+"""A warehouse with a small MSP in it, and the sandbox to act on."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.sandbox import Sandbox
+from cw_pipeline.settings import Settings
+from cw_pipeline.setup.access import open_connectwise, open_nordpass
+from cw_pipeline.setup.audit import recorded_acts
+from cw_pipeline.setup.errors import MappingFileRefused
+from cw_pipeline.setup.mapping import map_company
+from cw_pipeline.setup.mapping_file import apply_mappings
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.tables import (
+    Agreement,
+    Company,
+    CompanyMapping,
+    Integration,
+    Organization,
+    UsageReport,
+    UsageRow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.warehouse.database import Warehouse
+
+NOW = datetime(2026, 4, 1, 0, 30, tzinfo=UTC)
+FIRST = Month(2025, 1)
+BEFORE = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(today=date(2026, 4, 1)) as running:
+        yield running
+
+
+@pytest.fixture
+def settings(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in sandbox.environment().items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[ConnectWiseClient]:
+    with open_connectwise(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def nordpass(settings: Settings) -> Iterator[NordPass]:
+    with open_nordpass(settings) as opened:
+        yield opened
+
+
+def put(warehouse: Warehouse, *rows: object) -> None:
+    with warehouse.transaction() as session:
+        for row in rows:
+            session.add(row)
+            session.flush()
+
+
+def company(number: int, name: str, **fields: object) -> Company:
+    filled: dict[str, object] = {"status": "Active", "types": ["Client"], "imported_at": BEFORE, **fields}
+    return Company(id=number, identifier=f"c{number}", name=name, **filled)
+
+
+def agreement(number: int, company_id: int, **fields: object) -> Agreement:
+    filled: dict[str, object] = {"name": "Managed", "status": "Active", "billing_cycle": "Every month", **fields}
+    billed: dict[str, object] = {"cycle": "Monthly", "period_type": "Current", "prorates": False, **filled}
+    return Agreement(id=number, company_id=company_id, imported_at=BEFORE, **billed)
+
+
+def organization(organization_id: str, name: str, **fields: object) -> Organization:
+    filled: dict[str, object] = {"plan": "Business", "license_type": "Standard", "msp_managed": True, **fields}
+    return Organization(id=organization_id, name=name, status="Active", fetched_at=BEFORE, **filled)
+
+
+def integration(state: str = "connected") -> Integration:
+    return Integration(
+        id=1, site_url="https://psa.example.com", company_id="msp", state=state, connected_at=BEFORE, confirmed_at=None
+    )
+
+
+@pytest.fixture
+def msp(warehouse: Warehouse) -> Warehouse:
+    """A connected warehouse: three companies, the first with two agreements, and three organizations."""
+    put(
+        warehouse,
+        integration(),
+        company(1, "Acme"),
+        company(2, "Bolt"),
+        company(3, "Core"),
+        agreement(11, 1),
+        agreement(12, 1, name="Security"),
+        agreement(21, 2),
+        agreement(31, 3),
+        organization("org-a", "Acme"),
+        organization("org-b", "Bolt"),
+        organization("org-c", "Core"),
+    )
+    return warehouse
+
+
+def mappings(warehouse: Warehouse) -> dict[int, tuple[int, str, str]]:
+    with warehouse.transaction() as session:
+        return {
+            row.company_id: (row.agreement_id, row.organization_id, row.bill_from)
+            for row in session.query(CompanyMapping)
+        }
+
+
+def keep_usage(warehouse: Warehouse, seats: Mapping[str, int], month: str = "2026-01", **fields: object) -> None:
+    """Keep a report of the month, with these organizations' seats."""
+    row: dict[str, object] = {"plan": "Business", "license_type": "Standard", "msp_managed": True, **fields}
+    rows = [UsageRow(organization_id=key, organization_name=key, seats=number, **row) for key, number in seats.items()]
+    put(
+        warehouse,
+        UsageReport(
+            month=month, generated_at=NOW, fetched_at=NOW, fingerprint="f", seats=sum(seats.values()), rows=rows
+        ),
+    )
+
+
+def acts(warehouse: Warehouse) -> list[tuple[str, str, dict[str, object] | None, dict[str, object] | None]]:
+    """What the audit says was done, to what, and how it was before and after."""
+    with warehouse.transaction() as session:
+        return [(act.act, act.subject, act.before, act.after) for act in recorded_acts(session)]
+
+
+def mapped_at(warehouse: Warehouse, company_id: int) -> datetime:
+    with warehouse.transaction() as session:
+        return session.query(CompanyMapping).filter_by(company_id=company_id).one().mapped_at
+
+
+# --- the mapping file ---
+
+HEADER = "company_id,company_name,agreement_id,agreement_name,organization_id,organization_name,bill_from"
+ALL = {1: (11, "org-a", "2026-03"), 2: (21, "org-b", "2026-03"), 3: (31, "org-c", "2026-03")}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "mappings.csv"
+
+
+def write(file: Path, *rows: str) -> Path:
+    file.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    return file
+
+
+def cells(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig"))))
+
+
+def map_all(warehouse: Warehouse) -> None:
+    for company_id, (agreement_id, organization_id, _) in ALL.items():
+        map_company(warehouse, company_id, agreement_id, organization_id, first_month=FIRST, now=NOW)
+    assert mappings(warehouse) == ALL
+
+
+def faults_of(warehouse: Warehouse, file: Path) -> tuple[str, ...]:
+    before = mappings(warehouse)
+    with pytest.raises(MappingFileRefused) as refused:
+        apply_mappings(warehouse, file, NOW, first_month=FIRST)
+    assert mappings(warehouse) == before
+    return refused.value.faults

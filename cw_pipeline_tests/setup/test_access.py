@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.nordpass.provider_api import ProviderApi
+from cw_pipeline.nordpass.usage_exports import UsageExports
+from cw_pipeline.settings import NotSetUp, Settings
+from cw_pipeline.setup.access import open_connectwise, open_nordpass, open_warehouse, require_active, require_connected
+from cw_pipeline.setup.connection import connect
+from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
+from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
+from cw_pipeline.warehouse.tables import Integration
+from cw_pipeline_tests.setup.conftest import integration, put
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CONNECTWISE_SITE_URL",
+        "CONNECTWISE_COMPANY_ID",
+        "CONNECTWISE_PUBLIC_KEY",
+        "CONNECTWISE_PRIVATE_KEY",
+        "CONNECTWISE_CLIENT_ID",
+    ],
+)
+def test_a_missing_connectwise_variable_is_named(
+    name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.required(name)
+    monkeypatch.delenv(name)
+    with pytest.raises(NotSetUp, match=name):
+        open_connectwise(Settings())
+
+
+@pytest.mark.parametrize("name", ["NORDPASS_API_URL", "NORDPASS_MSP_ID"])
+def test_a_missing_nordpass_variable_is_named(name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.required(name)
+    monkeypatch.delenv(name)
+    with pytest.raises(NotSetUp, match=name):
+        open_nordpass(Settings())
+
+
+def test_without_any_private_key_both_ways_to_give_it_are_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.nordpass_private_key_file
+    monkeypatch.delenv("NORDPASS_PRIVATE_KEY_FILE")
+    with pytest.raises(NotSetUp, match=r"NORDPASS_PRIVATE_KEY is not set, nor NORDPASS_PRIVATE_KEY_FILE"):
+        open_nordpass(Settings())
+
+
+def test_a_private_key_given_twice_is_refused_without_showing_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.nordpass_private_key_file
+    monkeypatch.setenv("NORDPASS_PRIVATE_KEY", "very secret")
+    with pytest.raises(NotSetUp, match="both set") as refused:
+        open_nordpass(Settings())
+    assert "very secret" not in str(refused.value)
+
+
+def test_a_private_key_file_that_is_not_there_is_named(settings: Settings, tmp_path: Path) -> None:
+    missing = settings.model_copy(update={"nordpass_private_key_file": tmp_path / "no.pem"})
+    with pytest.raises(NotSetUp, match=r"NORDPASS_PRIVATE_KEY_FILE names .*no\.pem.*No such file"):
+        open_nordpass(missing)
+
+
+def test_the_private_key_may_be_given_as_text(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.nordpass_private_key_file
+    monkeypatch.setenv("NORDPASS_PRIVATE_KEY", settings.nordpass_private_key_file.read_text())
+    monkeypatch.delenv("NORDPASS_PRIVATE_KEY_FILE")
+    with open_nordpass(Settings()) as nordpass:
+        assert isinstance(nordpass, ProviderApi)
+        assert nordpass.organizations()
+
+
+def test_a_folder_of_usage_exports_takes_the_place_of_the_provider_api(tmp_path: Path) -> None:
+    settings = Settings(nordpass_usage_dir=tmp_path)
+    with open_nordpass(settings, now=lambda: datetime(2026, 4, 1, tzinfo=UTC)) as nordpass:
+        assert isinstance(nordpass, UsageExports)
+
+
+def test_a_folder_of_usage_exports_beside_the_provider_api_is_refused(settings: Settings, tmp_path: Path) -> None:
+    both = settings.model_copy(update={"nordpass_usage_dir": tmp_path})
+    with pytest.raises(NotSetUp, match="NORDPASS_API_URL and NORDPASS_USAGE_DIR are both set"):
+        open_nordpass(both)
+
+
+def test_the_warehouse_is_opened_in_the_home_folder(tmp_path: Path) -> None:
+    warehouse = open_warehouse(Settings(cw_pipeline_home=tmp_path / "home"), who="a test")
+    warehouse.close()
+    assert (tmp_path / "home" / "warehouse.db").exists()
+
+
+def test_a_psa_is_the_same_whatever_the_capitals_of_the_company_id() -> None:
+    row = integration()
+    row.company_id = "MsP"
+    assert psa_of(row) == "https://psa.example.com|msp"
+
+
+def test_before_connecting_nothing_is_connected_nor_active(warehouse: Warehouse, client: ConnectWiseClient) -> None:
+    with warehouse.transaction() as session, pytest.raises(NotConnected, match="cw-pipeline connect"):
+        require_connected(session, client)
+    with warehouse.transaction() as session, pytest.raises(NotActive) as refused:
+        require_active(session, client)
+    assert len(refused.value.missing) == 3
+
+
+def test_the_connected_company_is_let_in_and_another_is_not(warehouse: Warehouse, client: ConnectWiseClient) -> None:
+    connect(client, warehouse)
+    with warehouse.transaction() as session:
+        assert psa_of(require_connected(session, client)) == psa_of_client(client)
+        session.get_one(Integration, 1).company_id = "other"
+    with warehouse.transaction() as session, pytest.raises(WrongCompany, match=r"sandbox at .* connected to other at"):
+        require_connected(session, client)
+
+
+def test_a_connected_integration_without_confirmed_products_is_not_active(
+    warehouse: Warehouse, client: ConnectWiseClient
+) -> None:
+    connect(client, warehouse)
+    with warehouse.transaction() as session, pytest.raises(NotActive, match="not confirmed") as refused:
+        require_active(session, client)
+    assert len(refused.value.missing) == 2
+
+
+def test_an_active_integration_of_another_company_is_not_let_in(
+    warehouse: Warehouse, client: ConnectWiseClient
+) -> None:
+    put(warehouse, integration("active"))
+    with warehouse.transaction() as session, pytest.raises(WrongCompany):
+        require_active(session, client)

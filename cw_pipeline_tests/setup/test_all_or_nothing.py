@@ -1,0 +1,89 @@
+"""An act whose record cannot be kept changes nothing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import event
+
+from cw_pipeline.setup.audit import Deed
+from cw_pipeline.setup.connection import disconnect
+from cw_pipeline.setup.mapping import map_company
+from cw_pipeline.setup.mapping_file import apply_mappings
+from cw_pipeline.vocabulary import Plan
+from cw_pipeline.warehouse.tables import Act, Base, Product, ProductMapping
+from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, put, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from pathlib import Path
+
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+@contextmanager
+def no_record_of(deed: Deed) -> Generator[None]:
+    """Let the warehouse fail when this deed is to be recorded, after all that it changed was sent there."""
+
+    def fail(_mapper: object, _connection: object, act: Act) -> None:
+        if act.act == deed:
+            raise RuntimeError("the disk is full")
+
+    event.listen(Act, "before_insert", fail)
+    try:
+        yield
+    finally:
+        event.remove(Act, "before_insert", fail)
+
+
+def everything(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables."""
+    with warehouse.transaction() as session:
+        return {
+            table.name: [tuple(row) for row in session.execute(table.select())] for table in Base.metadata.sorted_tables
+        }
+
+
+@pytest.fixture
+def mapped(msp: Warehouse) -> Warehouse:
+    """Two companies are mapped, and a product."""
+    put(
+        msp,
+        Product(id=3, identifier="NP", description="", price=None, cost=None),
+        ProductMapping(plan=Plan.BUSINESS, product_id=3, confirmed_product_id=3, mapped_at=BEFORE),
+    )
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
+    return msp
+
+
+def remap_map_and_unmap(warehouse: Warehouse, folder: Path) -> None:
+    file = write(folder / "m.csv", "1,,12,,org-a,,2026-03", "2,,,,,,", "3,,31,,org-c,,2026-03")
+    apply_mappings(warehouse, file, NOW, first_month=FIRST, accept_warnings=True)
+
+
+def take_all_down(warehouse: Warehouse, folder: Path) -> None:
+    disconnect(warehouse, folder / "backup.csv")
+
+
+@pytest.mark.parametrize(
+    ("act", "deed"),
+    [
+        (remap_map_and_unmap, Deed.APPLY_MAPPINGS),
+        (remap_map_and_unmap, Deed.UNMAP_COMPANY),
+        (take_all_down, Deed.DISCONNECT),
+    ],
+)
+def test_an_act_that_cannot_be_recorded_leaves_mappings_state_and_acts_as_they_were(
+    act: Callable[[Warehouse, Path], None], deed: Deed, mapped: Warehouse, tmp_path: Path
+) -> None:
+    before = everything(mapped)
+    with no_record_of(deed), pytest.raises(RuntimeError, match="the disk is full"):
+        act(mapped, tmp_path)
+    assert everything(mapped) == before
+    (tmp_path / "backup.csv").unlink(missing_ok=True)
+    act(mapped, tmp_path)
+    after = everything(mapped)
+    assert {name for name, rows in after.items() if rows != before[name]} >= {"company_mappings", "acts"}

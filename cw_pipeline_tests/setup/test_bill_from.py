@@ -1,0 +1,136 @@
+"""The first month that is billed: which may be named, and what is said of usage that it leaves out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.setup.errors import MappingFileRefused, MappingRefused
+from cw_pipeline.setup.mapping import map_company, unmap_company
+from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
+from cw_pipeline.setup.organizations import MapTo, add_organization
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.tables import EntryKind
+from cw_pipeline_tests.setup.conftest import FIRST, NOW, keep_usage, mappings, write
+from cw_pipeline_tests.setup.test_organizations import NEW
+from cw_pipeline_tests.setup.test_status import record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.sandbox import Sandbox
+    from cw_pipeline.warehouse.database import Warehouse
+
+LEFT_OUT = {"2025-12": 16, "2026-01": 17, "2026-02": 18}
+
+
+@pytest.fixture
+def used(msp: Warehouse) -> Warehouse:
+    """Acme used 51 seats in three months before anybody mapped it, and some before any month is synced."""
+    keep_usage(msp, {"org-a": 99}, "2025-12")
+    for month, seats in {"2024-12": 9, **LEFT_OUT, "2026-03": 19}.items():
+        keep_usage(msp, {"org-a": seats, "org-b": 2}, month)
+    return msp
+
+
+def test_usage_before_the_first_month_is_said_with_its_seats_and_the_option_that_bills_it(used: Warehouse) -> None:
+    mapped = map_company(used, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    assert (mapped.left_out, mapped.bill_from_chosen) == (LEFT_OUT, False)
+    (said,) = mapped.warnings
+    assert said == (
+        "51 seats of Acme (org-a) in 2025-12, 2026-01, 2026-02 are billed to nobody, because 2026-03 is the first "
+        "month that is billed. Map the company again with --bill-from 2025-12 to bill them, or with --bill-from "
+        "2026-03 if they are not to be."
+    )
+    assert map_company(used, 1, 12, "org-a", first_month=FIRST, now=NOW).left_out == LEFT_OUT
+
+
+@pytest.mark.parametrize("mapped_before", [False, True])
+def test_whoever_names_the_first_month_has_chosen_and_is_told_once_what_that_leaves_out(
+    mapped_before: bool,  # noqa: FBT001 - a parameter of the test
+    used: Warehouse,
+) -> None:
+    if mapped_before:
+        map_company(used, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    mapped = map_company(used, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
+    assert (mapped.bill_from_chosen, mapped.changed) == (True, True)
+    assert mapped.warnings == (
+        "51 seats of Acme (org-a) in 2025-12, 2026-01, 2026-02 are not billed: 2026-03 was named as the first month.",
+    )
+    assert map_company(used, 1, 11, "org-a", first_month=FIRST, now=NOW).bill_from_chosen
+    mapped = map_company(used, 1, 11, "org-a", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
+    assert (mapped.left_out, mapped.warnings) == ({}, ())
+
+
+def test_the_choice_is_of_the_organization_and_not_of_the_company(used: Warehouse) -> None:
+    map_company(used, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
+    mapped = map_company(used, 1, 11, "org-b", first_month=FIRST, now=NOW)
+    assert (mapped.bill_from_chosen, sum(mapped.left_out.values())) == (False, 6)
+
+
+@pytest.mark.parametrize("fields", [{"license_type": "Trial"}, {"msp_managed": False}])
+def test_usage_that_is_not_billed_by_rule_is_not_left_out(fields: dict[str, object], msp: Warehouse) -> None:
+    keep_usage(msp, {"org-a": 5}, "2026-01", **fields)
+    assert map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW).left_out == {}
+
+
+def test_usage_that_has_a_line_was_billed_and_is_not_left_out(used: Warehouse) -> None:
+    map_company(used, 1, 11, "org-a", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
+    record(used, "2026-01", NOW, kind=EntryKind.CONFIRMED)
+    unmap_company(used, 1)
+    assert map_company(used, 2, 21, "org-a", first_month=FIRST, now=NOW).left_out.keys() == {"2025-12", "2026-02"}
+
+
+def test_a_file_says_it_by_row_and_an_export_that_is_applied_again_chooses_nothing(
+    used: Warehouse, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "m.csv", "2,,21,,org-b,,2026-03", "1,,11,,org-a,,")
+    chosen, left_out = apply_mappings(used, file, NOW, first_month=FIRST).warnings
+    assert chosen.startswith("Row 2: 6 seats of Bolt (org-b) in 2025-12, 2026-01, 2026-02 are not billed: 2026-03 was")
+    assert left_out.startswith("Row 3: 51 seats of Acme (org-a)")
+    assert "--bill-from 2025-12" in left_out
+    export_mappings(used, file)
+    assert apply_mappings(used, file, NOW, first_month=FIRST).unchanged == 3
+    assert not map_company(used, 1, 11, "org-a", first_month=FIRST, now=NOW).bill_from_chosen
+
+
+@pytest.mark.parametrize(
+    ("month", "why"),
+    [
+        (
+            Month(2024, 12),
+            r"2024-12 is before 2025-01, the first month that is ever synced \(CW_PIPELINE_FIRST_MONTH\)",
+        ),
+        (Month(2026, 5), "2026-05 is in the future: bill from 2026-04, which is running, or an earlier month on"),
+        (Month(2027, 3), "2027-03 is in the future"),
+    ],
+)
+def test_a_month_that_is_never_synced_or_not_yet_is_refused_as_the_first(
+    month: Month, why: str, msp: Warehouse, tmp_path: Path
+) -> None:
+    with pytest.raises(MappingRefused, match=why):
+        map_company(msp, 1, 11, "org-a", bill_from=month, first_month=FIRST, now=NOW)
+    with pytest.raises(MappingFileRefused, match=f"row 2: {why}"):
+        apply_mappings(msp, write(tmp_path / "m.csv", f"1,,11,,org-a,,{month}"), NOW, first_month=FIRST)
+    assert mappings(msp) == {}
+
+
+def test_no_organization_is_added_that_could_not_be_mapped_from_that_month(
+    msp: Warehouse, nordpass: NordPass, sandbox: Sandbox
+) -> None:
+    with pytest.raises(MappingRefused, match="2024-12 is before 2025-01"):
+        add_organization(nordpass, msp, NEW, MapTo(1, 11, Month(2024, 12)), first_month=FIRST)
+    assert not sandbox.journal.writes()
+
+
+@pytest.mark.parametrize("month", [FIRST, Month(2026, 4)])
+def test_any_month_from_the_first_that_is_synced_to_the_one_that_is_running_can_be_named(
+    month: Month, msp: Warehouse
+) -> None:
+    assert map_company(msp, 1, 11, "org-a", bill_from=month, first_month=FIRST, now=NOW).bill_from == month
+
+
+def test_nobody_is_billed_by_default_before_the_first_month_that_is_synced(msp: Warehouse) -> None:
+    assert map_company(msp, 1, 11, "org-a", first_month=Month(2026, 4), now=NOW).bill_from == Month(2026, 4)

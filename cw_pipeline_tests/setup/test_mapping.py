@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+
+from cw_pipeline.setup.audit import recorded_acts
+from cw_pipeline.setup.errors import MappingRefused, NotConnected, UnknownChoice
+from cw_pipeline.setup.mapping import map_company, unmap_company
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.tables import Agreement, Company, Integration, Organization
+from cw_pipeline_tests.setup.conftest import (
+    BEFORE,
+    FIRST,
+    NOW,
+    acts,
+    agreement,
+    company,
+    keep_usage,
+    mapped_at,
+    mappings,
+    organization,
+    put,
+)
+
+
+def test_ids_and_exact_names_map_the_same(msp: Warehouse) -> None:
+    by_id = map_company(msp, 1, 12, "org-a", first_month=FIRST, now=NOW)
+    by_name = map_company(msp, "Acme", "Security", "Acme", first_month=FIRST, now=NOW)
+    assert (by_id.changed, by_name.changed) == (True, False)
+    assert mappings(msp) == {1: (12, "org-a", "2026-03")}
+    assert map_company(msp, "1", "12", "org-a", first_month=FIRST, now=NOW).company_name == "Acme"
+
+
+def test_billing_begins_with_the_last_closed_month_unless_said_otherwise(msp: Warehouse) -> None:
+    assert map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW).bill_from == Month(2026, 3)
+    assert map_company(msp, 3, 31, "org-c", bill_from=Month(2025, 2), first_month=FIRST, now=NOW).bill_from == Month(
+        2025, 2
+    )
+
+
+def test_a_move_to_another_agreement_keeps_the_first_month_and_a_mapping_after_an_unmapping_does_not(
+    msp: Warehouse,
+) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
+    assert map_company(msp, 1, 12, "org-a", first_month=FIRST, now=NOW).bill_from == Month(2025, 6)
+    unmap_company(msp, 1)
+    assert map_company(msp, 1, 12, "org-a", first_month=FIRST, now=NOW).bill_from == Month(2026, 3)
+
+
+def test_mapping_the_same_again_keeps_its_time_and_a_change_renews_it(msp: Warehouse) -> None:
+    later = NOW + timedelta(days=3)
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=later)
+    assert mapped_at(msp, 1) == NOW
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=later)
+    assert mapped_at(msp, 1) == later
+
+
+def test_an_agreement_of_another_company_is_refused(msp: Warehouse) -> None:
+    with pytest.raises(MappingRefused, match=r"the agreement Managed \(21\) belongs to another company \(2\)"):
+        map_company(msp, 1, 21, "org-a", first_month=FIRST, now=NOW)
+    assert mappings(msp) == {}
+
+
+@pytest.mark.parametrize("status", ["Cancelled", "Expired", "Inactive", "Unknown"])
+def test_an_agreement_that_is_not_active_is_refused(status: str, msp: Warehouse) -> None:
+    put(msp, agreement(13, 1, name="Old", status=status))
+    with pytest.raises(MappingRefused, match=status):
+        map_company(msp, 1, "Old", "org-a", first_month=FIRST, now=NOW)
+
+
+def test_an_organization_that_is_not_msp_managed_is_refused(msp: Warehouse) -> None:
+    put(msp, organization("org-x", "Elsewhere", msp_managed=False))
+    with pytest.raises(MappingRefused, match="not MSP-managed"):
+        map_company(msp, 1, 11, "Elsewhere", first_month=FIRST, now=NOW)
+
+
+def test_an_organization_that_another_company_has_is_refused_naming_that_company(msp: Warehouse) -> None:
+    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
+    with pytest.raises(MappingRefused, match=r"the company Bolt \(2\) has it; unmap .* unmap 2 --organization org-b`"):
+        map_company(msp, 1, 11, "org-b", first_month=FIRST, now=NOW)
+    assert mappings(msp) == {2: (21, "org-b", "2026-03")}
+
+
+def test_ambiguous_names_are_refused_listing_the_ids(msp: Warehouse) -> None:
+    put(msp, company(4, "Acme"), agreement(41, 4), agreement(42, 4), organization("org-a2", "Acme"))
+    with pytest.raises(UnknownChoice, match=r"Acme \(1\), Acme \(4\)"):
+        map_company(msp, "Acme", 11, "org-a", first_month=FIRST, now=NOW)
+    with pytest.raises(UnknownChoice, match=r"Managed \(41\), Managed \(42\)"):
+        map_company(msp, 4, "Managed", "org-a", first_month=FIRST, now=NOW)
+    with pytest.raises(UnknownChoice, match=r"Acme \(org-a\), Acme \(org-a2\)"):
+        map_company(msp, 1, 11, "Acme", first_month=FIRST, now=NOW)
+
+
+def test_unknown_names_are_refused_listing_what_there_is(msp: Warehouse) -> None:
+    with pytest.raises(UnknownChoice, match=r"no company Acne. Choose one of: Acme \(1\), Bolt \(2\), Core \(3\)"):
+        map_company(msp, "Acne", 11, "org-a", first_month=FIRST, now=NOW)
+    with pytest.raises(UnknownChoice, match=r"no agreement of Acme Support.*Managed \(11\), Security \(12\)"):
+        map_company(msp, 1, "Support", "org-a", first_month=FIRST, now=NOW)
+    with pytest.raises(UnknownChoice, match="no organization org-z"):
+        map_company(msp, 1, 11, "org-z", first_month=FIRST, now=NOW)
+
+
+def test_at_most_twenty_choices_are_listed(msp: Warehouse) -> None:
+    put(msp, *(company(100 + number, f"Company {number:03}") for number in range(40)))
+    with pytest.raises(UnknownChoice, match="and 23 more") as refused:
+        map_company(msp, "nobody", 11, "org-a", first_month=FIRST, now=NOW)
+    assert str(refused.value).count("(") == 20
+    assert len(refused.value.choices) == 43
+
+
+@pytest.mark.parametrize("gone", [(Company, 1), (Agreement, 11), (Organization, "org-a")])
+def test_what_is_gone_cannot_be_mapped(
+    gone: tuple[type[Company | Agreement | Organization], int | str], msp: Warehouse
+) -> None:
+    with msp.transaction() as session:
+        session.get_one(*gone).gone_at = NOW
+    with pytest.raises(MappingRefused):
+        map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    assert mappings(msp) == {}
+
+
+def test_an_organization_that_is_gone_but_was_used_is_mapped_and_mapped_anew(msp: Warehouse) -> None:
+    keep_usage(msp, {"org-a": 5})
+    with msp.transaction() as session:
+        session.get_one(Organization, "org-a").gone_at = NOW
+    mapped = map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=NOW)
+    assert (mapped.organization_id, mapped.changed) == ("org-a", True)
+    assert map_company(msp, 1, 12, "Acme", first_month=FIRST, now=NOW).agreement_id == 12
+    unmap_company(msp, 1)
+    assert map_company(msp, 2, 21, "Acme", first_month=FIRST, now=NOW).company_id == 2
+
+
+def test_of_two_organizations_of_one_name_the_one_that_is_listed_is_meant(msp: Warehouse) -> None:
+    put(msp, organization("org-old", "Acme", gone_at=BEFORE))
+    assert map_company(msp, 1, 11, "Acme", first_month=FIRST, now=NOW).organization_id == "org-a"
+
+
+@pytest.mark.parametrize("status", ["Cancelled", "Expired"])
+def test_a_mapping_that_could_not_be_made_any_more_can_still_leave_months_out(status: str, msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    with msp.transaction() as session:
+        session.get_one(Agreement, 11).status = status
+        session.get_one(Organization, "org-a").gone_at = NOW
+    mapped = map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 4), first_month=FIRST, now=NOW)
+    assert mapped.changed
+    assert mapped.warnings[0].startswith("Only the first month that is billed was set, because the agreement Managed")
+    with pytest.raises(MappingRefused, match=status):
+        map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 4), first_month=FIRST, now=NOW)
+
+
+@pytest.mark.parametrize("asked", [1, "Acme"])
+def test_a_company_that_the_last_import_did_not_find_is_refused_with_what_to_do(
+    asked: int | str, msp: Warehouse
+) -> None:
+    with msp.transaction() as session:
+        session.get_one(Company, 1).gone_at = NOW
+    with pytest.raises(MappingRefused, match="not of the chosen types and statuses: import with those"):
+        map_company(msp, asked, 11, "org-a", first_month=FIRST, now=NOW)
+
+
+def test_a_company_is_unmapped_even_if_it_is_gone(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    with msp.transaction() as session:
+        session.get_one(Company, 1).gone_at = NOW
+    unmapped = unmap_company(msp, "Acme")
+    assert (unmapped.company_id, unmapped.organization_id) == (1, "org-a")
+    assert mappings(msp) == {}
+    with pytest.raises(UnknownChoice, match="no mapped company Acme"):
+        unmap_company(msp, "Acme")
+
+
+def test_nothing_is_mapped_or_unmapped_while_disconnected(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    with msp.transaction() as session:
+        session.get_one(Integration, 1).state = "disconnected"
+    with pytest.raises(NotConnected):
+        map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
+    with pytest.raises(NotConnected):
+        unmap_company(msp, 1)
+    assert mappings(msp).keys() == {1}
+
+
+@pytest.mark.parametrize("name", ['O\'Brien "Best", Ltd', "Red Lantern 🏮", "شركة النخيل", "x" * 156, "12345678901234"])
+def test_any_name_can_be_used(name: str, msp: Warehouse) -> None:
+    put(msp, company(5, name), agreement(51, 5, name=name), organization("org-n", name))
+    mapped = map_company(msp, name, name, name, first_month=FIRST, now=NOW)
+    assert (mapped.company_name, mapped.agreement_name, mapped.organization_name) == (name, name, name)
+    assert mappings(msp)[5] == (51, "org-n", "2026-03")
+
+
+def test_the_audit_says_who_mapped_what_and_how_it_was_before(warehouse_url: str, msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    another = Warehouse(warehouse_url, who="Ada on desk-7")
+    map_company(another, 1, 12, "org-a", first_month=FIRST, now=NOW)
+    unmap_company(another, 1)
+    another.close()
+    first = {
+        "company_id": 1,
+        "agreement_id": 11,
+        "organization_id": "org-a",
+        "bill_from": "2026-03",
+        "bill_from_chosen": False,
+        "terms": "billed Monthly, for the period Current, not prorated",
+    }
+    moved = {**first, "agreement_id": 12}
+    assert acts(msp) == [
+        ("map company", "1", None, first),
+        ("map company", "1", first, moved),
+        ("unmap company", "1", moved, None),
+    ]
+    with msp.transaction() as session:
+        assert [act.who for act in recorded_acts(session)] == ["unknown", "Ada on desk-7", "Ada on desk-7"]
+
+
+def test_an_act_that_is_refused_leaves_no_entry_in_the_audit(msp: Warehouse) -> None:
+    with pytest.raises(MappingRefused):
+        map_company(msp, 1, 21, "org-a", first_month=FIRST, now=NOW)
+    assert acts(msp) == []
+
+
+def test_of_two_acts_at_the_same_time_one_waits_and_sees_what_the_other_did(msp: Warehouse) -> None:
+    both_ready = Barrier(2)
+
+    def map_to_the_same_organization(pair: tuple[int, int]) -> str:
+        both_ready.wait(timeout=10)
+        try:
+            map_company(msp, *pair, "org-a", first_month=FIRST, now=NOW)
+        except MappingRefused as refused:
+            return str(refused)
+        return "mapped"
+
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(5):
+            results = sorted(threads.map(map_to_the_same_organization, [(1, 11), (2, 21)]), key=len)
+            assert results[0] == "mapped"
+            assert "has it" in results[1]
+            unmap_company(msp, next(iter(mappings(msp))))

@@ -1,0 +1,52 @@
+"""Mapped organizations that a usage report does not have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.reports.missing import missing_usage
+from cw_pipeline.setup.mapping import map_company, unmap_company
+from cw_pipeline.warehouse.usage import store_report
+from cw_pipeline_tests.setup.conftest import FIRST, NOW
+from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, MOMENT, used
+
+if TYPE_CHECKING:
+    from cw_pipeline.vocabulary import Month
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+def report(warehouse: Warehouse, month: Month, *organization_ids: str) -> None:
+    with warehouse.transaction() as session:
+        store_report(session, month, MOMENT, [used(one, 0) for one in organization_ids])
+
+
+def missing(warehouse: Warehouse) -> list[tuple[str, str]]:
+    with warehouse.transaction() as session:
+        return [(month, organization.id) for month, organization in missing_usage(session)]
+
+
+def test_a_mapped_organization_that_a_report_does_not_have_is_missing_in_each_such_month(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=MARCH, first_month=FIRST, now=NOW)
+    map_company(msp, 2, 21, "org-b", bill_from=MARCH, first_month=FIRST, now=NOW)
+    report(msp, MARCH, "org-b")
+    report(msp, APRIL, "org-b", "org-c")
+    assert missing(msp) == [("2026-03", "org-a"), ("2026-04", "org-a")]
+
+
+def test_before_its_first_billed_month_and_once_unmapped_an_organization_is_not_missing(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=APRIL, first_month=FIRST, now=NOW)
+    report(msp, MARCH, "org-b")
+    assert missing(msp) == []
+    report(msp, APRIL, "org-b")
+    assert missing(msp) == [("2026-04", "org-a")]
+    unmap_company(msp, 1)
+    assert missing(msp) == []
+
+
+def test_only_the_report_that_was_kept_last_counts(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=MARCH, first_month=FIRST, now=NOW)
+    report(msp, MARCH, "org-b")
+    report(msp, MARCH, "org-a", "org-b")
+    assert missing(msp) == []
+    report(msp, MARCH, "org-c")
+    assert missing(msp) == [("2026-03", "org-a")]

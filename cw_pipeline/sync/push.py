@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing import hold_reasons, reasons
-from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing import reasons
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.sync.previews import current_previews
 from cw_pipeline.sync.run import SyncError
@@ -19,8 +17,9 @@ from cw_pipeline.warehouse.previews import save_push
 from cw_pipeline.warehouse.rights import save_right_uses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from cw_pipeline.billing.balance import Write
     from cw_pipeline.sync.previews import KeptPreview, Previews
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.vocabulary import Month
@@ -65,7 +64,7 @@ def _push_month(run: SyncRun, writer: Writer, kept: KeptPreview, settling: int) 
     """Carry out and keep one month's push; the requests of the ``settling`` before it are counted on it, too."""
     check_seats(kept.preview)
     before = run.connectwise.requests
-    pushed = replace(kept.preview, lines=_carry_out(run, writer, kept.preview.lines))
+    pushed = replace(kept.preview, lines=_carry_out(writer, kept.preview.lines))
     after = run.connectwise.requests
     with run.warehouse.transaction() as session:
         push = save_push(
@@ -106,9 +105,9 @@ class _Step:
         return _Step(line, self.failure or failure)
 
 
-def _carry_out(run: SyncRun, writer: Writer, lines: Sequence[PreviewLine]) -> tuple[PreviewLine, ...]:
+def _carry_out(writer: Writer, lines: Sequence[PreviewLine]) -> tuple[PreviewLine, ...]:
     """Carry out a month's lines: first all that takes seats away, then, where all of that succeeded, what adds them."""
-    taken = _carry_out_writes(run, writer, [_Step(line) for line in lines], taking_away=True)
+    taken = _carry_out_writes(writer, [_Step(line) for line in lines], taking_away=True)
     stuck: dict[str, FailedWrite] = {}
     for step in taken:
         if step.failure is not None:
@@ -119,29 +118,28 @@ def _carry_out(run: SyncRun, writer: Writer, lines: Sequence[PreviewLine]) -> tu
         else step
         for step in taken
     ]
-    return tuple(step.line for step in _carry_out_writes(run, writer, waiting, taking_away=False))
+    return tuple(step.line for step in _carry_out_writes(writer, waiting, taking_away=False))
 
 
-def _carry_out_writes(run: SyncRun, writer: Writer, steps: Sequence[_Step], *, taking_away: bool) -> list[_Step]:
-    """Carry out the writes of one kind, several at a time, of the lines that have not failed."""
-
-    def carry_out(step: _Step) -> _Step:
-        writes = () if step.failure else [write for write in step.line.writes if write.takes_away is taking_away]
-        for write in writes:
-            failure = writer.carry_out(write)
-            if failure is not None:
-                step = step.failing(failure)
-        return step
-
-    with ThreadPoolExecutor(run.concurrency) as pool:
-        done = list(pool.map(carry_out, steps))
-    doubtful = writer.confirm()
-    return [_in_doubt(step) if doubtful.intersection(step.line.writes) else step for step in done]
+def _carry_out_writes(writer: Writer, steps: Sequence[_Step], *, taking_away: bool) -> list[_Step]:
+    """Carry out the writes of one kind of the lines that have not failed."""
+    failed = writer.carry_out(
+        [
+            write
+            for step in steps
+            if step.failure is None
+            for write in step.line.writes
+            if write.takes_away is taking_away
+        ]
+    )
+    return [_after(step, failed) for step in steps]
 
 
-def _in_doubt(step: _Step) -> _Step:
-    reason = hold_reasons.invoiced_meanwhile(step.line.writes[0].identity)
-    return step.failing(FailedWrite(Outcome.UNCONFIRMED, reason))
+def _after(step: _Step, failed: Mapping[Write, FailedWrite]) -> _Step:
+    for write in step.line.writes:
+        if write in failed:
+            step = step.failing(failed[write])
+    return step
 
 
 def _adds(line: PreviewLine) -> bool:

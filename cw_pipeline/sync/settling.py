@@ -12,6 +12,7 @@ from cw_pipeline.sync.reading import addition_by_id, next_invoice_of
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
+from cw_pipeline.warehouse.intents import Result, append_results
 from cw_pipeline.warehouse.tables import EntryKind
 
 if TYPE_CHECKING:
@@ -49,12 +50,12 @@ def settle_open_intents(run: SyncRun) -> None:
         addition = addition_by_id(run, intent.agreement_id, made) if made else None
         if addition is None or not may_be_made_by(addition, intent, known):
             addition = find_written(run, intent) or _find_late(run, intent)
-        if addition is not None:
-            invoiced = intent.id in already_invoiced(run, [intent])
-            record_shown(run, intent, addition, invoiced=invoiced, note=note)
-            continue
+        if addition is None:
+            results = [Result(intent, EntryKind.NOT_DONE, note)]
+        else:
+            results = as_shown(intent, addition, invoiced=intent.id in already_invoiced(run, [intent]), note=note)
         with run.warehouse.transaction() as session:
-            ledger.append_result(session, intent, EntryKind.NOT_DONE, run_id=run.run_id, note=note)
+            append_results(session, run.run_id, results)
 
 
 def _find_late(run: SyncRun, intent: LedgerEntry) -> Addition | None:
@@ -86,23 +87,14 @@ def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> set[int]
     return {intent.id for intent in intents if is_invoiced(intent)}
 
 
-def record_shown(run: SyncRun, intent: LedgerEntry, addition: Addition, *, invoiced: bool, note: str | None) -> None:
-    """Record the line that ``intent`` made or changed as ConnectWise shows it.
+def as_shown(intent: LedgerEntry, addition: Addition, *, invoiced: bool, note: str | None) -> list[Result]:
+    """What the ledger is to say of ``intent``, whose line ConnectWise shows.
 
     If the line was ``invoiced`` meanwhile, nobody knows whether with the quantity before or after; the ledger says so
     with the same breath, so that it never says anything else.
     """
-    with run.warehouse.transaction() as session:
-        for kind in (EntryKind.CONFIRMED, EntryKind.DOUBTFUL) if invoiced else (EntryKind.CONFIRMED,):
-            ledger.append_result(
-                session,
-                intent,
-                kind,
-                run_id=run.run_id,
-                addition_id=addition.id,
-                quantity=plain(addition.quantity),
-                note=note,
-            )
+    kinds = (EntryKind.CONFIRMED, EntryKind.DOUBTFUL) if invoiced else (EntryKind.CONFIRMED,)
+    return [Result(intent, kind, note, addition.id, plain(addition.quantity)) for kind in kinds]
 
 
 def find_written(run: SyncRun, intent: LedgerEntry) -> Addition | None:

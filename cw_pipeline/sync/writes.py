@@ -1,13 +1,15 @@
-"""One write to ConnectWise, so that it is known what became of it: an intent before, a result after."""
+"""Writes to ConnectWise, so that it is known what became of each: an intent before, a result after."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.commands import SYNC_AGAIN
+from cw_pipeline.billing.hold_reasons import invoiced_meanwhile
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.connectwise.errors import (
     AuthenticationFailed,
@@ -22,14 +24,21 @@ from cw_pipeline.connectwise.models import Addition, NewAddition
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.sync.ownership import is_known_as_another, is_still, may_be_made_by
 from cw_pipeline.sync.reading import addition_by_id
-from cw_pipeline.sync.settling import already_invoiced, find_written, record_shown
+from cw_pipeline.sync.settling import already_invoiced, as_shown, find_written
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
+from cw_pipeline.warehouse.intents import Result, append_intents, append_results
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
+
+BATCH = 10
+"""How many writes, for each request that may be under way at once, share a commit before and a commit after them: so
+many are in doubt after a push was killed."""
 
 
 @dataclass(frozen=True)
@@ -41,95 +50,130 @@ class FailedWrite:
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """A write that ConnectWise shows, on a line."""
+class _Tried:
+    """A write whose intent is in the ledger, after it was tried.
+
+    Attributes:
+        write: The write.
+        intent: Its intent.
+        kind: What the ledger is to say of it; None where that is there already.
+        note: Why.
+        failure: What people are told of it, if it failed.
+        addition: The line of which ConnectWise shows that it was written.
+    """
 
     write: Write
     intent: LedgerEntry
-    addition: Addition
+    kind: EntryKind | None
     note: str | None = None
+    failure: FailedWrite | None = None
+    addition: Addition | None = None
 
 
 class Writer:
-    """Carries out writes while the push lock is held; threads may share it."""
+    """Carries out writes while the push lock is held."""
 
     def __init__(self, run: SyncRun, lock: HeldLock) -> None:
         self._run = run
         self._lock = lock
         self._shut_out: ConnectWiseError | None = None
-        self._shown: list[_Shown] = []
         self.rights: dict[str, bool] = {}
         """The rights that were used, and whether ConnectWise granted them: only writing proves these."""
         with run.warehouse.transaction() as session:
             self._known = ledger.known_lines(session, run.psa)
 
-    def carry_out(self, write: Write) -> FailedWrite | None:
-        """Send ``write`` and make sure that ConnectWise shows it; None if it does.
+    def carry_out(self, writes: Sequence[Write]) -> dict[Write, FailedWrite]:
+        """Send ``writes``, several at a time, and make sure that ConnectWise shows them; those that failed, with why.
+
+        They are sent in batches: before one is sent, all its intents are entered in the ledger, and after it, all that
+        became of them. A push that is stopped in between leaves the intents of one batch open, for the next to settle.
 
         After ConnectWise could not be reached, refused the credentials or asked to slow down for too long, the
         remaining writes are not tried: each would wait in vain.
 
         Raises:
-            LockLost: If the push lock is no longer ours; nothing was written.
+            LockLost: If the push lock is no longer ours; nothing more is written.
+            ConnectWiseError: If the agreements of a batch cannot be read again; nothing of it is confirmed.
         """
+        size = self._run.concurrency * BATCH
+        failed: dict[Write, FailedWrite] = {}
+        for first in range(0, len(writes), size):
+            failed |= self._carry_out_batch(writes[first : first + size])
+        return failed
+
+    def _carry_out_batch(self, writes: Sequence[Write]) -> dict[Write, FailedWrite]:
+        failed = {write: failure for write in writes if (failure := self._hindrance(write))}
+        tried = [write for write in writes if write not in failed]
+        if not tried:
+            return failed
+        self._lock.check()
+        with self._run.warehouse.transaction() as session:
+            intents = append_intents(session, self._run.psa, self._run.run_id, tried)
+        with ThreadPoolExecutor(self._run.concurrency) as pool:
+            results = list(pool.map(self._try, tried, intents))
+        return failed | self._enter(results)
+
+    def _enter(self, results: Sequence[_Tried]) -> dict[Write, FailedWrite]:
+        """Enter in the ledger what became of a batch; its writes that failed.
+
+        Where ConnectWise invoiced a line's period meanwhile, nobody knows whether the invoice has the quantity before
+        or after.
+        """
+        invoiced = already_invoiced(self._run, [one.intent for one in results if one.addition])
+        failed = {one.write: one.failure for one in results if one.failure}
+        entries: list[Result] = []
+        for one in results:
+            if one.addition is not None:
+                doubtful = one.intent.id in invoiced
+                entries += as_shown(one.intent, one.addition, invoiced=doubtful, note=one.note)
+                if doubtful:
+                    failed[one.write] = FailedWrite(Outcome.UNCONFIRMED, invoiced_meanwhile(one.write.identity))
+            elif one.kind is not None:
+                entries.append(Result(one.intent, one.kind, one.note))
+        with self._run.warehouse.transaction() as session:
+            append_results(session, self._run.run_id, entries)
+        return failed
+
+    def _hindrance(self, write: Write) -> FailedWrite | None:
+        """What is in the way of sending a write, if anything is."""
         if self._shut_out is not None:
             return FailedWrite(Outcome.UNCONFIRMED, f"Not tried: {self._shut_out} {SYNC_AGAIN}")
         if not can_be_sent(write.quantity):
             return FailedWrite(Outcome.REJECTED, self._too_many_digits(write))
-        self._lock.check()
-        with self._run.warehouse.transaction() as session:
-            intent = ledger.append_intent(session, self._run.psa, self._run.run_id, write)
-        return self._sent(write, intent)
+        return None
 
-    def _sent(self, write: Write, intent: LedgerEntry) -> FailedWrite | None:
+    def _try(self, write: Write, intent: LedgerEntry) -> _Tried:
+        hindrance = self._hindrance(write)  # of which the batch was not aware when it began
+        if hindrance is not None:
+            return _Tried(write, intent, EntryKind.NOT_DONE, hindrance.reason, hindrance)
         try:
             addition = self._send(write)
         except UncertainWrite as error:
             return self._read_back(write, intent, str(error))
         except Refused as error:
             if isinstance(error, RateLimited):
-                return self._give_up(intent, error)
+                return self._give_up(write, intent, error)
             if isinstance(error, AuthenticationFailed):
                 self._shut_out = error
             if isinstance(error, MissingRight):
                 self.rights[_right(write)] = False
-            self._record(intent, EntryKind.REFUSED, note=str(error))
-            return FailedWrite(Outcome.REJECTED, f"{error} {SYNC_AGAIN}")
+            failure = FailedWrite(Outcome.REJECTED, f"{error} {SYNC_AGAIN}")
+            return _Tried(write, intent, EntryKind.REFUSED, str(error), failure)
         except ConnectWiseError as error:
-            return self._give_up(intent, error)
+            return self._give_up(write, intent, error)
         return self._answered(write, intent, addition)
 
-    def _answered(self, write: Write, intent: LedgerEntry, addition: Addition) -> FailedWrite | None:
+    def _answered(self, write: Write, intent: LedgerEntry, addition: Addition) -> _Tried:
         """Take ConnectWise's answer for what it shows, and look again where that is not what was meant."""
         doubt = f"ConnectWise answered, but {_said(addition)}."
         if write.addition_id is None and is_known_as_another(addition.id, intent.serial_number, self._known):
             doubt = f"{doubt} That id is known as {self._known[addition.id].serial_number}, and is left to neither."
         elif _shows(addition, write):
             self.rights[_right(write)] = True
-            self._shown.append(_Shown(write, intent, addition))
-            return None
+            return _Tried(write, intent, EntryKind.CONFIRMED, addition=addition)
         if write.addition_id is None and may_be_made_by(addition, intent, self._known):
-            self._record(intent, EntryKind.UNCONFIRMED, addition_id=addition.id, note=doubt)
             return self._look_at(write, intent, addition.id, doubt)
         return self._read_back(write, intent, doubt)
-
-    def confirm(self) -> frozenset[Write]:
-        """Confirm, in the ledger, the writes that ConnectWise showed as intended since the last call.
-
-        Until then their intents are open, so that a push that is killed before it could look leaves that to the next.
-
-        Returns:
-            Those whose period ConnectWise invoiced meanwhile: nobody knows whether the invoice has the quantity before
-            or after.
-
-        Raises:
-            ConnectWiseError: If the agreements cannot be read; nothing is confirmed.
-        """
-        shown, self._shown = self._shown, []
-        invoiced = already_invoiced(self._run, [one.intent for one in shown])
-        for one in shown:
-            record_shown(self._run, one.intent, one.addition, invoiced=one.intent.id in invoiced, note=one.note)
-        return frozenset(one.write for one in shown if one.intent.id in invoiced)
 
     def _send(self, write: Write) -> Addition:
         client = self._run.connectwise
@@ -164,54 +208,53 @@ class Writer:
             f"{SYNC_AGAIN}"
         )
 
-    def _read_back(self, write: Write, intent: LedgerEntry, doubt: str) -> FailedWrite | None:
+    def _read_back(self, write: Write, intent: LedgerEntry, doubt: str) -> _Tried:
         """Find out what became of a write that ConnectWise may or may not have carried out."""
         try:
             addition = find_written(self._run, intent)
         except ConnectWiseError as error:
-            self._record(intent, EntryKind.UNCONFIRMED, note=f"{doubt} Reading back failed: {error}")
-            return FailedWrite(Outcome.UNCONFIRMED, f"{doubt} Reading back failed too: {error} {SYNC_AGAIN}")
+            failure = FailedWrite(Outcome.UNCONFIRMED, f"{doubt} Reading back failed too: {error} {SYNC_AGAIN}")
+            note = f"{doubt} Reading back failed: {error}"
+            return _Tried(write, intent, EntryKind.UNCONFIRMED, note, failure)
         if addition is None:
-            self._record(intent, EntryKind.UNCONFIRMED, note=doubt)
-            return FailedWrite(
-                Outcome.UNCONFIRMED, f"{doubt} ConnectWise does not show the line as intended. Sync the month again."
-            )
-        self._shown.append(_Shown(write, intent, addition, f"{doubt} Read back: written."))
-        return None
+            reason = f"{doubt} ConnectWise does not show the line as intended. Sync the month again."
+            return _Tried(write, intent, EntryKind.UNCONFIRMED, doubt, FailedWrite(Outcome.UNCONFIRMED, reason))
+        return _Tried(write, intent, EntryKind.CONFIRMED, f"{doubt} Read back: written.", addition=addition)
 
-    def _look_at(self, write: Write, intent: LedgerEntry, addition_id: int, doubt: str) -> FailedWrite | None:
+    def _look_at(self, write: Write, intent: LedgerEntry, addition_id: int, doubt: str) -> _Tried:
         """Look at a new line of which ConnectWise answered the id, but not that it is as meant.
 
-        Whatever it is like, it is known by its id from now on, so that no second one is made.
+        Whatever it is like, it is known by its id from now on, also if this push is killed before the batch ends, so
+        that no second one is made.
         """
+        with self._run.warehouse.transaction() as session:
+            answered = Result(intent, EntryKind.UNCONFIRMED, doubt, addition_id)
+            append_results(session, self._run.run_id, [answered])
+        reason = f"{doubt} {SYNC_AGAIN}"
         try:
             addition = addition_by_id(self._run, write.agreement_id, addition_id)
             if addition is None or not may_be_made_by(addition, intent, self._known):
                 addition = find_written(self._run, intent)
         except ConnectWiseError as error:
-            return FailedWrite(Outcome.UNCONFIRMED, f"{doubt} Looking at it failed: {error} {SYNC_AGAIN}")
+            addition, reason = None, f"{doubt} Looking at it failed: {error} {SYNC_AGAIN}"
         if addition is None:
-            return FailedWrite(Outcome.UNCONFIRMED, f"{doubt} {SYNC_AGAIN}")
+            return _Tried(write, intent, None, failure=FailedWrite(Outcome.UNCONFIRMED, reason))
         if _shows(addition, write):
-            self._shown.append(_Shown(write, intent, addition, f"{doubt} Read back: written."))
-            return None
-        self._shown.append(_Shown(write, intent, addition, f"ConnectWise made it, but {_said(addition)}."))
-        return FailedWrite(
-            Outcome.UNCONFIRMED,
+            return _Tried(write, intent, EntryKind.CONFIRMED, f"{doubt} Read back: written.", addition=addition)
+        reason = (
             f"ConnectWise made the line, but {_said(addition)}, where {plain(write.quantity)} with the serial number "
             f"{write.identity.serial_number} was meant. It is known by its id from now on, and no second one is made. "
-            f"Set it right in ConnectWise. {SYNC_AGAIN}",
+            f"Set it right in ConnectWise. {SYNC_AGAIN}"
         )
+        note = f"ConnectWise made it, but {_said(addition)}."
+        failure = FailedWrite(Outcome.UNCONFIRMED, reason)
+        return _Tried(write, intent, EntryKind.CONFIRMED, note, failure, addition)
 
-    def _give_up(self, intent: LedgerEntry, error: ConnectWiseError) -> FailedWrite:
+    def _give_up(self, write: Write, intent: LedgerEntry, error: ConnectWiseError) -> _Tried:
         """After an error that proves that nothing was written, and that the next write would meet too."""
         self._shut_out = error
-        self._record(intent, EntryKind.NOT_DONE, note=str(error))
-        return FailedWrite(Outcome.UNCONFIRMED, f"Nothing was written: {error} {SYNC_AGAIN}")
-
-    def _record(self, intent: LedgerEntry, kind: EntryKind, *, note: str, addition_id: int | None = None) -> None:
-        with self._run.warehouse.transaction() as session:
-            ledger.append_result(session, intent, kind, run_id=self._run.run_id, addition_id=addition_id, note=note)
+        failure = FailedWrite(Outcome.UNCONFIRMED, f"Nothing was written: {error} {SYNC_AGAIN}")
+        return _Tried(write, intent, EntryKind.NOT_DONE, str(error), failure)
 
 
 def _right(write: Write) -> Right:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.facts import Line
     from cw_pipeline.billing.identity import Identity
     from cw_pipeline.vocabulary import Month
@@ -31,67 +30,6 @@ _ACCOUNTING = frozenset({EntryKind.CONFIRMED, *SEEN, *_SEEN_INVOICED}) - {EntryK
 def position(session: Session, psa: str) -> int:
     """The id of the last entry for ``psa``; 0 where there is none."""
     return session.scalar(select(func.max(LedgerEntry.id)).where(LedgerEntry.psa == psa)) or 0
-
-
-def append_intent(session: Session, psa: str, run_id: str, write: Write) -> LedgerEntry:
-    """Record that ``write`` is about to be sent."""
-    entry = LedgerEntry(
-        psa=psa,
-        at=datetime.now(UTC),
-        run_id=run_id,
-        kind=EntryKind.INTENT,
-        month=str(write.identity.month),
-        organization_id=write.identity.organization_id,
-        plan=write.identity.plan,
-        serial_number=write.identity.serial_number,
-        agreement_id=write.agreement_id,
-        product_id=write.product_id,
-        addition_id=write.addition_id,
-        before=write.before,
-        quantity=write.quantity,
-        effective_date=write.effective_date,
-        cancelled_date=write.cancelled_date,
-    )
-    session.add(entry)
-    session.flush()
-    return entry
-
-
-def append_result(
-    session: Session,
-    intent: LedgerEntry,
-    kind: EntryKind,
-    *,
-    run_id: str,
-    addition_id: int | None = None,
-    quantity: Decimal | None = None,
-    note: str | None = None,
-) -> None:
-    """Record what became of ``intent``.
-
-    ``addition_id`` is the id that ConnectWise gave a new line, ``quantity`` what it shows where it is not as meant.
-    """
-    session.add(
-        LedgerEntry(
-            psa=intent.psa,
-            at=datetime.now(UTC),
-            run_id=run_id,
-            kind=kind,
-            intent_id=intent.id,
-            month=intent.month,
-            organization_id=intent.organization_id,
-            plan=intent.plan,
-            serial_number=intent.serial_number,
-            agreement_id=intent.agreement_id,
-            product_id=intent.product_id,
-            addition_id=intent.addition_id if addition_id is None else addition_id,
-            before=intent.before,
-            quantity=intent.quantity if quantity is None else quantity,
-            effective_date=intent.effective_date,
-            cancelled_date=intent.cancelled_date,
-            note=note,
-        )
-    )
 
 
 def append_word(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from cw_pipeline.billing import preview as billing
 from cw_pipeline.billing.balance import Write
@@ -47,27 +47,30 @@ def save_preview(
         ledger_position=ledger_position,
         usage_seats=preview.usage_seats,
         requests_read=requests_read,
-        lines=[
-            PreviewLine(
-                position=position,
-                organization_id=line.organization_id,
-                organization_name=line.organization_name,
-                plan=line.plan,
-                company_id=line.company_id,
-                agreement_id=line.agreement_id,
-                beside=line.beside,
-                outcome=line.outcome,
-                seats=line.seats,
-                to_credit=line.to_credit,
-                reason=line.reason,
-                warning=line.warning,
-                writes=_WRITES.dump_python(line.writes, mode="json"),
-            )
-            for position, line in enumerate(preview.lines)
-        ],
     )
     session.add(row)
     session.flush()
+    lines = [
+        {
+            "preview_id": row.id,
+            "position": position,
+            "organization_id": line.organization_id,
+            "organization_name": line.organization_name,
+            "plan": line.plan,
+            "company_id": line.company_id,
+            "agreement_id": line.agreement_id,
+            "beside": line.beside,
+            "outcome": line.outcome,
+            "seats": line.seats,
+            "to_credit": line.to_credit,
+            "reason": line.reason,
+            "warning": line.warning,
+            "writes": _WRITES.dump_python(line.writes, mode="json"),
+        }
+        for position, line in enumerate(preview.lines)
+    ]
+    if lines:
+        session.execute(insert(PreviewLine), lines)
     return row
 
 
@@ -121,23 +124,26 @@ def save_push(
         succeeded=not any(line.outcome in FAILED for line in lines),
         requests_read=requests_read,
         requests_written=requests_written,
-        lines=[
-            PushLine(
-                position=position,
-                organization_id=line.organization_id,
-                plan=line.plan,
-                beside=line.beside,
-                outcome=line.outcome,
-                seats=line.seats,
-                to_credit=line.to_credit,
-                reason=line.reason,
-                warning=line.warning,
-            )
-            for position, line in enumerate(lines)
-        ],
     )
     session.add(push)
     session.flush()
+    rows = [
+        {
+            "push_id": push.id,
+            "position": position,
+            "organization_id": line.organization_id,
+            "plan": line.plan,
+            "beside": line.beside,
+            "outcome": line.outcome,
+            "seats": line.seats,
+            "to_credit": line.to_credit,
+            "reason": line.reason,
+            "warning": line.warning,
+        }
+        for position, line in enumerate(lines)
+    ]
+    if rows:
+        session.execute(insert(PushLine), rows)
     return push
 
 

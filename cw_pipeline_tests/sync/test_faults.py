@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cw_pipeline.billing.outcomes import FAILED
 from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound
 from cw_pipeline.connectwise.http import LONGEST_REPLY
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
+from cw_pipeline.warehouse.previews import lines_with
 from cw_pipeline_tests.sync.msp import MAPPED, Msp, Pushed, additions_of, agreement_id
 from cw_pipeline_tests.sync.site import open_client
 
@@ -158,8 +160,9 @@ def test_connectwise_s_own_words_are_kept_with_a_rejected_line(msp: Msp) -> None
     )
     pushed = msp.sync()
     assert "The agreement is locked." in pushed.line(HIT).reason
-    kept = {line.organization_id: line.reason for line in pushed.month.push.lines}
-    assert "The agreement is locked." in kept[pushed.line(HIT).organization_id]
+    with msp.run.warehouse.transaction() as session:
+        ((_, kept),) = lines_with(session, msp.run.psa, FAILED)
+    assert (kept.organization_id, kept.reason) == (pushed.line(HIT).organization_id, pushed.line(HIT).reason)
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])

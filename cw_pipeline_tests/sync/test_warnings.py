@@ -10,6 +10,7 @@ import pytest
 from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.warehouse.previews import warned_lines
 from cw_pipeline_tests.sync.killed_push import Point, killed_push
 from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, Pushed, agreement_id
 from cw_pipeline_tests.sync.site import TODAY
@@ -59,7 +60,8 @@ def assert_told(msp: Msp, what: str) -> None:
     line = pushed.line(ONE)
     assert (pushed.month.push.succeeded, line.outcome, msp.written()) == (True, "unchanged", written)
     assert what in (line.warning or "")
-    assert [line.warning for line in pushed.month.push.lines if line.warning] == [line.warning]
+    with msp.run.warehouse.transaction() as session:
+        assert [kept.warning for _, kept in warned_lines(session, msp.run.psa)] == [line.warning]
     (told,) = drift(msp)
     assert what in told
 

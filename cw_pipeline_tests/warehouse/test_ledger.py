@@ -8,6 +8,7 @@ import pytest
 
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.intents import Result, append_intents, append_results
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_write
 
@@ -39,10 +40,10 @@ def record(
 ) -> LedgerEntry:
     """Record an intent, and what became of it."""
     with warehouse.transaction() as session:
-        intent = ledger.append_intent(session, psa, "run-1", write)
+        (intent,) = append_intents(session, psa, "run-1", [write])
     for kind in results:
         with warehouse.transaction() as session:
-            ledger.append_result(session, intent, kind, run_id="run-2", addition_id=addition_id, note="Words.")
+            append_results(session, "run-2", [Result(intent, kind, "Words.", addition_id)])
     return intent
 
 

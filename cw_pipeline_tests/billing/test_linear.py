@@ -1,0 +1,67 @@
+"""The rule's work grows with the organizations, and not faster: what it does is counted, never timed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cw_pipeline.billing.facts import Facts, Written
+from cw_pipeline.billing.rule import preview_month
+from cw_pipeline_tests.billing.examples import INVOICED, MARCH, OPEN, PRODUCTS, a_line, an_agreement, mapped_to, used
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+    from types import FrameType
+
+
+def instructions(work: Callable[[], object]) -> int:
+    """How many of Python's instructions ``work`` takes."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _argument: Any) -> Any:  # noqa: ANN401 - what Python hands to a tracer
+        nonlocal count
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def work_for(organizations: int, effective: date | None) -> int:
+    """What a month takes whose organizations have a line each that begins on ``effective``, if any."""
+    ids = range(1, organizations + 1)
+    lines = [a_line(one, 5, agreement_id=one, effective=effective, organization_id=f"org-{one}") for one in ids]
+    written = {
+        line.addition_id: Written(
+            agreement_id=line.agreement_id,
+            serial_number=line.serial_number,
+            quantities=frozenset({line.quantity}),
+            effective_date=OPEN,
+            cancelled_date=line.cancelled_date,
+        )
+        for line in lines
+        if effective
+    }
+    facts = Facts(
+        mappings={f"org-{one}": mapped_to(one, one, organization_id=f"org-{one}") for one in ids},
+        products=PRODUCTS,
+        agreements={one: an_agreement(one, one) for one in ids},
+        lines={line.serial_number: (line,) for line in lines if effective},
+        ledger=written,
+    )
+    usage = [used(5 + one % 2, organization_id=f"org-{one}") for one in ids]
+    return instructions(lambda: preview_month(MARCH, usage, facts))
+
+
+@pytest.mark.parametrize("effective", [None, OPEN, INVOICED], ids=["no line", "an open line", "an invoiced line"])
+def test_twice_the_organizations_are_at_most_a_little_more_than_twice_the_work(effective: date | None) -> None:
+    assert work_for(80, effective) < 2.1 * work_for(40, effective)

@@ -86,6 +86,25 @@ def test_earlier_usage_is_asked_about_and_the_answer_is_the_person_s_choice(acti
     assert run(*arguments, "--json").document["left_out"] == {}
 
 
+def test_a_company_gets_another_organization_after_a_yes(active: Active, sandbox: Sandbox) -> None:
+    one = active.mapped[0]
+    listed = run("organizations", "list", "--json").document["organizations"]
+    another = next(row["id"] for row in listed if row["msp_managed"] and row["company"] is None)
+    arguments = ("companies", "map", str(one.company_id), "--agreement", str(one.agreement_id))
+    arguments += ("--organization", another, "--bill-from", str(LAST_CLOSED))
+    code, shown = on_a_terminal("n", *arguments)
+    assert (code, f"is billed for {one.organization_name} ({one.organization_id}) already" in shown) == (1, True)
+    assert on_a_terminal("y", *arguments)[0] == 0
+    unnamed = run("companies", "unmap", str(one.company_id))
+    assert (unnamed.code, "has several organizations" in unnamed.sentence) == (2, True)
+    told = run("companies", "list", "--json").document["companies"]
+    both = {row["organization"]["id"] for row in told if row["id"] == one.company_id}
+    assert both == {one.organization_id, another}
+    assert run("companies", "unmap", str(one.company_id), "--organization", another).code == 0
+    assert run("status", "--json").document["mapped_organizations"] == len(active.mapped)
+    assert sandbox
+
+
 def test_a_list_that_lacks_much_is_taken_only_after_a_yes(active: Active, sandbox: Sandbox) -> None:
     companies = run("companies", "list", "--json").document["companies"]
     removed = [sandbox.connectwise.records("agreements")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.sandbox import Sandbox
+from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.mapping import Mapped
 from cw_pipeline_tests.active import LAST_CLOSED, activate, use
 from cw_pipeline_tests.cli.conftest import run
@@ -83,6 +84,21 @@ def test_an_agreement_that_went_to_another_company_is_billed_there(customer: Cus
     assert customer.billed() == {mapped.agreement_id: SEATS}
     (company,) = [one for one in run("companies", "list", "--json").document["companies"] if one["state"] == "mapped"]
     assert (company["id"], company["bill_from"]) == (OTHER_COMPANY, str(LAST_CLOSED.plus(-1)))
+
+
+def test_what_a_merger_advises_asks_before_the_company_gets_another_organization(customer: Customer) -> None:
+    mapped = customer.mapped
+    paste(f"companies map {OTHER_COMPANY} --agreement {OTHER_AGREEMENT} --organization {organization_id(1)}")
+    customer.sandbox.connectwise.remove_company(mapped.company_id, merged_into=OTHER_COMPANY)
+    import_them, unmap, map_there, _ = advised("moved")
+    paste(import_them, unmap)
+    refused = run(*shlex.split(map_there))
+    assert (refused.code, "--yes" in refused.err, organization_id(1) in refused.err) == (2, True, True)
+    paste(f"{map_there} --yes")
+    sync()
+    assert customer.billed() == {mapped.agreement_id: SEATS}
+    assert run("status", "--json").document["held"] == {}
+    assert run("status", "--json").document["mapped_organizations"] == 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.vocabulary import State
-from cw_pipeline.warehouse.tables import Agreement, Company, Integration, ProductMapping
+from cw_pipeline.warehouse.tables import Agreement, Company, Integration, Organization, ProductMapping
 from cw_pipeline_tests.orchestration.acting import (
     ORGANIZATION,
     TWO_PRODUCTS,
@@ -108,6 +108,23 @@ def test_a_mapping_that_cannot_be_made_is_refused_and_the_others_stay(
     assert sentence in refusal(map_companies(instance, "map", config), "choose_organizations")
     assert mapped() == before
     assert told_of_mapping(instance) == []
+
+
+def test_another_organization_waits_for_its_warning_and_one_of_several_has_to_be_named_to_be_unmapped(
+    active: Active, instance: dg.DagsterInstance
+) -> None:
+    one = active.mapped[0]
+    managed = (row.id for row in rows(Organization) if row.msp_managed)
+    another = next(row for row in managed if row not in active.organization_ids)
+    company = {"company": str(one.company_id)}
+    config = {**company, "agreement": str(one.agreement_id), "organization": another}
+    assert "already. That stays" in refusal(map_companies(instance, "map", config), "choose_organizations")
+    assert map_companies(instance, "map", {**config, "accept_warnings": True}).success
+    unnamed = refusal(map_companies(instance, "unmap", company), "choose_organizations")
+    assert "has several organizations" in unnamed
+    assert "organization in the Launchpad" in unnamed
+    assert map_companies(instance, "unmap", {**company, "organization": one.organization_id}).success
+    assert mapped()[one.company_id][1] == another
 
 
 def test_a_list_that_lacks_everything_is_refused_until_its_warning_is_accepted(

@@ -11,10 +11,11 @@ from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.reports.listings import companies, gone_mappings
 from cw_pipeline.reports.status import status
+from cw_pipeline.setup.connection import disconnect
 from cw_pipeline.setup.errors import MappingRefused, UnknownChoice, WarningsNotAccepted
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
-from cw_pipeline.vocabulary import Month, Plan, last_day_of_month
+from cw_pipeline.vocabulary import Month, Plan, State, last_day_of_month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, EntryKind, Integration
@@ -215,6 +216,17 @@ def test_a_row_that_unmaps_a_company_s_only_organization_is_not_asked_about_and_
     (told,) = apply_mappings(one, write(file, "1,,,,,,"), NOW, first_month=FIRST).warnings
     assert told.startswith("Row 2: Acme (1) is no longer mapped to Acme (org-a). While no company")
     assert rows(one) == set()
+
+
+def test_the_backup_of_a_disconnection_brings_several_organizations_back(two: Warehouse, file: Path) -> None:
+    disconnect(two, file)
+    assert rows(two) == set()
+    with two.transaction() as session:
+        session.get_one(Integration, 1).state = State.CONNECTED
+    with pytest.raises(WarningsNotAccepted, match="Row 3: The company Acme"):
+        apply_mappings(two, file, NOW, first_month=FIRST)
+    assert apply_mappings(two, file, NOW, first_month=FIRST, accept_warnings=True).mapped == 2
+    assert rows(two) == BOTH
 
 
 def test_rows_that_contradict_each_other_are_refused(two: Warehouse, file: Path) -> None:

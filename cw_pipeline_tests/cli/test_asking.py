@@ -5,32 +5,44 @@ from __future__ import annotations
 import os
 import pty
 import shlex
-import subprocess
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cw_pipeline.cli.app import main
 from cw_pipeline_tests.active import LAST_CLOSED
-from cw_pipeline_tests.cli.conftest import PROGRAM, run
+from cw_pipeline_tests.cli.conftest import run
+from cw_pipeline_tests.support.processes import PROCESSES, Start
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
     from cw_pipeline_tests.active import Active
 
 
-def on_a_terminal(answer: str, *arguments: str) -> tuple[int, str]:
+def on_a_terminal(answer: str, *arguments: str) -> tuple[int | None, str]:
     """Run the program on a terminal where a person types ``answer``; its exit code and what the terminal shows."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen([PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs) as program:
-        os.close(theirs)
-        os.write(ours, f"{answer}\n".encode())
-        shown = bytearray()
-        while True:
-            try:
-                shown += os.read(ours, 4096)
-            except OSError:  # the terminal is gone with its last user
-                break
-        code = program.wait()
+    with Connection(theirs) as terminal:
+        program = PROCESSES.Process(target=_run, args=(terminal, Start(arguments, dict(os.environ), Path.cwd())))
+        program.start()
+    os.write(ours, f"{answer}\n".encode())
+    shown = bytearray()
+    while True:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:  # the terminal is gone with its last user
+            break
+    program.join()
+    code = program.exitcode
+    program.close()
     os.close(ours)
     return code, " ".join(shown.decode().split())
+
+
+def _run(terminal: Connection, start: Start) -> None:
+    with terminal:
+        start.enter(stdin=terminal.fileno(), stdout=terminal.fileno(), stderr=terminal.fileno())
+    main()
 
 
 def test_disconnecting_asks_and_a_no_changes_nothing(active: Active) -> None:

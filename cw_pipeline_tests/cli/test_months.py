@@ -16,7 +16,7 @@ from cw_pipeline.sync import push
 from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.cli.conftest import PROGRAM, run
-from cw_pipeline_tests.warehouse.processes import HOLD_THE_LOCK, another_process
+from cw_pipeline_tests.support.processes import HOLD_THE_LOCK, another_process
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
@@ -101,7 +101,7 @@ def test_a_sync_that_waited_in_vain_for_another_push_ends_with_1_and_names_it(mo
     with Access().sync_run("", print) as access:
         url = access.warehouse.engine.url.render_as_string(hide_password=False)
         psa = access.psa
-    with another_process("-c", HOLD_THE_LOCK, url, psa) as holder:
+    with another_process(HOLD_THE_LOCK, url, psa) as holder:
         assert holder.says() == "held"
         answer = run("sync")
     assert answer.code == 1

@@ -23,7 +23,7 @@ from cw_pipeline_tests.orchestration.watching import (
     our_lines,
     run,
 )
-from cw_pipeline_tests.warehouse.processes import HOLD_THE_LOCK, another_process
+from cw_pipeline_tests.support.processes import HOLD_THE_LOCK, another_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -203,7 +203,7 @@ def test_a_run_says_in_its_log_which_process_pushes_and_goes_on_when_that_has_en
     with Access().sync_run("", print) as access:
         url = access.warehouse.engine.url.render_as_string(hide_password=False)
         psa = access.psa
-    with another_process("-c", HOLD_THE_LOCK, url, psa) as holder:
+    with another_process(HOLD_THE_LOCK, url, psa) as holder:
         assert holder.says() == "held"
         who_holds = lock._who_holds
 

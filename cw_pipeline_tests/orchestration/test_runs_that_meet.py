@@ -14,7 +14,7 @@ from cw_pipeline_tests.active import LAST_CLOSED, activate
 from cw_pipeline_tests.end_to_end.conftest import until
 from cw_pipeline_tests.orchestration.dagster_ui import PROJECT
 from cw_pipeline_tests.orchestration.watching import lines_to_write, written
-from cw_pipeline_tests.warehouse.processes import another_process
+from cw_pipeline_tests.support.processes import another_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,9 +77,9 @@ def test_of_two_syncs_of_a_month_at_the_same_time_one_waits_and_no_line_is_writt
     active, month = activate(LAST_CLOSED), str(LAST_CLOSED)
     sandbox.journal.clear()
     held = sandbox.faults.add(FaultKind.SLOW, method="POST", path="additions")
-    with another_process("-c", meeting.first, month, DAGSTER_HOME=meeting.home) as at_work:
+    with another_process(meeting.first, month, DAGSTER_HOME=meeting.home) as at_work:
         assert sandbox.faults.wait_for_hit(held, timeout=60)
-        with another_process("-c", RUN_OF_DAGSTER, month, DAGSTER_HOME=meeting.other_home) as waiting:
+        with another_process(RUN_OF_DAGSTER, month, DAGSTER_HOME=meeting.other_home) as waiting:
             until(lambda: waits_for(at_work.pid, meeting.other_home))
             assert len(sandbox.journal.writes()) == 1
             sandbox.faults.release(held)

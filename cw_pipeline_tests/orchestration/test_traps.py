@@ -30,7 +30,7 @@ from cw_pipeline_tests.orchestration.watching import (
     tries,
     written,
 )
-from cw_pipeline_tests.warehouse.processes import another_process
+from cw_pipeline_tests.support.processes import another_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +164,7 @@ def test_a_killed_push_that_still_holds_its_slot_of_the_pool_does_not_stop_the_n
     instance = shipped_ui.instance
     instance.event_log_storage.initialize_concurrency_limit_to_default("connectwise_push")  # as the first push did
     held = sandbox.faults.add(FaultKind.SLOW, method="POST", path="additions")
-    with another_process("-c", "from cw_pipeline.cli.app import main; main()", "sync", "--month", str(LAST)) as push:
+    with another_process("from cw_pipeline.cli.app import main; main()", "sync", "--month", str(LAST)) as push:
         assert sandbox.faults.wait_for_hit(held, timeout=60)
         push.kill()
     sandbox.faults.clear()

@@ -22,7 +22,7 @@ from cw_pipeline_tests.orchestration.watching import (
     run,
     tries,
 )
-from cw_pipeline_tests.warehouse.processes import HOLD_THE_LOCK, another_process
+from cw_pipeline_tests.support.processes import HOLD_THE_LOCK, another_process
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -83,7 +83,7 @@ def test_a_lock_that_another_push_held_too_long_is_tried_again(
     with Access().sync_run("", print) as access:
         url = access.warehouse.engine.url.render_as_string(hide_password=False)
         psa = access.psa
-    with another_process("-c", HOLD_THE_LOCK, url, psa) as holder:
+    with another_process(HOLD_THE_LOCK, url, psa) as holder:
         assert holder.says() == "held"
         result = run(instance, assets=[USAGE, PUSH], retries=1)
     assert "Another push" in failure_of(result)

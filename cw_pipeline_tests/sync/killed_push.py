@@ -6,7 +6,6 @@ request to ConnectWise, and after it, when ConnectWise has carried it out and no
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import socket
@@ -22,14 +21,13 @@ from sqlalchemy.orm import Session
 
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.support.processes import PROCESSES
 from cw_pipeline_tests.sync.msp import MARCH
 from cw_pipeline_tests.sync.site import open_client, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-_PROCESSES = multiprocessing.get_context("forkserver")  # imports once, in a process that has no threads to fork
-_PROCESSES.set_forkserver_preload(["pytest", __name__])
 _LONGEST = 60
 """Seconds after which a push is taken to hang."""
 
@@ -108,10 +106,10 @@ def running_push(
     machine: str = "elsewhere",
 ) -> Generator[RunningPush]:
     """A push that is under way; it does not outlive the block."""
-    hear_said, said = _PROCESSES.Pipe(duplex=False)
-    hear_points, points = _PROCESSES.Pipe(duplex=False)
+    hear_said, said = PROCESSES.Pipe(duplex=False)
+    hear_points, points = PROCESSES.Pipe(duplex=False)
     more = {"concurrency": concurrency, "machine": machine, "said": said, "points": points}
-    process = _PROCESSES.Process(target=_push, args=(url, dict(environment), at), kwargs=more)
+    process = PROCESSES.Process(target=_push, args=(url, dict(environment), at), kwargs=more)
     with hear_said, hear_points:
         with said, points:  # ours are closed once it has its own, so that its end is noticed
             process.start()

@@ -17,10 +17,10 @@ from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline_tests.pooler import on_every_way
+from cw_pipeline_tests.support.processes import break_lock_connections
 from cw_pipeline_tests.sync.killed_push import running_push
 from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, set_up
 from cw_pipeline_tests.sync.site import open_client
-from cw_pipeline_tests.warehouse.processes import break_lock_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

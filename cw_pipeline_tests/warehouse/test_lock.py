@@ -12,7 +12,7 @@ from cw_pipeline.warehouse.errors import DatabaseUnreachable, LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import LockHolder
 from cw_pipeline_tests.pooler import needs_pgbouncer, on_every_way, pooled
-from cw_pipeline_tests.warehouse.processes import (
+from cw_pipeline_tests.support.processes import (
     HOLD_THE_LOCK,
     WAIT_FOR_THE_LOCK,
     another_process,
@@ -42,7 +42,7 @@ def test_a_free_lock_is_taken_without_a_word_and_again_when_it_was_let_go(wareho
 @on_every_way
 def test_a_second_push_is_told_who_holds_the_lock_and_waits_for_it(warehouse: Warehouse, warehouse_url: str) -> None:
     told: list[str] = []
-    with another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder:
+    with another_process(HOLD_THE_LOCK, warehouse_url, "msp") as holder:
         assert holder.says() == "held"
 
         def let_it_end(sentence: str) -> None:
@@ -58,7 +58,7 @@ def test_a_second_push_is_told_who_holds_the_lock_and_waits_for_it(warehouse: Wa
 
 @on_every_way
 def test_a_push_that_waited_in_vain_says_who_holds_the_lock(warehouse: Warehouse, warehouse_url: str) -> None:
-    with another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder:
+    with another_process(HOLD_THE_LOCK, warehouse_url, "msp") as holder:
         assert holder.says() == "held"
         waiting = push_lock(warehouse.engine, "msp", wait_seconds=1, on_wait=lambda _: None)
         with pytest.raises(LockHeld, match=f"process {holder.pid} on .* Try again when it has ended"), waiting:
@@ -67,7 +67,7 @@ def test_a_push_that_waited_in_vain_says_who_holds_the_lock(warehouse: Warehouse
 
 @on_every_way
 def test_a_killed_holder_frees_the_lock_at_once(warehouse: Warehouse, warehouse_url: str) -> None:
-    with another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder:
+    with another_process(HOLD_THE_LOCK, warehouse_url, "msp") as holder:
         assert holder.says() == "held"
         with push_lock(warehouse.engine, "msp", wait_seconds=AT_ONCE, on_wait=lambda _: holder.kill()) as lock:
             lock.check()
@@ -114,8 +114,8 @@ def test_the_holder_may_write_while_it_holds_the_lock(warehouse: Warehouse) -> N
 
 def test_a_killed_waiter_does_not_get_in_the_way_of_the_next(warehouse: Warehouse, warehouse_url: str) -> None:
     with (
-        another_process("-c", HOLD_THE_LOCK, warehouse_url, "msp") as holder,
-        another_process("-c", WAIT_FOR_THE_LOCK, warehouse_url, "msp") as waiter,
+        another_process(HOLD_THE_LOCK, warehouse_url, "msp") as holder,
+        another_process(WAIT_FOR_THE_LOCK, warehouse_url, "msp") as waiter,
     ):
         assert holder.says() == "held"
         waiter.go_on()

@@ -13,8 +13,8 @@ from sqlalchemy import inspect, select, text
 
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.tables import Base, CompanyMapping, LockHolder, PreviewLine
+from cw_pipeline_tests.support.processes import OPEN_WHEN_TOLD, another_process
 from cw_pipeline_tests.warehouse.examples import MOMENT
-from cw_pipeline_tests.warehouse.processes import OPEN_WHEN_TOLD, another_process
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -61,7 +61,7 @@ def test_opening_a_warehouse_again_keeps_what_is_in_it(warehouse: Warehouse, war
 
 def test_processes_that_open_a_new_warehouse_at_once_all_succeed(new_database_url: str) -> None:
     with ExitStack() as stack:
-        others = [stack.enter_context(another_process("-c", OPEN_WHEN_TOLD, new_database_url)) for _ in range(4)]
+        others = [stack.enter_context(another_process(OPEN_WHEN_TOLD, new_database_url)) for _ in range(4)]
         assert [other.says() for other in others] == ["ready"] * 4
         for other in others:
             other.go_on()

@@ -124,6 +124,29 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """What is in ConnectWise and cannot be read, so that nobody knows what is billed there.
+
+    Attributes:
+        what: It, with its id, as a sentence begins.
+        why: What is wrong with it.
+        agreement_id: The agreement that it is, or is on.
+        addition_id: The line that it is; None where it concerns whatever is on the agreement.
+        serial_numbers: Those of the lines that it is known to concern.
+        company_id: The company whose organizations it concerns, because nobody knows which lines it does.
+        passes: Whether it may pass without anybody correcting anything.
+    """
+
+    what: str
+    why: str
+    agreement_id: int
+    addition_id: int | None = None
+    serial_numbers: frozenset[str] = frozenset()
+    company_id: int | None = None
+    passes: bool = False
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything that a month's preview is decided on."""
 
@@ -141,6 +164,7 @@ class Facts:
     today: date = date.max
     absences: frozenset[tuple[Month, str]] = frozenset()
     """Organizations that a month's report does not have, of which a person accepted that they used nothing."""
+    unread: Sequence[Unread] = ()
 
     def counted(self, line: Line) -> Decimal:
         """What an invoiced line counts for: its quantity, less what was credited of it."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from cw_pipeline.billing.balance import Write
-    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Written
+    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Unread, Written
     from cw_pipeline.vocabulary import Month
 
 WAYS_OUT = {
@@ -36,8 +36,8 @@ WAYS_OUT = {
     ),
     Outcome.CREDIT_DUE: "Issue the credit in ConnectWise, and record it with the command in the reason.",
     Outcome.INVOICE_UNCLEAR: (
-        "See the invoice, set the line in ConnectWise to what it billed, and accept that with the command in the "
-        "reason."
+        "Correct in ConnectWise what cannot be read; or see the invoice, set the line in ConnectWise to what it billed,"
+        " and accept that with the command in the reason."
     ),
     Outcome.UNUSUAL: (
         "See the month in the NordPass panel, and sync it again once its report has the organization, accept that "
@@ -58,6 +58,29 @@ def invoiced_meanwhile(identity: Identity) -> str:
     return (
         "ConnectWise invoiced the agreement while the line was written, so that nobody knows which quantity was "
         f"billed. {accept_what_was_billed(identity.month, identity.organization_id)}"
+    )
+
+
+def unread(month: Month, found: Sequence[Unread], mapping: CompanyMapping) -> str:
+    """Why an organization's whole month waits: something in ConnectWise cannot be read."""
+    what = " ".join(cannot_be_read(one) for one in found)
+    correct = f" {CORRECT_IT.rstrip('.')}{leave_out(month, mapping)}." if not all(one.passes for one in found) else ""
+    return f"{what}{correct} {SYNC_AGAIN}"
+
+
+CORRECT_IT = "Correct that in ConnectWise."
+
+
+def cannot_be_read(one: Unread) -> str:
+    """What cannot be read, and what is wrong with it."""
+    return f"{one.what} cannot be read, so that nobody knows what is billed: {one.why.rstrip('.')}."
+
+
+def not_seen_whether_invoiced(why: str) -> str:
+    """Why a write is not confirmed whose agreement cannot be read, for the reason ``why``, after it."""
+    return (
+        f"ConnectWise shows the line as intended, and nobody can tell whether it was invoiced meanwhile. {why} "
+        f"{CORRECT_IT} {SYNC_AGAIN}"
     )
 
 

@@ -13,8 +13,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cw_pipeline.billing.balance import Balance, Write
-    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Written
+    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Unread, Written
     from cw_pipeline.billing.identity import Identity
+
+
+def unread_of(identities: Iterable[Identity], mapping: CompanyMapping | None, facts: Facts) -> list[Unread]:
+    """What cannot be read and may be the organization's month: one holds the whole of it.
+
+    That is an agreement that it is mapped to or has seats on, as far as the ledger knows, and a line of its own.
+    """
+    mapped = {mapping.agreement_id} if mapping else set[int]()
+    return [
+        one
+        for one in facts.unread
+        if (one.addition_id is None and one.agreement_id in mapped)
+        or (mapping is not None and one.company_id == mapping.company_id)
+        or any(may_be_billed_by(identity, one, facts) for identity in identities)
+    ]
+
+
+def may_be_billed_by(identity: Identity, unread: Unread, facts: Facts) -> bool:
+    """Whether a line that carries ``identity`` is, or is where, something cannot be read."""
+    if identity.serial_number in unread.serial_numbers:
+        return True
+    return unread.addition_id is None and any(
+        written.agreement_id == unread.agreement_id and written.quantities != NOTHING
+        for _, written in facts.accounted(identity.serial_number)
+    )
 
 
 def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, facts: Facts) -> Iterator[Line]:

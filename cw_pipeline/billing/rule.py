@@ -14,8 +14,10 @@ from cw_pipeline.billing.holds import (
     claimed_lines,
     edited_lines,
     invoiced_elsewhere,
+    may_be_billed_by,
     short_lines,
     unclear_lines,
+    unread_of,
     vanished_lines,
     write_hold,
 )
@@ -90,6 +92,10 @@ class _Draft:
     def matters(self) -> bool:
         return not self.line.beside or self.line.outcome not in _NOTHING_TO_REPORT or self.line.warning is not None
 
+    def held_if(self, concerned: bool, outcome: Outcome, reason: str) -> _Draft:  # noqa: FBT001 - reads as a sentence
+        """Held with its whole month, if there is anything to tell of it."""
+        return self.held(outcome, reason) if concerned or self.matters else self
+
     def held(self, outcome: Outcome, reason: str) -> _Draft:
         return replace(self, line=replace(self.line, outcome=outcome, reason=reason, writes=(), to_credit=None))
 
@@ -110,14 +116,18 @@ def _settle(
         if identity.plan in facts.products
         for draft in _drafts(identity, row, mapping, facts)
     ]
+    unread = unread_of(identities, mapping, facts)
     elsewhere = list(invoiced_elsewhere(identities, mapping, facts))
-    if elsewhere:
+    if unread:
+        outcome = Outcome.UNCONFIRMED if all(one.passes for one in unread) else Outcome.INVOICE_UNCLEAR
+        reason = hold_reasons.unread(month, unread, mapping)
+        unclear = [one for one in identities if any(may_be_billed_by(one, what, facts) for what in unread)]
+        drafts = [draft.held_if(draft.balance.identity in unclear, outcome, reason) for draft in drafts]
+    elif elsewhere:
         seats = sum(facts.counted(line) for line in elsewhere)
         reason = hold_reasons.moved(identities[0], elsewhere[0], mapping, facts, seats)
         drafts = [
-            draft.held(Outcome.MOVED, reason)
-            if draft.matters or any(line in draft.balance.invoiced for line in elsewhere)
-            else draft
+            draft.held_if(any(line in draft.balance.invoiced for line in elsewhere), Outcome.MOVED, reason)
             for draft in drafts
         ]
     else:

@@ -8,7 +8,7 @@ import typer
 
 from cw_pipeline.cli.accepting import BELIEVE_IT, accepting_warnings
 from cw_pipeline.cli.environment import YesOption, opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.cli.output import AsJson, speaking
+from cw_pipeline.cli.output import HELD_OR_FAILED, AsJson, speaking
 
 if TYPE_CHECKING:
     from cw_pipeline.setup.reconcile import Changes
@@ -79,6 +79,9 @@ def import_(
             ],
             right=["Total", "New", "Changed", "Gone"],
         )
-        for sentence in (*gone, *agreements.agreement_changed):
+        unreadable = (*companies.unreadable, *agreements.unreadable)
+        for sentence in (*gone, *agreements.agreement_changed, *unreadable):
             speech.notice(sentence)
         speech.say("Map what is new with `cw-pipeline companies suggest`.")
+        if unreadable:
+            raise typer.Exit(HELD_OR_FAILED)

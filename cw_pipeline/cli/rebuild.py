@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import typer
+
 from cw_pipeline.cli.environment import opened_dagster, opened_sync_run, read_settings
-from cw_pipeline.cli.output import AsJson, number, speaking
+from cw_pipeline.cli.output import HELD_OR_FAILED, AsJson, number, speaking
 
 
 def rebuild(*, as_json: AsJson = False) -> None:
@@ -12,6 +14,7 @@ def rebuild(*, as_json: AsJson = False) -> None:
     For a warehouse that is new or was restored from a backup, after the companies are mapped as they are billed.
     Nothing is written to ConnectWise.
     """
+    from cw_pipeline.billing.hold_reasons import CORRECT_IT, cannot_be_read
     from cw_pipeline.orchestration.assets.runless import report_acts
     from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
 
@@ -20,6 +23,7 @@ def rebuild(*, as_json: AsJson = False) -> None:
         with opened_dagster(settings) as dagster, opened_sync_run(settings, "rebuild", speech.notice) as run:
             rebuilt = rebuild_ledger(run)
             report_acts(dagster, run.warehouse)
+        unreadable = [f"{cannot_be_read(one)} {CORRECT_IT}" for one in rebuilt.unread]
         speech.document(
             {
                 "companies": rebuilt.companies,
@@ -37,6 +41,7 @@ def rebuild(*, as_json: AsJson = False) -> None:
                     for identity, line in rebuilt.found
                 ],
                 "invoiced": len(rebuilt.invoiced),
+                "unreadable": unreadable,
             }
         )
         if rebuilt.found:
@@ -48,3 +53,7 @@ def rebuild(*, as_json: AsJson = False) -> None:
             f"{len(rebuilt.found)} line(s) that this warehouse did not know, and {len(rebuilt.invoiced)} that it did "
             "not know to be invoiced. Carry on with `cw-pipeline preview`."
         )
+        for sentence in unreadable:
+            speech.notice(sentence)
+        if unreadable:
+            raise typer.Exit(HELD_OR_FAILED)

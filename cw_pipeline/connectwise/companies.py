@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise import models
+from cw_pipeline.connectwise.listed import Listed
 from cw_pipeline.connectwise.records import Endpoints
 
 if TYPE_CHECKING:
@@ -16,13 +17,11 @@ _COMPANIES = "/company/companies"
 class Companies(Endpoints):
     """The companies, and what they are chosen by."""
 
-    def companies(
-        self, *, type_ids: Collection[int] = (), status_ids: Collection[int] = ()
-    ) -> Iterator[models.Company]:
-        """Yield the companies that are not deleted, of any of these types and statuses (none given: of all).
+    def companies(self, *, type_ids: Collection[int] = (), status_ids: Collection[int] = ()) -> Listed[models.Company]:
+        """Return the companies that are not deleted, of any of these types and statuses (none given: of all).
 
-        ConnectWise filters, and the client filters again. Some sites answer a compound condition with an empty list,
-        whatever there is; then all companies are read.
+        ConnectWise filters, and the client filters again, but for those that cannot be read. Some sites answer a
+        compound condition with an empty list, whatever there is; then all companies are read.
         """
         simple = "deletedFlag = false"
         chosen = {"conditions": " and ".join([simple, *_any_of("status/id", status_ids)])}
@@ -33,14 +32,17 @@ class Companies(Endpoints):
         if queries != [{"conditions": simple}]:
             queries.append({"conditions": simple})
         types, statuses = frozenset(type_ids), frozenset(status_ids)
-        for company in self._records.first_found(_COMPANIES, models.Company, queries):
+
+        def is_chosen(company: models.Company) -> bool:
             of_type = not types or any(one.id in types for one in company.types)
             of_status = not statuses or (company.status is not None and company.status.id in statuses)
-            if of_type and of_status and not company.deleted_flag:
-                yield company
+            return of_type and of_status and not company.deleted_flag
 
-    def companies_by_id(self, ids: Iterable[int]) -> Iterator[models.Company]:
-        """Yield the companies with these ids, deleted ones included. An id that does not exist is just absent."""
+        found = self._records.first_found(_COMPANIES, models.Company, queries)
+        return Listed(tuple(filter(is_chosen, found.records)), found.unreadable)
+
+    def companies_by_id(self, ids: Iterable[int]) -> Listed[models.Company]:
+        """Return the companies with these ids, deleted ones included. An id that does not exist is just absent."""
         return self._records.by_ids(_COMPANIES, models.Company, ids)
 
     def company_types(self) -> Iterator[models.CompanyType]:

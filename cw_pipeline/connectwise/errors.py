@@ -204,3 +204,16 @@ class Redirected(ReadFailed):
 
 class ContractBroken(ConnectWiseError):
     """A reply is not what ConnectWise's interface promises: a required field is missing or has another type."""
+
+
+class RecordUnreadable(ContractBroken):
+    """A record is not what ConnectWise's interface promises.
+
+    Attributes:
+        why: The field, and what is wrong with it.
+    """
+
+    def __init__(self, message: str, *, why: str) -> None:
+        """Keep apart what is wrong."""
+        super().__init__(message)
+        self.why = why

@@ -5,19 +5,21 @@ Here belongs what the endpoints have in common. What every request has in common
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from pydantic import BaseModel
 
 from cw_pipeline.connectwise.conditions import fits, id_conditions, room_for_conditions
-from cw_pipeline.connectwise.errors import ContractBroken, NotFound, UncertainWrite
+from cw_pipeline.connectwise.errors import ContractBroken, NotFound, RecordUnreadable, UncertainWrite
+from cw_pipeline.connectwise.listed import Listed, Unreadable, take_apart
 from cw_pipeline.connectwise.models import Count, Identified
 from cw_pipeline.connectwise.paging import read_pages
 from cw_pipeline.connectwise.replies import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from cw_pipeline.connectwise.http import Http
     from cw_pipeline.connectwise.retries import Method
@@ -48,55 +50,59 @@ class Records:
         return self.one(f"{path}/count", Count).count
 
     def all(
+        self, path: str, model: type[IdentifiedT], params: Mapping[str, str] | None = None
+    ) -> Iterator[IdentifiedT]:
+        """The list's records, all of which have to be readable."""
+        for record in read_pages(self._http, path, params=params or {}):
+            yield read_record(record, model, endpoint=f"GET {path}")
+
+    def each(
         self,
         path: str,
         model: type[IdentifiedT],
         params: Mapping[str, str] | None = None,
         *,
         wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True,
-    ) -> Iterator[IdentifiedT]:
+    ) -> Iterator[IdentifiedT | Unreadable]:
         """The list's records that are ``wanted`` as ConnectWise sends them; of the others only the id is read."""
         for record in read_pages(self._http, path, params=params or {}):
             if wanted(record):
-                yield read_record(record, model, endpoint=f"GET {path}")
+                yield _read(record, model, cast("int", record["id"]), endpoint=f"GET {path}")
 
     def first_found(
         self, path: str, model: type[IdentifiedT], queries: Iterable[Mapping[str, str]]
-    ) -> Iterator[IdentifiedT]:
+    ) -> Listed[IdentifiedT]:
         """What the first of these queries finds that finds anything."""
         for params in queries:
-            found = False
-            for record in self.all(path, model, params):
-                found = True
-                yield record
-            if found:
-                return
+            found = take_apart(self.each(path, model, params))
+            if found.records or found.unreadable:
+                return found
+        return Listed(())
 
-    def readable(self, path: str, model: type[IdentifiedT]) -> Iterator[IdentifiedT]:
-        """The list's records, without those that cannot be read: where nothing is known of a record but its absence."""
-        for record in read_pages(self._http, path, params={}):
-            with suppress(ContractBroken):
-                yield read_record(record, model, endpoint=f"GET {path}")
-
-    def by_reference(
-        self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]
-    ) -> Iterator[IdentifiedT]:
+    def by_reference(self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]) -> Listed[IdentifiedT]:
         """The list's records in whose ``field`` is one of these ids, in as many requests as that takes."""
         wanted = frozenset(ids)
         if not wanted:
-            return
-        for condition in id_conditions(field, wanted, room=self._room(path)):
-            yield from self.all(path, model, {"conditions": condition})
+            return Listed(())
+        conditions = id_conditions(field, wanted, room=self._room(path))
+        return take_apart(chain.from_iterable(self.each(path, model, {"conditions": one}) for one in conditions))
 
-    def by_ids(self, path: str, model: type[IdentifiedT], ids: Iterable[int]) -> Iterator[IdentifiedT]:
+    def by_ids(self, path: str, model: type[IdentifiedT], ids: Iterable[int]) -> Listed[IdentifiedT]:
         """The records with these ids. One that the list lacks is asked for by itself: lists are known to lag."""
-        absent = set(ids)
-        for record in self.by_reference(path, model, "id", absent):
-            absent.discard(record.id)
-            yield record
-        for number in sorted(absent):
-            with suppress(NotFound):
-                yield self.one(f"{path}/{number}", model)
+        wanted = frozenset(ids)
+        listed = self.by_reference(path, model, "id", wanted)
+        absent = wanted - {one.id for one in (*listed.records, *listed.unreadable)}
+        return take_apart([*listed.records, *listed.unreadable, *self._by_themselves(path, model, sorted(absent))])
+
+    def _by_themselves(
+        self, path: str, model: type[IdentifiedT], ids: Iterable[int]
+    ) -> Iterator[IdentifiedT | Unreadable]:
+        for number in ids:
+            try:
+                document = self._http.request("GET", f"{path}/{number}").document
+            except NotFound:
+                continue
+            yield _read(document, model, number, endpoint=f"GET {path}/{number}")
 
     def can_be_asked(self, path: str, condition: str) -> bool:
         """Whether the address of the list has room for the condition."""
@@ -128,3 +134,11 @@ class Records:
 
     def _room(self, path: str) -> int:
         return room_for_conditions(self._http.url(path))
+
+
+def _read(document: object, model: type[IdentifiedT], record_id: int, *, endpoint: str) -> IdentifiedT | Unreadable:
+    try:
+        return read_record(document, model, endpoint=endpoint)
+    except RecordUnreadable as error:
+        sent = cast("Mapping[str, object]", document) if isinstance(document, Mapping) else None
+        return Unreadable(record_id, error.why, sent or {})

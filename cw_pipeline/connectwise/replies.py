@@ -125,7 +125,7 @@ def read_record(document: object, model: type[RecordT], *, endpoint: str) -> Rec
     What is wrong is said in pydantic's words or the record's own, which never quote the document.
 
     Raises:
-        ContractBroken: A required field is missing, or has another type than promised.
+        RecordUnreadable: A required field is missing, or has another type than promised.
     """
     try:
         return model.model_validate(document)
@@ -133,9 +133,10 @@ def read_record(document: object, model: type[RecordT], *, endpoint: str) -> Rec
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "the whole record"
         found = f" of record {shorten(str(number))}" if isinstance(number := _id_of(document), int) else ""
-        raise errors.ContractBroken(
+        raise errors.RecordUnreadable(
             f"{endpoint} answered with an unusable {model.__name__}: {field}{found}: {first['msg']}. "
-            "Nothing of this reply was used. Look at the record in ConnectWise, or report this with its version."
+            "Nothing of this reply was used. Look at the record in ConnectWise, or report this with its version.",
+            why=f"{field}: {first['msg']}",
         ) from None
 
 

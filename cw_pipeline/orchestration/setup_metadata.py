@@ -12,7 +12,7 @@ from cw_pipeline.orchestration.tables import Details, names, table
 from cw_pipeline.reports.listings import companies, organizations
 from cw_pipeline.reports.status import status
 from cw_pipeline.setup.audit import recorded_acts
-from cw_pipeline.setup.imports import AgreementsReport
+from cw_pipeline.setup.imports import AgreementsReport, ImportReport
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording import cells as shown
@@ -37,6 +37,7 @@ def of_changes(changes: Changes) -> Details:
         "new_names": names([name_and_id(one) for one in changes.new]),
         "gone_names": names([name_and_id(one) for one in changes.gone]),
         **({"agreement_changed": names(changes.agreement_changed)} if isinstance(changes, AgreementsReport) else {}),
+        **({"unreadable": names(changes.unreadable)} if isinstance(changes, ImportReport | AgreementsReport) else {}),
     }
 
 

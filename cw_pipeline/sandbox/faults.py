@@ -32,9 +32,13 @@ class FaultKind(StrEnum):
     """Answered with 200 and the unchanged object: nothing was written."""
     NOT_JSON = "not_json"
     """Processed, then answered with 200 and a body that is not JSON."""
+    SPOILED = "spoiled"
+    """Processed, then answered with `members` put into each record, or only into the one with the id `record`."""
 
 
-_WRITTEN_BY_DEFAULT = frozenset({FaultKind.RESET_AFTER, FaultKind.SLOW, FaultKind.TRUNCATED, FaultKind.NOT_JSON})
+_WRITTEN_BY_DEFAULT = frozenset(
+    {FaultKind.RESET_AFTER, FaultKind.SLOW, FaultKind.TRUNCATED, FaultKind.NOT_JSON, FaultKind.SPOILED}
+)
 
 
 @dataclass
@@ -55,6 +59,8 @@ class Fault:
     reply: str | None
     headers: dict[str, str]
     seconds: float | None
+    record: int | None
+    members: Record
     written: bool
     matched: int = 0
     hits: int = 0
@@ -94,6 +100,8 @@ class Faults:
         reply: str | None = None,
         headers: dict[str, str] | None = None,
         seconds: float | None = None,
+        record: int | None = None,
+        members: Record | None = None,
         written: bool | None = None,
     ) -> int:
         """Switch a fault on.
@@ -109,6 +117,8 @@ class Faults:
             reply: The body of `status`, `html` and `not_json`.
             headers: Headers of a `status` or `html` answer, for example `Retry-After`.
             seconds: How long `slow` and `unanswered` wait; None: until `release`.
+            record: The id of the only record that `spoiled` changes.
+            members: What `spoiled` puts into records: any JSON values, also such as ConnectWise never has.
             written: Whether the request is processed before the fault; the default depends on the kind.
 
         Returns:
@@ -128,6 +138,8 @@ class Faults:
                 reply=reply,
                 headers=headers or {},
                 seconds=seconds,
+                record=record,
+                members=members or {},
                 written=kind in _WRITTEN_BY_DEFAULT if written is None else written,
             )
             self._faults[fault.id] = fault

@@ -1,12 +1,14 @@
 """What every request to either service passes first: the journal and the faults."""
 
 from dataclasses import dataclass, field
+from typing import cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cw_pipeline.sandbox.faults import Fault, FaultKind, Faults
 from cw_pipeline.sandbox.journal import Journal, JournalEntry
 from cw_pipeline.sandbox.server import close_connection, reset_connection
+from cw_pipeline.sandbox.wire import Record, dumps, loads
 
 CONTROL_PATH = "/sandbox/"
 
@@ -102,6 +104,8 @@ class Front:
                 reply = _made(
                     fault, 200, "{this is not JSON" if fault.reply is None else fault.reply, b"application/json"
                 )
+            case FaultKind.SPOILED:
+                reply = _made(fault, reply.status, _spoiled(fault, reply.body), b"application/json")
             case _:
                 pass
         entry.status = reply.status
@@ -138,6 +142,14 @@ def _made(fault: Fault, status: int, text: str, content_type: bytes) -> _Reply:
     headers = [(name.lower().encode(), value.encode()) for name, value in fault.headers.items()]
     headers += [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
     return _Reply(status, headers, body)
+
+
+def _spoiled(fault: Fault, body: bytes) -> str:
+    document = cast("list[Record] | Record", loads(body))
+    for record in document if isinstance(document, list) else [document]:
+        if fault.record in {None, record.get("id")}:
+            record.update(fault.members)
+    return dumps(document).decode()
 
 
 def _json_headers(body: bytes) -> list[tuple[bytes, bytes]]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.credits import Credit, credits_due
 from cw_pipeline.billing.facts import Facts, Line
-from cw_pipeline.billing.holds import is_edited, vanished_lines
+from cw_pipeline.billing.holds import is_edited, unread_of, vanished_lines
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import State, is_accepted, leaves_seats_out, state_of
 from cw_pipeline.billing.outcomes import Outcome
@@ -90,6 +91,7 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
             unbilled = written_off(session, run.psa)
         preview, facts = preview_now(run, lock, month)
         what = f"{known.name} ({known.id}) for {month}"
+        _require_readable(what, [Identity(month, plan, known.id) for plan in Plan], facts)
         lines = [line for line in preview.lines if line.organization_id == known.id]
         unclear = {line.plan for line in lines if line.outcome is Outcome.INVOICE_UNCLEAR}
         waiting = list(_waiting(month, known.id, facts, unbilled, unclear))
@@ -105,6 +107,15 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
             raise NothingToAccept(msg)
         issued = _issued(what, credits_due(known.id, preview, facts), credited)
         return _record_credits(run, issued, facts)
+
+
+def _require_readable(what: str, identities: Sequence[Identity], facts: Facts) -> None:
+    """Make sure that every line is known: one that cannot be read would be taken for gone."""
+    unread = unread_of(identities, facts.mappings.get(identities[0].organization_id), facts)
+    if unread:
+        why = " ".join(map(hold_reasons.cannot_be_read, unread))
+        msg = f"What {what} billed cannot be accepted yet. {why} {hold_reasons.CORRECT_IT}"
+        raise NothingToAccept(msg)
 
 
 def _accept(run: SyncRun, what: str, waiting: Sequence[Accepted]) -> None:

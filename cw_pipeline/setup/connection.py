@@ -109,7 +109,7 @@ _PROVED_BY_READING: tuple[tuple[Right, str, Callable[[ConnectWiseClient], object
         Right.TABLE_SETUP_INQUIRE,
         "to choose company types, statuses and product categories, and to know how often agreements are invoiced",
         # A role may be allowed some tables and not others.
-        lambda client: (next(client.company_types(), None), next(client.billing_cycles(), None)),
+        lambda client: (next(client.company_types(), None), client.billing_cycles()),
     ),
     (Right.CATALOG_INQUIRE, "to map plans to products", lambda client: client.catalog_count()),
     (

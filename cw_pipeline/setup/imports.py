@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.connectwise import models
     from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.connectwise.listed import Unreadable
     from cw_pipeline.warehouse.database import Warehouse
 
 
@@ -34,11 +35,13 @@ class ImportReport(Changes):
         types: Names of the company types that were chosen; empty means all.
         statuses: Names of the company statuses that were chosen; empty means all.
         gone_but_mapped: Those of ``gone`` that are mapped: what is billed for them needs a decision.
+        unreadable: What is listed and cannot be read, a sentence each; what was known of it stays.
     """
 
     types: tuple[str, ...]
     statuses: tuple[str, ...]
     gone_but_mapped: tuple[Named, ...]
+    unreadable: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,11 @@ class AgreementsReport(Changes):
     Attributes:
         gone_but_mapped: Those of ``gone`` that a company is mapped with.
         agreement_changed: Which mapped agreements are billed otherwise than was accepted, a sentence each.
+        unreadable: What is listed and cannot be read, a sentence each; what was known of it stays.
     """
 
     gone_but_mapped: tuple[Named, ...]
+    unreadable: tuple[str, ...]
     agreement_changed: tuple[str, ...]
 
 
@@ -92,12 +97,20 @@ def import_companies(
             (),
         )
     now = datetime.now(UTC)
-    found = [_company(company, now) for company in client.companies(type_ids=type_ids, status_ids=status_ids)]
+    answered = client.companies(type_ids=type_ids, status_ids=status_ids)
+    found = [_company(company, now) for company in answered.records]
+    unreadable = {one.id for one in answered.unreadable}
     with act(warehouse) as session:
         require_connected(session, client)
         before = _selection(session.get(ImportSelection, 1))
         chosen = session.merge(ImportSelection(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
-        changes = reconcile(session, session.scalars(select(Company)).all(), found, now=now)
+        changes = reconcile(
+            session,
+            session.scalars(select(Company)).all(),
+            found,
+            now=now,
+            expected=lambda company: company.id not in unreadable,
+        )
         mapped = set(session.scalars(select(CompanyMapping.company_id)))
         if not accept_warnings:
             require_most_are_there("companies", "ConnectWise", changes, mapped)
@@ -108,6 +121,7 @@ def import_companies(
         types=tuple(types[number] for number in type_ids),
         statuses=tuple(statuses[number] for number in status_ids),
         gone_but_mapped=tuple(company for company in changes.gone if company.id in mapped),
+        unreadable=tuple(_unreadable("Company", one) for one in answered.unreadable),
     )
 
 
@@ -125,8 +139,10 @@ def import_agreements(
         require_connected(session, client)
         companies = frozenset(session.scalars(select(Company.id).where(Company.gone_at.is_(None))))
     now = datetime.now(UTC)
-    cycles = {cycle.id: cycle.billing_options for cycle in client.billing_cycles()}
-    found = [_agreement(agreement, cycles, now) for agreement in client.agreements(company_ids=companies)]
+    cycles = {cycle.id: cycle.billing_options for cycle in client.billing_cycles().records}
+    answered = client.agreements(company_ids=companies)
+    found = [_agreement(agreement, cycles, now) for agreement in answered.records]
+    unreadable = {one.id for one in answered.unreadable}
     with act(warehouse) as session:
         require_connected(session, client)
         changes = reconcile(
@@ -134,7 +150,7 @@ def import_agreements(
             session.scalars(select(Agreement)).all(),
             found,
             now=now,
-            expected=lambda agreement: agreement.company_id in companies,
+            expected=lambda agreement: agreement.company_id in companies and agreement.id not in unreadable,
         )
         mapped = set(session.scalars(select(CompanyMapping.agreement_id)))
         if not accept_warnings:
@@ -145,7 +161,15 @@ def import_agreements(
     return AgreementsReport(
         **vars(changes),
         gone_but_mapped=tuple(agreement for agreement in changes.gone if agreement.id in mapped),
+        unreadable=tuple(_unreadable("Agreement", one) for one in answered.unreadable),
         agreement_changed=agreement_changed,
+    )
+
+
+def _unreadable(what: str, one: Unreadable) -> str:
+    return (
+        f"{what} {one.id} cannot be read: {one.why.rstrip('.')}. What was known of it stays. Correct that in "
+        "ConnectWise, then import again."
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.facts import Line
+from cw_pipeline.billing.facts import Line, Unread
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.setup.audit import Deed, record
 from cw_pipeline.setup.errors import ListCutShort, NothingMapped, listed
@@ -36,12 +36,14 @@ class Rebuilt:
         agreements: How many agreements they have.
         found: The lines of ours that this warehouse did not know, each with whose it is.
         invoiced: Those of our lines, found or known, that were not known to be invoiced.
+        unread: What cannot be read, and may hold lines of ours that are still not known.
     """
 
     companies: int
     agreements: int
     found: tuple[tuple[Identity, Line], ...]
     invoiced: frozenset[int]
+    unread: tuple[Unread, ...]
 
     @property
     def by_month(self) -> list[FoundMonth]:
@@ -71,6 +73,8 @@ class FoundMonth(NamedTuple):
 
 def rebuild(run: SyncRun) -> Rebuilt:
     """Enter in the ledger what every agreement of every mapped company shows of our lines; ConnectWise is only read.
+
+    What cannot be read is told; as long as it cannot be, each sync looks for it, and holds whom it may concern.
 
     Raises:
         NothingMapped: If no company is mapped, so that there is nothing to look through.
@@ -107,4 +111,5 @@ def rebuild(run: SyncRun) -> Rebuilt:
         agreements=len(reading.agreements),
         found=tuple(seen.found),
         invoiced=frozenset(line.addition_id for _, line in seen.invoiced),
+        unread=reading.unread,
     )

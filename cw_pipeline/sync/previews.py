@@ -180,6 +180,7 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
         strangers=reading.strangers,
         today=run.today(),
         absences=absences,
+        unread=reading.unread,
     )
     return _Read(at, basis, position, reports, facts, seen)
 

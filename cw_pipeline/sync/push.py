@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing import reasons
+from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.sync.previews import current_previews
 from cw_pipeline.sync.run import SyncError
@@ -48,7 +49,7 @@ def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = N
     """
     with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
         read_before = run.connectwise.requests.read
-        settle_open_intents(run)
+        unsettled = {(one.month, one.organization_id): one.why for one in settle_open_intents(run)}
         settling = run.connectwise.requests.read - read_before
         previews = current_previews(run, lock, months, made)
         for month in months:
@@ -57,14 +58,21 @@ def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = N
         for index, month in enumerate(months):
             if previews.is_old:
                 previews = current_previews(run, lock, months[index:], None)
-            yield _push_month(run, writer, previews.of_months[month], settling if index == 0 else 0)
+            stuck = {whose: why for (of_month, whose), why in unsettled.items() if of_month == month}
+            yield _push_month(run, writer, previews.of_months[month], stuck, settling if index == 0 else 0)
 
 
-def _push_month(run: SyncRun, writer: Writer, kept: KeptPreview, settling: int) -> PushedMonth:
-    """Carry out and keep one month's push; the requests of the ``settling`` before it are counted on it, too."""
+def _push_month(
+    run: SyncRun, writer: Writer, kept: KeptPreview, stuck: Mapping[str, str], settling: int
+) -> PushedMonth:
+    """Carry out and keep one month's push; the requests of the ``settling`` before it are counted on it, too.
+
+    Nothing is written for the organizations that are ``stuck``, for the reason beside them, with an earlier write.
+    """
     check_seats(kept.preview)
     before = run.connectwise.requests
-    pushed = replace(kept.preview, lines=_carry_out(writer, kept.preview.lines))
+    steps = [_stopped(line, stuck.get(line.organization_id)) for line in kept.preview.lines]
+    pushed = replace(kept.preview, lines=_carry_out(writer, steps))
     after = run.connectwise.requests
     with run.warehouse.transaction() as session:
         push = save_push(
@@ -105,9 +113,14 @@ class _Step:
         return _Step(line, self.failure or failure)
 
 
-def _carry_out(writer: Writer, lines: Sequence[PreviewLine]) -> tuple[PreviewLine, ...]:
+def _stopped(line: PreviewLine, why: str | None) -> _Step:
+    step = _Step(line)
+    return step if why is None or line.outcome in HELD else step.failing(FailedWrite(Outcome.UNCONFIRMED, why))
+
+
+def _carry_out(writer: Writer, steps: Sequence[_Step]) -> tuple[PreviewLine, ...]:
     """Carry out a month's lines: first all that takes seats away, then, where all of that succeeded, what adds them."""
-    taken = _carry_out_writes(writer, [_Step(line) for line in lines], taking_away=True)
+    taken = _carry_out_writes(writer, steps, taking_away=True)
     stuck: dict[str, FailedWrite] = {}
     for step in taken:
         if step.failure is not None:

@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.facts import Agreement, Line, Terms
+from cw_pipeline.billing.facts import Agreement, Line, Terms, Unread
 from cw_pipeline.billing.identity import PREFIX, Identity
 from cw_pipeline.connectwise import models
-from cw_pipeline.connectwise.errors import NotFound
+from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound
+from cw_pipeline.connectwise.listed import Listed
 from cw_pipeline.sync.ownership import is_still
+from cw_pipeline.sync.run import SyncRun
+from cw_pipeline.sync.unread import (
+    UNUSABLE,
+    Lines,
+    company_of,
+    unread_agreement,
+    unread_company,
+    unread_line,
+    unread_lines,
+)
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.ledger import Known
@@ -24,8 +35,6 @@ from cw_pipeline.warehouse.ledger import Known
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import date
-
-    from cw_pipeline.sync.run import SyncRun
 
 
 _NEVER = 9000
@@ -40,13 +49,17 @@ class Reading:
         agreements: Those that were read and exist, by id.
         additions: Those that are ours, or have an id by which we know one, as ConnectWise sent them, by agreement.
         known: What the ledger knew, by addition id, before anything was read.
-        looked_through: The companies all of whose agreements were read, as far as can be told.
+        looked_through: The companies whose agreements were listed without a gap, as far as can be told.
+        unread: What cannot be read. An agreement without its record, its company or its lines is only here.
+        in_part: Of the companies that were to be looked through, those with something that cannot be read.
     """
 
     agreements: dict[int, Agreement]
     additions: dict[int, list[models.Addition]]
     known: Mapping[int, Known]
     looked_through: frozenset[int]
+    unread: tuple[Unread, ...] = ()
+    in_part: frozenset[int] = frozenset()
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -122,27 +135,82 @@ def read(
         companies: Companies to look through.
 
     Raises:
-        ConnectWiseError: If ConnectWise cannot be read, or does not find an agreement, which was there just before.
+        ConnectWiseError: If ConnectWise cannot be read at all. What cannot be read of single records is in the reading.
     """
-    cycles = {one.id: one.billing_options for one in run.connectwise.billing_cycles()}
-    reading = Reading({}, {}, known, frozenset())
+    cycles = {one.id: one.billing_options for one in run.connectwise.billing_cycles().records}
+    reader = _Reader(run, known, expected or {}, cycles, frozenset(agreement_ids))
+    reading = reader.reading()
     asked, to_look_through, tried = set(agreement_ids), set(companies), set[int]()
     while asked or to_look_through:
         asked |= _imported_agreements(run, to_look_through)
-        by_id = list(run.connectwise.agreements_by_id(sorted(asked - reading.agreements.keys())))
-        listed = list(run.connectwise.agreements(company_ids=sorted(to_look_through)))
-        new = {one.id: one for one in (*by_id, *listed) if one.id not in reading.agreements}
-        agreements = reading.agreements | _agreements(run, new.values(), cycles)
-        reading = Reading(
-            agreements,
-            reading.additions | _additions(run, new, known, expected or {}),
-            known,
-            reading.looked_through | to_look_through - _cut_short(agreements, {one.id for one in listed}),
-        )
+        reader.read_agreements(asked, to_look_through)
+        reading = reader.reading()
         tried |= to_look_through
         asked.clear()
         to_look_through = {reading.agreements[line.agreement_id].company_id for _, line in reading.found} - tried
     return reading
+
+
+@dataclass
+class _Reader:
+    """Reads agreements, their companies and our lines on them, and puts aside what cannot be read."""
+
+    run: SyncRun
+    known: Mapping[int, Known]
+    expected: Mapping[int, int]
+    cycles: Mapping[int, str | None]
+    wanted: frozenset[int]
+    """The agreements that matter whatever is on them; on the others only lines of ours do."""
+    agreements: dict[int, Agreement] = field(default_factory=dict[int, Agreement])
+    additions: dict[int, list[models.Addition]] = field(default_factory=dict[int, list[models.Addition]])
+    unread: dict[int, list[Unread]] = field(default_factory=dict[int, list[Unread]])
+    """By agreement."""
+    looked_through: set[int] = field(default_factory=set[int])
+    in_part: set[int] = field(default_factory=set[int])
+
+    def reading(self) -> Reading:
+        """What was read so far."""
+        return Reading(
+            self.agreements,
+            self.additions,
+            self.known,
+            looked_through=frozenset(self.looked_through),
+            unread=tuple(chain.from_iterable(self.unread.values())),
+            in_part=frozenset(self.in_part),
+        )
+
+    def read_agreements(self, agreement_ids: Collection[int], companies: Collection[int]) -> None:
+        """Read these agreements that were not read yet, and all of these companies."""
+        before = self.agreements.keys() | self.unread.keys()
+        by_id = self.run.connectwise.agreements_by_id(sorted(set(agreement_ids) - before))
+        listed = self.run.connectwise.agreements(company_ids=sorted(companies))
+        new = {one.id: one for one in (*by_id.records, *listed.records) if one.id not in before}
+        broken = {one.id: one for one in (*by_id.unreadable, *listed.unreadable) if one.id not in before}
+        owners = self.run.connectwise.companies_by_id({one.company.id for one in new.values()})
+        by_company = {one.id: one for one in owners.records}
+        broken_companies = {one.id: one for one in owners.unreadable}
+        in_part = set[int]()
+        for number, lines in _lines(self.run, new.keys() | broken.keys(), self.known, self.expected).items():
+            owner = company_of(broken[number]) if number in broken else new[number].company.id
+            if number in broken:
+                found = [unread_agreement(broken[number], lines, self.known)]
+            elif owner in broken_companies:
+                found = [unread_company(number, broken_companies[owner], lines, self.known)]
+            elif isinstance(lines, ConnectWiseError):
+                found = [unread_lines(new[number], lines)]
+            else:
+                found = [unread_line(number, one, self.known) for one in lines.unreadable]
+                self.agreements[number] = _agreement(new[number], by_company.get(new[number].company.id), self.cycles)
+                self.additions[number] = list(lines.records)
+            of_nobody = (
+                number not in self.wanted and isinstance(lines, Listed) and not (lines.records or lines.unreadable)
+            )
+            self.unread[number] = [] if of_nobody else found
+            if self.unread[number]:  # whose it is that does not even say that, nobody knows
+                in_part |= set(companies) if owner is None else {owner}
+        self.in_part |= in_part & set(companies)
+        shown = {one.id for one in (*listed.records, *listed.unreadable)}
+        self.looked_through |= set(companies) - _cut_short(self.agreements, shown)
 
 
 def _imported_agreements(run: SyncRun, companies: Collection[int]) -> set[int]:
@@ -156,34 +224,40 @@ def _cut_short(agreements: Mapping[int, Agreement], listed: Collection[int]) -> 
     return {one.company_id for one in agreements.values() if one.id not in listed}
 
 
-def _agreements(
-    run: SyncRun, found: Collection[models.Agreement], cycles: Mapping[int, str | None]
-) -> dict[int, Agreement]:
-    companies = {one.id: one for one in run.connectwise.companies_by_id({one.company.id for one in found})}
-    return {one.id: _agreement(one, companies.get(one.company.id), cycles) for one in found}
-
-
-def _additions(
+def _lines(
     run: SyncRun, agreement_ids: Collection[int], known: Collection[int], expected: Mapping[int, int]
-) -> dict[int, list[models.Addition]]:
+) -> dict[int, Lines]:
     """Our additions on these agreements: one request each, several at a time, and one for each that its list lacks."""
     ids = sorted(agreement_ids)
     with ThreadPoolExecutor(run.concurrency) as pool:
-        additions = dict(zip(ids, pool.map(partial(_additions_on, run, known=known), ids), strict=True))
-    shown = {one.id for one in chain.from_iterable(additions.values())}
+        lines = dict(zip(ids, pool.map(partial(_lines_on, run, known=known), ids), strict=True))
+    shown = {one.id for on in lines.values() if isinstance(on, Listed) for one in (*on.records, *on.unreadable)}
     for addition_id, agreement_id in expected.items():
-        if agreement_id in additions and addition_id not in shown:
-            additions[agreement_id] += filter(None, [addition_by_id(run, agreement_id, addition_id)])
-    return additions
+        on_it = lines.get(agreement_id)
+        if isinstance(on_it, Listed) and addition_id not in shown:
+            lines[agreement_id] = _with_line(run, agreement_id, addition_id, on_it)
+    return lines
 
 
-def _additions_on(run: SyncRun, agreement_id: int, *, known: Collection[int]) -> list[models.Addition]:
+def _with_line(run: SyncRun, agreement_id: int, addition_id: int, lines: Listed[models.Addition]) -> Lines:
+    """The lines with the one that their list lacks, if it is not really gone."""
+    try:
+        addition = addition_by_id(run, agreement_id, addition_id)
+    except UNUSABLE as error:
+        return error
+    return replace(lines, records=(*lines.records, addition)) if addition else lines
+
+
+def _lines_on(run: SyncRun, agreement_id: int, *, known: Collection[int]) -> Lines:
     """Our additions on one agreement, by their serial number, and those whose id the ledger knows."""
 
     def is_ours(record: Mapping[str, object]) -> bool:
         return record.get("id") in known or str(record.get("serialNumber") or "").startswith(PREFIX)
 
-    return list(run.connectwise.additions(agreement_id, wanted=is_ours))
+    try:
+        return run.connectwise.additions(agreement_id, wanted=is_ours)
+    except UNUSABLE as error:
+        return error
 
 
 def addition_by_id(run: SyncRun, agreement_id: int, addition_id: int) -> models.Addition | None:

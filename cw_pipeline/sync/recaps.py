@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.written_off import Recap, perhaps_written_off
 from cw_pipeline.connectwise.errors import Refused
+from cw_pipeline.connectwise.listed import take_apart
 from cw_pipeline.warehouse.recaps import keep_recaps, recaps_of
 
 if TYPE_CHECKING:
@@ -25,11 +26,7 @@ def look_at_recaps(run: SyncRun, agreement_ids: Collection[int]) -> None:
         ConnectWiseError: If ConnectWise cannot be read.
     """
     try:
-        recaps = {
-            one.id: Recap(one.next_invoice_date, one.last_invoice_number)
-            for one in run.connectwise.agreement_recaps()
-            if one.id in agreement_ids
-        }
+        listed = take_apart(one for one in run.connectwise.agreement_recaps() if one.id in agreement_ids)
     except Refused as error:  # with credentials that just read everything else
         if error.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
             raise
@@ -38,6 +35,9 @@ def look_at_recaps(run: SyncRun, agreement_ids: Collection[int]) -> None:
             f"(status {error.status})"
         )
         return
+    for unreadable in listed.unreadable:
+        run.say(f"The invoice recap of agreement {unreadable.id} cannot be read: {unreadable.why}")
+    recaps = {one.id: Recap(one.next_invoice_date, one.last_invoice_number) for one in listed.records}
     with run.warehouse.transaction() as session:
         keep_recaps(session, run.psa, recaps)
 

@@ -31,11 +31,13 @@ class Seen:
         found: Lines of ours that it does not know.
         invoiced: Lines, those found among them, that it does not know to be invoiced.
         looked_through: The companies all of whose agreements were read.
+        in_part: The companies of which something could not be read: they have to be looked through again.
     """
 
     found: Sequence[tuple[Identity, Line]]
     invoiced: Sequence[tuple[Identity, Line]]
     looked_through: frozenset[int]
+    in_part: frozenset[int] = frozenset()
 
     def added_to(self, written: Mapping[int, Written]) -> dict[int, Written]:
         """What the ledger accounts for once this is entered."""
@@ -61,7 +63,7 @@ def seen_in(reading: Reading, written: Mapping[int, Written], unsettled: Collect
             line, written.get(line.addition_id), reading.agreements[line.agreement_id], identity.month
         )
     ]
-    return Seen(found, invoiced, reading.looked_through)
+    return Seen(found, invoiced, reading.looked_through - reading.in_part, reading.in_part)
 
 
 def remember(
@@ -75,7 +77,7 @@ def remember(
     Raises:
         LockLost: If the push lock is no longer ours; nothing is entered.
     """
-    if not (seen.found or seen.invoiced or seen.looked_through):
+    if not (seen.found or seen.invoiced or seen.looked_through or seen.in_part):
         return
     lock.check()
     owners, now = {as_marked(one): one for one in organization_ids}, datetime.now(UTC)
@@ -88,6 +90,9 @@ def remember(
             update(CompanyMapping)
             .where(CompanyMapping.company_id.in_(seen.looked_through), CompanyMapping.looked_through_at.is_(None))
             .values(looked_through_at=now)
+        )
+        session.execute(
+            update(CompanyMapping).where(CompanyMapping.company_id.in_(seen.in_part)).values(looked_through_at=None)
         )
     if seen.found:
         run.say(f"Found {len(seen.found)} line(s) of ours that this warehouse did not know")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.commands import SYNC_AGAIN
 from cw_pipeline.billing.identity import DESCRIPTION, PREFIX, Identity
-from cw_pipeline.connectwise.errors import NotFound
+from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable
+from cw_pipeline.connectwise.listed import Listed
 from cw_pipeline.sync.ownership import is_still, may_be_made_by
 from cw_pipeline.sync.reading import addition_by_id, next_invoice_of
+from cw_pipeline.sync.unread import UNUSABLE
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
@@ -18,8 +22,10 @@ from cw_pipeline.warehouse.tables import EntryKind
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from cw_pipeline.connectwise.listed import Unreadable
     from cw_pipeline.connectwise.models import Addition
     from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.warehouse.ledger import Known
     from cw_pipeline.warehouse.tables import LedgerEntry
 
 
@@ -28,34 +34,65 @@ UNDER_WAY_SECONDS = 60
 noticed, and no push is to be held up for longer by one that was killed."""
 
 
-def settle_open_intents(run: SyncRun) -> None:
+@dataclass(frozen=True)
+class Unsettled:
+    """A write that stays open, because what would tell what became of it cannot be read."""
+
+    month: Month
+    organization_id: str
+    why: str
+
+
+def settle_open_intents(run: SyncRun) -> list[Unsettled]:
     """Find out what became of every write that an earlier push did not see through, and record it.
 
     Called under the push lock, so that only a request whose push was killed can be under way any more; one that is
     not carried out yet is waited for.
 
+    Returns:
+        Those that stay open.
+
     Raises:
-        ConnectWiseError: If ConnectWise cannot be read; what is not settled stays open.
+        ConnectWiseError: If ConnectWise cannot be read at all; what is not settled stays open.
     """
     with run.warehouse.transaction() as session:
         intents = ledger.open_intents(session, run.psa)
-        if not intents:
-            return
-        answered = ledger.answered_ids(session, run.psa)
-        known = ledger.known_lines(session, run.psa)
-    run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
-    note = "Settled by a later push by reading back."
+        answered = ledger.answered_ids(session, run.psa) if intents else {}
+        known = ledger.known_lines(session, run.psa) if intents else {}
+    unsettled: list[Unsettled] = []
+    if intents:
+        run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
     for intent in intents:
-        made = answered.get(intent.id) if intent.addition_id is None else None
-        addition = addition_by_id(run, intent.agreement_id, made) if made else None
-        if addition is None or not may_be_made_by(addition, intent, known):
-            addition = find_written(run, intent) or _find_late(run, intent)
-        if addition is None:
-            results = [Result(intent, EntryKind.NOT_DONE, note)]
-        else:
-            results = as_shown(intent, addition, invoiced=intent.id in already_invoiced(run, [intent]), note=note)
-        with run.warehouse.transaction() as session:
-            append_results(session, run.run_id, results)
+        try:
+            _settle(run, intent, answered.get(intent.id), known)
+        except UNUSABLE as error:
+            what = f"What became of the write of {intent.serial_number} on agreement {intent.agreement_id}"
+            why = f"{what} cannot be told: {error} {SYNC_AGAIN}"
+            run.say(why)
+            unsettled.append(Unsettled(Month.parse(intent.month), intent.organization_id, why))
+    return unsettled
+
+
+def _settle(run: SyncRun, intent: LedgerEntry, answered: int | None, known: Mapping[int, Known]) -> None:
+    """Record what became of one write, of which ConnectWise may have ``answered`` the new line's id.
+
+    Raises:
+        ConnectWiseError: If ConnectWise cannot be read.
+    """
+    note = "Settled by a later push by reading back."
+    made = answered if intent.addition_id is None else None
+    addition = addition_by_id(run, intent.agreement_id, made) if made else None
+    if addition is None or not may_be_made_by(addition, intent, known):
+        addition = find_written(run, intent) or _find_late(run, intent)
+    if addition is None:
+        results = [Result(intent, EntryKind.NOT_DONE, note)]
+    else:
+        invoiced, unread = already_invoiced(run, [intent])
+        if unread:
+            raise RecordUnreadable(unread[intent.id], why=unread[intent.id])
+        results = as_shown(intent, addition, invoiced=intent.id in invoiced, note=note)
+    with run.warehouse.transaction() as session:
+        append_results(session, run.run_id, results)
 
 
 def _find_late(run: SyncRun, intent: LedgerEntry) -> Addition | None:
@@ -69,14 +106,17 @@ def _find_late(run: SyncRun, intent: LedgerEntry) -> Addition | None:
     return find_written(run, intent)
 
 
-def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> set[int]:
+def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> tuple[set[int], dict[int, str]]:
     """The ids of those intents whose line lies in a period that ConnectWise has, or may have, invoiced by now.
+
+    Apart from them, with the reason, those whose agreement cannot be read, so that nobody can tell.
 
     A line whose quantity was set was open, so its agreement had a next invoice date, unless the line begins in the
     future: where that date is gone, the last invoice may have been made meanwhile.
     """
     agreements = run.connectwise.agreements_by_id({intent.agreement_id for intent in intents})
-    next_invoice = {agreement.id: next_invoice_of(agreement) for agreement in agreements}
+    next_invoice = {agreement.id: next_invoice_of(agreement) for agreement in agreements.records}
+    unread = {agreement.id: agreement.why for agreement in agreements.unreadable}
 
     def is_invoiced(intent: LedgerEntry) -> bool:
         following = next_invoice.get(intent.agreement_id)
@@ -84,7 +124,14 @@ def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> set[int]
             return intent.addition_id is not None and intent.effective_date <= run.today()
         return following > intent.effective_date
 
-    return {intent.id for intent in intents if is_invoiced(intent)}
+    return (
+        {intent.id for intent in intents if intent.agreement_id not in unread and is_invoiced(intent)},
+        {
+            intent.id: f"Agreement {intent.agreement_id} cannot be read: {unread[intent.agreement_id].rstrip('.')}."
+            for intent in intents
+            if intent.agreement_id in unread
+        },
+    )
 
 
 def as_shown(intent: LedgerEntry, addition: Addition, *, invoiced: bool, note: str | None) -> list[Result]:
@@ -98,13 +145,24 @@ def as_shown(intent: LedgerEntry, addition: Addition, *, invoiced: bool, note: s
 
 
 def find_written(run: SyncRun, intent: LedgerEntry) -> Addition | None:
-    """The line that shows that ``intent`` was carried out; None if none does."""
+    """The line that shows that ``intent`` was carried out; None if none does.
+
+    Raises:
+        RecordUnreadable: If none does that can be read, and one that cannot be may.
+    """
     with run.warehouse.transaction() as session:
         known = ledger.known_lines(session, run.psa).keys()
-    return next((one for one in _candidates(run, intent, known) if _shows(one, intent, known)), None)
+    lines = _candidates(run, intent, known)
+    shown = next((one for one in lines.records if _shows(one, intent, known)), None)
+    if shown is None:
+        for one in lines.unreadable:
+            if _may_show(one, intent, known):
+                what = f"Line {one.id} on agreement {intent.agreement_id} cannot be read"
+                raise RecordUnreadable(f"{what}: {one.why.rstrip('.')}.", why=one.why)
+    return shown
 
 
-def _candidates(run: SyncRun, intent: LedgerEntry, known: Collection[int]) -> list[Addition]:
+def _candidates(run: SyncRun, intent: LedgerEntry, known: Collection[int]) -> Listed[Addition]:
     """The lines on the intent's agreement that may be ours; none if it no longer exists."""
 
     def may_be_ours(record: Mapping[str, object]) -> bool:
@@ -113,12 +171,20 @@ def _candidates(run: SyncRun, intent: LedgerEntry, known: Collection[int]) -> li
         return record.get("id") in known or marked or described
 
     try:
-        return list(run.connectwise.additions(intent.agreement_id, wanted=may_be_ours))
+        return run.connectwise.additions(intent.agreement_id, wanted=may_be_ours)
     except NotFound:
         # Gateways say 404, too, and then the lines are still there.
-        if any(run.connectwise.agreements_by_id([intent.agreement_id])):
+        found = run.connectwise.agreements_by_id([intent.agreement_id])
+        if found.records or found.unreadable:
             raise
-        return []
+        return Listed(())
+
+
+def _may_show(line: Unreadable, intent: LedgerEntry, known: Collection[int]) -> bool:
+    """Whether a line that cannot be read may be the one that ``intent`` made or changed."""
+    if intent.addition_id is not None:
+        return line.id == intent.addition_id
+    return line.id not in known and line.text("serialNumber") in {"", intent.serial_number}
 
 
 def _shows(addition: Addition, intent: LedgerEntry, known: Collection[int]) -> bool:

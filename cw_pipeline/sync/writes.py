@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.commands import SYNC_AGAIN
-from cw_pipeline.billing.hold_reasons import invoiced_meanwhile
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.connectwise.errors import (
     AuthenticationFailed,
@@ -117,17 +117,21 @@ class Writer:
         """Enter in the ledger what became of a batch; its writes that failed.
 
         Where ConnectWise invoiced a line's period meanwhile, nobody knows whether the invoice has the quantity before
-        or after.
+        or after. A write whose agreement cannot be read stays open.
         """
-        invoiced = already_invoiced(self._run, [one.intent for one in results if one.addition])
+        invoiced, unread = already_invoiced(self._run, [one.intent for one in results if one.addition])
         failed = {one.write: one.failure for one in results if one.failure}
         entries: list[Result] = []
         for one in results:
-            if one.addition is not None:
+            if why := unread.get(one.intent.id):
+                failed[one.write] = FailedWrite(Outcome.UNCONFIRMED, hold_reasons.not_seen_whether_invoiced(why))
+            elif one.addition is not None:
                 doubtful = one.intent.id in invoiced
                 entries += as_shown(one.intent, one.addition, invoiced=doubtful, note=one.note)
                 if doubtful:
-                    failed[one.write] = FailedWrite(Outcome.UNCONFIRMED, invoiced_meanwhile(one.write.identity))
+                    failed[one.write] = FailedWrite(
+                        Outcome.UNCONFIRMED, hold_reasons.invoiced_meanwhile(one.write.identity)
+                    )
             elif one.kind is not None:
                 entries.append(Result(one.intent, one.kind, one.note))
         with self._run.warehouse.transaction() as session:

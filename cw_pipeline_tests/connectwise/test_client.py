@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from responses.matchers import query_param_matcher
 
-from cw_pipeline.connectwise.errors import MissingRight, UnknownCompany, UnreadableReply
+from cw_pipeline.connectwise.errors import ContractBroken, MissingRight, UnknownCompany, UnreadableReply
+from cw_pipeline.connectwise.listed import Listed, Unreadable
 from cw_pipeline.connectwise.models import AgreementRecap, NewAddition, NewCatalogItem
 from cw_pipeline_tests.connectwise.conftest import API, COMPANY_INFO, CREDENTIALS, addition, api_calls, company
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import responses
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
@@ -110,7 +114,7 @@ def test_companies_are_asked_for_by_type_and_status_and_filtered_again(
             company(7, **wanted | {"deletedFlag": None}),
         ],
     )
-    assert [one.id for one in client.companies(type_ids=[2, 3], status_ids=[5])] == [1, 7]
+    assert [one.id for one in client.companies(type_ids=[2, 3], status_ids=[5]).records] == [1, 7]
     assert query(site)["conditions"] == "deletedFlag = false and status/id in (5)"
     assert query(site)["childConditions"] == "types/id = 2 or types/id = 3"
 
@@ -126,13 +130,13 @@ def test_a_choice_that_finds_no_company_is_made_by_the_client_as_well(
         match=[query_param_matcher(simple)],
         json=[company(1, types=[{"id": 1}], status={"id": 5}), company(2, types=[{"id": 2}], status={"id": 6})],
     )
-    assert [one.id for one in client.companies(**choice)] == [1]
+    assert [one.id for one in client.companies(**choice).records] == [1]
     assert len(api_calls(site)) == 2
 
 
 def test_no_company_at_all_is_asked_for_once(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.get(COMPANIES, json=[])
-    assert list(client.companies()) == []
+    assert client.companies().records == ()
     assert len(api_calls(site)) == 1
 
 
@@ -140,7 +144,7 @@ def test_without_a_choice_every_company_that_is_not_deleted_is_read(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(COMPANIES, json=[company(1), company(2, deletedFlag=True)])
-    assert [one.id for one in client.companies()] == [1]
+    assert [one.id for one in client.companies().records] == [1]
     assert query(site) == FIRST_PAGE | {"conditions": "deletedFlag = false"}
 
 
@@ -148,7 +152,7 @@ def test_a_choice_too_long_for_a_url_is_filtered_in_the_client_alone(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(COMPANIES, json=[company(1, types=[{"id": 1}]), company(2, types=[{"id": 999}])])
-    assert [one.id for one in client.companies(type_ids=range(1, 500))] == [1]
+    assert [one.id for one in client.companies(type_ids=range(1, 500)).records] == [1]
     assert query(site)["conditions"] == "deletedFlag = false"
     assert "childConditions" not in query(site)
 
@@ -158,24 +162,64 @@ def test_companies_by_id_include_deleted_ones_and_leave_out_what_is_gone(
 ) -> None:
     site.get(COMPANIES, json=[company(1), company(2, deletedFlag=True)])
     site.get(f"{COMPANIES}/3", status=404, json=NOT_FOUND)
-    assert {one.id: one.deleted_flag for one in client.companies_by_id([3, 2, 1])} == {1: False, 2: True}
+    assert {one.id: one.deleted_flag for one in client.companies_by_id([3, 2, 1]).records} == {1: False, 2: True}
     assert query(site, 0)["conditions"] == "id in (1,2,3)"
 
 
 def test_what_a_list_lacks_is_asked_for_by_itself(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.get(COMPANIES, json=[company(2)])
     site.get(f"{COMPANIES}/1", json=company(1))
-    assert [one.id for one in client.companies_by_id([1, 2])] == [2, 1]
+    assert [one.id for one in client.companies_by_id([1, 2]).records] == [2, 1]
     site.get(AGREEMENTS, json=[])
     site.get(f"{AGREEMENTS}/7", json=agreement(7, 2))
-    assert [one.id for one in client.agreements_by_id([7])] == [7]
+    assert [one.id for one in client.agreements_by_id([7]).records] == [7]
+
+
+LISTS: dict[str, tuple[Callable[[ConnectWiseClient], Listed[Any]], str]] = {
+    "companies": (lambda client: client.companies(), COMPANIES),
+    "companies by id": (lambda client: client.companies_by_id([1, 2, 3]), COMPANIES),
+    "agreements": (lambda client: client.agreements(company_ids=[2]), AGREEMENTS),
+    "agreements by id": (lambda client: client.agreements_by_id([1, 2, 3]), AGREEMENTS),
+    "lines": (lambda client: client.additions(7), f"{AGREEMENTS}/7/additions"),
+}
+
+
+@pytest.mark.parametrize(("read", "path"), LISTS.values(), ids=LISTS)
+def test_one_record_that_cannot_be_read_stops_no_other(
+    site: responses.RequestsMock, client: ConnectWiseClient, read: Callable[[ConnectWiseClient], Listed[Any]], path: str
+) -> None:
+    first, spoiled, last = ({**company(one), **agreement(one, 2), **addition(one)} for one in (1, 2, 3))
+    spoiled |= {"name": None, "product": None}
+    site.get(path, json=[first, spoiled, last])
+    listed = read(client)
+    assert [one.id for one in listed.records] == [1, 3]
+    (unreadable,) = listed.unreadable
+    assert (unreadable.id, unreadable.sent) == (2, spoiled)
+    assert re.match("(name|product): ", unreadable.why)
+    assert len(api_calls(site)) == 1
+
+
+def test_what_is_asked_for_by_itself_may_be_unreadable_too(
+    site: responses.RequestsMock, client: ConnectWiseClient
+) -> None:
+    site.get(AGREEMENTS, json=[agreement(7, 2)])
+    site.get(f"{AGREEMENTS}/8", json=["no record"])
+    listed = client.agreements_by_id([7, 8])
+    assert [one.id for one in listed.records] == [7]
+    assert [(one.id, one.sent) for one in listed.unreadable] == [(8, {})]
+
+
+def test_a_list_that_is_none_is_refused_whole(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
+    site.get(f"{AGREEMENTS}/7/additions", json={"id": 1})
+    with pytest.raises(ContractBroken, match="where a list of records is promised"):
+        client.additions(7)
 
 
 def test_ids_that_the_list_has_cost_no_more_than_the_list(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(AGREEMENTS, json=[agreement(7, 2), agreement(8, 2)])
-    assert [one.id for one in client.agreements_by_id([8, 7])] == [7, 8]
+    assert [one.id for one in client.agreements_by_id([8, 7]).records] == [7, 8]
     assert len(api_calls(site)) == 1
 
 
@@ -185,14 +229,14 @@ def test_what_cannot_be_asked_for_by_itself_is_not_taken_for_gone(
     site.get(AGREEMENTS, json=[])
     site.get(f"{AGREEMENTS}/7", status=403, json={"code": "Forbidden", "message": "no"})
     with pytest.raises(MissingRight):
-        list(client.agreements_by_id([7]))
+        client.agreements_by_id([7])
 
 
 def test_many_ids_are_asked_for_in_several_urls_each_under_two_thousand_characters(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(AGREEMENTS, json=[])
-    assert list(client.agreements(company_ids=range(10_000, 11_000))) == []
+    assert client.agreements(company_ids=range(10_000, 11_000)) == Listed(())
     calls = api_calls(site)
     assert all(len(call.request.url or "") < 2000 for call in calls)
     asked = " ".join(query(site, number)["conditions"] for number in range(len(calls)))
@@ -200,15 +244,15 @@ def test_many_ids_are_asked_for_in_several_urls_each_under_two_thousand_characte
 
 
 def test_agreements_of_no_company_need_no_request(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    assert list(client.agreements(company_ids=[])) == []
+    assert client.agreements(company_ids=[]) == Listed(())
     assert len(site.calls) == 0
 
 
 def test_agreements_are_read_whatever_their_status(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.get(AGREEMENTS, json=[agreement(7, 2)])
-    (by_company,) = client.agreements(company_ids=[2])
+    (by_company,) = client.agreements(company_ids=[2]).records
     assert query(site)["conditions"] == "company/id in (2)"
-    (by_id,) = client.agreements_by_id([7])
+    (by_id,) = client.agreements_by_id([7]).records
     assert query(site)["conditions"] == "id in (7)"
     assert by_company == by_id
     assert (by_id.agreement_status, by_id.next_invoice_date) == ("Cancelled", date(2026, 4, 1))
@@ -216,7 +260,7 @@ def test_agreements_are_read_whatever_their_status(site: responses.RequestsMock,
 
 def test_the_lines_of_an_agreement_take_one_request(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.get(f"{AGREEMENTS}/7/additions", json=[addition(8), addition(9, quantity=2.5)])
-    assert [line.quantity for line in client.additions(7)] == [Decimal(12), Decimal("2.5")]
+    assert [line.quantity for line in client.additions(7).records] == [Decimal(12), Decimal("2.5")]
     assert len(api_calls(site)) == 1
 
 
@@ -234,10 +278,10 @@ def test_a_billing_cycle_is_known_by_its_options_and_one_that_cannot_be_read_is_
         {"id": 3, "name": "Old"},
     ]
     site.get(f"{API}/finance/billingCycles", json=cycles)
-    assert [(one.id, one.billing_options) for one in client.billing_cycles()] == [(1, "Monthly"), (3, None)]
+    assert [(one.id, one.billing_options) for one in client.billing_cycles().records] == [(1, "Monthly"), (3, None)]
 
 
-def test_a_recap_says_what_was_invoiced_and_one_that_cannot_be_read_is_left_out(
+def test_a_recap_says_what_was_invoiced_and_one_that_cannot_be_read_stops_no_other(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     told = {
@@ -252,7 +296,9 @@ def test_a_recap_says_what_was_invoiced_and_one_that_cannot_be_read_is_left_out(
         f"{API}/finance/agreementrecap/",
         json=[{"id": 7, **told}, {"id": 8, **never}, {"id": 9, "unbilledPeriods": "?"}],
     )
-    assert list(client.agreement_recaps()) == [
+    *readable, unreadable = client.agreement_recaps()
+    assert isinstance(unreadable, Unreadable)
+    assert [*readable, unreadable] == [
         AgreementRecap(
             id=7,
             name="Managed",
@@ -262,7 +308,9 @@ def test_a_recap_says_what_was_invoiced_and_one_that_cannot_be_read_is_left_out(
             unbilled_periods=1,
         ),
         AgreementRecap(id=8),
+        Unreadable(9, unreadable.why, {"id": 9, "unbilledPeriods": "?"}),
     ]
+    assert unreadable.why.startswith("unbilledPeriods: ")
 
 
 def test_a_line_is_read_by_its_id(site: responses.RequestsMock, client: ConnectWiseClient) -> None:

@@ -121,7 +121,7 @@ def test_a_missing_right_is_named_for_what_was_tried(site: responses.RequestsMoc
         (
             "GET",
             "/finance/billingCycles",
-            lambda: list(client.billing_cycles()),
+            client.billing_cycles,
             "System > Table Setup: Inquire",
         ),
         ("GET", "/finance/agreements/count", client.agreement_count, "Finance > Agreements: Inquire"),

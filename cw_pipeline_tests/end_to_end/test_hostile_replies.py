@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from cw_pipeline.connectwise import http, paging
+from cw_pipeline.connectwise import http, models, paging
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.connectwise.errors import UncertainWrite
+from cw_pipeline.connectwise.errors import ContractBroken, UncertainWrite
 from cw_pipeline.connectwise.models import NewAddition
 from cw_pipeline.nordpass import transport
 from cw_pipeline.nordpass.provider_api import ProviderApi
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from cw_pipeline.connectwise.listed import Listed
+
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
@@ -52,6 +54,13 @@ def server(authority: trustme.CA) -> Iterator[Server]:
 def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     return tmp_path / "ca.pem"
+
+
+def all_of(listed: Listed[models.Agreement] | Listed[models.Addition]) -> object:
+    """Refuse a list with a record that cannot be read, as whoever needs every record does."""
+    for one in listed.unreadable:
+        raise ContractBroken(f"{one.why} (record {one.id})")
+    return list(listed.records)
 
 
 CODEBASE = answer(b'{"Codebase": "v4_6_release/"}')
@@ -79,13 +88,13 @@ def connectwise(server: Server, client: ConnectWiseClient) -> Service:
 @pytest.fixture
 def agreements(connectwise: Service, client: ConnectWiseClient) -> Service:
     record = b'{"id": 1, "name": %s, "type": {"id": 2}, "company": {"id": 3}}'
-    return replace(connectwise, read=lambda: list(client.agreements_by_id([1])), record=record)
+    return replace(connectwise, read=lambda: all_of(client.agreements_by_id([1])), record=record)
 
 
 @pytest.fixture
 def additions(connectwise: Service, client: ConnectWiseClient) -> Service:
     record = b'{"id": 1, "product": {"id": 2}, "quantity": 5, "billCustomer": %s}'
-    return replace(connectwise, read=lambda: list(client.additions(1)), record=record)
+    return replace(connectwise, read=lambda: all_of(client.additions(1)), record=record)
 
 
 @pytest.fixture
@@ -192,8 +201,8 @@ def test_a_date_that_is_none_is_refused_and_not_quoted(
 ) -> None:
     line = b'{"id": 1, "product": {"id": 3}, "quantity": 1, "billCustomer": "Billable", "effectiveDate": %s}' % value
     with memory_below(16 * MIB):
-        said = replace(connectwise, read=lambda: list(client.additions(7))).refuses(answer(b"[" + line + b"]"))
-    assert re.search("effectiveDate of record 1: .*expected|valid date", said)
+        said = replace(connectwise, read=lambda: all_of(client.additions(7))).refuses(answer(b"[" + line + b"]"))
+    assert re.search("effectiveDate: .*expected|valid date", said)
     assert CREDENTIALS.redact(said) == said
 
 

@@ -10,10 +10,11 @@ from sqlalchemy import event
 from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from decimal import Decimal
 
     from cw_pipeline.connectwise import models
+    from cw_pipeline.connectwise.listed import Listed
     from cw_pipeline.warehouse.database import Warehouse
 
 
@@ -67,15 +68,15 @@ class WatchedClient(ConnectWiseClient):
         )
         self._moments = moments
 
-    def agreements_by_id(self, ids: Iterable[int]) -> Iterator[models.Agreement]:
+    def agreements_by_id(self, ids: Iterable[int]) -> Listed[models.Agreement]:
         self._moments.passes()
-        yield from super().agreements_by_id(ids)
+        return super().agreements_by_id(ids)
 
     def additions(
         self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
-    ) -> Iterator[models.Addition]:
+    ) -> Listed[models.Addition]:
         self._moments.passes()
-        yield from super().additions(agreement_id, wanted=wanted)
+        return super().additions(agreement_id, wanted=wanted)
 
     def create_addition(
         self, agreement_id: int, addition: models.NewAddition, *, before_sending: Callable[[], None] | None = None

@@ -97,6 +97,7 @@ def faults(draw: st.DrawFn) -> Fault:
         "status": status,
         "seconds": 0.01 if kind is FaultKind.UNANSWERED else None,
         "written": draw(st.sampled_from([None, True, False])) if status >= 500 else None,
+        "members": {"effectiveDate": "soon", "billStartDate": "soon"},
     }
     return Fault(kind, options.pop("path"), options)
 

@@ -120,6 +120,18 @@ def test_a_silent_200_shows_the_unchanged_object(sandbox: Sandbox, api: Api) -> 
     assert quantity(sandbox) == 5
 
 
+def test_one_record_of_a_list_or_any_answer_is_spoiled(sandbox: Sandbox, api: Api) -> None:
+    before = document(api.get(LINES))
+    sandbox.faults.add(FaultKind.SPOILED, times=2, record=5001, members={"product": None, "quantity": "many"})
+    first, *others = document(api.get(LINES))
+    assert (first["id"], first["product"], first["quantity"]) == (5001, None, "many")
+    assert others == before[1:]
+    assert document(api.get(LINE))["product"] is None
+    sandbox.faults.add(FaultKind.SPOILED, method="PATCH", members={"quantity": None})
+    assert document(api.patch(LINE, TWELVE))["quantity"] is None
+    assert quantity(sandbox) == 12
+
+
 def test_an_answer_that_is_not_json_comes_after_the_write(sandbox: Sandbox, api: Api) -> None:
     sandbox.faults.add(FaultKind.NOT_JSON, method="PATCH")
     answer = api.patch(LINE, TWELVE)

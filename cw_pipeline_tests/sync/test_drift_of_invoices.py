@@ -158,8 +158,8 @@ def map_on_these_terms(msp: Msp) -> None:
     """What a mapping remembers of the agreement."""
     with msp.run.warehouse.transaction() as session:
         mapping = session.get_one(tables.CompanyMapping, organization_id(ONE))
-        (agreement,) = msp.run.connectwise.agreements_by_id([AGREEMENT])
-        cycles = {one.id: one.billing_options for one in msp.run.connectwise.billing_cycles()}
+        (agreement,) = msp.run.connectwise.agreements_by_id([AGREEMENT]).records
+        cycles = {one.id: one.billing_options for one in msp.run.connectwise.billing_cycles().records}
         assert agreement.billing_cycle
         mapping.cycle = cycles[agreement.billing_cycle.id]
         mapping.period_type, mapping.prorates = agreement.period_type, agreement.prorate_flag

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cw_pipeline.billing.outcomes import FAILED
-from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound
+from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.connectwise.http import LONGEST_REPLY
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
@@ -213,8 +213,10 @@ def test_lines_that_are_not_found_for_a_moment_are_not_taken_as_gone(msp: Msp, r
     msp.use(8)
     msp.fetch()
     msp.sandbox.faults.add(reply, method="GET", path=additions_of(HIT), status=404)
-    with pytest.raises(NotFound):
-        msp.push()
+    (pushed,) = msp.push()
+    assert Pushed(pushed).outcomes(HIT) == ["unconfirmed"]
+    assert Pushed(pushed).outcomes(*OTHERS) == ["updated"] * len(OTHERS)
+    assert msp.quantities(HIT) == [5]
     make_right(msp, 8)
 
 
@@ -222,8 +224,9 @@ def test_a_write_is_not_taken_as_not_done_while_its_agreement_s_lines_are_not_fo
     msp.sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path=additions_of(HIT))
     gone = msp.sandbox.faults.add(FaultKind.STATUS, method="GET", path=additions_of(HIT), nth=2, times=2, status=404)
     assert msp.sync().outcomes(HIT) == ["unconfirmed"]
-    with pytest.raises(NotFound):
-        msp.push()
+    (pushed,) = msp.push()
+    assert Pushed(pushed).outcomes(HIT) == ["unconfirmed"]
+    assert not pushed.push.succeeded
     assert msp.sandbox.faults.hits(gone) == 2
     assert msp.ledger(HIT) == UNKNOWN
     make_right(msp, 5)

@@ -43,6 +43,8 @@ def imported_companies(
         report = imports.import_companies(
             client, warehouse, config.types, config.statuses, accept_warnings=config.accept_warnings
         )
+    for sentence in report.unreadable:
+        context.log.warning(sentence)
     return dg.MaterializeResult(metadata=of_changes(report))
 
 
@@ -51,7 +53,7 @@ def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Ac
     """The agreements of the imported companies."""
     with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.connectwise() as client:
         report = imports.import_agreements(client, warehouse, accept_warnings=config.accept_warnings)
-    for sentence in report.agreement_changed:
+    for sentence in (*report.agreement_changed, *report.unreadable):
         context.log.warning(sentence)
     return dg.MaterializeResult(metadata=of_changes(report))
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from cw_pipeline.billing.hold_reasons import CORRECT_IT, cannot_be_read
 from cw_pipeline.orchestration.assets.setup import mapped_organizations
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.resources import Access
@@ -25,6 +26,8 @@ def look_through_agreements(context: dg.OpExecutionContext, access: Access) -> N
             f"Looked through {rebuilt.agreements} agreements of {rebuilt.companies} companies: found "
             f"{len(rebuilt.found)} line(s) that the warehouse did not know. Carry on with the job sync_now."
         )
+        for one in rebuilt.unread:
+            context.log.warning(f"{cannot_be_read(one)} {CORRECT_IT}")
         found = table(("month", "lines", "seats", "invoiced"), rebuilt.by_month)
         details = {**of_mapping(run.warehouse), "found": found}
         context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=details))

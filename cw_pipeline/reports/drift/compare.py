@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.facts import CompanyMapping
 from cw_pipeline.billing.holds import is_changed
+from cw_pipeline.billing.identity import Identity, as_marked
 from cw_pipeline.billing.terms import in_words
 from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import date
 
-    from cw_pipeline.billing.facts import Agreement
+    from cw_pipeline.billing.facts import Agreement, Unread
     from cw_pipeline.connectwise import models
 
 _ELSEWHERE = "set its lines that are not invoiced to 0 there and map the company to another agreement"
@@ -49,6 +50,8 @@ class Kind(StrEnum):
     """A mapped agreement belongs to another company now."""
     AGREEMENT_NOT_BILLABLE = "agreement_not_billable"
     """A mapped agreement, or another one with an open line, is gone, not active, or has ended."""
+    UNREADABLE = "unreadable"
+    """A line of ours, or a mapped company's agreement, cannot be read, or the company itself."""
     AGREEMENT_CHANGED = "agreement_changed"
     """A mapped agreement is billed on other terms than were accepted, or on some that nobody may accept."""
 
@@ -103,6 +106,34 @@ def drifted_company(mapping: Mapping, company: models.Company | None, agreement:
     elif company is not None and company.name != mapping.company_name:
         found = f"{company.name} ({company.id})"
         yield mapping.finding(Kind.COMPANY_RENAMED, expected, found, "Run `cw-pipeline import` to take the new name.")
+
+
+def unread_finding(one: Unread, mappings: Collection[Mapping]) -> Finding:
+    """What cannot be read, with the mapped organization that it concerns."""
+    identity = next(filter(None, map(Identity.parse, one.serial_numbers)), None) if one.addition_id else None
+    whose = next(
+        (
+            mapping
+            for mapping in mappings
+            if (
+                as_marked(mapping.organization_id) == identity.organization_id
+                if identity
+                else mapping.agreement_id == one.agreement_id
+            )
+        ),
+        None,
+    )
+    return Finding(
+        Kind.UNREADABLE,
+        identity.month if identity else None,
+        whose.organization_id if whose else None,
+        whose.organization_name if whose else None,
+        one.agreement_id,
+        one.addition_id,
+        "a record that can be read",
+        f"{one.what}: {one.why}",
+        "Look at it again later." if one.passes else hold_reasons.CORRECT_IT,
+    )
 
 
 def drifted_agreement(mapping: Mapping, agreement: Agreement | None, today: date) -> Iterator[Finding]:

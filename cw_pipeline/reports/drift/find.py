@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from cw_pipeline.billing.facts import Facts
 from cw_pipeline.billing.invoiced import NOTHING
-from cw_pipeline.reports.drift.compare import Finding, Mapping, drifted_agreement, drifted_company
+from cw_pipeline.reports.drift.compare import Finding, Mapping, drifted_agreement, drifted_company, unread_finding
 from cw_pipeline.reports.drift.compare_lines import KnownLine, drifted_line, found_line
 from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
 from cw_pipeline.sync.reading import read
@@ -64,15 +64,26 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
         with run.warehouse.transaction() as session:
             lines = _known_lines(session, run.psa, mappings)
             unbilled = written_off(session, run.psa)
-        companies = {one.id: one for one in run.connectwise.companies_by_id(company_ids)}
+        companies = run.connectwise.companies_by_id(company_ids)
 
-    of_lines = _of_lines(lines, reading, seen, unbilled, today)
+    by_id = {one.id: one for one in companies.records}
+    unread_companies = {one.id for one in companies.unreadable}
+    unread_agreements = {one.agreement_id for one in reading.unread if one.addition_id is None}
+    of_lines = chain(
+        _of_lines(lines, reading, seen, unbilled, today),
+        (unread_finding(one, mappings) for one in reading.unread),
+    )
     of_mappings = chain(
         *(
-            drifted_company(one, companies.get(one.company_id), reading.agreements.get(one.agreement_id))
+            drifted_company(one, by_id.get(one.company_id), reading.agreements.get(one.agreement_id))
             for one in mappings
+            if one.company_id not in unread_companies
         ),
-        *(drifted_agreement(one, reading.agreements.get(one.agreement_id), today) for one in mappings),
+        *(
+            drifted_agreement(one, reading.agreements.get(one.agreement_id), today)
+            for one in mappings
+            if one.agreement_id not in unread_agreements
+        ),
     )
     return sorted(of_lines, key=_place) + sorted(of_mappings, key=_place)
 
@@ -123,9 +134,13 @@ def _of_lines(
     )
     shown = {line.addition_id: line for line in reading.lines}
     new = {line.addition_id: (identity, line) for identity, line in seen.found}
+    unread_lines = {one.addition_id for one in reading.unread}
+    unread_agreements = {one.agreement_id for one in reading.unread if one.addition_id is None}
     for line in known:
         number, agreement_id = line.entry.addition_id or 0, line.written.agreement_id
         is_new = new.pop(number, None) is not None
+        if number in unread_lines or agreement_id in unread_agreements:
+            continue
         if agreement_id in facts.agreements or agreement_id != line.mapping.agreement_id:
             yield from drifted_line(line, shown.get(number), facts, unbilled, is_new=is_new)
     for identity, line in new.values():

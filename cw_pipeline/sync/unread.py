@@ -1,0 +1,78 @@
+"""What is in ConnectWise and cannot be read: which lines it may concern, as far as can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from cw_pipeline.billing.facts import Unread
+from cw_pipeline.connectwise import models
+from cw_pipeline.connectwise.errors import ConnectWiseError, ContractBroken, NotFound, UnreadableReply
+from cw_pipeline.connectwise.listed import Listed, Unreadable
+
+if TYPE_CHECKING:
+    from cw_pipeline.warehouse.ledger import Known
+
+UNUSABLE = (ContractBroken, UnreadableReply, NotFound)
+"""What ConnectWise may answer about one record, or about the lines of one agreement, while all else is in order."""
+
+Lines: TypeAlias = Listed[models.Addition] | ConnectWiseError
+"""Our lines on an agreement, or why there is no list of them."""
+
+
+def unread_line(agreement_id: int, line: Unreadable, known: Mapping[int, Known]) -> Unread:
+    """A line of ours, by what the ledger knows or its serial number says."""
+    return Unread(
+        what=f"Line {line.id} on agreement {agreement_id}",
+        why=line.why,
+        agreement_id=agreement_id,
+        addition_id=line.id,
+        serial_numbers=_serial_numbers(line.id, line.text("serialNumber"), known),
+    )
+
+
+def unread_agreement(agreement: Unreadable, lines: Lines, known: Mapping[int, Known]) -> Unread:
+    """An agreement, whatever is on it."""
+    unread = Unread(f"Agreement {agreement.id}", agreement.why, agreement.id, company_id=company_of(agreement))
+    return _with_what_is_on_it(unread, lines, known)
+
+
+def unread_company(agreement_id: int, company: Unreadable, lines: Lines, known: Mapping[int, Known]) -> Unread:
+    """The company of an agreement."""
+    what = f"Company {company.id} of agreement {agreement_id}"
+    return _with_what_is_on_it(Unread(what, company.why, agreement_id, company_id=company.id), lines, known)
+
+
+def unread_lines(agreement: models.Agreement, failure: ConnectWiseError) -> Unread:
+    """All lines of an agreement."""
+    return Unread(
+        what=f"The list of the lines of agreement {agreement.id}",
+        why=str(failure),
+        agreement_id=agreement.id,
+        company_id=agreement.company.id,
+        passes=not isinstance(failure, ContractBroken),
+    )
+
+
+def company_of(agreement: Unreadable) -> int | None:
+    """The company of an agreement that cannot be read, if that can be."""
+    company = agreement.sent.get("company")
+    number = cast("Mapping[str, object]", company).get("id") if isinstance(company, Mapping) else None
+    return number if isinstance(number, int) else None
+
+
+def _with_what_is_on_it(unread: Unread, lines: Lines, known: Mapping[int, Known]) -> Unread:
+    """With our lines on the agreement; where they are not known, it may be all organizations of the company."""
+    if isinstance(lines, ConnectWiseError):
+        return unread
+    shown = {one.id: one.serial_number or "" for one in lines.records}
+    shown |= {one.id: one.text("serialNumber") for one in lines.unreadable}
+    serial_numbers = (_serial_numbers(number, serial_number, known) for number, serial_number in shown.items())
+    return replace(unread, serial_numbers=frozenset(chain.from_iterable(serial_numbers)), company_id=None)
+
+
+def _serial_numbers(addition_id: int, shown: str, known: Mapping[int, Known]) -> frozenset[str]:
+    """Whose a line may be: an id that the ledger knows may be another line's by now."""
+    return frozenset({shown, known[addition_id].serial_number} if addition_id in known else {shown})

@@ -1,0 +1,293 @@
+"""A record that cannot be read stops the organization that it concerns, by name, and nobody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from cw_pipeline.billing.hold_reasons import CORRECT_IT
+from cw_pipeline.reports.drift.find import find_drift
+from cw_pipeline.sandbox import FaultKind
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.errors import NothingToAccept
+from cw_pipeline.setup.rebuild import rebuild
+from cw_pipeline.vocabulary import Plan
+from cw_pipeline_tests.sync.msp import (
+    MAPPED,
+    MARCH,
+    OTHER_PRODUCT,
+    Msp,
+    Pushed,
+    additions_of,
+    agreement_id,
+    company_id,
+)
+from cw_pipeline_tests.sync.site import TODAY
+
+ONE, *OTHERS = MAPPED
+
+
+@dataclass(frozen=True)
+class Spoiled:
+    """A record that ConnectWise answers as nobody promised: where, and what of it."""
+
+    path: str
+    members: dict[str, Any]
+    says: str
+    """What the hold says of it."""
+    record: Callable[[Msp], int]
+
+
+def line_of_one(msp: Msp) -> int:
+    return int(msp.lines(ONE)[0]["id"])
+
+
+AGREEMENT = agreement_id(ONE)
+RECORDS = {
+    "a line without a product": Spoiled(
+        additions_of(ONE), {"product": None}, f"on agreement {AGREEMENT} cannot be read, .*: product: ", line_of_one
+    ),
+    "a line whose quantity is a text": Spoiled(
+        additions_of(ONE), {"quantity": "5"}, f"on agreement {AGREEMENT} cannot be read, .*: quantity: ", line_of_one
+    ),
+    "a line with a date that is none": Spoiled(
+        additions_of(ONE), {"effectiveDate": "soon"}, f"on agreement {AGREEMENT} .*: effectiveDate: ", line_of_one
+    ),
+    "an agreement with a date that is none": Spoiled(
+        "/finance/agreements$",
+        {"billStartDate": "soon"},
+        f"Agreement {AGREEMENT} cannot.*: billStartDate: ",
+        lambda _: AGREEMENT,
+    ),
+    "a company without a name": Spoiled(
+        "/company/companies$",
+        {"name": None},
+        f"Company {company_id(ONE)} of agreement {AGREEMENT} cannot.*: name: ",
+        lambda _: company_id(ONE),
+    ),
+}
+
+
+def spoil(msp: Msp, spoiled: Spoiled) -> None:
+    msp.sandbox.faults.add(
+        FaultKind.SPOILED,
+        method="GET",
+        path=spoiled.path,
+        times=None,
+        record=spoiled.record(msp),
+        members=spoiled.members,
+    )
+
+
+def assert_held_alone(pushed: Pushed, outcome: str) -> str:
+    """The one organization is held, the others are written; its reason."""
+    line = pushed.line(ONE)
+    assert line.outcome == "invoice_unclear"
+    assert line.organization_id == organization_id(ONE)
+    assert line.writes == ()
+    assert pushed.outcomes(*OTHERS) == [outcome] * len(OTHERS)
+    return line.reason
+
+
+def assert_right(msp: Msp, seats: int = 8) -> None:
+    """Once ConnectWise has it right, each organization is billed once."""
+    msp.sandbox.faults.clear()
+    pushed = msp.sync()
+    assert pushed.month.push.succeeded
+    assert set(pushed.outcomes()) <= {"created", "updated", "unchanged"}
+    assert [sum(msp.quantities(place)) for place in MAPPED] == [seats] * len(MAPPED)
+
+
+@pytest.fixture
+def synced(msp: Msp) -> Msp:
+    """March was synced with 5 seats each, of which there are 8 now."""
+    msp.sync()
+    msp.use(8)
+    return msp
+
+
+@pytest.mark.parametrize("spoiled", RECORDS.values(), ids=RECORDS)
+def test_a_record_that_cannot_be_read_holds_its_organization_alone_until_it_is_corrected(
+    synced: Msp, spoiled: Spoiled
+) -> None:
+    spoil(synced, spoiled)
+    for outcome in ("updated", "unchanged"):
+        pushed = synced.sync()
+        reason = assert_held_alone(pushed, outcome)
+        assert re.search(spoiled.says, reason)
+        assert CORRECT_IT.rstrip(".") in reason
+        assert reason.endswith("Then sync the month again.")
+        assert pushed.month.push.succeeded  # a hold is a warning
+    assert synced.quantities(ONE) == [5]
+    assert_right(synced)
+
+
+@pytest.mark.parametrize("name", [name for name in RECORDS if "line" not in name])
+def test_nothing_is_created_for_an_organization_whose_agreement_or_company_cannot_be_read(msp: Msp, name: str) -> None:
+    spoil(msp, RECORDS[name])
+    assert_held_alone(msp.sync(), "created")
+    assert msp.lines(ONE) == []
+    assert_right(msp, 5)
+
+
+def test_a_line_with_our_serial_number_that_the_ledger_does_not_know_holds_as_well(msp: Msp) -> None:
+    connectwise = msp.sandbox.connectwise
+    mark = f"NP:2026-03:B:{organization_id(ONE)}"
+    line = {**connectwise.records("additions")[0], "agreementId": AGREEMENT, "serialNumber": mark}
+    number = connectwise.insert("additions", {name: value for name, value in line.items() if name != "id"})["id"]
+    spoil(msp, Spoiled(additions_of(ONE), {"product": None}, "", lambda _: number))
+    assert f"Line {number} on agreement {AGREEMENT}" in assert_held_alone(msp.sync(), "created")
+    assert len(msp.lines(ONE)) == 1
+
+
+def test_seats_are_not_put_on_the_other_plan_s_line_while_one_cannot_be_read(synced: Msp) -> None:
+    synced.sandbox.nordpass.edit_organization(organization_id(ONE), plan=Plan.ENTERPRISE)
+    spoil(synced, RECORDS["a line without a product"])
+    assert_held_alone(pushed := synced.sync(), "updated")
+    assert [line.outcome for line in pushed.beside(ONE)] == ["invoice_unclear"]
+    assert synced.quantities(ONE) == [5]
+    assert_right(synced)
+
+
+def test_a_line_of_an_organization_that_is_not_billed_any_more_is_told_too(synced: Msp) -> None:
+    synced.sandbox.nordpass.edit_organization(organization_id(ONE), license_type="Trial")
+    spoil(synced, RECORDS["a line without a product"])
+    pushed = synced.sync()
+    assert pushed.outcomes(ONE) == ["trial"]
+    assert [line.outcome for line in pushed.beside(ONE)] == ["invoice_unclear"]
+
+
+def test_a_line_of_somebody_else_does_not_matter(synced: Msp) -> None:
+    connectwise = synced.sandbox.connectwise
+    line = {**connectwise.additions(AGREEMENT)[0], "serialNumber": "SN-1", "product": {"id": OTHER_PRODUCT}}
+    number = connectwise.insert("additions", {name: value for name, value in line.items() if name != "id"})["id"]
+    spoil(synced, Spoiled(additions_of(ONE), {"product": None, "quantity": "many"}, "", lambda _: number))
+    assert synced.sync().outcomes() == ["updated"] * len(MAPPED)
+
+
+def test_an_agreement_that_an_organization_left_holds_it_while_seats_are_on_it(synced: Msp) -> None:
+    other = 24
+    synced.map(ONE, company=company_id(other), agreement=agreement_id(other))
+    spoil(synced, RECORDS["an agreement with a date that is none"])
+    assert f"Agreement {AGREEMENT}" in assert_held_alone(synced.sync(), "updated")
+    assert synced.quantities(ONE) == [5]
+    assert_right(synced)
+
+
+def test_an_agreement_that_cannot_be_read_shows_by_its_lines_whom_it_concerns(synced: Msp) -> None:
+    """Of a company that is billed for the first time, and of lines that this warehouse does not know."""
+    old = agreement_id(24)
+    connectwise = synced.sandbox.connectwise
+    connectwise.edit_agreement(old, company=company_id(1))
+    line = {**synced.lines(OTHERS[0])[0], "agreementId": old, "serialNumber": f"NP:2026-03:B:{organization_id(1)}"}
+    connectwise.insert("additions", {name: value for name, value in line.items() if name != "id"})
+    synced.map(1)
+    synced.use(8, 1)
+    spoil(synced, Spoiled("/finance/agreements$", {"billStartDate": "soon"}, "", lambda _: old))
+    for _ in range(2):
+        pushed = synced.sync()
+        assert pushed.outcomes(1) == ["invoice_unclear"]
+        assert f"Agreement {old}" in pushed.line(1).reason
+    synced.sandbox.faults.clear()
+    synced.sync()
+    assert sum(synced.quantities(1)) == 8
+
+
+def test_lines_that_cannot_be_listed_fail_their_organization_alone_and_are_tried_again(synced: Msp) -> None:
+    synced.sandbox.faults.add(FaultKind.NOT_JSON, method="GET", path=f"{additions_of(ONE)}$", times=None)
+    pushed = synced.sync()
+    assert pushed.outcomes() == ["unconfirmed", "updated", "updated"]
+    assert not pushed.month.push.succeeded
+    assert f"The list of the lines of agreement {AGREEMENT}" in pushed.line(ONE).reason
+    assert_right(synced)
+
+
+def test_lines_that_are_no_list_hold_their_organization_alone(synced: Msp) -> None:
+    synced.sandbox.faults.add(
+        FaultKind.NOT_JSON, method="GET", path=f"{additions_of(ONE)}$", times=None, reply='{"lines": []}'
+    )
+    assert_held_alone(synced.sync(), "updated")
+    assert_right(synced)
+
+
+def test_what_cannot_be_read_is_not_accepted_as_gone(synced: Msp) -> None:
+    synced.sandbox.connectwise.invoice(AGREEMENT)
+    spoil(synced, RECORDS["a line without a product"])
+    synced.sync()
+    with pytest.raises(NothingToAccept, match=r"product: .*Correct that in ConnectWise"):
+        accept_lines(synced.run, MARCH, organization_id(ONE))
+    assert_right(synced)
+
+
+def test_a_write_stays_open_while_its_line_cannot_be_read_and_stops_its_organization_alone(msp: Msp) -> None:
+    msp.sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path=additions_of(ONE))
+    msp.sandbox.faults.add(
+        FaultKind.SPOILED, method="GET", path=additions_of(ONE), nth=2, times=None, members={"product": None}
+    )
+    pushed = msp.sync()
+    assert pushed.outcomes() == ["unconfirmed", "created", "created"]
+    assert msp.ledger(ONE) == ["intent", "unconfirmed"]
+    msp.use(8)
+    pushed = msp.sync()
+    assert pushed.outcomes(*OTHERS) == ["updated"] * len(OTHERS)
+    assert pushed.outcomes(ONE)[0] in {"unconfirmed", "invoice_unclear"}
+    assert msp.ledger(ONE) == ["intent", "unconfirmed"]
+    assert_right(msp)
+    assert len(msp.lines(ONE)) == 1
+
+
+def test_an_organization_is_stopped_by_a_write_that_cannot_be_settled_whatever_its_preview_says(msp: Msp) -> None:
+    msp.sandbox.faults.add(FaultKind.RESET_BEFORE, method="POST", path=additions_of(ONE))
+    assert msp.sync().outcomes(ONE) == ["unconfirmed"]
+    msp.use(8)
+    msp.fetch()
+    msp.preview()
+    msp.sandbox.faults.add(FaultKind.NOT_JSON, method="GET", path=f"{additions_of(ONE)}$", times=5)
+    (pushed,) = msp.push()
+    assert Pushed(pushed).outcomes() == ["unconfirmed", "updated", "updated"]
+    assert not pushed.push.succeeded
+    assert f"agreement {AGREEMENT}" in Pushed(pushed).line(ONE).reason
+    assert msp.lines(ONE) == []
+    assert_right(msp)
+
+
+def test_a_write_whose_agreement_cannot_be_read_afterwards_is_unconfirmed_alone(synced: Msp) -> None:
+    synced.fetch()
+    synced.preview()
+    spoil(synced, RECORDS["an agreement with a date that is none"])
+    (pushed,) = synced.push()
+    assert Pushed(pushed).outcomes() == ["unconfirmed", "updated", "updated"]
+    assert not pushed.push.succeeded
+    assert "billStartDate" in Pushed(pushed).line(ONE).reason
+    assert_right(synced)
+    assert synced.ledger(ONE) == ["intent", "confirmed", "intent", "confirmed"]
+
+
+@pytest.mark.parametrize("spoiled", RECORDS.values(), ids=RECORDS)
+def test_drift_tells_what_cannot_be_read_and_takes_nothing_for_gone(synced: Msp, spoiled: Spoiled) -> None:
+    synced.use(5)
+    other = synced.lines(OTHERS[0])[0]["id"]
+    synced.sandbox.connectwise.edit_addition(agreement_id(OTHERS[0]), other, quantity=3)
+    spoil(synced, spoiled)
+    found = find_drift(synced.run, TODAY)
+    assert sorted(one.kind for one in found) == ["edited", "unreadable"]
+    (unreadable,) = [one for one in found if one.kind == "unreadable"]
+    assert (unreadable.organization_id, unreadable.agreement_id) == (organization_id(ONE), AGREEMENT)
+    assert unreadable.what_to_do == CORRECT_IT
+    synced.sandbox.faults.clear()
+    assert [one.kind for one in find_drift(synced.run, TODAY)] == ["edited"]
+
+
+@pytest.mark.parametrize("spoiled", RECORDS.values(), ids=RECORDS)
+def test_a_rebuild_does_the_rest_and_tells_what_cannot_be_read(synced: Msp, spoiled: Spoiled) -> None:
+    spoil(synced, spoiled)
+    rebuilt = rebuild(synced.run)
+    assert [one.agreement_id for one in rebuilt.unread] == [AGREEMENT]
+    assert rebuilt.companies == len(MAPPED)
+    assert_held_alone(synced.sync(), "updated")
+    assert_right(synced)

@@ -60,7 +60,7 @@ def map_(
     is billed for several months, is the child of another, or is billed otherwise than was accepted; and whether earlier
     usage is to be billed, too.
     """
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.mapping import map_company
 
     with speaking(as_json=as_json) as speech:
@@ -82,7 +82,7 @@ def map_(
             mapped = accepting_warnings(speech, do, question=MAP_IT, yes=yes)
             if mapped.left_out and not mapped.bill_from_chosen and speech.can_ask and not yes:
                 mapped = do(True, _chosen_month(speech, mapped))  # noqa: FBT003 - they were accepted
-            report_acts(dagster, warehouse)
+            report_setup(dagster, warehouse)
         speech.document(vars(mapped))
         for warning in mapped.warnings:
             speech.notice(warning)
@@ -104,14 +104,14 @@ def unmap(
     as_json: AsJson = False,
 ) -> None:
     """Remove a company's mapping to an organization; its lines in ConnectWise stay as they are."""
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.mapping import unmap_company
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
             unmapped = unmap_company(warehouse, company, organization)
-            report_acts(dagster, warehouse)
+            report_setup(dagster, warehouse)
         speech.document(vars(unmapped))
         if unmapped.left_behind:
             speech.notice(unmapped.left_behind)
@@ -181,7 +181,7 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
     company gets one beside others, and before it takes agreements that are billed for several months, are the children
     of others, or are billed otherwise than was accepted.
     """
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.mapping_file import apply_mappings
 
     with speaking(as_json=as_json) as speech:
@@ -199,7 +199,7 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
                 question=MAP_IT,
                 yes=yes,
             )
-            report_acts(dagster, warehouse)
+            report_setup(dagster, warehouse)
         speech.document(vars(applied))
         for warning in applied.warnings:
             speech.notice(warning)

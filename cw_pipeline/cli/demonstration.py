@@ -23,7 +23,7 @@ from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.billing.outcomes import NOT_BILLED
 from cw_pipeline.billing.preview import tally
 from cw_pipeline.cli.demonstration_rows import Row, print_rows, rows_of
-from cw_pipeline.orchestration.assets.runless import report_acts
+from cw_pipeline.orchestration.assets.setup import report_setup
 from cw_pipeline.orchestration.runs import local_instance, run_months
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.settings import Settings
@@ -148,7 +148,7 @@ class _Demo:
         agreements = imports.import_agreements(self._client, self._warehouse)
         found = organizations.refresh_organizations(self._nordpass, self._warehouse)
         imported = {"imported_companies": companies, "agreements": agreements, "organizations": found}
-        report_acts(self._dagster, self._warehouse, imported)
+        report_setup(self._dagster, self._warehouse, imported)
         self._say(
             "4. Import",
             f"{companies.total} active clients with {agreements.total} agreements, {found.total} organizations",
@@ -161,7 +161,7 @@ class _Demo:
         doubtful = [one for one in suggestions if not one.certain and one.agreement is not None][:_BY_HAND]
         for one in [*certain, *doubtful]:
             self._map(one)
-        report_acts(self._dagster, self._warehouse)
+        report_setup(self._dagster, self._warehouse)
         self._say(
             "5. Map companies",
             f"{len(certain)} by certain suggestions, {len(doubtful)} by hand, from {self._months[0]} on; "

@@ -26,7 +26,7 @@ def import_(
     Without an option, the choice of the last import is taken. Mappings are kept. Asks before it believes a list that is
     empty, or lacks more than a few of what is mapped.
     """
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.reports.listings import gone_mappings
     from cw_pipeline.setup.access import open_connectwise, open_nordpass
     from cw_pipeline.setup.imports import import_agreements, import_companies
@@ -64,7 +64,7 @@ def import_(
                 )
             finally:
                 if imported:  # what was imported before something failed is there, and shows
-                    report_acts(dagster, warehouse, imported)
+                    report_setup(dagster, warehouse, imported)
             with warehouse.transaction() as session:
                 gone = tuple(gone_mappings(session))
         chosen = {"types": companies.types, "statuses": companies.statuses}

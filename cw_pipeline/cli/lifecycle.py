@@ -25,7 +25,7 @@ def migrate(*, as_json: AsJson = False) -> None:
 
 def connect(*, as_json: AsJson = False) -> None:
     """Check the ConnectWise credentials and the rights of the API member, and remember the company."""
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.access import open_connectwise
     from cw_pipeline.setup.connection import connect as connect_company
     from cw_pipeline.wording.cells import of_right
@@ -39,7 +39,7 @@ def connect(*, as_json: AsJson = False) -> None:
         ):
             connected = connect_company(client, warehouse)
             if connected.refusal is None:
-                report_acts(dagster, warehouse)
+                report_setup(dagster, warehouse)
         speech.document(vars(connected))
         speech.table(
             ["Right", "Needed", "State"],
@@ -63,7 +63,7 @@ def disconnect(
     as_json: AsJson = False,
 ) -> None:
     """Remove all mappings, after writing them to a file, and stop syncing. Lines in ConnectWise stay."""
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.connection import disconnect as disconnect_company
     from cw_pipeline.setup.connection import new_backup_file
 
@@ -77,7 +77,7 @@ def disconnect(
         file = backup or new_backup_file(settings.cw_pipeline_home, now())
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
             done = disconnect_company(warehouse, file)
-            report_acts(dagster, warehouse)
+            report_setup(dagster, warehouse)
         speech.document(vars(done))
         speech.say(
             f"Disconnected from {done.company_id}; {done.company_mappings} company mappings and "

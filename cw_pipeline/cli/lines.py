@@ -41,14 +41,14 @@ def accept(
     else's now, is taken as having billed nothing: if it billed, make it again there first, as Do Not Bill. With
     --credited, settle `credit_due` or `moved`: say that a credit was issued.
     """
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.accept import accept_lines
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_sync_run(settings, "lines accept", speech.notice) as run:
             accepted = accept_lines(run, month, organization, credited=credited)
-            report_acts(dagster, run.warehouse)
+            report_setup(dagster, run.warehouse)
         speech.document(
             {
                 "accepted": [

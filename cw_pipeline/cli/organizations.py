@@ -26,7 +26,7 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
 
     Asks before it believes a list that is empty, or lacks more than a few of what is mapped.
     """
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.reports.listings import organizations
     from cw_pipeline.setup.access import open_nordpass
     from cw_pipeline.setup.organizations import refresh_organizations
@@ -45,7 +45,7 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
                 question=BELIEVE_IT,
                 yes=yes,
             )
-            report_acts(dagster, warehouse, {"organizations": changes})
+            report_setup(dagster, warehouse, {"organizations": changes})
             with warehouse.transaction() as session:
                 listed = organizations(session)
         rows = [
@@ -89,7 +89,7 @@ def add(
     from pydantic import ValidationError
 
     from cw_pipeline.nordpass import models
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.access import open_nordpass
     from cw_pipeline.setup.organizations import add_organization
 
@@ -126,7 +126,7 @@ def add(
                 question=MAP_IT,
                 yes=yes,
             )
-            report_acts(dagster, warehouse)
+            report_setup(dagster, warehouse)
         organization, mapped = added.organization, added.mapped
         speech.document({**organization.model_dump(mode="json"), "mapped": mapped})
         for warning in mapped.warnings if mapped else ():

@@ -82,7 +82,7 @@ def map_(
     as_json: AsJson = False,
 ) -> None:
     """Map a plan to a product of the catalog; it counts once confirmed."""
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.access import open_connectwise
     from cw_pipeline.setup.products import map_product
 
@@ -94,7 +94,7 @@ def map_(
             opened_warehouse(settings) as warehouse,
         ):
             mapped = map_product(client, warehouse, plan, product)
-            report_acts(dagster, warehouse)
+            report_setup(dagster, warehouse)
         _tell(speech, [mapped], "It counts after `cw-pipeline products confirm`.")
 
 
@@ -113,7 +113,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a product in the ConnectWise catalog and map a plan to it."""
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.access import open_connectwise
     from cw_pipeline.setup.products import create_product
 
@@ -137,21 +137,21 @@ def create(
                 price=price,
                 cost=cost,
             )
-            report_acts(dagster, warehouse)
+            report_setup(dagster, warehouse)
         _tell(speech, [created], "It counts after `cw-pipeline products confirm`.")
 
 
 @app.command()
 def confirm(*, as_json: AsJson = False) -> None:
     """Confirm the mapping of every plan that is mapped; the integration becomes active."""
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.products import confirm_products
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
             confirmed = confirm_products(warehouse)
-            report_acts(dagster, warehouse)
+            report_setup(dagster, warehouse)
         _tell(speech, confirmed, "The integration is active. See what is next with `cw-pipeline status`.")
 
 

@@ -15,14 +15,14 @@ def rebuild(*, as_json: AsJson = False) -> None:
     Nothing is written to ConnectWise.
     """
     from cw_pipeline.billing.hold_reasons import CORRECT_IT, cannot_be_read
-    from cw_pipeline.orchestration.assets.runless import report_acts
+    from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
 
     with speaking(as_json=as_json) as speech:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_sync_run(settings, "rebuild", speech.notice) as run:
             rebuilt = rebuild_ledger(run)
-            report_acts(dagster, run.warehouse)
+            report_setup(dagster, run.warehouse)
         unreadable = [f"{cannot_be_read(one)} {CORRECT_IT}" for one in rebuilt.unread]
         speech.document(
             {

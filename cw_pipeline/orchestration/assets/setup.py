@@ -1,5 +1,6 @@
-"""The unpartitioned assets: what a person's acts import and map. No schedule materializes them."""
+"""The unpartitioned assets: what people import and map. No schedule materializes them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -10,6 +11,8 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import name_of
 from cw_pipeline.orchestration.setup_metadata import of_changes, of_mapping
 from cw_pipeline.setup import imports, organizations
+from cw_pipeline.setup.reconcile import Changes
+from cw_pipeline.warehouse.database import Warehouse
 
 
 class ListConfig(dg.Config):
@@ -73,3 +76,20 @@ def mapped_organizations(context: dg.AssetExecutionContext, access: Access) -> d
     """Which company and agreement each organization is billed to: a person's decisions, as they stand."""
     with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse:
         return dg.MaterializeResult(metadata=of_mapping(warehouse))
+
+
+def report_setup(
+    instance: dg.DagsterInstance, warehouse: Warehouse, imported: Mapping[str, Changes] | None = None
+) -> None:
+    """Show in the UI what the command line changed: materializations without a run.
+
+    Args:
+        instance: Dagster's storage.
+        warehouse: Says what is mapped now.
+        imported: What was imported, by the name of its asset.
+    """
+    for asset, changes in (imported or {}).items():
+        instance.report_runless_asset_event(dg.AssetMaterialization(asset, metadata=of_changes(changes)))
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse))
+    )

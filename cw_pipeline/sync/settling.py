@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 UNDER_WAY_SECONDS = 60
 """How long ConnectWise may still be at work on a request whose push is gone. What it carries out later than that is not
 noticed, and no push is to be held up for longer by one that was killed."""
+LONGEST_BATCH_SECONDS = 600
+"""After so long a batch of writes is over: ten rounds of requests, each given up after a minute."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Unsettled:
 def settle_open_intents(run: SyncRun) -> list[Unsettled]:
     """Find out what became of every write that an earlier push did not see through, and record it.
 
-    Called under the push lock, so that only a request whose push was killed can be under way any more; one that is
-    not carried out yet is waited for.
+    Called under the push lock, so that only requests whose push was killed can be under way any more; where some
+    may be, they are waited for first.
 
     Returns:
         Those that stay open.
@@ -62,6 +64,7 @@ def settle_open_intents(run: SyncRun) -> list[Unsettled]:
     unsettled: list[Unsettled] = []
     if intents:
         run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
+        _let_requests_end(run, intents)
     for intent in intents:
         try:
             _settle(run, intent, answered.get(intent.id), known)
@@ -83,7 +86,7 @@ def _settle(run: SyncRun, intent: LedgerEntry, answered: int | None, known: Mapp
     made = answered if intent.addition_id is None else None
     addition = addition_by_id(run, intent.agreement_id, made) if made else None
     if addition is None or not may_be_made_by(addition, intent, known):
-        addition = find_written(run, intent) or _find_late(run, intent)
+        addition = find_written(run, intent)
     if addition is None:
         results = [Result(intent, EntryKind.NOT_DONE, note)]
     else:
@@ -95,15 +98,15 @@ def _settle(run: SyncRun, intent: LedgerEntry, answered: int | None, known: Mapp
         append_results(session, run.run_id, results)
 
 
-def _find_late(run: SyncRun, intent: LedgerEntry) -> Addition | None:
-    """Look for the line once more when no request that was sent for ``intent`` can be under way any more."""
-    age = (datetime.now(UTC) - intent.at).total_seconds()
-    if age >= UNDER_WAY_SECONDS:
-        return None
-    wait = min(UNDER_WAY_SECONDS - age, UNDER_WAY_SECONDS)  # the other machine's clock may be ahead
-    run.say(f"Waiting {wait:.0f} s, since ConnectWise may still be at work on a request of a push that is gone")
-    run.wait(wait)
-    return find_written(run, intent)
+def _let_requests_end(run: SyncRun, intents: Collection[LedgerEntry]) -> None:
+    """Wait, once for all, until no request of a push that is gone can be under way any more.
+
+    An intent tells when its batch began, not when its request was sent; the other machine's clock may be ahead.
+    """
+    age = (datetime.now(UTC) - max(intent.at for intent in intents)).total_seconds()
+    if age < LONGEST_BATCH_SECONDS + UNDER_WAY_SECONDS:
+        run.say("Waiting a minute, since ConnectWise may still be at work on requests of a push that is gone")
+        run.wait(UNDER_WAY_SECONDS)
 
 
 def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> tuple[set[int], dict[int, str]]:

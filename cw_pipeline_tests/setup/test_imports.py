@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import NotConnected, UnknownChoice
 from cw_pipeline.setup.imports import import_agreements, import_companies
@@ -64,6 +65,31 @@ def test_more_than_a_thousand_companies_and_their_agreements_all_arrive(
     assert {row for row in agreements(connected) if row >= 50000} == set(range(50000, 51050))
     lists = [entry for entry in sandbox.journal.entries() if entry.path.endswith("/company/companies")]
     assert len(lists) == 3  # the last one is the empty page that a list of several pages ends with
+
+
+def test_what_cannot_be_read_stops_no_import_and_is_not_gone(
+    connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    import_companies(client, connected, ["Client"], ["Active"])
+    import_agreements(client, connected)
+    known = companies(connected)[104].name
+    for path, record, members in (
+        ("/company/companies$", 104, {"name": None}),
+        ("/finance/agreements$", 1004, {"billStartDate": "soon"}),
+    ):
+        sandbox.faults.add(FaultKind.SPOILED, path=path, times=None, record=record, members=members)
+    sandbox.connectwise.edit_company(116, name="Another name")
+
+    report = import_companies(client, connected)
+    assert (report.gone, [one.id for one in report.changed]) == ((), [116])
+    (sentence,) = report.unreadable
+    assert sentence.startswith("Company 104 cannot be read: name: ")
+    assert (companies(connected)[104].name, companies(connected)[104].gone_at) == (known, None)
+    of_agreements = import_agreements(client, connected)
+    assert of_agreements.gone == ()
+    (sentence,) = of_agreements.unreadable
+    assert sentence.startswith("Agreement 1004 cannot be read: billStartDate: ")
+    assert agreements(connected)[1004].gone_at is None
 
 
 def test_deleted_companies_are_left_out(connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox) -> None:

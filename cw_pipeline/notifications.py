@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import tenacity
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
+from cw_pipeline.errors import CwPipelineError
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
@@ -25,7 +27,7 @@ logging.getLogger("apprise").addFilter(lambda _record: False)
 _URLLIB3 = logging.getLogger("urllib3")
 
 
-class NotTold(Exception):
+class NotTold(CwPipelineError):
     """Somebody could not be told; the message never has an address, since that is a secret."""
 
 

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-class NotSetUp(Exception):
-    """Something that the command needs is not configured; the message names it and says what to do."""
+class NotSetUp(CwPipelineError):
+    """A setting is missing or cannot be used."""
+
+    exit_code = USAGE_ERROR
 
 
 class _Environment(BaseSettings):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cw_pipeline.cli.output import Speech
+    from cw_pipeline.cli.output import Output
 
 DoneT = TypeVar("DoneT")
 
@@ -15,7 +15,7 @@ MAP_IT = "Map it all the same?"
 BELIEVE_IT = "Are they really gone?"
 
 
-def accepting_warnings(speech: Speech, act: Callable[[bool], DoneT], *, question: str, yes: bool) -> DoneT:
+def accepting_warnings(output: Output, act: Callable[[bool], DoneT], *, question: str, yes: bool) -> DoneT:
     """Do ``act``, which is told whether warnings are accepted; ask for that where there are any."""
     from cw_pipeline.setup.errors import TooManyGone, WarningsNotAccepted
 
@@ -23,6 +23,6 @@ def accepting_warnings(speech: Speech, act: Callable[[bool], DoneT], *, question
         return act(yes)
     except (WarningsNotAccepted, TooManyGone) as refused:
         for warning in refused.warnings:
-            speech.notice(warning)
-        speech.asks(question, refusal=str(refused))
+            output.notice(warning)
+        output.asks(question, refusal=str(refused))
     return act(True)  # noqa: FBT003 - the one thing that it is told

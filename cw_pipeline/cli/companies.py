@@ -9,7 +9,7 @@ import typer
 
 from cw_pipeline.cli.accepting import MAP_IT, accepting_warnings
 from cw_pipeline.cli.environment import BillFromOption, YesOption, now, opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.cli.output import AsJson, Speech, speaking
+from cw_pipeline.cli.output import AsJson, Output, command_output
 from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
@@ -27,21 +27,21 @@ def list_(*, as_json: AsJson = False) -> None:
     from cw_pipeline.reports.listings import companies
     from cw_pipeline.wording.cells import of_company
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
             listed = companies(session)
-        speech.document({"companies": listed})
-        speech.table(
+        output.document({"companies": listed})
+        output.table(
             ["Company", "State", "Active agreements", "Mapped agreement", "Organization", "Bill from"],
             map(of_company, listed),
         )
         unmapped, there = sum(one.state == "unmapped" for one in listed), len({one.id for one in listed})
         if not listed:
-            speech.say("No company is imported: run `cw-pipeline import --type … --status …`.")
+            output.say("No company is imported: run `cw-pipeline import --type … --status …`.")
         elif unmapped:
-            speech.say(f"{unmapped} of {there} are not mapped: see `cw-pipeline companies suggest`.")
+            output.say(f"{unmapped} of {there} are not mapped: see `cw-pipeline companies suggest`.")
         else:
-            speech.say("Every imported company is mapped.")
+            output.say("Every imported company is mapped.")
 
 
 @app.command("map")
@@ -63,7 +63,7 @@ def map_(
     from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.mapping import map_company
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
 
@@ -79,14 +79,14 @@ def map_(
                     now=now(),
                 )
 
-            mapped = accepting_warnings(speech, do, question=MAP_IT, yes=yes)
-            if mapped.left_out and not mapped.bill_from_chosen and speech.can_ask and not yes:
-                mapped = do(True, _chosen_month(speech, mapped))  # noqa: FBT003 - they were accepted
+            mapped = accepting_warnings(output, do, question=MAP_IT, yes=yes)
+            if mapped.left_out and not mapped.bill_from_chosen and output.can_ask and not yes:
+                mapped = do(True, _chosen_month(output, mapped))  # noqa: FBT003 - they were accepted
             report_setup(dagster, warehouse)
-        speech.document(vars(mapped))
+        output.document(vars(mapped))
         for warning in mapped.warnings:
-            speech.notice(warning)
-        speech.say(
+            output.notice(warning)
+        output.say(
             f"{mapped.company_name} ({mapped.company_id}) with agreement {mapped.agreement_name} "
             f"({mapped.agreement_id}) {'is now' if mapped.changed else 'was already'} mapped to "
             f"{mapped.organization_name} ({mapped.organization_id}), billed from {mapped.bill_from} on. "
@@ -107,15 +107,15 @@ def unmap(
     from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.mapping import unmap_company
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
             unmapped = unmap_company(warehouse, company, organization)
             report_setup(dagster, warehouse)
-        speech.document(vars(unmapped))
+        output.document(vars(unmapped))
         if unmapped.left_behind:
-            speech.notice(unmapped.left_behind)
-        speech.say(
+            output.notice(unmapped.left_behind)
+        output.say(
             f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {unmapped.organization_name} "
             f"({unmapped.organization_id}). That one's lines in ConnectWise stay; its seats are no longer billed."
         )
@@ -134,28 +134,28 @@ def suggest(
     from cw_pipeline.setup.suggest import suggest_mappings
     from cw_pipeline.wording.cells import of_suggestion
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         with opened_warehouse(read_settings()) as warehouse:
             suggestions = suggest_mappings(warehouse)
             exported = export_mappings(warehouse, file, suggestions=suggestions) if file else None
-        speech.document({"suggestions": suggestions, "file": exported})
-        speech.table(
+        output.document({"suggestions": suggestions, "file": exported})
+        output.table(
             ["Company", "Agreement", "Organization", "Score", "Certain", "Reason"],
             map(of_suggestion, suggestions),
             right=["Score"],
         )
         if exported:
-            speech.say(
+            output.say(
                 f"{exported.suggested} certain suggestions are filled in in {exported.file}, {exported.unmapped} "
                 f"companies are left open. Complete it and run `cw-pipeline companies apply {exported.file}`."
             )
         elif suggestions:
-            speech.say(
+            output.say(
                 "Nothing is mapped yet: `cw-pipeline companies suggest --file FILE` writes a file with what is "
                 "certain, to complete and apply; `cw-pipeline companies map` maps one."
             )
         else:
-            speech.say("Nothing to suggest. `cw-pipeline companies list` shows what is mapped.")
+            output.say("Nothing to suggest. `cw-pipeline companies list` shows what is mapped.")
 
 
 @app.command()
@@ -163,11 +163,11 @@ def export(file: _File, *, as_json: AsJson = False) -> None:
     """Write every company with what it is mapped to, ready to be completed and applied."""
     from cw_pipeline.setup.mapping_file import export_mappings
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         with opened_warehouse(read_settings()) as warehouse:
             exported = export_mappings(warehouse, file)
-        speech.document(vars(exported))
-        speech.say(
+        output.document(vars(exported))
+        output.say(
             f"{exported.mapped} mappings and {exported.unmapped} unmapped companies are in {exported.file}. "
             f"Complete it and run `cw-pipeline companies apply {exported.file}`."
         )
@@ -184,11 +184,11 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
     from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.mapping_file import apply_mappings
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
             applied = accepting_warnings(
-                speech,
+                output,
                 lambda accepted: apply_mappings(
                     warehouse,
                     file,
@@ -200,22 +200,22 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
                 yes=yes,
             )
             report_setup(dagster, warehouse)
-        speech.document(vars(applied))
+        output.document(vars(applied))
         for warning in applied.warnings:
-            speech.notice(warning)
-        speech.say(
+            output.notice(warning)
+        output.say(
             f"{applied.mapped} mapped, {applied.remapped} mapped anew, {applied.unmapped} unmapped, "
             f"{applied.unchanged} as before; new ones are billed from {applied.bill_from} on where the file names no "
             "other month. See what a sync would write with `cw-pipeline preview`."
         )
 
 
-def _chosen_month(speech: Speech, mapped: Mapped) -> Month:
+def _chosen_month(output: Output, mapped: Mapped) -> Month:
     """The first month that is billed, of a mapping that leaves usage out, as the person at the terminal chooses it."""
     seats = ", ".join(f"{number} in {month}" for month, number in mapped.left_out.items())
     earliest = min(mapped.left_out)
-    speech.notice(
+    output.notice(
         f"{mapped.organization_name} ({mapped.organization_id}) used seats that were never billed: {seats}. The first "
         f"month that is billed is {mapped.bill_from}."
     )
-    return Month.parse(earliest) if speech.chooses(f"Bill from {earliest} instead?") else mapped.bill_from
+    return Month.parse(earliest) if output.chooses(f"Bill from {earliest} instead?") else mapped.bill_from

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from cw_pipeline.cli.environment import now, opened_sync_run, read_settings
-from cw_pipeline.cli.output import HELD_OR_FAILED, AsJson, speaking
+from cw_pipeline.cli.output import AsJson, command_output
+from cw_pipeline.errors import HELD_OR_FAILED
 
 
 def drift(*, as_json: AsJson = False) -> None:
@@ -13,18 +14,18 @@ def drift(*, as_json: AsJson = False) -> None:
     from cw_pipeline.reports.drift.find import find_drift
     from cw_pipeline.wording.cells import of_finding
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
-        with opened_sync_run(settings, "drift", speech.notice) as run:
+        with opened_sync_run(settings, "drift", output.notice) as run:
             findings = find_drift(run, now().date())
-        speech.document({"drift": [vars(finding) for finding in findings]})
+        output.document({"drift": [vars(finding) for finding in findings]})
         if not findings:
-            speech.say("Lines, companies and agreements are as they were written, imported and mapped.")
+            output.say("Lines, companies and agreements are as they were written, imported and mapped.")
             return
-        speech.table(
+        output.table(
             ["Kind", "Month", "Organization", "Agreement", "Line", "Expected", "Found", "What to do"],
             map(of_finding, findings),
             right=["Agreement", "Line"],
         )
-        speech.say(f"{len(findings)} thing(s) drifted: each says what to do about it. Then run this again.")
+        output.say(f"{len(findings)} thing(s) drifted: each says what to do about it. Then run this again.")
         raise typer.Exit(HELD_OR_FAILED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cw_pipeline.cli.environment import MonthOption, opened_warehouse, read_settings
-from cw_pipeline.cli.output import AsJson, AskedWrongly, speaking
+from cw_pipeline.cli.output import AsJson, UsageError, command_output
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.tables import LedgerEntry
@@ -34,16 +34,16 @@ def history(
     from cw_pipeline.warehouse.connection_key import psa_of
     from cw_pipeline.warehouse.tables import Integration
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
             integration = session.get(Integration, 1)
             psa = psa_of(integration) if integration else ""
             entries = ledger_entries(session, psa, month=month, organization=organization)
-        speech.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
+        output.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
         if not entries:
-            speech.say("The ledger has no such entry. `cw-pipeline sync` writes to ConnectWise.")
+            output.say("The ledger has no such entry. `cw-pipeline sync` writes to ConnectWise.")
             return
-        speech.table(
+        output.table(
             ["Id", "At", "Month", "Organization", "Plan", "Agreement", "Line", "Kind", "Quantity", "Note"],
             [
                 (
@@ -62,24 +62,24 @@ def history(
             ],
             right=["Id", "Agreement", "Line", "Quantity"],
         )
-        speech.say(f"{len(entries)} entries. `cw-pipeline preview` shows what a sync would write now.")
+        output.say(f"{len(entries)} entries. `cw-pipeline preview` shows what a sync would write now.")
 
 
 def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
     from cw_pipeline.setup.audit import recorded_acts
     from cw_pipeline.wording.cells import of_act
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         if asked_for_writes:
-            raise AskedWrongly("--acts goes with neither --month nor --organization.")
+            raise UsageError("--acts goes with neither --month nor --organization.")
         with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
             acts = recorded_acts(session)
-        speech.document({"acts": [{name: getattr(act, name) for name in _ACT_MEMBERS} for act in acts]})
-        speech.table(
+        output.document({"acts": [{name: getattr(act, name) for name in _ACT_MEMBERS} for act in acts]})
+        output.table(
             ["At", "Who", "What", "To what", "Before", "After"],
             map(of_act, acts),
         )
-        speech.say(f"{len(acts)} acts. `cw-pipeline history` shows what was written to ConnectWise.")
+        output.say(f"{len(acts)} acts. `cw-pipeline history` shows what was written to ConnectWise.")
 
 
 def _members(entry: LedgerEntry) -> dict[str, object]:

@@ -8,7 +8,8 @@ import typer
 
 from cw_pipeline.cli.accepting import BELIEVE_IT, accepting_warnings
 from cw_pipeline.cli.environment import YesOption, opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.cli.output import HELD_OR_FAILED, AsJson, speaking
+from cw_pipeline.cli.output import AsJson, command_output
+from cw_pipeline.errors import HELD_OR_FAILED
 
 if TYPE_CHECKING:
     from cw_pipeline.setup.reconcile import Changes
@@ -32,7 +33,7 @@ def import_(
     from cw_pipeline.setup.imports import import_agreements, import_companies
     from cw_pipeline.setup.organizations import refresh_organizations
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         with (
             open_connectwise(settings) as client,
@@ -43,7 +44,7 @@ def import_(
             imported: dict[str, Changes] = {}
             try:
                 imported["imported_companies"] = companies = accepting_warnings(
-                    speech,
+                    output,
                     lambda accepted: import_companies(
                         client, warehouse, types or None, statuses or None, accept_warnings=accepted
                     ),
@@ -51,13 +52,13 @@ def import_(
                     yes=yes,
                 )
                 imported["agreements"] = agreements = accepting_warnings(
-                    speech,
+                    output,
                     lambda accepted: import_agreements(client, warehouse, accept_warnings=accepted),
                     question=BELIEVE_IT,
                     yes=yes,
                 )
                 imported["organizations"] = organizations = accepting_warnings(
-                    speech,
+                    output,
                     lambda accepted: refresh_organizations(nordpass, warehouse, accept_warnings=accepted),
                     question=BELIEVE_IT,
                     yes=yes,
@@ -68,10 +69,10 @@ def import_(
             with warehouse.transaction() as session:
                 gone = tuple(gone_mappings(session))
         chosen = {"types": companies.types, "statuses": companies.statuses}
-        speech.document(
+        output.document(
             {"chosen": chosen, "companies": companies, "agreements": agreements, "organizations": organizations}
         )
-        speech.table(
+        output.table(
             ["", "Total", "New", "Changed", "Gone"],
             [
                 (name.removeprefix("imported_"), one.total, len(one.new), len(one.changed), len(one.gone))
@@ -81,7 +82,7 @@ def import_(
         )
         unreadable = (*companies.unreadable, *agreements.unreadable)
         for sentence in (*gone, *agreements.agreement_changed, *unreadable):
-            speech.notice(sentence)
-        speech.say("Map what is new with `cw-pipeline companies suggest`.")
+            output.notice(sentence)
+        output.say("Map what is new with `cw-pipeline companies suggest`.")
         if unreadable:
             raise typer.Exit(HELD_OR_FAILED)

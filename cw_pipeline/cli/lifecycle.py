@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cw_pipeline.cli.environment import YesOption, now, opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.cli.output import ASKED_WRONGLY, AsJson, speaking
+from cw_pipeline.cli.output import AsJson, command_output
+from cw_pipeline.errors import USAGE_ERROR
 from cw_pipeline.vocabulary import Month, month_options
 
 if TYPE_CHECKING:
-    from cw_pipeline.cli.output import Speech
+    from cw_pipeline.cli.output import Output
     from cw_pipeline.reports.status import Status
 
 
 def migrate(*, as_json: AsJson = False) -> None:
     """Bring the warehouse's schema up to date. Every command does so first; this does only that."""
-    with speaking(as_json=as_json) as speech, opened_warehouse(read_settings()) as warehouse:
-        speech.document({"revision": warehouse.revision})
-        speech.say(f"The warehouse is at revision {warehouse.revision}. Go on with `cw-pipeline connect`.")
+    with command_output(as_json=as_json) as output, opened_warehouse(read_settings()) as warehouse:
+        output.document({"revision": warehouse.revision})
+        output.say(f"The warehouse is at revision {warehouse.revision}. Go on with `cw-pipeline connect`.")
 
 
 def connect(*, as_json: AsJson = False) -> None:
@@ -30,7 +31,7 @@ def connect(*, as_json: AsJson = False) -> None:
     from cw_pipeline.setup.connection import connect as connect_company
     from cw_pipeline.wording.cells import of_right
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         with (
             open_connectwise(settings) as client,
@@ -40,15 +41,15 @@ def connect(*, as_json: AsJson = False) -> None:
             connected = connect_company(client, warehouse)
             if connected.refusal is None:
                 report_setup(dagster, warehouse)
-        speech.document(vars(connected))
-        speech.table(
+        output.document(vars(connected))
+        output.table(
             ["Right", "Needed", "State"],
             map(of_right, connected.rights),
         )
         if connected.refusal is not None:
-            speech.notice(connected.refusal)
-            raise typer.Exit(ASKED_WRONGLY)
-        speech.say(
+            output.notice(connected.refusal)
+            raise typer.Exit(USAGE_ERROR)
+        output.say(
             f"Connected to {connected.company_name} ({connected.company_id}) at {connected.site_url}. "
             "See what is next with `cw-pipeline status`."
         )
@@ -67,10 +68,10 @@ def disconnect(
     from cw_pipeline.setup.connection import disconnect as disconnect_company
     from cw_pipeline.setup.connection import new_backup_file
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         if not yes:
-            speech.asks(
+            output.asks(
                 "Remove all mappings and stop the syncs?",
                 refusal="This removes all mappings and stops the syncs. Add --yes if that is meant.",
             )
@@ -78,8 +79,8 @@ def disconnect(
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
             done = disconnect_company(warehouse, file)
             report_setup(dagster, warehouse)
-        speech.document(vars(done))
-        speech.say(
+        output.document(vars(done))
+        output.say(
             f"Disconnected from {done.company_id}; {done.company_mappings} company mappings and "
             f"{done.product_mappings} product mappings were removed. "
             f"After connecting again, map and confirm the products anew; `cw-pipeline companies apply "
@@ -92,13 +93,13 @@ def status(*, as_json: AsJson = False) -> None:
     from cw_pipeline.reports.status import status as look_at_status
     from cw_pipeline.sync.due import told
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         first_month = Month.parse(settings.cw_pipeline_first_month)
         with opened_warehouse(settings) as warehouse:
             found = look_at_status(warehouse, first_month=first_month, now=now())
-        speech.document(vars(found))
-        speech.table(
+        output.document(vars(found))
+        output.table(
             ["", ""],
             [
                 ("State", found.state.replace("_", " ")),
@@ -112,16 +113,16 @@ def status(*, as_json: AsJson = False) -> None:
             ],
         )
         for sentence in (*found.gone, *found.agreement_changed):
-            speech.notice(sentence)
+            output.notice(sentence)
         for sentence in found.missing or [_next_step(found)]:
-            speech.say(sentence)
+            output.say(sentence)
         if found.held:
-            _tell_held(speech, found)
+            _tell_held(output, found)
 
 
-def _tell_held(speech: Speech, found: Status) -> None:
+def _tell_held(output: Output, found: Status) -> None:
     """Say what waits for a person, and what can be done about each kind of it."""
-    speech.table(
+    output.table(
         ["Month", "Organization", "Plan", "Outcome", "Seats", "Reason"],
         [
             (
@@ -137,9 +138,9 @@ def _tell_held(speech: Speech, found: Status) -> None:
         right=["Seats"],
     )
     for outcome, what_to_do in sorted({line.outcome: line.what_to_do for line in found.held_lines}.items()):
-        speech.say(f"{outcome}: {what_to_do}")
+        output.say(f"{outcome}: {what_to_do}")
     options = month_options(Month.parse(min(found.held)), Month.parse(max(found.held)))
-    speech.say(f"Then run `cw-pipeline sync {options}`.")
+    output.say(f"Then run `cw-pipeline sync {options}`.")
 
 
 def _next_step(found: Status) -> str:

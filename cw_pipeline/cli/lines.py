@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cw_pipeline.cli.environment import opened_dagster, opened_sync_run, parsed_month, read_settings
-from cw_pipeline.cli.output import AsJson, number, speaking
+from cw_pipeline.cli.output import AsJson, command_output, number
 from cw_pipeline.vocabulary import Month
 
 app = typer.Typer(help="Decisions about single lines.", no_args_is_help=True)
@@ -44,12 +44,12 @@ def accept(
     from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.accept import accept_lines
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
-        with opened_dagster(settings) as dagster, opened_sync_run(settings, "lines accept", speech.notice) as run:
+        with opened_dagster(settings) as dagster, opened_sync_run(settings, "lines accept", output.notice) as run:
             accepted = accept_lines(run, month, organization, credited=credited)
             report_setup(dagster, run.warehouse)
-        speech.document(
+        output.document(
             {
                 "accepted": [
                     {
@@ -62,7 +62,7 @@ def accept(
                 ]
             }
         )
-        speech.table(
+        output.table(
             ["Line", "Agreement", "Plan", "Before", "Counts for"],
             [
                 (
@@ -76,4 +76,4 @@ def accept(
             ],
             right=["Line", "Agreement", "Before", "Counts for"],
         )
-        speech.say(f"Carry on with `cw-pipeline sync --month {month}`.")
+        output.say(f"Carry on with `cw-pipeline sync --month {month}`.")

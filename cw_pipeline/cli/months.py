@@ -19,7 +19,8 @@ from cw_pipeline.cli.environment import (
     opened_warehouse,
     read_settings,
 )
-from cw_pipeline.cli.output import HELD_OR_FAILED, AsJson, AskedWrongly, Speech, number, speaking
+from cw_pipeline.cli.output import AsJson, Output, UsageError, command_output, number
+from cw_pipeline.errors import HELD_OR_FAILED
 from cw_pipeline.vocabulary import Month, month_options
 
 if TYPE_CHECKING:
@@ -42,19 +43,19 @@ def preview(
     month: MonthOption = None, first: FromOption = None, last: ToOption = None, *, as_json: AsJson = False
 ) -> None:
     """What a sync would write, line by line: the dry run. By default of the last closed month."""
-    with speaking(as_json=as_json) as speech:
-        reports = _run(speech, "preview", month, first, last)
+    with command_output(as_json=as_json) as output:
+        reports = _run(output, "preview", month, first, last)
         options = month_options(reports[0].month, reports[-1].month)
-        _tell(speech, reports, f"Nothing was written. Carry it out with `cw-pipeline sync {options}`.")
+        _tell(output, reports, f"Nothing was written. Carry it out with `cw-pipeline sync {options}`.")
 
 
 def sync(
     month: MonthOption = None, first: FromOption = None, last: ToOption = None, *, as_json: AsJson = False
 ) -> None:
     """Write closed months' seats to the agreements, whatever was synced before. By default the last closed month."""
-    with speaking(as_json=as_json) as speech:
-        reports = _run(speech, "sync_now", month, first, last)
-        _tell(speech, reports, "Every write is in `cw-pipeline history`.")
+    with command_output(as_json=as_json) as output:
+        reports = _run(output, "sync_now", month, first, last)
+        _tell(output, reports, "Every write is in `cw-pipeline history`.")
 
 
 def months_asked(
@@ -63,28 +64,28 @@ def months_asked(
     """The months that the options name, all closed and none before ``earliest``.
 
     Raises:
-        AskedWrongly: If the options contradict each other, or name a month that cannot be synced.
+        UsageError: If the options contradict each other, or name a month that cannot be synced.
     """
     closed = Month.last_closed(moment)
     if month is not None and (first is not None or last is not None):
-        raise AskedWrongly("Give either --month, or --from and --to.")
+        raise UsageError("Give either --month, or --from and --to.")
     if (first is None) != (last is None):
-        raise AskedWrongly("--from and --to belong together. For one month give --month.")
+        raise UsageError("--from and --to belong together. For one month give --month.")
     begin, end = (first, last) if first is not None and last is not None else (month or closed, month or closed)
     if begin > end:
         msg = f"--from {begin} is after --to {end}. Exchange them."
-        raise AskedWrongly(msg)
+        raise UsageError(msg)
     if end > closed:
         msg = f"{end} has not closed yet. The last month that has is {closed}."
-        raise AskedWrongly(msg)
+        raise UsageError(msg)
     if begin < earliest:
         msg = f"{begin} is before the first month, {earliest}. Set CW_PIPELINE_FIRST_MONTH to sync earlier ones."
-        raise AskedWrongly(msg)
+        raise UsageError(msg)
     return list(begin.until(end))
 
 
 def _run(
-    speech: Speech,
+    output: Output,
     job: Literal["preview", "sync_now"],
     month: Month | None,
     first: Month | None,
@@ -102,7 +103,7 @@ def _run(
 
         definition = build_definitions().resolve_job_def(job)
         last_step = "push_preview" if job == "preview" else "connectwise_push"
-        with opened_dagster(settings) as dagster, _progress(speech, months, last_step) as on_month:
+        with opened_dagster(settings) as dagster, _progress(output, months, last_step) as on_month:
             run_id = run_months(definition, months, dagster, on_month=on_month)
             failure = _why_it_failed(dagster, run_id)
         with warehouse.transaction() as session:
@@ -151,53 +152,53 @@ def _complete(
 
 
 @contextmanager
-def _progress(speech: Speech, months: Sequence[Month], last_step: str) -> Generator[Callable[[str, str], None]]:
+def _progress(output: Output, months: Sequence[Month], last_step: str) -> Generator[Callable[[str, str], None]]:
     """Tell on standard error how far the run is: a bar on a terminal, a line for each finished month elsewhere."""
-    if not speech.notices.is_terminal:
+    if not output.notices.is_terminal:
 
         def tell(asset: str, month: str) -> None:
             if asset == last_step:
-                speech.notice(f"{month}: {_STEPS[asset]}")
+                output.notice(f"{month}: {_STEPS[asset]}")
 
         yield tell
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=speech.notices, transient=True) as progress:
+    with Progress(*columns, console=output.notices, transient=True) as progress:
         steps = list(_STEPS).index(last_step) + 1
         task = progress.add_task("starting Dagster", total=len(months) * steps)
         yield lambda asset, month: progress.update(task, advance=1, description=f"{month} {_STEPS[asset]}")
 
 
-def _tell(speech: Speech, reports: Sequence[MonthReport], what_next: str) -> None:
+def _tell(output: Output, reports: Sequence[MonthReport], what_next: str) -> None:
     """Say what came of each month, and end with 1 if anything was held or failed."""
-    speech.document({"months": [_document(report) for report in reports]})
-    speech.table(
+    output.document({"months": [_document(report) for report in reports]})
+    output.table(
         ["Month", "Lines", "Seats", *_GROUPS, "Also", "Read", "Written"],
         [_row(report) for report in reports],
         right=["Lines", "Seats", *_GROUPS, "Also", "Read", "Written"],
     )
     stuck = [(report.month, line) for report in reports for line in _with(HELD | FAILED, report.lines)]
-    _tell_lines(speech, "Reason", [(month, line, line.reason) for month, line in stuck])
+    _tell_lines(output, "Reason", [(month, line, line.reason) for month, line in stuck])
     warned = [(report.month, line, line.warning) for report in reports for line in report.lines if line.warning]
-    _tell_lines(speech, "Warning", warned)
+    _tell_lines(output, "Warning", warned)
     for report in reports:
         if report.error:
-            speech.notice(f"{report.month}: {report.error}")
+            output.notice(f"{report.month}: {report.error}")
     if stuck or any(report.error for report in reports):
-        speech.say(
+        output.say(
             "Some of it is held or failed: each reason says what to do about it. Then run this again; "
             "what is right already is not written again."
         )
         raise typer.Exit(HELD_OR_FAILED)
-    speech.say(what_next)
+    output.say(what_next)
 
 
-def _tell_lines(speech: Speech, what: str, told: Sequence[tuple[Month, PreviewLine, str]]) -> None:
+def _tell_lines(output: Output, what: str, told: Sequence[tuple[Month, PreviewLine, str]]) -> None:
     """Say of each line ``what`` there is to say of it."""
     if told:
-        speech.table(
+        output.table(
             ["Month", "Organization", "Plan", "Outcome", "Seats", what],
             [
                 (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from cw_pipeline.cli.output import HELD_OR_FAILED, AsJson, speaking
+from cw_pipeline.cli.output import AsJson, command_output
+from cw_pipeline.errors import HELD_OR_FAILED
 
 
 def notify(*, as_json: AsJson = False) -> None:
@@ -12,7 +13,7 @@ def notify(*, as_json: AsJson = False) -> None:
     from cw_pipeline.notifications import send
     from cw_pipeline.settings import Messages, NotSetUp
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         addresses = Messages().cw_pipeline_notify
         if addresses is None:
             msg = "CW_PIPELINE_NOTIFY is not set. Set it to one or more addresses of apprise, with blanks between them."
@@ -22,8 +23,8 @@ def notify(*, as_json: AsJson = False) -> None:
             title="cw_pipeline: a test message",
             lines=["This was sent by `cw-pipeline notify`. You will be told here of runs and checks that fail."],
         )
-        speech.document(vars(delivery))
+        output.document(vars(delivery))
         if delivery.failed:
-            speech.notice(delivery.complaint)
+            output.notice(delivery.complaint)
             raise typer.Exit(HELD_OR_FAILED)
-        speech.say(f"Sent a test message to {', '.join(delivery.told)}. See that it arrived.")
+        output.say(f"Sent a test message to {', '.join(delivery.told)}. See that it arrived.")

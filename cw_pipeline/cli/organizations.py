@@ -9,7 +9,7 @@ import typer
 
 from cw_pipeline.cli.accepting import BELIEVE_IT, MAP_IT, accepting_warnings
 from cw_pipeline.cli.environment import BillFromOption, YesOption, opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.cli.output import AsJson, AskedWrongly, speaking
+from cw_pipeline.cli.output import AsJson, UsageError, command_output
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
     from cw_pipeline.setup.organizations import refresh_organizations
     from cw_pipeline.wording.cells import of_organization
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         with (
             open_nordpass(settings) as nordpass,
@@ -40,7 +40,7 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
             opened_warehouse(settings) as warehouse,
         ):
             changes = accepting_warnings(
-                speech,
+                output,
                 lambda accepted: refresh_organizations(nordpass, warehouse, accept_warnings=accepted),
                 question=BELIEVE_IT,
                 yes=yes,
@@ -60,12 +60,12 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
             }
             for organization, company in listed
         ]
-        speech.document({"organizations": rows, "gone": changes.gone})
-        speech.table(
+        output.document({"organizations": rows, "gone": changes.gone})
+        output.table(
             ["Organization", "Plan", "License", "Status", "Managed", "Company"],
             (of_organization(organization, company) for organization, company in listed),
         )
-        speech.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
+        output.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
 
 
 @app.command()
@@ -93,7 +93,7 @@ def add(
     from cw_pipeline.setup.access import open_nordpass
     from cw_pipeline.setup.organizations import add_organization
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         to_map = _asked_to_map(company, agreement, bill_from)
         try:
@@ -108,14 +108,14 @@ def add(
             msg = (
                 f"The organization was not added: {'; '.join(map(_fault, error.errors()))}. Correct that and try again."
             )
-            raise AskedWrongly(msg) from None
+            raise UsageError(msg) from None
         with (
             open_nordpass(settings) as nordpass,
             opened_dagster(settings) as dagster,
             opened_warehouse(settings) as warehouse,
         ):
             added = accepting_warnings(
-                speech,
+                output,
                 lambda accepted: add_organization(
                     nordpass,
                     warehouse,
@@ -128,10 +128,10 @@ def add(
             )
             report_setup(dagster, warehouse)
         organization, mapped = added.organization, added.mapped
-        speech.document({**organization.model_dump(mode="json"), "mapped": mapped})
+        output.document({**organization.model_dump(mode="json"), "mapped": mapped})
         for warning in mapped.warnings if mapped else ():
-            speech.notice(warning)
-        speech.say(
+            output.notice(warning)
+        output.say(
             f"{organization.name} ({organization.id}) is in NordPass and mapped to {mapped.company_name} "
             f"({mapped.company_id}) with agreement {mapped.agreement_name} ({mapped.agreement_id}), billed from "
             f"{mapped.bill_from} on."
@@ -148,7 +148,7 @@ def _asked_to_map(company: str | None, agreement: str | None, bill_from: Month |
         return MapTo(company, agreement, bill_from)
     if company is None and agreement is None and bill_from is None:
         return None
-    raise AskedWrongly("To map it at once, give --company and --agreement, and --bill-from if you like. Or none.")
+    raise UsageError("To map it at once, give --company and --agreement, and --bill-from if you like. Or none.")
 
 
 def _fault(detail: ErrorDetails) -> str:

@@ -21,13 +21,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from cw_pipeline.errors import HELD_OR_FAILED, INTERRUPTED, USAGE_ERROR, CwPipelineError
 from cw_pipeline.https import safe_text
 from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
-
-DONE, HELD_OR_FAILED, ASKED_WRONGLY, INTERRUPTED = 0, 1, 2, 130
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, all else on standard error.")
@@ -38,11 +37,13 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*|\t")
 
 
-class AskedWrongly(Exception):
-    """What was asked cannot be done as it was asked; the message says what to ask instead."""
+class UsageError(CwPipelineError):
+    """The command cannot be run with these arguments."""
+
+    exit_code = USAGE_ERROR
 
 
-class Speech:
+class Output:
     """What one command says; to people, or as a document.
 
     Args:
@@ -102,11 +103,11 @@ class Speech:
         """Go on only if the person at the terminal says yes; where nobody is, refuse and say how to mean it.
 
         Raises:
-            AskedWrongly: With ``refusal``, if there is nobody to ask.
+            UsageError: With ``refusal``, if there is nobody to ask.
             Exit: If the answer is no.
         """
         if not self.can_ask:
-            raise AskedWrongly(refusal)
+            raise UsageError(refusal)
         if not typer.confirm(question, err=True):
             self.notice("Nothing was changed.")
             raise typer.Exit(HELD_OR_FAILED)
@@ -126,17 +127,15 @@ class Speech:
 
 
 @contextmanager
-def speaking(*, as_json: bool) -> Generator[Speech]:
-    """The speech of one command, which turns what the rooms raise on purpose into a sentence and an exit code."""
-    speech = Speech(as_json=as_json)
+def command_output(*, as_json: bool) -> Generator[Output]:
+    """The output of one command, which turns what the rooms raise on purpose into a sentence and an exit code."""
+    output = Output(as_json=as_json)
     try:
-        yield speech
-    except AskedWrongly as error:
-        _fail(speech, str(error), ASKED_WRONGLY)
+        yield output
     except KeyboardInterrupt:
-        _fail(speech, "Stopped. What was written is in the ledger; run the command again to go on.", INTERRUPTED)
-    except _known_errors() as error:
-        _fail(speech, str(error), ASKED_WRONGLY if isinstance(error, _not_set_up()) else HELD_OR_FAILED)
+        _fail(output, "Stopped. What was written is in the ledger; run the command again to go on.", INTERRUPTED)
+    except CwPipelineError as error:
+        _fail(output, str(error), error.exit_code)
 
 
 def harmless(text: str) -> str:
@@ -149,40 +148,10 @@ def number(quantity: Decimal) -> int | float:
     return int(quantity) if quantity == quantity.to_integral_value() else float(quantity)
 
 
-def _fail(speech: Speech, sentence: str, code: int) -> None:
-    speech.document({"error": sentence})
-    speech.notice(sentence)
+def _fail(output: Output, sentence: str, code: int) -> None:
+    output.document({"error": sentence})
+    output.notice(sentence)
     raise typer.Exit(code) from None
-
-
-def _known_errors() -> tuple[type[Exception], ...]:
-    from cw_pipeline.setup.known_errors import KNOWN_ERRORS
-
-    return KNOWN_ERRORS
-
-
-def _not_set_up() -> tuple[type[Exception], ...]:
-    """Of the known errors, those after which a person has to correct a setting, a right or what was asked."""
-    from cw_pipeline.connectwise import errors as connectwise
-    from cw_pipeline.nordpass import errors as nordpass
-    from cw_pipeline.settings import NotSetUp
-    from cw_pipeline.setup.errors import IntegrationError
-    from cw_pipeline.warehouse.errors import DatabaseUnreachable
-
-    return (
-        NotSetUp,
-        IntegrationError,
-        DatabaseUnreachable,
-        connectwise.InvalidConfiguration,
-        connectwise.UnknownCompany,
-        connectwise.AuthenticationFailed,
-        connectwise.MissingRight,
-        connectwise.UntrustedCertificate,
-        nordpass.InvalidSetting,
-        nordpass.NotSupported,
-        nordpass.AuthenticationFailed,
-        nordpass.UntrustedCertificate,
-    )
 
 
 def _console(*, stderr: bool) -> Console:

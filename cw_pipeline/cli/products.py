@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cw_pipeline.cli.environment import opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.cli.output import AsJson, Speech, speaking
+from cw_pipeline.cli.output import AsJson, Output, command_output
 from cw_pipeline.vocabulary import Plan
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def list_(
     from cw_pipeline.setup.products import list_products, mapped_products, why_not_billable
     from cw_pipeline.wording.cells import of_catalog_item
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         with open_connectwise(settings) as client, opened_warehouse(settings) as warehouse:
             with warehouse.transaction() as session:
@@ -65,13 +65,13 @@ def list_(
             }
             for item in found
         ]
-        speech.document({"products": rows})
-        speech.table(
+        output.document({"products": rows})
+        output.table(
             ["Product", "Description", "Price", "Cost", "Plan", "Cannot be mapped because"],
             (of_catalog_item(item, mapped) for item in found),
             right=["Price", "Cost"],
         )
-        speech.say("Map a plan with `cw-pipeline products map PLAN PRODUCT`.")
+        output.say("Map a plan with `cw-pipeline products map PLAN PRODUCT`.")
 
 
 @app.command("map")
@@ -86,7 +86,7 @@ def map_(
     from cw_pipeline.setup.access import open_connectwise
     from cw_pipeline.setup.products import map_product
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         with (
             open_connectwise(settings) as client,
@@ -95,7 +95,7 @@ def map_(
         ):
             mapped = map_product(client, warehouse, plan, product)
             report_setup(dagster, warehouse)
-        _tell(speech, [mapped], "It counts after `cw-pipeline products confirm`.")
+        _tell(output, [mapped], "It counts after `cw-pipeline products confirm`.")
 
 
 @app.command()
@@ -117,7 +117,7 @@ def create(
     from cw_pipeline.setup.access import open_connectwise
     from cw_pipeline.setup.products import create_product
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         with (
             open_connectwise(settings) as client,
@@ -138,7 +138,7 @@ def create(
                 cost=cost,
             )
             report_setup(dagster, warehouse)
-        _tell(speech, [created], "It counts after `cw-pipeline products confirm`.")
+        _tell(output, [created], "It counts after `cw-pipeline products confirm`.")
 
 
 @app.command()
@@ -147,23 +147,23 @@ def confirm(*, as_json: AsJson = False) -> None:
     from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.products import confirm_products
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
         with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
             confirmed = confirm_products(warehouse)
             report_setup(dagster, warehouse)
-        _tell(speech, confirmed, "The integration is active. See what is next with `cw-pipeline status`.")
+        _tell(output, confirmed, "The integration is active. See what is next with `cw-pipeline status`.")
 
 
-def _tell(speech: Speech, mapped: Sequence[MappedProduct], what_next: str) -> None:
+def _tell(output: Output, mapped: Sequence[MappedProduct], what_next: str) -> None:
     from cw_pipeline.wording.cells import of_product
 
-    speech.document({"products": mapped})
-    speech.table(
+    output.document({"products": mapped})
+    output.table(
         ["Plan", "Product", "Description", "Price", "Cost", "Confirmed"],
         map(of_product, mapped),
         right=["Price", "Cost"],
     )
     for warning in (warning for one in mapped for warning in one.warnings):
-        speech.notice(warning)
-    speech.say(what_next)
+        output.notice(warning)
+    output.say(what_next)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from cw_pipeline.cli.environment import opened_dagster, opened_sync_run, read_settings
-from cw_pipeline.cli.output import HELD_OR_FAILED, AsJson, number, speaking
+from cw_pipeline.cli.output import AsJson, command_output, number
+from cw_pipeline.errors import HELD_OR_FAILED
 
 
 def rebuild(*, as_json: AsJson = False) -> None:
@@ -18,13 +19,13 @@ def rebuild(*, as_json: AsJson = False) -> None:
     from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         settings = read_settings()
-        with opened_dagster(settings) as dagster, opened_sync_run(settings, "rebuild", speech.notice) as run:
+        with opened_dagster(settings) as dagster, opened_sync_run(settings, "rebuild", output.notice) as run:
             rebuilt = rebuild_ledger(run)
             report_setup(dagster, run.warehouse)
         unreadable = [f"{cannot_be_read(one)} {CORRECT_IT}" for one in rebuilt.unread]
-        speech.document(
+        output.document(
             {
                 "companies": rebuilt.companies,
                 "agreements": rebuilt.agreements,
@@ -45,15 +46,15 @@ def rebuild(*, as_json: AsJson = False) -> None:
             }
         )
         if rebuilt.found:
-            speech.table(
+            output.table(
                 ["Month", "Lines", "Seats", "Invoiced"], rebuilt.by_month, right=["Lines", "Seats", "Invoiced"]
             )
-        speech.say(
+        output.say(
             f"Looked through {rebuilt.agreements} agreements of {rebuilt.companies} companies: found "
             f"{len(rebuilt.found)} line(s) that this warehouse did not know, and {len(rebuilt.invoiced)} that it did "
             "not know to be invoiced. Carry on with `cw-pipeline preview`."
         )
         for sentence in unreadable:
-            speech.notice(sentence)
+            output.notice(sentence)
         if unreadable:
             raise typer.Exit(HELD_OR_FAILED)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cw_pipeline.cli.environment import read_settings
-from cw_pipeline.cli.output import DONE, HELD_OR_FAILED, AsJson, AskedWrongly, speaking
+from cw_pipeline.cli.output import AsJson, UsageError, command_output
+from cw_pipeline.errors import DONE, HELD_OR_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -40,19 +41,19 @@ def sandbox(
 
     With a COMMAND, run that in this environment and end with its exit code.
     """
-    with speaking(as_json=as_json) as speech, _serving(read_settings(), port) as running:
+    with command_output(as_json=as_json) as output, _serving(read_settings(), port) as running:
         # Empty counts as not set: of these, the settings allow only one that names where usage comes from.
         environment = dict.fromkeys(_PUT_ASIDE, "") | running.environment()
         if command:
-            speech.notice(f"The sandbox is at {running.url}.")
+            output.notice(f"The sandbox is at {running.url}.")
             raise typer.Exit(_run(command, environment))
         ended = threading.Event()
         with _handling_signals(lambda _number: ended.set()):
-            speech.document({"environment": environment})
+            output.document({"environment": environment})
             if not as_json:
                 for name, value in environment.items():
                     typer.echo(f"export {name}={shlex.quote(value)}")
-            speech.notice(f"The sandbox is at {running.url}. Use this environment in another shell; Ctrl-C ends it.")
+            output.notice(f"The sandbox is at {running.url}. Use this environment in another shell; Ctrl-C ends it.")
             ended.wait()
 
 
@@ -62,13 +63,13 @@ def demo(port: PortOption = _PORT, *, as_json: AsJson = False) -> None:
 
     from cw_pipeline.cli.demonstration import run_demo
 
-    with speaking(as_json=as_json) as speech:
+    with command_output(as_json=as_json) as output:
         folder = read_settings().cw_pipeline_home / "demo"
         try:
             balanced = run_demo(Console(stderr=as_json), folder, port=port)
         except OSError as error:
             raise _port_taken(port, error) from None
-        speech.document({"balanced": balanced})
+        output.document({"balanced": balanced})
         raise typer.Exit(DONE if balanced else HELD_OR_FAILED)
 
 
@@ -87,8 +88,8 @@ def _serving(settings: Settings, port: int) -> Generator[Sandbox]:
         running.stop()
 
 
-def _port_taken(port: int, error: OSError) -> AskedWrongly:
-    return AskedWrongly(f"The sandbox cannot listen on port {port}: {error.strerror}. Give another one with --port.")
+def _port_taken(port: int, error: OSError) -> UsageError:
+    return UsageError(f"The sandbox cannot listen on port {port}: {error.strerror}. Give another one with --port.")
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:
@@ -105,7 +106,7 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> int:
             children.append(subprocess.Popen(command, env=os.environ | environment))  # noqa: S603 - as the user asked
         except OSError as error:
             msg = f"{command[0]} cannot be run: {error.strerror}. Name a program that is on the PATH."
-            raise AskedWrongly(msg) from None
+            raise UsageError(msg) from None
         try:
             code = children[0].wait()
         finally:

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 
-class ConnectWiseError(Exception):
-    """Something with ConnectWise did not work. The message says what, on what, and what to do next."""
 
-    is_transient: bool = False
-    """Whether the same call may well succeed later, without anybody changing anything."""
+class ConnectWiseError(CwPipelineError):
+    """Something with ConnectWise did not work."""
 
 
 class InvalidConfiguration(ConnectWiseError):
     """A setting cannot be used as it is. Nothing was sent."""
+
+    exit_code = USAGE_ERROR
 
 
 class InvalidSiteUrl(InvalidConfiguration):
@@ -29,6 +30,8 @@ class InvalidSiteUrl(InvalidConfiguration):
 
 class UnknownCompany(ConnectWiseError):
     """The site answers, but does not know the company id."""
+
+    exit_code = USAGE_ERROR
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class Refused(ConnectWiseError):
 class AuthenticationFailed(Refused):
     """ConnectWise does not accept the credentials (401; on some sites 404 on a path that surely exists)."""
 
+    exit_code = USAGE_ERROR
+
 
 class MissingRight(Refused):
     """The API member's security role lacks a right (403).
@@ -95,6 +100,7 @@ class MissingRight(Refused):
         right: The right that the request needs, as the security role names it.
     """
 
+    exit_code = USAGE_ERROR
     right: str = ""
 
 
@@ -135,6 +141,8 @@ class Unreachable(NotSent):
 
 class UntrustedCertificate(NotSent):
     """The site's certificate is not signed by an authority this machine trusts, or is for another host."""
+
+    exit_code = USAGE_ERROR
 
 
 class UncertainWrite(ConnectWiseError):

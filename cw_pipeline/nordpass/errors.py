@@ -1,6 +1,6 @@
 """Every way in which asking NordPass can fail, each saying what happened, to what, and what to do next.
 
-No message holds a key or a token. `is_transient` says whether asking again later, with nothing changed, can succeed.
+No message holds a key or a token.
 """
 
 from collections.abc import Sequence
@@ -8,22 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
+from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
+
 _FAULTS_SHOWN: Final = 10
 _WHEN_FINAL: Final = "NordPass makes the final report just after the month ends, in UTC: run this month again then."
 
 
-class NordPassError(Exception):
-    """Base of this room's errors."""
-
-    is_transient: ClassVar[bool] = False
+class NordPassError(CwPipelineError):
+    """Asking NordPass did not work."""
 
 
 class InvalidSetting(NordPassError):
     """What this program was configured with cannot be used: an address, a key, a certificate file, a folder."""
 
+    exit_code = USAGE_ERROR
+
 
 class NotSupported(NordPassError):
     """The configured source cannot do what was asked."""
+
+    exit_code = USAGE_ERROR
 
 
 class ReportNotFinal(NordPassError):
@@ -103,6 +107,8 @@ class Unreachable(NordPassError):
 class UntrustedCertificate(NordPassError):
     """The server's certificate is not signed by an authority that is trusted, or is for another host."""
 
+    exit_code = USAGE_ERROR
+
     def __init__(self, request: str, ca_bundle: Path | None) -> None:
         trusted = f"the certificates in {ca_bundle}" if ca_bundle else "the public certificate authorities"
         super().__init__(
@@ -141,6 +147,7 @@ class ApiError(NordPassError):
 class AuthenticationFailed(ApiError):
     """NordPass did not accept the token (401), or the key may not do this (403)."""
 
+    exit_code = USAGE_ERROR
     next_step = (
         "The Provider API key may have been revoked or belong to another MSP: check NORDPASS_MSP_ID and "
         "NORDPASS_PRIVATE_KEY, or make a new key in the panel under Integrations, Provider API."

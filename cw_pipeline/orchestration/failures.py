@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from cw_pipeline.setup.known_errors import KNOWN_ERRORS
+from cw_pipeline.errors import CwPipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,5 +18,5 @@ def failing_the_run() -> Generator[None]:
     """Turn a known error of the block into a failure of the step that shows its sentence."""
     try:
         yield
-    except KNOWN_ERRORS as error:
+    except CwPipelineError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error

@@ -1,8 +1,10 @@
-"""Why an act of the life cycle was refused. A refused act has changed nothing, unless its message says otherwise."""
+"""Why a setup command was refused. It has changed nothing then, unless the message says otherwise."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -11,8 +13,10 @@ MOST_LISTED = 20
 """Most choices or faults that a message lists."""
 
 
-class IntegrationError(Exception):
-    """An act was refused; the message says what, to what, and what to do next."""
+class IntegrationError(CwPipelineError):
+    """A setup command was refused."""
+
+    exit_code = USAGE_ERROR
 
 
 class NotConnected(IntegrationError):

@@ -6,17 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import ClassVar
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
+from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.warehouse.database import Warehouse
 
 
-class SyncError(Exception):
-    """A month cannot be synced as things are; the message says why and what to do next."""
-
-    is_transient: ClassVar[bool] = False
-    """Whether trying again later, without anybody changing anything, can succeed."""
+class SyncError(CwPipelineError):
+    """A month cannot be synced as things are."""
 
 
 @dataclass(frozen=True)

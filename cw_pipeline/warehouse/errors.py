@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import OperationalError
+
+from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,15 +20,14 @@ _CLOSED = "server closed the connection unexpectedly"
 """What the driver says where the other side said why, as PgBouncer does, and then hung up."""
 
 
-class WarehouseError(Exception):
-    """The warehouse cannot do what was asked; the message says what to do next."""
-
-    is_transient: ClassVar[bool] = False
-    """Whether trying again later, without anybody changing anything, can succeed."""
+class WarehouseError(CwPipelineError):
+    """The warehouse cannot do what was asked."""
 
 
 class DatabaseUnreachable(WarehouseError):
     """The database cannot be opened."""
+
+    exit_code = USAGE_ERROR
 
 
 class LockHeld(WarehouseError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from cw_pipeline.cli.output import AskedWrongly, Speech, harmless, speaking
+from cw_pipeline.cli.output import Output, UsageError, command_output, harmless
 from cw_pipeline.connectwise import errors as connectwise
 from cw_pipeline.nordpass import errors as nordpass
 from cw_pipeline.settings import NotSetUp
@@ -20,9 +20,9 @@ from cw_pipeline.warehouse.names import Named
 
 
 def test_markup_in_a_name_is_shown_as_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
-    speech = Speech(as_json=False)
-    speech.table(["[red]Company"], [("[bold]Acme[/bold] :smile:",)])
-    speech.say("[link=https://example.com]Acme[/]")
+    output = Output(as_json=False)
+    output.table(["[red]Company"], [("[bold]Acme[/bold] :smile:",)])
+    output.say("[link=https://example.com]Acme[/]")
     out = capsys.readouterr().out
     assert "[red]Company" in out
     assert "[bold]Acme[/bold] :smile:" in out
@@ -44,7 +44,7 @@ def test_what_could_steer_a_terminal_is_removed_and_letters_of_every_script_stay
 
 
 def test_off_a_terminal_each_row_is_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    Speech(as_json=False).table(["Name", "Reason"], [("A" * 156, "B" * 156)])
+    Output(as_json=False).table(["Name", "Reason"], [("A" * 156, "B" * 156)])
     assert any("A" * 156 in line and "B" * 156 in line for line in capsys.readouterr().out.splitlines())
 
 
@@ -53,14 +53,14 @@ FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", " =1+1", '"=1+1', "\t=1+1", "a\n
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_off_a_terminal_no_cell_is_a_formula(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Speech(as_json=False).table(["Name"], [(text,)])
+    Output(as_json=False).table(["Name"], [(text,)])
     begins = [part.lstrip(' "')[:1] for part in capsys.readouterr().out.splitlines()[-2].split(";")]
     assert set(begins) <= {"'", "a"}
 
 
 @pytest.mark.parametrize("number", [-3, Decimal("-3.50"), 7, "-12", "+4"])
 def test_a_number_stays_a_number_also_a_negative_one(number: object, capsys: pytest.CaptureFixture[str]) -> None:
-    Speech(as_json=False).table(["Seats"], [(number,)], right=["Seats"])
+    Output(as_json=False).table(["Seats"], [(number,)], right=["Seats"])
     assert str(number) in capsys.readouterr().out.split()
 
 
@@ -69,14 +69,14 @@ def test_a_terminal_shows_each_name_as_it_is(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    Speech(as_json=False).table(["Name"], [("-Acme-",)])
+    Output(as_json=False).table(["Name"], [("-Acme-",)])
     out = capsys.readouterr().out
     assert "-Acme-" in out
     assert "'" not in out
 
 
 def test_a_column_that_is_empty_in_every_row_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    Speech(as_json=False).table(["Name", "Held"], [("Acme", None), ("Bolt", None)])
+    Output(as_json=False).table(["Name", "Held"], [("Acme", None), ("Bolt", None)])
     out = capsys.readouterr().out
     assert "Acme" in out
     assert "Held" not in out
@@ -85,8 +85,8 @@ def test_a_column_that_is_empty_in_every_row_is_left_out(capsys: pytest.CaptureF
 def test_a_document_has_numbers_and_iso_times_and_all_else_goes_to_standard_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    speech = Speech(as_json=True)
-    speech.document(
+    output = Output(as_json=True)
+    output.document(
         {
             "seats": Decimal("12.000"),
             "price": Decimal("3.49"),
@@ -96,8 +96,8 @@ def test_a_document_has_numbers_and_iso_times_and_all_else_goes_to_standard_erro
             "company": Named(7, "Acme"),
         }
     )
-    speech.table(["Name"], [("Acme",)])
-    speech.say("Do this next.")
+    output.table(["Name"], [("Acme",)])
+    output.say("Do this next.")
     said = capsys.readouterr()
     assert json.loads(said.out) == {
         "seats": 12,
@@ -113,7 +113,7 @@ def test_a_document_has_numbers_and_iso_times_and_all_else_goes_to_standard_erro
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (AskedWrongly("x"), 2),
+        (UsageError("x"), 2),
         (NotSetUp("x"), 2),
         (NotConnected(), 2),
         (DatabaseUnreachable("x"), 2),
@@ -135,7 +135,7 @@ def test_a_document_has_numbers_and_iso_times_and_all_else_goes_to_standard_erro
 def test_each_known_error_is_a_sentence_and_an_exit_code(
     error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(typer.Exit) as ended, speaking(as_json=True):
+    with pytest.raises(typer.Exit) as ended, command_output(as_json=True):
         raise error
     assert ended.value.exit_code == code
     said = capsys.readouterr()
@@ -143,5 +143,5 @@ def test_each_known_error_is_a_sentence_and_an_exit_code(
 
 
 def test_a_fault_of_the_program_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError), speaking(as_json=False):
+    with pytest.raises(ZeroDivisionError), command_output(as_json=False):
         raise ZeroDivisionError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.cli.months import months_asked
-from cw_pipeline.cli.output import AskedWrongly
+from cw_pipeline.cli.output import UsageError
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sync import push
@@ -55,7 +55,7 @@ def test_one_month_or_a_range_with_both_its_ends() -> None:
     ],
 )
 def test_months_that_cannot_be_synced_are_refused(options: tuple[str | None, ...], sentence: str) -> None:
-    with pytest.raises(AskedWrongly, match=sentence):
+    with pytest.raises(UsageError, match=sentence):
         asked(*options)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from cw_pipeline.nordpass.errors import NordPassError
+from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.assets.months import USAGE
 from cw_pipeline.orchestration.checks import NOTHING_DRIFTED
@@ -25,11 +25,9 @@ from cw_pipeline.reports.drift.compare import Kind
 from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.reports.status import status
 from cw_pipeline.sync.due import told
-from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.usage import read_again, recent_months
 from cw_pipeline.vocabulary import Month, month_options
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline.warehouse.errors import WarehouseError
 from cw_pipeline.wording import cells as shown
 
 GRACE = timedelta(hours=3)
@@ -102,7 +100,7 @@ def read_recent_usage(
         for month in recent_months(warehouse, first_month=first_month, now=datetime.now(UTC)):
             try:
                 read = read_again(nordpass, warehouse, month)
-            except (NordPassError, SyncError, WarehouseError) as error:
+            except CwPipelineError as error:
                 failed.append(f"{month}: {error}")
                 continue
             if read is None:

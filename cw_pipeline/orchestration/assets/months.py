@@ -14,8 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from cw_pipeline.billing.outcomes import FAILED, Outcome
-from cw_pipeline.connectwise.errors import ConnectWiseError
-from cw_pipeline.nordpass.errors import NordPassError
+from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.nordpass.source import NordPass
 from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.checks import NOTHING_MISSING, OF_PUSHES, SEATS_ADD_UP, of_previews, of_pushes, of_usage
@@ -29,10 +28,9 @@ from cw_pipeline.reports.unbilled import at_stake
 from cw_pipeline.sync.behind import require_not_behind
 from cw_pipeline.sync.previews import make_previews, usage_report
 from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
-from cw_pipeline.sync.run import SyncError, SyncRun
+from cw_pipeline.sync.run import SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.errors import WarehouseError
 from cw_pipeline.warehouse.previews import latest_previews, preview_of, save_month_error
 
 if TYPE_CHECKING:
@@ -197,7 +195,7 @@ class _Months:
         """Drop ``months`` that are still going, with the reason, if the block cannot do its work for them."""
         try:
             yield
-        except (ConnectWiseError, NordPassError, SyncError, WarehouseError) as error:
+        except CwPipelineError as error:
             self._may_pass |= error.is_transient
             for month in list(months):
                 self._failed[month] = str(error)

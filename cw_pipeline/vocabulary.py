@@ -5,14 +5,14 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KEY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_KEY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)
@@ -61,6 +61,11 @@ class Month:
         return date(self.year, self.number, 1)
 
     @property
+    def closes_at(self) -> datetime:
+        """The instant at which the month is over: the beginning of the next one's first day."""
+        return datetime.combine(self.plus(1).first_day, time(), UTC)
+
+    @property
     def name(self) -> str:
         """The month as an invoice writes it: ``March 2026``."""
         return f"{calendar.month_name[self.number]} {self.year}"
@@ -102,7 +107,7 @@ class Plan(StrEnum):
 
 
 class LicenseType(StrEnum):
-    """A NordPass organization's license type."""
+    """How a NordPass organization is licensed: paid, on a 14-day trial, or not for resale (the MSP's own team)."""
 
     STANDARD = "Standard"
     TRIAL = "Trial"

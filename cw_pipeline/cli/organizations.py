@@ -88,7 +88,7 @@ def add(
     """
     from pydantic import ValidationError
 
-    from cw_pipeline.nordpass import models
+    from cw_pipeline.nordpass.models import NewOrganization
     from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.access import open_nordpass
     from cw_pipeline.setup.organizations import add_organization
@@ -97,10 +97,10 @@ def add(
         settings = read_settings()
         to_map = _asked_to_map(company, agreement, bill_from)
         try:
-            new = models.NewOrganization(
+            new = NewOrganization(
                 name=name,
-                plan=models.Plan(plan),
-                license_type=models.LicenseType(license_type),
+                plan=plan,
+                license_type=license_type,
                 contact_email=contact_email,
                 country=country,
             )

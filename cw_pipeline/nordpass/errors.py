@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
+from cw_pipeline.vocabulary import Month
 
 _FAULTS_SHOWN: Final = 10
 _WHEN_FINAL: Final = "NordPass makes the final report just after the month ends, in UTC: run this month again then."
@@ -35,7 +36,7 @@ class ReportNotFinal(NordPassError):
 
     is_transient = True
 
-    def __init__(self, month: str, source: str, reason: str, what_to_do: str = _WHEN_FINAL) -> None:
+    def __init__(self, month: Month, source: str, reason: str, what_to_do: str = _WHEN_FINAL) -> None:
         super().__init__(
             f"The usage of {month} from {source} is not final: {reason}. Nothing of it was used. {what_to_do}"
         )
@@ -45,7 +46,7 @@ class ReportNotFinal(NordPassError):
 class UnknownMonth(NordPassError):
     """The source has no usage for the month."""
 
-    def __init__(self, month: str, what_happened: str, what_to_do: str) -> None:
+    def __init__(self, month: Month, what_happened: str, what_to_do: str) -> None:
         super().__init__(f"{what_happened} {what_to_do}")
         self.month = month
 

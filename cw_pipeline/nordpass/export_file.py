@@ -8,7 +8,8 @@ from typing import Final
 
 from cw_pipeline.nordpass.errors import Fault, MalformedReport
 from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, shown
-from cw_pipeline.nordpass.models import MOST_LICENSES, MOST_ORGANIZATIONS, LicenseType, Plan, UsageRow, is_id, is_text
+from cw_pipeline.nordpass.models import MOST_LICENSES, MOST_ORGANIZATIONS, UsageRow, is_id, is_text
+from cw_pipeline.vocabulary import LicenseType, Plan
 
 _MOST_ROWS: Final = MOST_ORGANIZATIONS + 1  # with the header
 _MOST_COLUMNS: Final = 100

@@ -17,6 +17,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StrictBool,
     StrictInt,
     StringConstraints,
@@ -24,6 +25,7 @@ from pydantic import (
 )
 
 from cw_pipeline.https.safe_text import harmless
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 
 MOST_LICENSES: Final = 10_000_000
 """More seats than any organization has: a greater count is a damaged number, not usage."""
@@ -34,40 +36,12 @@ MOST_ORGANIZATIONS: Final = 50_000
 LONGEST_ID: Final = 255
 LONGEST_TEXT: Final = 1_000
 
-_MONTH_PATTERN: Final = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
-
-
-class Plan(StrEnum):
-    """The NordPass plan of an organization."""
-
-    Business = "Business"
-    Enterprise = "Enterprise"
-
-
-class LicenseType(StrEnum):
-    """How an organization is licensed: paid, on a 14-day trial, or not for resale (the MSP's own team)."""
-
-    Standard = "Standard"
-    Trial = "Trial"
-    NFR = "NFR"
-
 
 class OrganizationStatus(StrEnum):
     """Whether an organization is suspended; NordPass bills a suspended one like an active one."""
 
-    Active = "Active"
-    Suspended = "Suspended"
-
-
-def month_closes_at(month: str) -> datetime:
-    """The instant, in UTC, at which a billing month (`2026-03`) is over: the first of the next."""
-    year, number = int(month[:4]), int(month[5:])
-    return datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
-
-
-def is_month(text: str) -> bool:
-    """Whether the text is a billing month as it is written here, such as `2026-03`."""
-    return re.fullmatch(_MONTH_PATTERN, text) is not None
+    ACTIVE = "Active"
+    SUSPENDED = "Suspended"
 
 
 def is_id(text: str) -> bool:
@@ -95,6 +69,10 @@ def _text(text: str) -> str:
     return harmless(text)
 
 
+def _month(value: object) -> Month:
+    return value if isinstance(value, Month) else Month.parse(str(value))
+
+
 def _written_out(value: object) -> object:
     if isinstance(value, datetime) or (isinstance(value, str) and re.match(r"[0-9]{4}-", value)):
         return value
@@ -108,7 +86,7 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("a time between the years 1 and 9999 is expected") from None
 
 
-Month = Annotated[str, StringConstraints(pattern=_MONTH_PATTERN)]
+BillingMonth = Annotated[Month, BeforeValidator(_month), PlainSerializer(str)]
 OrganizationId = Annotated[str, AfterValidator(_id)]
 Text = Annotated[str, AfterValidator(_text)]
 UtcDatetime = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
@@ -144,12 +122,12 @@ class UsageReport(_Frozen):
     """The final usage of one billing month: one row an organization, sorted by organization id.
 
     Attributes:
-        month: The billing month in UTC, written `2026-03`.
+        month: The billing month.
         generated_at: When NordPass made the report (for an export: when its file was written), in UTC.
         rows: One row an organization.
     """
 
-    month: Month
+    month: BillingMonth
     generated_at: UtcDatetime
     rows: tuple[UsageRow, ...]
 

@@ -17,18 +17,17 @@ from cw_pipeline.nordpass.errors import Fault, MalformedReport, Refused, ReportN
 from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, shown
 from cw_pipeline.nordpass.models import (
     MOST_ORGANIZATIONS,
-    Month,
+    BillingMonth,
     NewOrganization,
     Organization,
     UsageReport,
     UsageRow,
     UtcDatetime,
-    is_month,
-    month_closes_at,
 )
 from cw_pipeline.nordpass.source import NordPass
 from cw_pipeline.nordpass.tokens import SignedRequests
 from cw_pipeline.nordpass.transport import Transport
+from cw_pipeline.vocabulary import Month
 
 MOST_PAGES: Final = 1_000
 _MOST_ITEMS_ON_A_PAGE: Final = 10_000
@@ -60,7 +59,7 @@ class _OrganizationsPage(_Page[Organization]):
 
 
 class _UsagePage(_Page[UsageRow]):
-    month: Month
+    month: BillingMonth
     final: StrictBool
     generated_at: UtcDatetime
 
@@ -103,19 +102,17 @@ class ProviderApi(NordPass):
         pages = [(source, page.items) for source, page in self._pages("/v1/organizations", {}, _OrganizationsPage)]
         return _each_once(pages, "id", lambda organization: organization.id)
 
-    def monthly_usage(self, month: str) -> UsageReport:
-        """The final usage of a billing month, written `2026-03`.
+    def monthly_usage(self, month: Month) -> UsageReport:
+        """The final usage of a billing month.
 
         Raises:
             UnknownMonth: There is no usage for the month.
             ReportNotFinal: The usage of the month may still change.
             MalformedReport: A reply is not in the assumed form, or the pages are not of one report.
         """
-        if not is_month(month):
-            raise UnknownMonth(month, f"{month!r} is not a month.", "Write it like 2026-03.")
         pages: list[tuple[str, _UsagePage]] = []
         try:
-            for source, page in self._pages("/v1/usage/monthly", {"month": month}, _UsagePage):
+            for source, page in self._pages("/v1/usage/monthly", {"month": str(month)}, _UsagePage):
                 first = pages[0][1] if pages else page
                 _require_same_report(source, page, first, month)
                 pages.append((source, page))
@@ -131,7 +128,7 @@ class ProviderApi(NordPass):
         source, report = pages[0]
         if not report.final:
             raise ReportNotFinal(month, source, "NordPass says so")
-        if report.generated_at < month_closes_at(month):
+        if report.generated_at < month.closes_at:
             raise ReportNotFinal(
                 month, source, f"it was made at {report.generated_at.isoformat()}, before the month ended"
             )
@@ -227,7 +224,7 @@ def _fault(kind: str, location: Sequence[int | str], value: object) -> Fault:
     return Fault(expected, "nothing" if kind == "missing" else shown(value), row, column)
 
 
-def _require_same_report(source: str, page: _UsagePage, first: _UsagePage, month: str) -> None:
+def _require_same_report(source: str, page: _UsagePage, first: _UsagePage, month: Month) -> None:
     """Refuse a page of another month, or of a report that was made anew while its pages were being read."""
     expected = {"month": month, "final": first.final, "generated_at": first.generated_at}
     faults = [

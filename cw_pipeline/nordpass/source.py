@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from cw_pipeline.nordpass.models import NewOrganization, Organization, UsageReport
+from cw_pipeline.vocabulary import Month
 
 
 class NordPass(Protocol):
@@ -17,8 +18,8 @@ class NordPass(Protocol):
         """All organizations, sorted by id, each once."""
         ...
 
-    def monthly_usage(self, month: str) -> UsageReport:
-        """The final usage of a billing month, written `2026-03`.
+    def monthly_usage(self, month: Month) -> UsageReport:
+        """The final usage of a billing month.
 
         Raises:
             UnknownMonth: There is no usage for the month.

@@ -5,7 +5,8 @@ The columns are an assumption (`docs/nordpass-contract.md`). A file counts whole
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -24,10 +25,9 @@ from cw_pipeline.nordpass.models import (
     Organization,
     OrganizationStatus,
     UsageReport,
-    is_month,
-    month_closes_at,
 )
 from cw_pipeline.nordpass.source import NordPass
+from cw_pipeline.vocabulary import Month
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 SETTLES_IN: Final = timedelta(minutes=1)
@@ -54,28 +54,27 @@ class UsageExports(NordPass):
     def organizations(self) -> tuple[Organization, ...]:
         """The organizations of the newest export, sorted by id. An export has no status: all are taken as active."""
         self._require_folder()
-        named = (file.stem.removeprefix("usage-") for file in self._folder.glob("usage-*.csv"))
-        months = sorted(month for month in named if is_month(month))
-        if not months:
+        newest = max(self._months(), default=None)
+        if newest is None:
             raise InvalidSetting(
                 f"There is no usage export in {self._folder}. {_DOWNLOAD} and save it there under a name like "
                 "usage-2026-03.csv, or correct NORDPASS_USAGE_DIR."
             )
-        content, _ = self._read(months[-1])
-        rows = rows_of(content, str(self._file(months[-1])))
+        content, _ = self._read(newest)
+        rows = rows_of(content, str(self._file(newest)))
         return tuple(
             Organization(
                 id=row.organization_id,
                 name=row.organization_name,
                 plan=row.plan,
                 license_type=row.license_type,
-                status=OrganizationStatus.Active,
+                status=OrganizationStatus.ACTIVE,
                 msp_managed=row.msp_managed,
             )
             for row in sorted(rows, key=lambda row: row.organization_id)
         )
 
-    def monthly_usage(self, month: str) -> UsageReport:
+    def monthly_usage(self, month: Month) -> UsageReport:
         """The usage in `usage-<month>.csv`; it counts as made when the file was last written.
 
         Raises:
@@ -83,15 +82,12 @@ class UsageExports(NordPass):
             ReportNotFinal: The month is not over, the file was written before it was, or it may still be being written.
             MalformedReport: The file is not in the assumed form.
         """
-        if not is_month(month):
-            raise UnknownMonth(month, f"{month!r} is not a month.", "Write it like 2026-03.")
         content, written = self._read(month)
         file = str(self._file(month))
-        closes_at = month_closes_at(month)
-        if self._now() < closes_at:
+        if self._now() < month.closes_at:
             raise ReportNotFinal(month, file, "the month is not over")
         moment = written.isoformat(timespec="seconds")
-        if written < closes_at:
+        if written < month.closes_at:
             reason = f"the file was written at {moment}, before the month ended; download it anew"
             raise ReportNotFinal(month, file, reason)
         if self._now() - written < SETTLES_IN:
@@ -113,14 +109,20 @@ class UsageExports(NordPass):
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _file(self, month: str) -> Path:
+    def _months(self) -> Iterator[Month]:
+        """The months of which there is a file."""
+        for file in self._folder.glob("usage-*.csv"):
+            with suppress(ValueError):  # another file
+                yield Month.parse(file.stem.removeprefix("usage-"))
+
+    def _file(self, month: Month) -> Path:
         return self._folder / f"usage-{month}.csv"
 
     def _require_folder(self) -> None:
         if not self._folder.is_dir():
             raise InvalidSetting(f"{self._folder} is not a folder. Correct NORDPASS_USAGE_DIR.")
 
-    def _read(self, month: str) -> tuple[bytes, datetime]:
+    def _read(self, month: Month) -> tuple[bytes, datetime]:
         """The bytes of the month's file, and when it was last written.
 
         Raises:

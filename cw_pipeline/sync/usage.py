@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from cw_pipeline.billing.facts import Usage
 from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
 from cw_pipeline.sync.run import SyncError
-from cw_pipeline.vocabulary import LicenseType, Month, Plan
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import CompanyMapping, UsageReport
 from cw_pipeline.warehouse.usage import latest_report, store_report
 
@@ -42,13 +42,13 @@ def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> Usage
         NordPassError: If there is no final, well-formed report; nothing is kept.
         EmptyReport: If the report is empty although organizations are mapped; nothing is kept.
     """
-    report = nordpass.monthly_usage(str(month))
+    report = nordpass.monthly_usage(month)
     usage = [
         Usage(
             organization_id=row.organization_id,
             organization_name=row.organization_name,
-            plan=Plan(row.plan),
-            license_type=LicenseType(row.license_type),
+            plan=row.plan,
+            license_type=row.license_type,
             managed=row.msp_managed,
             seats=row.consumed_licenses,
         )

@@ -13,7 +13,13 @@ def test_a_month_is_written_and_read_as_year_dash_month() -> None:
     assert str(Month.parse("2026-03")) == "2026-03"
 
 
-@pytest.mark.parametrize("key", ["2026-13", "2026-00", "2026-3", "26-03", "2026-03-01", "0000-01", "", " 2026-03"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("2026-13", "2026-00", "2026-3", "26-03", "03-2026", "2026-03-01", "0000-01", "", " 2026-03"),
+        *("2026-03\n", "2026-03&x=1", "2026-03/x", "../2026-03", "\uff12\uff10\uff12\uff16-03"),
+    ],
+)
 def test_what_is_not_a_month_is_refused_with_an_example(key: str) -> None:
     with pytest.raises(ValueError, match="YYYY-MM, for example 2026-03"):
         Month.parse(key)

@@ -126,7 +126,7 @@ def test_a_document_has_numbers_and_iso_times_and_all_else_goes_to_standard_erro
         (nordpass.AuthenticationFailed("GET /", status=401), 2),
         (connectwise.Unreachable("x"), 1),
         (connectwise.RateLimited("x", method="GET", path="/", status=429), 1),
-        (nordpass.ReportNotFinal("2026-03", "NordPass", "x"), 1),
+        (nordpass.ReportNotFinal(Month(2026, 3), "NordPass", "x"), 1),
         (SyncError("x"), 1),
         (LockHeld("x"), 1),
         (KeyboardInterrupt(), 130),

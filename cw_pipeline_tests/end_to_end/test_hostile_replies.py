@@ -17,6 +17,7 @@ from cw_pipeline.connectwise.errors import ContractBroken, UncertainWrite
 from cw_pipeline.connectwise.models import NewAddition
 from cw_pipeline.nordpass import transport
 from cw_pipeline.nordpass.provider_api import ProviderApi
+from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
 from cw_pipeline_tests.end_to_end.hostile import (
     BLOCK,
@@ -120,7 +121,7 @@ def nordpass(server: Server, api: ProviderApi) -> Service:
 def usage(server: Server, api: ProviderApi) -> Service:
     return Service(
         server,
-        read=lambda: api.monthly_usage("2026-03"),
+        read=lambda: api.monthly_usage(Month(2026, 3)),
         record=b'{"organization_id": "org-1", "organization_name": %s, "plan": "Business", "license_type": "Standard", '
         b'"msp_managed": true, "consumed_licenses": 5}',
         around=(

@@ -8,8 +8,9 @@ import trustme
 
 from cw_pipeline.nordpass import transport as module
 from cw_pipeline.nordpass.errors import Unreachable, UntrustedCertificate
-from cw_pipeline.nordpass.models import LicenseType, NewOrganization, Plan
+from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.nordpass.provider_api import ProviderApi
+from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline_tests.nordpass.conftest import MSP
 from cw_pipeline_tests.nordpass.scripted_server import (
     Handler,
@@ -22,7 +23,7 @@ from cw_pipeline_tests.nordpass.scripted_server import (
 )
 
 NEW = NewOrganization(
-    name="Acme", plan=Plan.Business, license_type=LicenseType.Standard, contact_email="it@acme.example"
+    name="Acme", plan=Plan.BUSINESS, license_type=LicenseType.STANDARD, contact_email="it@acme.example"
 )
 
 

@@ -6,15 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from cw_pipeline.nordpass.models import (
-    LicenseType,
-    NewOrganization,
-    Plan,
-    UsageReport,
-    UsageRow,
-    is_month,
-    month_closes_at,
-)
+from cw_pipeline.nordpass.models import NewOrganization, UsageReport, UsageRow
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline_tests.nordpass.replies import usage_item
 
 MADE = datetime(2026, 4, 1, 0, 1, 2, tzinfo=UTC)
@@ -25,18 +18,18 @@ def row(organization_id: str) -> UsageRow:
 
 
 def test_a_report_is_sorted_by_organization() -> None:
-    report = UsageReport(month="2026-03", generated_at=MADE, rows=(row("b"), row("a")))
+    report = UsageReport(month=Month(2026, 3), generated_at=MADE, rows=(row("b"), row("a")))
     assert [each.organization_id for each in report.rows] == ["a", "b"]
 
 
 def test_a_report_cannot_hold_an_organization_twice() -> None:
     with pytest.raises(ValidationError, match="repeated: a"):
-        UsageReport(month="2026-03", generated_at=MADE, rows=(row("a"), row("b"), row("a")))
+        UsageReport(month=Month(2026, 3), generated_at=MADE, rows=(row("a"), row("b"), row("a")))
 
 
 def test_a_report_is_dated_in_utc_whatever_zone_it_was_dated_in() -> None:
     there = MADE.astimezone(timezone(timedelta(hours=5)))
-    assert UsageReport(month="2026-03", generated_at=there, rows=()).generated_at.tzinfo is UTC
+    assert UsageReport(month=Month(2026, 3), generated_at=there, rows=()).generated_at.tzinfo is UTC
 
 
 @pytest.mark.parametrize("change", [{"month": "2026-3"}, {"generated_at": datetime(2026, 4, 1)}])  # noqa: DTZ001 - the fault
@@ -51,21 +44,19 @@ def test_a_row_cannot_be_changed() -> None:
 
 
 def test_a_report_survives_being_kept_as_json() -> None:
-    report = UsageReport(month="2026-03", generated_at=MADE, rows=(row("a"),))
+    report = UsageReport(month=Month(2026, 3), generated_at=MADE, rows=(row("a"),))
     assert UsageReport.model_validate_json(report.model_dump_json()) == report
 
 
 @given(st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2099, 11, 30)))  # noqa: DTZ001 - made aware below
 def test_a_month_closes_where_the_next_one_begins(moment: datetime) -> None:
     moment = moment.replace(tzinfo=UTC)
-    month = moment.strftime("%Y-%m")
-    assert is_month(month)
-    closes_at = month_closes_at(month)
-    assert moment < closes_at
-    assert (closes_at - timedelta(microseconds=1)).strftime("%Y-%m") == month
+    month = Month.of(moment)
+    assert moment < month.closes_at
+    assert Month.of(month.closes_at - timedelta(microseconds=1)) == month
 
 
 @pytest.mark.parametrize("address", ["", "acme.example", "a@", "@b", "a b@c", "a@b@c"])
 def test_a_contact_needs_an_address(address: str) -> None:
     with pytest.raises(ValidationError, match="contact_email"):
-        NewOrganization(name="Acme", plan=Plan.Business, license_type=LicenseType.Standard, contact_email=address)
+        NewOrganization(name="Acme", plan=Plan.BUSINESS, license_type=LicenseType.STANDARD, contact_email=address)

@@ -6,16 +6,17 @@ from datetime import date
 import pytest
 
 from cw_pipeline.nordpass.errors import AuthenticationFailed, Refused, UnknownMonth
-from cw_pipeline.nordpass.models import LicenseType, NewOrganization, Plan
+from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.nordpass.state import ErrorFormat
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline_tests.nordpass.conftest import MSP
 from cw_pipeline_tests.sync.msp import open_nordpass
 
 NEW = NewOrganization(
-    name="Acme", plan=Plan.Business, license_type=LicenseType.Standard, contact_email="it@acme.example"
+    name="Acme", plan=Plan.BUSINESS, license_type=LicenseType.STANDARD, contact_email="it@acme.example"
 )
 FORMATS = pytest.mark.parametrize("error_format", ["assumed", "problem"])
 
@@ -39,7 +40,7 @@ def test_a_server_that_refuses_a_token_it_has_seen_answers_the_repetition(
     sandbox: Sandbox, real_api: ProviderApi, kind: FaultKind
 ) -> None:
     sandbox.faults.add(kind, method="GET", path="/usage/", times=1, status=503, written=True)
-    assert real_api.monthly_usage("2026-03").rows
+    assert real_api.monthly_usage(Month(2026, 3)).rows
     sandbox.faults.add(kind, method="POST", times=1, status=503, written=True)
     before = len(sandbox.nordpass.organizations())
     added = real_api.add_organization(NEW, idempotency_key=f"key-{kind}")
@@ -56,7 +57,7 @@ def test_an_unknown_month_is_named_in_either_form(
         UnknownMonth,
         match=r"^NordPass has no usage for 2019-01 \(HTTP 404: there is no usage report for 2019-01\)\. If",
     ):
-        real_api.monthly_usage("2019-01")
+        real_api.monthly_usage(Month(2019, 1))
 
 
 @FORMATS

@@ -12,10 +12,11 @@ import responses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cw_pipeline.nordpass.models import MOST_LICENSES, LicenseType, Plan, UsageReport, UsageRow, is_id, is_text
+from cw_pipeline.nordpass.models import MOST_LICENSES, UsageReport, UsageRow, is_id, is_text
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.nordpass.source import NordPass
 from cw_pipeline.nordpass.usage_exports import SETTLES_IN, UsageExports
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline_tests.nordpass.conftest import MSP, URL, pem_of, rsa_key
 from cw_pipeline_tests.nordpass.replies import HEADER, usage_page
 
@@ -62,12 +63,12 @@ def through_an_export(rows: list[UsageRow]) -> UsageReport:
 
 def report_of(source: NordPass) -> UsageReport:
     with source:
-        return source.monthly_usage("2026-03")
+        return source.monthly_usage(Month(2026, 3))
 
 
 @settings(max_examples=60, deadline=None)
 @given(usage_rows, st.integers(1, 4))
 def test_the_same_usage_gives_the_same_report_from_both_sources(rows: list[UsageRow], page_size: int) -> None:
-    expected = UsageReport(month="2026-03", generated_at=MADE, rows=tuple(rows))
+    expected = UsageReport(month=Month(2026, 3), generated_at=MADE, rows=tuple(rows))
     assert through_the_api(rows, page_size) == expected
     assert through_an_export(rows) == expected

@@ -16,15 +16,16 @@ from cw_pipeline.nordpass.errors import (
     ServerFailed,
     UnexpectedReply,
 )
-from cw_pipeline.nordpass.models import LicenseType, NewOrganization, Plan
+from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.nordpass.provider_api import ProviderApi
+from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline_tests.nordpass.conftest import MSP, URL
 from cw_pipeline_tests.nordpass.replies import organization, refusal
 
 ORGANIZATIONS = f"{URL}/v1/organizations"
 EMPTY: dict[str, object] = {"items": [], "next_cursor": None}
 NEW = NewOrganization(
-    name="Acme", plan=Plan.Business, license_type=LicenseType.Standard, contact_email="it@acme.example"
+    name="Acme", plan=Plan.BUSINESS, license_type=LicenseType.STANDARD, contact_email="it@acme.example"
 )
 
 

@@ -13,8 +13,9 @@ from cw_pipeline.nordpass.errors import (
     ReportNotFinal,
     UnknownMonth,
 )
-from cw_pipeline.nordpass.models import LicenseType, NewOrganization, OrganizationStatus, Plan
+from cw_pipeline.nordpass.models import NewOrganization, OrganizationStatus
 from cw_pipeline.nordpass.usage_exports import SETTLES_IN, UsageExports
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline_tests.nordpass.replies import HEADER
 
 WRITTEN = datetime(2026, 4, 2, 8, 30, tzinfo=UTC)
@@ -35,7 +36,7 @@ def exports(folder: Path, now: datetime = NOW) -> UsageExports:
 def faults_of(folder: Path, content: str | bytes) -> tuple[Fault, ...]:
     file = save(folder, content)
     with exports(folder) as source, pytest.raises(MalformedReport, match="Nothing of it was used") as error:
-        source.monthly_usage("2026-03")
+        source.monthly_usage(Month(2026, 3))
     assert error.value.source == str(file)
     assert str(file) in str(error.value)
     return error.value.faults
@@ -43,17 +44,17 @@ def faults_of(folder: Path, content: str | bytes) -> tuple[Fault, ...]:
 
 def test_an_export_is_read_and_sorted_by_organization(folder: Path) -> None:
     save(folder, HEADER + "b,Beta,Enterprise,Trial,FALSE,12\na,Acme,Business,NFR,True,0\n")
-    report = exports(folder).monthly_usage("2026-03")
-    assert (report.month, report.generated_at) == ("2026-03", WRITTEN)
+    report = exports(folder).monthly_usage(Month(2026, 3))
+    assert (report.month, report.generated_at) == (Month(2026, 3), WRITTEN)
     first, second = report.rows
-    assert (first.organization_id, first.plan, first.license_type) == ("a", Plan.Business, LicenseType.NFR)
+    assert (first.organization_id, first.plan, first.license_type) == ("a", Plan.BUSINESS, LicenseType.NFR)
     assert (first.msp_managed, first.consumed_licenses) == (True, 0)
     assert (second.organization_name, second.msp_managed, second.consumed_licenses) == ("Beta", False, 12)
 
 
 def test_an_export_without_rows_is_an_empty_report(folder: Path) -> None:
     save(folder, HEADER)
-    assert exports(folder).monthly_usage("2026-03").rows == ()
+    assert exports(folder).monthly_usage(Month(2026, 3)).rows == ()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_an_export_without_rows_is_an_empty_report(folder: Path) -> None:
 )
 def test_what_a_spreadsheet_does_to_a_file_changes_nothing(folder: Path, content: str) -> None:
     save(folder, content)
-    (row,) = exports(folder).monthly_usage("2026-03").rows
+    (row,) = exports(folder).monthly_usage(Month(2026, 3)).rows
     assert (row.organization_id, row.organization_name, row.consumed_licenses) == ("a", "Acme", 5)
 
 
@@ -79,13 +80,13 @@ def test_what_a_spreadsheet_does_to_a_file_changes_nothing(folder: Path, content
 )
 def test_a_name_is_taken_as_it_is(folder: Path, name: str) -> None:
     save(folder, HEADER + f'a,"{name}",Business,Standard,true,5\n')
-    (row,) = exports(folder).monthly_usage("2026-03").rows
+    (row,) = exports(folder).monthly_usage(Month(2026, 3)).rows
     assert row.organization_name == name.replace('""', '"')
 
 
 def test_an_id_of_digits_keeps_its_zeros(folder: Path) -> None:
     save(folder, HEADER + "0017,Acme,Business,Standard,true,5\n")
-    (row,) = exports(folder).monthly_usage("2026-03").rows
+    (row,) = exports(folder).monthly_usage(Month(2026, 3)).rows
     assert row.organization_id == "0017"
 
 
@@ -231,26 +232,26 @@ def test_a_month_that_is_not_over_is_not_final(folder: Path) -> None:
     save(folder, HEADER + "a,Acme,Business,Standard,true,5\n")
     before = exports(folder, now=datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC))
     with pytest.raises(ReportNotFinal, match="the month is not over") as error:
-        before.monthly_usage("2026-03")
+        before.monthly_usage(Month(2026, 3))
     assert error.value.is_transient
 
 
 def test_a_month_that_is_not_over_is_not_final_even_if_its_file_is_only_half_there(folder: Path) -> None:
     save(folder, HEADER + "a,Acm")
     with pytest.raises(ReportNotFinal, match="the month is not over"):
-        exports(folder, now=datetime(2026, 3, 15, tzinfo=UTC)).monthly_usage("2026-03")
+        exports(folder, now=datetime(2026, 3, 15, tzinfo=UTC)).monthly_usage(Month(2026, 3))
 
 
 def test_a_month_is_over_at_its_last_midnight_in_utc(folder: Path) -> None:
     end = datetime(2027, 1, 1, tzinfo=UTC)
     save(folder, HEADER + "a,Acme,Business,Standard,true,5\n", month="2026-12", written=end)
-    assert len(exports(folder, now=end + SETTLES_IN).monthly_usage("2026-12").rows) == 1
+    assert len(exports(folder, now=end + SETTLES_IN).monthly_usage(Month(2026, 12)).rows) == 1
 
 
 def test_a_file_saved_before_its_month_ended_is_not_final_even_later(folder: Path) -> None:
     save(folder, HEADER + "a,Acme,Business,Standard,true,5\n", written=datetime(2026, 3, 20, tzinfo=UTC))
     with pytest.raises(ReportNotFinal, match=r"written at 2026-03-20T00:00:00\+00:00.*download it anew"):
-        exports(folder).monthly_usage("2026-03")
+        exports(folder).monthly_usage(Month(2026, 3))
 
 
 @pytest.mark.parametrize("ago", [timedelta(0), timedelta(seconds=59), timedelta(seconds=-5)])
@@ -259,9 +260,9 @@ def test_a_file_that_may_still_be_copied_is_not_final_even_if_it_ends_within_a_n
 ) -> None:
     save(folder, HEADER + "a,Acme,Business,Standard,true,12", written=NOW - ago)
     with pytest.raises(ReportNotFinal, match=r"may still be copied.* Run this month again in a minute\.") as error:
-        exports(folder).monthly_usage("2026-03")
+        exports(folder).monthly_usage(Month(2026, 3))
     assert error.value.is_transient
-    (row,) = exports(folder, now=NOW - ago + SETTLES_IN).monthly_usage("2026-03").rows
+    (row,) = exports(folder, now=NOW - ago + SETTLES_IN).monthly_usage(Month(2026, 3)).rows
     assert row.consumed_licenses == 12
 
 
@@ -286,39 +287,33 @@ def test_a_file_that_changes_while_it_is_read_is_not_final(
 
     monkeypatch.setattr(Path, "read_bytes", read_while_it_changes)
     with pytest.raises(ReportNotFinal, match="changed while it was read"):
-        exports(folder).monthly_usage("2026-03")
+        exports(folder).monthly_usage(Month(2026, 3))
 
 
 def test_a_month_without_a_file_is_unknown_and_the_expected_path_is_named(folder: Path) -> None:
     with pytest.raises(UnknownMonth) as error:
-        exports(folder).monthly_usage("2026-02")
+        exports(folder).monthly_usage(Month(2026, 2))
     assert str(folder / "usage-2026-02.csv") in str(error.value)
-
-
-@pytest.mark.parametrize("month", ["../2026-03", "2026-3", "", "2026-03/x"])
-def test_what_is_not_a_month_is_never_looked_for(folder: Path, month: str) -> None:
-    with pytest.raises(UnknownMonth, match="is not a month"):
-        exports(folder).monthly_usage(month)
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
 def test_what_is_no_file_is_named_and_not_waited_for(folder: Path, make: Callable[[Path], None]) -> None:
     make(folder / "usage-2026-03.csv")
     with pytest.raises(InvalidSetting, match=r"usage-2026-03.csv is not a file"):
-        exports(folder).monthly_usage("2026-03")
+        exports(folder).monthly_usage(Month(2026, 3))
 
 
 def test_a_file_that_cannot_be_read_is_named(folder: Path) -> None:
     (folder / "usage-2026-03.csv").symlink_to("usage-2026-03.csv")
     with pytest.raises(InvalidSetting, match=r"usage-2026-03.csv cannot be read"):
-        exports(folder).monthly_usage("2026-03")
+        exports(folder).monthly_usage(Month(2026, 3))
 
 
 def test_a_file_larger_than_any_export_is_refused_unread(folder: Path) -> None:
     with (folder / "usage-2026-03.csv").open("wb") as file:
         file.truncate(1 << 40)
     with pytest.raises(MalformedReport, match="at most 16777216 bytes"):
-        exports(folder).monthly_usage("2026-03")
+        exports(folder).monthly_usage(Month(2026, 3))
 
 
 @pytest.mark.parametrize(
@@ -337,7 +332,7 @@ def test_a_file_larger_than_any_export_is_refused_unread(folder: Path) -> None:
 def test_a_hostile_file_is_malformed_and_its_message_short(folder: Path, content: bytes) -> None:
     save(folder, content)
     with pytest.raises(MalformedReport) as error:
-        exports(folder).monthly_usage("2026-03")
+        exports(folder).monthly_usage(Month(2026, 3))
     assert len(str(error.value)) < 2_000
 
 
@@ -346,8 +341,8 @@ def test_the_organizations_are_those_of_the_newest_export(folder: Path) -> None:
     save(folder, HEADER + "b,Beta,Business,Standard,false,5\na,Acme,Enterprise,Trial,true,5\n", month="2026-03")
     (folder / "usage-notes.csv").write_text("not an export")
     first, second = exports(folder).organizations()
-    assert (first.id, first.name, first.plan, first.license_type) == ("a", "Acme", Plan.Enterprise, LicenseType.Trial)
-    assert (first.status, first.msp_managed) == (OrganizationStatus.Active, True)
+    assert (first.id, first.name, first.plan, first.license_type) == ("a", "Acme", Plan.ENTERPRISE, LicenseType.TRIAL)
+    assert (first.status, first.msp_managed) == (OrganizationStatus.ACTIVE, True)
     assert (second.id, second.msp_managed) == ("b", False)
 
 
@@ -370,12 +365,12 @@ def test_a_folder_that_does_not_exist_is_named(folder: Path) -> None:
     with pytest.raises(InvalidSetting, match=r"nowhere is not a folder. Correct NORDPASS_USAGE_DIR"):
         missing.organizations()
     with pytest.raises(InvalidSetting, match="nowhere is not a folder"):
-        missing.monthly_usage("2026-03")
+        missing.monthly_usage(Month(2026, 3))
 
 
 def test_files_cannot_add_an_organization(folder: Path) -> None:
     new = NewOrganization(
-        name="Acme", plan=Plan.Business, license_type=LicenseType.Trial, contact_email="it@acme.example"
+        name="Acme", plan=Plan.BUSINESS, license_type=LicenseType.TRIAL, contact_email="it@acme.example"
     )
     with pytest.raises(NotSupported, match=r"'Acme' was not added.*NORDPASS_API_URL"):
         exports(folder).add_organization(new, idempotency_key="key-1")

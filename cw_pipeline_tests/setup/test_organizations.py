@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from cw_pipeline.nordpass.errors import MalformedReport, Refused
-from cw_pipeline.nordpass.models import LicenseType, NewOrganization, Plan
+from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.nordpass.models import Organization as Listed
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.setup import organizations as organizations_module
 from cw_pipeline.setup.errors import MappingRefused, OrganizationRefused, UnknownChoice, WarningsNotAccepted
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.organizations import MapTo, add_organization, refresh_organizations
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.warehouse.tables import CompanyMapping, Organization
 from cw_pipeline_tests.setup.conftest import FIRST, NOW, acts, agreement, mappings, put
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
 NEW = NewOrganization(
-    name="Newco", plan=Plan.Business, license_type=LicenseType.Standard, contact_email="it@newco.example"
+    name="Newco", plan=Plan.BUSINESS, license_type=LicenseType.STANDARD, contact_email="it@newco.example"
 )
 
 

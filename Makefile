@@ -12,7 +12,7 @@ DEMO := $(CURDIR)/.cw_pipeline/demo
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test soak lint lock clean
+.PHONY: help demo dev test soak lint hooks lock clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/'
@@ -43,6 +43,9 @@ lint: .venv/installed ## The house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+hooks: .venv/installed ## Install the git hooks that run the house rules before each commit
+	$(BIN)/pre-commit install
 
 lock: .venv/installed ## Renew constraints.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --no-header --no-annotate \

@@ -1,12 +1,19 @@
 """NordPass seat counts on the right line of the right ConnectWise PSA agreement, every month, exactly once.
 
-The rooms, from the top down; each imports only from those below it:
+The packages, from the top down; each imports only those below it:
 
-- ``cli``, ``commands``, ``console``, ``demo``: the command line
-- ``definitions``, ``orchestration``: Dagster
-- ``integration``: what a person does
-- ``sync``: what happens every month
-- ``warehouse``: what is remembered
-- ``billing``: the rule, pure
-- ``connectwise``, ``nordpass``, ``settings``: the outside world; and ``sandbox``, which stands in for it
+- `cli`: the command line
+- `definitions`, `orchestration`: Dagster
+- `notifications`: sending alerts
+- `wording`: sentences and table cells for people
+- `setup`: what people do
+- `reports`: what people look at
+- `sync`: a month's work
+- `warehouse`: the SQL database
+- `billing`: the rule, pure
+- `connectwise`, `nordpass`: one client each
+- `https`: what both clients share
+- `settings`, `vocabulary`: the environment; months, plans, license types
+
+`sandbox` is a local ConnectWise PSA and NordPass. It imports none of these. `docs/architecture.md` has a picture.
 """

@@ -36,7 +36,7 @@ test: .venv/installed ## Every test
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 soak: .venv/installed ## Random histories of the whole product, about 10 minutes: EXAMPLES=600 on each database
-	SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/pytest cw_pipeline_tests/promise --hypothesis-profile soak --numprocesses 2
+	SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/pytest cw_pipeline_tests/stateful --hypothesis-profile soak --numprocesses 2
 
 lint: .venv/installed ## The house rules
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 
 from cw_pipeline.nordpass import tokens
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline_tests.pooler import pooled
+from cw_pipeline_tests.support.pooler import pooled
 from cw_pipeline_tests.support.postgres import (
     PostgresWarehouses,
     postgres_database,

@@ -8,7 +8,7 @@ import pytest
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import NotSetUp, Settings
-from cw_pipeline_tests.active import use
+from cw_pipeline_tests.support.active import use
 
 SECRETS = {
     "CONNECTWISE_PUBLIC_KEY": "a-public-key",

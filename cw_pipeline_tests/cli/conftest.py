@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 
 from cw_pipeline.cli.app import app
 from cw_pipeline.sandbox import Sandbox
-from cw_pipeline_tests.active import LAST_CLOSED, activate, use
+from cw_pipeline_tests.support.active import LAST_CLOSED, activate, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "cli-json.schema.json").read_text(encoding="utf-8"))
 PROGRAM = Path(sys.executable).with_name("cw-pipeline")

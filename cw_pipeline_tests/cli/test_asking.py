@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cw_pipeline.cli.app import main
-from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.cli.conftest import run
+from cw_pipeline_tests.support.active import LAST_CLOSED
 from cw_pipeline_tests.support.processes import PROCESSES, Start
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 
 def on_a_terminal(answer: str, *arguments: str) -> tuple[int | None, str]:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.cli.conftest import run
+from cw_pipeline_tests.support.active import LAST_CLOSED
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 
 def test_drift_ends_with_1_once_a_line_was_edited_and_says_what_to_do(sandbox: Sandbox, active: Active) -> None:

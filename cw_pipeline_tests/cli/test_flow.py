@@ -11,8 +11,8 @@ import dagster as dg
 import pytest
 
 from cw_pipeline.sandbox import Sandbox
-from cw_pipeline_tests.active import LAST_CLOSED, use
 from cw_pipeline_tests.cli.conftest import Answer, run
+from cw_pipeline_tests.support.active import LAST_CLOSED, use
 from cw_pipeline_tests.support.postgres import postgres_database
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.cli.conftest import run
+from cw_pipeline_tests.support.active import LAST_CLOSED
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 
 @pytest.fixture

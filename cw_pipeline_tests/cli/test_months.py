@@ -14,14 +14,14 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sync import push
 from cw_pipeline.vocabulary import Month
-from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.cli.conftest import PROGRAM, run
+from cw_pipeline_tests.support.active import LAST_CLOSED
 from cw_pipeline_tests.support.processes import HOLD_THE_LOCK, another_process
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
     from cw_pipeline.sandbox.wire import Record
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 MOMENT = datetime(2026, 4, 1, 0, 30, tzinfo=UTC)
 EARLIEST = Month(2025, 1)

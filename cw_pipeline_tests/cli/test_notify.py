@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cw_pipeline import notifications as notify
-from cw_pipeline_tests.active import use
 from cw_pipeline_tests.cli.conftest import run
-from cw_pipeline_tests.orchestration.receivers import web_hook
+from cw_pipeline_tests.support.active import use
+from cw_pipeline_tests.support.receivers import web_hook
 
 
 @pytest.fixture(autouse=True)

@@ -9,12 +9,12 @@ import pytest
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup.access import open_warehouse
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.active import LAST_CLOSED
 from cw_pipeline_tests.cli.conftest import run
+from cw_pipeline_tests.support.active import LAST_CLOSED
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 MONTH = str(LAST_CLOSED)
 

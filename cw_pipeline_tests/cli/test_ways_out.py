@@ -12,8 +12,8 @@ import pytest
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.mapping import Mapped
-from cw_pipeline_tests.active import LAST_CLOSED, activate, use
 from cw_pipeline_tests.cli.conftest import run
+from cw_pipeline_tests.support.active import LAST_CLOSED, activate, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

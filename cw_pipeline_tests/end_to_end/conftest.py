@@ -18,7 +18,7 @@ import requests
 import tenacity
 
 from cw_pipeline.sandbox.sandbox import Sandbox
-from cw_pipeline_tests.active import use
+from cw_pipeline_tests.support.active import use
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

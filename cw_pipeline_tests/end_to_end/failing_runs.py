@@ -24,7 +24,7 @@ from cw_pipeline.cli.app import main
 from cw_pipeline.definitions import defs
 from cw_pipeline.sandbox.control import SandboxControl
 from cw_pipeline.settings import Messages
-from cw_pipeline_tests.orchestration.watching import Watcher
+from cw_pipeline_tests.orchestration.monthly_runs import Watcher
 
 if TYPE_CHECKING:
     from types import TracebackType

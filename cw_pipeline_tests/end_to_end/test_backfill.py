@@ -11,10 +11,10 @@ from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.runs import run_months
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.vocabulary import Month
-from cw_pipeline_tests.active import LAST_CLOSED, activate
 from cw_pipeline_tests.end_to_end.conftest import Webserver, until
-from cw_pipeline_tests.orchestration.receivers import WebHook, web_hook
-from cw_pipeline_tests.orchestration.watching import our_lines
+from cw_pipeline_tests.orchestration.monthly_runs import our_lines
+from cw_pipeline_tests.support.active import LAST_CLOSED, activate
+from cw_pipeline_tests.support.receivers import WebHook, web_hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

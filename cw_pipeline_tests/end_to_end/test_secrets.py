@@ -18,8 +18,7 @@ from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import access
-from cw_pipeline_tests.active import use
-from cw_pipeline_tests.end_to_end.searched import (
+from cw_pipeline_tests.end_to_end.secret_search import (
     CLIENT,
     COMPANY,
     DATABASE,
@@ -35,7 +34,8 @@ from cw_pipeline_tests.end_to_end.searched import (
     secrets_in,
     serving,
 )
-from cw_pipeline_tests.orchestration.receivers import web_hook
+from cw_pipeline_tests.support.active import use
+from cw_pipeline_tests.support.receivers import web_hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

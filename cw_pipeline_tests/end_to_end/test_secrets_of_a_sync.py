@@ -17,9 +17,8 @@ from cw_pipeline.definitions import defs
 from cw_pipeline.sandbox.connectwise import api
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.sandbox import Sandbox
-from cw_pipeline_tests.active import LAST_CLOSED, Active, activate, use
 from cw_pipeline_tests.end_to_end.conftest import PROJECT
-from cw_pipeline_tests.end_to_end.searched import (
+from cw_pipeline_tests.end_to_end.secret_search import (
     BASIC,
     CLIENT,
     COMPANY,
@@ -35,8 +34,9 @@ from cw_pipeline_tests.end_to_end.searched import (
     secrets_in,
     serving,
 )
-from cw_pipeline_tests.orchestration.receivers import web_hook
+from cw_pipeline_tests.support.active import LAST_CLOSED, Active, activate, use
 from cw_pipeline_tests.support.postgres import postgres_database
+from cw_pipeline_tests.support.receivers import web_hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

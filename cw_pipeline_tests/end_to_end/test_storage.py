@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, inspect
 
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.runs import local_instance, run_months
-from cw_pipeline_tests.active import LAST_CLOSED, activate
 from cw_pipeline_tests.end_to_end.conftest import PROJECT
+from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 
 if TYPE_CHECKING:
     from pathlib import Path

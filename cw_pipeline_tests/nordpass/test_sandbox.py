@@ -13,7 +13,7 @@ from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.nordpass.state import ErrorFormat
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline_tests.nordpass.conftest import MSP
-from cw_pipeline_tests.sync.msp import open_nordpass
+from cw_pipeline_tests.support.fake_msp import open_nordpass
 
 NEW = NewOrganization(
     name="Acme", plan=Plan.BUSINESS, license_type=LicenseType.STANDARD, contact_email="it@acme.example"

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from cw_pipeline.sandbox.sandbox import Sandbox
-from cw_pipeline_tests.active import LAST_CLOSED, Active, activate, use
+from cw_pipeline_tests.support.active import LAST_CLOSED, Active, activate, use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

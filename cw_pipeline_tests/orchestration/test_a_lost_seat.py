@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH
-from cw_pipeline_tests.orchestration.watching import (
+from cw_pipeline_tests.orchestration.monthly_runs import (
     FIRST,
     LAST,
     MIDDLE,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pytest
 
     from cw_pipeline.sandbox.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 
 def test_a_month_whose_preview_loses_a_seat_fails_the_check_and_the_run_and_only_the_others_are_pushed(

@@ -9,25 +9,25 @@ import pytest
 
 from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.warehouse.tables import Act
-from cw_pipeline_tests.orchestration import acting, watching
-from cw_pipeline_tests.orchestration.acting import refusal, rows, told_of_mapping
-from cw_pipeline_tests.orchestration.watching import LAST, latest
+from cw_pipeline_tests.orchestration import job_runs, monthly_runs
+from cw_pipeline_tests.orchestration.job_runs import refusal, rows, told_of_mapping
+from cw_pipeline_tests.orchestration.monthly_runs import LAST, latest
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from cw_pipeline.sandbox.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 
 def accept(instance: dg.DagsterInstance, organization: str, **more: str) -> dg.ExecuteInProcessResult:
     config = {"month": str(LAST), "organization": organization, **more}
-    return acting.run(instance, "accept_lines", "take_a_word", config)
+    return job_runs.run(instance, "accept_lines", "take_a_word", config)
 
 
 def held(instance: dg.DagsterInstance) -> set[str]:
     """The codes under which lines of the month are held after a sync."""
-    assert watching.run(instance).success
+    assert monthly_runs.run(instance).success
     return {"invoice_unclear", "credit_due"} & {
         name.removeprefix("lines_") for name in latest(instance, PUSH, LAST) if name.startswith("lines_")
     }
@@ -38,8 +38,8 @@ def edited(sandbox: Sandbox, active: Active, instance: dg.DagsterInstance) -> st
     """An organization whose line of last month was invoiced and then given one seat more."""
     organization = active.mapped[0].organization_id
     sandbox.nordpass.set_usage(organization, str(LAST), 5)
-    assert watching.run(instance).success
-    (line,) = [one for one in watching.our_lines(sandbox) if one["serialNumber"].endswith(organization)]
+    assert monthly_runs.run(instance).success
+    (line,) = [one for one in monthly_runs.our_lines(sandbox) if one["serialNumber"].endswith(organization)]
     sandbox.connectwise.invoice(line["agreementId"], until=datetime.now(UTC).date().replace(day=28))
     sandbox.connectwise.edit_addition(line["agreementId"], line["id"], quantity=6)
     return organization

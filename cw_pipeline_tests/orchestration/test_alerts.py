@@ -16,15 +16,15 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.definitions import defs
 from cw_pipeline.notifications import NotTold, tell
 from cw_pipeline.sandbox.faults import FaultKind
-from cw_pipeline_tests.active import LAST_CLOSED
-from cw_pipeline_tests.orchestration.receivers import WebHook, mail_server, web_hook
-from cw_pipeline_tests.orchestration.watching import Watcher, the_check
+from cw_pipeline_tests.orchestration.monthly_runs import Watcher, the_check
+from cw_pipeline_tests.support.active import LAST_CLOSED
+from cw_pipeline_tests.support.receivers import WebHook, mail_server, web_hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cw_pipeline.sandbox.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 SECRET = "top-secret-token"  # in the receivers' addresses
 MONTH = str(LAST_CLOSED)

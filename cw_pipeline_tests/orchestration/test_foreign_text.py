@@ -10,13 +10,13 @@ import dagster as dg
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.tables import names, table
 from cw_pipeline.sandbox.faults import FaultKind
-from cw_pipeline_tests.active import LAST_CLOSED
+from cw_pipeline_tests.support.active import LAST_CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cw_pipeline.sandbox.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 MARKUP = "[x](javascript:alert(1)) <img src=x onerror=alert(2)> `code` # **bold**"
 SIGNS = ("javascript:", "<img", "`code`", "**bold**")

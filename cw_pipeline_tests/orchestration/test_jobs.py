@@ -10,8 +10,7 @@ from rapidfuzz import process
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import Act, Agreement, Company, Integration, Organization, ProductMapping
-from cw_pipeline_tests.active import LAST_CLOSED
-from cw_pipeline_tests.orchestration.acting import (
+from cw_pipeline_tests.orchestration.job_runs import (
     CLIENTS,
     MAPPED_ORGANIZATIONS,
     ORGANIZATION,
@@ -26,6 +25,7 @@ from cw_pipeline_tests.orchestration.acting import (
     state,
     told_of_mapping,
 )
+from cw_pipeline_tests.support.active import LAST_CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from cw_pipeline.sandbox.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 
 @pytest.fixture

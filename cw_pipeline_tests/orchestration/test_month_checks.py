@@ -10,7 +10,7 @@ import pytest
 
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.sandbox.faults import FaultKind
-from cw_pipeline_tests.orchestration.watching import (
+from cw_pipeline_tests.orchestration.monthly_runs import (
     FIRST,
     LAST,
     MONTHS,
@@ -23,7 +23,7 @@ from cw_pipeline_tests.orchestration.watching import (
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 
 @pytest.mark.usefixtures("active")

@@ -12,7 +12,7 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.setup import connection
 from cw_pipeline.warehouse import lock
-from cw_pipeline_tests.orchestration.watching import (
+from cw_pipeline_tests.orchestration.monthly_runs import (
     FIRST,
     LAST,
     MIDDLE,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cw_pipeline.sync.push import PushedMonth
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.vocabulary import Month
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 OTHER_AGREEMENTS = 2
 """Two of the mapped companies have another agreement each, which is looked through once."""

@@ -9,8 +9,8 @@ import pytest
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.orchestration import acting
-from cw_pipeline_tests.orchestration.watching import MONTHS, failure_of, our_lines, run
+from cw_pipeline_tests.orchestration import job_runs
+from cw_pipeline_tests.orchestration.monthly_runs import MONTHS, failure_of, our_lines, run
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -40,7 +40,7 @@ def test_after_a_restore_every_month_is_refused_until_a_rebuild_and_then_nothing
     assert not refused.success
     assert [line.partition(": ")[0] for line in failure_of(refused).splitlines()] == [str(month) for month in MONTHS]
     assert "run `cw-pipeline rebuild`, then sync again" in failure_of(refused)
-    rebuilt = acting.run(instance, "rebuild", "look_through_agreements", {})
+    rebuilt = job_runs.run(instance, "rebuild", "look_through_agreements", {})
     assert rebuilt.success
     assert run(instance, MONTHS).success
     assert sandbox.journal.writes() == []

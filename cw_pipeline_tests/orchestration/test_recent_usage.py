@@ -13,8 +13,8 @@ from cw_pipeline.orchestration.assets.months import USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.nordpass.api import PAGE_SIZE
-from cw_pipeline_tests.active import LAST_CLOSED, Active, activate
-from cw_pipeline_tests.orchestration.watching import FIRST, LAST, MIDDLE, MONTHS, our_lines, run, the_check
+from cw_pipeline_tests.orchestration.monthly_runs import FIRST, LAST, MIDDLE, MONTHS, our_lines, run, the_check
+from cw_pipeline_tests.support.active import LAST_CLOSED, Active, activate
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox

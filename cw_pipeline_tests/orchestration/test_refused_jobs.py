@@ -9,7 +9,7 @@ import pytest
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.tables import Agreement, Company, Integration, Organization, ProductMapping
-from cw_pipeline_tests.orchestration.acting import (
+from cw_pipeline_tests.orchestration.job_runs import (
     ORGANIZATION,
     TWO_PRODUCTS,
     map_companies,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from cw_pipeline.sandbox.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import dagster as dg
 import pytest
 
 from cw_pipeline.sandbox.faults import FaultKind
-from cw_pipeline_tests.active import LAST_CLOSED, activate
 from cw_pipeline_tests.end_to_end.conftest import until
 from cw_pipeline_tests.orchestration.dagster_ui import PROJECT
-from cw_pipeline_tests.orchestration.watching import lines_to_write, written
+from cw_pipeline_tests.orchestration.monthly_runs import lines_to_write, written
+from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 from cw_pipeline_tests.support.processes import another_process
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup import products
 from cw_pipeline.vocabulary import Month, Plan
-from cw_pipeline_tests.active import LAST_CLOSED, activate
+from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox

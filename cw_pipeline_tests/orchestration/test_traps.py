@@ -18,8 +18,7 @@ from cw_pipeline.orchestration.runs import run_months
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.settings import Messages, Settings
 from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, DagsterUi, dagster_ui
-from cw_pipeline_tests.orchestration.receivers import web_hook
-from cw_pipeline_tests.orchestration.watching import (
+from cw_pipeline_tests.orchestration.monthly_runs import (
     FIRST,
     LAST,
     MIDDLE,
@@ -31,6 +30,7 @@ from cw_pipeline_tests.orchestration.watching import (
     written,
 )
 from cw_pipeline_tests.support.processes import another_process
+from cw_pipeline_tests.support.receivers import web_hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.sandbox.sandbox import Sandbox
     from cw_pipeline.vocabulary import Month
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 MONTHS = [str(month) for month in (FIRST, MIDDLE, LAST)]
 MONTHLY = ["monthly_usage", "push_preview", "connectwise_push"]

@@ -12,7 +12,7 @@ from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sync import push
-from cw_pipeline_tests.orchestration.watching import (
+from cw_pipeline_tests.orchestration.monthly_runs import (
     LAST,
     failure_of,
     latest,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from cw_pipeline.sandbox.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 
 @pytest.fixture(autouse=True)

@@ -17,11 +17,11 @@ from cw_pipeline.reports.drift import find as drift
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sync import push
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline_tests.active import LAST_CLOSED, activate
+from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 DRIFT = dg.AssetKey("drift")
 SCHEDULE = "daily_checks_schedule"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PROCESSES = multiprocessing.get_context("forkserver")
 """Starts processes from one that has no threads, and in which all is imported that they need: Dagster takes seconds."""
-PROCESSES.set_forkserver_preload(["pytest", "cw_pipeline.definitions", "cw_pipeline_tests.sync.killed_push"])
+PROCESSES.set_forkserver_preload(["pytest", "cw_pipeline.definitions", "cw_pipeline_tests.support.killed_push"])
 
 _LONGEST = 60
 """Seconds after which a process is taken to hang."""

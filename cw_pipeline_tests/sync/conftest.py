@@ -8,7 +8,8 @@ import pytest
 
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline_tests.sync.msp import (
+from cw_pipeline_tests.support.clients import TODAY, open_client, sync_run
+from cw_pipeline_tests.support.fake_msp import (
     MAPPED,
     PLACES,
     UNMAPPED,
@@ -19,7 +20,6 @@ from cw_pipeline_tests.sync.msp import (
     set_up,
 )
 from cw_pipeline_tests.sync.renewals import JANUARY, MONTHS, ONE, RENEWED
-from cw_pipeline_tests.sync.site import TODAY, open_client, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

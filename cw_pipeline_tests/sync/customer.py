@@ -18,7 +18,8 @@ from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.sync.msp import (
+from cw_pipeline_tests.support.clients import TODAY
+from cw_pipeline_tests.support.fake_msp import (
     BUSINESS_PRODUCT,
     ENTERPRISE_PRODUCT,
     FEBRUARY,
@@ -28,7 +29,6 @@ from cw_pipeline_tests.sync.msp import (
     agreement_id,
     company_id,
 )
-from cw_pipeline_tests.sync.site import TODAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from cw_pipeline_tests.support.fake_msp import BUSINESS_PRODUCT, OTHER_PRODUCT
 from cw_pipeline_tests.sync.customer import (
     AGREEMENT,
     COMPANY,
@@ -15,7 +16,6 @@ from cw_pipeline_tests.sync.customer import (
     SEATS,
     Customer,
 )
-from cw_pipeline_tests.sync.msp import BUSINESS_PRODUCT, OTHER_PRODUCT
 
 
 @dataclass(frozen=True)

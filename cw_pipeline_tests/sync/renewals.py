@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, Msp, agreement_id, set_up
+from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, Msp, agreement_id, set_up
 
 if TYPE_CHECKING:
-    from cw_pipeline_tests.sync.msp import Msp
+    from cw_pipeline_tests.support.fake_msp import Msp
 
 ONE = MAPPED[0]
 OLD = agreement_id(ONE)

@@ -11,10 +11,10 @@ import pytest
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NothingToAccept, UnknownChoice
-from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, Pushed, agreement_id
+from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, Pushed, agreement_id
 
 if TYPE_CHECKING:
-    from cw_pipeline_tests.sync.msp import Msp
+    from cw_pipeline_tests.support.fake_msp import Msp
 
 ONE = MAPPED[0]
 

@@ -10,12 +10,12 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from cw_pipeline.sync.writes import BATCH
-from cw_pipeline_tests.sync.msp import PLACES
+from cw_pipeline_tests.support.fake_msp import PLACES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from cw_pipeline_tests.sync.msp import Msp
+    from cw_pipeline_tests.support.fake_msp import Msp
 
 MANY = PLACES[: 2 * BATCH + 3]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import run_reports
-from cw_pipeline_tests.sync.msp import MAPPED, MARCH, additions_of
+from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, additions_of
 
 if TYPE_CHECKING:
-    from cw_pipeline_tests.sync.msp import Msp
+    from cw_pipeline_tests.support.fake_msp import Msp
 
 A_FEW_PAGES = 6
 """The codebase, the billing cycles, the agreements and their companies, and the agreements once more at the end."""

@@ -15,7 +15,8 @@ from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NothingToAccept
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.sync.msp import (
+from cw_pipeline_tests.support.clients import TODAY
+from cw_pipeline_tests.support.fake_msp import (
     BUSINESS_PRODUCT,
     FEBRUARY,
     MAPPED,
@@ -26,7 +27,6 @@ from cw_pipeline_tests.sync.msp import (
     agreement_id,
     company_id,
 )
-from cw_pipeline_tests.sync.site import TODAY
 
 if TYPE_CHECKING:
     from cw_pipeline.reports.drift.compare import Finding

@@ -15,7 +15,8 @@ from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.sync.due import unpushed_months
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.sync.msp import (
+from cw_pipeline_tests.support.clients import TODAY, open_client, sync_run
+from cw_pipeline_tests.support.fake_msp import (
     FEBRUARY,
     MAPPED,
     MARCH,
@@ -27,7 +28,6 @@ from cw_pipeline_tests.sync.msp import (
     open_nordpass,
     set_up,
 )
-from cw_pipeline_tests.sync.site import TODAY, open_client, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

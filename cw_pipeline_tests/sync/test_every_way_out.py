@@ -9,6 +9,8 @@ import pytest
 
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.support.clients import TODAY, open_client, sync_run
+from cw_pipeline_tests.support.fake_msp import PLACES, UNMAPPED, Msp, open_nordpass
 from cw_pipeline_tests.sync.customer import (
     AGREEMENT,
     COMMAND,
@@ -23,8 +25,6 @@ from cw_pipeline_tests.sync.customer import (
 )
 from cw_pipeline_tests.sync.happenings import Held, Way, copied, in_turn, invoiced, line, seen_invoiced, use
 from cw_pipeline_tests.sync.holds import HOLDS, NEVER
-from cw_pipeline_tests.sync.msp import PLACES, UNMAPPED, Msp, open_nordpass
-from cw_pipeline_tests.sync.site import TODAY, open_client, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.sync.msp import (
+from cw_pipeline_tests.support.fake_msp import (
     BUSINESS_PRODUCT,
     FEBRUARY,
     MAPPED,

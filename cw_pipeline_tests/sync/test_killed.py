@@ -16,9 +16,9 @@ from cw_pipeline.sandbox.connectwise.state import ConnectWise
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.sandbox.wire import Record
 from cw_pipeline.warehouse import ledger, tables
-from cw_pipeline_tests.sync.killed_push import Point, killed_push, points_passed, running_push
-from cw_pipeline_tests.sync.msp import MARCH, PLACES, Msp, agreement_id, company_id, open_nordpass, set_up
-from cw_pipeline_tests.sync.site import open_client, sync_run
+from cw_pipeline_tests.support.clients import open_client, sync_run
+from cw_pipeline_tests.support.fake_msp import MARCH, PLACES, Msp, agreement_id, company_id, open_nordpass, set_up
+from cw_pipeline_tests.support.killed_push import Point, killed_push, points_passed, running_push
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,6 +14,17 @@ from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import CompanyMapping
+from cw_pipeline_tests.support.clients import TODAY, open_client, sync_run
+from cw_pipeline_tests.support.fake_msp import (
+    FEBRUARY,
+    MAPPED,
+    MARCH,
+    PLACES,
+    Msp,
+    agreement_id,
+    company_id,
+    open_nordpass,
+)
 from cw_pipeline_tests.sync.customer import (
     AGREEMENT,
     COMMAND,
@@ -24,8 +35,6 @@ from cw_pipeline_tests.sync.customer import (
     assert_settled,
     stuck,
 )
-from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, PLACES, Msp, agreement_id, company_id, open_nordpass
-from cw_pipeline_tests.sync.site import TODAY, open_client, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

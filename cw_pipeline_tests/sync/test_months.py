@@ -14,7 +14,7 @@ from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.sync.due import Why, unpushed_months
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline_tests.sync.msp import (
+from cw_pipeline_tests.support.fake_msp import (
     ENTERPRISE_PRODUCT,
     FEBRUARY,
     MAPPED,
@@ -28,7 +28,7 @@ from cw_pipeline_tests.sync.msp import (
 if TYPE_CHECKING:
     from cw_pipeline.sandbox.wire import Record
     from cw_pipeline.vocabulary import Month
-    from cw_pipeline_tests.sync.msp import Msp
+    from cw_pipeline_tests.support.fake_msp import Msp
 
 ONE = 3
 """The company that something happens to."""

@@ -11,7 +11,7 @@ from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline_tests.sync.msp import BUSINESS_PRODUCT, MARCH, Msp, Pushed, additions_of
+from cw_pipeline_tests.support.fake_msp import BUSINESS_PRODUCT, MARCH, Msp, Pushed, additions_of
 from cw_pipeline_tests.sync.renewals import (
     JANUARY,
     MONTHS,

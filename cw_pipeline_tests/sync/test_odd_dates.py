@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, Pushed, agreement_id
+from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, Pushed, agreement_id
 
 if TYPE_CHECKING:
-    from cw_pipeline_tests.sync.msp import Msp
+    from cw_pipeline_tests.support.fake_msp import Msp
 
 ONE, *OTHERS = MAPPED
 NEVER = "9999-12-31T00:00:00Z"

@@ -16,11 +16,11 @@ from cw_pipeline.sync import push
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline_tests.pooler import on_every_way
+from cw_pipeline_tests.support.clients import open_client
+from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, Msp, set_up
+from cw_pipeline_tests.support.killed_push import running_push
+from cw_pipeline_tests.support.pooler import on_every_way
 from cw_pipeline_tests.support.processes import break_lock_connections
-from cw_pipeline_tests.sync.killed_push import running_push
-from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, set_up
-from cw_pipeline_tests.sync.site import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

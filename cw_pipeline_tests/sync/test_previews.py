@@ -12,12 +12,12 @@ from cw_pipeline.sync import previews
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline_tests.sync.msp import FEBRUARY, MAPPED, MARCH, OTHER_PRODUCT
+from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, OTHER_PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cw_pipeline_tests.sync.msp import Msp
+    from cw_pipeline_tests.support.fake_msp import Msp
 
 
 def change_mapping(msp: Msp) -> None:

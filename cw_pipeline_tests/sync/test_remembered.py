@@ -13,7 +13,8 @@ from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.sync.behind import RecordedPush, WarehouseBehind, require_not_behind
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.sync.msp import (
+from cw_pipeline_tests.support.clients import TODAY
+from cw_pipeline_tests.support.fake_msp import (
     FEBRUARY,
     MAPPED,
     MARCH,
@@ -32,7 +33,6 @@ from cw_pipeline_tests.sync.renewals import (
     lose_the_warehouse,
     renew,
 )
-from cw_pipeline_tests.sync.site import TODAY
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, agreement_id, company_id
-from cw_pipeline_tests.sync.site import TODAY
+from cw_pipeline_tests.support.clients import TODAY
+from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, Msp, agreement_id, company_id
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -13,7 +13,8 @@ from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline_tests.sync.msp import (
+from cw_pipeline_tests.support.clients import TODAY
+from cw_pipeline_tests.support.fake_msp import (
     BUSINESS_PRODUCT,
     MAPPED,
     MARCH,
@@ -23,7 +24,6 @@ from cw_pipeline_tests.sync.msp import (
     additions_of,
     agreement_id,
 )
-from cw_pipeline_tests.sync.site import TODAY
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox.wire import Record

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.warehouse.rights import right_uses
-from cw_pipeline_tests.sync.msp import MARCH
+from cw_pipeline_tests.support.fake_msp import MARCH
 
 if TYPE_CHECKING:
-    from cw_pipeline_tests.sync.msp import Msp
+    from cw_pipeline_tests.support.fake_msp import Msp
 
 
 def held(msp: Msp) -> dict[str, bool]:

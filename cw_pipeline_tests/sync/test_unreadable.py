@@ -17,7 +17,8 @@ from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NothingToAccept
 from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline_tests.sync.msp import (
+from cw_pipeline_tests.support.clients import TODAY
+from cw_pipeline_tests.support.fake_msp import (
     MAPPED,
     MARCH,
     OTHER_PRODUCT,
@@ -27,7 +28,6 @@ from cw_pipeline_tests.sync.msp import (
     agreement_id,
     company_id,
 )
-from cw_pipeline_tests.sync.site import TODAY
 
 ONE, *OTHERS = MAPPED
 

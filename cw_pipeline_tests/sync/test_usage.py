@@ -11,10 +11,10 @@ from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.usage import latest_report
-from cw_pipeline_tests.sync.msp import MAPPED, MARCH
+from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH
 
 if TYPE_CHECKING:
-    from cw_pipeline_tests.sync.msp import Msp
+    from cw_pipeline_tests.support.fake_msp import Msp
 
 
 def kept(msp: Msp) -> int:

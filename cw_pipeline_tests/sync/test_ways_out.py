@@ -15,8 +15,8 @@ from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NothingToAccept
 from cw_pipeline.vocabulary import Month
-from cw_pipeline_tests.sync.msp import MAPPED, MARCH, Msp, Pushed, additions_of, agreement_id, company_id
-from cw_pipeline_tests.sync.site import TODAY
+from cw_pipeline_tests.support.clients import TODAY
+from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, Msp, Pushed, additions_of, agreement_id, company_id
 
 ONE = MAPPED[0]
 ANOTHER = 24

@@ -11,7 +11,7 @@ from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import DatabaseUnreachable, LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import LockHolder
-from cw_pipeline_tests.pooler import needs_pgbouncer, on_every_way, pooled
+from cw_pipeline_tests.support.pooler import needs_pgbouncer, on_every_way, pooled
 from cw_pipeline_tests.support.processes import (
     HOLD_THE_LOCK,
     WAIT_FOR_THE_LOCK,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from cw_pipeline_tests.pooler import PoolMode
+    from cw_pipeline_tests.support.pooler import PoolMode
 
 A_WHILE = 30
 """More seconds than anything here takes: a test that waits so long has failed."""

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from cw_pipeline.vocabulary import Month
-from cw_pipeline_tests.promise.moves import Moves
-from cw_pipeline_tests.promise.strategies import (
+from cw_pipeline_tests.stateful.moves import Moves
+from cw_pipeline_tests.stateful.strategies import (
     MOST_AGREEMENTS,
     NEXT_INVOICES,
     STATES,
@@ -57,7 +57,7 @@ class InConnectWise(Moves):
 
     @rule(which=agreements, number=any_number, deleted=st.sampled_from([True, True, False]))
     def invoice_is_taken_back(self, which: int, number: int, *, deleted: bool) -> None:
-        self.world.notice()
+        self.fixture.notice()
         self.people.take_back_invoice(self.agreement(which), number, deleted=deleted)
 
     @rule(which=agreements, next_invoice=_next_invoices, mapped=booleans, ended=booleans)
@@ -77,10 +77,10 @@ class InConnectWise(Moves):
         copy = self.people.copy(old, with_lines=with_lines, **next_invoice)
         if ended:
             self.connectwise.edit_agreement(old, noEndingDateFlag=False, endDate="2026-03-31T00:00:00Z")
-        if mapped and not self.world.is_behind():
-            for place, mapping in self.world.mappings().items():
+        if mapped and not self.fixture.is_behind():
+            for place, mapping in self.fixture.mappings().items():
                 if mapping.agreement_id == old:
-                    self.world.map(place, copy, Month.parse(mapping.bill_from))
+                    self.fixture.map(place, copy, Month.parse(mapping.bill_from))
 
     @rule(which=agreements, terms=st.sampled_from(TERMS))
     def terms_change(self, which: int, terms: dict[str, Any]) -> None:

@@ -25,13 +25,13 @@ from cw_pipeline.sync.run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.promise.decisions import MONTHS, ORGANIZATIONS, Decisions
-from cw_pipeline_tests.promise.keeping import SET_UP, Backup, fill, rows_of
-from cw_pipeline_tests.promise.moments import WatchedClient
-from cw_pipeline_tests.promise.people import Case, People
-from cw_pipeline_tests.promise.truth import Truth
-from cw_pipeline_tests.sync.msp import PLACES, Msp, agreement_id, company_id, open_nordpass, set_up
-from cw_pipeline_tests.sync.site import TODAY, credentials, sync_run
+from cw_pipeline_tests.stateful.backups import SET_UP, Backup, fill, rows_of
+from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS, Decisions
+from cw_pipeline_tests.stateful.fault_clock import WatchedClient
+from cw_pipeline_tests.stateful.oracle import Oracle
+from cw_pipeline_tests.stateful.people import Case, People
+from cw_pipeline_tests.support.clients import TODAY, credentials, sync_run
+from cw_pipeline_tests.support.fake_msp import PLACES, Msp, agreement_id, company_id, open_nordpass, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from cw_pipeline.sync.previews import Previews
     from cw_pipeline.warehouse.database import Warehouse
-    from cw_pipeline_tests.promise.moments import Moments
-    from cw_pipeline_tests.promise.strategies import Fault
+    from cw_pipeline_tests.stateful.fault_clock import FaultClock
+    from cw_pipeline_tests.stateful.strategies import Fault
 
 UNMAPPED = 1
 SPARE = 24
@@ -58,10 +58,10 @@ PATIENT, HASTY = 10.0, 0.3
 NO_ACTS: Mapping[int, Callable[[], None]] = {}
 
 
-class World(Decisions):
+class Fixture(Decisions):
     """The sandbox, the warehouse and the product between them."""
 
-    def __init__(self, warehouse: Warehouse, moments: Moments) -> None:
+    def __init__(self, warehouse: Warehouse, moments: FaultClock) -> None:
         self._moments = moments
         self._close = ExitStack()
         self.sandbox = self._close.enter_context(Sandbox(today=TODAY))
@@ -73,9 +73,9 @@ class World(Decisions):
             sync_run(self._client(PATIENT), warehouse), concurrency=1, today=self.today
         )  # so that a history can be repeated
         nordpass = self._close.enter_context(open_nordpass(self.sandbox.environment()))
-        truth = Truth(self.sandbox)
-        people = People(self.sandbox, truth, self.in_doubt)
-        super().__init__(self.sandbox, truth, people, Msp(self.sandbox, run, nordpass))
+        oracle = Oracle(self.sandbox)
+        people = People(self.sandbox, oracle, self.in_doubt)
+        super().__init__(self.sandbox, oracle, people, Msp(self.sandbox, run, nordpass))
         self.people.agreements += AGREEMENTS
         self.most: dict[tuple[int, Month, Plan], int] = {}
         """The most seats that a report, which was used, ever had."""
@@ -228,7 +228,7 @@ class World(Decisions):
         self._forget()
         self._known_pushes = set(backup.known_pushes)
         changed = {line for line in now.keys() | backup.lines.keys() if now.get(line) != backup.lines.get(line)}
-        self.marks.unclear |= {line.case for line in self.truth.lines() if line.id in changed}
+        self.marks.unclear |= {line.case for line in self.oracle.lines() if line.id in changed}
         if storage_too:
             self.recorded = dict(backup.recorded)
         if not self.is_behind():
@@ -237,7 +237,7 @@ class World(Decisions):
     def _may_lose(self) -> bool:
         """What lies on another company's agreement is not found again, and a rebuild needs somewhere to look."""
         mappings = self.mappings()
-        for line in self.truth.lines():
+        for line in self.oracle.lines():
             mapping = next((one for one in mappings.values() if one.organization_id == line.organization_id), None)
             if mapping is None or mapping.company_id != line.company_id:
                 self.marks.unknowable.add(line.case)
@@ -248,9 +248,9 @@ class World(Decisions):
         self.marks.lose()
         self.people.settled.clear()
         shown = self.people.shown()
-        for line in self.truth.lines():
-            now = str(self.truth.record(line.id).get("serialNumber")) if line.id in shown else ""
-            if line.id in shown and now != self.truth.first(line.id)["serialNumber"]:
+        for line in self.oracle.lines():
+            now = str(self.oracle.record(line.id).get("serialNumber")) if line.id in shown else ""
+            if line.id in shown and now != self.oracle.first(line.id)["serialNumber"]:
                 says = Identity.parse(now)
                 self.marks.unknowable |= {line.case} | ({(says.organization_id, str(says.month))} if says else set())
 
@@ -263,7 +263,7 @@ class World(Decisions):
     def _lines(self) -> dict[int, tuple[Any, ...]]:
         shown = self.people.shown()
         members = ("quantity", "effectiveDate", "cancelledDate")
-        records = {line.id: self.truth.record(line.id) for line in self.truth.lines() if line.id in shown}
+        records = {line.id: self.oracle.record(line.id) for line in self.oracle.lines() if line.id in shown}
         return {number: tuple(record.get(name) for name in members) for number, record in records.items()}
 
     # --- how a sync goes ---
@@ -275,7 +275,7 @@ class World(Decisions):
             return False
         assert self.sandbox.nordpass.report(str(month))["final"]
         for key in product(ORGANIZATIONS, [month], Plan):
-            self.most[key] = max(self.most.get(key, 0), self.truth.used(*key))
+            self.most[key] = max(self.most.get(key, 0), self.oracle.used(*key))
         return True
 
     def _check_accounts(self, month: PushedMonth) -> None:
@@ -299,7 +299,7 @@ class World(Decisions):
         """No two open lines of ours carry seats of the same, whatever came of the sync, unless people made them."""
         carrying = Counter(
             (line.organization_id, line.month, line.plan)
-            for line in self.truth.lines()
+            for line in self.oracle.lines()
             if line.open and line.quantity and line.case not in self.marks.touched
         )
         assert not carrying or max(carrying.values()) == 1, carrying
@@ -309,8 +309,8 @@ class World(Decisions):
         seats = defaultdict[Case, Decimal](Decimal)
         for place, month in product(ORGANIZATIONS, MONTHS):
             case = organization_id(place), str(month)
-            if case not in self.absent | self.in_doubt() and self.truth.row(place, month) is None:
-                seats[case] = self.truth.seats(place, month)
+            if case not in self.absent | self.in_doubt() and self.oracle.row(place, month) is None:
+                seats[case] = self.oracle.seats(place, month)
         return seats
 
     def _settled_quantities(self) -> dict[int, Any]:
@@ -334,7 +334,7 @@ class World(Decisions):
         """Clear the faults; returns when what they held was carried out."""
         self.sandbox.stop()
         self.sandbox.start()
-        self.truth.look()
+        self.oracle.look()
 
     def _client(self, read_timeout: float) -> WatchedClient:
         client = WatchedClient(credentials(self.sandbox.environment()), self._moments, read_timeout=read_timeout)

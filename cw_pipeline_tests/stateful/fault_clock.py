@@ -1,4 +1,4 @@
-"""The moments of a sync at which the world may step in, and a client that passes by them."""
+"""The moments of a sync at which faults and people may step in, and a client that passes by them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Killed(BaseException):
     """The process is gone: nothing that follows is done, and nobody catches it."""
 
 
-class Moments:
+class FaultClock:
     """Before and after each request to ConnectWise, and before each commit."""
 
     def __init__(self, warehouse: Warehouse) -> None:
@@ -62,7 +62,7 @@ class Moments:
 class WatchedClient(ConnectWiseClient):
     """Passes by the moments around each request, and never waits between attempts."""
 
-    def __init__(self, credentials: Credentials, moments: Moments, *, read_timeout: float) -> None:
+    def __init__(self, credentials: Credentials, moments: FaultClock, *, read_timeout: float) -> None:
         super().__init__(
             credentials, requests_per_minute=100_000, read_timeout=read_timeout, sleep=lambda _seconds: None
         )

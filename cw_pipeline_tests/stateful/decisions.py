@@ -16,14 +16,14 @@ from cw_pipeline.setup.errors import NothingToAccept
 from cw_pipeline.sync.run import SyncError, SyncRun
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import ledger, tables
-from cw_pipeline_tests.promise.truth import about_one
+from cw_pipeline_tests.stateful.oracle import about_one
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Written
     from cw_pipeline.sandbox import Sandbox
-    from cw_pipeline_tests.promise.people import Case, People
-    from cw_pipeline_tests.promise.truth import OurLine, Truth
-    from cw_pipeline_tests.sync.msp import Msp
+    from cw_pipeline_tests.stateful.oracle import Oracle, OurLine
+    from cw_pipeline_tests.stateful.people import Case, People
+    from cw_pipeline_tests.support.fake_msp import Msp
 
 MONTHS = (Month(2026, 1), Month(2026, 2), Month(2026, 3))
 ORGANIZATIONS = (3, 15, 27)
@@ -32,9 +32,9 @@ ORGANIZATIONS = (3, 15, 27)
 class Decisions:
     """What people decide, and what the product remembers of it."""
 
-    def __init__(self, sandbox: Sandbox, truth: Truth, people: People, msp: Msp) -> None:
+    def __init__(self, sandbox: Sandbox, oracle: Oracle, people: People, msp: Msp) -> None:
         self.connectwise = sandbox.connectwise
-        self.truth = truth
+        self.oracle = oracle
         self.people = people
         self.marks = people.marks
         self.msp = msp
@@ -88,20 +88,20 @@ class Decisions:
     def accept(self, place: int, month: Month) -> None:
         """A person sets the lines of an organization's month to what the invoices say, and accepts that."""
         ours = self.written().keys() & self.people.shown()
-        lines = [line for line in self.truth.lines(place, month) if line.id in ours]
+        lines = [line for line in self.oracle.lines(place, month) if line.id in ours]
         for line in lines:
-            if Identity.parse(self.truth.record(line.id).get("serialNumber", "")):
-                serial_number = self.truth.first(line.id)["serialNumber"]
+            if Identity.parse(self.oracle.record(line.id).get("serialNumber", "")):
+                serial_number = self.oracle.first(line.id)["serialNumber"]
                 self.connectwise.edit_addition(line.agreement_id, line.id, serialNumber=serial_number)
             if not self.connectwise.tables["agreements"][line.agreement_id]["prorateFlag"]:
-                self.connectwise.edit_addition(line.agreement_id, line.id, **self.truth.days_billed(line.id))
-        for line in self.truth.lines(place, month):
+                self.connectwise.edit_addition(line.agreement_id, line.id, **self.oracle.days_billed(line.id))
+        for line in self.oracle.lines(place, month):
             if line.id in ours:
                 self.people.edit(line, quantity=_what_it_billed(line))
-        for line in self.truth.lines(place, month):
+        for line in self.oracle.lines(place, month):
             if line.id in ours and line.quantity and not about_one(line.share):
                 self.marks.unknowable.add(line.case)  # part of a month was billed, and is taken for a whole one
-        if self.truth.row(place, month) is None:
+        if self.oracle.row(place, month) is None:
             self.absent.add((organization_id(place), str(month)))
         with suppress(NothingToAccept, ConnectWiseError, SyncError):
             accept_lines(self.new_run(), month, organization_id(place))
@@ -109,11 +109,11 @@ class Decisions:
     def credit(self, place: int, month: Month) -> None:
         """A person credits what was invoiced too much of an organization's month, or to another company."""
         mapping = self.mappings().get(place)
-        lines = self.truth.lines(place, month)
+        lines = self.oracle.lines(place, month)
         if mapping is None or any(line.to_come for line in lines):
             return
         elsewhere = sum(line.seats for line in lines if line.company_id != mapping.company_id)
-        more = [self.truth.seats(place, month, plan) - self.truth.used(place, month, plan) for plan in Plan]
+        more = [self.oracle.seats(place, month, plan) - self.oracle.used(place, month, plan) for plan in Plan]
         too_much = sum(seats for seats in more if seats > 0)
         seats = Decimal(elsewhere or too_much)
         if seats <= 0:
@@ -124,7 +124,7 @@ class Decisions:
             issued = {one.line.addition_id: sum(one.before) - one.counts for one in accepted}
             assert sum(issued.values()) == seats
             for number, credited in issued.items():
-                self.truth.credited[number] += credited
+                self.oracle.credited[number] += credited
 
 
 def _what_it_billed(line: OurLine) -> Decimal:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from hypothesis.stateful import RuleBasedStateMachine
 
 if TYPE_CHECKING:
-    from cw_pipeline_tests.promise.world import World
+    from cw_pipeline_tests.stateful.fixture import Fixture
 
 
 class Moves(RuleBasedStateMachine):
-    """A history in a world."""
+    """A history of one fixture."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, fixture: Fixture) -> None:
         super().__init__()
-        self.world = world
-        self.connectwise = world.connectwise
-        self.people = world.people
+        self.fixture = fixture
+        self.connectwise = fixture.connectwise
+        self.people = fixture.people
 
     def agreement(self, which: int) -> int:
         """One of the agreements that there are by now."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline_tests.promise.decisions import MONTHS, ORGANIZATIONS
+from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from cw_pipeline_tests.promise.history import History
-from cw_pipeline_tests.promise.moments import Moments
-from cw_pipeline_tests.promise.world import World
+from cw_pipeline_tests.stateful.fault_clock import FaultClock
+from cw_pipeline_tests.stateful.fixture import Fixture
+from cw_pipeline_tests.stateful.history import History
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
@@ -23,11 +23,11 @@ PROFILE = settings.get_profile("soak" if SOAKS else "bounded")
 @pytest.mark.timeout(0)  # a soak takes as long as it was asked to, and a history that fails is made short
 @pytest.mark.parametrize("warehouse_url", ["sqlite", "postgresql"] if SOAKS else ["sqlite"], indirect=True)
 def test_after_any_history_a_clean_sync_leaves_every_seat_billed_once_or_held(warehouse: Warehouse) -> None:
-    moments, tally = Moments(warehouse), Counter[str]()
+    moments, tally = FaultClock(warehouse), Counter[str]()
 
     class HistoryHere(History):
         def __init__(self) -> None:
-            super().__init__(World(warehouse, moments), tally)
+            super().__init__(Fixture(warehouse, moments), tally)
 
     run_state_machine_as_test(HistoryHere, settings=PROFILE)
     told_apart = tally["compared"] * (1 if SOAKS else 2)  # of few histories, more may be held by chance

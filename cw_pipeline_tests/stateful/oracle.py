@@ -90,7 +90,7 @@ class OurLine:
         return not self.billed and (self.next_invoice is None or self.begins >= self.next_invoice)
 
 
-class Truth:
+class Oracle:
     """The sandbox's records, and whose each line is."""
 
     def __init__(self, sandbox: Sandbox) -> None:

@@ -16,55 +16,55 @@ from cw_pipeline.billing.preview import PreviewLine
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.tables import CompanyMapping
-from cw_pipeline_tests.promise.decisions import MONTHS, ORGANIZATIONS
+from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from cw_pipeline.sandbox.wire import Record
     from cw_pipeline.sync.push import PushedMonth
-    from cw_pipeline_tests.promise.people import Case as Key
-    from cw_pipeline_tests.promise.world import World
+    from cw_pipeline_tests.stateful.fixture import Fixture
+    from cw_pipeline_tests.stateful.people import Case as Key
 
 _ADDITIONS = "/v4_6_release/apis/3.0/finance/agreements/[0-9]+/additions"
 _ROLE = re.compile(f"GET .*|POST {_ADDITIONS}|PATCH {_ADDITIONS}/[0-9]+")
 """The requests that a sync may make."""
 
 
-def check_the_promise(world: World) -> Counter[str]:
+def check_the_promise(fixture: Fixture) -> Counter[str]:
     """A clean sync of every month keeps the promise, and a second one has nothing left to do.
 
     Returns:
         Of how many organizations' months and plans with usage the seats were ``compared``, how many were ``held``, and
         how many were ``left out`` since nobody can tell what was billed.
     """
-    world.heal()
-    world.drift()
-    _leave_out_copies_nobody_looks_at(world)
-    before = [_quantities(world, case) for case in _cases(world) if not case.is_billed]
-    pushed = {one.preview.month: one for one in world.sync(MONTHS)}
+    fixture.heal()
+    fixture.drift()
+    _leave_out_copies_nobody_looks_at(fixture)
+    before = [_quantities(fixture, case) for case in _cases(fixture) if not case.is_billed]
+    pushed = {one.preview.month: one for one in fixture.sync(MONTHS)}
     assert sorted(pushed) == sorted(MONTHS)
     assert not [line for one in pushed.values() for line in one.preview.lines if line.outcome in FAILED]
-    cases = _cases(world, pushed)
-    assert [_quantities(world, case) for case in cases if not case.is_billed] == before
-    assert world.in_doubt() == set()
-    _check_nothing_is_left_to_write(world)
+    cases = _cases(fixture, pushed)
+    assert [_quantities(fixture, case) for case in cases if not case.is_billed] == before
+    assert fixture.in_doubt() == set()
+    _check_nothing_is_left_to_write(fixture)
     for case in cases:
-        _check_exclusion(world, case)
-        _check_holds(world, case)
-        _check_seats(world, case)
-    world.truth.invoice_everything()
+        _check_exclusion(fixture, case)
+        _check_holds(fixture, case)
+        _check_seats(fixture, case)
+    fixture.oracle.invoice_everything()
     for case in cases:
-        _check_seats(world, case)
-        _check_no_more_than_reported(world, case)
-    for entry in world.sandbox.journal.entries():
+        _check_seats(fixture, case)
+        _check_no_more_than_reported(fixture, case)
+    for entry in fixture.sandbox.journal.entries():
         assert entry.status != 403
         assert _ROLE.fullmatch(f"{entry.method} {entry.path}")
     return Counter(
-        "left out" if case.key in world.marks.unknowable else "held" if case.held(plan) else "compared"
+        "left out" if case.key in fixture.marks.unknowable else "held" if case.held(plan) else "compared"
         for case in cases
         for plan in map(Plan, case.products)
-        if case.is_billed and world.truth.used(case.place, case.month, plan)
+        if case.is_billed and fixture.oracle.used(case.place, case.month, plan)
     )
 
 
@@ -105,8 +105,8 @@ class _Case:
         }
 
 
-def _cases(world: World, pushed: dict[Month, PushedMonth] | None = None) -> list[_Case]:
-    mappings, products = world.mappings(), world.products()
+def _cases(fixture: Fixture, pushed: dict[Month, PushedMonth] | None = None) -> list[_Case]:
+    mappings, products = fixture.mappings(), fixture.products()
     lines = [(month, line) for month, one in (pushed or {}).items() for line in one.preview.lines]
     return [
         _Case(
@@ -121,15 +121,15 @@ def _cases(world: World, pushed: dict[Month, PushedMonth] | None = None) -> list
     ]
 
 
-def _check_seats(world: World, case: _Case) -> None:
+def _check_seats(fixture: Fixture, case: _Case) -> None:
     """Each seat of a mapped organization's month is billed once, to its company, or held."""
-    if case.mapping is None or not case.is_billed or case.key in world.marks.unknowable:
+    if case.mapping is None or not case.is_billed or case.key in fixture.marks.unknowable:
         return
     for plan in Plan:
         if plan not in case.products:
             continue
-        held, used = case.held(plan), world.truth.used(case.place, case.month, plan)
-        lines = world.truth.lines(case.place, case.month, plan)
+        held, used = case.held(plan), fixture.oracle.used(case.place, case.month, plan)
+        lines = fixture.oracle.lines(case.place, case.month, plan)
         seats = sum(line.seats for line in lines)
         if not held:
             assert seats == used, f"{seats} of {used} seats of {case} on {plan}: {lines}"
@@ -139,45 +139,47 @@ def _check_seats(world: World, case: _Case) -> None:
             assert not [line for line in lines if line.open and line.quantity]
 
 
-def _check_no_more_than_reported(world: World, case: _Case) -> None:
+def _check_no_more_than_reported(fixture: Fixture, case: _Case) -> None:
     """Of no seat two are billed, also where a credit is due since the report has fewer now, or nothing is mapped."""
-    if case.key in world.marks.touched or Outcome.AGREEMENT_CHANGED in case.holds:
+    if case.key in fixture.marks.touched or Outcome.AGREEMENT_CHANGED in case.holds:
         return
     for plan in Plan:
-        assert world.truth.seats(case.place, case.month, plan) <= world.most.get((case.place, case.month, plan), 0)
+        assert fixture.oracle.seats(case.place, case.month, plan) <= fixture.most.get((case.place, case.month, plan), 0)
 
 
-def _check_holds(world: World, case: _Case) -> None:
+def _check_holds(fixture: Fixture, case: _Case) -> None:
     """What is held has its cause."""
     holds = case.holds
-    if not holds or case.key in world.marks.unknowable:
+    if not holds or case.key in fixture.marks.unknowable:
         return
     assert case.mapping is not None
-    lines = world.truth.lines(case.place, case.month)
-    agreements = world.connectwise.tables["agreements"]
-    marks = world.marks
-    deleted = {record["id"] for record in world.connectwise.records("companies") if record["deletedFlag"]}
+    lines = fixture.oracle.lines(case.place, case.month)
+    agreements = fixture.connectwise.tables["agreements"]
+    marks = fixture.marks
+    deleted = {record["id"] for record in fixture.connectwise.records("companies") if record["deletedFlag"]}
     concerned = [agreements[number] for number in {case.mapping.agreement_id, *(line.agreement_id for line in lines)}]
     causes = {
         Outcome.MOVED: any(line.company_id != case.mapping.company_id and not line.open for line in lines),
         Outcome.INVOICE_UNCLEAR: case.key in marks.doubtful | marks.edited | marks.unclear
         or any(line.next_invoice is None for line in lines),
-        Outcome.UNUSUAL: world.truth.row(case.place, case.month) is None,
-        Outcome.AGREEMENT_CHANGED: case.mapping.agreement_id in world.people.changed,
+        Outcome.UNUSUAL: fixture.oracle.row(case.place, case.month) is None,
+        Outcome.AGREEMENT_CHANGED: case.mapping.agreement_id in fixture.people.changed,
         Outcome.COMPANY_DELETED: any(one["company"]["id"] in deleted for one in concerned),
         Outcome.AGREEMENT_INACTIVE: any(
-            world.connectwise.status_of(one) != "Active" or one.get("endDate") for one in concerned
+            fixture.connectwise.status_of(one) != "Active" or one.get("endDate") for one in concerned
         ),
         Outcome.CREDIT_DUE: any(line.seats for line in lines),
     }
     assert all(causes[hold] for hold in holds), case
 
 
-def _check_exclusion(world: World, case: _Case) -> None:
+def _check_exclusion(fixture: Fixture, case: _Case) -> None:
     """A row is not billed for the first reason that applies, and billed or held if none does."""
-    rows = [row for row in world.sandbox.nordpass.usage(str(case.month)) if row["organization_id"] == case.organization]
+    rows = [
+        row for row in fixture.sandbox.nordpass.usage(str(case.month)) if row["organization_id"] == case.organization
+    ]
     told = [line.outcome for line in case.told if not line.beside]
-    lines = world.truth.lines(case.place, case.month)
+    lines = fixture.oracle.lines(case.place, case.month)
     assert len(told) == len(rows)
     for row, outcome in zip(rows, told, strict=True):
         excluded = _exclusion(row, case)
@@ -201,18 +203,18 @@ def _exclusion(row: Record, case: _Case) -> Outcome | None:
     return next((reason for reason, applies in reasons.items() if applies), None)
 
 
-def _check_nothing_is_left_to_write(world: World) -> None:
-    written = world.msp.written()
-    again = world.sync(MONTHS)
-    assert world.msp.written() == written
+def _check_nothing_is_left_to_write(fixture: Fixture) -> None:
+    written = fixture.msp.written()
+    again = fixture.sync(MONTHS)
+    assert fixture.msp.written() == written
     assert {line.outcome for month in again for line in month.preview.lines} <= {Outcome.UNCHANGED} | NOT_BILLED | HELD
 
 
-def _leave_out_copies_nobody_looks_at(world: World) -> None:
+def _leave_out_copies_nobody_looks_at(fixture: Fixture) -> None:
     """Only the agreements of mapped companies are looked at each day."""
-    for copy in world.people.copies:
-        world.marks.unknowable |= {line.case for line in world.truth.lines_on(copy)}
+    for copy in fixture.people.copies:
+        fixture.marks.unknowable |= {line.case for line in fixture.oracle.lines_on(copy)}
 
 
-def _quantities(world: World, case: _Case) -> dict[int, Decimal]:
-    return {line.id: line.quantity for line in world.truth.lines(case.place, case.month)}
+def _quantities(fixture: Fixture, case: _Case) -> dict[int, Decimal]:
+    return {line.id: line.quantity for line in fixture.oracle.lines(case.place, case.month)}

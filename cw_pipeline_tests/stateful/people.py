@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from cw_pipeline.sandbox.connectwise.store import day
-from cw_pipeline_tests.promise.truth import about_one
+from cw_pipeline_tests.stateful.oracle import about_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
     from cw_pipeline.sandbox.connectwise.invoicing import Invoice
     from cw_pipeline.sandbox.wire import Record
-    from cw_pipeline_tests.promise.truth import OurLine, Truth
+    from cw_pipeline_tests.stateful.oracle import Oracle, OurLine
 
 Case = tuple[str, str]
 """An organization's id and a month."""
@@ -55,9 +55,9 @@ class Marks:
 class People:
     """Those who work in ConnectWise by hand, and its own invoicing."""
 
-    def __init__(self, sandbox: Sandbox, truth: Truth, in_doubt: Callable[[], set[Case]]) -> None:
+    def __init__(self, sandbox: Sandbox, oracle: Oracle, in_doubt: Callable[[], set[Case]]) -> None:
         self._connectwise = sandbox.connectwise
-        self._truth = truth
+        self._truth = oracle
         self._in_doubt = in_doubt
         self.marks = Marks()
         self.agreements: list[int] = []

@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.support.clients import open_client, sync_run
+from cw_pipeline_tests.support.fake_msp import MARCH
 from cw_pipeline_tests.support.processes import PROCESSES
-from cw_pipeline_tests.sync.msp import MARCH
-from cw_pipeline_tests.sync.site import open_client, sync_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping

@@ -10,7 +10,7 @@ import dagster as dg
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
 from cw_pipeline.sync import previews
-from cw_pipeline_tests.active import LAST_CLOSED
+from cw_pipeline_tests.support.active import LAST_CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.sandbox.sandbox import Sandbox
     from cw_pipeline.vocabulary import Month
-    from cw_pipeline_tests.active import Active
+    from cw_pipeline_tests.support.active import Active
 
 FIRST, MIDDLE, LAST = LAST_CLOSED.plus(-2), LAST_CLOSED.plus(-1), LAST_CLOSED
 MONTHS = [FIRST, MIDDLE, LAST]

@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline_tests.promise.in_connectwise import InConnectWise
-from cw_pipeline_tests.promise.on_lines import OnLines
-from cw_pipeline_tests.promise.promise import check_the_promise
-from cw_pipeline_tests.promise.strategies import (
+from cw_pipeline_tests.stateful.fixture import AGREEMENTS, MONTHS, ORGANIZATIONS, Fixture
+from cw_pipeline_tests.stateful.in_connectwise import InConnectWise
+from cw_pipeline_tests.stateful.invariants import check_the_promise
+from cw_pipeline_tests.stateful.on_lines import OnLines
+from cw_pipeline_tests.stateful.strategies import (
     BILL_STARTS,
     NEXT_INVOICES,
     agreements,
@@ -42,8 +43,7 @@ from cw_pipeline_tests.promise.strategies import (
     some_months,
     switches,
 )
-from cw_pipeline_tests.promise.world import AGREEMENTS, MONTHS, ORGANIZATIONS, World
-from cw_pipeline_tests.sync.msp import BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT, agreement_id
+from cw_pipeline_tests.support.fake_msp import BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT, agreement_id
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -51,17 +51,17 @@ if TYPE_CHECKING:
     from datetime import date
 
     from cw_pipeline.vocabulary import Month, Plan
-    from cw_pipeline_tests.promise.keeping import Backup
-    from cw_pipeline_tests.promise.strategies import Fault, News
+    from cw_pipeline_tests.stateful.backups import Backup
+    from cw_pipeline_tests.stateful.strategies import Fault, News
 
 
 class History(InConnectWise, OnLines):
     """One MSP's history."""
 
-    def __init__(self, world: World, tally: Counter[str]) -> None:
-        super().__init__(world)
+    def __init__(self, fixture: Fixture, tally: Counter[str]) -> None:
+        super().__init__(fixture)
         self.tally = tally  # of all histories
-        self.nordpass = world.sandbox.nordpass
+        self.nordpass = fixture.sandbox.nordpass
         self.last_backup: Backup | None = None
 
     @initialize(
@@ -96,7 +96,7 @@ class History(InConnectWise, OnLines):
                 agreement, nextInvoiceDate=next_invoice, billStartDate=bill_start, prorateFlag=prorate
             )
         for place in ORGANIZATIONS:
-            self.world.map(place, agreement_id(place), MONTHS[0])
+            self.fixture.map(place, agreement_id(place), MONTHS[0])
         rows = [(place, month) for place in ORGANIZATIONS for month in MONTHS]
         for (place, month), count in zip(rows, used, strict=True):
             self.usage_changes(place, month, count)
@@ -109,7 +109,7 @@ class History(InConnectWise, OnLines):
 
     @rule(place=places, month=months, count=st.one_of(seats, st.none()))
     def usage_changes(self, place: int, month: Month, count: int | None) -> None:
-        self.world.msp.use(count, place, month=month)
+        self.fixture.msp.use(count, place, month=month)
 
     @rule(place=places)
     def organization_is_gone(self, place: int) -> None:
@@ -136,57 +136,57 @@ class History(InConnectWise, OnLines):
 
     @rule(place=places, agreement=agreements, bill_from=st.sampled_from([MONTHS[0]] * 3 + [*MONTHS[1:]]))
     def company_is_mapped(self, place: int, agreement: int, bill_from: Month) -> None:
-        if not self.world.is_behind():
-            self.world.map(place, self.agreement(agreement), bill_from)
+        if not self.fixture.is_behind():
+            self.fixture.map(place, self.agreement(agreement), bill_from)
 
     @rule(place=places, again=st.sampled_from([True, True, False]))
     def company_is_unmapped(self, place: int, *, again: bool) -> None:
-        if self.world.is_behind():
+        if self.fixture.is_behind():
             return
-        self.world.unmap(place)
+        self.fixture.unmap(place)
         if again:
-            self.world.map(place, agreement_id(place), MONTHS[0])
+            self.fixture.map(place, agreement_id(place), MONTHS[0])
 
     @rule(
         plan=plans, product=st.sampled_from([None, OTHER_PRODUCT] + [ENTERPRISE_PRODUCT] * 2 + [BUSINESS_PRODUCT] * 2)
     )
     def product_is_confirmed(self, plan: Plan, product: int | None) -> None:
-        self.world.msp.bill_as(plan, product)
+        self.fixture.msp.bill_as(plan, product)
 
     # --- what happens to the warehouse ---
 
     @rule()
     def backup_is_made(self) -> None:
-        self.last_backup = self.world.backup()
+        self.last_backup = self.fixture.backup()
 
     @rule(storage_too=booleans)
     def warehouse_is_restored(self, *, storage_too: bool) -> None:
         if self.last_backup is not None:
-            self.world.restore(self.last_backup, storage_too=storage_too)
+            self.fixture.restore(self.last_backup, storage_too=storage_too)
 
     @rule(storage_too=st.sampled_from([False, False, True]), rebuilt=st.sampled_from([False, False, True]))
     def warehouse_is_lost(self, *, storage_too: bool, rebuilt: bool) -> None:
-        self.world.lose(storage_too=storage_too, rebuilt=rebuilt)
+        self.fixture.lose(storage_too=storage_too, rebuilt=rebuilt)
 
     # --- what we do ---
 
     @rule()
     def drift_is_looked_for(self) -> None:
-        self.world.drift()
+        self.fixture.drift()
 
     @rule(some=some_months, news=news, undisturbed=booleans)
     def sync(self, some: list[Month], news: News | None, *, undisturbed: bool) -> None:
         if undisturbed:
-            self.world.heal()
+            self.fixture.heal()
         self._sync(some, news)
 
     @rule(some=some_months)
     def preview(self, some: list[Month]) -> None:
-        self.world.preview(some)
+        self.fixture.preview(some)
 
     @rule(some=some_months)
     def push_alone(self, some: list[Month]) -> None:
-        self.world.push(some)
+        self.fixture.push(some)
 
     @rule(some=some_months, news=news, fault=faults(), invoicing=invoicings)
     def sync_amid_a_fault(
@@ -219,15 +219,15 @@ class History(InConnectWise, OnLines):
         acts: dict[int, Callable[[], None]] = {}
         if invoicing is not None:
             moment, agreement = invoicing
-            acts[moment] = self.world.invoicing_meanwhile(self.agreement(agreement))
+            acts[moment] = self.fixture.invoicing_meanwhile(self.agreement(agreement))
         if killed_at is not None:
-            acts[killed_at] = self.world.kill
-        self.world.sync(some, fault=fault, acts=acts)
+            acts[killed_at] = self.fixture.kill
+        self.fixture.sync(some, fault=fault, acts=acts)
 
     # --- the end ---
 
     def teardown(self) -> None:
         try:
-            self.tally += check_the_promise(self.world)
+            self.tally += check_the_promise(self.fixture)
         finally:
-            self.world.close()
+            self.fixture.close()

@@ -9,7 +9,6 @@ invoice would bill, are set to 0 (they are *stale*). Of the rest, one line carri
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,8 @@ from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import NOTHING, State, is_copy, is_odd, is_undated, state_of
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.window import Window, is_billed_once, new_line_window
+from cw_pipeline.billing.window import is_billed_once, new_line_window
+from cw_pipeline.billing.writes import CreateLine, SetQuantity, Write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,38 +28,6 @@ _ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
-class Write:
-    """One intended request: a line to create (``addition_id`` None) or a line's quantity to set."""
-
-    identity: Identity
-    agreement_id: int
-    product_id: int
-    addition_id: int | None
-    before: Decimal
-    quantity: Decimal
-    effective_date: date
-    cancelled_date: date | None = None
-    """Sent for a new line only; an existing line keeps its own."""
-
-    @property
-    def window(self) -> Window:
-        """The period that a new line covers.
-
-        Raises:
-            ValueError: For an existing line, which keeps the dates it has.
-        """
-        if self.cancelled_date is None:
-            msg = f"line {self.addition_id} exists and keeps its own dates"
-            raise ValueError(msg)
-        return Window(self.effective_date, self.cancelled_date)
-
-    @property
-    def takes_away(self) -> bool:
-        """Whether the line carries fewer seats afterwards; such writes come first."""
-        return self.quantity < self.before
-
-
-@dataclass(frozen=True)
 class Balance:
     """What is to be done for one identity so that invoiced and open lines together carry its usage."""
 
@@ -67,7 +35,7 @@ class Balance:
     target: Decimal
     outcome: Outcome
     writes: tuple[Write, ...]
-    stale: tuple[Write, ...]
+    stale: tuple[SetQuantity, ...]
     """One write for each stale line that still carries seats."""
     invoiced: tuple[Line, ...]
     unclear: tuple[Line, ...]
@@ -84,7 +52,7 @@ class Balance:
     @property
     def kept(self) -> tuple[Line, ...]:
         """The open lines that carry seats and stay as they are."""
-        written = {write.addition_id for write in self.writes}
+        written = {write.addition_id for write in self.writes if isinstance(write, SetQuantity)}
         return tuple(line for line in self.open if line.quantity and line.addition_id not in written)
 
 
@@ -114,7 +82,7 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
         target=target,
         outcome=outcome,
         writes=writes,
-        stale=tuple(set_quantity(identity, line, _ZERO) for line in stale if line.quantity != 0),
+        stale=tuple(SetQuantity.of(line, identity, _ZERO) for line in stale if line.quantity != 0),
         invoiced=invoiced,
         unclear=unclear,
         copies=tuple(line for line in copies if line.quantity or facts.ledger[line.addition_id].quantities != NOTHING),
@@ -144,12 +112,10 @@ def _balance_without_open_line(
     if agreement is None:  # deleted in ConnectWise: there is nothing to write to
         return Outcome.AGREEMENT_INACTIVE, ()
     window = new_line_window(agreement, identity.month)
-    create = Write(
+    create = CreateLine(
         identity=identity,
         agreement_id=agreement.id,
         product_id=facts.products[identity.plan],
-        addition_id=None,
-        before=_ZERO,
         quantity=target,
         effective_date=window.first,
         cancelled_date=window.last,
@@ -166,20 +132,7 @@ def _balance_open_lines(
         return Outcome.UNCHANGED, ()
     first, *others = lines
     intended = [(first, max(target, _ZERO)), *((line, _ZERO) for line in others)]
-    writes = tuple(set_quantity(identity, line, quantity) for line, quantity in intended if line.quantity != quantity)
+    writes = tuple(SetQuantity.of(line, identity, quantity) for line, quantity in intended if line.quantity != quantity)
     if target < 0:
         return Outcome.CREDIT_DUE, writes
     return (Outcome.ZEROED if target == 0 else Outcome.UPDATED), writes
-
-
-def set_quantity(identity: Identity, line: Line, quantity: Decimal) -> Write:
-    """The write that sets an existing line's quantity."""
-    return Write(
-        identity=identity,
-        agreement_id=line.agreement_id,
-        product_id=line.product_id,
-        addition_id=line.addition_id,
-        before=line.quantity,
-        quantity=quantity,
-        effective_date=line.effective_date or identity.month.first_day,
-    )

@@ -8,13 +8,14 @@ from cw_pipeline.billing.commands import SYNC_AGAIN, accept_command, map_command
 from cw_pipeline.billing.identity import Identity, as_marked
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.terms import can_be_billed, in_words
+from cw_pipeline.billing.writes import CreateLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Unread, Written
+    from cw_pipeline.billing.writes import Write
     from cw_pipeline.vocabulary import Month
 
 WAYS_OUT = {
@@ -226,7 +227,8 @@ def _as_written(written: Written) -> str:
 
 def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: CompanyMapping) -> str:
     """Why a write is held because of the agreement that it would go to."""
-    what = "A new line" if write.addition_id is None else f"Line {write.addition_id}"
+    line = None if isinstance(write, CreateLine) else write.addition_id
+    what = "A new line" if line is None else f"Line {line}"
     verb = "carries" if write.quantity == write.before else "needs"
     where = f"{what} {verb} {write.quantity} on agreement {agreement.id} ({agreement.name})"
     # Where only a line is in the way of seats, these can still be billed.
@@ -252,7 +254,7 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
                 f"{again}."
             )
     elif agreement.never_invoiced:
-        why = f"whose next invoice is never. {settle_never_invoiced(write.addition_id).rstrip('.')}{or_leave_out}."
+        why = f"whose next invoice is never. {settle_never_invoiced(line).rstrip('.')}{or_leave_out}."
     else:
         why = f"which is not active then. Renew it in ConnectWise, or {to_another_agreement}{or_leave_out}."
     return f"{where}, {why} {SYNC_AGAIN}"
@@ -273,10 +275,10 @@ def accept_terms(agreement: Agreement, mapping: CompanyMapping, elsewhere: str) 
 
 def _without_the_agreement(write: Write, elsewhere: str) -> str:
     """The way out for people who bill on another agreement: seats on an open line here are in the way of that."""
+    if isinstance(write, CreateLine) or (write.quantity and not write.before):
+        return elsewhere
     to_zero = f"set line {write.addition_id} to 0 in ConnectWise"
-    if write.quantity == 0:
-        return to_zero
-    return f"{to_zero} and {elsewhere}" if write.before else elsewhere
+    return f"{to_zero} and {elsewhere}" if write.quantity else to_zero
 
 
 def to_another_company(mapping: CompanyMapping) -> str:

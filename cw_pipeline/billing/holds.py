@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.balance import set_quantity
 from cw_pipeline.billing.invoiced import NOTHING, State, is_accepted, leaves_seats_out, may_have_been_invoiced, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.terms import can_be_billed
+from cw_pipeline.billing.writes import SetQuantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cw_pipeline.billing.balance import Balance, Write
+    from cw_pipeline.billing.balance import Balance
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Unread, Written
     from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.writes import Write
 
 
 def unread_of(identities: Iterable[Identity], mapping: CompanyMapping | None, facts: Facts) -> list[Unread]:
@@ -112,7 +113,7 @@ def _may_never_be_billed(line: Line, identity: Identity, mapping: CompanyMapping
     written = facts.ledger.get(line.addition_id)
     if line.quantity == 0 or (written is not None and written.invoiced):
         return False
-    return write_hold(set_quantity(identity, line, line.quantity), mapping, facts) is not None
+    return write_hold(SetQuantity.of(line, identity, line.quantity), mapping, facts) is not None
 
 
 def is_edited(line: Line, facts: Facts) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.writes import Write
 from cw_pipeline.vocabulary import Month, Plan
 
 if TYPE_CHECKING:

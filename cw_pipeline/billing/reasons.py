@@ -8,9 +8,10 @@ from cw_pipeline.billing.commands import SYNC_AGAIN, accept_command
 from cw_pipeline.billing.hold_reasons import leave_out
 from cw_pipeline.billing.invoiced import is_copy
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.writes import SetQuantity
 
 if TYPE_CHECKING:
-    from cw_pipeline.billing.balance import Balance, Write
+    from cw_pipeline.billing.balance import Balance
     from cw_pipeline.billing.facts import CompanyMapping, Facts, Usage
 
 
@@ -38,7 +39,7 @@ def balanced(result: Balance, mapping: CompanyMapping) -> str:
     writes = ", ".join(
         f"line {write.addition_id}: {write.before} → {write.quantity}"
         for write in result.writes
-        if write.addition_id is not None
+        if isinstance(write, SetQuantity)
     )
     sentence = {
         Outcome.CREATED: f"A new line of {result.target}.",
@@ -59,7 +60,7 @@ def balanced(result: Balance, mapping: CompanyMapping) -> str:
     return (sentence + already + several).strip()
 
 
-def stale(write: Write, mapping: CompanyMapping, facts: Facts) -> str:
+def stale(write: SetQuantity, mapping: CompanyMapping, facts: Facts) -> str:
     """Why an open line is set to 0 although its plan may be in use."""
     if any(is_copy(line, facts) for line in facts.lines_of(write.identity) if line.addition_id == write.addition_id):
         return (
@@ -73,7 +74,7 @@ def stale(write: Write, mapping: CompanyMapping, facts: Facts) -> str:
     return f"Line {write.addition_id} would not be billed once and in full by agreement {write.agreement_id}."
 
 
-def without_product(write: Write) -> str:
+def without_product(write: SetQuantity) -> str:
     """Why seats are not moved away from a line whose plan lost its product."""
     return (
         f"Line {write.addition_id} of {write.before} is of the plan {write.identity.plan}, for which no ConnectWise "

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing import hold_reasons, reasons
-from cw_pipeline.billing.balance import Balance, Write, balance, set_quantity
+from cw_pipeline.billing.balance import Balance, balance
 from cw_pipeline.billing.exclusions import exclusion
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.holds import (
@@ -25,6 +25,7 @@ from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.odd import left_out, odd
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
+from cw_pipeline.billing.writes import SetQuantity, Write, takes_away
 from cw_pipeline.vocabulary import Plan
 
 if TYPE_CHECKING:
@@ -82,11 +83,11 @@ class _Draft:
 
     @property
     def takes_away(self) -> bool:
-        return any(write.takes_away for write in self.writes)
+        return any(takes_away(write) for write in self.writes)
 
     @property
     def adds(self) -> bool:
-        return any(not write.takes_away for write in self.writes)
+        return any(not takes_away(write) for write in self.writes)
 
     @property
     def matters(self) -> bool:
@@ -183,9 +184,10 @@ def _untouchable(identity: Identity, row: Usage | None, mapping: CompanyMapping,
     drafts = _drafts(identity, row, mapping, facts)
     credit_due = [draft for draft in drafts if row is not None and draft.line.outcome is Outcome.CREDIT_DUE]
     return credit_due + [
-        draft.held(Outcome.PRODUCT_UNMAPPED, reasons.without_product(draft.writes[0]))
+        draft.held(Outcome.PRODUCT_UNMAPPED, reasons.without_product(write))
         for draft in drafts
-        if draft.line.outcome is Outcome.ZEROED
+        for write in draft.writes[:1]
+        if draft.line.outcome is Outcome.ZEROED and isinstance(write, SetQuantity)
     ]
 
 
@@ -203,12 +205,12 @@ def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts, *, unu
     identity = draft.balance.identity
     if unusual and (draft.takes_away or draft.line.outcome is Outcome.CREDIT_DUE):
         return draft.held(Outcome.UNUSUAL, hold_reasons.absent(identity, mapping))
-    for write in (*draft.writes, *(set_quantity(identity, line, line.quantity) for line in draft.kept)):
+    for write in (*draft.writes, *(SetQuantity.of(line, identity, line.quantity) for line in draft.kept)):
         hold = write_hold(write, mapping, facts)
         if hold is not None:
             return draft.held(hold, hold_reasons.write_held(hold, write, facts.agreements[write.agreement_id], mapping))
     for line in draft.balance.unclear:  # right as they are, but not where another company is billed for them
-        as_it_is, agreement = set_quantity(identity, line, line.quantity), facts.agreements[line.agreement_id]
+        as_it_is, agreement = SetQuantity.of(line, identity, line.quantity), facts.agreements[line.agreement_id]
         if line.quantity and write_hold(as_it_is, mapping, facts) is Outcome.MOVED:
             return draft.held(Outcome.MOVED, hold_reasons.write_held(Outcome.MOVED, as_it_is, agreement, mapping))
     return draft

@@ -70,33 +70,19 @@ class Agreements(Endpoints):
         """
         return self._records.one(f"{_additions(agreement_id)}/{addition_id}", models.Addition)
 
-    def create_addition(
-        self, agreement_id: int, addition: models.NewAddition, *, before_sending: Callable[[], None] | None = None
-    ) -> models.Addition:
+    def create_addition(self, agreement_id: int, addition: models.NewAddition) -> models.Addition:
         """Create a line and return it as ConnectWise answers it. The caller compares it with what was meant.
-
-        `before_sending` is called right before each attempt, and may raise to prevent it.
 
         Raises:
             Refused: ConnectWise refused; nothing was written.
             UncertainWrite: Nobody knows whether it was created: look for it before trying again.
         """
-        return self._records.write(
-            "POST", _additions(agreement_id), addition.body(), models.Addition, before_sending=before_sending
-        )
+        return self._records.write("POST", _additions(agreement_id), addition.body(), models.Addition)
 
-    def set_quantity(
-        self,
-        agreement_id: int,
-        addition_id: int,
-        quantity: Decimal,
-        *,
-        before_sending: Callable[[], None] | None = None,
-    ) -> models.Addition:
+    def set_quantity(self, agreement_id: int, addition_id: int, quantity: Decimal) -> models.Addition:
         """Set a line's quantity and return the line as ConnectWise answers it.
 
         The caller compares the quantity: ConnectWise is known to answer 200 to some changes that it ignores.
-        `before_sending` is called right before each attempt, and may raise to prevent it.
 
         Raises:
             ValueError: The quantity is negative, or has more digits than can be sent.
@@ -108,7 +94,7 @@ class Agreements(Endpoints):
             raise ValueError(msg)
         change = [{"op": "replace", "path": "quantity", "value": quantity}]
         path = f"{_additions(agreement_id)}/{addition_id}"
-        return self._records.write("PATCH", path, change, models.Addition, before_sending=before_sending)
+        return self._records.write("PATCH", path, change, models.Addition)
 
 
 def _additions(agreement_id: int) -> str:

@@ -8,6 +8,7 @@ the least rights is enough.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from cw_pipeline.connectwise.http import Http, RequestCount
 from cw_pipeline.connectwise.sites import web_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from cw_pipeline.connectwise import models
 
@@ -90,6 +91,15 @@ class ConnectWiseClient(Companies, Agreements, Catalog):
     def requests(self) -> RequestCount:
         """Requests that this client has sent, repeats included."""
         return self._http.count
+
+    @contextmanager
+    def asking_before_writes(self, check: Callable[[], None]) -> Generator[None]:
+        """Call `check` right before each attempt of a write while the block runs; what it raises prevents the write."""
+        self._http.before_write = check
+        try:
+            yield
+        finally:
+            self._http.before_write = lambda: None
 
     def company_info(self) -> models.CompanyInfo:
         """Ask the site, without credentials, which API serves the company.

@@ -69,7 +69,6 @@ class _Request:
     params: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
-    before_sending: Callable[[], None] | None = None
 
 
 class Http:
@@ -110,6 +109,8 @@ class Http:
         self._sent = Counter[Method]()
         self._codebase_lock = threading.Lock()
         self._codebase: str | None = None
+        self.before_write: Callable[[], None] = lambda: None
+        """Called right before each attempt of a POST or PATCH; what it raises ends the request without that attempt."""
 
     @property
     def count(self) -> RequestCount:
@@ -150,12 +151,8 @@ class Http:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: object = None,
-        before_sending: Callable[[], None] | None = None,
     ) -> Reply:
         """Send a request to the API and return its successful answer.
-
-        `before_sending` is called right before each attempt; what it raises ends the request, and that attempt is not
-        made.
 
         A 404 makes the client look the codebase up again, once: after an upgrade of the site it is another one. If it
         is, the request is sent to it, whatever the method, since nothing was processed under the old one.
@@ -172,7 +169,6 @@ class Http:
             params=params,
             headers={"Authorization": self._credentials.authorization(), **(headers or {})},
             body=None if body is None else json.dumps(body, default=_exact_number).encode(),
-            before_sending=before_sending,
         )
         codebase = self._current_codebase()
         try:
@@ -224,8 +220,8 @@ class Http:
     def _attempt(self, request: _Request, url: str) -> Reply:
         with self._slots:
             self._throttle.wait()
-            if request.before_sending is not None:
-                request.before_sending()
+            if request.method != "GET":
+                self.before_write()
             try:
                 raw = send_once(
                     self._session,

@@ -108,21 +108,13 @@ class Records:
         """Whether the address of the list has room for the condition."""
         return fits(condition, room=self._room(path))
 
-    def write(
-        self,
-        method: Method,
-        path: str,
-        body: object,
-        model: type[RecordT],
-        *,
-        before_sending: Callable[[], None] | None = None,
-    ) -> RecordT:
+    def write(self, method: Method, path: str, body: object, model: type[RecordT]) -> RecordT:
         """Send a write; an answer that does not show what was written leaves open whether it was.
 
         Raises:
             UncertainWrite: Nobody knows whether it was carried out.
         """
-        document = self._http.request(method, path, body=body, before_sending=before_sending).document
+        document = self._http.request(method, path, body=body).document
         try:
             return read_record(document, model, endpoint=f"{method} {path}")
         except ContractBroken as broken:

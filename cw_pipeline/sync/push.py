@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing import reasons
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
+from cw_pipeline.billing.writes import takes_away
 from cw_pipeline.sync.previews import current_previews
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.settling import settle_open_intents
@@ -20,7 +21,7 @@ from cw_pipeline.warehouse.rights import save_right_uses
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from cw_pipeline.billing.balance import Write
+    from cw_pipeline.billing.writes import Write
     from cw_pipeline.sync.previews import KeptPreview, Previews
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.vocabulary import Month
@@ -142,7 +143,7 @@ def _carry_out_writes(writer: Writer, steps: Sequence[_Step], *, taking_away: bo
             for step in steps
             if step.failure is None
             for write in step.line.writes
-            if write.takes_away is taking_away
+            if takes_away(write) is taking_away
         ]
     )
     return [_after(step, failed) for step in steps]
@@ -156,4 +157,4 @@ def _after(step: _Step, failed: Mapping[Write, FailedWrite]) -> _Step:
 
 
 def _adds(line: PreviewLine) -> bool:
-    return any(not write.takes_away for write in line.writes)
+    return any(not takes_away(write) for write in line.writes)

@@ -8,9 +8,9 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing import hold_reasons
-from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.commands import SYNC_AGAIN
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.writes import CreateLine, Write
 from cw_pipeline.connectwise.errors import (
     AuthenticationFailed,
     ConnectWiseError,
@@ -50,7 +50,7 @@ class FailedWrite:
 
 
 @dataclass(frozen=True)
-class _Tried:
+class _Attempt:
     """A write whose intent is in the ledger, after it was tried.
 
     Attributes:
@@ -76,7 +76,7 @@ class Writer:
     def __init__(self, run: SyncRun, lock: HeldLock) -> None:
         self._run = run
         self._lock = lock
-        self._shut_out: ConnectWiseError | None = None
+        self._aborted_by: ConnectWiseError | None = None
         self.rights: dict[str, bool] = {}
         """The rights that were used, and whether ConnectWise granted them: only writing proves these."""
         with run.warehouse.transaction() as session:
@@ -109,11 +109,15 @@ class Writer:
         self._lock.check()
         with self._run.warehouse.transaction() as session:
             intents = append_intents(session, self._run.psa, self._run.run_id, tried)
-        with ThreadPoolExecutor(self._run.concurrency) as pool:
+        # A write may wait long for its turn, and between attempts: the lock has to be ours still when it is sent.
+        with (
+            self._run.connectwise.asking_before_writes(self._lock.check),
+            ThreadPoolExecutor(self._run.concurrency) as pool,
+        ):
             results = list(pool.map(self._try, tried, intents))
         return failed | self._enter(results)
 
-    def _enter(self, results: Sequence[_Tried]) -> dict[Write, FailedWrite]:
+    def _enter(self, results: Sequence[_Attempt]) -> dict[Write, FailedWrite]:
         """Enter in the ledger what became of a batch; its writes that failed.
 
         Where ConnectWise invoiced a line's period meanwhile, nobody knows whether the invoice has the quantity before
@@ -140,59 +144,65 @@ class Writer:
 
     def _hindrance(self, write: Write) -> FailedWrite | None:
         """What is in the way of sending a write, if anything is."""
-        if self._shut_out is not None:
-            return FailedWrite(Outcome.UNCONFIRMED, f"Not tried: {self._shut_out} {SYNC_AGAIN}")
+        if self._aborted_by is not None:
+            return FailedWrite(Outcome.UNCONFIRMED, f"Not tried: {self._aborted_by} {SYNC_AGAIN}")
         if not can_be_sent(write.quantity):
             return FailedWrite(Outcome.REJECTED, self._too_many_digits(write))
         return None
 
-    def _try(self, write: Write, intent: LedgerEntry) -> _Tried:
+    def _try(self, write: Write, intent: LedgerEntry) -> _Attempt:
         hindrance = self._hindrance(write)  # of which the batch was not aware when it began
         if hindrance is not None:
-            return _Tried(write, intent, EntryKind.NOT_DONE, hindrance.reason, hindrance)
+            return _Attempt(write, intent, EntryKind.NOT_DONE, hindrance.reason, hindrance)
         try:
             addition = self._send(write)
         except UncertainWrite as error:
             return self._read_back(write, intent, str(error))
+        except RateLimited as error:
+            return self._give_up(write, intent, error)
         except Refused as error:
-            if isinstance(error, RateLimited):
-                return self._give_up(write, intent, error)
-            if isinstance(error, AuthenticationFailed):
-                self._shut_out = error
-            if isinstance(error, MissingRight):
-                self.rights[_right(write)] = False
             failure = FailedWrite(Outcome.REJECTED, f"{error} {SYNC_AGAIN}")
-            return _Tried(write, intent, EntryKind.REFUSED, str(error), failure)
+            return _Attempt(write, intent, EntryKind.REFUSED, str(error), failure)
         except ConnectWiseError as error:
             return self._give_up(write, intent, error)
         return self._answered(write, intent, addition)
 
-    def _answered(self, write: Write, intent: LedgerEntry, addition: Addition) -> _Tried:
+    def _answered(self, write: Write, intent: LedgerEntry, addition: Addition) -> _Attempt:
         """Take ConnectWise's answer for what it shows, and look again where that is not what was meant."""
-        doubt = f"ConnectWise answered, but {_said(addition)}."
-        if write.addition_id is None and is_known_as_another(addition.id, intent.serial_number, self._known):
+        doubt = f"ConnectWise answered, but {_in_words(addition)}."
+        if isinstance(write, CreateLine) and is_known_as_another(addition.id, intent.serial_number, self._known):
             doubt = f"{doubt} That id is known as {self._known[addition.id].serial_number}, and is left to neither."
         elif _shows(addition, write):
             self.rights[_right(write)] = True
-            return _Tried(write, intent, EntryKind.CONFIRMED, addition=addition)
-        if write.addition_id is None and may_be_made_by(addition, intent, self._known):
+            return _Attempt(write, intent, EntryKind.CONFIRMED, addition=addition)
+        if isinstance(write, CreateLine) and may_be_made_by(addition, intent, self._known):
             return self._look_at(write, intent, addition.id, doubt)
         return self._read_back(write, intent, doubt)
 
     def _send(self, write: Write) -> Addition:
+        """Send a write, and note what its refusal means for the others."""
+        try:
+            return self._request(write)
+        except AuthenticationFailed as error:
+            self._aborted_by = error
+            raise
+        except MissingRight:
+            self.rights[_right(write)] = False
+            raise
+
+    def _request(self, write: Write) -> Addition:
         client = self._run.connectwise
-        still_ours = self._lock.check  # it may wait long for its turn, and between attempts
-        if write.addition_id is not None:
-            return client.set_quantity(write.agreement_id, write.addition_id, write.quantity, before_sending=still_ours)
+        if not isinstance(write, CreateLine):
+            return client.set_quantity(write.agreement_id, write.addition_id, write.quantity)
         new = NewAddition(
             product_id=write.product_id,
             quantity=write.quantity,
-            effective_date=write.window.first,
-            cancelled_date=write.window.last,
+            effective_date=write.effective_date,
+            cancelled_date=write.cancelled_date,
             serial_number=write.identity.serial_number,
             invoice_description=write.identity.invoice_description,
         )
-        return client.create_addition(write.agreement_id, new, before_sending=still_ours)
+        return client.create_addition(write.agreement_id, new)
 
     def _too_many_digits(self, write: Write) -> str:
         """What to do about a quantity that cannot be sent, because an invoiced line that it complements is so odd."""
@@ -212,20 +222,20 @@ class Writer:
             f"{SYNC_AGAIN}"
         )
 
-    def _read_back(self, write: Write, intent: LedgerEntry, doubt: str) -> _Tried:
+    def _read_back(self, write: Write, intent: LedgerEntry, doubt: str) -> _Attempt:
         """Find out what became of a write that ConnectWise may or may not have carried out."""
         try:
             addition = find_written(self._run, intent)
         except ConnectWiseError as error:
             failure = FailedWrite(Outcome.UNCONFIRMED, f"{doubt} Reading back failed too: {error} {SYNC_AGAIN}")
             note = f"{doubt} Reading back failed: {error}"
-            return _Tried(write, intent, EntryKind.UNCONFIRMED, note, failure)
+            return _Attempt(write, intent, EntryKind.UNCONFIRMED, note, failure)
         if addition is None:
             reason = f"{doubt} ConnectWise does not show the line as intended. Sync the month again."
-            return _Tried(write, intent, EntryKind.UNCONFIRMED, doubt, FailedWrite(Outcome.UNCONFIRMED, reason))
-        return _Tried(write, intent, EntryKind.CONFIRMED, f"{doubt} Read back: written.", addition=addition)
+            return _Attempt(write, intent, EntryKind.UNCONFIRMED, doubt, FailedWrite(Outcome.UNCONFIRMED, reason))
+        return _Attempt(write, intent, EntryKind.CONFIRMED, f"{doubt} Read back: written.", addition=addition)
 
-    def _look_at(self, write: Write, intent: LedgerEntry, addition_id: int, doubt: str) -> _Tried:
+    def _look_at(self, write: Write, intent: LedgerEntry, addition_id: int, doubt: str) -> _Attempt:
         """Look at a new line of which ConnectWise answered the id, but not that it is as meant.
 
         Whatever it is like, it is known by its id from now on, also if this push is killed before the batch ends, so
@@ -242,30 +252,30 @@ class Writer:
         except ConnectWiseError as error:
             addition, reason = None, f"{doubt} Looking at it failed: {error} {SYNC_AGAIN}"
         if addition is None:
-            return _Tried(write, intent, None, failure=FailedWrite(Outcome.UNCONFIRMED, reason))
+            return _Attempt(write, intent, None, failure=FailedWrite(Outcome.UNCONFIRMED, reason))
         if _shows(addition, write):
-            return _Tried(write, intent, EntryKind.CONFIRMED, f"{doubt} Read back: written.", addition=addition)
+            return _Attempt(write, intent, EntryKind.CONFIRMED, f"{doubt} Read back: written.", addition=addition)
         reason = (
-            f"ConnectWise made the line, but {_said(addition)}, where {plain(write.quantity)} with the serial number "
-            f"{write.identity.serial_number} was meant. It is known by its id from now on, and no second one is made. "
-            f"Set it right in ConnectWise. {SYNC_AGAIN}"
+            f"ConnectWise made the line, but {_in_words(addition)}, where {plain(write.quantity)} with the serial "
+            f"number {write.identity.serial_number} was meant. It is known by its id from now on, and no second one is "
+            f"made. Set it right in ConnectWise. {SYNC_AGAIN}"
         )
-        note = f"ConnectWise made it, but {_said(addition)}."
+        note = f"ConnectWise made it, but {_in_words(addition)}."
         failure = FailedWrite(Outcome.UNCONFIRMED, reason)
-        return _Tried(write, intent, EntryKind.CONFIRMED, note, failure, addition)
+        return _Attempt(write, intent, EntryKind.CONFIRMED, note, failure, addition)
 
-    def _give_up(self, write: Write, intent: LedgerEntry, error: ConnectWiseError) -> _Tried:
+    def _give_up(self, write: Write, intent: LedgerEntry, error: ConnectWiseError) -> _Attempt:
         """After an error that proves that nothing was written, and that the next write would meet too."""
-        self._shut_out = error
+        self._aborted_by = error
         failure = FailedWrite(Outcome.UNCONFIRMED, f"Nothing was written: {error} {SYNC_AGAIN}")
-        return _Tried(write, intent, EntryKind.NOT_DONE, str(error), failure)
+        return _Attempt(write, intent, EntryKind.NOT_DONE, str(error), failure)
 
 
 def _right(write: Write) -> Right:
-    return Right.AGREEMENTS_ADD if write.addition_id is None else Right.AGREEMENTS_EDIT
+    return Right.AGREEMENTS_ADD if isinstance(write, CreateLine) else Right.AGREEMENTS_EDIT
 
 
-def _said(addition: Addition) -> str:
+def _in_words(addition: Addition) -> str:
     """What ConnectWise says of a line."""
     days = f"from {addition.effective_date} to {addition.cancelled_date}"
     marked = addition.serial_number or "no serial number"
@@ -276,10 +286,10 @@ def _shows(addition: Addition, write: Write) -> bool:
     """Whether ConnectWise's answer is what was asked for; it is known to accept changes that it then ignores."""
     if addition.quantity != write.quantity:
         return False
-    if write.addition_id is not None:
+    if not isinstance(write, CreateLine):
         return addition.id == write.addition_id and is_still(addition, write.identity.serial_number, {write.product_id})
     return (
         addition.serial_number == write.identity.serial_number
         and addition.product.id == write.product_id
-        and (addition.effective_date, addition.cancelled_date) == (write.window.first, write.window.last)
+        and (addition.effective_date, addition.cancelled_date) == (write.effective_date, write.cancelled_date)
     )

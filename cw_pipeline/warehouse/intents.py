@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
 
+from cw_pipeline.billing.writes import CreateLine
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.billing.balance import Write
+    from cw_pipeline.billing.writes import Write
 
 
 def append_intents(session: Session, psa: str, run_id: str, writes: Sequence[Write]) -> Sequence[LedgerEntry]:
@@ -34,11 +35,11 @@ def append_intents(session: Session, psa: str, run_id: str, writes: Sequence[Wri
             "serial_number": write.identity.serial_number,
             "agreement_id": write.agreement_id,
             "product_id": write.product_id,
-            "addition_id": write.addition_id,
+            "addition_id": None if isinstance(write, CreateLine) else write.addition_id,
             "before": write.before,
             "quantity": write.quantity,
             "effective_date": write.effective_date,
-            "cancelled_date": write.cancelled_date,
+            "cancelled_date": write.cancelled_date if isinstance(write, CreateLine) else None,
         }
         for write in writes
     ]

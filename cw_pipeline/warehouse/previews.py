@@ -10,8 +10,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import func, insert, select
 
 from cw_pipeline.billing import preview as billing
-from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.outcomes import FAILED, Outcome
+from cw_pipeline.billing.writes import Write
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.tables import MonthError, Preview, PreviewLine, Push, PushLine
 

@@ -17,12 +17,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Written
+from cw_pipeline.billing.writes import CreateLine, takes_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.preview import Preview
+    from cw_pipeline.billing.writes import Write
     from cw_pipeline.vocabulary import Month, Plan
 
 _ONE_DAY = timedelta(days=1)
@@ -123,11 +124,11 @@ class ConnectWise:
     def push(self, preview: Preview, *, killed_after: int | None = None) -> None:
         """Carries out ``preview``, what takes seats away first; a killed push stops after that many writes."""
         writes = [write for line in preview.lines for write in line.writes]
-        for write in sorted(writes, key=lambda write: not write.takes_away)[:killed_after]:
+        for write in sorted(writes, key=lambda write: not takes_away(write))[:killed_after]:
             self._write(write)
 
     def _write(self, write: Write) -> None:
-        if write.addition_id is None:
+        if isinstance(write, CreateLine):
             self._create(write)
             return
         addition = self.additions[write.addition_id]
@@ -137,9 +138,8 @@ class ConnectWise:
         addition.quantity = write.quantity
         self.ledger[addition.id] = replace(self.ledger[addition.id], quantities=frozenset({write.quantity}))
 
-    def _create(self, write: Write) -> None:
+    def _create(self, write: CreateLine) -> None:
         agreement = self.agreements[write.agreement_id]
-        assert write.cancelled_date is not None
         assert write.effective_date >= (agreement.bill_start_date or date.min), "before the bill start date"
         assert write.effective_date >= (agreement.next_invoice_date or date.min), "in an invoiced period"
         assert write.effective_date >= write.identity.month.first_day, "before the usage"

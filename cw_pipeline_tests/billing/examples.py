@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Terms, Usage, Written
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.rule import preview_month
+from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.vocabulary import LicenseType, Month, Plan, add_months, day_before
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from cw_pipeline.billing.balance import Write
     from cw_pipeline.billing.preview import Preview, PreviewLine
+    from cw_pipeline.billing.writes import Write
 
 MARCH = Month(2026, 3)
 JANUARY = Month(2026, 1)
@@ -189,4 +190,9 @@ def writes_of(preview: Preview) -> list[Write]:
 
 def changes_of(preview: Preview) -> set[tuple[int | None, int, int]]:
     """What the preview writes: addition id (None: a new line), quantity before and after."""
-    return {(write.addition_id, int(write.before), int(write.quantity)) for write in writes_of(preview)}
+    return {(line_of(write), int(write.before), int(write.quantity)) for write in writes_of(preview)}
+
+
+def line_of(write: Write) -> int | None:
+    """The addition id of the line that is written; None: a new line."""
+    return write.addition_id if isinstance(write, SetQuantity) else None

@@ -28,6 +28,7 @@ from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import State, state_of
 from cw_pipeline.billing.outcomes import HELD, NOT_BILLED, Outcome
 from cw_pipeline.billing.rule import preview_month
+from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline_tests.billing.connectwise_model import Addition, ConnectWise, Periods
 from cw_pipeline_tests.billing.examples import MONTHLY, PRORATED, an_agreement
@@ -334,7 +335,7 @@ class AnyHistory(RuleBasedStateMachine):
                 assert line.outcome is Outcome.CREDIT_DUE or not line.writes
                 assert all(write.quantity == 0 for write in line.writes)
         written = [
-            write.addition_id for line in preview.lines for write in line.writes if write.addition_id is not None
+            write.addition_id for line in preview.lines for write in line.writes if isinstance(write, SetQuantity)
         ]
         assert len(written) == len(set(written))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.writes import takes_away
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
@@ -14,6 +15,7 @@ from cw_pipeline_tests.billing.examples import (
     an_agreement,
     beside,
     changes_of,
+    line_of,
     mapped_to,
     preview_of,
     row_line,
@@ -32,7 +34,7 @@ STUCK = [
 
 
 @pytest.mark.parametrize(
-    ("lines", "usage", "takes_away"),
+    ("lines", "usage", "taken"),
     [
         ([a_line(1, 5)], 3, {1: True}),
         ([a_line(1, 5)], 8, {1: False}),
@@ -42,10 +44,10 @@ STUCK = [
     ],
 )
 def test_each_write_tells_whether_it_takes_seats_away(
-    lines: list[Line], usage: int, takes_away: dict[int | None, bool]
+    lines: list[Line], usage: int, taken: dict[int | None, bool]
 ) -> None:
     writes = writes_of(preview_of(the_facts(*lines), used(usage)))
-    assert {write.addition_id: write.takes_away for write in writes} == takes_away
+    assert {line_of(write): takes_away(write) for write in writes} == taken
 
 
 @pytest.mark.parametrize(("agreement", "outcome"), STUCK)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cw_pipeline.billing.window import is_billed_once, new_line_window
+from cw_pipeline.billing.writes import CreateLine
 from cw_pipeline.vocabulary import Month, last_day_of_month
 from cw_pipeline_tests.billing.connectwise_model import ConnectWise, Periods
 from cw_pipeline_tests.billing.examples import (
@@ -140,6 +141,7 @@ def test_an_agreement_behind_by_many_months_takes_the_line_in_the_usage_month() 
 def test_the_new_line_of_a_preview_carries_its_window() -> None:
     facts = the_facts(agreements=[an_agreement(next_invoice=date(2026, 2, 15))])
     (write,) = writes_of(preview_of(facts, used(5)))
+    assert isinstance(write, CreateLine)
     assert (write.effective_date, write.cancelled_date) == (date(2026, 3, 15), date(2026, 3, 31))
 
 

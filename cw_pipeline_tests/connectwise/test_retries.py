@@ -180,8 +180,8 @@ def test_a_caller_may_end_a_write_before_any_of_its_attempts(
         if len(asked) == 3:
             raise InterruptedError
 
-    with pytest.raises(InterruptedError):
-        client.set_quantity(7, 9, Decimal(12), before_sending=ask)
+    with pytest.raises(InterruptedError), client.asking_before_writes(ask):
+        client.set_quantity(7, 9, Decimal(12))
     assert asked == [0, 1, 2]
     assert answered.call_count == 2
 

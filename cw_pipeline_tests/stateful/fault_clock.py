@@ -78,22 +78,13 @@ class WatchedClient(ConnectWiseClient):
         self._moments.passes()
         return super().additions(agreement_id, wanted=wanted)
 
-    def create_addition(
-        self, agreement_id: int, addition: models.NewAddition, *, before_sending: Callable[[], None] | None = None
-    ) -> models.Addition:
+    def create_addition(self, agreement_id: int, addition: models.NewAddition) -> models.Addition:
         with self._watched():
-            return super().create_addition(agreement_id, addition, before_sending=before_sending)
+            return super().create_addition(agreement_id, addition)
 
-    def set_quantity(
-        self,
-        agreement_id: int,
-        addition_id: int,
-        quantity: Decimal,
-        *,
-        before_sending: Callable[[], None] | None = None,
-    ) -> models.Addition:
+    def set_quantity(self, agreement_id: int, addition_id: int, quantity: Decimal) -> models.Addition:
         with self._watched():
-            return super().set_quantity(agreement_id, addition_id, quantity, before_sending=before_sending)
+            return super().set_quantity(agreement_id, addition_id, quantity)
 
     @contextmanager
     def _watched(self) -> Generator[None]:

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.balance import Write
 from cw_pipeline.billing.facts import Usage
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.preview import Preview, PreviewLine
+from cw_pipeline.billing.writes import CreateLine, SetQuantity, Write
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.warehouse.previews import save_preview
 from cw_pipeline.warehouse.usage import store_report
@@ -36,16 +36,10 @@ def a_write(
     agreement_id: int = 10,
 ) -> Write:
     """A line to create, or with ``addition_id`` one to change."""
-    return Write(
-        identity=Identity(month, Plan.BUSINESS, organization_id),
-        agreement_id=agreement_id,
-        product_id=100,
-        addition_id=addition_id,
-        before=Decimal(before),
-        quantity=Decimal(quantity),
-        effective_date=date(2026, 4, 1),
-        cancelled_date=date(2026, 4, 30) if addition_id is None else None,
-    )
+    identity, first, last = Identity(month, Plan.BUSINESS, organization_id), date(2026, 4, 1), date(2026, 4, 30)
+    if addition_id is None:
+        return CreateLine(identity, agreement_id, 100, Decimal(quantity), first, last)
+    return SetQuantity(identity, agreement_id, 100, addition_id, Decimal(before), Decimal(quantity), first)
 
 
 def used(organization_id: str, seats: int) -> Usage:

@@ -15,7 +15,7 @@ from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_write
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cw_pipeline.billing.balance import Write
+    from cw_pipeline.billing.writes import Write
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -142,7 +142,7 @@ def test_a_line_is_remembered_as_it_was_created_however_often_its_quantity_is_se
     with warehouse.transaction() as session:
         written = ledger.written_lines(session, PSA, [MARCH])[77]
     assert (written.agreement_id, written.serial_number) == (10, "NP:2026-03:B:org-1")
-    assert (written.effective_date, written.cancelled_date) == (created.window.first, created.window.last)
+    assert (written.effective_date, written.cancelled_date) == (date(2026, 4, 1), date(2026, 4, 30))
 
 
 def test_of_a_write_that_was_made_while_its_period_was_invoiced_no_quantity_is_accounted_for(

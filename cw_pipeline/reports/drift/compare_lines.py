@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing import hold_reasons, odd
-from cw_pipeline.billing.balance import set_quantity
 from cw_pipeline.billing.facts import Written
 from cw_pipeline.billing.holds import is_edited, is_replaced, write_hold
 from cw_pipeline.billing.identity import Identity
@@ -20,6 +19,7 @@ from cw_pipeline.billing.invoiced import (
     may_have_been_invoiced,
     state_of,
 )
+from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.reports.drift import compare as drifted
 from cw_pipeline.reports.drift.compare import Finding, Kind
@@ -203,7 +203,7 @@ def _unbilled(
             Kind.PERHAPS_WRITTEN_OFF, f"an invoice for {_days(window.first, window.last)}", found, what_to_do
         )
     if state is State.OPEN and not is_mapped:
-        write = set_quantity(identity, line, Decimal(0))
+        write = SetQuantity.of(line, identity, Decimal(0))
         hold = write_hold(write, known.mapping, facts)
         if hold is not None:
             what_to_do = hold_reasons.write_held(hold, write, agreement, known.mapping)

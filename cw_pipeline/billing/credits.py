@@ -34,9 +34,7 @@ def credits_due(organization_id: str, preview: Preview, facts: Facts) -> tuple[C
     lines = [line for line in preview.lines if line.organization_id == organization_id]
     if any(line.outcome is Outcome.MOVED for line in lines):
         return tuple(_of_another_company(organization_id, preview, facts))
-    used = {
-        line.plan: Decimal(0) if line.beside else line.seats for line in lines if line.outcome is Outcome.CREDIT_DUE
-    }
+    used = {line.plan: Decimal(0) if line.also else line.seats for line in lines if line.outcome is Outcome.CREDIT_DUE}
     return tuple(
         credit
         for plan, seats in used.items()

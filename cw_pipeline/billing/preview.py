@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreviewLine:
-    """What becomes of one usage row, or (``beside``) of another line of its organization."""
+    """What becomes of one usage row, or (``also``) of another line of its organization."""
 
     organization_id: str
     organization_name: str
     plan: Plan
     company_id: int | None
     agreement_id: int | None
-    beside: bool
+    also: bool
     outcome: Outcome
     seats: Decimal
     """A usage row's seats; beside it, the quantity that the line loses or that is held."""
@@ -61,12 +61,12 @@ class Preview:
     @property
     def outcomes(self) -> Mapping[Outcome, Tally]:
         """The usage rows by outcome."""
-        return tally(line for line in self.lines if not line.beside)
+        return tally(line for line in self.lines if not line.also)
 
     @property
     def also(self) -> Mapping[Outcome, Tally]:
         """What happens beside the usage rows, by outcome."""
-        return tally(line for line in self.lines if line.beside)
+        return tally(line for line in self.lines if line.also)
 
 
 def tally(lines: Iterable[PreviewLine]) -> dict[Outcome, Tally]:

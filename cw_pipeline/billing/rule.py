@@ -1,4 +1,8 @@
-"""The rule itself: from a month's usage and the facts to its preview."""
+"""The rule itself: from a month's usage and the facts to its preview.
+
+Each organization's month goes through four steps: propose what its balance asks for, hold the month, hold the line,
+and block additions while seats cannot be taken away.
+"""
 
 from __future__ import annotations
 
@@ -38,24 +42,24 @@ _NOTHING_TO_REPORT = frozenset({Outcome.UNCHANGED, Outcome.ZERO_USAGE})
 
 
 def preview_month(month: Month, usage: Sequence[Usage], facts: Facts) -> Preview:
-    """What a push would do for ``month``: a line for each row of ``usage``, each followed by what happens beside it.
+    """What a push would do for `month`: a line for each row of `usage`, each followed by what also happens.
 
-    ``usage`` has at most one row an organization. Mapped organizations without a row count as usage 0, but what takes
-    seats away for that reason waits for a person's word.
+    `usage` has at most one row an organization. Mapped organizations without a row count as usage 0, but what takes
+    seats away for that reason is held as unusual until a person accepts it.
     """
-    lines = [line for row in usage for line in _row_lines(row, month, facts)]
+    lines = [line for row in usage for line in _preview_row(row, month, facts)]
     missing = facts.mappings.keys() - {row.organization_id for row in usage}
     for organization_id in sorted(missing):
         unusual = (month, organization_id) not in facts.absences
-        lines.extend(_settle(None, facts.mappings[organization_id], month, facts, unusual=unusual))
+        lines.extend(_preview_organization(None, facts.mappings[organization_id], month, facts, unusual=unusual))
     return Preview(month, sum(row.seats for row in usage), tuple(lines))
 
 
-def _row_lines(row: Usage, month: Month, facts: Facts) -> list[PreviewLine]:
+def _preview_row(row: Usage, month: Month, facts: Facts) -> list[PreviewLine]:
     mapping = facts.mappings.get(row.organization_id)
     excluded = exclusion(row, month, facts)
     if excluded is None and mapping is not None:
-        return _settle(row, mapping, month, facts)
+        return _preview_organization(row, mapping, month, facts)
     outcome = excluded or Outcome.UNMAPPED
     row_line = PreviewLine(
         organization_id=row.organization_id,
@@ -63,21 +67,45 @@ def _row_lines(row: Usage, month: Month, facts: Facts) -> list[PreviewLine]:
         plan=row.plan,
         company_id=mapping.company_id if mapping else None,
         agreement_id=mapping.agreement_id if mapping else None,
-        beside=False,
+        also=False,
         outcome=outcome,
         seats=Decimal(row.seats),
         reason=reasons.excluded(outcome, row, mapping),
     )
-    return [row_line, *(_settle(None, mapping, month, facts) if mapping else ())]
+    return [row_line, *(_preview_organization(None, mapping, month, facts) if mapping else ())]
+
+
+def _preview_organization(
+    row: Usage | None, mapping: CompanyMapping, month: Month, facts: Facts, *, unusual: bool = False
+) -> list[PreviewLine]:
+    """One mapped organization's month: its lines brought to the usage of `row`, or to 0 where there is none.
+
+    Where that is `unusual`, no seats are taken away.
+    """
+    if month < mapping.bill_from:
+        return []
+    identities = [Identity(month, plan, mapping.organization_id) for plan in Plan]
+    billed = [identity for identity in identities if identity.plan in facts.products]
+    proposals = [proposal for identity in billed for proposal in _propose(identity, row, mapping, facts)]
+    held = _hold_month(proposals, identities, mapping, facts)
+    if held is None:
+        held = [_apply_holds(proposal, mapping, facts, unusual=unusual) for proposal in proposals]
+        for identity in identities:
+            if identity not in billed:
+                held += _lines_without_product(identity, row, mapping, facts)
+        held = _block_additions(held)
+    lines = [proposal.line for proposal in held if proposal.is_reported]
+    return sorted(lines, key=lambda line: line.also)
 
 
 @dataclass(frozen=True)
-class _Draft:
-    """A preview line before holds: one plan's balance, or one stale line of it."""
+class _Proposal:
+    """What one plan's balance asks for, or that one stale line of it be set to 0."""
 
     line: PreviewLine
     balance: Balance
     writes: tuple[Write, ...]
+    """What was proposed; of a held line, what is not done."""
     kept: tuple[Line, ...] = ()
     """Open lines that carry seats and stay as they are."""
 
@@ -90,72 +118,28 @@ class _Draft:
         return any(not takes_away(write) for write in self.writes)
 
     @property
-    def matters(self) -> bool:
-        return not self.line.beside or self.line.outcome not in _NOTHING_TO_REPORT or self.line.warning is not None
+    def is_reported(self) -> bool:
+        """Whether it becomes a line of the preview: a plan that is not the row's does where there is news of it."""
+        return not self.line.also or self.line.outcome not in _NOTHING_TO_REPORT or self.line.warning is not None
 
-    def held_if(self, concerned: bool, outcome: Outcome, reason: str) -> _Draft:  # noqa: FBT001 - reads as a sentence
-        """Held with its whole month, if there is anything to tell of it."""
-        return self.held(outcome, reason) if concerned or self.matters else self
-
-    def held(self, outcome: Outcome, reason: str) -> _Draft:
+    def held(self, outcome: Outcome, reason: str) -> _Proposal:
         return replace(self, line=replace(self.line, outcome=outcome, reason=reason, writes=(), to_credit=None))
 
 
-def _settle(
-    row: Usage | None, mapping: CompanyMapping, month: Month, facts: Facts, *, unusual: bool = False
-) -> list[PreviewLine]:
-    """One mapped organization's month: its lines brought to ``row``'s usage, or to 0 where ``row`` is None.
-
-    Where that is ``unusual``, no seats are taken away.
-    """
-    if month < mapping.bill_from:
-        return []
-    identities = [Identity(month, plan, mapping.organization_id) for plan in Plan]
-    drafts = [
-        draft
-        for identity in identities
-        if identity.plan in facts.products
-        for draft in _drafts(identity, row, mapping, facts)
-    ]
-    unread = unread_of(identities, mapping, facts)
-    elsewhere = list(invoiced_elsewhere(identities, mapping, facts))
-    if unread:
-        outcome = Outcome.UNCONFIRMED if all(one.passes for one in unread) else Outcome.INVOICE_UNCLEAR
-        reason = hold_reasons.unread(month, unread, mapping)
-        unclear = [one for one in identities if any(may_be_billed_by(one, what, facts) for what in unread)]
-        drafts = [draft.held_if(draft.balance.identity in unclear, outcome, reason) for draft in drafts]
-    elif elsewhere:
-        seats = sum(facts.counted(line) for line in elsewhere)
-        reason = hold_reasons.moved(identities[0], elsewhere[0], mapping, facts, seats)
-        drafts = [
-            draft.held_if(any(line in draft.balance.invoiced for line in elsewhere), Outcome.MOVED, reason)
-            for draft in drafts
-        ]
-    else:
-        drafts = [_held_by_itself(draft, mapping, facts, unusual=unusual) for draft in drafts]
-        drafts += [
-            draft
-            for identity in identities
-            if identity.plan not in facts.products
-            for draft in _untouchable(identity, row, mapping, facts)
-        ]
-        drafts = _in_order(drafts)
-    lines = [draft.line for draft in drafts if draft.matters]
-    return sorted(lines, key=lambda line: line.beside)
-
-
-def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, facts: Facts) -> list[_Draft]:
-    billed = row is not None and row.plan is identity.plan
-    result = balance(identity, row.seats if row is not None and billed else 0, mapping, facts)
+def _propose(identity: Identity, row: Usage | None, mapping: CompanyMapping, facts: Facts) -> list[_Proposal]:
+    """What the balance of one plan asks for: its own line first, then each stale line."""
+    is_rows_plan = row is not None and row.plan is identity.plan
+    usage = row.seats if row is not None and is_rows_plan else 0
+    result = balance(identity, usage, mapping, facts)
     main = PreviewLine(
         organization_id=mapping.organization_id,
         organization_name=row.organization_name if row else mapping.organization_name,
         plan=identity.plan,
         company_id=mapping.company_id,
         agreement_id=mapping.agreement_id,
-        beside=not billed,
+        also=not is_rows_plan,
         outcome=result.outcome,
-        seats=Decimal(row.seats) if row is not None and billed else _seats_beside(result),
+        seats=Decimal(usage) if is_rows_plan else _seats_lost(result),
         reason=reasons.balanced(result, mapping),
         warning=odd(identity, result.odd, facts),
         writes=result.writes,
@@ -166,7 +150,7 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
             main,
             company_id=facts.agreements[write.agreement_id].company_id,
             agreement_id=write.agreement_id,
-            beside=True,
+            also=True,
             outcome=Outcome.ZEROED,
             seats=write.before,
             reason=reasons.stale(write, mapping, facts),
@@ -176,44 +160,57 @@ def _drafts(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
         )
         for write in result.stale
     ]
-    return [_Draft(main, result, result.writes, result.kept), *(_Draft(line, result, line.writes) for line in stale)]
-
-
-def _untouchable(identity: Identity, row: Usage | None, mapping: CompanyMapping, facts: Facts) -> list[_Draft]:
-    """The lines of a plan without a product: not touched, and so the seats on open ones are not added elsewhere."""
-    drafts = _drafts(identity, row, mapping, facts)
-    credit_due = [draft for draft in drafts if row is not None and draft.line.outcome is Outcome.CREDIT_DUE]
-    return credit_due + [
-        draft.held(Outcome.PRODUCT_UNMAPPED, reasons.without_product(write))
-        for draft in drafts
-        for write in draft.writes[:1]
-        if draft.line.outcome is Outcome.ZEROED and isinstance(write, SetQuantity)
+    return [
+        _Proposal(main, result, result.writes, result.kept),
+        *(_Proposal(line, result, line.writes) for line in stale),
     ]
 
 
-def _seats_beside(result: Balance) -> Decimal:
+def _seats_lost(result: Balance) -> Decimal:
     """The quantity that the lines of a plan that should carry nothing lose, or that was invoiced too much."""
     if result.outcome is Outcome.CREDIT_DUE:
         return -result.target
     return sum((write.before - write.quantity for write in result.writes), Decimal(0))
 
 
-def _held_by_itself(draft: _Draft, mapping: CompanyMapping, facts: Facts, *, unusual: bool) -> _Draft:
-    unclear = _unclear(draft.balance, mapping, facts)
+def _hold_month(
+    proposals: Sequence[_Proposal], identities: Sequence[Identity], mapping: CompanyMapping, facts: Facts
+) -> list[_Proposal] | None:
+    """Hold all that is reported of an organization's month, and every plan that the hold is about; None: no hold."""
+    unread = unread_of(identities, mapping, facts)
+    elsewhere = list(invoiced_elsewhere(identities, mapping, facts))
+    if unread:
+        outcome = Outcome.UNCONFIRMED if all(one.passes for one in unread) else Outcome.INVOICE_UNCLEAR
+        reason = hold_reasons.unread(identities[0].month, unread, mapping)
+        about = {one for one in identities if any(may_be_billed_by(one, what, facts) for what in unread)}
+    elif elsewhere:
+        outcome = Outcome.MOVED
+        seats = sum(facts.counted(line) for line in elsewhere)
+        reason = hold_reasons.moved(identities[0], elsewhere[0], mapping, facts, seats)
+        about = {one for one in identities if any(line.serial_number == one.serial_number for line in elsewhere)}
+    else:
+        return None
+    return [one.held(outcome, reason) if one.is_reported or one.balance.identity in about else one for one in proposals]
+
+
+def _apply_holds(proposal: _Proposal, mapping: CompanyMapping, facts: Facts, *, unusual: bool) -> _Proposal:
+    """Hold one line, for the first reason that applies."""
+    unclear = _unclear(proposal.balance, mapping, facts)
     if unclear is not None:
-        return draft.held(Outcome.INVOICE_UNCLEAR, unclear)
-    identity = draft.balance.identity
-    if unusual and (draft.takes_away or draft.line.outcome is Outcome.CREDIT_DUE):
-        return draft.held(Outcome.UNUSUAL, hold_reasons.absent(identity, mapping))
-    for write in (*draft.writes, *(SetQuantity.of(line, identity, line.quantity) for line in draft.kept)):
+        return proposal.held(Outcome.INVOICE_UNCLEAR, unclear)
+    identity = proposal.balance.identity
+    if unusual and (proposal.takes_away or proposal.line.outcome is Outcome.CREDIT_DUE):
+        return proposal.held(Outcome.UNUSUAL, hold_reasons.absent(identity, mapping))
+    for write in (*proposal.writes, *(SetQuantity.of(line, identity, line.quantity) for line in proposal.kept)):
         hold = write_hold(write, mapping, facts)
         if hold is not None:
-            return draft.held(hold, hold_reasons.write_held(hold, write, facts.agreements[write.agreement_id], mapping))
-    for line in draft.balance.unclear:  # right as they are, but not where another company is billed for them
+            agreement = facts.agreements[write.agreement_id]
+            return proposal.held(hold, hold_reasons.write_held(hold, write, agreement, mapping))
+    for line in proposal.balance.unclear:  # right as they are, but not where another company is billed for them
         as_it_is, agreement = SetQuantity.of(line, identity, line.quantity), facts.agreements[line.agreement_id]
         if line.quantity and write_hold(as_it_is, mapping, facts) is Outcome.MOVED:
-            return draft.held(Outcome.MOVED, hold_reasons.write_held(Outcome.MOVED, as_it_is, agreement, mapping))
-    return draft
+            return proposal.held(Outcome.MOVED, hold_reasons.write_held(Outcome.MOVED, as_it_is, agreement, mapping))
+    return proposal
 
 
 def _unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> str | None:
@@ -235,10 +232,24 @@ def _unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> str | No
     return " ".join(whys) or None
 
 
-def _in_order(drafts: list[_Draft]) -> list[_Draft]:
+def _lines_without_product(
+    identity: Identity, row: Usage | None, mapping: CompanyMapping, facts: Facts
+) -> list[_Proposal]:
+    """The lines of a plan without a product: not touched, and so the seats on open ones are not added elsewhere."""
+    proposals = _propose(identity, row, mapping, facts)
+    credit_due = [one for one in proposals if row is not None and one.line.outcome is Outcome.CREDIT_DUE]
+    return credit_due + [
+        proposal.held(Outcome.PRODUCT_UNMAPPED, reasons.without_product(write))
+        for proposal in proposals
+        for write in proposal.writes[:1]
+        if proposal.line.outcome is Outcome.ZEROED and isinstance(write, SetQuantity)
+    ]
+
+
+def _block_additions(proposals: list[_Proposal]) -> list[_Proposal]:
     """Where seats cannot be taken away from one line, none are added to another: a seat is never on two lines."""
-    stuck = next((draft for draft in drafts if draft.takes_away and not draft.line.writes), None)
+    stuck = next((one for one in proposals if one.takes_away and not one.line.writes), None)
     if stuck is None:
-        return drafts
+        return proposals
     reason = reasons.waiting(stuck.line.reason)
-    return [draft.held(stuck.line.outcome, reason) if draft.adds and draft.line.writes else draft for draft in drafts]
+    return [one.held(stuck.line.outcome, reason) if one.adds and one.line.writes else one for one in proposals]

@@ -260,7 +260,7 @@ class _Demo:
 
 def _summary(reports: Sequence[MonthReport]) -> list[str]:
     """What a run came to, over its months."""
-    outcomes = tally(line for report in reports for line in report.lines if not line.beside)
+    outcomes = tally(line for report in reports for line in report.lines if not line.also)
     written = [one for one in outcomes if one not in NOT_BILLED]
     not_billed = [one for one in outcomes if one in NOT_BILLED and outcomes[one].seats]
     requests = f"{sum(report.requests_read for report in reports)} reads"

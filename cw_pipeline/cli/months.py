@@ -205,7 +205,7 @@ def _tell_lines(output: Output, what: str, told: Sequence[tuple[Month, PreviewLi
                     month,
                     f"{line.organization_name} ({line.organization_id})",
                     line.plan,
-                    f"{line.outcome} (also)" if line.beside else line.outcome,
+                    f"{line.outcome} (also)" if line.also else line.outcome,
                     line.seats,
                     sentence,
                 )
@@ -220,8 +220,8 @@ def _document(report: MonthReport) -> dict[str, object]:
         return {"month": report.month, "error": report.error}
     return {
         "month": report.month,
-        "outcomes": _tallies(line for line in report.lines if not line.beside),
-        "also": _tallies(line for line in report.lines if line.beside),
+        "outcomes": _tallies(line for line in report.lines if not line.also),
+        "also": _tallies(line for line in report.lines if line.also),
         "warnings": [
             {
                 "organization_id": line.organization_id,
@@ -244,13 +244,13 @@ def _tallies(lines: Iterable[PreviewLine]) -> dict[str, object]:
 def _row(report: MonthReport) -> tuple[object, ...]:
     if report.error is not None:
         return (report.month, *[None] * (len(_GROUPS) + 4), "failed")
-    rows = [line for line in report.lines if not line.beside]
+    rows = [line for line in report.lines if not line.also]
     return (
         report.month,
         len(rows),
         _seats(rows),
         *(_cell(_with(group, rows)) for group in _GROUPS.values()),
-        _cell([line for line in report.lines if line.beside]),
+        _cell([line for line in report.lines if line.also]),
         report.requests_read,
         report.requests_written,
     )

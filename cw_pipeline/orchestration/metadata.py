@@ -90,7 +90,7 @@ def _table(lines: Iterable[PreviewLine]) -> dg.MetadataValue:
         ("outcome", "organization", "plan", "agreement", "seats", "change", "reason", "warning"),
         (
             (
-                f"{line.outcome} (also)" if line.beside else line.outcome,
+                f"{line.outcome} (also)" if line.also else line.outcome,
                 f"{line.organization_name} ({line.organization_id})",
                 line.plan,
                 line.agreement_id,

@@ -79,7 +79,7 @@ def at_stake(session: Session, psa: str) -> Stakes:
     billed = billed_months(session, psa)
 
     def nobody_pays(month: str, line: PushLine) -> bool:
-        if line.beside or not line.seats:
+        if line.also or not line.seats:
             return False
         if line.outcome == Outcome.PRODUCT_UNMAPPED:
             # It may want for the product of another plan than its own: only a sync tells that it has what it wants.
@@ -111,7 +111,7 @@ def _at_stake(lines: Iterable[tuple[str, PushLine]], prices: Mapping[str, Decima
             seats[line.plan] += line.to_credit or 0
         waiting = [line for line in of_one if line.to_credit is None]
         # What waits beside a usage row are the same seats, on their way from or to another line.
-        for line in [line for line in waiting if not line.beside] or waiting:
+        for line in [line for line in waiting if not line.also] or waiting:
             seats[line.plan] += line.seats
     priced = [number * prices[plan] for plan, number in seats.items() if plan in prices]
     return AtStake(

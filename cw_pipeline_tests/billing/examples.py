@@ -174,13 +174,13 @@ def preview_of(facts: Facts, *rows: Usage, month: Month = MARCH) -> Preview:
 
 def row_line(preview: Preview) -> PreviewLine:
     """The line of the only usage row."""
-    (line,) = (line for line in preview.lines if not line.beside)
+    (line,) = (line for line in preview.lines if not line.also)
     return line
 
 
-def beside(preview: Preview) -> list[PreviewLine]:
+def also(preview: Preview) -> list[PreviewLine]:
     """What happens beside the usage rows."""
-    return [line for line in preview.lines if line.beside]
+    return [line for line in preview.lines if line.also]
 
 
 def writes_of(preview: Preview) -> list[Write]:

@@ -324,7 +324,7 @@ class AnyHistory(RuleBasedStateMachine):
         rows = [
             (row.organization_id, row.plan, row.seats) for (used_in, _), row in self.usage.items() if used_in == month
         ]
-        lines = [(line.organization_id, line.plan, line.seats) for line in preview.lines if not line.beside]
+        lines = [(line.organization_id, line.plan, line.seats) for line in preview.lines if not line.also]
         assert sorted(lines) == sorted(rows)
         assert preview.unaccounted_seats == 0
 

@@ -14,7 +14,7 @@ from cw_pipeline_tests.billing.examples import (
     INVOICED,
     PRODUCTS,
     a_line,
-    beside,
+    also,
     changes_of,
     mapped_to,
     preview_of,
@@ -82,7 +82,7 @@ def test_open_lines_are_brought_to_what_the_invoiced_ones_leave(
     preview = preview_of(the_facts(*lines), used(usage))
     assert (row_line(preview).outcome, row_line(preview).seats) == (outcome, usage)
     assert changes_of(preview) == changes
-    assert beside(preview) == []
+    assert also(preview) == []
 
 
 def test_a_new_line_goes_to_the_mapped_agreement_with_the_plans_product_and_identity() -> None:
@@ -111,19 +111,19 @@ def test_an_open_line_on_another_agreement_is_set_to_0_and_its_seats_move() -> N
     preview = preview_of(the_facts(a_line(1, 5, agreement_id=11)), used(5))
     assert changes_of(preview) == {(1, 5, 0), (None, 0, 5)}
     assert row_line(preview).outcome is Outcome.CREATED
-    assert [(line.agreement_id, line.outcome, line.seats) for line in beside(preview)] == [(11, Outcome.ZEROED, 5)]
+    assert [(line.agreement_id, line.outcome, line.seats) for line in also(preview)] == [(11, Outcome.ZEROED, 5)]
 
 
 def test_an_open_line_on_another_companys_agreement_is_set_to_0_and_its_seats_move() -> None:
     preview = preview_of(the_facts(a_line(1, 5, agreement_id=20)), used(5))
     assert changes_of(preview) == {(1, 5, 0), (None, 0, 5)}
-    assert [(line.company_id, line.outcome) for line in beside(preview)] == [(2, Outcome.ZEROED)]
+    assert [(line.company_id, line.outcome) for line in also(preview)] == [(2, Outcome.ZEROED)]
 
 
 def test_an_open_line_of_another_product_is_set_to_0_and_its_seats_move() -> None:
     preview = preview_of(the_facts(a_line(1, 5, product_id=999)), used(5))
     assert changes_of(preview) == {(1, 5, 0), (None, 0, 5)}
-    assert [(line.agreement_id, line.outcome, line.seats) for line in beside(preview)] == [(10, Outcome.ZEROED, 5)]
+    assert [(line.agreement_id, line.outcome, line.seats) for line in also(preview)] == [(10, Outcome.ZEROED, 5)]
 
 
 def test_a_line_that_lies_elsewhere_with_0_needs_nothing() -> None:
@@ -146,14 +146,14 @@ def test_a_plan_change_moves_the_seats_from_one_plans_line_to_the_others() -> No
     preview = preview_of(the_facts(a_line(1, 5)), used(5, Plan.ENTERPRISE))
     assert changes_of(preview) == {(1, 5, 0), (None, 0, 5)}
     assert (row_line(preview).plan, row_line(preview).outcome) == (Plan.ENTERPRISE, Outcome.CREATED)
-    assert [(line.plan, line.outcome, line.seats) for line in beside(preview)] == [(Plan.BUSINESS, Outcome.ZEROED, 5)]
+    assert [(line.plan, line.outcome, line.seats) for line in also(preview)] == [(Plan.BUSINESS, Outcome.ZEROED, 5)]
 
 
 def test_a_plan_change_after_invoicing_bills_the_new_plan_and_asks_for_a_credit_of_the_old() -> None:
     preview = preview_of(the_facts(INVOICED_10), used(8, Plan.ENTERPRISE))
     assert changes_of(preview) == {(None, 0, 8)}
     assert row_line(preview).outcome is Outcome.CREATED
-    assert [(line.plan, line.outcome, line.seats) for line in beside(preview)] == [
+    assert [(line.plan, line.outcome, line.seats) for line in also(preview)] == [
         (Plan.BUSINESS, Outcome.CREDIT_DUE, 10)
     ]
 

@@ -117,7 +117,7 @@ def test_a_replaced_line_is_not_replaced_again() -> None:
 def test_seats_that_stay_on_a_line_of_a_plan_without_product_are_reported_with_what_to_do() -> None:
     facts = the_facts(a_line(1, 10), products={Plan.ENTERPRISE: 200})
     preview = preview_of(facts, used(10, Plan.ENTERPRISE))
-    assert {(line.outcome, line.beside) for line in preview.lines} == {
+    assert {(line.outcome, line.also) for line in preview.lines} == {
         (Outcome.PRODUCT_UNMAPPED, False),
         (Outcome.PRODUCT_UNMAPPED, True),
     }

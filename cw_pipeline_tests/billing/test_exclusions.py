@@ -15,7 +15,7 @@ from cw_pipeline_tests.billing.examples import (
     MARCH,
     ORGANIZATION,
     a_line,
-    beside,
+    also,
     changes_of,
     mapped_to,
     preview_of,
@@ -89,7 +89,7 @@ def test_an_open_line_of_an_organization_that_is_not_billed_by_its_kind_is_set_t
 ) -> None:
     preview = preview_of(the_facts(a_line(1, 7), a_line(2, 3, Plan.ENTERPRISE)), row)
     assert row_line(preview).outcome is outcome
-    assert [line.outcome for line in beside(preview)] == [Outcome.ZEROED, Outcome.ZEROED]
+    assert [line.outcome for line in also(preview)] == [Outcome.ZEROED, Outcome.ZEROED]
     assert changes_of(preview) == {(1, 7, 0), (2, 3, 0)}
 
 
@@ -99,7 +99,7 @@ def test_what_was_invoiced_for_an_organization_that_is_not_billed_by_its_kind_is
 ) -> None:
     preview = preview_of(the_facts(a_line(1, 7, effective=INVOICED)), row)
     assert row_line(preview).outcome is outcome
-    assert [(line.outcome, line.seats) for line in beside(preview)] == [(Outcome.CREDIT_DUE, 7)]
+    assert [(line.outcome, line.seats) for line in also(preview)] == [(Outcome.CREDIT_DUE, 7)]
 
 
 @pytest.mark.parametrize(
@@ -149,13 +149,13 @@ def test_a_mapped_organization_without_row_and_lines_is_not_mentioned() -> None:
 def test_before_bill_from_an_open_line_is_left_even_where_the_kind_is_not_billed(row: Usage, outcome: Outcome) -> None:
     preview = preview_of(the_facts(a_line(1, 7), mappings=[mapped_to(10, bill_from=APRIL)]), row)
     assert row_line(preview).outcome is outcome
-    assert beside(preview) == []
+    assert also(preview) == []
 
 
 def test_nothing_of_an_unmapped_organization_is_touched() -> None:
     preview = preview_of(the_facts(a_line(1, 3), a_line(2, 4, Plan.ENTERPRISE), mappings=[]), used(7))
     assert changes_of(preview) == set()
-    assert beside(preview) == []
+    assert also(preview) == []
 
 
 @pytest.mark.parametrize("rows", [[used(7)], []])
@@ -163,14 +163,14 @@ def test_nothing_of_a_month_before_bill_from_is_touched(rows: list[Usage]) -> No
     lines = (a_line(1, 3), a_line(2, 4, Plan.ENTERPRISE), a_line(3, 5, agreement_id=11))
     preview = preview_of(the_facts(*lines, mappings=[mapped_to(10, bill_from=APRIL)]), *rows)
     assert changes_of(preview) == set()
-    assert beside(preview) == []
+    assert also(preview) == []
 
 
 def test_a_plan_without_a_product_keeps_its_lines_and_the_other_plan_counts_as_0() -> None:
     facts = the_facts(a_line(1, 3), a_line(2, 4, Plan.ENTERPRISE), products=BUSINESS_ONLY)
     preview = preview_of(facts, used(7, Plan.ENTERPRISE))
     assert changes_of(preview) == {(1, 3, 0)}
-    assert [(line.plan, line.outcome) for line in beside(preview)] == [
+    assert [(line.plan, line.outcome) for line in also(preview)] == [
         (Plan.BUSINESS, Outcome.ZEROED),
         (Plan.ENTERPRISE, Outcome.PRODUCT_UNMAPPED),
     ]
@@ -179,7 +179,7 @@ def test_a_plan_without_a_product_keeps_its_lines_and_the_other_plan_counts_as_0
 def test_of_a_plan_without_a_product_no_credit_is_asked_for_what_was_invoiced_and_used() -> None:
     facts = the_facts(a_line(1, 7, Plan.ENTERPRISE, effective=INVOICED), products=BUSINESS_ONLY)
     preview = preview_of(facts, used(7, Plan.ENTERPRISE))
-    assert [(line.outcome, line.beside) for line in preview.lines] == [(Outcome.PRODUCT_UNMAPPED, False)]
+    assert [(line.outcome, line.also) for line in preview.lines] == [(Outcome.PRODUCT_UNMAPPED, False)]
 
 
 def test_suspension_is_unknown_to_the_rule_so_a_suspended_organization_is_billed_like_an_active_one() -> None:

@@ -17,8 +17,8 @@ from cw_pipeline_tests.billing.examples import (
     INVOICED,
     MONTHLY,
     a_line,
+    also,
     an_agreement,
-    beside,
     changes_of,
     mapped_to,
     preview_of,
@@ -66,7 +66,7 @@ def test_moved_holds_the_organizations_whole_month_both_plans_and_stale_lines() 
     lines = (INVOICED_ELSEWHERE, a_line(2, 3, Plan.ENTERPRISE), a_line(3, 4, agreement_id=11))
     preview = preview_of(the_facts(*lines), used(9))
     assert {line.outcome for line in preview.lines} == {Outcome.MOVED}
-    assert sorted(line.seats for line in beside(preview)) == [3, 4]
+    assert sorted(line.seats for line in also(preview)) == [3, 4]
     assert changes_of(preview) == set()
 
 
@@ -89,7 +89,7 @@ def test_moved_holds_a_row_that_would_need_nothing() -> None:
 def test_moved_is_reported_where_the_line_was_edited_to_what_it_should_be() -> None:
     edited_away = a_line(1, 0, agreement_id=20, effective=INVOICED)
     preview = preview_of(the_facts(edited_away, ledger={1: [5]}))
-    assert [line.outcome for line in beside(preview)] == [Outcome.MOVED]
+    assert [line.outcome for line in also(preview)] == [Outcome.MOVED]
 
 
 def test_an_open_line_on_another_companys_agreement_holds_nothing() -> None:
@@ -130,7 +130,7 @@ def test_an_edited_invoiced_line_holds_the_open_lines_of_its_plan_too() -> None:
 def test_an_edited_invoiced_line_of_one_plan_leaves_the_other_plan_alone() -> None:
     preview = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(9, Plan.ENTERPRISE))
     assert row_line(preview).outcome is Outcome.CREATED
-    assert [(line.plan, line.outcome) for line in beside(preview)] == [(Plan.BUSINESS, Outcome.INVOICE_UNCLEAR)]
+    assert [(line.plan, line.outcome) for line in also(preview)] == [(Plan.BUSINESS, Outcome.INVOICE_UNCLEAR)]
 
 
 def test_an_edited_invoiced_line_is_reported_where_the_organization_has_no_row() -> None:
@@ -234,7 +234,7 @@ def test_a_right_open_line_that_its_agreement_will_not_bill_is_held_though_nothi
 def test_a_stale_line_is_judged_by_its_own_agreement() -> None:
     facts = the_facts(a_line(1, 5, agreement_id=11), agreements=[an_agreement(11, active=False)])
     preview = preview_of(facts, used(0))
-    assert [(line.outcome, line.seats) for line in beside(preview)] == [(Outcome.AGREEMENT_INACTIVE, 5)]
+    assert [(line.outcome, line.seats) for line in also(preview)] == [(Outcome.AGREEMENT_INACTIVE, 5)]
     assert changes_of(preview) == set()
 
 
@@ -327,7 +327,7 @@ def test_every_kind_of_hold_has_a_sentence_that_says_what_a_person_can_do_and_no
 def test_a_credit_that_is_due_says_for_how_many_seats() -> None:
     facts = the_facts(a_line(1, 10, effective=INVOICED), a_line(2, 5, Plan.ENTERPRISE, effective=INVOICED))
     preview = preview_of(facts, used(8))
-    assert [(line.beside, line.seats, line.to_credit) for line in preview.lines] == [(False, 8, 2), (True, 5, 5)]
+    assert [(line.also, line.seats, line.to_credit) for line in preview.lines] == [(False, 8, 2), (True, 5, 5)]
     held = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(3))
     assert row_line(held).to_credit is None
 

@@ -16,8 +16,8 @@ from cw_pipeline_tests.billing.examples import (
     MARCH,
     OPEN,
     a_line,
+    also,
     an_agreement,
-    beside,
     changes_of,
     mapped_to,
     preview_of,
@@ -113,7 +113,7 @@ def test_an_open_copy_beside_the_line_that_was_written_is_set_to_0() -> None:
     facts = the_facts(a_line(1, 5), a_line(2, 5), ledger={1: [5]}, found=[2])
     preview = preview_of(facts, used(5))
     assert changes_of(preview) == {(2, 5, 0)}
-    assert "was not written here and has the serial number of another line" in beside(preview)[0].reason
+    assert "was not written here and has the serial number of another line" in also(preview)[0].reason
 
 
 def test_an_open_copy_is_set_to_0_where_its_agreement_is_the_mapped_one() -> None:

@@ -12,8 +12,8 @@ from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     a_line,
+    also,
     an_agreement,
-    beside,
     changes_of,
     line_of,
     mapped_to,
@@ -93,7 +93,7 @@ def test_a_hold_on_what_takes_away_leaves_a_row_that_is_right() -> None:
     lines = (a_line(1, 5, agreement_id=11), a_line(2, 9))
     preview = preview_of(the_facts(*lines, agreements=[an_agreement(11, active=False)]), used(9))
     assert row_line(preview).outcome is Outcome.UNCHANGED
-    assert [line.outcome for line in beside(preview)] == [Outcome.AGREEMENT_INACTIVE]
+    assert [line.outcome for line in also(preview)] == [Outcome.AGREEMENT_INACTIVE]
 
 
 def test_a_credit_does_not_hold_what_adds() -> None:

@@ -10,7 +10,7 @@ from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     a_line,
-    beside,
+    also,
     mapped_to,
     preview_of,
     row_line,
@@ -56,7 +56,7 @@ def test_a_credit_beside_a_row_counts_what_was_invoiced_too_much() -> None:
 
 def test_a_row_comes_before_what_happens_beside_it() -> None:
     preview = preview_of(the_facts(a_line(1, 4)), used(5, Plan.ENTERPRISE))
-    assert [line.beside for line in preview.lines] == [False, True]
+    assert [line.also for line in preview.lines] == [False, True]
 
 
 def test_a_line_names_organization_plan_company_and_agreement() -> None:
@@ -65,7 +65,7 @@ def test_a_line_names_organization_plan_company_and_agreement() -> None:
 
 
 def test_an_organization_without_a_row_goes_by_the_name_of_its_mapping() -> None:
-    (line,) = beside(preview_of(the_facts(a_line(1, 4))))
+    (line,) = also(preview_of(the_facts(a_line(1, 4))))
     assert line.organization_name == "Name of org-1"
 
 

@@ -85,14 +85,14 @@ def test_a_later_push_of_another_month_does_not_hide_an_earlier_one_and_one_of_t
 
 
 def test_seats_that_wait_to_move_from_one_line_to_another_count_once(priced: Warehouse) -> None:
-    push(priced, HELD, replace(HELD, beside=True), replace(HELD, beside=True, organization_id="org-c"))
+    push(priced, HELD, replace(HELD, also=True), replace(HELD, also=True, organization_id="org-c"))
     found = stakes(priced).held
     assert (found.count, found.seats, found.money) == (3, 8, Decimal("34.80"))
 
 
 def test_of_what_is_to_be_credited_the_seats_to_credit_are_at_stake_on_every_line(priced: Warehouse) -> None:
     due = replace(HELD, outcome=Outcome.CREDIT_DUE, seats=Decimal(0), to_credit=Decimal(5))
-    push(priced, due, replace(due, beside=True, seats=Decimal(2), to_credit=Decimal(2)))
+    push(priced, due, replace(due, also=True, seats=Decimal(2), to_credit=Decimal(2)))
     found = stakes(priced).held
     assert (found.count, found.seats, found.money) == (2, 7, Decimal("30.45"))
 
@@ -161,7 +161,7 @@ def test_seats_that_wait_behind_a_plan_without_a_product_are_at_stake_though_the
     priced: Warehouse,
 ) -> None:
     waits = replace(NO_PRODUCT, plan=Plan.BUSINESS)
-    push(priced, waits, replace(NO_PRODUCT, beside=True))
+    push(priced, waits, replace(NO_PRODUCT, also=True))
     found = stakes(priced).unmapped
     assert (found.lines, found.seats, found.money) == ({"2026-03": {"product_unmapped": 1}}, 3, Decimal("13.05"))
 

@@ -313,7 +313,7 @@ def test_the_next_tick_is_half_past_midnight_on_the_first(now: datetime, tick: d
 
 @pytest.mark.parametrize("outcome", sorted(HELD))
 def test_of_each_held_line_the_status_has_its_reason_and_what_a_person_can_do(msp: Warehouse, outcome: Outcome) -> None:
-    fields = {"organization_id": "org-a", "plan": "Business", "beside": False, "seats": Decimal(5)}
+    fields = {"organization_id": "org-a", "plan": "Business", "also": False, "seats": Decimal(5)}
     held = PushLine(position=0, outcome=outcome, reason="Why.", **fields)
     right = PushLine(position=1, outcome=Outcome.UNCHANGED, reason="Nothing to do.", **fields)
     push(msp, "2026-03", NOW, held, right)

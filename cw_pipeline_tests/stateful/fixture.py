@@ -282,7 +282,7 @@ class Fixture(Decisions):
         """Every row of the report has one outcome, and the seats of all outcomes are the report's."""
         rows = self.sandbox.nordpass.usage(str(month.preview.month))
         reported = sorted((row["organization_id"], row["consumed_licenses"]) for row in rows)
-        told = [(line.organization_id, line.seats) for line in month.preview.lines if not line.beside]
+        told = [(line.organization_id, line.seats) for line in month.preview.lines if not line.also]
         assert sorted(told) == reported
         assert month.push.succeeded is not any(line.outcome in FAILED for line in month.preview.lines)
 

@@ -178,7 +178,7 @@ def _check_exclusion(fixture: Fixture, case: _Case) -> None:
     rows = [
         row for row in fixture.sandbox.nordpass.usage(str(case.month)) if row["organization_id"] == case.organization
     ]
-    told = [line.outcome for line in case.told if not line.beside]
+    told = [line.outcome for line in case.told if not line.also]
     lines = fixture.oracle.lines(case.place, case.month)
     assert len(told) == len(rows)
     for row, outcome in zip(rows, told, strict=True):

@@ -210,15 +210,15 @@ class Pushed:
 
     def line(self, place: int) -> PreviewLine:
         """The line of an organization's usage row."""
-        return self._lines(place, beside=False)[0]
+        return self._lines(place, also=False)[0]
 
-    def beside(self, place: int) -> list[PreviewLine]:
+    def also(self, place: int) -> list[PreviewLine]:
         """What happened beside it."""
-        return self._lines(place, beside=True)
+        return self._lines(place, also=True)
 
     def outcomes(self, *places: int) -> list[str]:
         return [self.line(place).outcome.value for place in places or MAPPED]
 
-    def _lines(self, place: int, *, beside: bool) -> list[PreviewLine]:
+    def _lines(self, place: int, *, also: bool) -> list[PreviewLine]:
         lines = self.month.preview.lines
-        return [line for line in lines if line.organization_id == organization_id(place) and line.beside is beside]
+        return [line for line in lines if line.organization_id == organization_id(place) and line.also is also]

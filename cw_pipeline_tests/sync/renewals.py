@@ -54,5 +54,5 @@ def assert_nothing_is_written(msp: Msp, *months: Month, outcome: str = "unchange
     """A sync of the months gives the one company's last month this outcome, and writes nothing for it."""
     lines = [msp.quantities(ONE, month) for month in MONTHS]
     pushed = msp.sync(*(months or MONTHS))
-    assert {pushed.line(ONE).outcome, *(line.outcome for line in pushed.beside(ONE))} == {outcome}
+    assert {pushed.line(ONE).outcome, *(line.outcome for line in pushed.also(ONE))} == {outcome}
     assert [msp.quantities(ONE, month) for month in MONTHS] == lines

@@ -153,7 +153,7 @@ def test_a_new_line_that_is_accepted_into_a_period_just_invoiced_is_unconfirmed_
 def test_seats_that_move_from_an_agreement_while_it_is_invoiced_are_never_green(synced: Msp) -> None:
     give_spare_agreement(synced)
     pushed = push_while_invoicing(synced)
-    assert [line.outcome for line in pushed.beside(ONE)] == ["unconfirmed"]
+    assert [line.outcome for line in pushed.also(ONE)] == ["unconfirmed"]
     assert not pushed.month.push.succeeded
     assert_held(synced, because="an uncertain quantity")
 
@@ -323,7 +323,7 @@ def test_a_line_without_an_end_is_set_to_0_before_one_that_ends_takes_its_place(
         msp.sync()
     pushed = msp.sync()
     assert pushed.outcomes(ONE) == ["created"]
-    assert [line.outcome for line in pushed.beside(ONE)] == ["zeroed"]
+    assert [line.outcome for line in pushed.also(ONE)] == ["zeroed"]
     assert [(line["quantity"], line.get("cancelledDate")) for line in msp.lines(ONE)] == [
         (0, None),
         (5, "2026-04-30T00:00:00Z"),

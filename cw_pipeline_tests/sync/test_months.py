@@ -80,7 +80,7 @@ def test_a_plan_change_moves_the_seats_to_the_other_plan_s_line(synced: Msp) -> 
     synced.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["created"]
-    assert [line.outcome for line in pushed.beside(ONE)] == ["zeroed"]
+    assert [line.outcome for line in pushed.also(ONE)] == ["zeroed"]
     assert synced.quantities(ONE) == [0, 5]
     assert synced.lines(ONE)[1]["product"] == {"id": ENTERPRISE_PRODUCT}
     assert_repeat_writes_nothing(synced)
@@ -121,9 +121,9 @@ def test_a_line_that_was_duplicated_by_hand_is_billed_once(synced: Msp) -> None:
     synced.sandbox.connectwise.duplicate_addition(agreement_id(ONE), the_line(synced)["id"])
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["unchanged"]
-    (beside,) = pushed.beside(ONE)
-    assert beside.outcome == "zeroed"
-    assert "has the serial number of another line" in beside.reason
+    (also,) = pushed.also(ONE)
+    assert also.outcome == "zeroed"
+    assert "has the serial number of another line" in also.reason
     assert synced.quantities(ONE) == [5, 0]
     assert_repeat_writes_nothing(synced)
 
@@ -236,7 +236,7 @@ def test_an_organization_that_is_not_billed_any_more_has_its_open_line_set_to_0(
     synced.sandbox.nordpass.edit_organization(organization_id(ONE), **change)
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == [becomes]
-    assert [(line.outcome, line.seats) for line in pushed.beside(ONE)] == [("zeroed", Decimal(5))]
+    assert [(line.outcome, line.seats) for line in pushed.also(ONE)] == [("zeroed", Decimal(5))]
     assert synced.quantities(ONE) == [0]
 
 
@@ -244,7 +244,7 @@ def test_an_organization_that_vanished_from_the_report_loses_its_line_only_once_
     synced: Msp,
 ) -> None:
     synced.use(None, ONE)
-    (held,) = synced.sync().beside(ONE)
+    (held,) = synced.sync().also(ONE)
     assert (held.outcome, held.seats) == ("unusual", 5)
     assert f"`cw-pipeline lines accept --month 2026-03 --organization {organization_id(ONE)}`" in held.reason
     assert synced.quantities(ONE) == [5]
@@ -254,7 +254,7 @@ def test_an_organization_that_vanished_from_the_report_loses_its_line_only_once_
     assert due(synced)[MARCH] is Why.LINES
     with synced.run.warehouse.transaction() as session:
         assert missing_usage(session) == []
-    assert [line.outcome for line in synced.sync().beside(ONE)] == ["zeroed"]
+    assert [line.outcome for line in synced.sync().also(ONE)] == ["zeroed"]
     assert synced.quantities(ONE) == [0]
 
 
@@ -263,7 +263,7 @@ def test_an_absence_that_was_accepted_is_asked_about_again_where_the_report_chan
     synced.sync()
     accept_lines(synced.run, MARCH, organization_id(ONE))
     synced.use(6, MAPPED[1])
-    assert [line.outcome for line in synced.sync().beside(ONE)] == ["unusual"]
+    assert [line.outcome for line in synced.sync().also(ONE)] == ["unusual"]
     assert synced.quantities(ONE) == [5]
 
 
@@ -288,7 +288,7 @@ def test_seats_that_cannot_be_taken_from_one_line_are_not_added_to_another(synce
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["rejected"]
     assert "no seat is billed twice" in pushed.line(ONE).reason
-    assert [line.outcome for line in pushed.beside(ONE)] == ["rejected"]
+    assert [line.outcome for line in pushed.also(ONE)] == ["rejected"]
     assert pushed.outcomes(*MAPPED[1:]) == ["updated"] * (len(MAPPED) - 1)
     assert synced.quantities(ONE) == [5]
     assert synced.sync().outcomes(ONE) == ["created"]
@@ -310,5 +310,5 @@ def test_seats_stay_where_they_are_while_their_old_agreement_cannot_be_written(s
     synced.map(ONE, agreement=agreement_id(SPARE))
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["agreement_inactive"]
-    assert [line.outcome for line in pushed.beside(ONE)] == ["agreement_inactive"]
+    assert [line.outcome for line in pushed.also(ONE)] == ["agreement_inactive"]
     assert synced.quantities(ONE) == [5]

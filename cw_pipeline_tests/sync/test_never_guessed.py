@@ -163,11 +163,11 @@ def test_an_absence_that_was_accepted_after_the_preview_counts_in_the_push(msp: 
     msp.fetch()
     msp.preview()
     accept(msp)
-    assert [line.outcome for line in Pushed(msp.push()[0]).beside(ONE)] == ["zeroed"]
+    assert [line.outcome for line in Pushed(msp.push()[0]).also(ONE)] == ["zeroed"]
 
 
 def test_a_line_of_a_plan_without_a_product_is_told_although_nobody_used_it(msp: Msp) -> None:
     msp.sync(*MONTHS)
     msp.bill_as(Plan.BUSINESS, None)
     msp.use(None, ONE)
-    assert [line.outcome for line in msp.sync().beside(ONE)] == ["product_unmapped"]
+    assert [line.outcome for line in msp.sync().also(ONE)] == ["product_unmapped"]

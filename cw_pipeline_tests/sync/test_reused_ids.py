@@ -126,7 +126,7 @@ def test_a_line_of_the_product_that_its_plan_was_billed_as_before_is_still_ours(
     synced.bill_as(Plan.BUSINESS, OTHER_PRODUCT)
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["created"]
-    assert [line.outcome for line in pushed.beside(ONE)] == ["zeroed"]
+    assert [line.outcome for line in pushed.also(ONE)] == ["zeroed"]
     (old,) = (one for one in synced.sandbox.connectwise.additions(agreement_id(ONE)) if one["id"] == number)
     assert old["quantity"] == 0
 
@@ -184,7 +184,7 @@ def test_a_line_that_was_given_up_is_what_its_serial_number_says(claimed: Msp) -
     accept(claimed)
     pushed = claimed.sync()
     assert pushed.outcomes() == ["created", "created", "unchanged"]
-    assert [line.outcome for line in pushed.beside(TWO)] == ["zeroed"]  # it is on the first one's agreement
+    assert [line.outcome for line in pushed.also(TWO)] == ["zeroed"]  # it is on the first one's agreement
     assert (claimed.quantities(ONE), claimed.quantities(TWO)) == ([5], [0, 5])
     assert drift(claimed) == []
     assert claimed.sync().outcomes() == ["unchanged"] * 3

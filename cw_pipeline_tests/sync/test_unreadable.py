@@ -149,7 +149,7 @@ def test_seats_are_not_put_on_the_other_plan_s_line_while_one_cannot_be_read(syn
     synced.sandbox.nordpass.edit_organization(organization_id(ONE), plan=Plan.ENTERPRISE)
     spoil(synced, RECORDS["a line without a product"])
     assert_held_alone(pushed := synced.sync(), "updated")
-    assert [line.outcome for line in pushed.beside(ONE)] == ["invoice_unclear"]
+    assert [line.outcome for line in pushed.also(ONE)] == ["invoice_unclear"]
     assert synced.quantities(ONE) == [5]
     assert_right(synced)
 
@@ -159,7 +159,7 @@ def test_a_line_of_an_organization_that_is_not_billed_any_more_is_told_too(synce
     spoil(synced, RECORDS["a line without a product"])
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["trial"]
-    assert [line.outcome for line in pushed.beside(ONE)] == ["invoice_unclear"]
+    assert [line.outcome for line in pushed.also(ONE)] == ["invoice_unclear"]
 
 
 def test_a_line_of_somebody_else_does_not_matter(synced: Msp) -> None:

@@ -111,7 +111,7 @@ def test_only_the_seats_that_are_to_be_credited_are_taken_for_credited(invoiced:
 
 def test_a_credit_for_seats_of_the_plan_that_an_organization_left_is_recorded_too(invoiced: Msp) -> None:
     invoiced.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
-    (also,) = invoiced.sync().beside(ONE)
+    (also,) = invoiced.sync().also(ONE)
     assert also.outcome == "credit_due"
     assert accept(credited=5) in also.reason
     credit(invoiced, 5)

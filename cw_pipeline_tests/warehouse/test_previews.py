@@ -39,7 +39,7 @@ def reports(warehouse: Warehouse, run_id: str = "run-1", *, pushed: bool = True)
 def test_a_preview_comes_back_as_the_rule_made_it(warehouse: Warehouse) -> None:
     lines = (
         a_line(Outcome.UPDATED, 9, a_write("7.5", addition_id=77, before=12), a_write(0, addition_id=78, before=1)),
-        replace(a_line(Outcome.CREATED, 2, a_write(2)), beside=True),
+        replace(a_line(Outcome.CREATED, 2, a_write(2)), also=True),
         replace(a_line(Outcome.UNMAPPED, 4, organization_id="org-0"), company_id=None, agreement_id=None),
     )
     with warehouse.transaction() as session:

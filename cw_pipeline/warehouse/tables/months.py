@@ -60,7 +60,7 @@ class PreviewLine(Base):
     plan: Mapped[str]
     company_id: Mapped[int | None]
     agreement_id: Mapped[int | None]
-    beside: Mapped[bool]
+    also: Mapped[bool] = mapped_column("beside")
     outcome: Mapped[str]
     seats: Mapped[Decimal]
     to_credit: Mapped[Decimal | None]
@@ -97,7 +97,7 @@ class PushLine(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     organization_id: Mapped[str]
     plan: Mapped[str]
-    beside: Mapped[bool]
+    also: Mapped[bool] = mapped_column("beside")
     outcome: Mapped[str]
     seats: Mapped[Decimal]
     to_credit: Mapped[Decimal | None]

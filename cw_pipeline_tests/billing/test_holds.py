@@ -48,11 +48,10 @@ def test_an_invoiced_line_on_another_companys_agreement_holds_the_row_as_moved()
 @pytest.mark.parametrize(
     "facts",
     [
-        the_facts(INVOICED_ELSEWHERE, mappings=[mapped_to(10), mapped_to(20, 2, organization_id="org-2")]),
         the_facts(INVOICED_ELSEWHERE, agreements=[an_agreement(20, 2, active=False)]),
         the_facts(INVOICED_ELSEWHERE, agreements=[an_agreement(20, 2, company_deleted=True)]),
     ],
-    ids=["taken", "inactive", "deleted"],
+    ids=["inactive", "deleted"],
 )
 def test_nobody_is_told_to_map_an_organization_back_where_it_cannot_be_billed(facts: Facts) -> None:
     assert "map the organization back" in row_line(preview_of(the_facts(INVOICED_ELSEWHERE), used(9))).reason
@@ -60,6 +59,11 @@ def test_nobody_is_told_to_map_an_organization_back_where_it_cannot_be_billed(fa
     assert "map the organization back" not in reason
     assert "record it with" in reason
     assert "leave it out with" in reason
+
+
+def test_an_organization_can_be_mapped_back_to_a_company_that_has_another_one() -> None:
+    facts = the_facts(INVOICED_ELSEWHERE, mappings=[mapped_to(10), mapped_to(20, 2, organization_id="org-2")])
+    assert "map the organization back" in row_line(preview_of(facts, used(9))).reason
 
 
 def test_moved_holds_the_organizations_whole_month_both_plans_and_stale_lines() -> None:

@@ -91,7 +91,7 @@ def read_again(nordpass: NordPass, warehouse: Warehouse, month: Month) -> ReadAg
     except (ReportNotFinal, UnknownMonth) as error:
         if kept_id is None:
             return None
-        msg = f"There was a final usage report for {month}, which still counts, and is none any more. {error}"
+        msg = f"The usage report for {month} is no longer final. The stored one still counts. {error}"
         raise ReportWithdrawn(msg) from error
     return ReadAgain(report, changed=report.id != kept_id)
 

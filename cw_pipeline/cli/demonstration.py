@@ -27,7 +27,7 @@ from cw_pipeline.orchestration.assets.setup import report_setup
 from cw_pipeline.orchestration.runs import local_instance, run_months
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup import access, connection, imports, mapping, organizations, products, suggest
+from cw_pipeline.setup import connection, imports, mapping, opening, organizations, products, suggest
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.previews import run_reports
 from cw_pipeline.warehouse.tables import CompanyMapping
@@ -105,9 +105,9 @@ class _Demo:
     def __init__(self, console: Console, sandbox: Sandbox, opened: ExitStack) -> None:
         self._console = console
         self._sandbox = sandbox
-        self._warehouse = opened.enter_context(closing(access.open_warehouse(Settings(), who="the demonstration")))
-        self._client = opened.enter_context(access.open_connectwise(Settings()))
-        self._nordpass = opened.enter_context(access.open_nordpass(Settings()))
+        self._warehouse = opened.enter_context(closing(opening.open_warehouse(Settings(), who="the demonstration")))
+        self._client = opened.enter_context(opening.open_connectwise(Settings()))
+        self._nordpass = opened.enter_context(opening.open_nordpass(Settings()))
         self._dagster = opened.enter_context(local_instance(Settings().cw_pipeline_home))
         self._now = datetime.now(UTC)
         last = Month.last_closed(self._now)

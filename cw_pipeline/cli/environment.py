@@ -43,7 +43,7 @@ def opened_warehouse(settings: Settings) -> Generator[Warehouse]:
     Raises:
         DatabaseUnreachable: If it cannot be opened.
     """
-    from cw_pipeline.setup.access import open_warehouse
+    from cw_pipeline.setup.opening import open_warehouse
 
     with closing(open_warehouse(settings, who=_who())) as warehouse:
         yield warehouse
@@ -56,7 +56,7 @@ def opened_sync_run(settings: Settings, what: str, say: Callable[[str], None]) -
         NotActive: If the integration is not active.
         WrongCompany: If the credentials are of another ConnectWise company than the connected one.
     """
-    from cw_pipeline.setup.access import open_sync_run
+    from cw_pipeline.setup.opening import open_sync_run
 
     return open_sync_run(settings, who=_who(), run_id=f"{what} {uuid4()}", say=say)
 

@@ -16,7 +16,7 @@ _MEMBERS = (
     "id", "at", "run_id", "kind", "intent_id", "month", "organization_id", "plan", "serial_number", "agreement_id",
     "product_id", "addition_id", "before", "quantity", "effective_date", "cancelled_date", "note",
 )  # fmt: skip
-_ACT_MEMBERS = ("id", "at", "who", "act", "subject", "before", "after")
+_AUDIT_MEMBERS = ("id", "at", "who", "subject", "before", "after")
 
 
 def history(
@@ -66,20 +66,22 @@ def history(
 
 
 def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
-    from cw_pipeline.setup.audit import recorded_acts
-    from cw_pipeline.wording.cells import of_act
+    from cw_pipeline.setup.audit import audit_log
+    from cw_pipeline.wording.cells import of_audit_entry
 
     with command_output(as_json=as_json) as output:
         if asked_for_writes:
             raise UsageError("--acts goes with neither --month nor --organization.")
         with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
-            acts = recorded_acts(session)
-        output.document({"acts": [{name: getattr(act, name) for name in _ACT_MEMBERS} for act in acts]})
+            entries = audit_log(session)
+        output.document(
+            {"acts": [{name: getattr(one, name) for name in _AUDIT_MEMBERS} | {"act": one.action} for one in entries]}
+        )
         output.table(
             ["At", "Who", "What", "To what", "Before", "After"],
-            map(of_act, acts),
+            map(of_audit_entry, entries),
         )
-        output.say(f"{len(acts)} acts. `cw-pipeline history` shows what was written to ConnectWise.")
+        output.say(f"{len(entries)} acts. `cw-pipeline history` shows what was written to ConnectWise.")
 
 
 def _members(entry: LedgerEntry) -> dict[str, object]:

@@ -29,8 +29,8 @@ def import_(
     """
     from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.reports.listings import gone_mappings
-    from cw_pipeline.setup.access import open_connectwise, open_nordpass
     from cw_pipeline.setup.imports import import_agreements, import_companies
+    from cw_pipeline.setup.opening import open_connectwise, open_nordpass
     from cw_pipeline.setup.organizations import refresh_organizations
 
     with command_output(as_json=as_json) as output:

@@ -27,8 +27,8 @@ def migrate(*, as_json: AsJson = False) -> None:
 def connect(*, as_json: AsJson = False) -> None:
     """Check the ConnectWise credentials and the rights of the API member, and remember the company."""
     from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.setup.access import open_connectwise
     from cw_pipeline.setup.connection import connect as connect_company
+    from cw_pipeline.setup.opening import open_connectwise
     from cw_pipeline.wording.cells import of_right
 
     with command_output(as_json=as_json) as output:

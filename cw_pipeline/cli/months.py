@@ -113,7 +113,8 @@ def _run(
 
 def _require_set_up(settings: Settings, warehouse: Warehouse) -> None:
     """Refuse before there is a run, where it is plain that the run would fail."""
-    from cw_pipeline.setup.access import open_connectwise, open_nordpass, require_active
+    from cw_pipeline.setup.guards import require_active
+    from cw_pipeline.setup.opening import open_connectwise, open_nordpass
 
     with open_connectwise(settings) as client, open_nordpass(settings), warehouse.transaction() as session:
         require_active(session, client)

@@ -28,7 +28,7 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
     """
     from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.reports.listings import organizations
-    from cw_pipeline.setup.access import open_nordpass
+    from cw_pipeline.setup.opening import open_nordpass
     from cw_pipeline.setup.organizations import refresh_organizations
     from cw_pipeline.wording.cells import of_organization
 
@@ -90,7 +90,7 @@ def add(
 
     from cw_pipeline.nordpass.models import NewOrganization
     from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.setup.access import open_nordpass
+    from cw_pipeline.setup.opening import open_nordpass
     from cw_pipeline.setup.organizations import add_organization
 
     with command_output(as_json=as_json) as output:

@@ -40,7 +40,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """The products of the ConnectWise catalog, and the plans that are mapped to them."""
-    from cw_pipeline.setup.access import open_connectwise, require_connected
+    from cw_pipeline.setup.guards import require_connected
+    from cw_pipeline.setup.opening import open_connectwise
     from cw_pipeline.setup.products import list_products, mapped_products, why_not_billable
     from cw_pipeline.wording.cells import of_catalog_item
 
@@ -83,7 +84,7 @@ def map_(
 ) -> None:
     """Map a plan to a product of the catalog; it counts once confirmed."""
     from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.setup.access import open_connectwise
+    from cw_pipeline.setup.opening import open_connectwise
     from cw_pipeline.setup.products import map_product
 
     with command_output(as_json=as_json) as output:
@@ -114,7 +115,7 @@ def create(
 ) -> None:
     """Create a product in the ConnectWise catalog and map a plan to it."""
     from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.setup.access import open_connectwise
+    from cw_pipeline.setup.opening import open_connectwise
     from cw_pipeline.setup.products import create_product
 
     with command_output(as_json=as_json) as output:

@@ -12,7 +12,7 @@ import dagster as dg
 
 from cw_pipeline.orchestration.runs import name_of
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup import access
+from cw_pipeline.setup import opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -30,19 +30,19 @@ class Access(dg.ConfigurableResource[None]):
     @contextmanager
     def warehouse(self, who: str = "Dagster") -> Generator[Warehouse]:
         """The warehouse; ``who`` is told to the record of what people did."""
-        with closing(access.open_warehouse(Settings(), who=who)) as warehouse:
+        with closing(opening.open_warehouse(Settings(), who=who)) as warehouse:
             yield warehouse
 
     @contextmanager
     def connectwise(self) -> Generator[ConnectWiseClient]:
         """A ConnectWise client."""
-        with access.open_connectwise(Settings()) as client:
+        with opening.open_connectwise(Settings()) as client:
             yield client
 
     @contextmanager
     def nordpass(self) -> Generator[NordPass]:
         """The source of organizations and usage."""
-        with access.open_nordpass(Settings()) as nordpass:
+        with opening.open_nordpass(Settings()) as nordpass:
             yield nordpass
 
     def sync_run(self, run_id: str, say: Callable[[str], None]) -> AbstractContextManager[SyncRun]:
@@ -52,4 +52,4 @@ class Access(dg.ConfigurableResource[None]):
             NotActive: If the integration is not active.
             WrongCompany: If the credentials are of another ConnectWise company than the connected one.
         """
-        return access.open_sync_run(Settings(), who=name_of(run_id), run_id=run_id, say=say)
+        return opening.open_sync_run(Settings(), who=name_of(run_id), run_id=run_id, say=say)

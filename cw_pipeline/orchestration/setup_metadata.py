@@ -11,7 +11,7 @@ from cw_pipeline.orchestration.partitions import FIRST_MONTH
 from cw_pipeline.orchestration.tables import Details, names, table
 from cw_pipeline.reports.listings import companies, organizations
 from cw_pipeline.reports.status import status
-from cw_pipeline.setup.audit import recorded_acts
+from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.imports import AgreementsReport, ImportReport
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.names import name_and_id
@@ -47,7 +47,7 @@ def of_mapping(warehouse: Warehouse) -> Details:
     with warehouse.transaction() as session:
         listed = companies(session)
         all_organizations = organizations(session)
-        acts = recorded_acts(session, latest=_LATEST_ACTS)
+        acts = audit_log(session, latest=_LATEST_ACTS)
     return {
         "state": dg.MetadataValue.text(now.state.value),
         "missing": dg.MetadataValue.json(list(now.missing)),
@@ -67,7 +67,9 @@ def of_mapping(warehouse: Warehouse) -> Details:
             ("organization", "plan", "license", "status", "managed", "company"),
             (shown.of_organization(one, company) for one, company in all_organizations),
         ),
-        "latest_acts": table(("at", "who", "act", "subject", "before", "after"), map(shown.of_act, reversed(acts))),
+        "latest_acts": table(
+            ("at", "who", "act", "subject", "before", "after"), map(shown.of_audit_entry, reversed(acts))
+        ),
     }
 
 

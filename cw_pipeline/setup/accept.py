@@ -16,7 +16,7 @@ from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import State, is_accepted, leaves_seats_out, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.written_off import days_without_invoice
-from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.choosing import the_one
 from cw_pipeline.setup.errors import NothingToAccept, listed
 from cw_pipeline.sync.previews import preview_now, usage_report
@@ -130,7 +130,7 @@ def _accept_absence(run: SyncRun, month: Month, organization_id: str, facts: Fac
     identities = [Identity(month, plan, organization_id) for plan in Plan]
     with run.warehouse.transaction() as session:
         accept_absence(session, usage_report(session, month), organization_id)
-        record(session, Deed.ACCEPT_LINES, f"{month} {organization_id}", after={"because": "used nothing"})
+        log_action(session, AuditAction.ACCEPT_LINES, f"{month} {organization_id}", after={"because": "used nothing"})
     return [
         Accepted(identity, line, frozenset({line.quantity}), line.quantity if invoiced else Decimal(0))
         for identity in identities
@@ -179,9 +179,9 @@ def _record(run: SyncRun, words: Sequence[tuple[Accepted, Decimal]]) -> None:
                 quantity=one.counts,
                 note=f"{one.kind.replace('_', ' ').capitalize()} by a person.",
             )
-            record(
+            log_action(
                 session,
-                Deed.ACCEPT_LINES,
+                AuditAction.ACCEPT_LINES,
                 one.identity.serial_number,
                 before={"addition_id": one.line.addition_id, "counts_for": sorted(map(str, one.before))},
                 after={"addition_id": one.line.addition_id, "counts_for": [str(one.counts)], "because": one.kind.value},

@@ -1,22 +1,26 @@
-"""The audit: what people did, and how it was before and after."""
+"""The audit log: what people changed in the setup, and when, with the values before and after."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from cw_pipeline.warehouse.tables import Act
+from cw_pipeline.warehouse.lock import lock_setup
+from cw_pipeline.warehouse.tables import AuditEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.warehouse.database import Warehouse
 
-class Deed(StrEnum):
+
+class AuditAction(StrEnum):
     """What a person can do."""
 
     CONNECT = "connect"
@@ -33,32 +37,38 @@ class Deed(StrEnum):
     DISCONNECT = "disconnect"
 
 
-def record(
+@contextmanager
+def setup_transaction(warehouse: Warehouse) -> Generator[Session]:
+    """A transaction that changes the setup; others wait for it, so that none decides on what it is changing."""
+    with warehouse.transaction() as session:
+        lock_setup(session)
+        yield session
+
+
+def log_action(
     session: Session,
-    deed: Deed,
+    action: AuditAction,
     subject: str,
     *,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Record an act in the transaction that carries it out, so that there is never one without the other.
-
-    An act after which everything is as it was before is not recorded.
+    """Add an audit entry in the transaction that makes the change; nothing if `before` equals `after`.
 
     Args:
         session: The transaction; its warehouse knows who works with it.
-        deed: What was done.
+        action: What was done.
         subject: What it was done to, by id where it has one.
-        before: What it was before, in values that JSON has; None if it was not there.
-        after: What it is now; None if it is no longer there.
+        before: The values before, as JSON has them; None if there was nothing.
+        after: The values after; None if there is nothing any more.
     """
     if before == after:
         return
     session.add(
-        Act(
+        AuditEntry(
             at=datetime.now(UTC),
             who=session.info["who"],
-            act=deed.value,
+            action=action.value,
             subject=subject,
             before=None if before is None else dict(before),
             after=None if after is None else dict(after),
@@ -66,12 +76,7 @@ def record(
     )
 
 
-def said(state: Mapping[str, object] | None) -> str | None:
-    """How something was or is, as people are told."""
-    return None if state is None else ", ".join(f"{name} {value}" for name, value in state.items())
-
-
-def recorded_acts(session: Session, *, latest: int | None = None) -> Sequence[Act]:
-    """The acts, oldest first; with ``latest`` only so many of the last ones."""
-    acts = session.scalars(select(Act).order_by(Act.id.desc()).limit(latest)).all()
-    return acts[::-1]
+def audit_log(session: Session, *, latest: int | None = None) -> Sequence[AuditEntry]:
+    """The audit entries, oldest first; with `latest` only that many of the most recent."""
+    entries = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(latest)).all()
+    return entries[::-1]

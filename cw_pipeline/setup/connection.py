@@ -11,8 +11,8 @@ from sqlalchemy import delete, select
 
 from cw_pipeline.connectwise.errors import ConnectWiseError, MissingRight
 from cw_pipeline.connectwise.rights import Right
-from cw_pipeline.setup.access import act, connected_integration, require_same_company
-from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
+from cw_pipeline.setup.guards import connected_integration, require_same_company
 from cw_pipeline.setup.mapping_file import write_backup
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
@@ -145,14 +145,14 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
         _has_recap(client),
         optional=True,
     )
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         integration = _require_free_or_same(session, client)
         before = _snapshot(integration)
         if all(right.held for right in proved):
             integration = _remember(session, integration, client)
             # New ones perhaps, of which nothing else would tell: they are never kept.
             after = {**_snapshot(integration), "keys": "accepted"}
-            record(session, Deed.CONNECT, client.company_id, before=before, after=after)
+            log_action(session, AuditAction.CONNECT, client.company_id, before=before, after=after)
         state = State(integration.state) if integration else State.NOT_CONNECTED
         uses = right_uses(session, psa_of_client(client))
     by_use = tuple(
@@ -172,7 +172,7 @@ def disconnect(warehouse: Warehouse, backup_file: Path) -> Disconnection:
         NotConnected: If nothing is connected.
         FileRefused: If the file exists or cannot be written.
     """
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         integration = connected_integration(session)
         companies = write_backup(session, backup_file)
         products = {row.plan: row.product_id for row in session.scalars(select(ProductMapping))}
@@ -182,7 +182,7 @@ def disconnect(warehouse: Warehouse, backup_file: Path) -> Disconnection:
         integration.state = State.DISCONNECTED
         integration.confirmed_at = None
         after = {"state": State.DISCONNECTED, "backup_file": str(backup_file)}
-        record(session, Deed.DISCONNECT, integration.company_id, before=before, after=after)
+        log_action(session, AuditAction.DISCONNECT, integration.company_id, before=before, after=after)
     return Disconnection(integration.company_id, backup_file, companies, len(products))
 
 

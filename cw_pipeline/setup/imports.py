@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from cw_pipeline.reports import agreement_terms
 from cw_pipeline.setup import terms
-from cw_pipeline.setup.access import act, require_connected
-from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.errors import UnknownChoice, listed
+from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.reconcile import Changes, reconcile, require_most_are_there
 from cw_pipeline.sync.reading import terms_shown
 from cw_pipeline.warehouse.names import Named
@@ -100,7 +100,7 @@ def import_companies(
     answered = client.companies(type_ids=type_ids, status_ids=status_ids)
     found = [_company(company, now) for company in answered.records]
     unreadable = {one.id for one in answered.unreadable}
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         require_connected(session, client)
         before = _selection(session.get(ImportSelection, 1))
         chosen = session.merge(ImportSelection(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
@@ -115,7 +115,7 @@ def import_companies(
         if not accept_warnings:
             require_most_are_there("companies", "ConnectWise", changes, mapped)
         after = {**(_selection(chosen) or {}), **changes.made}
-        record(session, Deed.IMPORT, "companies", before=before, after=after)
+        log_action(session, AuditAction.IMPORT, "companies", before=before, after=after)
     return ImportReport(
         **vars(changes),
         types=tuple(types[number] for number in type_ids),
@@ -143,7 +143,7 @@ def import_agreements(
     answered = client.agreements(company_ids=companies)
     found = [_agreement(agreement, cycles, now) for agreement in answered.records]
     unreadable = {one.id for one in answered.unreadable}
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         require_connected(session, client)
         changes = reconcile(
             session,
@@ -157,7 +157,7 @@ def import_agreements(
             require_most_are_there("agreements", "ConnectWise", changes, mapped)
         terms.record_where_missing(session)
         agreement_changed = tuple(agreement_terms.changed_agreements(session))
-        record(session, Deed.IMPORT, "agreements", after=changes.made or None)
+        log_action(session, AuditAction.IMPORT, "agreements", after=changes.made or None)
     return AgreementsReport(
         **vars(changes),
         gone_but_mapped=tuple(agreement for agreement in changes.gone if agreement.id in mapped),

@@ -12,10 +12,10 @@ from cw_pipeline.billing.terms import in_words
 from cw_pipeline.reports import agreement_terms
 from cw_pipeline.setup import bill_from as first_months
 from cw_pipeline.setup import terms
-from cw_pipeline.setup.access import act, connected_integration
-from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.choosing import company_and_agreement, listed_or_gone, the_one
 from cw_pipeline.setup.errors import UnknownChoice
+from cw_pipeline.setup.guards import connected_integration
 from cw_pipeline.setup.left_behind import left_behind
 from cw_pipeline.setup.mappable import beside_others, require_mappable
 from cw_pipeline.vocabulary import Month
@@ -107,7 +107,7 @@ def map_company(
         WarningsNotAccepted: If there is something to know first, and ``accept_warnings`` is not set.
         NotConnected: If nothing is connected.
     """
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         psa = psa_of(connected_integration(session))
         the_company, the_agreement = company_and_agreement(session, company, agreement)
         the_organization = listed_or_gone("organization", organization, session.scalars(select(Organization)).all())
@@ -133,7 +133,7 @@ def map_company(
             first_month=first_month,
             now=now,
         )
-        record(session, Deed.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
+        log_action(session, AuditAction.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
         first = Month.parse(mapping.bill_from)
         left_out = first_months.left_out(session, psa, the_organization.id, first, first_month)
         about_left_out = first_months.about_left_out(
@@ -164,14 +164,14 @@ def unmap_company(warehouse: Warehouse, company: int | str, organization: str | 
             ``organization`` names none; or if a name fits several.
         NotConnected: If nothing is connected.
     """
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         psa = psa_of(connected_integration(session))
         mapped = session.scalars(select(Company).where(Company.id.in_(select(CompanyMapping.company_id)))).all()
         the_company = the_one("mapped company", company, mapped)
         the_organization = _organization_of(session, the_company, organization)
         mapping = session.get_one(CompanyMapping, the_organization.id)
         session.delete(mapping)
-        record(session, Deed.UNMAP_COMPANY, str(the_company.id), before=snapshot(mapping))
+        log_action(session, AuditAction.UNMAP_COMPANY, str(the_company.id), before=snapshot(mapping))
         return Unmapped(
             company_id=the_company.id,
             company_name=the_company.name,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.identity import as_marked
 from cw_pipeline.setup import bill_from as first_months
-from cw_pipeline.setup.access import act, connected_integration
-from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.errors import MappingFileRefused, WarningsNotAccepted
+from cw_pipeline.setup.guards import connected_integration
 from cw_pipeline.setup.left_behind import left_behind
 from cw_pipeline.setup.mapping import snapshot, store_mapping
 from cw_pipeline.setup.mapping_csv import Cells, Row, read_rows, write_rows
@@ -139,7 +139,7 @@ def apply_mappings(
         NotConnected: If nothing is connected.
     """
     rows, faults = read_rows(file)
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         psa = psa_of(connected_integration(session))
         known = read_known(session)
         faults += [
@@ -155,7 +155,7 @@ def apply_mappings(
             raise WarningsNotAccepted([*left_out, *about_rows])
         nothing_done = only_names(rows, known)
         applied = _apply(session, rows, known, first_month, now)
-        record(session, Deed.APPLY_MAPPINGS, file.name, after=applied.changes or None)
+        log_action(session, AuditAction.APPLY_MAPPINGS, file.name, after=applied.changes or None)
         unbilled = _unbilled(session, psa, rows, first_month)
         return replace(applied, warnings=(*left_out, *asked_for, *about_rows, *unbilled, *nothing_done))
 
@@ -181,7 +181,7 @@ def _apply(session: Session, rows: Sequence[Row], known: Known, first_month: Mon
     for _, mapping in dropped(rows, known):
         session.delete(mapping)
         done["unmapped"] += 1
-        record(session, Deed.UNMAP_COMPANY, str(mapping.company_id), before=snapshot(mapping))
+        log_action(session, AuditAction.UNMAP_COMPANY, str(mapping.company_id), before=snapshot(mapping))
     for row in to_store:
         before = snapshot(known.mapping_of(row))
         mapping = store_mapping(
@@ -195,7 +195,7 @@ def _apply(session: Session, rows: Sequence[Row], known: Known, first_month: Mon
             now=now,
         )
         done["remapped" if before else "mapped"] += 1
-        record(session, Deed.MAP_COMPANY, str(row.company_id), before=before, after=snapshot(mapping))
+        log_action(session, AuditAction.MAP_COMPANY, str(row.company_id), before=before, after=snapshot(mapping))
     return Applied(
         done["mapped"],
         done["remapped"],

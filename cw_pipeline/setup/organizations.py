@@ -11,10 +11,10 @@ from sqlalchemy import delete, select
 
 from cw_pipeline.nordpass import models
 from cw_pipeline.nordpass.errors import NotSupported, Refused
-from cw_pipeline.setup.access import act, connected_integration
-from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.choosing import company_and_agreement
 from cw_pipeline.setup.errors import MappingRefused, OrganizationRefused
+from cw_pipeline.setup.guards import connected_integration
 from cw_pipeline.setup.mappable import require_mappable
 from cw_pipeline.setup.mapping import Mapped, map_company
 from cw_pipeline.setup.reconcile import Changes, reconcile, require_most_are_there
@@ -55,12 +55,12 @@ def refresh_organizations(nordpass: NordPass, warehouse: Warehouse, *, accept_wa
     """
     now = datetime.now(UTC)
     found = [_organization(organization, now) for organization in nordpass.organizations()]
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         changes = reconcile(session, session.scalars(select(Organization)).all(), found, now=now)
         mapped = set(session.scalars(select(CompanyMapping.organization_id)))
         if not accept_warnings:
             require_most_are_there("organizations", "NordPass", changes, mapped)
-        record(session, Deed.IMPORT, "organizations", after=changes.made or None)
+        log_action(session, AuditAction.IMPORT, "organizations", after=changes.made or None)
         return changes
 
 
@@ -97,9 +97,9 @@ def add_organization(
     except (OrganizationRefused, Refused, NotSupported):
         _end(warehouse, new)
         raise
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         session.merge(_organization(added, datetime.now(UTC)))
-        record(session, Deed.ADD_ORGANIZATION, added.id, after=added.model_dump(mode="json"))
+        log_action(session, AuditAction.ADD_ORGANIZATION, added.id, after=added.model_dump(mode="json"))
     mapped = _map(warehouse, added, map_to, first_month) if map_to else None
     _end(warehouse, new)
     return Added(added, mapped)
@@ -111,7 +111,7 @@ def _begin(warehouse: Warehouse, new: models.NewOrganization) -> tuple[str, bool
     It is kept before NordPass is looked at: whoever finds it finds the same organization, and whoever finds none looks
     after everybody who had one.
     """
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         pending = session.get(PendingOrganization, new.name)
         if pending is not None:
             return pending.idempotency_key, True
@@ -129,7 +129,7 @@ def _there_already(there: Sequence[models.Organization]) -> OrganizationRefused:
 
 
 def _end(warehouse: Warehouse, new: models.NewOrganization) -> None:
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         session.execute(delete(PendingOrganization).where(PendingOrganization.name == new.name))
 
 

@@ -14,10 +14,10 @@ from sqlalchemy import select
 from cw_pipeline.connectwise.errors import MissingRight, NotFound, UncertainWrite
 from cw_pipeline.connectwise.models import Choice, NewCatalogItem
 from cw_pipeline.connectwise.rights import Right
-from cw_pipeline.setup.access import act, connected_integration, require_connected
-from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.choosing import is_number
 from cw_pipeline.setup.errors import MOST_LISTED, ProductRefused, UnknownChoice
+from cw_pipeline.setup.guards import connected_integration, require_connected
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.rights import save_right_uses
@@ -166,7 +166,7 @@ def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
         ProductRefused: If no plan is mapped.
         NotConnected: If nothing is connected.
     """
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         integration = connected_integration(session)
         mappings = session.scalars(select(ProductMapping).order_by(ProductMapping.plan)).all()
         if not mappings:
@@ -178,9 +178,9 @@ def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
             mapping.confirmed_product_id = mapping.product_id
         if before != after:
             integration.confirmed_at = datetime.now(UTC)
-        record(
+        log_action(
             session,
-            Deed.CONFIRM_PRODUCTS,
+            AuditAction.CONFIRM_PRODUCTS,
             "products",
             before={"state": integration.state, **before},
             after={"state": State.ACTIVE, **after},
@@ -199,7 +199,7 @@ def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: Cata
     if refusal:
         msg = f"{item.identifier} ({item.id}) cannot be mapped to {plan}: {refusal}. Choose another product."
         raise ProductRefused(msg)
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         require_connected(session, client)
         product = Product(
             id=item.id, identifier=item.identifier, description=item.description, price=item.price, cost=item.cost
@@ -209,7 +209,7 @@ def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: Cata
         mapping = session.get(ProductMapping, plan.value)
         before = {"product_id": mapping.product_id} if mapping else None
         after = {"product_id": item.id}
-        record(session, Deed.MAP_PRODUCT, plan.value, before=before, after=after)
+        log_action(session, AuditAction.MAP_PRODUCT, plan.value, before=before, after=after)
         if mapping is None:
             mapping = ProductMapping(plan=plan.value, confirmed_product_id=None)
             session.add(mapping)
@@ -267,12 +267,12 @@ def _create(client: ConnectWiseClient, warehouse: Warehouse, new: NewCatalogItem
             raise
         created = found
     except MissingRight:
-        with act(warehouse) as session:
+        with setup_transaction(warehouse) as session:
             save_right_uses(session, psa, {Right.CATALOG_ADD: False})
         raise
-    with act(warehouse) as session:
+    with setup_transaction(warehouse) as session:
         save_right_uses(session, psa, {Right.CATALOG_ADD: True})
-        record(session, Deed.CREATE_PRODUCT, str(created.id), after=new.model_dump(mode="json"))
+        log_action(session, AuditAction.CREATE_PRODUCT, str(created.id), after=new.model_dump(mode="json"))
     return created
 
 

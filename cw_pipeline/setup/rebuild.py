@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from cw_pipeline.billing.facts import Line, Unread
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.setup.audit import Deed, record
+from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import ListCutShort, NothingMapped, listed
 from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
 from cw_pipeline.sync.reading import read
@@ -105,7 +105,7 @@ def rebuild(run: SyncRun) -> Rebuilt:
         with run.warehouse.transaction() as session:
             session.get_one(Integration, 1).rebuilt_at = datetime.now(UTC)
             after = {"agreements": len(reading.agreements), "found": len(seen.found), "invoiced": len(seen.invoiced)}
-            record(session, Deed.REBUILD, "ledger", after=after)
+            log_action(session, AuditAction.REBUILD, "ledger", after=after)
     return Rebuilt(
         companies=len(companies),
         agreements=len(reading.agreements),

@@ -98,8 +98,8 @@ def migration_lock(engine: Engine, *, wait_seconds: int = 60) -> Generator[None]
         yield
 
 
-def lock_acts(session: Session) -> None:
-    """Let other acts wait until the transaction of ``session`` ends; on SQLite every transaction does so once begun."""
+def lock_setup(session: Session) -> None:
+    """Let other setup transactions wait until this one ends; on SQLite every transaction does so once begun."""
     if session.connection().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(_number("acts"))))
 

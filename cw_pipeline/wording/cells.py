@@ -8,12 +8,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
-from cw_pipeline.setup.audit import said
 from cw_pipeline.setup.products import why_not_billable
 from cw_pipeline.warehouse.names import name_and_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from cw_pipeline.connectwise.models import CatalogItem
     from cw_pipeline.reports.drift.compare import Finding
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from cw_pipeline.setup.connection import CheckedRight
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.suggest import Suggestion
-    from cw_pipeline.warehouse.tables import Act, Company, Organization
+    from cw_pipeline.warehouse.tables import AuditEntry, Company, Organization
 
 Cells: TypeAlias = tuple[object, ...]
 
@@ -62,9 +61,16 @@ def of_suggestion(one: Suggestion) -> Cells:
     )
 
 
-def of_act(act: Act) -> Cells:
+def of_audit_entry(entry: AuditEntry) -> Cells:
     """When (UTC), who, what, to what, how it was before and after."""
-    return (f"{act.at:%Y-%m-%d %H:%M:%S}", act.who, act.act, act.subject, said(act.before), said(act.after))
+    return (
+        f"{entry.at:%Y-%m-%d %H:%M:%S}",
+        entry.who,
+        entry.action,
+        entry.subject,
+        _snapshot(entry.before),
+        _snapshot(entry.after),
+    )
 
 
 def of_right(right: CheckedRight) -> Cells:
@@ -123,3 +129,8 @@ def _money(amount: Decimal | None) -> str | None:
         return None
     cents = amount.quantize(Decimal("0.01"))
     return str(cents if cents == amount else amount)
+
+
+def _snapshot(state: Mapping[str, object] | None) -> str | None:
+    """Format the values before or after a change."""
+    return None if state is None else ", ".join(f"{name} {value}" for name, value in state.items())

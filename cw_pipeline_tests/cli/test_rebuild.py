@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup.access import open_warehouse
+from cw_pipeline.setup.opening import open_warehouse
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.cli.conftest import run
 from cw_pipeline_tests.support.active import LAST_CLOSED

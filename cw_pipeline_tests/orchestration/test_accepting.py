@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.orchestration.assets.months import PUSH
-from cw_pipeline.warehouse.tables import Act
+from cw_pipeline.warehouse.tables import AuditEntry
 from cw_pipeline_tests.orchestration import job_runs, monthly_runs
 from cw_pipeline_tests.orchestration.job_runs import refusal, rows, told_of_mapping
 from cw_pipeline_tests.orchestration.monthly_runs import LAST, latest
@@ -53,7 +53,7 @@ def test_an_edited_line_is_accepted_and_then_the_credit_for_it(edited: str, inst
     credited = accept(instance, edited, credited="1")
     assert credited.success
     assert held(instance) == set()
-    acts = [(act.who, act.after["counts_for"]) for act in rows(Act) if act.act == "accept lines"]
+    acts = [(act.who, act.after["counts_for"]) for act in rows(AuditEntry) if act.action == "accept lines"]
     assert acts == [(f"Dagster run {accepted.run_id}", ["6"]), (f"Dagster run {credited.run_id}", ["5"])]
     assert len(told_of_mapping(instance)) == 2
 
@@ -72,5 +72,5 @@ def test_a_word_that_cannot_be_taken_is_refused_and_nothing_is_recorded(
 ) -> None:
     refused = accept(instance, **{"organization": edited, **more})
     assert refusal(refused, "take_a_word").startswith(sentence)
-    assert [act for act in rows(Act) if act.act == "accept lines"] == []
+    assert [act for act in rows(AuditEntry) if act.action == "accept lines"] == []
     assert told_of_mapping(instance) == []

@@ -9,7 +9,7 @@ from rapidfuzz import process
 
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import Act, Agreement, Company, Integration, Organization, ProductMapping
+from cw_pipeline.warehouse.tables import Agreement, AuditEntry, Company, Integration, Organization, ProductMapping
 from cw_pipeline_tests.orchestration.job_runs import (
     CLIENTS,
     MAPPED_ORGANIZATIONS,
@@ -116,7 +116,7 @@ def test_every_act_of_a_run_is_in_the_audit_with_the_run_that_did_it(
         run(instance, "import_companies", "imported_companies", CLIENTS),
     ]
     connected, chosen, imported = (f"Dagster run {one.run_id}" for one in runs)
-    acts = [(act.act, act.subject, act.who) for act in rows(Act)]
+    acts = [(act.action, act.subject, act.who) for act in rows(AuditEntry)]
     assert acts[:4] == [
         ("connect", rows(Integration)[0].company_id, connected),
         ("map product", "Business", chosen),

@@ -11,11 +11,11 @@ import pytest
 
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup.access import open_connectwise, open_nordpass
-from cw_pipeline.setup.audit import recorded_acts
+from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.errors import MappingFileRefused
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
+from cw_pipeline.setup.opening import open_connectwise, open_nordpass
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import (
     Agreement,
@@ -137,7 +137,7 @@ def keep_usage(warehouse: Warehouse, seats: Mapping[str, int], month: str = "202
 def acts(warehouse: Warehouse) -> list[tuple[str, str, dict[str, object] | None, dict[str, object] | None]]:
     """What the audit says was done, to what, and how it was before and after."""
     with warehouse.transaction() as session:
-        return [(act.act, act.subject, act.before, act.after) for act in recorded_acts(session)]
+        return [(entry.action, entry.subject, entry.before, entry.after) for entry in audit_log(session)]
 
 
 def mapped_at(warehouse: Warehouse, company_id: int) -> datetime:

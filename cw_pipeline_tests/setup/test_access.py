@@ -8,9 +8,10 @@ import pytest
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.nordpass.usage_exports import UsageExports
 from cw_pipeline.settings import NotSetUp, Settings
-from cw_pipeline.setup.access import open_connectwise, open_nordpass, open_warehouse, require_active, require_connected
 from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
+from cw_pipeline.setup.guards import require_active, require_connected
+from cw_pipeline.setup.opening import open_connectwise, open_nordpass, open_warehouse
 from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
 from cw_pipeline.warehouse.tables import Integration
 from cw_pipeline_tests.setup.conftest import integration, put

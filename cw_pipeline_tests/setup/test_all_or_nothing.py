@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import event
 
-from cw_pipeline.setup.audit import Deed
+from cw_pipeline.setup.audit import AuditAction
 from cw_pipeline.setup.connection import disconnect
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline.warehouse.tables import Act, Base, Product, ProductMapping
+from cw_pipeline.warehouse.tables import AuditEntry, Base, Product, ProductMapping
 from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, put, write
 
 if TYPE_CHECKING:
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def no_record_of(deed: Deed) -> Generator[None]:
-    """Let the warehouse fail when this deed is to be recorded, after all that it changed was sent there."""
+def no_record_of(action: AuditAction) -> Generator[None]:
+    """Let the warehouse fail when this action is to be recorded, after all that it changed was sent there."""
 
-    def fail(_mapper: object, _connection: object, act: Act) -> None:
-        if act.act == deed:
+    def fail(_mapper: object, _connection: object, entry: AuditEntry) -> None:
+        if entry.action == action:
             raise RuntimeError("the disk is full")
 
-    event.listen(Act, "before_insert", fail)
+    event.listen(AuditEntry, "before_insert", fail)
     try:
         yield
     finally:
-        event.remove(Act, "before_insert", fail)
+        event.remove(AuditEntry, "before_insert", fail)
 
 
 def everything(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
@@ -69,18 +69,18 @@ def take_all_down(warehouse: Warehouse, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "deed"),
+    ("act", "action"),
     [
-        (remap_map_and_unmap, Deed.APPLY_MAPPINGS),
-        (remap_map_and_unmap, Deed.UNMAP_COMPANY),
-        (take_all_down, Deed.DISCONNECT),
+        (remap_map_and_unmap, AuditAction.APPLY_MAPPINGS),
+        (remap_map_and_unmap, AuditAction.UNMAP_COMPANY),
+        (take_all_down, AuditAction.DISCONNECT),
     ],
 )
 def test_an_act_that_cannot_be_recorded_leaves_mappings_state_and_acts_as_they_were(
-    act: Callable[[Warehouse, Path], None], deed: Deed, mapped: Warehouse, tmp_path: Path
+    act: Callable[[Warehouse, Path], None], action: AuditAction, mapped: Warehouse, tmp_path: Path
 ) -> None:
     before = everything(mapped)
-    with no_record_of(deed), pytest.raises(RuntimeError, match="the disk is full"):
+    with no_record_of(action), pytest.raises(RuntimeError, match="the disk is full"):
         act(mapped, tmp_path)
     assert everything(mapped) == before
     (tmp_path / "backup.csv").unlink(missing_ok=True)

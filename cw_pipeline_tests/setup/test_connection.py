@@ -11,12 +11,13 @@ from cw_pipeline.connectwise.errors import AuthenticationFailed, MissingRight, U
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup.access import act, open_connectwise
+from cw_pipeline.setup.audit import setup_transaction
 from cw_pipeline.setup.connection import connect, disconnect
 from cw_pipeline.setup.errors import FileRefused, NotConnected, WrongCompany
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
+from cw_pipeline.setup.opening import open_connectwise
 from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.setup.products import confirm_products, create_product, map_product
 from cw_pipeline.vocabulary import Month, Plan, State
@@ -81,7 +82,7 @@ def test_of_two_acts_at_the_same_time_one_waits_also_before_the_first_connection
 
     def act_when_both_are_ready(_: int) -> bool:
         both_ready.wait(timeout=10)
-        with act(warehouse):
+        with setup_transaction(warehouse):
             try:
                 at_work.wait(timeout=0.5)
             except BrokenBarrierError:

@@ -6,7 +6,7 @@ from threading import Barrier
 
 import pytest
 
-from cw_pipeline.setup.audit import recorded_acts
+from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.errors import MappingRefused, NotConnected, UnknownChoice
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.vocabulary import Month
@@ -214,7 +214,7 @@ def test_the_audit_says_who_mapped_what_and_how_it_was_before(warehouse_url: str
         ("unmap company", "1", moved, None),
     ]
     with msp.transaction() as session:
-        assert [act.who for act in recorded_acts(session)] == ["unknown", "Ada on desk-7", "Ada on desk-7"]
+        assert [entry.who for entry in audit_log(session)] == ["unknown", "Ada on desk-7", "Ada on desk-7"]
 
 
 def test_an_act_that_is_refused_leaves_no_entry_in_the_audit(msp: Warehouse) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from cw_pipeline.settings import Messages, Settings
-from cw_pipeline.setup import access, connection, imports, mapping, organizations, products, suggest
+from cw_pipeline.setup import connection, imports, mapping, opening, organizations, products, suggest
 from cw_pipeline.setup.mapping import Mapped
 from cw_pipeline.sync import settling
 from cw_pipeline.vocabulary import Month, Plan
@@ -56,8 +56,8 @@ def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None
 def activate(bill_from: Month, *, companies: int = 5) -> Active:
     """Set up the integration that the environment names, with so many companies mapped from ``bill_from`` on."""
     settings = Settings()
-    warehouse = access.open_warehouse(settings, who="the tests")
-    with access.open_connectwise(settings) as client, access.open_nordpass(settings) as nordpass:
+    warehouse = opening.open_warehouse(settings, who="the tests")
+    with opening.open_connectwise(settings) as client, opening.open_nordpass(settings) as nordpass:
         connection.connect(client, warehouse)
         products.map_product(client, warehouse, Plan.BUSINESS, "NORDPASS-BUS")
         products.map_product(client, warehouse, Plan.ENTERPRISE, "NORDPASS-ENT")

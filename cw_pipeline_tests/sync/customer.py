@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import FAILED, HELD
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.setup import access, connection, products
+from cw_pipeline.setup import connection, products
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import tables
+from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import (
     BUSINESS_PRODUCT,
@@ -69,7 +70,7 @@ class Customer:
         with run.warehouse.transaction() as session:
             integration = session.get_one(tables.Integration, 1)
             integration.site_url = run.connectwise.site_url
-            psa = access.psa_of(integration)
+            psa = psa_of(integration)
         return Customer(replace(warehouse_of, run=replace(run, psa=psa)))
 
     # --- what happens ---

@@ -16,9 +16,9 @@ from cw_pipeline.warehouse.tables.months import (
     UsageRow,
 )
 from cw_pipeline.warehouse.tables.setup import (
-    Act,
     Agreement,
     AgreementRecap,
+    AuditEntry,
     Company,
     CompanyMapping,
     ImportSelection,
@@ -35,9 +35,9 @@ __all__ = [
     "SEEN",
     "SETTLED",
     "AcceptedAbsence",
-    "Act",
     "Agreement",
     "AgreementRecap",
+    "AuditEntry",
     "Base",
     "Company",
     "CompanyMapping",

@@ -1,4 +1,4 @@
-"""What people set up: the connection, what was imported and listed, the mappings, and the record of their acts."""
+"""What people set up: the connection, what was imported and listed, the mappings, and the audit log."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -168,15 +168,15 @@ class RightUse(Base):
     used_at: Mapped[datetime]
 
 
-class Act(Base):
-    """Something that a person did, and how it was before and after: never changed, never removed."""
+class AuditEntry(Base):
+    """Something that a person did, with the values before and after: never changed, never removed."""
 
     __tablename__ = "acts"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     who: Mapped[str]
-    act: Mapped[str]
+    action: Mapped[str] = mapped_column("act")
     subject: Mapped[str]
     """What it was done to, by id where it has one."""
     before: Mapped[dict[str, Any] | None]

@@ -1,4 +1,4 @@
-"""Who may act: what is opened with the settings, and whether it is the ConnectWise company that we are connected to."""
+"""Opening what the settings name: the warehouse, ConnectWise, NordPass, and all that a sync works with."""
 
 from __future__ import annotations
 
@@ -11,20 +11,14 @@ from cw_pipeline.connectwise.credentials import Credentials
 from cw_pipeline.https.safe_text import Hidden
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.nordpass.usage_exports import UsageExports
-from cw_pipeline.reports.readiness import missing_to_be_active
 from cw_pipeline.settings import NotSetUp
-from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
+from cw_pipeline.setup.guards import require_active
 from cw_pipeline.sync.run import SyncRun
-from cw_pipeline.vocabulary import State
-from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
+from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline.warehouse.lock import lock_acts
-from cw_pipeline.warehouse.tables import Integration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-
-    from sqlalchemy.orm import Session
 
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.settings import Settings
@@ -83,13 +77,13 @@ def open_nordpass(settings: Settings, *, now: Callable[[], datetime] = lambda: d
 
 @contextmanager
 def open_sync_run(settings: Settings, *, who: str, run_id: str, say: Callable[[str], None]) -> Generator[SyncRun]:
-    """What a sync, and all that reads ConnectWise as a sync does, works with; only an active integration has one.
+    """What a sync works with; only an active integration has one.
 
     Args:
         settings: Name the systems.
-        who: A person or a run, for the record of what people did.
+        who: The person or the run, for the audit log.
         run_id: Names the run in the ledger.
-        say: Told what goes on.
+        say: Called with each message about progress.
 
     Raises:
         NotActive: If the integration is not active.
@@ -124,61 +118,3 @@ def _private_key(settings: Settings) -> str:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         msg = f"NORDPASS_PRIVATE_KEY_FILE names {file}, which cannot be read: {reason}. Correct it and try again."
         raise NotSetUp(msg) from None
-
-
-def require_connected(session: Session, client: ConnectWiseClient) -> Integration:
-    """The integration, if it is connected to the company that ``client`` speaks to.
-
-    Raises:
-        NotConnected: If it is not connected.
-        WrongCompany: If it is connected to another company.
-    """
-    integration = connected_integration(session)
-    require_same_company(integration, client)
-    return integration
-
-
-def require_active(session: Session, client: ConnectWiseClient) -> Integration:
-    """The integration, if it is active for the company that ``client`` speaks to.
-
-    Raises:
-        NotActive: If it is not active; says what is missing.
-        WrongCompany: If it is connected to another company.
-    """
-    missing = missing_to_be_active(session)
-    if missing:
-        raise NotActive(missing)
-    return require_connected(session, client)
-
-
-def connected_integration(session: Session) -> Integration:
-    """The integration, whatever company it is connected to.
-
-    Raises:
-        NotConnected: If it is not connected.
-    """
-    integration = session.get(Integration, 1)
-    if integration is None or integration.state == State.DISCONNECTED:
-        raise NotConnected
-    return integration
-
-
-def require_same_company(integration: Integration, client: ConnectWiseClient) -> None:
-    """Refuse credentials that point to another company.
-
-    Raises:
-        WrongCompany: If they do.
-    """
-    if psa_of(integration) != psa_of_client(client):
-        raise WrongCompany(
-            connected=f"{integration.company_id} at {integration.site_url}",
-            given=f"{client.company_id} at {client.site_url}",
-        )
-
-
-@contextmanager
-def act(warehouse: Warehouse) -> Generator[Session]:
-    """One act: a transaction that other acts wait for, so that none decides on what another is changing."""
-    with warehouse.transaction() as session:
-        lock_acts(session)
-        yield session

@@ -1,0 +1,66 @@
+"""What has to hold before a command goes on: connected, active, and to the ConnectWise company of the credentials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.reports.readiness import missing_to_be_active
+from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
+from cw_pipeline.vocabulary import State
+from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
+from cw_pipeline.warehouse.tables import Integration
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+
+
+def require_connected(session: Session, client: ConnectWiseClient) -> Integration:
+    """The integration, if it is connected to the company that ``client`` speaks to.
+
+    Raises:
+        NotConnected: If it is not connected.
+        WrongCompany: If it is connected to another company.
+    """
+    integration = connected_integration(session)
+    require_same_company(integration, client)
+    return integration
+
+
+def require_active(session: Session, client: ConnectWiseClient) -> Integration:
+    """The integration, if it is active for the company that ``client`` speaks to.
+
+    Raises:
+        NotActive: If it is not active; says what is missing.
+        WrongCompany: If it is connected to another company.
+    """
+    missing = missing_to_be_active(session)
+    if missing:
+        raise NotActive(missing)
+    return require_connected(session, client)
+
+
+def connected_integration(session: Session) -> Integration:
+    """The integration, whatever company it is connected to.
+
+    Raises:
+        NotConnected: If it is not connected.
+    """
+    integration = session.get(Integration, 1)
+    if integration is None or integration.state == State.DISCONNECTED:
+        raise NotConnected
+    return integration
+
+
+def require_same_company(integration: Integration, client: ConnectWiseClient) -> None:
+    """Refuse credentials that point to another company.
+
+    Raises:
+        WrongCompany: If they do.
+    """
+    if psa_of(integration) != psa_of_client(client):
+        raise WrongCompany(
+            connected=f"{integration.company_id} at {integration.site_url}",
+            given=f"{client.company_id} at {client.site_url}",
+        )

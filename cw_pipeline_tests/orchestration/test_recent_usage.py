@@ -142,7 +142,7 @@ def test_a_report_that_is_not_there_yet_is_no_failure_but_one_that_was_final_is(
     assert not result.success
     (sentence,) = failure(result)
     assert sentence.startswith(
-        f"{MIDDLE}: There was a final usage report for {MIDDLE}, which still counts, and is none any more. "
+        f"{MIDDLE}: The usage report for {MIDDLE} is no longer final. The stored one still counts. "
         f"The usage of {MIDDLE} from GET "
     )
     assert events(result) == ([], [str(FIRST)])

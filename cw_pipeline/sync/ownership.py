@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 def is_still(addition: Addition, serial_number: str, product_ids: Collection[int]) -> bool:
     """Whether a record with the id of a line of ours is that line, which had this serial number and these products.
 
-    Something beside the id has to agree, and one thing does: people edit single fields, and ConnectWise may keep no
-    serial number. A record that shows another identity of ours may be either's, so that it is neither's.
+    Something beside the id has to agree, and one thing is enough: people edit single fields, and ConnectWise may keep
+    no serial number.
     """
-    shown = addition.serial_number or ""
-    if shown == serial_number:
+    if addition.serial_number == serial_number:
         return True
     identity = Identity.parse(serial_number)
     described = identity is not None and addition.invoice_description == identity.invoice_description
-    return Identity.parse(shown) is None and (described or addition.product.id in product_ids)
+    return described or addition.product.id in product_ids
 
 
 def may_be_made_by(addition: Addition, intent: LedgerEntry, known: Mapping[int, Known]) -> bool:

@@ -152,13 +152,13 @@ def test_where_no_serial_number_is_kept_product_or_description_tell_whose_a_line
 
 @pytest.fixture
 def claimed(synced: Msp) -> Msp:
-    """The one company's line has the serial number of the second's, whose own line is gone."""
+    """The first company's line is another one now, with the serial number of the second's, whose own line is gone."""
     synced.sandbox.connectwise.delete_addition(agreement_id(TWO), last_line(synced, TWO)["id"])
-    edit(synced, serialNumber=serial_number(TWO))
+    edit(synced, **FIREWALLS | {"serialNumber": serial_number(TWO), "quantity": 5})
     return synced
 
 
-def test_a_line_that_shows_another_identity_of_ours_is_neither_s(claimed: Msp) -> None:
+def test_another_line_with_another_identity_of_ours_holds_both(claimed: Msp) -> None:
     number, written = last_line(claimed)["id"], claimed.written()
     claimed.use(8, ONE, TWO)
     pushed = claimed.sync()
@@ -169,13 +169,13 @@ def test_a_line_that_shows_another_identity_of_ours_is_neither_s(claimed: Msp) -
         assert serial_number(TWO) in pushed.line(place).reason
         assert ACCEPT in pushed.line(place).reason
     found, what_to_do = {kind: told for kind, *told in drift(claimed)}["replaced"]
-    assert found == f"5 of product {BUSINESS_PRODUCT} with the serial number {serial_number(TWO)}"
+    assert found == f"5 of product {OTHER_PRODUCT} with the serial number {serial_number(TWO)}"
     assert ACCEPT in what_to_do
 
 
-def test_a_line_whose_serial_number_was_set_back_is_its_own_again(claimed: Msp) -> None:
+def test_a_line_that_was_set_back_is_its_own_again(claimed: Msp) -> None:
     claimed.sync()
-    edit(claimed, serialNumber=serial_number(ONE))
+    edit(claimed, serialNumber=serial_number(ONE), product={"id": BUSINESS_PRODUCT})
     assert claimed.sync().outcomes() == ["unchanged", "created", "unchanged"]
 
 

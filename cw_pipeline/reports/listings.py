@@ -36,7 +36,7 @@ class ListedCompany(Named):
     agreements: tuple[Named, ...]
     agreement: Named | None
     organization: Named | None
-    bill_from: str | None
+    bill_from: Month | None
 
 
 def companies(session: Session) -> list[ListedCompany]:
@@ -98,8 +98,7 @@ def gone_mappings(session: Session) -> Iterator[str]:
         if company.gone_at is not None:
             there = f"The company {the_company} is mapped to {the_organization}, but the last import did not find it: "
             if agreement.company_id != company.id:
-                bill_from = Month.parse(mapping.bill_from)
-                moved = map_command(agreement.company_id, agreement.id, organization.id, bill_from)
+                moved = map_command(agreement.company_id, agreement.id, organization.id, mapping.bill_from)
                 yield (
                     f"{there}it may be merged into {agreement.company_id}, which has its agreement "
                     f"{name_and_id(agreement)} now. Map the organization to that one with {moved}."
@@ -147,7 +146,7 @@ def ledger_entries(
         .order_by(LedgerEntry.id)
     )
     if month is not None:
-        query = query.where(LedgerEntry.month == str(month))
+        query = query.where(LedgerEntry.month == month)
     if organization is not None:
         query = query.where(or_(LedgerEntry.organization_id == organization, Organization.name == organization))
     return session.execute(query).tuples().all()

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.vocabulary import Month
 
-def missing_usage(session: Session) -> Sequence[tuple[str, Organization]]:
+
+def missing_usage(session: Session) -> Sequence[tuple[Month, Organization]]:
     """The mapped organizations without a row in a month's report that was kept last, each with the month.
 
     Every month counts from the mapping's ``bill_from`` on, whether the organization used anything before or not,

@@ -41,7 +41,7 @@ class HeldLine:
         what_to_do: What a person can do about any line of this outcome, a sentence.
     """
 
-    month: str
+    month: Month
     organization_id: str
     organization_name: str
     plan: str
@@ -101,7 +101,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
         held_lines = tuple(_held_lines(session, psa))
         unpushed = unpushed_months(session, psa, first_month, now)
         return Status(
-            state=State(integration.state) if integration else State.NOT_CONNECTED,
+            state=integration.state if integration else State.NOT_CONNECTED,
             site=integration.site_url if integration else None,
             company_id=integration.company_id if integration else None,
             missing=missing_to_be_active(session),
@@ -113,7 +113,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             agreement_changed=tuple(changed_agreements(session)),
             unpushed_months=tuple(unpushed),
             why_unpushed={str(month): why.value for month, why in unpushed.items()},
-            held=dict(Counter(line.month for line in held_lines)),
+            held=dict(Counter(str(line.month) for line in held_lines)),
             held_lines=held_lines,
             last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.psa == psa)),
             next_tick=next_tick(now),
@@ -123,16 +123,15 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
 def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
     names = dict(session.execute(select(Organization.id, Organization.name)).tuples().all())
     for month, line in lines_with(session, psa, HELD):
-        outcome = Outcome(line.outcome)
         yield HeldLine(
             month=month,
             organization_id=line.organization_id,
             organization_name=names.get(line.organization_id, line.organization_id),
             plan=line.plan,
-            outcome=outcome,
+            outcome=line.outcome,
             seats=line.seats,
             reason=line.reason,
-            what_to_do=WAYS_OUT[outcome],
+            what_to_do=WAYS_OUT[line.outcome],
         )
 
 

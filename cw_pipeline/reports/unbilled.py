@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.vocabulary import Month, Plan
     from cw_pipeline.warehouse.tables import PushLine
 
 _UNMAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM, Outcome.PRODUCT_UNMAPPED})
@@ -78,7 +79,7 @@ def at_stake(session: Session, psa: str) -> Stakes:
     mappings = {mapping.organization_id: mapping for mapping in session.scalars(select(CompanyMapping))}
     billed = billed_months(session, psa)
 
-    def nobody_pays(month: str, line: PushLine) -> bool:
+    def nobody_pays(month: Month, line: PushLine) -> bool:
         if line.also or not line.seats:
             return False
         if line.outcome == Outcome.PRODUCT_UNMAPPED:
@@ -99,13 +100,13 @@ def at_stake(session: Session, psa: str) -> Stakes:
     )
 
 
-def _at_stake(lines: Iterable[tuple[str, PushLine]], prices: Mapping[str, Decimal]) -> AtStake:
+def _at_stake(lines: Iterable[tuple[Month, PushLine]], prices: Mapping[Plan, Decimal]) -> AtStake:
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    by_organization: defaultdict[tuple[str, str], list[PushLine]] = defaultdict(list)
+    by_organization: defaultdict[tuple[Month, str], list[PushLine]] = defaultdict(list)
     for month, line in lines:
-        counts[month][line.outcome] += 1
+        counts[str(month)][line.outcome] += 1
         by_organization[month, line.organization_id].append(line)
-    seats: defaultdict[str, Decimal] = defaultdict(Decimal)
+    seats: defaultdict[Plan, Decimal] = defaultdict(Decimal)
     for of_one in by_organization.values():
         for line in of_one:
             seats[line.plan] += line.to_credit or 0
@@ -122,14 +123,14 @@ def _at_stake(lines: Iterable[tuple[str, PushLine]], prices: Mapping[str, Decima
     )
 
 
-def _prices(session: Session) -> dict[str, Decimal]:
+def _prices(session: Session) -> dict[Plan, Decimal]:
     """The price of a seat on each plan whose product has one."""
     product_id = func.coalesce(ProductMapping.confirmed_product_id, ProductMapping.product_id)
     rows = session.execute(select(ProductMapping.plan, Product.price).join(Product, Product.id == product_id))
     return {plan: price for plan, price in rows if price}
 
 
-def billed_months(session: Session, psa: str) -> set[tuple[str, str]]:
+def billed_months(session: Session, psa: str) -> set[tuple[Month, str]]:
     """The months and organizations for which the ledger has a line with seats."""
     rows = session.execute(
         select(LedgerEntry.month, LedgerEntry.organization_id)

@@ -45,8 +45,8 @@ def left_out(session: Session, psa: str, organization_id: str, bill_from: Month,
         .join(UsageRow, UsageRow.report_id == UsageReport.id)
         .where(
             UsageReport.id.in_(select(func.max(UsageReport.id)).group_by(UsageReport.month)),
-            UsageReport.month >= str(first_month),
-            UsageReport.month < str(bill_from),
+            UsageReport.month >= first_month,
+            UsageReport.month < bill_from,
             UsageRow.organization_id == organization_id,
             UsageRow.seats > 0,
             UsageRow.msp_managed,
@@ -55,7 +55,7 @@ def left_out(session: Session, psa: str, organization_id: str, bill_from: Month,
         .order_by(UsageReport.month)
     ).tuples()
     billed = billed_months(session, psa)
-    return {month: seats for month, seats in rows if (month, organization_id) not in billed}
+    return {str(month): seats for month, seats in rows if (month, organization_id) not in billed}
 
 
 def has_usage(session: Session, organization_id: str) -> bool:

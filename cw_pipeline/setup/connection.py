@@ -153,7 +153,7 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
             # New ones perhaps, of which nothing else would tell: they are never kept.
             after = {**_snapshot(integration), "keys": "accepted"}
             log_action(session, AuditAction.CONNECT, client.company_id, before=before, after=after)
-        state = State(integration.state) if integration else State.NOT_CONNECTED
+        state = integration.state if integration else State.NOT_CONNECTED
         uses = right_uses(session, psa_of_client(client))
     by_use = tuple(
         CheckedRight(name, why, uses[name].held, uses[name].used_at) if name in uses else CheckedRight(name, why, None)

@@ -10,7 +10,6 @@ from sqlalchemy import select
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.setup.errors import listed
-from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.tables import LedgerEntry
 
@@ -23,9 +22,9 @@ def left_behind(session: Session, psa: str) -> dict[str, str]:
 
     By the organization's id as a line is marked with it.
     """
-    months = session.scalars(select(LedgerEntry.month).where(LedgerEntry.psa == psa).distinct())
+    months = session.scalars(select(LedgerEntry.month).where(LedgerEntry.psa == psa).distinct()).all()
     lines: defaultdict[str, list[str]] = defaultdict(list)
-    for number, written in ledger.written_lines(session, psa, list(map(Month.parse, months))).items():
+    for number, written in ledger.written_lines(session, psa, months).items():
         identity = Identity.parse(written.serial_number)
         if identity is None or written.invoiced or written.quantities == NOTHING:
             continue

@@ -121,4 +121,4 @@ def _sets_only_its_month(
     current: CompanyMapping, company: Company, agreement: Agreement, bill_from: Month | None
 ) -> bool:
     stays = (current.company_id, current.agreement_id) == (company.id, agreement.id)
-    return stays and bill_from is not None and not (str(bill_from) == current.bill_from and current.bill_from_chosen)
+    return stays and bill_from is not None and not (bill_from == current.bill_from and current.bill_from_chosen)

@@ -134,10 +134,9 @@ def map_company(
             now=now,
         )
         log_action(session, AuditAction.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
-        first = Month.parse(mapping.bill_from)
-        left_out = first_months.left_out(session, psa, the_organization.id, first, first_month)
+        left_out = first_months.left_out(session, psa, the_organization.id, mapping.bill_from, first_month)
         about_left_out = first_months.about_left_out(
-            name_and_id(the_organization), left_out, first, chosen=mapping.bill_from_chosen
+            name_and_id(the_organization), left_out, mapping.bill_from, chosen=mapping.bill_from_chosen
         )
         return Mapped(
             company_id=the_company.id,
@@ -146,7 +145,7 @@ def map_company(
             agreement_name=the_agreement.name,
             organization_id=the_organization.id,
             organization_name=the_organization.name,
-            bill_from=first,
+            bill_from=mapping.bill_from,
             bill_from_chosen=mapping.bill_from_chosen,
             changed=snapshot(mapping) != before,
             left_out=left_out,
@@ -190,7 +189,7 @@ def snapshot(mapping: CompanyMapping | None) -> dict[str, int | str | bool] | No
         "company_id": mapping.company_id,
         "agreement_id": mapping.agreement_id,
         "organization_id": mapping.organization_id,
-        "bill_from": mapping.bill_from,
+        "bill_from": str(mapping.bill_from),
         "bill_from_chosen": mapping.bill_from_chosen,
         "terms": in_words(accepted) if accepted else "not recorded",
     }
@@ -218,7 +217,7 @@ def store_mapping(
         session.add(mapping)
     before = _what_is_billed(mapping)
     if bill_from is not None or not keeps_its_place:
-        mapping.bill_from = str(bill_from or first_months.unless_named(first_month, now))
+        mapping.bill_from = bill_from or first_months.unless_named(first_month, now)
         mapping.bill_from_chosen = bill_from is not None
     mapping.company_id, mapping.agreement_id = company_id, agreement.id
     if accept_terms:

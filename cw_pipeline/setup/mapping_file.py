@@ -211,10 +211,9 @@ def _unbilled(session: Session, psa: str, rows: Sequence[Row], first_month: Mont
         mapping = session.get(CompanyMapping, row.organization_id) if row.organization_id else None
         if mapping is None:
             continue
-        first = Month.parse(mapping.bill_from)
         name = name_and_id(session.get_one(Organization, mapping.organization_id))
-        seats = first_months.left_out(session, psa, mapping.organization_id, first, first_month)
-        about = first_months.about_left_out(name, seats, first, chosen=mapping.bill_from_chosen)
+        seats = first_months.left_out(session, psa, mapping.organization_id, mapping.bill_from, first_month)
+        about = first_months.about_left_out(name, seats, mapping.bill_from, chosen=mapping.bill_from_chosen)
         if about:
             yield f"Row {row.number}: {about}"
 
@@ -229,5 +228,5 @@ def _mapping_cells(known: Known, mapping: CompanyMapping) -> Cells:
         agreement.name,
         organization.id,
         organization.name,
-        mapping.bill_from,
+        str(mapping.bill_from),
     )

@@ -14,7 +14,6 @@ from cw_pipeline.setup import bill_from as first_months
 from cw_pipeline.setup import terms
 from cw_pipeline.setup.mappable import beside, why_not
 from cw_pipeline.setup.suggest import normalized
-from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization, UsageRow
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.setup.mapping_csv import Row
+    from cw_pipeline.vocabulary import Month
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Known:
         mapping = self.mapping_of(row)
         if mapping is None:
             return row.is_bare and row.company_id not in self.by_company
-        return self.is_kept(row) and row.bill_from in (None, Month.parse(mapping.bill_from))
+        return self.is_kept(row) and row.bill_from in (None, mapping.bill_from)
 
     def why_not(self, row: Row) -> str | None:
         """Why what the row names cannot be mapped to each other."""

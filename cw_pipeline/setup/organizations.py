@@ -181,9 +181,9 @@ def _organization(organization: models.Organization, now: datetime) -> Organizat
     return Organization(
         id=organization.id,
         name=organization.name,
-        plan=organization.plan.value,
-        license_type=organization.license_type.value,
-        status=organization.status.value,
+        plan=organization.plan,
+        license_type=organization.license_type,
+        status=organization.status,
         msp_managed=organization.msp_managed,
         fetched_at=now,
         gone_at=None,

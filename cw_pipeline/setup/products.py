@@ -206,12 +206,12 @@ def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: Cata
         )
         session.merge(product)
         session.flush()
-        mapping = session.get(ProductMapping, plan.value)
+        mapping = session.get(ProductMapping, plan)
         before = {"product_id": mapping.product_id} if mapping else None
         after = {"product_id": item.id}
-        log_action(session, AuditAction.MAP_PRODUCT, plan.value, before=before, after=after)
+        log_action(session, AuditAction.MAP_PRODUCT, plan, before=before, after=after)
         if mapping is None:
-            mapping = ProductMapping(plan=plan.value, confirmed_product_id=None)
+            mapping = ProductMapping(plan=plan, confirmed_product_id=None)
             session.add(mapping)
         mapping.product_id = item.id
         mapping.mapped_at = datetime.now(UTC)

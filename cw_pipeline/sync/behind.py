@@ -46,7 +46,7 @@ def require_not_behind(warehouse: Warehouse, recorded: Collection[RecordedPush])
     unknown = [
         push
         for push in recorded
-        if (str(push.month), push.run_id) not in known and (rebuilt_at is None or push.at > rebuilt_at)
+        if (push.month, push.run_id) not in known and (rebuilt_at is None or push.at > rebuilt_at)
     ]
     if not unknown:
         return

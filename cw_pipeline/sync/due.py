@@ -46,7 +46,7 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
     mapped anew, or other products are confirmed, after the preview that was pushed last was made; and when the usage
     report that is kept says something else than the one that was pushed.
     """
-    mappings = [(Month.parse(row.bill_from), row.mapped_at) for row in session.scalars(select(CompanyMapping))]
+    mappings = [(row.bill_from, row.mapped_at) for row in session.scalars(select(CompanyMapping))]
     if not mappings:
         return {}
     integration = session.get(Integration, 1)
@@ -56,7 +56,7 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
     first = max(first_month, min(bill_from for bill_from, _ in mappings))
     for month in first.until(Month.last_closed(now)):
         decided_at = max([mapped_at for bill_from, mapped_at in mappings if bill_from <= month] + confirmed)
-        why = _why(pushed.get(str(month)), written.get(str(month)), decided_at, reports.get(str(month)))
+        why = _why(pushed.get(month), written.get(month), decided_at, reports.get(month))
         if why is not None:
             unpushed[month] = why
     return unpushed
@@ -89,7 +89,7 @@ def _why(pushed: _Pushed | None, written_at: datetime | None, decided_at: dateti
     return Why.REPORT if report != pushed.report else None
 
 
-def _last_pushes(session: Session, psa: str) -> dict[str, _Pushed]:
+def _last_pushes(session: Session, psa: str) -> dict[Month, _Pushed]:
     last = select(func.max(Push.id)).where(Push.psa == psa).group_by(Push.month)
     rows = session.execute(
         select(Push.month, Push.succeeded, Push.pushed_at, Preview.made_at, UsageReport.fingerprint)
@@ -103,7 +103,7 @@ def _last_pushes(session: Session, psa: str) -> dict[str, _Pushed]:
     }
 
 
-def _last_written(session: Session, psa: str) -> dict[str, datetime]:
+def _last_written(session: Session, psa: str) -> dict[Month, datetime]:
     """When something was last written, found or accepted of a month: it has to be pushed unless a push ended since."""
     kinds = [EntryKind.INTENT, *SEEN, *PERSONS_WORD]
     in_ledger = (
@@ -122,7 +122,7 @@ def _last_written(session: Session, psa: str) -> dict[str, datetime]:
     return last
 
 
-def _kept_reports(session: Session) -> dict[str, str]:
+def _kept_reports(session: Session) -> dict[Month, str]:
     """What the report says that was kept last, by month."""
     last = select(func.max(UsageReport.id)).group_by(UsageReport.month)
     rows = session.execute(select(UsageReport.month, UsageReport.fingerprint).where(UsageReport.id.in_(last)))

@@ -16,7 +16,7 @@ from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.remembering import Seen, remember, seen_in
 from cw_pipeline.sync.run import SyncError
-from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.previews import save_preview
 from cw_pipeline.warehouse.terms import terms_of
@@ -192,7 +192,7 @@ def _carrying(written: dict[int, Written]) -> dict[int, int]:
 
 def _basis(session: Session) -> _Basis:
     integration = session.get(tables.Integration, 1)
-    if integration is None or integration.state != "active":
+    if integration is None or integration.state is not State.ACTIVE:
         msg = "The integration is not active any more. Nothing is written. See `cw-pipeline status`."
         raise SyncError(msg)
     mappings = session.execute(
@@ -208,12 +208,12 @@ def _basis(session: Session) -> _Basis:
                 organization_name=name,
                 company_id=row.company_id,
                 agreement_id=row.agreement_id,
-                bill_from=Month.parse(row.bill_from),
+                bill_from=row.bill_from,
                 terms=terms_of(row),
             )
             for row, name in mappings
         },
-        products={Plan(row.plan): row.confirmed_product_id for row in products if row.confirmed_product_id is not None},
+        products={row.plan: row.confirmed_product_id for row in products if row.confirmed_product_id is not None},
     )
 
 
@@ -223,7 +223,7 @@ def _billed_for_the_first_time(session: Session, months: Sequence[Month]) -> set
         session.scalars(
             select(tables.CompanyMapping.company_id).where(
                 tables.CompanyMapping.looked_through_at.is_(None),
-                tables.CompanyMapping.bill_from <= str(max(months)),
+                tables.CompanyMapping.bill_from <= max(months),
             )
         )
     )

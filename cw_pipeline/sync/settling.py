@@ -13,7 +13,7 @@ from cw_pipeline.connectwise.listed import Listed
 from cw_pipeline.sync.ownership import is_still, may_be_made_by
 from cw_pipeline.sync.reading import addition_by_id, next_invoice_of
 from cw_pipeline.sync.unread import UNUSABLE
-from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.intents import Result, append_results
@@ -72,7 +72,7 @@ def settle_open_intents(run: SyncRun) -> list[Unsettled]:
             what = f"What became of the write of {intent.serial_number} on agreement {intent.agreement_id}"
             why = f"{what} cannot be told: {error} {SYNC_AGAIN}"
             run.say(why)
-            unsettled.append(Unsettled(Month.parse(intent.month), intent.organization_id, why))
+            unsettled.append(Unsettled(intent.month, intent.organization_id, why))
     return unsettled
 
 
@@ -200,7 +200,7 @@ def _shows(addition: Addition, intent: LedgerEntry, known: Collection[int]) -> b
         return False
     if intent.addition_id is not None:
         return addition.id == intent.addition_id and is_still(addition, intent.serial_number, {intent.product_id})
-    description = Identity(Month.parse(intent.month), Plan(intent.plan), intent.organization_id).invoice_description
+    description = Identity(intent.month, intent.plan, intent.organization_id).invoice_description
     marked = addition.serial_number == intent.serial_number
     described = not addition.serial_number and addition.invoice_description == description
     return (

@@ -56,7 +56,7 @@ def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> Usage
     ]
     with warehouse.transaction() as session:
         mapped = session.scalar(
-            select(func.count()).select_from(CompanyMapping).where(CompanyMapping.bill_from <= str(month))
+            select(func.count()).select_from(CompanyMapping).where(CompanyMapping.bill_from <= month)
         )
         if mapped and not usage:
             msg = (
@@ -103,4 +103,4 @@ def recent_months(warehouse: Warehouse, *, first_month: Month, now: datetime) ->
     if first_billed is None:
         return []
     last = Month.last_closed(now)
-    return list(max(first_month, Month.parse(first_billed), last.plus(1 - _RECENT)).until(last))
+    return list(max(first_month, first_billed, last.plus(1 - _RECENT)).until(last))

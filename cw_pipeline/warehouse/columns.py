@@ -4,13 +4,52 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import DateTime, Numeric, String, TypeDecorator
+
+from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
+
+EnumT = TypeVar("EnumT", bound=StrEnum)
+
+
+class MonthColumn(TypeDecorator[Month]):
+    """A billing month, kept as it is written: ``2026-03``."""
+
+    impl = String(7)
+    cache_ok = True
+
+    def process_bind_param(self, value: Month | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the base class's signature
+        """The month as the database keeps it."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Month | None:  # noqa: ARG002 - the base class's signature
+        """The month."""
+        return None if value is None else Month.parse(value)
+
+
+class EnumColumn(TypeDecorator[EnumT]):
+    """A member of ``kind``, kept as its value in text of at most ``length`` characters."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, kind: type[EnumT], length: int | None = None) -> None:
+        super().__init__(length)
+        self.kind = kind
+
+    def process_bind_param(self, value: EnumT | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the base class's signature
+        """The member's value."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> EnumT | None:  # noqa: ARG002 - the base class's signature
+        """The member."""
+        return None if value is None else self.kind(value)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -29,7 +29,7 @@ def append_intents(session: Session, psa: str, run_id: str, writes: Sequence[Wri
             "at": now,
             "run_id": run_id,
             "kind": EntryKind.INTENT,
-            "month": str(write.identity.month),
+            "month": write.identity.month,
             "organization_id": write.identity.organization_id,
             "plan": write.identity.plan,
             "serial_number": write.identity.serial_number,

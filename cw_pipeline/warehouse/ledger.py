@@ -82,7 +82,7 @@ def _append_line(
             at=at or datetime.now(UTC),
             run_id=run_id,
             kind=kind,
-            month=str(identity.month),
+            month=identity.month,
             organization_id=identity.organization_id,
             plan=identity.plan,
             serial_number=line.serial_number,
@@ -129,7 +129,7 @@ def agreements_with_lines(session: Session, psa: str, months: Collection[Month])
             select(LedgerEntry.agreement_id)
             .where(
                 LedgerEntry.psa == psa,
-                LedgerEntry.month.in_([str(month) for month in months]),
+                LedgerEntry.month.in_(months),
             )
             .distinct()
         )
@@ -142,7 +142,7 @@ def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict
     A line for whose period a newer one was made carries 0: the newer one was made because ConnectWise did not show it
     any more while its period was still open, so it was never invoiced.
     """
-    of_months = LedgerEntry.month.in_([str(month) for month in months])
+    of_months = LedgerEntry.month.in_(months)
     written: dict[int, Written] = {}
     made_for: dict[tuple[str, int, date], int] = {}
     for entry in session.scalars(_accounting(psa).where(of_months)):

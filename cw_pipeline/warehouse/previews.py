@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select
 from cw_pipeline.billing import preview as billing
 from cw_pipeline.billing.outcomes import FAILED, Outcome
 from cw_pipeline.billing.writes import Write
-from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import MonthError, Preview, PreviewLine, Push, PushLine
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def save_preview(
     """Keep a preview with everything that tells later whether it still holds."""
     row = Preview(
         psa=psa,
-        month=str(preview.month),
+        month=preview.month,
         made_at=made_at,
         run_id=run_id,
         usage_report_id=usage_report_id,
@@ -83,17 +83,17 @@ def latest_previews(session: Session, psa: str) -> Sequence[Preview]:
 def preview_of(row: Preview) -> billing.Preview:
     """A kept preview as the rule made it."""
     return billing.Preview(
-        month=Month.parse(row.month),
+        month=row.month,
         usage_seats=row.usage_seats,
         lines=tuple(
             billing.PreviewLine(
                 organization_id=line.organization_id,
                 organization_name=line.organization_name,
-                plan=Plan(line.plan),
+                plan=line.plan,
                 company_id=line.company_id,
                 agreement_id=line.agreement_id,
                 also=line.also,
-                outcome=Outcome(line.outcome),
+                outcome=line.outcome,
                 seats=line.seats,
                 to_credit=line.to_credit,
                 reason=line.reason,
@@ -152,17 +152,17 @@ def latest_pushes(session: Session, psa: str) -> Sequence[Push]:
     return session.scalars(select(Push).where(Push.id.in_(_latest(psa))).order_by(Push.month)).all()
 
 
-def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[str, PushLine]]:
+def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[Month, PushLine]]:
     """The lines, each with its month, that came to one of ``outcomes`` in their month's last push."""
     return session.execute(_latest_lines(psa).where(PushLine.outcome.in_(outcomes))).tuples().all()
 
 
-def warned_lines(session: Session, psa: str) -> Sequence[tuple[str, PushLine]]:
+def warned_lines(session: Session, psa: str) -> Sequence[tuple[Month, PushLine]]:
     """The lines, each with its month, with which something was wrong in their month's last push."""
     return session.execute(_latest_lines(psa).where(PushLine.warning.is_not(None))).tuples().all()
 
 
-def _latest_lines(psa: str) -> Select[tuple[str, PushLine]]:
+def _latest_lines(psa: str) -> Select[tuple[Month, PushLine]]:
     return (
         select(Push.month, PushLine)
         .join(PushLine, PushLine.push_id == Push.id)
@@ -177,7 +177,7 @@ def _latest(psa: str) -> Select[tuple[int]]:
 
 def save_month_error(session: Session, month: Month, run_id: str, error: str) -> None:
     """Keep why ``month`` failed as a whole."""
-    session.add(MonthError(month=str(month), run_id=run_id, at=datetime.now(UTC), error=error))
+    session.add(MonthError(month=month, run_id=run_id, at=datetime.now(UTC), error=error))
 
 
 @dataclass(frozen=True)
@@ -197,13 +197,13 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
     A month that it neither pushed nor said why not is left out. A run that was tried again is reported as its last
     attempt left it, with the requests of all its attempts.
     """
-    reports: dict[str, MonthReport] = {}
-    pushes: set[str] = set()
-    done_at: dict[str, datetime] = {}
+    reports: dict[Month, MonthReport] = {}
+    pushes: set[Month] = set()
+    done_at: dict[Month, datetime] = {}
     for preview in session.scalars(select(Preview).where(Preview.run_id == run_id).order_by(Preview.id)):
         before = reports.get(preview.month)
         reports[preview.month] = MonthReport(
-            month=Month.parse(preview.month),
+            month=preview.month,
             lines=preview_of(preview).lines,
             requests_read=preview.requests_read + (before.requests_read if before else 0),
         )
@@ -212,9 +212,9 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
         before = reports.get(push.month)
         previewed = preview_of(session.get_one(Preview, push.preview_id))
         reports[push.month] = MonthReport(
-            month=Month.parse(push.month),
+            month=push.month,
             lines=tuple(
-                replace(line, outcome=Outcome(pushed.outcome), reason=pushed.reason)
+                replace(line, outcome=pushed.outcome, reason=pushed.reason)
                 for line, pushed in zip(previewed.lines, push.lines, strict=True)
             ),
             requests_read=push.requests_read + (before.requests_read if before else 0),
@@ -224,6 +224,6 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
         pushes.add(push.month)
     for error in session.scalars(select(MonthError).where(MonthError.run_id == run_id).order_by(MonthError.id)):
         if error.month not in done_at or error.at > done_at[error.month]:
-            reports[error.month] = MonthReport(month=Month.parse(error.month), error=error.error)
+            reports[error.month] = MonthReport(month=error.month, error=error.error)
     told = [one for key, one in reports.items() if one.error is not None or not pushed or key in pushes]
     return sorted(told, key=lambda report: report.month)

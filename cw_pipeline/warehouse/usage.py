@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing.facts import Usage
-from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline.warehouse.tables import AcceptedAbsence, UsageReport, UsageRow
 
 if TYPE_CHECKING:
@@ -27,8 +26,8 @@ def store_report(session: Session, month: Month, generated_at: datetime, usage: 
         {
             "organization_id": row.organization_id,
             "organization_name": row.organization_name,
-            "plan": row.plan.value,
-            "license_type": row.license_type.value,
+            "plan": row.plan,
+            "license_type": row.license_type,
             "msp_managed": row.managed,
             "seats": row.seats,
         }
@@ -39,7 +38,7 @@ def store_report(session: Session, month: Month, generated_at: datetime, usage: 
     if latest is not None and latest.fingerprint == fingerprint:
         return latest
     report = UsageReport(
-        month=str(month),
+        month=month,
         generated_at=generated_at,
         fetched_at=datetime.now(UTC),
         fingerprint=fingerprint,
@@ -54,7 +53,7 @@ def store_report(session: Session, month: Month, generated_at: datetime, usage: 
 def latest_report(session: Session, month: Month) -> UsageReport | None:
     """The report kept last for ``month``."""
     return session.scalars(
-        select(UsageReport).where(UsageReport.month == str(month)).order_by(UsageReport.id.desc()).limit(1)
+        select(UsageReport).where(UsageReport.month == month).order_by(UsageReport.id.desc()).limit(1)
     ).first()
 
 
@@ -78,8 +77,8 @@ def usage_of(report: UsageReport) -> list[Usage]:
         Usage(
             organization_id=row.organization_id,
             organization_name=row.organization_name,
-            plan=Plan(row.plan),
-            license_type=LicenseType(row.license_type),
+            plan=row.plan,
+            license_type=row.license_type,
             managed=row.msp_managed,
             seats=row.seats,
         )

@@ -61,7 +61,7 @@ def rows(table: type[Base]) -> list[Any]:
 
 def mapped() -> dict[int, tuple[int, str, str]]:
     """Each mapped company's agreement, organization and first month."""
-    return {row.company_id: (row.agreement_id, row.organization_id, row.bill_from) for row in rows(CompanyMapping)}
+    return {row.company_id: (row.agreement_id, row.organization_id, str(row.bill_from)) for row in rows(CompanyMapping)}
 
 
 def state() -> str:

@@ -117,7 +117,7 @@ def msp(warehouse: Warehouse) -> Warehouse:
 def mappings(warehouse: Warehouse) -> dict[int, tuple[int, str, str]]:
     with warehouse.transaction() as session:
         return {
-            row.company_id: (row.agreement_id, row.organization_id, row.bill_from)
+            row.company_id: (row.agreement_id, row.organization_id, str(row.bill_from))
             for row in session.query(CompanyMapping)
         }
 

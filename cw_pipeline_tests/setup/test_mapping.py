@@ -9,7 +9,7 @@ import pytest
 from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.errors import MappingRefused, NotConnected, UnknownChoice
 from cw_pipeline.setup.mapping import map_company, unmap_company
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.tables import Agreement, Company, Integration, Organization
 from cw_pipeline_tests.setup.conftest import (
@@ -177,7 +177,7 @@ def test_a_company_is_unmapped_even_if_it_is_gone(msp: Warehouse) -> None:
 def test_nothing_is_mapped_or_unmapped_while_disconnected(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     with msp.transaction() as session:
-        session.get_one(Integration, 1).state = "disconnected"
+        session.get_one(Integration, 1).state = State.DISCONNECTED
     with pytest.raises(NotConnected):
         map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
     with pytest.raises(NotConnected):

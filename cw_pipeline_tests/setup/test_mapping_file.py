@@ -11,7 +11,7 @@ from cw_pipeline.setup.errors import FileRefused, MappingFileRefused, NotConnect
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.setup.suggest import suggest_mappings
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.tables import Agreement, Company, Integration
 from cw_pipeline_tests.setup.conftest import (
     FIRST,
@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_written_is_refused(msp: Warehouse, tmp_path: Path
 
 def test_nothing_is_applied_while_disconnected(msp: Warehouse, file: Path) -> None:
     with msp.transaction() as session:
-        session.get_one(Integration, 1).state = "disconnected"
+        session.get_one(Integration, 1).state = State.DISCONNECTED
     with pytest.raises(NotConnected):
         apply_mappings(msp, write(file, "1,,11,,org-a,,"), NOW, first_month=FIRST)
     assert mappings(msp) == {}

@@ -22,7 +22,7 @@ def report(warehouse: Warehouse, month: Month, *organization_ids: str) -> None:
 
 def missing(warehouse: Warehouse) -> list[tuple[str, str]]:
     with warehouse.transaction() as session:
-        return [(month, organization.id) for month, organization in missing_usage(session)]
+        return [(str(month), organization.id) for month, organization in missing_usage(session)]
 
 
 def test_a_mapped_organization_that_a_report_does_not_have_is_missing_in_each_such_month(msp: Warehouse) -> None:

@@ -34,7 +34,7 @@ MARCH, JUNE = "2026-03", Month(2025, 6)
 def rows(warehouse: Warehouse) -> Rows:
     with warehouse.transaction() as session:
         return {
-            (one.organization_id, one.company_id, one.agreement_id, one.bill_from)
+            (one.organization_id, one.company_id, one.agreement_id, str(one.bill_from))
             for one in session.query(CompanyMapping)
         }
 

@@ -295,7 +295,7 @@ def test_an_active_integration_misses_nothing(warehouse: Warehouse) -> None:
     found = status(warehouse, first_month=FIRST, now=NOW)
     assert (found.state, found.missing) == (State.ACTIVE, ())
     with warehouse.transaction() as session:
-        session.get_one(Integration, 1).state = "disconnected"
+        session.get_one(Integration, 1).state = State.DISCONNECTED
     assert status(warehouse, first_month=FIRST, now=NOW).state == State.DISCONNECTED
 
 
@@ -320,7 +320,7 @@ def test_of_each_held_line_the_status_has_its_reason_and_what_a_person_can_do(ms
     found = status(msp, first_month=FIRST, now=NOW)
     assert found.held == {"2026-03": 1}
     assert found.held_lines == (
-        HeldLine("2026-03", "org-a", "Acme", "Business", outcome, Decimal(5), "Why.", WAYS_OUT[outcome]),
+        HeldLine(Month(2026, 3), "org-a", "Acme", "Business", outcome, Decimal(5), "Why.", WAYS_OUT[outcome]),
     )
     push(msp, "2026-03", NOW, right)
     assert status(msp, first_month=FIRST, now=NOW).held_lines == ()

@@ -83,7 +83,7 @@ class Decisions:
         """The organizations' months with a write of which nobody knows what became."""
         with self.warehouse.transaction() as session:
             intents = ledger.open_intents(session, self.run.psa)
-        return {(intent.organization_id, intent.month) for intent in intents}
+        return {(intent.organization_id, str(intent.month)) for intent in intents}
 
     def accept(self, place: int, month: Month) -> None:
         """A person sets the lines of an organization's month to what the invoices say, and accepts that."""

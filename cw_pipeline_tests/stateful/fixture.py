@@ -258,7 +258,7 @@ class Fixture(Decisions):
         for place in ORGANIZATIONS:
             self.unmap(place)
         for place, one in mappings.items():
-            self.map(place, one.agreement_id, Month.parse(one.bill_from))
+            self.map(place, one.agreement_id, one.bill_from)
 
     def _lines(self) -> dict[int, tuple[Any, ...]]:
         shown = self.people.shown()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.stateful.moves import Moves
 from cw_pipeline_tests.stateful.strategies import (
     MOST_AGREEMENTS,
@@ -80,7 +79,7 @@ class InConnectWise(Moves):
         if mapped and not self.fixture.is_behind():
             for place, mapping in self.fixture.mappings().items():
                 if mapping.agreement_id == old:
-                    self.fixture.map(place, copy, Month.parse(mapping.bill_from))
+                    self.fixture.map(place, copy, mapping.bill_from)
 
     @rule(which=agreements, terms=st.sampled_from(TERMS))
     def terms_change(self, which: int, terms: dict[str, Any]) -> None:

@@ -89,7 +89,7 @@ class _Case:
     @property
     def is_billed(self) -> bool:
         """Whether anything of it may be touched."""
-        return self.mapping is not None and str(self.month) >= self.mapping.bill_from
+        return self.mapping is not None and self.month >= self.mapping.bill_from
 
     @property
     def holds(self) -> set[Outcome]:

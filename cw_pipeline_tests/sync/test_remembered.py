@@ -129,7 +129,7 @@ def test_a_rebuild_takes_corrections_that_the_backup_does_not_know_for_ours(invo
     rebuild(invoiced.run)
     with invoiced.run.warehouse.transaction() as session:  # as a backup would have it: the line was written here
         for entry in session.query(tables.LedgerEntry).filter_by(kind="rebuilt"):
-            entry.kind = "confirmed"
+            entry.kind = tables.EntryKind.CONFIRMED
     backup = replace(invoiced.run, run_id="run-after-the-backup")
     invoiced.use(8, ONE)
     assert replace(invoiced, run=backup).sync().outcomes(ONE) == ["created"]

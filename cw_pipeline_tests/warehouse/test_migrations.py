@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.tables import Base, CompanyMapping, LockHolder, PreviewLine
 from cw_pipeline_tests.support.processes import OPEN_WHEN_TOLD, another_process
@@ -105,7 +106,7 @@ def test_what_was_kept_before_the_ledger_remembered_invoices_is_read_as_before(n
         ]
         mapping = session.get_one(CompanyMapping, "o")
         assert (mapping.company_id, mapping.agreement_id) == (1, 10)
-        assert (mapping.bill_from, mapping.bill_from_chosen) == ("2026-01", False)
+        assert (mapping.bill_from, mapping.bill_from_chosen) == (Month(2026, 1), False)
         assert (mapping.prorates, mapping.looked_through_at) == (None, None)
         keys = inspect(session.connection())
         assert keys.get_pk_constraint("company_mappings")["constrained_columns"] == ["organization_id"]

@@ -23,7 +23,6 @@ from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.reports.drift import compare as drifted
 from cw_pipeline.reports.drift.compare import Finding, Kind
-from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class KnownLine:
     @property
     def identity(self) -> Identity:
         """Whose seats of which month it carries."""
-        return Identity(Month.parse(self.entry.month), Plan(self.entry.plan), self.mapping.organization_id)
+        return Identity(self.entry.month, self.entry.plan, self.mapping.organization_id)
 
     @property
     def quantity(self) -> str:

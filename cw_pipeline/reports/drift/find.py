@@ -15,7 +15,6 @@ from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.recaps import look_at_recaps, written_off
 from cw_pipeline.sync.remembering import remember, seen_in
-from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import Company, CompanyMapping, Organization
@@ -101,7 +100,7 @@ def _mappings(session: Session) -> list[Mapping]:
             company_id=row.company_id,
             company_name=company_name,
             agreement_id=row.agreement_id,
-            bill_from=Month.parse(row.bill_from),
+            bill_from=row.bill_from,
             terms=terms_of(row),
         )
         for row, company_name, organization_name in rows
@@ -111,7 +110,7 @@ def _mappings(session: Session) -> list[Mapping]:
 def _known_lines(session: Session, psa: str, mappings: Iterable[Mapping]) -> list[KnownLine]:
     """The lines that were written for mapped organizations since they are billed."""
     entries = ledger.last_entries(session, psa)
-    written = ledger.written_lines(session, psa, {Month.parse(entry.month) for entry in entries.values()})
+    written = ledger.written_lines(session, psa, {entry.month for entry in entries.values()})
     by_organization = {mapping.organization_id: mapping for mapping in mappings}
     lines = [
         KnownLine(by_organization[entry.organization_id], entry, written[number])

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.warehouse.tables.base import Base
 
 
@@ -18,8 +20,8 @@ class UsageRow(Base):
     report_id: Mapped[int] = mapped_column(ForeignKey("usage_reports.id"), primary_key=True)
     organization_id: Mapped[str] = mapped_column(primary_key=True)
     organization_name: Mapped[str]
-    plan: Mapped[str]
-    license_type: Mapped[str]
+    plan: Mapped[Plan]
+    license_type: Mapped[LicenseType]
     msp_managed: Mapped[bool]
     seats: Mapped[int]
 
@@ -30,7 +32,7 @@ class UsageReport(Base):
     __tablename__ = "usage_reports"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    month: Mapped[str] = mapped_column(String(7), index=True)
+    month: Mapped[Month] = mapped_column(index=True)
     generated_at: Mapped[datetime]
     fetched_at: Mapped[datetime]
     fingerprint: Mapped[str] = mapped_column(String(64))
@@ -57,11 +59,11 @@ class PreviewLine(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     organization_id: Mapped[str]
     organization_name: Mapped[str]
-    plan: Mapped[str]
+    plan: Mapped[Plan]
     company_id: Mapped[int | None]
     agreement_id: Mapped[int | None]
     also: Mapped[bool] = mapped_column("beside")
-    outcome: Mapped[str]
+    outcome: Mapped[Outcome]
     seats: Mapped[Decimal]
     to_credit: Mapped[Decimal | None]
     reason: Mapped[str]
@@ -76,7 +78,7 @@ class Preview(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     psa: Mapped[str]
-    month: Mapped[str] = mapped_column(String(7), index=True)
+    month: Mapped[Month] = mapped_column(index=True)
     made_at: Mapped[datetime]
     run_id: Mapped[str]
     usage_report_id: Mapped[int] = mapped_column(ForeignKey("usage_reports.id"))
@@ -96,9 +98,9 @@ class PushLine(Base):
     push_id: Mapped[int] = mapped_column(ForeignKey("pushes.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     organization_id: Mapped[str]
-    plan: Mapped[str]
+    plan: Mapped[Plan]
     also: Mapped[bool] = mapped_column("beside")
-    outcome: Mapped[str]
+    outcome: Mapped[Outcome]
     seats: Mapped[Decimal]
     to_credit: Mapped[Decimal | None]
     reason: Mapped[str]
@@ -112,7 +114,7 @@ class Push(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     psa: Mapped[str]
-    month: Mapped[str] = mapped_column(String(7), index=True)
+    month: Mapped[Month] = mapped_column(index=True)
     run_id: Mapped[str]
     preview_id: Mapped[int] = mapped_column(ForeignKey("previews.id"))
     pushed_at: Mapped[datetime]
@@ -129,6 +131,6 @@ class MonthError(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[str] = mapped_column(index=True)
-    month: Mapped[str] = mapped_column(String(7))
+    month: Mapped[Month]
     at: Mapped[datetime]
     error: Mapped[str]

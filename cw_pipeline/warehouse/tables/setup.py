@@ -4,9 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cw_pipeline.vocabulary import LicenseType, Month, Plan, State
+from cw_pipeline.warehouse.columns import EnumColumn
 from cw_pipeline.warehouse.tables.base import Base
 
 
@@ -19,7 +21,7 @@ class Integration(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
     site_url: Mapped[str]
     company_id: Mapped[str]
-    state: Mapped[str]
+    state: Mapped[State]
     connected_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     """When the products that the plans are billed as last changed."""
@@ -94,8 +96,8 @@ class Organization(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
-    plan: Mapped[str]
-    license_type: Mapped[str]
+    plan: Mapped[Plan]
+    license_type: Mapped[LicenseType]
     status: Mapped[str]
     msp_managed: Mapped[bool]
     fetched_at: Mapped[datetime]
@@ -117,7 +119,7 @@ class ProductMapping(Base):
 
     __tablename__ = "product_mappings"
 
-    plan: Mapped[str] = mapped_column(String(16), primary_key=True)
+    plan: Mapped[Plan] = mapped_column(EnumColumn(Plan, 16), primary_key=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
     confirmed_product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id"))
     mapped_at: Mapped[datetime]
@@ -131,7 +133,7 @@ class CompanyMapping(Base):
     company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"))
     agreement_id: Mapped[int] = mapped_column(ForeignKey("agreements.id"))
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
-    bill_from: Mapped[str] = mapped_column(String(7))
+    bill_from: Mapped[Month]
     bill_from_chosen: Mapped[bool] = mapped_column(default=False)
     """Whether a person named the first month, and so said that earlier usage is not to be billed."""
     mapped_at: Mapped[datetime]

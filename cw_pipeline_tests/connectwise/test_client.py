@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING
 
 import pytest
-from responses.matchers import query_param_matcher
 
-from cw_pipeline.connectwise.errors import ContractBroken, MissingRight, UnknownCompany, UnreadableReply
+from cw_pipeline.connectwise.errors import UnknownCompany, UnreadableReply
 from cw_pipeline.connectwise.listed import Listed, Unreadable
-from cw_pipeline.connectwise.models import AgreementRecap, NewAddition, NewCatalogItem
-from cw_pipeline_tests.connectwise.conftest import API, COMPANY_INFO, CREDENTIALS, addition, api_calls, company
+from cw_pipeline.connectwise.models import AgreementRecap, NewAddition
+from cw_pipeline_tests.connectwise.conftest import API, COMPANY_INFO, CREDENTIALS, addition, api_calls
+from cw_pipeline_tests.connectwise.endpoints import AGREEMENTS, CATALOG, COMPANIES, agreement, query, sent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import responses
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
 
-COMPANIES = f"{API}/company/companies"
-AGREEMENTS = f"{API}/finance/agreements"
-CATALOG = f"{API}/procurement/catalog"
-NOT_FOUND = {"code": "NotFound", "message": "Company 3 was not found"}
-FIRST_PAGE = {"page": "1", "pageSize": "1000", "orderBy": "id asc"}
 NEW_LINE = NewAddition(
     product_id=3,
     quantity=Decimal("12.1"),
@@ -37,30 +27,6 @@ NEW_LINE = NewAddition(
     cancelled_date=date(2026, 4, 30),
     serial_number="NP:2026-03:B:org",
 )
-
-
-def query(site: responses.RequestsMock, number: int = -1) -> dict[str, str]:
-    url = api_calls(site)[number].request.url or ""
-    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-
-
-def sent(site: responses.RequestsMock) -> object:
-    return json.loads(api_calls(site)[-1].request.body or b"null")
-
-
-def agreement(number: int, company_id: int) -> dict[str, object]:
-    return {
-        "id": number,
-        "name": f"Agreement {number}",
-        "type": {"id": 1, "name": "Managed"},
-        "company": {"id": company_id, "identifier": "acme", "name": "ACME"},
-        "agreementStatus": "Cancelled",
-        "nextInvoiceDate": "2026-04-01T00:00:00Z",
-    }
-
-
-def item(number: int, identifier: str, description: str = "") -> dict[str, object]:
-    return {"id": number, "identifier": identifier, "description": description, "price": 3.1}
 
 
 def test_every_request_carries_the_api_member_the_client_id_and_the_pinned_version(
@@ -96,151 +62,6 @@ def test_a_site_that_is_no_connectwise_is_said_to_be_none(
     site.upsert("GET", COMPANY_INFO, body="<html>Welcome</html>")
     with pytest.raises(UnreadableReply, match="CONNECTWISE_SITE_URL"):
         client.company_count()
-
-
-def test_companies_are_asked_for_by_type_and_status_and_filtered_again(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    wanted = {"types": [{"id": 1}, {"id": 2}], "status": {"id": 5}}
-    site.get(
-        COMPANIES,
-        json=[
-            company(1, **wanted),
-            company(2, **wanted | {"deletedFlag": True}),
-            company(3, **wanted | {"types": [{"id": 9}]}),
-            company(4, **wanted | {"types": None}),
-            company(5, **wanted | {"status": {"id": 6}}),
-            company(6, **wanted | {"status": None}),
-            company(7, **wanted | {"deletedFlag": None}),
-        ],
-    )
-    assert [one.id for one in client.companies(type_ids=[2, 3], status_ids=[5]).records] == [1, 7]
-    assert query(site)["conditions"] == "deletedFlag = false and status/id in (5)"
-    assert query(site)["childConditions"] == "types/id = 2 or types/id = 3"
-
-
-@pytest.mark.parametrize("choice", [{"type_ids": [1]}, {"status_ids": [5]}, {"type_ids": [1], "status_ids": [5]}])
-def test_a_choice_that_finds_no_company_is_made_by_the_client_as_well(
-    site: responses.RequestsMock, client: ConnectWiseClient, choice: dict[str, list[int]]
-) -> None:
-    simple = {**FIRST_PAGE, "conditions": "deletedFlag = false"}
-    site.get(COMPANIES, json=[])
-    site.get(
-        COMPANIES,
-        match=[query_param_matcher(simple)],
-        json=[company(1, types=[{"id": 1}], status={"id": 5}), company(2, types=[{"id": 2}], status={"id": 6})],
-    )
-    assert [one.id for one in client.companies(**choice).records] == [1]
-    assert len(api_calls(site)) == 2
-
-
-def test_no_company_at_all_is_asked_for_once(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    site.get(COMPANIES, json=[])
-    assert client.companies().records == ()
-    assert len(api_calls(site)) == 1
-
-
-def test_without_a_choice_every_company_that_is_not_deleted_is_read(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    site.get(COMPANIES, json=[company(1), company(2, deletedFlag=True)])
-    assert [one.id for one in client.companies().records] == [1]
-    assert query(site) == FIRST_PAGE | {"conditions": "deletedFlag = false"}
-
-
-def test_a_choice_too_long_for_a_url_is_filtered_in_the_client_alone(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    site.get(COMPANIES, json=[company(1, types=[{"id": 1}]), company(2, types=[{"id": 999}])])
-    assert [one.id for one in client.companies(type_ids=range(1, 500)).records] == [1]
-    assert query(site)["conditions"] == "deletedFlag = false"
-    assert "childConditions" not in query(site)
-
-
-def test_companies_by_id_include_deleted_ones_and_leave_out_what_is_gone(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    site.get(COMPANIES, json=[company(1), company(2, deletedFlag=True)])
-    site.get(f"{COMPANIES}/3", status=404, json=NOT_FOUND)
-    assert {one.id: one.deleted_flag for one in client.companies_by_id([3, 2, 1]).records} == {1: False, 2: True}
-    assert query(site, 0)["conditions"] == "id in (1,2,3)"
-
-
-def test_what_a_list_lacks_is_asked_for_by_itself(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    site.get(COMPANIES, json=[company(2)])
-    site.get(f"{COMPANIES}/1", json=company(1))
-    assert [one.id for one in client.companies_by_id([1, 2]).records] == [2, 1]
-    site.get(AGREEMENTS, json=[])
-    site.get(f"{AGREEMENTS}/7", json=agreement(7, 2))
-    assert [one.id for one in client.agreements_by_id([7]).records] == [7]
-
-
-LISTS: dict[str, tuple[Callable[[ConnectWiseClient], Listed[Any]], str]] = {
-    "companies": (lambda client: client.companies(), COMPANIES),
-    "companies by id": (lambda client: client.companies_by_id([1, 2, 3]), COMPANIES),
-    "agreements": (lambda client: client.agreements(company_ids=[2]), AGREEMENTS),
-    "agreements by id": (lambda client: client.agreements_by_id([1, 2, 3]), AGREEMENTS),
-    "lines": (lambda client: client.additions(7), f"{AGREEMENTS}/7/additions"),
-}
-
-
-@pytest.mark.parametrize(("read", "path"), LISTS.values(), ids=LISTS)
-def test_one_record_that_cannot_be_read_stops_no_other(
-    site: responses.RequestsMock, client: ConnectWiseClient, read: Callable[[ConnectWiseClient], Listed[Any]], path: str
-) -> None:
-    first, spoiled, last = ({**company(one), **agreement(one, 2), **addition(one)} for one in (1, 2, 3))
-    spoiled |= {"name": None, "product": None}
-    site.get(path, json=[first, spoiled, last])
-    listed = read(client)
-    assert [one.id for one in listed.records] == [1, 3]
-    (unreadable,) = listed.unreadable
-    assert (unreadable.id, unreadable.sent) == (2, spoiled)
-    assert re.match("(name|product): ", unreadable.why)
-    assert len(api_calls(site)) == 1
-
-
-def test_what_is_asked_for_by_itself_may_be_unreadable_too(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    site.get(AGREEMENTS, json=[agreement(7, 2)])
-    site.get(f"{AGREEMENTS}/8", json=["no record"])
-    listed = client.agreements_by_id([7, 8])
-    assert [one.id for one in listed.records] == [7]
-    assert [(one.id, one.sent) for one in listed.unreadable] == [(8, {})]
-
-
-def test_a_list_that_is_none_is_refused_whole(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    site.get(f"{AGREEMENTS}/7/additions", json={"id": 1})
-    with pytest.raises(ContractBroken, match="where a list of records is promised"):
-        client.additions(7)
-
-
-def test_ids_that_the_list_has_cost_no_more_than_the_list(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    site.get(AGREEMENTS, json=[agreement(7, 2), agreement(8, 2)])
-    assert [one.id for one in client.agreements_by_id([8, 7]).records] == [7, 8]
-    assert len(api_calls(site)) == 1
-
-
-def test_what_cannot_be_asked_for_by_itself_is_not_taken_for_gone(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    site.get(AGREEMENTS, json=[])
-    site.get(f"{AGREEMENTS}/7", status=403, json={"code": "Forbidden", "message": "no"})
-    with pytest.raises(MissingRight):
-        client.agreements_by_id([7])
-
-
-def test_many_ids_are_asked_for_in_several_urls_each_under_two_thousand_characters(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    site.get(AGREEMENTS, json=[])
-    assert client.agreements(company_ids=range(10_000, 11_000)) == Listed(())
-    calls = api_calls(site)
-    assert all(len(call.request.url or "") < 2000 for call in calls)
-    asked = " ".join(query(site, number)["conditions"] for number in range(len(calls)))
-    assert all(str(number) in asked for number in range(10_000, 11_000))
 
 
 def test_agreements_of_no_company_need_no_request(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
@@ -357,83 +178,6 @@ def test_a_line_created_without_its_serial_number_is_read_for_its_id(
     created = client.create_addition(7, NEW_LINE)
     assert created.id == 9
     assert not created.serial_number
-
-
-def test_a_search_in_the_catalog_is_sorted_out_again_by_the_client(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    site.get(CATALOG, json=[item(1, "NP-B", "NordPass Business"), item(2, "OTHER", "Backup"), item(3, "nordpass")])
-    assert [one.id for one in client.catalog_items(search="NordPass")] == [1, 3]
-    asked = [query(site, number)["conditions"] for number in range(2)]
-    assert asked == ['identifier contains "NordPass"', 'description contains "NordPass"']
-
-
-def test_a_product_is_searched_by_either_text(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    for field, found in {"identifier": item(2, "NORD-B"), "description": item(1, "B", "Nord")}.items():
-        condition = query_param_matcher({**FIRST_PAGE, "conditions": f'{field} contains "nord"'})
-        site.get(CATALOG, match=[condition], json=[found])
-    assert [one.id for one in client.catalog_items(search="nord")] == [2, 1]
-
-
-def test_a_search_that_cannot_be_quoted_is_made_by_the_client_alone(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    name = 'O\'Brien "Best", Ltd'
-    site.get(CATALOG, json=[item(1, "A", f"For {name}"), item(2, "B")])
-    assert [one.id for one in client.catalog_items(search=name)] == [1]
-    assert query(site) == FIRST_PAGE
-
-
-def test_the_whole_catalog_is_read_without_a_search(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    site.get(CATALOG, json=[item(1, "A"), item(2, "B")])
-    assert [one.price for one in client.catalog_items()] == [Decimal("3.1"), Decimal("3.1")]
-
-
-@pytest.mark.parametrize(
-    ("identifier", "conditions"),
-    [
-        ("NP-B", 'identifier = "NP-B"'),
-        ("O'Brien", 'identifier = "O\'Brien"'),
-        ('27"', "identifier = '27\"'"),
-        ('O\'Brien "Best", Ltd', None),
-        ("NP[B]", None),
-    ],
-)
-def test_a_product_is_found_by_its_identifier_whatever_quotes_it_holds(
-    site: responses.RequestsMock, client: ConnectWiseClient, identifier: str, conditions: str | None
-) -> None:
-    site.get(CATALOG, json=[item(1, identifier.swapcase()), item(2, identifier), item(3, identifier + "x")])
-    found = client.catalog_item_by_identifier(identifier)
-    assert found is not None
-    assert found.id == (2 if identifier.swapcase() != identifier else 1)
-    assert query(site).get("conditions") == conditions
-
-
-def test_no_product_is_none(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    site.get(CATALOG, json=[item(1, "NP-BUSINESS-2")])
-    assert client.catalog_item_by_identifier("NP-BUSINESS") is None
-
-
-def test_a_product_is_read_and_created(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    site.get(f"{CATALOG}/4", json=item(4, "NP-B") | {"productClass": "Bundle", "inactiveFlag": True})
-    read = client.catalog_item(4)
-    assert (read.product_class, read.inactive_flag) == ("Bundle", True)
-    site.post(CATALOG, status=201, json=item(5, "NP-E"))
-    new = NewCatalogItem(
-        identifier="NP-E", description="NordPass", customer_description="NordPass", subcategory_id=1, type_id=2
-    )
-    assert client.create_catalog_item(new).id == 5
-    assert sent(site) == new.body()
-
-
-def test_the_tables_of_products_are_read_from_their_own_paths(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
-    for path in ("types", "subcategories/", "unitOfMeasures"):
-        site.get(f"{API}/procurement/{path}", json=[{"id": 1, "name": path}])
-    assert [one.name for one in client.product_types()] == ["types"]
-    assert [one.name for one in client.subcategories()] == ["subcategories/"]
-    assert [one.name for one in client.units_of_measure()] == ["unitOfMeasures"]
 
 
 def test_company_types_and_statuses_are_read(site: responses.RequestsMock, client: ConnectWiseClient) -> None:

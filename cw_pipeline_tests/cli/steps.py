@@ -1,0 +1,85 @@
+"""The commands of a whole set-up, in order, and those that are refused."""
+
+from __future__ import annotations
+
+STEPS = {
+    "status of nothing": "status --json",
+    "import too early": "import --type Client --json",
+    "connect": "connect",
+    "connect for programs": "connect --json",
+    "products": "products list --search NORDPASS --json",
+    "map an inactive product": "products map Business NORDPASS-2022",
+    "map Business": "products map business NORDPASS-BUS --json",
+    "sync too early": "sync",
+    "create Enterprise": "products create Enterprise --identifier NP-ENT --subcategory {subcategory} --price 7.50 "
+    "--json",
+    "confirm": "products confirm --json",
+    "import without a choice": "import",
+    "import an unknown type": "import --type Klient",
+    "import": "import --type client --status active --json",
+    "import again": "import --json",
+    "suggest": "companies suggest --json",
+    "suggest into a file": "companies suggest --file {file}",
+    "apply": "companies apply {file} --json",
+    "companies": "companies list --json",
+    "status before": "status --json",
+    "preview": "preview --json",
+    "sync": "sync",
+    "sync again": "sync --month {month} --json",
+    "status after": "status --json",
+    "history": "history --month {month} --json",
+    "history for people": "history",
+    "history of another month": "history --month 2025-01",
+    "organizations": "organizations list --json",
+    "add": "organizations add --name [bold]Ünïcode --plan enterprise --license-type standard "
+    "--contact-email it@example.com --json",
+    "add again": "organizations add --name [BOLD]ünïcode --plan enterprise --license-type standard "
+    "--contact-email it@example.com",
+    "add and map halfway": "organizations add --name Halfway --plan Business --license-type Standard "
+    "--contact-email it@example.com --company {open_company}",
+    "add and map": "organizations add --name O'Neill,Ltd. --plan Business --license-type Standard "
+    "--contact-email it@example.com --company {open_company} --agreement {open_agreement} --json",
+    "add badly": "organizations add --name X --plan Business --license-type Trial --contact-email nobody",
+    "unmap": "companies unmap {company} --json",
+    "map": "companies map {company} --agreement {agreement} --organization {organization} --bill-from 2025-06 --json",
+    "map nobody": "companies map Nobody --agreement 1 --organization x",
+    "map a child agreement": "companies map {child_company} --agreement {child} --organization {free}",
+    "map a child agreement knowingly": "companies map {child_company} --agreement {child} --organization {free} --yes "
+    "--json",
+    "export": "companies export {file}",
+    "apply it again": "companies apply {file} --json",
+    "connect again": "connect --json",
+    "disconnect unasked": "disconnect",
+    "disconnect": "disconnect --yes --backup {backup} --json",
+    "sync after it": "sync --json",
+    "status at the end": "status",
+    "map while disconnected": "companies apply {backup}",
+    "connect anew": "connect --json",
+    "bring the companies back unasked": "companies apply {backup} --json",
+    "bring the companies back": "companies apply {backup} --yes --json",
+    "bring Business back": "products map Business NORDPASS-BUS",
+    "confirm again": "products confirm",
+    "status of the new connection": "status --json",
+    "acts": "history --acts --json",
+    "acts for people": "history --acts",
+    "acts of a month": "history --acts --month 2026-01",
+}
+
+
+REFUSED = {
+    "import too early",
+    "map an inactive product",
+    "sync too early",
+    "import without a choice",
+    "import an unknown type",
+    "add again",
+    "add and map halfway",
+    "add badly",
+    "map nobody",
+    "map a child agreement",
+    "disconnect unasked",
+    "sync after it",
+    "map while disconnected",
+    "bring the companies back unasked",
+    "acts of a month",
+}

@@ -30,7 +30,7 @@ from cw_pipeline.settings import Settings
 from cw_pipeline.setup import connection, imports, mapping, opening, organizations, products, suggest
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.previews import run_reports
-from cw_pipeline.warehouse.tables import CompanyMapping
+from cw_pipeline.warehouse.tables import CompanyMappingRow
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -200,7 +200,7 @@ class _Demo:
     def _billed_usage(self, month: Month) -> list[Record]:
         """The usage rows of mapped organizations that are billed: no trials, and none that is not managed."""
         with self._warehouse.transaction() as session:
-            mapped = set(session.scalars(select(CompanyMapping.organization_id)))
+            mapped = set(session.scalars(select(CompanyMappingRow.organization_id)))
         return [
             row
             for row in self._sandbox.nordpass.usage(str(month))

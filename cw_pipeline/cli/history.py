@@ -32,11 +32,11 @@ def history(
         return
     from cw_pipeline.reports.listings import ledger_entries
     from cw_pipeline.warehouse.connection_key import psa_of
-    from cw_pipeline.warehouse.tables import Integration
+    from cw_pipeline.warehouse.tables import IntegrationRow
 
     with command_output(as_json=as_json) as output:
         with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
-            integration = session.get(Integration, 1)
+            integration = session.get(IntegrationRow, 1)
             psa = psa_of(integration) if integration else ""
             entries = ledger_entries(session, psa, month=month, organization=organization)
         output.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.reports.unbilled import AtStake, Stakes
     from cw_pipeline.vocabulary import Month
-    from cw_pipeline.warehouse.tables import Organization
+    from cw_pipeline.warehouse.tables import OrganizationRow
 
 SEATS_ADD_UP = dg.AssetCheckSpec(
     "seats_add_up",
@@ -62,7 +62,7 @@ _NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
 
 
-def of_usage(missing: Sequence[tuple[Month, Organization]]) -> dg.AssetCheckResult:
+def of_usage(missing: Sequence[tuple[Month, OrganizationRow]]) -> dg.AssetCheckResult:
     """Whether every month's report has the mapped organizations; ``missing`` are those that one lacks."""
     by_month = Counter(str(month) for month, _ in missing)
     return dg.AssetCheckResult(

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import Preview, PreviewLine
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.sync.push import PushedMonth
-    from cw_pipeline.warehouse.tables import UsageReport
+    from cw_pipeline.warehouse.tables import UsageReportRow
 
 _MOST_LINKS = 50
 _GROUPS = {"right": RIGHT, "not_billed": NOT_BILLED, "held": HELD, "failed": FAILED}
 
 
-def of_usage(report: UsageReport) -> Details:
+def of_usage(report: UsageReportRow) -> Details:
     """A usage report's size and age."""
     return {
         "organizations": dg.MetadataValue.int(len(report.rows)),

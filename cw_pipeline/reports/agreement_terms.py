@@ -9,7 +9,7 @@ from sqlalchemy import select
 from cw_pipeline.billing.commands import map_command
 from cw_pipeline.billing.terms import NEVER, OF_PARTS_OF_A_MONTH, OF_SEVERAL_MONTHS, can_be_billed, in_words
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow
 from cw_pipeline.warehouse.terms import terms_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-def why_not_billable(agreement: Agreement) -> str | None:
+def why_not_billable(agreement: AgreementRow) -> str | None:
     """Why an agreement cannot bill a month's seats once and in full; None where it can."""
     terms = terms_of(agreement)
     which = f"the agreement {name_and_id(agreement)}"
@@ -34,7 +34,7 @@ def why_not_billable(agreement: Agreement) -> str | None:
     return None
 
 
-def warnings(agreement: Agreement) -> tuple[str, ...]:
+def warnings(agreement: AgreementRow) -> tuple[str, ...]:
     """What may go wrong with billing an agreement that can be mapped."""
     found: list[str] = []
     which = f"The agreement {name_and_id(agreement)}"
@@ -58,8 +58,10 @@ def warnings(agreement: Agreement) -> tuple[str, ...]:
 
 def changed_agreements(session: Session) -> Iterator[str]:
     """The mapped agreements that are billed otherwise than was accepted, and what to do, a sentence each."""
-    of_companies = mapped_agreements().add_columns(Company).join(Company, Company.id == CompanyMapping.company_id)
-    for mapping, agreement, company in session.execute(of_companies.order_by(Company.id)).tuples():
+    of_companies = (
+        mapped_agreements().add_columns(CompanyRow).join(CompanyRow, CompanyRow.id == CompanyMappingRow.company_id)
+    )
+    for mapping, agreement, company in session.execute(of_companies.order_by(CompanyRow.id)).tuples():
         accepted, now = terms_of(mapping), terms_of(agreement)
         bar = why_not_billable(agreement)
         if accepted is None or now is None or agreement.gone_at is not None or (accepted == now and bar is None):
@@ -73,6 +75,6 @@ def changed_agreements(session: Session) -> Iterator[str]:
         )
 
 
-def mapped_agreements() -> Select[tuple[CompanyMapping, Agreement]]:
+def mapped_agreements() -> Select[tuple[CompanyMappingRow, AgreementRow]]:
     """Each mapping with its agreement."""
-    return select(CompanyMapping, Agreement).join(Agreement, Agreement.id == CompanyMapping.agreement_id)
+    return select(CompanyMappingRow, AgreementRow).join(AgreementRow, AgreementRow.id == CompanyMappingRow.agreement_id)

@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from cw_pipeline.billing.commands import map_command, unmap_command
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.names import Named, name_and_id
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, LedgerEntry, Organization
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, LedgerEntry, OrganizationRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,23 +41,23 @@ class ListedCompany(Named):
 
 def companies(session: Session) -> list[ListedCompany]:
     """The imported companies by name, with what they are mapped to."""
-    names = {row.id: row.name for row in session.scalars(select(Organization))}
-    mappings: defaultdict[int, list[CompanyMapping]] = defaultdict(list)
-    for mapping in session.scalars(select(CompanyMapping).order_by(CompanyMapping.organization_id)):
+    names = {row.id: row.name for row in session.scalars(select(OrganizationRow))}
+    mappings: defaultdict[int, list[CompanyMappingRow]] = defaultdict(list)
+    for mapping in session.scalars(select(CompanyMappingRow).order_by(CompanyMappingRow.organization_id)):
         mappings[mapping.company_id].append(mapping)
-    agreements: defaultdict[int, dict[int, Agreement]] = defaultdict(dict)
-    for agreement in session.scalars(select(Agreement).order_by(Agreement.id)):
+    agreements: defaultdict[int, dict[int, AgreementRow]] = defaultdict(dict)
+    for agreement in session.scalars(select(AgreementRow).order_by(AgreementRow.id)):
         agreements[agreement.company_id][agreement.id] = agreement
     listed = [
         _listed(company, mapping, agreements[company.id], names)
-        for company in session.scalars(select(Company))
+        for company in session.scalars(select(CompanyRow))
         for mapping in mappings[company.id] or ([None] if company.gone_at is None else [])
     ]
     return sorted(listed, key=lambda company: (company.name.casefold(), company.id))
 
 
 def _listed(
-    company: Company, mapping: CompanyMapping | None, agreements: dict[int, Agreement], names: dict[str, str]
+    company: CompanyRow, mapping: CompanyMappingRow | None, agreements: dict[int, AgreementRow], names: dict[str, str]
 ) -> ListedCompany:
     mapped = agreements.get(mapping.agreement_id) if mapping else None
     return ListedCompany(
@@ -74,7 +74,7 @@ def _listed(
 
 
 def _state(
-    company: Company, mapping: CompanyMapping | None, agreement: Agreement | None
+    company: CompanyRow, mapping: CompanyMappingRow | None, agreement: AgreementRow | None
 ) -> Literal["mapped", "unmapped", "company gone", "agreement gone"]:
     if mapping is None:
         return "unmapped"
@@ -86,11 +86,11 @@ def _state(
 def gone_mappings(session: Session) -> Iterator[str]:
     """What the last import no longer found although it is mapped, and what to do, a sentence each."""
     mapped = session.execute(
-        select(CompanyMapping, Company, Agreement, Organization)
-        .join(Company, CompanyMapping.company_id == Company.id)
-        .join(Agreement, Agreement.id == CompanyMapping.agreement_id)
-        .join(Organization, Organization.id == CompanyMapping.organization_id)
-        .order_by(Company.id, Organization.id)
+        select(CompanyMappingRow, CompanyRow, AgreementRow, OrganizationRow)
+        .join(CompanyRow, CompanyMappingRow.company_id == CompanyRow.id)
+        .join(AgreementRow, AgreementRow.id == CompanyMappingRow.agreement_id)
+        .join(OrganizationRow, OrganizationRow.id == CompanyMappingRow.organization_id)
+        .order_by(CompanyRow.id, OrganizationRow.id)
     ).tuples()
     for mapping, company, agreement, organization in mapped:
         the_company, the_organization = name_and_id(company), name_and_id(organization)
@@ -120,15 +120,15 @@ def gone_mappings(session: Session) -> Iterator[str]:
             )
 
 
-def organizations(session: Session) -> Sequence[tuple[Organization, Company | None]]:
+def organizations(session: Session) -> Sequence[tuple[OrganizationRow, CompanyRow | None]]:
     """The organizations that NordPass lists, by name, each with the company that is mapped to it."""
     return (
         session.execute(
-            select(Organization, Company)
-            .outerjoin(CompanyMapping, CompanyMapping.organization_id == Organization.id)
-            .outerjoin(Company, Company.id == CompanyMapping.company_id)
-            .where(Organization.gone_at.is_(None))
-            .order_by(Organization.name, Organization.id)
+            select(OrganizationRow, CompanyRow)
+            .outerjoin(CompanyMappingRow, CompanyMappingRow.organization_id == OrganizationRow.id)
+            .outerjoin(CompanyRow, CompanyRow.id == CompanyMappingRow.company_id)
+            .where(OrganizationRow.gone_at.is_(None))
+            .order_by(OrganizationRow.name, OrganizationRow.id)
         )
         .tuples()
         .all()
@@ -140,13 +140,13 @@ def ledger_entries(
 ) -> Sequence[tuple[LedgerEntry, str | None]]:
     """The ledger, oldest first, with the organizations' names; of one ``month``, of one organization (id or name)."""
     query = (
-        select(LedgerEntry, Organization.name)
-        .outerjoin(Organization, Organization.id == LedgerEntry.organization_id)
+        select(LedgerEntry, OrganizationRow.name)
+        .outerjoin(OrganizationRow, OrganizationRow.id == LedgerEntry.organization_id)
         .where(LedgerEntry.psa == psa)
         .order_by(LedgerEntry.id)
     )
     if month is not None:
         query = query.where(LedgerEntry.month == month)
     if organization is not None:
-        query = query.where(or_(LedgerEntry.organization_id == organization, Organization.name == organization))
+        query = query.where(or_(LedgerEntry.organization_id == organization, OrganizationRow.name == organization))
     return session.execute(query).tuples().all()

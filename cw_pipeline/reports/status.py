@@ -19,7 +19,7 @@ from cw_pipeline.sync.due import unpushed_months
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.previews import lines_with
-from cw_pipeline.warehouse.tables import Company, CompanyMapping, Integration, Organization, Push
+from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow, IntegrationRow, OrganizationRow, PushRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ class Status:
 def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status:
     """How far the set-up has come at ``now``; ``first_month`` is the first month that is ever synced."""
     with warehouse.transaction() as session:
-        integration = session.get(Integration, 1)
+        integration = session.get(IntegrationRow, 1)
         psa = psa_of(integration) if integration else ""
         held_lines = tuple(_held_lines(session, psa))
         unpushed = unpushed_months(session, psa, first_month, now)
@@ -105,8 +105,8 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             site=integration.site_url if integration else None,
             company_id=integration.company_id if integration else None,
             missing=missing_to_be_active(session),
-            mapped=session.scalar(select(func.count(CompanyMapping.company_id.distinct()))) or 0,
-            mapped_organizations=session.scalar(select(func.count()).select_from(CompanyMapping)) or 0,
+            mapped=session.scalar(select(func.count(CompanyMappingRow.company_id.distinct()))) or 0,
+            mapped_organizations=session.scalar(select(func.count()).select_from(CompanyMappingRow)) or 0,
             unmapped_companies=_unmapped_companies(session),
             unmapped_organizations=_unmapped_organizations(session),
             gone=tuple(gone_mappings(session)),
@@ -115,13 +115,13 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             why_unpushed={str(month): why.value for month, why in unpushed.items()},
             held=dict(Counter(str(line.month) for line in held_lines)),
             held_lines=held_lines,
-            last_sync=session.scalar(select(func.max(Push.pushed_at)).where(Push.psa == psa)),
+            last_sync=session.scalar(select(func.max(PushRow.pushed_at)).where(PushRow.psa == psa)),
             next_tick=next_tick(now),
         )
 
 
 def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
-    names = dict(session.execute(select(Organization.id, Organization.name)).tuples().all())
+    names = dict(session.execute(select(OrganizationRow.id, OrganizationRow.name)).tuples().all())
     for month, line in lines_with(session, psa, HELD):
         yield HeldLine(
             month=month,
@@ -142,16 +142,18 @@ def next_tick(now: datetime) -> datetime:
 
 
 def _unmapped_companies(session: Session) -> int:
-    mapped = select(CompanyMapping.company_id)
-    wanted = select(func.count()).select_from(Company).where(Company.gone_at.is_(None), Company.id.not_in(mapped))
+    mapped = select(CompanyMappingRow.company_id)
+    wanted = (
+        select(func.count()).select_from(CompanyRow).where(CompanyRow.gone_at.is_(None), CompanyRow.id.not_in(mapped))
+    )
     return session.scalar(wanted) or 0
 
 
 def _unmapped_organizations(session: Session) -> int:
-    mapped = select(CompanyMapping.organization_id)
+    mapped = select(CompanyMappingRow.organization_id)
     wanted = (
         select(func.count())
-        .select_from(Organization)
-        .where(Organization.gone_at.is_(None), Organization.msp_managed, Organization.id.not_in(mapped))
+        .select_from(OrganizationRow)
+        .where(OrganizationRow.gone_at.is_(None), OrganizationRow.msp_managed, OrganizationRow.id.not_in(mapped))
     )
     return session.scalar(wanted) or 0

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.warehouse.previews import lines_with, warned_lines
-from cw_pipeline.warehouse.tables import CompanyMapping, EntryKind, LedgerEntry, Product, ProductMapping
+from cw_pipeline.warehouse.tables import CompanyMappingRow, EntryKind, LedgerEntry, ProductMappingRow, ProductRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.vocabulary import Month, Plan
-    from cw_pipeline.warehouse.tables import PushLine
+    from cw_pipeline.warehouse.tables import PushLineRow
 
 _UNMAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM, Outcome.PRODUCT_UNMAPPED})
 
@@ -76,10 +76,10 @@ def at_stake(session: Session, psa: str) -> Stakes:
     What is excluded by rule, or lies before a first month that a person named, is not at stake.
     """
     prices = _prices(session)
-    mappings = {mapping.organization_id: mapping for mapping in session.scalars(select(CompanyMapping))}
+    mappings = {mapping.organization_id: mapping for mapping in session.scalars(select(CompanyMappingRow))}
     billed = billed_months(session, psa)
 
-    def nobody_pays(month: Month, line: PushLine) -> bool:
+    def nobody_pays(month: Month, line: PushLineRow) -> bool:
         if line.also or not line.seats:
             return False
         if line.outcome == Outcome.PRODUCT_UNMAPPED:
@@ -100,9 +100,9 @@ def at_stake(session: Session, psa: str) -> Stakes:
     )
 
 
-def _at_stake(lines: Iterable[tuple[Month, PushLine]], prices: Mapping[Plan, Decimal]) -> AtStake:
+def _at_stake(lines: Iterable[tuple[Month, PushLineRow]], prices: Mapping[Plan, Decimal]) -> AtStake:
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    by_organization: defaultdict[tuple[Month, str], list[PushLine]] = defaultdict(list)
+    by_organization: defaultdict[tuple[Month, str], list[PushLineRow]] = defaultdict(list)
     for month, line in lines:
         counts[str(month)][line.outcome] += 1
         by_organization[month, line.organization_id].append(line)
@@ -125,8 +125,10 @@ def _at_stake(lines: Iterable[tuple[Month, PushLine]], prices: Mapping[Plan, Dec
 
 def _prices(session: Session) -> dict[Plan, Decimal]:
     """The price of a seat on each plan whose product has one."""
-    product_id = func.coalesce(ProductMapping.confirmed_product_id, ProductMapping.product_id)
-    rows = session.execute(select(ProductMapping.plan, Product.price).join(Product, Product.id == product_id))
+    product_id = func.coalesce(ProductMappingRow.confirmed_product_id, ProductMappingRow.product_id)
+    rows = session.execute(
+        select(ProductMappingRow.plan, ProductRow.price).join(ProductRow, ProductRow.id == product_id)
+    )
     return {plan: price for plan, price in rows if price}
 
 

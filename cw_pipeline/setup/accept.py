@@ -25,7 +25,7 @@ from cw_pipeline.sync.recaps import written_off
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline.warehouse.tables import EntryKind, Organization
+from cw_pipeline.warehouse.tables import EntryKind, OrganizationRow
 from cw_pipeline.warehouse.usage import accept_absence
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
     """
     with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
         with run.warehouse.transaction() as session:
-            known = the_one("organization", organization, session.scalars(select(Organization)).all())
+            known = the_one("organization", organization, session.scalars(select(OrganizationRow)).all())
             unbilled = written_off(session, run.psa)
         preview, facts = preview_now(run, lock, month)
         what = f"{known.name} ({known.id}) for {month}"

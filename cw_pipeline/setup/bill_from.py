@@ -8,7 +8,7 @@ from sqlalchemy import exists, func, select
 
 from cw_pipeline.reports.unbilled import billed_months
 from cw_pipeline.vocabulary import LicenseType, Month
-from cw_pipeline.warehouse.tables import UsageReport, UsageRow
+from cw_pipeline.warehouse.tables import OrganizationUsageRow, UsageReportRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,18 +41,18 @@ def left_out(session: Session, psa: str, organization_id: str, bill_from: Month,
     As the usage reports say that were kept last.
     """
     rows = session.execute(
-        select(UsageReport.month, UsageRow.seats)
-        .join(UsageRow, UsageRow.report_id == UsageReport.id)
+        select(UsageReportRow.month, OrganizationUsageRow.seats)
+        .join(OrganizationUsageRow, OrganizationUsageRow.report_id == UsageReportRow.id)
         .where(
-            UsageReport.id.in_(select(func.max(UsageReport.id)).group_by(UsageReport.month)),
-            UsageReport.month >= first_month,
-            UsageReport.month < bill_from,
-            UsageRow.organization_id == organization_id,
-            UsageRow.seats > 0,
-            UsageRow.msp_managed,
-            UsageRow.license_type == LicenseType.STANDARD,
+            UsageReportRow.id.in_(select(func.max(UsageReportRow.id)).group_by(UsageReportRow.month)),
+            UsageReportRow.month >= first_month,
+            UsageReportRow.month < bill_from,
+            OrganizationUsageRow.organization_id == organization_id,
+            OrganizationUsageRow.seats > 0,
+            OrganizationUsageRow.msp_managed,
+            OrganizationUsageRow.license_type == LicenseType.STANDARD,
         )
-        .order_by(UsageReport.month)
+        .order_by(UsageReportRow.month)
     ).tuples()
     billed = billed_months(session, psa)
     return {str(month): seats for month, seats in rows if (month, organization_id) not in billed}
@@ -60,7 +60,7 @@ def left_out(session: Session, psa: str, organization_id: str, bill_from: Month,
 
 def has_usage(session: Session, organization_id: str) -> bool:
     """Whether any usage report has the organization."""
-    return bool(session.scalar(select(exists().where(UsageRow.organization_id == organization_id))))
+    return bool(session.scalar(select(exists().where(OrganizationUsageRow.organization_id == organization_id))))
 
 
 def about_left_out(

@@ -8,34 +8,36 @@ from sqlalchemy import select
 
 from cw_pipeline.setup.errors import UnknownChoice
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import Agreement, Company, Organization
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, OrganizationRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy.orm import Session
 
-ImportedT = TypeVar("ImportedT", Company, Agreement, Organization)
+ImportedT = TypeVar("ImportedT", CompanyRow, AgreementRow, OrganizationRow)
 
 
-def company_and_agreement(session: Session, company: int | str, agreement: int | str) -> tuple[Company, Agreement]:
+def company_and_agreement(
+    session: Session, company: int | str, agreement: int | str
+) -> tuple[CompanyRow, AgreementRow]:
     """The company and its agreement that are meant, each by id or exact name.
 
     Raises:
         UnknownChoice: If one does not exist, or the name fits several.
     """
-    the_company = listed_or_gone("company", company, session.scalars(select(Company)).all())
+    the_company = listed_or_gone("company", company, session.scalars(select(CompanyRow)).all())
     return the_company, _agreement_of(session, the_company, agreement)
 
 
-def _agreement_of(session: Session, company: Company, asked: int | str) -> Agreement:
+def _agreement_of(session: Session, company: CompanyRow, asked: int | str) -> AgreementRow:
     """An agreement by name among the company's, or any by id, so that the refusal can say whose it is."""
     text = str(asked).strip()
-    by_id = session.get(Agreement, int(text)) if is_number(text) else None
+    by_id = session.get(AgreementRow, int(text)) if is_number(text) else None
     if by_id is not None:
         return by_id
     own = session.scalars(
-        select(Agreement).where(Agreement.company_id == company.id, Agreement.gone_at.is_(None))
+        select(AgreementRow).where(AgreementRow.company_id == company.id, AgreementRow.gone_at.is_(None))
     ).all()
     return the_one(f"agreement of {company.name}", asked, own)
 

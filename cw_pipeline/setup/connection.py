@@ -18,13 +18,13 @@ from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
 from cw_pipeline.warehouse.rights import right_uses
 from cw_pipeline.warehouse.tables import (
-    Agreement,
-    Company,
-    CompanyMapping,
-    ImportSelection,
-    Integration,
-    Product,
-    ProductMapping,
+    AgreementRow,
+    CompanyMappingRow,
+    CompanyRow,
+    ImportSelectionRow,
+    IntegrationRow,
+    ProductMappingRow,
+    ProductRow,
 )
 
 if TYPE_CHECKING:
@@ -175,10 +175,10 @@ def disconnect(warehouse: Warehouse, backup_file: Path) -> Disconnection:
     with setup_transaction(warehouse) as session:
         integration = connected_integration(session)
         companies = write_backup(session, backup_file)
-        products = {row.plan: row.product_id for row in session.scalars(select(ProductMapping))}
+        products = {row.plan: row.product_id for row in session.scalars(select(ProductMappingRow))}
         before = {**_snapshot(integration), "company_mappings": companies, "products": products}
-        session.execute(delete(CompanyMapping))
-        session.execute(delete(ProductMapping))
+        session.execute(delete(CompanyMappingRow))
+        session.execute(delete(ProductMappingRow))
         integration.state = State.DISCONNECTED
         integration.confirmed_at = None
         after = {"state": State.DISCONNECTED, "backup_file": str(backup_file)}
@@ -191,14 +191,14 @@ def new_backup_file(folder: Path, now: datetime) -> Path:
     return folder / f"mappings-{now:%Y%m%dT%H%M%SZ}.csv"
 
 
-def _require_free_or_same(session: Session, client: ConnectWiseClient) -> Integration | None:
-    integration = session.get(Integration, 1)
+def _require_free_or_same(session: Session, client: ConnectWiseClient) -> IntegrationRow | None:
+    integration = session.get(IntegrationRow, 1)
     if integration is not None and integration.state != State.DISCONNECTED:
         require_same_company(integration, client)
     return integration
 
 
-def _snapshot(integration: Integration | None) -> dict[str, str]:
+def _snapshot(integration: IntegrationRow | None) -> dict[str, str]:
     if integration is None:
         return {"state": State.NOT_CONNECTED}
     return {"site": integration.site_url, "company_id": integration.company_id, "state": integration.state}
@@ -220,9 +220,9 @@ def _has_recap(client: ConnectWiseClient) -> bool:
     return True
 
 
-def _remember(session: Session, integration: Integration | None, client: ConnectWiseClient) -> Integration:
+def _remember(session: Session, integration: IntegrationRow | None, client: ConnectWiseClient) -> IntegrationRow:
     if integration is None:
-        integration = Integration(id=1, state=State.DISCONNECTED)
+        integration = IntegrationRow(id=1, state=State.DISCONNECTED)
         session.add(integration)
     elif psa_of(integration) != psa_of_client(client):
         _forget_imported(session)
@@ -236,5 +236,5 @@ def _remember(session: Session, integration: Integration | None, client: Connect
 
 def _forget_imported(session: Session) -> None:
     """Another company's ids mean something else."""
-    for table in (ImportSelection, Agreement, Company, Product):
+    for table in (ImportSelectionRow, AgreementRow, CompanyRow, ProductRow):
         session.execute(delete(table))

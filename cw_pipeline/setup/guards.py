@@ -8,7 +8,7 @@ from cw_pipeline.reports.readiness import missing_to_be_active
 from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
-from cw_pipeline.warehouse.tables import Integration
+from cw_pipeline.warehouse.tables import IntegrationRow
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise.client import ConnectWiseClient
 
 
-def require_connected(session: Session, client: ConnectWiseClient) -> Integration:
+def require_connected(session: Session, client: ConnectWiseClient) -> IntegrationRow:
     """The integration, if it is connected to the company that ``client`` speaks to.
 
     Raises:
@@ -28,7 +28,7 @@ def require_connected(session: Session, client: ConnectWiseClient) -> Integratio
     return integration
 
 
-def require_active(session: Session, client: ConnectWiseClient) -> Integration:
+def require_active(session: Session, client: ConnectWiseClient) -> IntegrationRow:
     """The integration, if it is active for the company that ``client`` speaks to.
 
     Raises:
@@ -41,19 +41,19 @@ def require_active(session: Session, client: ConnectWiseClient) -> Integration:
     return require_connected(session, client)
 
 
-def connected_integration(session: Session) -> Integration:
+def connected_integration(session: Session) -> IntegrationRow:
     """The integration, whatever company it is connected to.
 
     Raises:
         NotConnected: If it is not connected.
     """
-    integration = session.get(Integration, 1)
+    integration = session.get(IntegrationRow, 1)
     if integration is None or integration.state == State.DISCONNECTED:
         raise NotConnected
     return integration
 
 
-def require_same_company(integration: Integration, client: ConnectWiseClient) -> None:
+def require_same_company(integration: IntegrationRow, client: ConnectWiseClient) -> None:
     """Refuse credentials that point to another company.
 
     Raises:

@@ -16,7 +16,7 @@ from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.reconcile import Changes, reconcile, require_most_are_there
 from cw_pipeline.sync.reading import terms_shown
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, ImportSelection
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, ImportSelectionRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -80,7 +80,7 @@ def import_companies(
     """
     with warehouse.transaction() as session:
         require_connected(session, client)
-        remembered = session.get(ImportSelection, 1)
+        remembered = session.get(ImportSelectionRow, 1)
     types = {record.id: record.name for record in client.company_types()}
     statuses = {record.id: record.name for record in client.company_statuses()}
     if type_names is not None or status_names is not None:
@@ -102,16 +102,16 @@ def import_companies(
     unreadable = {one.id for one in answered.unreadable}
     with setup_transaction(warehouse) as session:
         require_connected(session, client)
-        before = _selection(session.get(ImportSelection, 1))
-        chosen = session.merge(ImportSelection(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
+        before = _selection(session.get(ImportSelectionRow, 1))
+        chosen = session.merge(ImportSelectionRow(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
         changes = reconcile(
             session,
-            session.scalars(select(Company)).all(),
+            session.scalars(select(CompanyRow)).all(),
             found,
             now=now,
             expected=lambda company: company.id not in unreadable,
         )
-        mapped = set(session.scalars(select(CompanyMapping.company_id)))
+        mapped = set(session.scalars(select(CompanyMappingRow.company_id)))
         if not accept_warnings:
             require_most_are_there("companies", "ConnectWise", changes, mapped)
         after = {**(_selection(chosen) or {}), **changes.made}
@@ -137,7 +137,7 @@ def import_agreements(
     """
     with warehouse.transaction() as session:
         require_connected(session, client)
-        companies = frozenset(session.scalars(select(Company.id).where(Company.gone_at.is_(None))))
+        companies = frozenset(session.scalars(select(CompanyRow.id).where(CompanyRow.gone_at.is_(None))))
     now = datetime.now(UTC)
     cycles = {cycle.id: cycle.billing_options for cycle in client.billing_cycles().records}
     answered = client.agreements(company_ids=companies)
@@ -147,12 +147,12 @@ def import_agreements(
         require_connected(session, client)
         changes = reconcile(
             session,
-            session.scalars(select(Agreement)).all(),
+            session.scalars(select(AgreementRow)).all(),
             found,
             now=now,
             expected=lambda agreement: agreement.company_id in companies and agreement.id not in unreadable,
         )
-        mapped = set(session.scalars(select(CompanyMapping.agreement_id)))
+        mapped = set(session.scalars(select(CompanyMappingRow.agreement_id)))
         if not accept_warnings:
             require_most_are_there("agreements", "ConnectWise", changes, mapped)
         terms.record_where_missing(session)
@@ -173,7 +173,7 @@ def _unreadable(what: str, one: Unreadable) -> str:
     )
 
 
-def _selection(selection: ImportSelection | None) -> dict[str, list[int]] | None:
+def _selection(selection: ImportSelectionRow | None) -> dict[str, list[int]] | None:
     return None if selection is None else {"type_ids": selection.type_ids, "status_ids": selection.status_ids}
 
 
@@ -193,8 +193,8 @@ def _require_known(what: str, ids: Iterable[int], records: dict[int, str]) -> No
         raise UnknownChoice(problem, sorted(records.values()))
 
 
-def _company(company: models.Company, now: datetime) -> Company:
-    return Company(
+def _company(company: models.Company, now: datetime) -> CompanyRow:
+    return CompanyRow(
         id=company.id,
         identifier=company.identifier,
         name=company.name,
@@ -205,9 +205,9 @@ def _company(company: models.Company, now: datetime) -> Company:
     )
 
 
-def _agreement(agreement: models.Agreement, cycles: Mapping[int, str | None], now: datetime) -> Agreement:
+def _agreement(agreement: models.Agreement, cycles: Mapping[int, str | None], now: datetime) -> AgreementRow:
     billed = terms_shown(agreement, cycles)
-    return Agreement(
+    return AgreementRow(
         id=agreement.id,
         company_id=agreement.company.id,
         name=agreement.name,

@@ -12,7 +12,7 @@ from cw_pipeline.setup import bill_from as first_months
 from cw_pipeline.setup import terms
 from cw_pipeline.setup.errors import MappingRefused, WarningsNotAccepted, listed
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import Company, CompanyMapping, Organization
+from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow, OrganizationRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.vocabulary import Month
-    from cw_pipeline.warehouse.tables import Agreement
+    from cw_pipeline.warehouse.tables import AgreementRow
 
 
-def why_not(company: Company, agreement: Agreement, organization: Organization, *, used: bool) -> str | None:
+def why_not(company: CompanyRow, agreement: AgreementRow, organization: OrganizationRow, *, used: bool) -> str | None:
     """Why these three cannot be mapped to each other; None where they can.
 
     ``used`` says whether a usage report has the organization: then it is billed even if it is gone by now.
@@ -56,9 +56,9 @@ def why_not(company: Company, agreement: Agreement, organization: Organization, 
 
 def require_mappable(
     session: Session,
-    company: Company,
-    agreement: Agreement,
-    organization: Organization,
+    company: CompanyRow,
+    agreement: AgreementRow,
+    organization: OrganizationRow,
     *,
     bill_from: Month | None,
     accept_warnings: bool,
@@ -75,14 +75,14 @@ def require_mappable(
         MappingRefused: If they cannot, or another company has the organization.
         WarningsNotAccepted: If there is something to know first, and ``accept_warnings`` is not set.
     """
-    current = session.get(CompanyMapping, organization.id)
+    current = session.get(CompanyMappingRow, organization.id)
     refusal = why_not(company, agreement, organization, used=first_months.has_usage(session, organization.id))
     if refusal is not None and current is not None and _sets_only_its_month(current, company, agreement, bill_from):
         only_its_month = f"Only the first month that is billed was set, because {refusal}."
         refusal = None
     else:
         only_its_month = None
-    holder = session.get_one(Company, current.company_id) if current else company
+    holder = session.get_one(CompanyRow, current.company_id) if current else company
     if holder is not company and holder.gone_at is None:
         unmap = unmap_command(holder.id, organization.id)
         refusal = f"the company {name_and_id(holder)} has it; unmap that one first, with {unmap}"
@@ -97,18 +97,18 @@ def require_mappable(
     return only_its_month
 
 
-def beside_others(session: Session, company: Company, organization: Organization) -> str | None:
+def beside_others(session: Session, company: CompanyRow, organization: OrganizationRow) -> str | None:
     """What to know before the company gets the organization beside others; None where it has it, or has no other."""
     own = session.scalars(
-        select(Organization)
-        .join(CompanyMapping, CompanyMapping.organization_id == Organization.id)
-        .where(CompanyMapping.company_id == company.id)
-        .order_by(Organization.name, Organization.id)
+        select(OrganizationRow)
+        .join(CompanyMappingRow, CompanyMappingRow.organization_id == OrganizationRow.id)
+        .where(CompanyMappingRow.company_id == company.id)
+        .order_by(OrganizationRow.name, OrganizationRow.id)
     ).all()
     return None if not own or organization.id in {one.id for one in own} else beside(company, own)
 
 
-def beside(company: Company, others: Sequence[Organization]) -> str:
+def beside(company: CompanyRow, others: Sequence[OrganizationRow]) -> str:
     """What to know about a company that has these organizations before it gets another one."""
     return (
         f"The company {name_and_id(company)} is billed for {listed(list(map(name_and_id, others)))} already. That stays"
@@ -118,7 +118,7 @@ def beside(company: Company, others: Sequence[Organization]) -> str:
 
 
 def _sets_only_its_month(
-    current: CompanyMapping, company: Company, agreement: Agreement, bill_from: Month | None
+    current: CompanyMappingRow, company: CompanyRow, agreement: AgreementRow, bill_from: Month | None
 ) -> bool:
     stays = (current.company_id, current.agreement_id) == (company.id, agreement.id)
     return stays and bill_from is not None and not (bill_from == current.bill_from and current.bill_from_chosen)

@@ -21,7 +21,7 @@ from cw_pipeline.setup.mappable import beside_others, require_mappable
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, OrganizationRow
 from cw_pipeline.warehouse.terms import terms_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.warehouse.database import Warehouse
-    from cw_pipeline.warehouse.tables import Agreement
+    from cw_pipeline.warehouse.tables import AgreementRow
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def map_company(
     with setup_transaction(warehouse) as session:
         psa = psa_of(connected_integration(session))
         the_company, the_agreement = company_and_agreement(session, company, agreement)
-        the_organization = listed_or_gone("organization", organization, session.scalars(select(Organization)).all())
+        the_organization = listed_or_gone("organization", organization, session.scalars(select(OrganizationRow)).all())
         only_its_month = require_mappable(
             session,
             the_company,
@@ -121,7 +121,7 @@ def map_company(
             first_month=first_month,
             now=now,
         )
-        before = snapshot(session.get(CompanyMapping, the_organization.id))
+        before = snapshot(session.get(CompanyMappingRow, the_organization.id))
         others = beside_others(session, the_company, the_organization)
         mapping = store_mapping(
             session,
@@ -165,10 +165,12 @@ def unmap_company(warehouse: Warehouse, company: int | str, organization: str | 
     """
     with setup_transaction(warehouse) as session:
         psa = psa_of(connected_integration(session))
-        mapped = session.scalars(select(Company).where(Company.id.in_(select(CompanyMapping.company_id)))).all()
+        mapped = session.scalars(
+            select(CompanyRow).where(CompanyRow.id.in_(select(CompanyMappingRow.company_id)))
+        ).all()
         the_company = the_one("mapped company", company, mapped)
         the_organization = _organization_of(session, the_company, organization)
-        mapping = session.get_one(CompanyMapping, the_organization.id)
+        mapping = session.get_one(CompanyMappingRow, the_organization.id)
         session.delete(mapping)
         log_action(session, AuditAction.UNMAP_COMPANY, str(the_company.id), before=snapshot(mapping))
         return Unmapped(
@@ -180,7 +182,7 @@ def unmap_company(warehouse: Warehouse, company: int | str, organization: str | 
         )
 
 
-def snapshot(mapping: CompanyMapping | None) -> dict[str, int | str | bool] | None:
+def snapshot(mapping: CompanyMappingRow | None) -> dict[str, int | str | bool] | None:
     """A mapping as the audit keeps it."""
     if mapping is None:
         return None
@@ -198,22 +200,22 @@ def snapshot(mapping: CompanyMapping | None) -> dict[str, int | str | bool] | No
 def store_mapping(
     session: Session,
     company_id: int,
-    agreement: Agreement,
+    agreement: AgreementRow,
     organization_id: str,
     *,
     bill_from: Month | None,
     accept_terms: bool,
     first_month: Month,
     now: datetime,
-) -> CompanyMapping:
+) -> CompanyMappingRow:
     """Store a mapping that may be made.
 
     A mapping that bills as it did keeps its time: its months need no new sync.
     """
-    mapping = session.get(CompanyMapping, organization_id)
+    mapping = session.get(CompanyMappingRow, organization_id)
     keeps_its_place = mapping is not None and (mapping.company_id == company_id or mapping.agreement_id == agreement.id)
     if mapping is None:
-        mapping = CompanyMapping(organization_id=organization_id)
+        mapping = CompanyMappingRow(organization_id=organization_id)
         session.add(mapping)
     before = _what_is_billed(mapping)
     if bill_from is not None or not keeps_its_place:
@@ -228,17 +230,17 @@ def store_mapping(
     return mapping
 
 
-def _what_is_billed(mapping: CompanyMapping) -> list[object]:
+def _what_is_billed(mapping: CompanyMappingRow) -> list[object]:
     return [mapping.company_id, mapping.agreement_id, mapping.bill_from, terms_of(mapping)]
 
 
-def _organization_of(session: Session, company: Company, asked: str | None) -> Organization:
+def _organization_of(session: Session, company: CompanyRow, asked: str | None) -> OrganizationRow:
     """The organization of a mapped company that is meant; it need not be named where there is one."""
     own = session.scalars(
-        select(Organization)
-        .join(CompanyMapping, CompanyMapping.organization_id == Organization.id)
-        .where(CompanyMapping.company_id == company.id)
-        .order_by(Organization.name, Organization.id)
+        select(OrganizationRow)
+        .join(CompanyMappingRow, CompanyMappingRow.organization_id == OrganizationRow.id)
+        .where(CompanyMappingRow.company_id == company.id)
+        .order_by(OrganizationRow.name, OrganizationRow.id)
     ).all()
     if asked is not None:
         return the_one(f"organization of {company.name}", asked, own)

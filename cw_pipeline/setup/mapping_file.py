@@ -28,7 +28,7 @@ from cw_pipeline.setup.mapping_rows import (
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import CompanyMapping, Organization
+from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -208,17 +208,17 @@ def _apply(session: Session, rows: Sequence[Row], known: Known, first_month: Mon
 def _unbilled(session: Session, psa: str, rows: Sequence[Row], first_month: Month) -> Iterator[str]:
     """What the first months of the rows' mappings leave out."""
     for row in rows:
-        mapping = session.get(CompanyMapping, row.organization_id) if row.organization_id else None
+        mapping = session.get(CompanyMappingRow, row.organization_id) if row.organization_id else None
         if mapping is None:
             continue
-        name = name_and_id(session.get_one(Organization, mapping.organization_id))
+        name = name_and_id(session.get_one(OrganizationRow, mapping.organization_id))
         seats = first_months.left_out(session, psa, mapping.organization_id, mapping.bill_from, first_month)
         about = first_months.about_left_out(name, seats, mapping.bill_from, chosen=mapping.bill_from_chosen)
         if about:
             yield f"Row {row.number}: {about}"
 
 
-def _mapping_cells(known: Known, mapping: CompanyMapping) -> Cells:
+def _mapping_cells(known: Known, mapping: CompanyMappingRow) -> Cells:
     company, agreement = known.companies[mapping.company_id], known.agreements[mapping.agreement_id]
     organization = known.organizations[mapping.organization_id]
     return Cells(

@@ -15,7 +15,13 @@ from cw_pipeline.setup import terms
 from cw_pipeline.setup.mappable import beside, why_not
 from cw_pipeline.setup.suggest import normalized
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization, UsageRow
+from cw_pipeline.warehouse.tables import (
+    AgreementRow,
+    CompanyMappingRow,
+    CompanyRow,
+    OrganizationRow,
+    OrganizationUsageRow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,23 +37,23 @@ if TYPE_CHECKING:
 class Known:
     """What is imported, listed and mapped, by id."""
 
-    companies: Mapping[int, Company]
-    agreements: Mapping[int, Agreement]
-    organizations: Mapping[str, Organization]
-    mappings: Mapping[str, CompanyMapping]
+    companies: Mapping[int, CompanyRow]
+    agreements: Mapping[int, AgreementRow]
+    organizations: Mapping[str, OrganizationRow]
+    mappings: Mapping[str, CompanyMappingRow]
     """By organization, in the order of their companies."""
     used: frozenset[str]
     """The organizations that a usage report has."""
 
     @cached_property
-    def by_company(self) -> Mapping[int, Sequence[CompanyMapping]]:
+    def by_company(self) -> Mapping[int, Sequence[CompanyMappingRow]]:
         """The mappings of each company that has any."""
-        mappings: defaultdict[int, list[CompanyMapping]] = defaultdict(list)
+        mappings: defaultdict[int, list[CompanyMappingRow]] = defaultdict(list)
         for mapping in self.mappings.values():
             mappings[mapping.company_id].append(mapping)
         return mappings
 
-    def mapping_of(self, row: Row) -> CompanyMapping | None:
+    def mapping_of(self, row: Row) -> CompanyMappingRow | None:
         """The mapping of the organization that the row names."""
         return self.mappings.get(row.organization_id or "")
 
@@ -162,7 +168,7 @@ def contradictions(rows: Sequence[Row], known: Known) -> list[str]:
 
 def beside_others(rows: Sequence[Row], known: Known) -> Iterator[str]:
     """What to know about the rows that give a company an organization beside others, a sentence each."""
-    billed: defaultdict[int, list[Organization]] = defaultdict(list)
+    billed: defaultdict[int, list[OrganizationRow]] = defaultdict(list)
     for row in rows:
         if row.organization_id and known.has(row):
             billed[row.company_id].append(known.organizations[row.organization_id])
@@ -174,7 +180,7 @@ def beside_others(rows: Sequence[Row], known: Known) -> Iterator[str]:
             others.append(known.organizations[row.organization_id])
 
 
-def dropped(rows: Iterable[Row], known: Known) -> list[tuple[Row, CompanyMapping]]:
+def dropped(rows: Iterable[Row], known: Known) -> list[tuple[Row, CompanyMappingRow]]:
     """The mappings that end, each with the first row of its company: none of the rows has the organization."""
     kept: set[str | None] = set()
     first_row_of: dict[int, Row] = {}
@@ -190,11 +196,11 @@ def dropped(rows: Iterable[Row], known: Known) -> list[tuple[Row, CompanyMapping
 
 def read_known(session: Session) -> Known:
     """What rows are compared with."""
-    in_order = select(CompanyMapping).order_by(CompanyMapping.company_id, CompanyMapping.organization_id)
+    in_order = select(CompanyMappingRow).order_by(CompanyMappingRow.company_id, CompanyMappingRow.organization_id)
     return Known(
-        companies={row.id: row for row in session.scalars(select(Company))},
-        agreements={row.id: row for row in session.scalars(select(Agreement))},
-        organizations={row.id: row for row in session.scalars(select(Organization))},
+        companies={row.id: row for row in session.scalars(select(CompanyRow))},
+        agreements={row.id: row for row in session.scalars(select(AgreementRow))},
+        organizations={row.id: row for row in session.scalars(select(OrganizationRow))},
         mappings={row.organization_id: row for row in session.scalars(in_order)},
-        used=frozenset(session.scalars(select(UsageRow.organization_id).distinct())),
+        used=frozenset(session.scalars(select(OrganizationUsageRow.organization_id).distinct())),
     )

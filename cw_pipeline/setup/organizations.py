@@ -19,7 +19,7 @@ from cw_pipeline.setup.mappable import require_mappable
 from cw_pipeline.setup.mapping import Mapped, map_company
 from cw_pipeline.setup.reconcile import Changes, reconcile, require_most_are_there
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.tables import CompanyMapping, Organization, PendingOrganization
+from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow, PendingOrganizationRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,8 +56,8 @@ def refresh_organizations(nordpass: NordPass, warehouse: Warehouse, *, accept_wa
     now = datetime.now(UTC)
     found = [_organization(organization, now) for organization in nordpass.organizations()]
     with setup_transaction(warehouse) as session:
-        changes = reconcile(session, session.scalars(select(Organization)).all(), found, now=now)
-        mapped = set(session.scalars(select(CompanyMapping.organization_id)))
+        changes = reconcile(session, session.scalars(select(OrganizationRow)).all(), found, now=now)
+        mapped = set(session.scalars(select(CompanyMappingRow.organization_id)))
         if not accept_warnings:
             require_most_are_there("organizations", "NordPass", changes, mapped)
         log_action(session, AuditAction.IMPORT, "organizations", after=changes.made or None)
@@ -112,10 +112,10 @@ def _begin(warehouse: Warehouse, new: models.NewOrganization) -> tuple[str, bool
     after everybody who had one.
     """
     with setup_transaction(warehouse) as session:
-        pending = session.get(PendingOrganization, new.name)
+        pending = session.get(PendingOrganizationRow, new.name)
         if pending is not None:
             return pending.idempotency_key, True
-        pending = PendingOrganization(name=new.name, idempotency_key=str(uuid.uuid4()), asked_at=datetime.now(UTC))
+        pending = PendingOrganizationRow(name=new.name, idempotency_key=str(uuid.uuid4()), asked_at=datetime.now(UTC))
         session.add(pending)
         return pending.idempotency_key, False
 
@@ -130,7 +130,7 @@ def _there_already(there: Sequence[models.Organization]) -> OrganizationRefused:
 
 def _end(warehouse: Warehouse, new: models.NewOrganization) -> None:
     with setup_transaction(warehouse) as session:
-        session.execute(delete(PendingOrganization).where(PendingOrganization.name == new.name))
+        session.execute(delete(PendingOrganizationRow).where(PendingOrganizationRow.name == new.name))
 
 
 def _is_as_asked(organization: models.Organization, new: models.NewOrganization) -> bool:
@@ -143,11 +143,11 @@ def _require_mappable(warehouse: Warehouse, new: models.NewOrganization, map_to:
         company, agreement = company_and_agreement(session, map_to.company, map_to.agreement)
         # A try that broke off may have mapped it already.
         mapped_before = session.scalars(
-            select(Organization)
-            .join(CompanyMapping, CompanyMapping.organization_id == Organization.id)
-            .where(CompanyMapping.company_id == company.id, Organization.name == new.name)
+            select(OrganizationRow)
+            .join(CompanyMappingRow, CompanyMappingRow.organization_id == OrganizationRow.id)
+            .where(CompanyMappingRow.company_id == company.id, OrganizationRow.name == new.name)
         ).first()
-        to_be = mapped_before or Organization(id="new", name=new.name, msp_managed=True, gone_at=None)
+        to_be = mapped_before or OrganizationRow(id="new", name=new.name, msp_managed=True, gone_at=None)
         require_mappable(
             session,
             company,
@@ -177,8 +177,8 @@ def _map(warehouse: Warehouse, added: models.Organization, map_to: MapTo, first_
         raise MappingRefused(msg) from refused
 
 
-def _organization(organization: models.Organization, now: datetime) -> Organization:
-    return Organization(
+def _organization(organization: models.Organization, now: datetime) -> OrganizationRow:
+    return OrganizationRow(
         id=organization.id,
         name=organization.name,
         plan=organization.plan,

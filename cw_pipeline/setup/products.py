@@ -21,7 +21,7 @@ from cw_pipeline.setup.guards import connected_integration, require_connected
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.rights import save_right_uses
-from cw_pipeline.warehouse.tables import Product, ProductMapping
+from cw_pipeline.warehouse.tables import ProductMappingRow, ProductRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -168,7 +168,7 @@ def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
     """
     with setup_transaction(warehouse) as session:
         integration = connected_integration(session)
-        mappings = session.scalars(select(ProductMapping).order_by(ProductMapping.plan)).all()
+        mappings = session.scalars(select(ProductMappingRow).order_by(ProductMappingRow.plan)).all()
         if not mappings:
             msg = "No plan is mapped to a product. Run `cw-pipeline products map` or `products create` first."
             raise ProductRefused(msg)
@@ -191,7 +191,7 @@ def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
 
 def mapped_products(session: Session) -> tuple[MappedProduct, ...]:
     """Every plan that is mapped, confirmed or not."""
-    return tuple(_mapped(session, mapping) for mapping in session.scalars(select(ProductMapping)))
+    return tuple(_mapped(session, mapping) for mapping in session.scalars(select(ProductMappingRow)))
 
 
 def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: CatalogItem) -> MappedProduct:
@@ -201,17 +201,17 @@ def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: Cata
         raise ProductRefused(msg)
     with setup_transaction(warehouse) as session:
         require_connected(session, client)
-        product = Product(
+        product = ProductRow(
             id=item.id, identifier=item.identifier, description=item.description, price=item.price, cost=item.cost
         )
         session.merge(product)
         session.flush()
-        mapping = session.get(ProductMapping, plan)
+        mapping = session.get(ProductMappingRow, plan)
         before = {"product_id": mapping.product_id} if mapping else None
         after = {"product_id": item.id}
         log_action(session, AuditAction.MAP_PRODUCT, plan, before=before, after=after)
         if mapping is None:
-            mapping = ProductMapping(plan=plan, confirmed_product_id=None)
+            mapping = ProductMappingRow(plan=plan, confirmed_product_id=None)
             session.add(mapping)
         mapping.product_id = item.id
         mapping.mapped_at = datetime.now(UTC)
@@ -219,8 +219,8 @@ def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: Cata
         return _mapped(session, mapping)
 
 
-def _mapped(session: Session, mapping: ProductMapping) -> MappedProduct:
-    product = session.get_one(Product, mapping.product_id)
+def _mapped(session: Session, mapping: ProductMappingRow) -> MappedProduct:
+    product = session.get_one(ProductRow, mapping.product_id)
     warnings = (
         ()
         if product.price

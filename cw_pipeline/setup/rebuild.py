@@ -20,7 +20,7 @@ from cw_pipeline.sync.remembering import remember, seen_in
 from cw_pipeline.sync.settling import settle_open_intents
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline.warehouse.tables import CompanyMapping, EntryKind, Integration
+from cw_pipeline.warehouse.tables import CompanyMappingRow, EntryKind, IntegrationRow
 
 if TYPE_CHECKING:
     from cw_pipeline.sync.run import SyncRun
@@ -85,7 +85,7 @@ def rebuild(run: SyncRun) -> Rebuilt:
     with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
         settle_open_intents(run)
         with run.warehouse.transaction() as session:
-            mappings = session.scalars(select(CompanyMapping)).all()
+            mappings = session.scalars(select(CompanyMappingRow)).all()
             known = ledger.known_lines(session, run.psa)
         if not mappings:
             msg = "No company is mapped, so there is nowhere to look. Map the companies as they were, then rebuild."
@@ -103,7 +103,7 @@ def rebuild(run: SyncRun) -> Rebuilt:
         seen = seen_in(reading, {}, unsettled=())
         remember(run, lock, seen, (one.organization_id for one in mappings), found_as=EntryKind.REBUILT)
         with run.warehouse.transaction() as session:
-            session.get_one(Integration, 1).rebuilt_at = datetime.now(UTC)
+            session.get_one(IntegrationRow, 1).rebuilt_at = datetime.now(UTC)
             after = {"agreements": len(reading.agreements), "found": len(seen.found), "invoiced": len(seen.invoiced)}
             log_action(session, AuditAction.REBUILD, "ledger", after=after)
     return Rebuilt(

@@ -9,7 +9,7 @@ from sqlalchemy import inspect
 
 from cw_pipeline.setup.errors import TooManyGone
 from cw_pipeline.warehouse.names import Named, name_and_id
-from cw_pipeline.warehouse.tables import Agreement, Company, Organization
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, OrganizationRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-RowT = TypeVar("RowT", Company, Agreement, Organization)
+RowT = TypeVar("RowT", CompanyRow, AgreementRow, OrganizationRow)
 
 _TIMES = frozenset({"imported_at", "fetched_at", "gone_at"})
 
@@ -114,13 +114,13 @@ def require_most_are_there(what: str, system: str, changes: Changes, mapped: Col
         raise TooManyGone(what, system, changes.total, list(map(name_and_id, gone or changes.gone)), mapped=bool(gone))
 
 
-def _named(row: Company | Agreement | Organization) -> Named:
+def _named(row: CompanyRow | AgreementRow | OrganizationRow) -> Named:
     return Named(row.id, row.name)
 
 
-def _columns(row: Company | Agreement | Organization) -> list[str]:
+def _columns(row: CompanyRow | AgreementRow | OrganizationRow) -> list[str]:
     return list(inspect(type(row)).column_attrs.keys())
 
 
-def _facts(row: Company | Agreement | Organization) -> dict[str, object]:
+def _facts(row: CompanyRow | AgreementRow | OrganizationRow) -> dict[str, object]:
     return {name: getattr(row, name) for name in _columns(row) if name not in _TIMES}

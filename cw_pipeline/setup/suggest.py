@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from cw_pipeline.reports import agreement_terms
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, OrganizationRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -68,12 +68,14 @@ class Suggestion:
 def suggest_mappings(warehouse: Warehouse) -> tuple[Suggestion, ...]:
     """Suggest organizations for the companies that are not mapped, the likeliest first. Nothing is changed."""
     with warehouse.transaction() as session:
-        mapped = session.scalars(select(CompanyMapping)).all()
-        companies = session.scalars(select(Company).where(Company.gone_at.is_(None)).order_by(Company.id)).all()
+        mapped = session.scalars(select(CompanyMappingRow)).all()
+        companies = session.scalars(
+            select(CompanyRow).where(CompanyRow.gone_at.is_(None)).order_by(CompanyRow.id)
+        ).all()
         organizations = session.scalars(
-            select(Organization)
-            .where(Organization.gone_at.is_(None), Organization.msp_managed)
-            .order_by(Organization.id)
+            select(OrganizationRow)
+            .where(OrganizationRow.gone_at.is_(None), OrganizationRow.msp_managed)
+            .order_by(OrganizationRow.id)
         ).all()
         agreements = _open_agreements(session)
     names = _Names(companies, organizations)
@@ -117,19 +119,19 @@ def normalized(name: str) -> NormalName:
 class _Names:
     """Normalized names, and how many companies or organizations share one."""
 
-    def __init__(self, companies: Iterable[Company], organizations: Iterable[Organization]) -> None:
+    def __init__(self, companies: Iterable[CompanyRow], organizations: Iterable[OrganizationRow]) -> None:
         self._of: dict[int | str, NormalName] = {row.id: normalized(row.name) for row in (*companies, *organizations)}
         self._companies = Counter(self[company] for company in companies)
         self._organizations = Counter(self[organization] for organization in organizations)
 
-    def __getitem__(self, row: Company | Organization) -> str:
+    def __getitem__(self, row: CompanyRow | OrganizationRow) -> str:
         return self._of[row.id].words
 
-    def sorted_words(self, row: Company | Organization) -> str:
+    def sorted_words(self, row: CompanyRow | OrganizationRow) -> str:
         """The name with its words in the order of the alphabet."""
         return " ".join(sorted(self[row].split()))
 
-    def legal_forms(self, *rows: Company | Organization) -> frozenset[str]:
+    def legal_forms(self, *rows: CompanyRow | OrganizationRow) -> frozenset[str]:
         """The legal forms that the names have, without those that have none."""
         return frozenset(self._of[row.id].legal_form for row in rows) - {""}
 
@@ -139,15 +141,15 @@ class _Names:
 
 
 def _best_pairs(
-    companies: Sequence[Company], organizations: Sequence[Organization], names: _Names
-) -> list[tuple[Company, Organization, int]]:
+    companies: Sequence[CompanyRow], organizations: Sequence[OrganizationRow], names: _Names
+) -> list[tuple[CompanyRow, OrganizationRow, int]]:
     """The most alike pairs, each company and each organization in one at most."""
     alike = sorted(
         _alike(companies, organizations, names),
         key=lambda pair: (-pair[2], names[pair[0]] != names[pair[1]], pair[0].id, pair[1].id),
     )
     taken: set[int | str] = set()
-    pairs: list[tuple[Company, Organization, int]] = []
+    pairs: list[tuple[CompanyRow, OrganizationRow, int]] = []
     for company, organization, score in alike:
         if company.id not in taken and organization.id not in taken:
             taken |= {company.id, organization.id}
@@ -156,8 +158,8 @@ def _best_pairs(
 
 
 def _alike(
-    companies: Sequence[Company], organizations: Sequence[Organization], names: _Names
-) -> Iterator[tuple[Company, Organization, float]]:
+    companies: Sequence[CompanyRow], organizations: Sequence[OrganizationRow], names: _Names
+) -> Iterator[tuple[CompanyRow, OrganizationRow, float]]:
     """Each company with the organizations that are most like it, whatever the order of their words."""
     organizations = [organization for organization in organizations if names[organization]]
     choices = [names.sorted_words(organization) for organization in organizations]
@@ -173,7 +175,7 @@ def _alike(
 
 
 def _suggestion(
-    company: Company, organization: Organization, score: int, agreements: Sequence[Agreement], names: _Names
+    company: CompanyRow, organization: OrganizationRow, score: int, agreements: Sequence[AgreementRow], names: _Names
 ) -> Suggestion:
     same = names[company] == names[organization]
     about_names = "The names are the same." if same else f"The names are alike ({score} of 100)."
@@ -190,7 +192,7 @@ def _suggestion(
 
 
 def _doubts(
-    company: Company, organization: Organization, agreements: Sequence[Agreement], names: _Names
+    company: CompanyRow, organization: OrganizationRow, agreements: Sequence[AgreementRow], names: _Names
 ) -> Iterator[str]:
     if names[company] == names[organization] and not names.are_unique(names[company]):
         yield "Several companies or organizations have this name."
@@ -206,10 +208,12 @@ def _doubts(
         yield from agreement_terms.warnings(agreements[0])
 
 
-def _open_agreements(session: Session) -> defaultdict[int, list[Agreement]]:
-    agreements: defaultdict[int, list[Agreement]] = defaultdict(list)
+def _open_agreements(session: Session) -> defaultdict[int, list[AgreementRow]]:
+    agreements: defaultdict[int, list[AgreementRow]] = defaultdict(list)
     for agreement in session.scalars(
-        select(Agreement).where(Agreement.gone_at.is_(None), Agreement.status == "Active").order_by(Agreement.id)
+        select(AgreementRow)
+        .where(AgreementRow.gone_at.is_(None), AgreementRow.status == "Active")
+        .order_by(AgreementRow.id)
     ):
         agreements[agreement.company_id].append(agreement)
     return agreements

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.terms import in_words
 from cw_pipeline.reports.agreement_terms import mapped_agreements, warnings
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import CompanyMapping
+from cw_pipeline.warehouse.tables import CompanyMappingRow
 from cw_pipeline.warehouse.terms import terms_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.facts import Terms
-    from cw_pipeline.warehouse.tables import Agreement
+    from cw_pipeline.warehouse.tables import AgreementRow
 
 
-def accept(mapping: CompanyMapping, terms: Terms | None) -> None:
+def accept(mapping: CompanyMappingRow, terms: Terms | None) -> None:
     """Remember with the mapping the terms on which it is made."""
     mapping.cycle = terms.cycle if terms else None
     mapping.period_type = terms.period_type if terms else None
@@ -25,7 +25,7 @@ def accept(mapping: CompanyMapping, terms: Terms | None) -> None:
     mapping.prorates = terms.prorates if terms else None
 
 
-def to_accept(agreement: Agreement, current: CompanyMapping | None) -> tuple[str, ...]:
+def to_accept(agreement: AgreementRow, current: CompanyMappingRow | None) -> tuple[str, ...]:
     """What to know before a company is mapped with an agreement: nothing where those terms were accepted already."""
     if current is None or current.agreement_id != agreement.id:
         return warnings(agreement)
@@ -38,5 +38,5 @@ def to_accept(agreement: Agreement, current: CompanyMapping | None) -> tuple[str
 
 def record_where_missing(session: Session) -> None:
     """Take the terms of agreements that were mapped before anybody recorded them as they are now."""
-    for mapping, agreement in session.execute(mapped_agreements().where(CompanyMapping.prorates.is_(None))).tuples():
+    for mapping, agreement in session.execute(mapped_agreements().where(CompanyMappingRow.prorates.is_(None))).tuples():
         accept(mapping, terms_of(agreement))

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.tables import Integration, Push
+from cw_pipeline.warehouse.tables import IntegrationRow, PushRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,8 +40,8 @@ def require_not_behind(warehouse: Warehouse, recorded: Collection[RecordedPush])
         WarehouseBehind: If it does not.
     """
     with warehouse.transaction() as session:
-        known = set(session.execute(select(Push.month, Push.run_id)).tuples())
-        integration = session.get(Integration, 1)
+        known = set(session.execute(select(PushRow.month, PushRow.run_id)).tuples())
+        integration = session.get(IntegrationRow, 1)
     rebuilt_at = integration.rebuilt_at if integration else None
     unknown = [
         push

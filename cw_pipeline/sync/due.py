@@ -11,14 +11,14 @@ from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import (
     PERSONS_WORD,
     SEEN,
-    AcceptedAbsence,
-    CompanyMapping,
+    AcceptedAbsenceRow,
+    CompanyMappingRow,
     EntryKind,
-    Integration,
+    IntegrationRow,
     LedgerEntry,
-    Preview,
-    Push,
-    UsageReport,
+    PreviewRow,
+    PushRow,
+    UsageReportRow,
 )
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
     mapped anew, or other products are confirmed, after the preview that was pushed last was made; and when the usage
     report that is kept says something else than the one that was pushed.
     """
-    mappings = [(row.bill_from, row.mapped_at) for row in session.scalars(select(CompanyMapping))]
+    mappings = [(row.bill_from, row.mapped_at) for row in session.scalars(select(CompanyMappingRow))]
     if not mappings:
         return {}
-    integration = session.get(Integration, 1)
+    integration = session.get(IntegrationRow, 1)
     confirmed = [integration.confirmed_at] if integration and integration.confirmed_at else []
     pushed, written, reports = _last_pushes(session, psa), _last_written(session, psa), _kept_reports(session)
     unpushed: dict[Month, Why] = {}
@@ -90,12 +90,12 @@ def _why(pushed: _Pushed | None, written_at: datetime | None, decided_at: dateti
 
 
 def _last_pushes(session: Session, psa: str) -> dict[Month, _Pushed]:
-    last = select(func.max(Push.id)).where(Push.psa == psa).group_by(Push.month)
+    last = select(func.max(PushRow.id)).where(PushRow.psa == psa).group_by(PushRow.month)
     rows = session.execute(
-        select(Push.month, Push.succeeded, Push.pushed_at, Preview.made_at, UsageReport.fingerprint)
-        .join(Preview, Preview.id == Push.preview_id)
-        .join(UsageReport, UsageReport.id == Preview.usage_report_id)
-        .where(Push.id.in_(last))
+        select(PushRow.month, PushRow.succeeded, PushRow.pushed_at, PreviewRow.made_at, UsageReportRow.fingerprint)
+        .join(PreviewRow, PreviewRow.id == PushRow.preview_id)
+        .join(UsageReportRow, UsageReportRow.id == PreviewRow.usage_report_id)
+        .where(PushRow.id.in_(last))
     )
     return {
         month: _Pushed(succeeded, pushed_at, made_at, report)
@@ -112,9 +112,9 @@ def _last_written(session: Session, psa: str) -> dict[Month, datetime]:
         .group_by(LedgerEntry.month)
     )
     absences = (
-        select(UsageReport.month, func.max(AcceptedAbsence.accepted_at))
-        .join(AcceptedAbsence, AcceptedAbsence.report_id == UsageReport.id)
-        .group_by(UsageReport.month)
+        select(UsageReportRow.month, func.max(AcceptedAbsenceRow.accepted_at))
+        .join(AcceptedAbsenceRow, AcceptedAbsenceRow.report_id == UsageReportRow.id)
+        .group_by(UsageReportRow.month)
     )
     last = dict(session.execute(in_ledger).tuples().all())
     for month, accepted_at in session.execute(absences).tuples():
@@ -124,6 +124,6 @@ def _last_written(session: Session, psa: str) -> dict[Month, datetime]:
 
 def _kept_reports(session: Session) -> dict[Month, str]:
     """What the report says that was kept last, by month."""
-    last = select(func.max(UsageReport.id)).group_by(UsageReport.month)
-    rows = session.execute(select(UsageReport.month, UsageReport.fingerprint).where(UsageReport.id.in_(last)))
+    last = select(func.max(UsageReportRow.id)).group_by(UsageReportRow.month)
+    rows = session.execute(select(UsageReportRow.month, UsageReportRow.fingerprint).where(UsageReportRow.id.in_(last)))
     return dict(rows.tuples().all())

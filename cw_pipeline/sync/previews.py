@@ -39,7 +39,7 @@ class KeptPreview:
     """A month's preview, and its row in the warehouse."""
 
     preview: Preview
-    row: tables.Preview
+    row: tables.PreviewRow
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class _Read:
     """Before anything was read: what changes meanwhile is later."""
     basis: _Basis
     position: int
-    reports: dict[Month, tables.UsageReport]
+    reports: dict[Month, tables.UsageReportRow]
     facts: Facts
     seen: Seen
 
@@ -191,16 +191,16 @@ def _carrying(written: dict[int, Written]) -> dict[int, int]:
 
 
 def _basis(session: Session) -> _Basis:
-    integration = session.get(tables.Integration, 1)
+    integration = session.get(tables.IntegrationRow, 1)
     if integration is None or integration.state is not State.ACTIVE:
         msg = "The integration is not active any more. Nothing is written. See `cw-pipeline status`."
         raise SyncError(msg)
     mappings = session.execute(
-        select(tables.CompanyMapping, tables.Organization.name).join(
-            tables.Organization, tables.Organization.id == tables.CompanyMapping.organization_id
+        select(tables.CompanyMappingRow, tables.OrganizationRow.name).join(
+            tables.OrganizationRow, tables.OrganizationRow.id == tables.CompanyMappingRow.organization_id
         )
     )
-    products = session.scalars(select(tables.ProductMapping))
+    products = session.scalars(select(tables.ProductMappingRow))
     return _Basis(
         mappings={
             row.organization_id: CompanyMapping(
@@ -221,15 +221,15 @@ def _billed_for_the_first_time(session: Session, months: Sequence[Month]) -> set
     """The companies whose agreements were not looked through since they were mapped as they are."""
     return set(
         session.scalars(
-            select(tables.CompanyMapping.company_id).where(
-                tables.CompanyMapping.looked_through_at.is_(None),
-                tables.CompanyMapping.bill_from <= max(months),
+            select(tables.CompanyMappingRow.company_id).where(
+                tables.CompanyMappingRow.looked_through_at.is_(None),
+                tables.CompanyMappingRow.bill_from <= max(months),
             )
         )
     )
 
 
-def usage_report(session: Session, month: Month) -> tables.UsageReport:
+def usage_report(session: Session, month: Month) -> tables.UsageReportRow:
     """The usage that a preview of ``month`` is made of.
 
     Raises:

@@ -34,7 +34,7 @@ class PushedMonth:
     """What a month's push came to: the preview's lines, each with the outcome that it really had."""
 
     preview: Preview
-    push: tables.Push
+    push: tables.PushRow
 
 
 def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = None) -> Iterator[PushedMonth]:

@@ -216,7 +216,7 @@ class _Reader:
 def _imported_agreements(run: SyncRun, companies: Collection[int]) -> set[int]:
     """The agreements of these companies that were ever imported: a list may lack one."""
     with run.warehouse.transaction() as session:
-        return set(session.scalars(select(tables.Agreement.id).where(tables.Agreement.company_id.in_(companies))))
+        return set(session.scalars(select(tables.AgreementRow.id).where(tables.AgreementRow.company_id.in_(companies))))
 
 
 def _cut_short(agreements: Mapping[int, Agreement], listed: Collection[int]) -> set[int]:

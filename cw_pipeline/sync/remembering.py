@@ -13,7 +13,7 @@ from cw_pipeline.billing.facts import Line, Written
 from cw_pipeline.billing.identity import Identity, as_marked
 from cw_pipeline.billing.invoiced import was_seen_invoiced
 from cw_pipeline.warehouse import ledger
-from cw_pipeline.warehouse.tables import CompanyMapping, EntryKind
+from cw_pipeline.warehouse.tables import CompanyMappingRow, EntryKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -87,12 +87,14 @@ def remember(
                 identity = replace(marked, organization_id=owners.get(marked.organization_id, marked.organization_id))
                 ledger.append_seen(session, run.psa, run.run_id, identity, line, kind=kind, at=now)
         session.execute(
-            update(CompanyMapping)
-            .where(CompanyMapping.company_id.in_(seen.looked_through), CompanyMapping.looked_through_at.is_(None))
+            update(CompanyMappingRow)
+            .where(CompanyMappingRow.company_id.in_(seen.looked_through), CompanyMappingRow.looked_through_at.is_(None))
             .values(looked_through_at=now)
         )
         session.execute(
-            update(CompanyMapping).where(CompanyMapping.company_id.in_(seen.in_part)).values(looked_through_at=None)
+            update(CompanyMappingRow)
+            .where(CompanyMappingRow.company_id.in_(seen.in_part))
+            .values(looked_through_at=None)
         )
     if seen.found:
         run.say(f"Found {len(seen.found)} line(s) of ours that this warehouse did not know")

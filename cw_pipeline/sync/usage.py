@@ -11,7 +11,7 @@ from cw_pipeline.billing.facts import Usage
 from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.tables import CompanyMapping, UsageReport
+from cw_pipeline.warehouse.tables import CompanyMappingRow, UsageReportRow
 from cw_pipeline.warehouse.usage import latest_report, store_report
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ReportWithdrawn(SyncError):
     """A report that was final, and was kept, is there no more, or is not final any more."""
 
 
-def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> UsageReport:
+def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> UsageReportRow:
     """Fetch and keep ``month``'s usage report.
 
     Raises:
@@ -56,7 +56,7 @@ def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> Usage
     ]
     with warehouse.transaction() as session:
         mapped = session.scalar(
-            select(func.count()).select_from(CompanyMapping).where(CompanyMapping.bill_from <= month)
+            select(func.count()).select_from(CompanyMappingRow).where(CompanyMappingRow.bill_from <= month)
         )
         if mapped and not usage:
             msg = (
@@ -71,7 +71,7 @@ def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> Usage
 class ReadAgain:
     """A month's usage report as it is kept now, and whether it says something else than what was kept before."""
 
-    report: UsageReport
+    report: UsageReportRow
     changed: bool
 
 
@@ -99,7 +99,7 @@ def read_again(nordpass: NordPass, warehouse: Warehouse, month: Month) -> ReadAg
 def recent_months(warehouse: Warehouse, *, first_month: Month, now: datetime) -> list[Month]:
     """The last closed months, of those that are synced and that a company is billed for, whose reports may change."""
     with warehouse.transaction() as session:
-        first_billed = session.scalar(select(func.min(CompanyMapping.bill_from)))
+        first_billed = session.scalar(select(func.min(CompanyMappingRow.bill_from)))
     if first_billed is None:
         return []
     last = Month.last_closed(now)

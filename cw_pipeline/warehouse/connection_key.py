@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cw_pipeline.connectwise.client import ConnectWiseClient
-    from cw_pipeline.warehouse.tables import Integration
+    from cw_pipeline.warehouse.tables import IntegrationRow
 
 
-def psa_of(integration: Integration) -> str:
+def psa_of(integration: IntegrationRow) -> str:
     """The key of the ConnectWise company that is connected."""
     return _psa(integration.site_url, integration.company_id)
 

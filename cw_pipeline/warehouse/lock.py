@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from cw_pipeline.warehouse.errors import LockHeld, LockLost, reachable
-from cw_pipeline.warehouse.tables import LockHolder
+from cw_pipeline.warehouse.tables import LockHolderRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -109,12 +109,12 @@ def _named_as_holder(engine: Engine, psa: str) -> Generator[None]:
     """Let those who wait know, while the block runs, that this process holds the lock."""
     holder, since = f"process {os.getpid()} on {socket.gethostname()}", datetime.now(UTC)
     with reachable(engine.url), Session(engine) as session, session.begin():
-        session.merge(LockHolder(psa=psa, holder=holder, since=since))
+        session.merge(LockHolderRow(psa=psa, holder=holder, since=since))
     try:
         yield
     finally:
-        ours = delete(LockHolder).where(
-            LockHolder.psa == psa, LockHolder.holder == holder, LockHolder.since == since
+        ours = delete(LockHolderRow).where(
+            LockHolderRow.psa == psa, LockHolderRow.holder == holder, LockHolderRow.since == since
         )  # where the lock was lost, it may be another's by now
         with reachable(engine.url), Session(engine) as session, session.begin():
             session.execute(ours)
@@ -123,7 +123,7 @@ def _named_as_holder(engine: Engine, psa: str) -> Generator[None]:
 def _who_holds(engine: Engine, psa: str) -> str:
     """Who holds the lock, as far as is known: for a moment after a killed holder, it is still that one's name."""
     with Session(engine) as session:
-        holder = session.get(LockHolder, psa)
+        holder = session.get(LockHolderRow, psa)
     if holder is None:
         return "Another push is at work."
     return f"Another push is at work: {holder.holder}, since {holder.since:%Y-%m-%d %H:%M:%S} UTC."

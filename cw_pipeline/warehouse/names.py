@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cw_pipeline.warehouse.tables import Agreement, Company, Organization
+    from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, OrganizationRow
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,6 @@ class Named:
     name: str
 
 
-def name_and_id(record: Named | Company | Agreement | Organization) -> str:
+def name_and_id(record: Named | CompanyRow | AgreementRow | OrganizationRow) -> str:
     """A record's name, with its id in brackets."""
     return f"{record.name} ({record.id})"

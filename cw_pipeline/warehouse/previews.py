@@ -13,7 +13,7 @@ from cw_pipeline.billing import preview as billing
 from cw_pipeline.billing.outcomes import FAILED, Outcome
 from cw_pipeline.billing.writes import Write
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.tables import MonthError, Preview, PreviewLine, Push, PushLine
+from cw_pipeline.warehouse.tables import MonthErrorRow, PreviewLineRow, PreviewRow, PushLineRow, PushRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -35,9 +35,9 @@ def save_preview(
     mappings_fingerprint: str,
     ledger_position: int,
     requests_read: int,
-) -> Preview:
+) -> PreviewRow:
     """Keep a preview with everything that tells later whether it still holds."""
-    row = Preview(
+    row = PreviewRow(
         psa=psa,
         month=preview.month,
         made_at=made_at,
@@ -70,17 +70,17 @@ def save_preview(
         for position, line in enumerate(preview.lines)
     ]
     if lines:
-        session.execute(insert(PreviewLine), lines)
+        session.execute(insert(PreviewLineRow), lines)
     return row
 
 
-def latest_previews(session: Session, psa: str) -> Sequence[Preview]:
+def latest_previews(session: Session, psa: str) -> Sequence[PreviewRow]:
     """The preview made last for each month that has one."""
-    latest = select(func.max(Preview.id)).where(Preview.psa == psa).group_by(Preview.month)
-    return session.scalars(select(Preview).where(Preview.id.in_(latest)).order_by(Preview.month)).all()
+    latest = select(func.max(PreviewRow.id)).where(PreviewRow.psa == psa).group_by(PreviewRow.month)
+    return session.scalars(select(PreviewRow).where(PreviewRow.id.in_(latest)).order_by(PreviewRow.month)).all()
 
 
-def preview_of(row: Preview) -> billing.Preview:
+def preview_of(row: PreviewRow) -> billing.Preview:
     """A kept preview as the rule made it."""
     return billing.Preview(
         month=row.month,
@@ -109,13 +109,13 @@ def save_push(
     session: Session,
     lines: Sequence[billing.PreviewLine],
     *,
-    preview: Preview,
+    preview: PreviewRow,
     run_id: str,
     requests_read: int,
     requests_written: int,
-) -> Push:
+) -> PushRow:
     """Keep what became of a preview's lines; the push succeeded if none of them failed."""
-    push = Push(
+    push = PushRow(
         psa=preview.psa,
         month=preview.month,
         run_id=run_id,
@@ -143,41 +143,41 @@ def save_push(
         for position, line in enumerate(lines)
     ]
     if rows:
-        session.execute(insert(PushLine), rows)
+        session.execute(insert(PushLineRow), rows)
     return push
 
 
-def latest_pushes(session: Session, psa: str) -> Sequence[Push]:
+def latest_pushes(session: Session, psa: str) -> Sequence[PushRow]:
     """Each month's last push."""
-    return session.scalars(select(Push).where(Push.id.in_(_latest(psa))).order_by(Push.month)).all()
+    return session.scalars(select(PushRow).where(PushRow.id.in_(_latest(psa))).order_by(PushRow.month)).all()
 
 
-def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[Month, PushLine]]:
+def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[Month, PushLineRow]]:
     """The lines, each with its month, that came to one of ``outcomes`` in their month's last push."""
-    return session.execute(_latest_lines(psa).where(PushLine.outcome.in_(outcomes))).tuples().all()
+    return session.execute(_latest_lines(psa).where(PushLineRow.outcome.in_(outcomes))).tuples().all()
 
 
-def warned_lines(session: Session, psa: str) -> Sequence[tuple[Month, PushLine]]:
+def warned_lines(session: Session, psa: str) -> Sequence[tuple[Month, PushLineRow]]:
     """The lines, each with its month, with which something was wrong in their month's last push."""
-    return session.execute(_latest_lines(psa).where(PushLine.warning.is_not(None))).tuples().all()
+    return session.execute(_latest_lines(psa).where(PushLineRow.warning.is_not(None))).tuples().all()
 
 
-def _latest_lines(psa: str) -> Select[tuple[Month, PushLine]]:
+def _latest_lines(psa: str) -> Select[tuple[Month, PushLineRow]]:
     return (
-        select(Push.month, PushLine)
-        .join(PushLine, PushLine.push_id == Push.id)
-        .where(Push.id.in_(_latest(psa)))
-        .order_by(Push.month, PushLine.position)
+        select(PushRow.month, PushLineRow)
+        .join(PushLineRow, PushLineRow.push_id == PushRow.id)
+        .where(PushRow.id.in_(_latest(psa)))
+        .order_by(PushRow.month, PushLineRow.position)
     )
 
 
 def _latest(psa: str) -> Select[tuple[int]]:
-    return select(func.max(Push.id)).where(Push.psa == psa).group_by(Push.month)
+    return select(func.max(PushRow.id)).where(PushRow.psa == psa).group_by(PushRow.month)
 
 
 def save_month_error(session: Session, month: Month, run_id: str, error: str) -> None:
     """Keep why ``month`` failed as a whole."""
-    session.add(MonthError(month=month, run_id=run_id, at=datetime.now(UTC), error=error))
+    session.add(MonthErrorRow(month=month, run_id=run_id, at=datetime.now(UTC), error=error))
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
     reports: dict[Month, MonthReport] = {}
     pushes: set[Month] = set()
     done_at: dict[Month, datetime] = {}
-    for preview in session.scalars(select(Preview).where(Preview.run_id == run_id).order_by(Preview.id)):
+    for preview in session.scalars(select(PreviewRow).where(PreviewRow.run_id == run_id).order_by(PreviewRow.id)):
         before = reports.get(preview.month)
         reports[preview.month] = MonthReport(
             month=preview.month,
@@ -208,9 +208,9 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
             requests_read=preview.requests_read + (before.requests_read if before else 0),
         )
         done_at[preview.month] = preview.made_at
-    for push in session.scalars(select(Push).where(Push.run_id == run_id).order_by(Push.id)):
+    for push in session.scalars(select(PushRow).where(PushRow.run_id == run_id).order_by(PushRow.id)):
         before = reports.get(push.month)
-        previewed = preview_of(session.get_one(Preview, push.preview_id))
+        previewed = preview_of(session.get_one(PreviewRow, push.preview_id))
         reports[push.month] = MonthReport(
             month=push.month,
             lines=tuple(
@@ -222,7 +222,9 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
         )
         done_at[push.month] = max(push.pushed_at, done_at.get(push.month, push.pushed_at))
         pushes.add(push.month)
-    for error in session.scalars(select(MonthError).where(MonthError.run_id == run_id).order_by(MonthError.id)):
+    for error in session.scalars(
+        select(MonthErrorRow).where(MonthErrorRow.run_id == run_id).order_by(MonthErrorRow.id)
+    ):
         if error.month not in done_at or error.at > done_at[error.month]:
             reports[error.month] = MonthReport(month=error.month, error=error.error)
     told = [one for key, one in reports.items() if one.error is not None or not pushed or key in pushes]

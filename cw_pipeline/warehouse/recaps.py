@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing.written_off import Recap
-from cw_pipeline.warehouse.tables import AgreementRecap
+from cw_pipeline.warehouse.tables import AgreementRecapRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def recaps_of(session: Session, psa: str) -> dict[int, list[Recap]]:
     """What was said of each agreement, oldest first."""
     recaps: defaultdict[int, list[Recap]] = defaultdict(list)
-    for row in session.scalars(select(AgreementRecap).where(AgreementRecap.psa == psa).order_by(AgreementRecap.id)):
+    for row in session.scalars(
+        select(AgreementRecapRow).where(AgreementRecapRow.psa == psa).order_by(AgreementRecapRow.id)
+    ):
         recaps[row.agreement_id].append(Recap(row.next_invoice_date, row.last_invoice_number))
     return dict(recaps)
 
@@ -31,7 +33,7 @@ def keep_recaps(session: Session, psa: str, seen: Mapping[int, Recap]) -> None:
     for agreement_id, recap in seen.items():
         if kept.get(agreement_id, [None])[-1] != recap:
             session.add(
-                AgreementRecap(
+                AgreementRecapRow(
                     psa=psa,
                     agreement_id=agreement_id,
                     next_invoice_date=recap.next_invoice_date,

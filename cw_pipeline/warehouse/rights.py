@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.warehouse.tables import RightUse
+from cw_pipeline.warehouse.tables import RightUseRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def save_right_uses(session: Session, psa: str, uses: Mapping[str, bool]) -> None:
     """Record for each right that was just used whether ConnectWise granted it."""
     for right, held in uses.items():
-        session.merge(RightUse(psa=psa, right=right, held=held, used_at=datetime.now(UTC)))
+        session.merge(RightUseRow(psa=psa, right=right, held=held, used_at=datetime.now(UTC)))
 
 
-def right_uses(session: Session, psa: str) -> dict[str, RightUse]:
+def right_uses(session: Session, psa: str) -> dict[str, RightUseRow]:
     """The last use of each right that was ever used, by its name."""
-    return {use.right: use for use in session.scalars(select(RightUse).where(RightUse.psa == psa))}
+    return {use.right: use for use in session.scalars(select(RightUseRow).where(RightUseRow.psa == psa))}

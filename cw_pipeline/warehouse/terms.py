@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.facts import Terms
 
 if TYPE_CHECKING:
-    from cw_pipeline.warehouse.tables import Agreement, CompanyMapping
+    from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow
 
 
-def terms_of(row: Agreement | CompanyMapping | None) -> Terms | None:
+def terms_of(row: AgreementRow | CompanyMappingRow | None) -> Terms | None:
     """The terms of an imported agreement, or those accepted with a mapping; None where nobody recorded them."""
     if row is None or row.prorates is None:
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing.facts import Usage
-from cw_pipeline.warehouse.tables import AcceptedAbsence, UsageReport, UsageRow
+from cw_pipeline.warehouse.tables import AcceptedAbsenceRow, OrganizationUsageRow, UsageReportRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month
 
 
-def store_report(session: Session, month: Month, generated_at: datetime, usage: Sequence[Usage]) -> UsageReport:
+def store_report(session: Session, month: Month, generated_at: datetime, usage: Sequence[Usage]) -> UsageReportRow:
     """Keep ``month``'s report; the one kept last is returned again if it says the same."""
     rows = [
         {
@@ -37,41 +37,45 @@ def store_report(session: Session, month: Month, generated_at: datetime, usage: 
     latest = latest_report(session, month)
     if latest is not None and latest.fingerprint == fingerprint:
         return latest
-    report = UsageReport(
+    report = UsageReportRow(
         month=month,
         generated_at=generated_at,
         fetched_at=datetime.now(UTC),
         fingerprint=fingerprint,
         seats=sum(row.seats for row in usage),
-        rows=[UsageRow(**row) for row in rows],
+        rows=[OrganizationUsageRow(**row) for row in rows],
     )
     session.add(report)
     session.flush()
     return report
 
 
-def latest_report(session: Session, month: Month) -> UsageReport | None:
+def latest_report(session: Session, month: Month) -> UsageReportRow | None:
     """The report kept last for ``month``."""
     return session.scalars(
-        select(UsageReport).where(UsageReport.month == month).order_by(UsageReport.id.desc()).limit(1)
+        select(UsageReportRow).where(UsageReportRow.month == month).order_by(UsageReportRow.id.desc()).limit(1)
     ).first()
 
 
-def accept_absence(session: Session, report: UsageReport, organization_id: str) -> None:
+def accept_absence(session: Session, report: UsageReportRow, organization_id: str) -> None:
     """Keep a person's word that an organization, which ``report`` does not have, used nothing."""
-    session.merge(AcceptedAbsence(report_id=report.id, organization_id=organization_id, accepted_at=datetime.now(UTC)))
+    session.merge(
+        AcceptedAbsenceRow(report_id=report.id, organization_id=organization_id, accepted_at=datetime.now(UTC))
+    )
 
 
-def accepted_absences(session: Session, reports: Mapping[Month, UsageReport]) -> frozenset[tuple[Month, str]]:
+def accepted_absences(session: Session, reports: Mapping[Month, UsageReportRow]) -> frozenset[tuple[Month, str]]:
     """The organizations of which a person accepted that they are in none of these ``reports``, each with the month."""
     months = {report.id: month for month, report in reports.items()}
     accepted = session.execute(
-        select(AcceptedAbsence.report_id, AcceptedAbsence.organization_id).where(AcceptedAbsence.report_id.in_(months))
+        select(AcceptedAbsenceRow.report_id, AcceptedAbsenceRow.organization_id).where(
+            AcceptedAbsenceRow.report_id.in_(months)
+        )
     ).tuples()
     return frozenset((months[report_id], organization_id) for report_id, organization_id in accepted)
 
 
-def usage_of(report: UsageReport) -> list[Usage]:
+def usage_of(report: UsageReportRow) -> list[Usage]:
     """A kept report's rows as the rule takes them."""
     return [
         Usage(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cw_pipeline.setup.connection import CheckedRight
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.suggest import Suggestion
-    from cw_pipeline.warehouse.tables import AuditEntry, Company, Organization
+    from cw_pipeline.warehouse.tables import AuditEntry, CompanyRow, OrganizationRow
 
 Cells: TypeAlias = tuple[object, ...]
 
@@ -37,7 +37,7 @@ def of_company(one: ListedCompany) -> Cells:
     )
 
 
-def of_organization(one: Organization, company: Company | None) -> Cells:
+def of_organization(one: OrganizationRow, company: CompanyRow | None) -> Cells:
     """Organization, plan, license type, status, whether it is managed, company that is mapped to it."""
     return (
         name_and_id(one),

@@ -23,7 +23,7 @@ def forget() -> None:
     """Restore a backup of the warehouse that was made before the first sync."""
     warehouse = open_warehouse(Settings(), who="a test")
     with warehouse.transaction() as session:
-        for table in (tables.PushLine, tables.Push, tables.PreviewLine, tables.Preview, tables.LedgerEntry):
+        for table in (tables.PushLineRow, tables.PushRow, tables.PreviewLineRow, tables.PreviewRow, tables.LedgerEntry):
             session.query(table).delete()
     warehouse.close()
 

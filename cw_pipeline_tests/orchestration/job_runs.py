@@ -10,7 +10,7 @@ from sqlalchemy import select
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup import suggest
-from cw_pipeline.warehouse.tables import CompanyMapping, Integration
+from cw_pipeline.warehouse.tables import CompanyMappingRow, IntegrationRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,11 +61,13 @@ def rows(table: type[Base]) -> list[Any]:
 
 def mapped() -> dict[int, tuple[int, str, str]]:
     """Each mapped company's agreement, organization and first month."""
-    return {row.company_id: (row.agreement_id, row.organization_id, str(row.bill_from)) for row in rows(CompanyMapping)}
+    return {
+        row.company_id: (row.agreement_id, row.organization_id, str(row.bill_from)) for row in rows(CompanyMappingRow)
+    }
 
 
 def state() -> str:
-    (integration,) = rows(Integration)
+    (integration,) = rows(IntegrationRow)
     return integration.state
 
 

@@ -9,7 +9,14 @@ from rapidfuzz import process
 
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import Agreement, AuditEntry, Company, Integration, Organization, ProductMapping
+from cw_pipeline.warehouse.tables import (
+    AgreementRow,
+    AuditEntry,
+    CompanyRow,
+    IntegrationRow,
+    OrganizationRow,
+    ProductMappingRow,
+)
 from cw_pipeline_tests.orchestration.job_runs import (
     CLIENTS,
     MAPPED_ORGANIZATIONS,
@@ -52,13 +59,13 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
     assert state() == State.CONNECTED
 
     assert run(instance, "map_products", "choose_products", TWO_PRODUCTS).success
-    assert {row.plan: row.confirmed_product_id for row in rows(ProductMapping)} == {"Business": 3, "Enterprise": 4}
+    assert {row.plan: row.confirmed_product_id for row in rows(ProductMappingRow)} == {"Business": 3, "Enterprise": 4}
     assert state() == State.ACTIVE
 
     assert run(instance, "import_companies", "imported_companies", CLIENTS).success
-    assert {row.status for row in rows(Company)} == {"Active"}
-    assert {row.company_id for row in rows(Agreement)} <= {row.id for row in rows(Company)}
-    assert {row.id for row in rows(Organization)} == {one["id"] for one in sandbox.nordpass.organizations()}
+    assert {row.status for row in rows(CompanyRow)} == {"Active"}
+    assert {row.company_id for row in rows(AgreementRow)} <= {row.id for row in rows(CompanyRow)}
+    assert {row.id for row in rows(OrganizationRow)} == {one["id"] for one in sandbox.nordpass.organizations()}
     assert told_of_mapping(instance) == [0, 0, 0]
 
     first = certain_suggestions()[0]
@@ -87,7 +94,7 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
     assert {bill_from for _, _, bill_from in mapped().values()} == {"2026-03", str(LAST_CLOSED)}
     assert told_of_mapping(instance)[-1] == number
 
-    open_one = next(row for row in rows(Agreement) if row.status == "Active" and row.company_id not in mapped())
+    open_one = next(row for row in rows(AgreementRow) if row.status == "Active" and row.company_id not in mapped())
     map_to = {"company": str(open_one.company_id), "agreement": str(open_one.id), "accept_warnings": True}
     assert run(instance, "add_organization", "add_to_nordpass", {**ORGANIZATION, "map_to": map_to}).success
     (added,) = [one for one in sandbox.nordpass.organizations() if one["name"] == "Newcomer"]
@@ -96,7 +103,7 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
 
     before, backup = mapped(), tmp_path / "backup.csv"
     assert run(instance, "disconnect", "remove_mappings", {"yes": True, "backup_file": str(backup)}).success
-    assert (state(), mapped(), rows(ProductMapping)) == (State.DISCONNECTED, {}, [])
+    assert (state(), mapped(), rows(ProductMappingRow)) == (State.DISCONNECTED, {}, [])
     assert told_of_mapping(instance)[-1] == 0
 
     assert run(instance, "connect").success
@@ -118,7 +125,7 @@ def test_every_act_of_a_run_is_in_the_audit_with_the_run_that_did_it(
     connected, chosen, imported = (f"Dagster run {one.run_id}" for one in runs)
     acts = [(act.action, act.subject, act.who) for act in rows(AuditEntry)]
     assert acts[:4] == [
-        ("connect", rows(Integration)[0].company_id, connected),
+        ("connect", rows(IntegrationRow)[0].company_id, connected),
         ("map product", "Business", chosen),
         ("map product", "Enterprise", chosen),
         ("confirm products", "products", chosen),
@@ -175,7 +182,7 @@ def test_a_product_is_created_and_mapped_in_the_launchpad(sandbox: Sandbox, inst
     assert run(instance, "map_products", "choose_products", {"create": new}).success
     (created,) = [item for item in sandbox.connectwise.records("catalog") if item["identifier"] == "NP-ENT"]
     assert created["price"] == 7.5
-    assert {row.plan: row.product_id for row in rows(ProductMapping)} == {"Enterprise": created["id"]}
+    assert {row.plan: row.product_id for row in rows(ProductMappingRow)} == {"Enterprise": created["id"]}
     wrong = {"plan": "Business", "price": "a lot"}
     sentence = refusal(run(instance, "map_products", "choose_products", {"create": wrong}), "choose_products")
     assert sentence == "'a lot' is not an amount of money. Write it as 4.90."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.sandbox.sandbox import Sandbox
 
-_OF_MONTHS = (tables.PushLine, tables.Push, tables.PreviewLine, tables.Preview, tables.LedgerEntry)
+_OF_MONTHS = (tables.PushLineRow, tables.PushRow, tables.PreviewLineRow, tables.PreviewRow, tables.LedgerEntry)
 
 
 def forget_the_months() -> None:
@@ -25,7 +25,7 @@ def forget_the_months() -> None:
     with Access().warehouse() as warehouse, warehouse.transaction() as session:
         for table in _OF_MONTHS:
             session.query(table).delete()
-        session.query(tables.CompanyMapping).update({"looked_through_at": None})
+        session.query(tables.CompanyMappingRow).update({"looked_through_at": None})
 
 
 @pytest.mark.usefixtures("active")

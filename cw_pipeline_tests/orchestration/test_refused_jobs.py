@@ -8,7 +8,7 @@ import pytest
 
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.vocabulary import State
-from cw_pipeline.warehouse.tables import Agreement, Company, Integration, Organization, ProductMapping
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRow, OrganizationRow, ProductMappingRow
 from cw_pipeline_tests.orchestration.job_runs import (
     ORGANIZATION,
     TWO_PRODUCTS,
@@ -47,7 +47,7 @@ def test_a_missing_right_is_named_and_nothing_is_connected(
         f"Nothing was saved, because the API member's security role lacks: {named}. Add it in ConnectWise under System "
         "> Security Roles and run `cw-pipeline connect` again. The integration stays not connected."
     )
-    assert rows(Integration) == []
+    assert rows(IntegrationRow) == []
     assert told_of_mapping(instance) == []
 
 
@@ -63,7 +63,7 @@ def test_products_that_cannot_be_mapped_are_refused_and_the_mapping_stays(
     instance: dg.DagsterInstance, config: dict[str, object], sentence: str
 ) -> None:
     assert refusal(run(instance, "map_products", "choose_products", config), "choose_products").startswith(sentence)
-    assert {row.plan: row.product_id for row in rows(ProductMapping)} == {"Business": 3, "Enterprise": 4}
+    assert {row.plan: row.product_id for row in rows(ProductMappingRow)} == {"Business": 3, "Enterprise": 4}
 
 
 def test_products_are_not_mapped_before_connecting(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
@@ -75,12 +75,12 @@ def test_products_are_not_mapped_before_connecting(sandbox: Sandbox, instance: d
 def test_an_import_of_a_type_that_does_not_exist_is_refused_with_the_choices(
     active: Active, instance: dg.DagsterInstance
 ) -> None:
-    companies = {row.id for row in rows(Company)}
+    companies = {row.id for row in rows(CompanyRow)}
     config = {"types": ["Customer"], "statuses": ["Active"]}
     sentence = refusal(run(instance, "import_companies", "imported_companies", config), "imported_companies")
     assert "Customer" in sentence
     assert "Client" in sentence
-    assert {row.id for row in rows(Company)} == companies
+    assert {row.id for row in rows(CompanyRow)} == companies
     assert len(mapped()) == len(active.mapped)
 
 
@@ -114,7 +114,7 @@ def test_another_organization_waits_for_its_warning_and_one_of_several_has_to_be
     active: Active, instance: dg.DagsterInstance
 ) -> None:
     one = active.mapped[0]
-    managed = (row.id for row in rows(Organization) if row.msp_managed)
+    managed = (row.id for row in rows(OrganizationRow) if row.msp_managed)
     another = next(row for row in managed if row not in active.organization_ids)
     company = {"company": str(one.company_id)}
     config = {**company, "agreement": str(one.agreement_id), "organization": another}
@@ -135,9 +135,9 @@ def test_a_list_that_lacks_everything_is_refused_until_its_warning_is_accepted(
     sentence = refusal(run(instance, "import_companies"), "agreements")
     assert sentence.startswith("The agreements were not imported. ConnectWise lists 0 agreements")
     assert "accept_warnings in the Launchpad" in sentence
-    assert all(row.gone_at is None for row in rows(Agreement))
+    assert all(row.gone_at is None for row in rows(AgreementRow))
     assert run(instance, "import_companies", "agreements", {"accept_warnings": True}).success
-    assert all(row.gone_at is not None for row in rows(Agreement))
+    assert all(row.gone_at is not None for row in rows(AgreementRow))
     assert len(mapped()) == len(active.mapped)
 
 

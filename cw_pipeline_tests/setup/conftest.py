@@ -18,13 +18,13 @@ from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.setup.opening import open_connectwise, open_nordpass
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import (
-    Agreement,
-    Company,
-    CompanyMapping,
-    Integration,
-    Organization,
-    UsageReport,
-    UsageRow,
+    AgreementRow,
+    CompanyMappingRow,
+    CompanyRow,
+    IntegrationRow,
+    OrganizationRow,
+    OrganizationUsageRow,
+    UsageReportRow,
 )
 
 if TYPE_CHECKING:
@@ -72,24 +72,24 @@ def put(warehouse: Warehouse, *rows: object) -> None:
             session.flush()
 
 
-def company(number: int, name: str, **fields: object) -> Company:
+def company(number: int, name: str, **fields: object) -> CompanyRow:
     filled: dict[str, object] = {"status": "Active", "types": ["Client"], "imported_at": BEFORE, **fields}
-    return Company(id=number, identifier=f"c{number}", name=name, **filled)
+    return CompanyRow(id=number, identifier=f"c{number}", name=name, **filled)
 
 
-def agreement(number: int, company_id: int, **fields: object) -> Agreement:
+def agreement(number: int, company_id: int, **fields: object) -> AgreementRow:
     filled: dict[str, object] = {"name": "Managed", "status": "Active", "billing_cycle": "Every month", **fields}
     billed: dict[str, object] = {"cycle": "Monthly", "period_type": "Current", "prorates": False, **filled}
-    return Agreement(id=number, company_id=company_id, imported_at=BEFORE, **billed)
+    return AgreementRow(id=number, company_id=company_id, imported_at=BEFORE, **billed)
 
 
-def organization(organization_id: str, name: str, **fields: object) -> Organization:
+def organization(organization_id: str, name: str, **fields: object) -> OrganizationRow:
     filled: dict[str, object] = {"plan": "Business", "license_type": "Standard", "msp_managed": True, **fields}
-    return Organization(id=organization_id, name=name, status="Active", fetched_at=BEFORE, **filled)
+    return OrganizationRow(id=organization_id, name=name, status="Active", fetched_at=BEFORE, **filled)
 
 
-def integration(state: str = "connected") -> Integration:
-    return Integration(
+def integration(state: str = "connected") -> IntegrationRow:
+    return IntegrationRow(
         id=1, site_url="https://psa.example.com", company_id="msp", state=state, connected_at=BEFORE, confirmed_at=None
     )
 
@@ -118,17 +118,20 @@ def mappings(warehouse: Warehouse) -> dict[int, tuple[int, str, str]]:
     with warehouse.transaction() as session:
         return {
             row.company_id: (row.agreement_id, row.organization_id, str(row.bill_from))
-            for row in session.query(CompanyMapping)
+            for row in session.query(CompanyMappingRow)
         }
 
 
 def keep_usage(warehouse: Warehouse, seats: Mapping[str, int], month: str = "2026-01", **fields: object) -> None:
     """Keep a report of the month, with these organizations' seats."""
     row: dict[str, object] = {"plan": "Business", "license_type": "Standard", "msp_managed": True, **fields}
-    rows = [UsageRow(organization_id=key, organization_name=key, seats=number, **row) for key, number in seats.items()]
+    rows = [
+        OrganizationUsageRow(organization_id=key, organization_name=key, seats=number, **row)
+        for key, number in seats.items()
+    ]
     put(
         warehouse,
-        UsageReport(
+        UsageReportRow(
             month=month, generated_at=NOW, fetched_at=NOW, fingerprint="f", seats=sum(seats.values()), rows=rows
         ),
     )
@@ -142,7 +145,7 @@ def acts(warehouse: Warehouse) -> list[tuple[str, str, dict[str, object] | None,
 
 def mapped_at(warehouse: Warehouse, company_id: int) -> datetime:
     with warehouse.transaction() as session:
-        return session.query(CompanyMapping).filter_by(company_id=company_id).one().mapped_at
+        return session.query(CompanyMappingRow).filter_by(company_id=company_id).one().mapped_at
 
 
 # --- the mapping file ---

@@ -13,7 +13,7 @@ from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.setup.guards import require_active, require_connected
 from cw_pipeline.setup.opening import open_connectwise, open_nordpass, open_warehouse
 from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
-from cw_pipeline.warehouse.tables import Integration
+from cw_pipeline.warehouse.tables import IntegrationRow
 from cw_pipeline_tests.setup.conftest import integration, put
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_the_connected_company_is_let_in_and_another_is_not(warehouse: Warehouse
     connect(client, warehouse)
     with warehouse.transaction() as session:
         assert psa_of(require_connected(session, client)) == psa_of_client(client)
-        session.get_one(Integration, 1).company_id = "other"
+        session.get_one(IntegrationRow, 1).company_id = "other"
     with warehouse.transaction() as session, pytest.raises(WrongCompany, match=r"sandbox at .* connected to other at"):
         require_connected(session, client)
 

@@ -13,7 +13,7 @@ from cw_pipeline.setup.connection import disconnect
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline.warehouse.tables import AuditEntry, Base, Product, ProductMapping
+from cw_pipeline.warehouse.tables import AuditEntry, Base, ProductMappingRow, ProductRow
 from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, put, write
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def mapped(msp: Warehouse) -> Warehouse:
     """Two companies are mapped, and a product."""
     put(
         msp,
-        Product(id=3, identifier="NP", description="", price=None, cost=None),
-        ProductMapping(plan=Plan.BUSINESS, product_id=3, confirmed_product_id=3, mapped_at=BEFORE),
+        ProductRow(id=3, identifier="NP", description="", price=None, cost=None),
+        ProductMappingRow(plan=Plan.BUSINESS, product_id=3, confirmed_product_id=3, mapped_at=BEFORE),
     )
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)

@@ -14,7 +14,7 @@ from cw_pipeline.reports.unbilled import AtStake, Stakes, at_stake
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.previews import save_push
-from cw_pipeline.warehouse.tables import EntryKind, Product, ProductMapping
+from cw_pipeline.warehouse.tables import EntryKind, ProductMappingRow, ProductRow
 from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, put
 from cw_pipeline_tests.setup.test_status import record
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, keep_preview
@@ -36,9 +36,9 @@ def priced(msp: Warehouse) -> Warehouse:
     """A seat on Business costs 4.35; Enterprise has no product."""
     put(
         msp,
-        Product(id=3, identifier="NP-B", description="", price=Decimal("4.35"), cost=None),
-        Product(id=4, identifier="NP-E", description="", price=Decimal("7.10"), cost=None),
-        ProductMapping(plan="Business", product_id=4, confirmed_product_id=3, mapped_at=BEFORE),
+        ProductRow(id=3, identifier="NP-B", description="", price=Decimal("4.35"), cost=None),
+        ProductRow(id=4, identifier="NP-E", description="", price=Decimal("7.10"), cost=None),
+        ProductMappingRow(plan="Business", product_id=4, confirmed_product_id=3, mapped_at=BEFORE),
     )
     return msp
 
@@ -150,7 +150,7 @@ def test_a_month_before_a_first_month_that_has_a_line_was_billed(priced: Warehou
 
 def test_seats_that_want_for_a_product_are_at_stake_until_their_month_is_synced_with_one(priced: Warehouse) -> None:
     push(priced, NO_PRODUCT)
-    put(priced, ProductMapping(plan="Enterprise", product_id=4, confirmed_product_id=4, mapped_at=NOW))
+    put(priced, ProductMappingRow(plan="Enterprise", product_id=4, confirmed_product_id=4, mapped_at=NOW))
     found = stakes(priced).unmapped
     assert (found.lines, found.money) == ({"2026-03": {"product_unmapped": 1}}, Decimal("21.30"))
     push(priced, replace(NO_PRODUCT, outcome=Outcome.CREATED))

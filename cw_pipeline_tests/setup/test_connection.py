@@ -23,7 +23,7 @@ from cw_pipeline.setup.products import confirm_products, create_product, map_pro
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.rights import save_right_uses
-from cw_pipeline.warehouse.tables import Company, Integration, Product, ProductMapping
+from cw_pipeline.warehouse.tables import CompanyRow, IntegrationRow, ProductMappingRow, ProductRow
 from cw_pipeline_tests.setup.conftest import FIRST, NOW, acts, company, integration, mappings, put
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def state_of(warehouse: Warehouse) -> str | None:
     with warehouse.transaction() as session:
-        row = session.get(Integration, 1)
+        row = session.get(IntegrationRow, 1)
         return row.state if row else None
 
 
@@ -192,21 +192,21 @@ def test_connecting_again_to_the_same_company_keeps_everything(warehouse: Wareho
     confirm_products(warehouse)
     assert connect(client, warehouse).state == State.ACTIVE
     with warehouse.transaction() as session:
-        assert session.get_one(ProductMapping, "Business").confirmed_product_id == 3
+        assert session.get_one(ProductMappingRow, "Business").confirmed_product_id == 3
 
 
 def test_another_company_is_refused_until_disconnected(
     warehouse: Warehouse, client: ConnectWiseClient, tmp_path: Path
 ) -> None:
-    put(warehouse, integration(), company(1, "Of the other site"), Product(id=7, identifier="X", description="X"))
+    put(warehouse, integration(), company(1, "Of the other site"), ProductRow(id=7, identifier="X", description="X"))
     with pytest.raises(WrongCompany, match="cw-pipeline disconnect"):
         connect(client, warehouse)
 
     disconnect(warehouse, tmp_path / "backup.csv")
     assert connect(client, warehouse).state == State.CONNECTED
     with warehouse.transaction() as session:
-        assert session.get(Company, 1) is None, "a company of the other site would be mistaken for one of this"
-        assert session.get(Product, 7) is None
+        assert session.get(CompanyRow, 1) is None, "a company of the other site would be mistaken for one of this"
+        assert session.get(ProductRow, 7) is None
 
 
 def test_disconnecting_removes_all_mappings_and_the_backup_brings_them_back(

@@ -9,7 +9,7 @@ from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import NotConnected, UnknownChoice
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow
 from cw_pipeline_tests.setup.conftest import BEFORE, mappings, organization, put
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ def connected(warehouse: Warehouse, client: ConnectWiseClient) -> Warehouse:
     return warehouse
 
 
-def companies(warehouse: Warehouse) -> dict[int, Company]:
+def companies(warehouse: Warehouse) -> dict[int, CompanyRow]:
     with warehouse.transaction() as session:
-        return {row.id: row for row in session.query(Company)}
+        return {row.id: row for row in session.query(CompanyRow)}
 
 
-def agreements(warehouse: Warehouse) -> dict[int, Agreement]:
+def agreements(warehouse: Warehouse) -> dict[int, AgreementRow]:
     with warehouse.transaction() as session:
-        return {row.id: row for row in session.query(Agreement)}
+        return {row.id: row for row in session.query(AgreementRow)}
 
 
 def test_companies_are_imported_by_type_and_status_whatever_the_capitals(
@@ -149,7 +149,7 @@ def test_a_new_import_reports_what_is_new_changed_and_gone_and_keeps_mappings(
     put(
         connected,
         organization("org-1", "One"),
-        CompanyMapping(
+        CompanyMappingRow(
             company_id=101, agreement_id=1001, organization_id="org-1", bill_from="2026-01", mapped_at=BEFORE
         ),
     )
@@ -212,7 +212,7 @@ def test_an_agreement_that_is_gone_is_reported_and_its_mapping_kept(
     put(
         connected,
         organization("org-1", "One"),
-        CompanyMapping(
+        CompanyMappingRow(
             company_id=101, agreement_id=1001, organization_id="org-1", bill_from="2026-01", mapped_at=BEFORE
         ),
     )

@@ -11,7 +11,7 @@ from cw_pipeline.setup.errors import MappingRefused, NotConnected, UnknownChoice
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline.warehouse.tables import Agreement, Company, Integration, Organization
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRow, OrganizationRow
 from cw_pipeline_tests.setup.conftest import (
     BEFORE,
     FIRST,
@@ -113,9 +113,9 @@ def test_at_most_twenty_choices_are_listed(msp: Warehouse) -> None:
     assert len(refused.value.choices) == 43
 
 
-@pytest.mark.parametrize("gone", [(Company, 1), (Agreement, 11), (Organization, "org-a")])
+@pytest.mark.parametrize("gone", [(CompanyRow, 1), (AgreementRow, 11), (OrganizationRow, "org-a")])
 def test_what_is_gone_cannot_be_mapped(
-    gone: tuple[type[Company | Agreement | Organization], int | str], msp: Warehouse
+    gone: tuple[type[CompanyRow | AgreementRow | OrganizationRow], int | str], msp: Warehouse
 ) -> None:
     with msp.transaction() as session:
         session.get_one(*gone).gone_at = NOW
@@ -127,7 +127,7 @@ def test_what_is_gone_cannot_be_mapped(
 def test_an_organization_that_is_gone_but_was_used_is_mapped_and_mapped_anew(msp: Warehouse) -> None:
     keep_usage(msp, {"org-a": 5})
     with msp.transaction() as session:
-        session.get_one(Organization, "org-a").gone_at = NOW
+        session.get_one(OrganizationRow, "org-a").gone_at = NOW
     mapped = map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=NOW)
     assert (mapped.organization_id, mapped.changed) == ("org-a", True)
     assert map_company(msp, 1, 12, "Acme", first_month=FIRST, now=NOW).agreement_id == 12
@@ -144,8 +144,8 @@ def test_of_two_organizations_of_one_name_the_one_that_is_listed_is_meant(msp: W
 def test_a_mapping_that_could_not_be_made_any_more_can_still_leave_months_out(status: str, msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     with msp.transaction() as session:
-        session.get_one(Agreement, 11).status = status
-        session.get_one(Organization, "org-a").gone_at = NOW
+        session.get_one(AgreementRow, 11).status = status
+        session.get_one(OrganizationRow, "org-a").gone_at = NOW
     mapped = map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 4), first_month=FIRST, now=NOW)
     assert mapped.changed
     assert mapped.warnings[0].startswith("Only the first month that is billed was set, because the agreement Managed")
@@ -158,7 +158,7 @@ def test_a_company_that_the_last_import_did_not_find_is_refused_with_what_to_do(
     asked: int | str, msp: Warehouse
 ) -> None:
     with msp.transaction() as session:
-        session.get_one(Company, 1).gone_at = NOW
+        session.get_one(CompanyRow, 1).gone_at = NOW
     with pytest.raises(MappingRefused, match="not of the chosen types and statuses: import with those"):
         map_company(msp, asked, 11, "org-a", first_month=FIRST, now=NOW)
 
@@ -166,7 +166,7 @@ def test_a_company_that_the_last_import_did_not_find_is_refused_with_what_to_do(
 def test_a_company_is_unmapped_even_if_it_is_gone(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     with msp.transaction() as session:
-        session.get_one(Company, 1).gone_at = NOW
+        session.get_one(CompanyRow, 1).gone_at = NOW
     unmapped = unmap_company(msp, "Acme")
     assert (unmapped.company_id, unmapped.organization_id) == (1, "org-a")
     assert mappings(msp) == {}
@@ -177,7 +177,7 @@ def test_a_company_is_unmapped_even_if_it_is_gone(msp: Warehouse) -> None:
 def test_nothing_is_mapped_or_unmapped_while_disconnected(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     with msp.transaction() as session:
-        session.get_one(Integration, 1).state = State.DISCONNECTED
+        session.get_one(IntegrationRow, 1).state = State.DISCONNECTED
     with pytest.raises(NotConnected):
         map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
     with pytest.raises(NotConnected):

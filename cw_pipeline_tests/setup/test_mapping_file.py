@@ -12,7 +12,7 @@ from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.setup.suggest import suggest_mappings
 from cw_pipeline.vocabulary import Month, State
-from cw_pipeline.warehouse.tables import Agreement, Company, Integration
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRow
 from cw_pipeline_tests.setup.conftest import (
     FIRST,
     HEADER,
@@ -63,8 +63,8 @@ def test_a_row_that_changes_nothing_does_not_fail_over_what_happened_to_its_agre
     map_all(msp)
     export_mappings(msp, file)
     with msp.transaction() as session:
-        session.get_one(Agreement, 11).status = "Expired"
-        session.get_one(Company, 2).gone_at = NOW
+        session.get_one(AgreementRow, 11).status = "Expired"
+        session.get_one(CompanyRow, 2).gone_at = NOW
     assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged == 3
 
 
@@ -205,7 +205,7 @@ def test_a_file_that_cannot_be_written_is_refused(msp: Warehouse, tmp_path: Path
 
 def test_nothing_is_applied_while_disconnected(msp: Warehouse, file: Path) -> None:
     with msp.transaction() as session:
-        session.get_one(Integration, 1).state = State.DISCONNECTED
+        session.get_one(IntegrationRow, 1).state = State.DISCONNECTED
     with pytest.raises(NotConnected):
         apply_mappings(msp, write(file, "1,,11,,org-a,,"), NOW, first_month=FIRST)
     assert mappings(msp) == {}

@@ -15,7 +15,7 @@ from cw_pipeline.setup.errors import MappingRefused, OrganizationRefused, Unknow
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.organizations import MapTo, add_organization, refresh_organizations
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
-from cw_pipeline.warehouse.tables import CompanyMapping, Organization
+from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow
 from cw_pipeline_tests.setup.conftest import FIRST, NOW, acts, agreement, mappings, put
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ NEW = NewOrganization(
 REFUSED = json.dumps({"error": {"code": "invalid", "message": "contact_email is not an address."}})
 
 
-def organizations(warehouse: Warehouse) -> dict[str, Organization]:
+def organizations(warehouse: Warehouse) -> dict[str, OrganizationRow]:
     with warehouse.transaction() as session:
-        return {row.id: row for row in session.query(Organization)}
+        return {row.id: row for row in session.query(OrganizationRow)}
 
 
 def test_organizations_are_kept_and_a_second_look_reports_only_what_changed(
@@ -123,7 +123,7 @@ def test_a_company_that_has_another_organization_gets_the_new_one_beside_it_once
     assert "Newco" not in {one["name"] for one in sandbox.nordpass.organizations()}
     added = add_organization(nordpass, msp, NEW, MapTo(1, 11, accept_warnings=True), first_month=FIRST)
     with msp.transaction() as session:
-        billed = {one.organization_id: one.company_id for one in session.query(CompanyMapping)}
+        billed = {one.organization_id: one.company_id for one in session.query(CompanyMappingRow)}
     assert billed == {"org-a": 1, added.organization.id: 1}
 
 

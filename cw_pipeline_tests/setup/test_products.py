@@ -19,7 +19,7 @@ from cw_pipeline.setup.products import (
     why_not_billable,
 )
 from cw_pipeline.vocabulary import Plan, State
-from cw_pipeline.warehouse.tables import Integration, ProductMapping
+from cw_pipeline.warehouse.tables import IntegrationRow, ProductMappingRow
 
 if TYPE_CHECKING:
     from cw_pipeline.connectwise.client import ConnectWiseClient
@@ -35,7 +35,7 @@ def connected(warehouse: Warehouse, client: ConnectWiseClient) -> Warehouse:
 
 def mapping(warehouse: Warehouse, plan: Plan) -> tuple[int, int | None] | None:
     with warehouse.transaction() as session:
-        row = session.get(ProductMapping, plan.value)
+        row = session.get(ProductMappingRow, plan.value)
         return (row.product_id, row.confirmed_product_id) if row else None
 
 
@@ -180,7 +180,7 @@ def test_confirming_needs_a_mapped_plan_and_makes_the_integration_active(
     (confirmed,) = confirm_products(connected)
     assert confirmed.confirmed
     with connected.transaction() as session:
-        assert session.get_one(Integration, 1).state == State.ACTIVE
+        assert session.get_one(IntegrationRow, 1).state == State.ACTIVE
 
 
 def test_a_changed_mapping_takes_effect_only_when_confirmed(connected: Warehouse, client: ConnectWiseClient) -> None:

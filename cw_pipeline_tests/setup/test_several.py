@@ -18,7 +18,7 @@ from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.vocabulary import Month, Plan, State, last_day_of_month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.connection_key import psa_of
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, EntryKind, Integration
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, EntryKind, IntegrationRow
 from cw_pipeline_tests.setup.conftest import FIRST, HEADER, NOW, acts, faults_of, write
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def rows(warehouse: Warehouse) -> Rows:
     with warehouse.transaction() as session:
         return {
             (one.organization_id, one.company_id, one.agreement_id, str(one.bill_from))
-            for one in session.query(CompanyMapping)
+            for one in session.query(CompanyMappingRow)
         }
 
 
@@ -50,7 +50,7 @@ def have_a_line(warehouse: Warehouse, organization_id: str, number: int, *, kind
     days = (identity.month.first_day, last_day_of_month(identity.month.first_day))
     line = Line(number, 11, 3, identity.serial_number, Decimal(5), *days)
     with warehouse.transaction() as session:
-        psa = psa_of(session.get_one(Integration, 1))
+        psa = psa_of(session.get_one(IntegrationRow, 1))
         ledger.append_seen(session, psa, "run", identity, line, kind=kind, at=NOW)
 
 
@@ -126,9 +126,9 @@ def test_an_organization_comes_from_a_company_that_is_gone_to_the_one_that_it_wa
     two: Warehouse, *, agreement_moved: bool
 ) -> None:
     with two.transaction() as session:
-        session.get_one(Company, 1).gone_at = NOW
+        session.get_one(CompanyRow, 1).gone_at = NOW
         if agreement_moved:
-            session.get_one(Agreement, 11).company_id = 2
+            session.get_one(AgreementRow, 11).company_id = 2
     with two.transaction() as session:
         (about_a, about_b) = gone_mappings(session)
     merged = "`cw-pipeline companies map 2 --agreement 11 --organization org-a --bill-from 2025-06`"
@@ -222,7 +222,7 @@ def test_the_backup_of_a_disconnection_brings_several_organizations_back(two: Wa
     disconnect(two, file)
     assert rows(two) == set()
     with two.transaction() as session:
-        session.get_one(Integration, 1).state = State.CONNECTED
+        session.get_one(IntegrationRow, 1).state = State.CONNECTED
     with pytest.raises(WarningsNotAccepted, match="Row 3: The company Acme"):
         apply_mappings(two, file, NOW, first_month=FIRST)
     assert apply_mappings(two, file, NOW, first_month=FIRST, accept_warnings=True).mapped == 2
@@ -242,6 +242,6 @@ def test_a_row_takes_an_organization_from_a_company_that_is_gone(two: Warehouse,
     write(file, "2,,21,,org-b,,")
     assert faults_of(two, file) == ("row 2: the organization org-b is the company Acme (1)'s",)
     with two.transaction() as session:
-        session.get_one(Company, 1).gone_at = NOW
+        session.get_one(CompanyRow, 1).gone_at = NOW
     assert apply_mappings(two, file, NOW, first_month=FIRST).remapped == 1
     assert rows(two) == {("org-a", 1, 11, "2025-06"), ("org-b", 2, 21, MARCH)}

@@ -10,7 +10,7 @@ from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import TooManyGone
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.organizations import refresh_organizations
-from cw_pipeline.warehouse.tables import Agreement, Company, CompanyMapping, Organization
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, OrganizationRow
 from cw_pipeline_tests.setup.conftest import BEFORE, acts, put
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ def mapped(warehouse: Warehouse, client: ConnectWiseClient, nordpass: NordPass) 
     import_agreements(client, warehouse)
     refresh_organizations(nordpass, warehouse)
     with warehouse.transaction() as session:
-        agreements = {row.company_id: row for row in session.query(Agreement).order_by(Agreement.id.desc())}
-        organizations = session.query(Organization).order_by(Organization.id).all()
+        agreements = {row.company_id: row for row in session.query(AgreementRow).order_by(AgreementRow.id.desc())}
+        organizations = session.query(OrganizationRow).order_by(OrganizationRow.id).all()
     chosen = sorted(agreements.values(), key=lambda row: row.id)[:MAPPED]
     put(
         warehouse,
         *(
-            CompanyMapping(
+            CompanyMappingRow(
                 company_id=agreement.company_id,
                 agreement_id=agreement.id,
                 organization_id=organization.id,
@@ -59,7 +59,7 @@ def what(request: pytest.FixtureRequest) -> str:
 
 def mapped_ids(warehouse: Warehouse, what: str) -> list[int | str]:
     with warehouse.transaction() as session:
-        rows = session.query(CompanyMapping).order_by(CompanyMapping.company_id).all()
+        rows = session.query(CompanyMappingRow).order_by(CompanyMappingRow.company_id).all()
     return [getattr(row, f"{what.removesuffix('s').replace('companie', 'company')}_id") for row in rows]
 
 
@@ -72,7 +72,7 @@ def remove(sandbox: Sandbox, what: str, ids: list[int | str]) -> None:
 
 
 def gone(warehouse: Warehouse, what: str) -> set[int | str]:
-    table = {"companies": Company, "agreements": Agreement, "organizations": Organization}[what]
+    table = {"companies": CompanyRow, "agreements": AgreementRow, "organizations": OrganizationRow}[what]
     with warehouse.transaction() as session:
         return {row.id for row in session.query(table) if row.gone_at is not None}
 
@@ -119,8 +119,8 @@ def test_an_empty_list_changes_nothing_even_where_nothing_is_mapped(
     what: str, mapped: Warehouse, sandbox: Sandbox, read: Callable[[bool], Changes]
 ) -> None:
     with mapped.transaction() as session:
-        session.query(CompanyMapping).delete()
-        table = {"companies": Company, "agreements": Agreement, "organizations": Organization}[what]
+        session.query(CompanyMappingRow).delete()
+        table = {"companies": CompanyRow, "agreements": AgreementRow, "organizations": OrganizationRow}[what]
         ids: list[int | str] = [row.id for row in session.query(table)]
     remove(sandbox, what, ids)
     with pytest.raises(TooManyGone, match=rf"lists 0 {what}, without the {len(ids)} that were there"):

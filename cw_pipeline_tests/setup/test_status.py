@@ -15,16 +15,16 @@ from cw_pipeline.sync.due import Why, told, unpushed_months
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.tables import (
     PERSONS_WORD,
-    Agreement,
-    Company,
+    AgreementRow,
+    CompanyRow,
     EntryKind,
-    Integration,
+    IntegrationRow,
     LedgerEntry,
-    Organization,
-    Preview,
-    Push,
-    PushLine,
-    UsageReport,
+    OrganizationRow,
+    PreviewRow,
+    PushLineRow,
+    PushRow,
+    UsageReportRow,
 )
 from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, company, integration, organization, put
 
@@ -35,8 +35,8 @@ SET_UP = NOW - timedelta(minutes=10)
 PSA = "https://psa.example.com|msp"
 
 
-def keep(warehouse: Warehouse, month: str, at: datetime, *, says: str = "f") -> UsageReport:
-    report = UsageReport(month=month, generated_at=at, fetched_at=at, fingerprint=says, seats=0)
+def keep(warehouse: Warehouse, month: str, at: datetime, *, says: str = "f") -> UsageReportRow:
+    report = UsageReportRow(month=month, generated_at=at, fetched_at=at, fingerprint=says, seats=0)
     put(warehouse, report)
     return report
 
@@ -45,17 +45,17 @@ def push(
     warehouse: Warehouse,
     month: str,
     at: datetime,
-    *lines: PushLine,
+    *lines: PushLineRow,
     succeeded: bool = True,
     took: timedelta = timedelta(0),
 ) -> None:
     report = keep(warehouse, month, at)
-    preview = Preview(
+    preview = PreviewRow(
         psa=PSA, month=month, made_at=at, run_id="run", usage_report_id=report.id, mappings_fingerprint="m",
         ledger_position=0, usage_seats=0, requests_read=0,
     )  # fmt: skip
     put(warehouse, preview)
-    done = Push(
+    done = PushRow(
         psa=PSA, month=month, run_id="run", preview_id=preview.id, pushed_at=at + took, succeeded=succeeded,
         requests_read=0, requests_written=0, lines=list(lines),
     )  # fmt: skip
@@ -247,8 +247,8 @@ def test_the_status_counts_what_can_be_mapped_and_tells_the_last_sync(msp: Wareh
 def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=SET_UP)
     with msp.transaction() as session:
-        session.get_one(Company, 1).gone_at = NOW
-        session.get_one(Organization, "org-a").gone_at = NOW
+        session.get_one(CompanyRow, 1).gone_at = NOW
+        session.get_one(OrganizationRow, "org-a").gone_at = NOW
     found = status(msp, first_month=FIRST, now=NOW)
     assert (found.mapped, found.unmapped_companies, found.unmapped_organizations) == (1, 2, 2)
 
@@ -257,19 +257,19 @@ def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) ->
     ("table", "key", "sentence", "state"),
     [
         (
-            Company,
+            CompanyRow,
             1,
             "The company Acme (1) is mapped to Acme (org-a), but the last import did not",
             "company gone",
         ),
         (
-            Agreement,
+            AgreementRow,
             11,
             "The agreement Managed (11) of Acme (1) is mapped, but the last import did not find it.",
             "agreement gone",
         ),
         (
-            Organization,
+            OrganizationRow,
             "org-a",
             "The organization Acme (org-a) is mapped to Acme (1), but NordPass no longer",
             "mapped",
@@ -277,7 +277,7 @@ def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) ->
     ],
 )
 def test_a_mapping_of_what_is_gone_is_marked_and_said(
-    msp: Warehouse, table: type[Company | Agreement | Organization], key: int | str, sentence: str, state: str
+    msp: Warehouse, table: type[CompanyRow | AgreementRow | OrganizationRow], key: int | str, sentence: str, state: str
 ) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
@@ -295,7 +295,7 @@ def test_an_active_integration_misses_nothing(warehouse: Warehouse) -> None:
     found = status(warehouse, first_month=FIRST, now=NOW)
     assert (found.state, found.missing) == (State.ACTIVE, ())
     with warehouse.transaction() as session:
-        session.get_one(Integration, 1).state = State.DISCONNECTED
+        session.get_one(IntegrationRow, 1).state = State.DISCONNECTED
     assert status(warehouse, first_month=FIRST, now=NOW).state == State.DISCONNECTED
 
 
@@ -314,8 +314,8 @@ def test_the_next_tick_is_half_past_midnight_on_the_first(now: datetime, tick: d
 @pytest.mark.parametrize("outcome", sorted(HELD))
 def test_of_each_held_line_the_status_has_its_reason_and_what_a_person_can_do(msp: Warehouse, outcome: Outcome) -> None:
     fields = {"organization_id": "org-a", "plan": "Business", "also": False, "seats": Decimal(5)}
-    held = PushLine(position=0, outcome=outcome, reason="Why.", **fields)
-    right = PushLine(position=1, outcome=Outcome.UNCHANGED, reason="Nothing to do.", **fields)
+    held = PushLineRow(position=0, outcome=outcome, reason="Why.", **fields)
+    right = PushLineRow(position=1, outcome=Outcome.UNCHANGED, reason="Nothing to do.", **fields)
     push(msp, "2026-03", NOW, held, right)
     found = status(msp, first_month=FIRST, now=NOW)
     assert found.held == {"2026-03": 1}

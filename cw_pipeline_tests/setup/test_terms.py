@@ -15,7 +15,7 @@ from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.tables import Agreement, CompanyMapping
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow
 from cw_pipeline.warehouse.terms import terms_of
 from cw_pipeline_tests.setup.conftest import (
     BEFORE,
@@ -41,13 +41,13 @@ MONTHLY = Terms(cycle="Monthly", period_type="Current", parent_agreement_id=None
 
 def accepted(warehouse: Warehouse, company_id: int = 1) -> Terms | None:
     with warehouse.transaction() as session:
-        return terms_of(session.query(CompanyMapping).filter_by(company_id=company_id).one())
+        return terms_of(session.query(CompanyMappingRow).filter_by(company_id=company_id).one())
 
 
 def edit(warehouse: Warehouse, agreement_id: int, **fields: object) -> None:
     with warehouse.transaction() as session:
         for name, value in fields.items():
-            setattr(session.get_one(Agreement, agreement_id), name, value)
+            setattr(session.get_one(AgreementRow, agreement_id), name, value)
 
 
 def changed(warehouse: Warehouse) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ def test_the_cycle_is_told_by_its_options_and_not_by_its_name(
     sandbox.connectwise.update("billing_cycles", 5, {"name": "Monthly"})
     import_agreements(client, imported)
     with imported.transaction() as session:
-        rows = {row.id: (row.billing_cycle, row.cycle) for row in session.query(Agreement)}
+        rows = {row.id: (row.billing_cycle, row.cycle) for row in session.query(AgreementRow)}
     assert (rows[1001], rows[1002]) == (("Quarterly", "Monthly"), ("Monthly", "Quarterly"))
 
 
@@ -189,7 +189,7 @@ def test_a_mapping_from_before_terms_were_recorded_gets_them_at_the_next_import_
 ) -> None:
     put(
         imported,
-        CompanyMapping(
+        CompanyMappingRow(
             company_id=101, agreement_id=1001, organization_id="org-1", bill_from="2026-01", mapped_at=BEFORE
         ),
     )

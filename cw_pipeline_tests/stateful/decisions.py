@@ -48,29 +48,29 @@ class Decisions:
         """A run of its own."""
         return replace(self.run, run_id=f"run-{next(self._numbers)}")
 
-    def mappings(self) -> dict[int, tables.CompanyMapping]:
+    def mappings(self) -> dict[int, tables.CompanyMappingRow]:
         """Where each organization is billed."""
         places = {organization_id(place): place for place in ORGANIZATIONS}
         with self.warehouse.transaction() as session:
-            return {places[one.organization_id]: one for one in session.query(tables.CompanyMapping)}
+            return {places[one.organization_id]: one for one in session.query(tables.CompanyMappingRow)}
 
     def map(self, place: int, agreement: int, bill_from: Month) -> None:
         """Let an organization be billed on an agreement, to its company."""
         self.msp.map(place, company=self.people.company_of(agreement), agreement=agreement, bill_from=bill_from)
         with self.warehouse.transaction() as session:
-            mapping = session.query(tables.CompanyMapping).filter_by(organization_id=organization_id(place)).one()
+            mapping = session.query(tables.CompanyMappingRow).filter_by(organization_id=organization_id(place)).one()
             for name, value in self.people.terms_of(agreement).items():
                 setattr(mapping, name, value)
 
     def unmap(self, place: int) -> None:
         """Let an organization be billed nowhere."""
         with self.warehouse.transaction() as session:
-            session.query(tables.CompanyMapping).filter_by(organization_id=organization_id(place)).delete()
+            session.query(tables.CompanyMappingRow).filter_by(organization_id=organization_id(place)).delete()
 
     def products(self) -> dict[str, int]:
         """What each plan is confirmed to be billed as."""
         with self.warehouse.transaction() as session:
-            mappings = session.query(tables.ProductMapping).all()
+            mappings = session.query(tables.ProductMappingRow).all()
         return {one.plan: one.confirmed_product_id for one in mappings if one.confirmed_product_id is not None}
 
     def written(self) -> dict[int, Written]:

@@ -204,7 +204,7 @@ class Fixture(Decisions):
         rows = rows_of(self.warehouse)
         fill(self.warehouse, {name: rows[name] for name in SET_UP})
         with self.warehouse.transaction() as session:
-            session.get_one(tables.Integration, 1).rebuilt_at = None
+            session.get_one(tables.IntegrationRow, 1).rebuilt_at = None
         self._map_again(self.mappings())
         self._forget()
         self._known_pushes = set()
@@ -254,7 +254,7 @@ class Fixture(Decisions):
                 says = Identity.parse(now)
                 self.marks.unknowable |= {line.case} | ({(says.organization_id, str(says.month))} if says else set())
 
-    def _map_again(self, mappings: dict[int, tables.CompanyMapping]) -> None:
+    def _map_again(self, mappings: dict[int, tables.CompanyMappingRow]) -> None:
         for place in ORGANIZATIONS:
             self.unmap(place)
         for place, one in mappings.items():

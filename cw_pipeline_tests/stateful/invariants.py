@@ -15,7 +15,7 @@ from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, Outcome
 from cw_pipeline.billing.preview import PreviewLine
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.vocabulary import Month, Plan
-from cw_pipeline.warehouse.tables import CompanyMapping
+from cw_pipeline.warehouse.tables import CompanyMappingRow
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class _Case:
 
     place: int
     month: Month
-    mapping: CompanyMapping | None
+    mapping: CompanyMappingRow | None
     products: dict[str, int]
     told: tuple[PreviewLine, ...] = ()
 

@@ -71,16 +71,18 @@ def set_up(warehouse: Warehouse, places: Iterable[int] = MAPPED, *, bill_from: M
     """Confirm a product for each plan, and map these companies."""
     with warehouse.transaction() as session:
         session.add(
-            tables.Integration(
+            tables.IntegrationRow(
                 id=1, site_url="", company_id="", state="active", connected_at=_SOME_TIME, confirmed_at=None
             )
         )
         for number in (BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT):
-            session.add(tables.Product(id=number, identifier=f"P{number}", description="", price=None, cost=None))
+            session.add(tables.ProductRow(id=number, identifier=f"P{number}", description="", price=None, cost=None))
         session.flush()
         for plan, number in ((Plan.BUSINESS, BUSINESS_PRODUCT), (Plan.ENTERPRISE, ENTERPRISE_PRODUCT)):
             session.add(
-                tables.ProductMapping(plan=plan, product_id=number, confirmed_product_id=number, mapped_at=_SOME_TIME)
+                tables.ProductMappingRow(
+                    plan=plan, product_id=number, confirmed_product_id=number, mapped_at=_SOME_TIME
+                )
             )
         for place in places:
             _map(session, place, company_id(place), agreement_id(place), bill_from)
@@ -88,17 +90,17 @@ def set_up(warehouse: Warehouse, places: Iterable[int] = MAPPED, *, bill_from: M
 
 def _map(session: Session, place: int, company: int, agreement: int, bill_from: Month) -> None:
     organization = organization_id(place)
-    session.query(tables.CompanyMapping).filter_by(organization_id=organization).delete()
+    session.query(tables.CompanyMappingRow).filter_by(organization_id=organization).delete()
     for row in (
-        tables.Company(
+        tables.CompanyRow(
             id=company,
             identifier=f"c{company}",
             name=COMPANY_NAMES[company - company_id(0)],
             types=[],
             imported_at=_SOME_TIME,
         ),
-        tables.Agreement(id=agreement, company_id=company, name="", status="Active", imported_at=_SOME_TIME),
-        tables.Organization(
+        tables.AgreementRow(id=agreement, company_id=company, name="", status="Active", imported_at=_SOME_TIME),
+        tables.OrganizationRow(
             id=organization,
             name=f"Organization {place}",
             plan="Business",
@@ -111,7 +113,7 @@ def _map(session: Session, place: int, company: int, agreement: int, bill_from: 
         session.merge(row)
     session.flush()
     session.add(
-        tables.CompanyMapping(
+        tables.CompanyMappingRow(
             company_id=company,
             agreement_id=agreement,
             organization_id=organization,
@@ -143,7 +145,7 @@ class Msp:
     def bill_as(self, plan: Plan, product: int | None) -> None:
         """Confirm another product for a plan, or none."""
         with self.run.warehouse.transaction() as session:
-            session.get_one(tables.ProductMapping, plan).confirmed_product_id = product
+            session.get_one(tables.ProductMappingRow, plan).confirmed_product_id = product
 
     # --- what organizations do ---
 
@@ -163,7 +165,7 @@ class Msp:
         for month in months or (MARCH,):
             fetch_usage(self.nordpass, self.run.warehouse, month)
 
-    def preview(self, *months: Month) -> list[tables.Preview]:
+    def preview(self, *months: Month) -> list[tables.PreviewRow]:
         self.previews.append(make_previews(self.run, months or (MARCH,)))
         return [kept.row for kept in self.previews[-1].of_months.values()]
 

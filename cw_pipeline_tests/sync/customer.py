@@ -68,7 +68,7 @@ class Customer:
         """The same customer for a sandbox at another address."""
         run = warehouse_of.run
         with run.warehouse.transaction() as session:
-            integration = session.get_one(tables.Integration, 1)
+            integration = session.get_one(tables.IntegrationRow, 1)
             integration.site_url = run.connectwise.site_url
             psa = psa_of(integration)
         return Customer(replace(warehouse_of, run=replace(run, psa=psa)))
@@ -80,7 +80,7 @@ class Customer:
         self.msp.sandbox.nordpass.remove_organization(ORGANIZATION)
         refresh_organizations(self.msp.nordpass, self.msp.run.warehouse)
         with self.msp.run.warehouse.transaction() as session:
-            assert session.get_one(tables.Organization, ORGANIZATION).gone_at is not None
+            assert session.get_one(tables.OrganizationRow, ORGANIZATION).gone_at is not None
 
     @property
     def line(self) -> Record:

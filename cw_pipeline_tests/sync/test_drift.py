@@ -106,7 +106,7 @@ def test_lines_left_behind_by_a_mapping_that_was_changed_are_no_drift(synced: Ms
 def test_what_an_unmapping_left_behind_is_left_to_people(synced: Msp) -> None:
     edit(synced, quantity=9)
     with synced.run.warehouse.transaction() as session:
-        session.query(tables.CompanyMapping).filter_by(organization_id=organization_id(ONE)).delete()
+        session.query(tables.CompanyMappingRow).filter_by(organization_id=organization_id(ONE)).delete()
     assert drift(synced) == []
 
 

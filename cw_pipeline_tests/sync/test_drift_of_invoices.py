@@ -157,7 +157,7 @@ def test_lines_that_were_ours_before_this_warehouse_are_told_once(synced: Msp) -
 def map_on_these_terms(msp: Msp) -> None:
     """What a mapping remembers of the agreement."""
     with msp.run.warehouse.transaction() as session:
-        mapping = session.get_one(tables.CompanyMapping, organization_id(ONE))
+        mapping = session.get_one(tables.CompanyMappingRow, organization_id(ONE))
         (agreement,) = msp.run.connectwise.agreements_by_id([AGREEMENT]).records
         cycles = {one.id: one.billing_options for one in msp.run.connectwise.billing_cycles().records}
         assert agreement.billing_cycle

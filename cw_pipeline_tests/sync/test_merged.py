@@ -13,7 +13,7 @@ from cw_pipeline.reports.status import status
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.tables import CompanyMapping
+from cw_pipeline.warehouse.tables import CompanyMappingRow
 from cw_pipeline_tests.support.clients import TODAY, open_client, sync_run
 from cw_pipeline_tests.support.fake_msp import (
     FEBRUARY,
@@ -68,7 +68,7 @@ def customer(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Customer]:
 def mapped(customer: Customer) -> dict[str, tuple[int, int]]:
     """The company and agreement of each mapped organization."""
     with customer.msp.run.warehouse.transaction() as session:
-        return {one.organization_id: (one.company_id, one.agreement_id) for one in session.query(CompanyMapping)}
+        return {one.organization_id: (one.company_id, one.agreement_id) for one in session.query(CompanyMappingRow)}
 
 
 def invoiced(customer: Customer, until: date) -> Counter[int]:

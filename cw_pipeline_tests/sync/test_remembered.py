@@ -254,7 +254,7 @@ def test_an_open_line_on_an_agreement_that_was_cancelled_is_told_although_nothin
 
 def test_seats_are_not_billed_on_an_agreement_whose_billing_changed_after_it_was_mapped(msp: Msp) -> None:
     with msp.run.warehouse.transaction() as session:
-        mapping = session.get_one(tables.CompanyMapping, organization_id(ONE))
+        mapping = session.get_one(tables.CompanyMappingRow, organization_id(ONE))
         mapping.cycle, mapping.prorates = "Monthly", False
     msp.sandbox.connectwise.edit_agreement(OLD, periodType=None)
     assert msp.sync(JANUARY).outcomes(ONE) == ["created"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def kept(msp: Msp) -> int:
     with msp.run.warehouse.transaction() as session:
-        return session.query(tables.UsageReport).count()
+        return session.query(tables.UsageReportRow).count()
 
 
 def empty_the_report(msp: Msp) -> None:

@@ -77,7 +77,7 @@ def keep_preview(
     run_id: str = "run-1",
     psa: str = PSA,
     requests_read: int = 3,
-) -> tables.Preview:
+) -> tables.PreviewRow:
     """Keep a preview of ``lines``, with a usage report that has their seats."""
     seats = sum(int(line.seats) for line in lines)
     report = store_report(session, month, MOMENT, [used("org-1", seats)])

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, text
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import DatabaseUnreachable, LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline.warehouse.tables import LockHolder
+from cw_pipeline.warehouse.tables import LockHolderRow
 from cw_pipeline_tests.support.pooler import needs_pgbouncer, on_every_way, pooled
 from cw_pipeline_tests.support.processes import (
     HOLD_THE_LOCK,
@@ -75,7 +75,7 @@ def test_a_killed_holder_frees_the_lock_at_once(warehouse: Warehouse, warehouse_
 
 def holders(warehouse: Warehouse) -> list[datetime]:
     with warehouse.transaction() as session:
-        return [holder.since for holder in session.query(LockHolder)]
+        return [holder.since for holder in session.query(LockHolderRow)]
 
 
 def test_a_lock_that_was_let_go_names_nobody(warehouse: Warehouse) -> None:
@@ -91,7 +91,7 @@ def test_while_a_holder_has_not_said_who_it_is_nobody_is_named(warehouse: Wareho
     told: list[str] = []
     with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print):
         with warehouse.transaction() as session:
-            session.query(LockHolder).delete()
+            session.query(LockHolderRow).delete()
         with pytest.raises(LockHeld), push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=told.append):
             pass
     assert told == ["Another push is at work."]

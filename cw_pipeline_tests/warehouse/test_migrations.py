@@ -13,7 +13,7 @@ from sqlalchemy import inspect, select, text
 
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline.warehouse.tables import Base, CompanyMapping, LockHolder, PreviewLine
+from cw_pipeline.warehouse.tables import Base, CompanyMappingRow, LockHolderRow, PreviewLineRow
 from cw_pipeline_tests.support.processes import OPEN_WHEN_TOLD, another_process
 from cw_pipeline_tests.warehouse.examples import MOMENT
 
@@ -53,10 +53,10 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_describes(warehous
 
 def test_opening_a_warehouse_again_keeps_what_is_in_it(warehouse: Warehouse, warehouse_url: str) -> None:
     with warehouse.transaction() as session:
-        session.add(LockHolder(psa="t", holder="somebody", since=MOMENT))
+        session.add(LockHolderRow(psa="t", holder="somebody", since=MOMENT))
     again = Warehouse(warehouse_url)
     with again.transaction() as session:
-        assert session.get_one(LockHolder, "t").holder == "somebody"
+        assert session.get_one(LockHolderRow, "t").holder == "somebody"
     again.close()
 
 
@@ -77,14 +77,14 @@ def test_a_transaction_whose_block_raises_leaves_nothing(warehouse: Warehouse) -
     class Stop(Exception): ...
 
     def add_and_stop(session: Session) -> None:
-        session.add(LockHolder(psa="t", holder="somebody", since=MOMENT))
+        session.add(LockHolderRow(psa="t", holder="somebody", since=MOMENT))
         session.flush()
         raise Stop
 
     with pytest.raises(Stop), warehouse.transaction() as session:
         add_and_stop(session)
     with warehouse.transaction() as session:
-        assert session.get(LockHolder, "t") is None
+        assert session.get(LockHolderRow, "t") is None
 
 
 def test_what_was_kept_before_the_ledger_remembered_invoices_is_read_as_before(new_database_url: str) -> None:
@@ -100,11 +100,11 @@ def test_what_was_kept_before_the_ledger_remembered_invoices_is_read_as_before(n
             for statement in BEFORE:
                 connection.execute(text(statement))
     with closing(Warehouse(new_database_url)) as upgraded, upgraded.transaction() as session:
-        assert session.scalars(select(PreviewLine.outcome).order_by(PreviewLine.position)).all() == [
+        assert session.scalars(select(PreviewLineRow.outcome).order_by(PreviewLineRow.position)).all() == [
             "invoice_unclear",
             "created",
         ]
-        mapping = session.get_one(CompanyMapping, "o")
+        mapping = session.get_one(CompanyMappingRow, "o")
         assert (mapping.company_id, mapping.agreement_id) == (1, 10)
         assert (mapping.bill_from, mapping.bill_from_chosen) == (Month(2026, 1), False)
         assert (mapping.prorates, mapping.looked_through_at) == (None, None)

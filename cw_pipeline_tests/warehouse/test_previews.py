@@ -26,7 +26,9 @@ CREATED = a_line(Outcome.CREATED, 5, a_write(5))
 REJECTED = replace(CREATED, outcome=Outcome.REJECTED, reason="ConnectWise refused.")
 
 
-def keep_push(warehouse: Warehouse, preview: tables.Preview, *lines: PreviewLine, run_id: str = "run-1") -> tables.Push:
+def keep_push(
+    warehouse: Warehouse, preview: tables.PreviewRow, *lines: PreviewLine, run_id: str = "run-1"
+) -> tables.PushRow:
     with warehouse.transaction() as session:
         return save_push(session, lines, preview=preview, run_id=run_id, requests_read=2, requests_written=1)
 

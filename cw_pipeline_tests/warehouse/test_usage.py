@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from cw_pipeline.vocabulary import LicenseType, Plan
-from cw_pipeline.warehouse.tables import UsageReport
+from cw_pipeline.warehouse.tables import UsageReportRow
 from cw_pipeline.warehouse.usage import latest_report, store_report, usage_of
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, MOMENT, used
 
@@ -30,7 +30,7 @@ def keep(warehouse: Warehouse, *reports: tuple[Usage, ...], month: Month = MARCH
 
 def how_many(warehouse: Warehouse) -> int:
     with warehouse.transaction() as session:
-        return session.scalars(select(func.count()).select_from(UsageReport)).one()
+        return session.scalars(select(func.count()).select_from(UsageReportRow)).one()
 
 
 def test_a_report_comes_back_row_for_row(warehouse: Warehouse) -> None:

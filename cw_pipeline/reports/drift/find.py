@@ -17,7 +17,7 @@ from cw_pipeline.sync.recaps import look_at_recaps, written_off
 from cw_pipeline.sync.remembering import remember, seen_in
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline.warehouse.tables import Company, CompanyMapping, Organization
+from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow, OrganizationRow
 from cw_pipeline.warehouse.terms import terms_of
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
 
 def _mappings(session: Session) -> list[Mapping]:
     rows = session.execute(
-        select(CompanyMapping, Company.name, Organization.name)
-        .join(Company, Company.id == CompanyMapping.company_id)
-        .join(Organization, Organization.id == CompanyMapping.organization_id)
+        select(CompanyMappingRow, CompanyRow.name, OrganizationRow.name)
+        .join(CompanyRow, CompanyRow.id == CompanyMappingRow.company_id)
+        .join(OrganizationRow, OrganizationRow.id == CompanyMappingRow.organization_id)
     )
     return [
         Mapping(

@@ -74,7 +74,7 @@ class LedgerEntry(Base):
     note: Mapped[str | None]
 
 
-class LockHolder(Base):
+class LockHolderRow(Base):
     """Who holds a push lock, for those who wait; the lock itself is the database's and dies with its holder."""
 
     __tablename__ = "lock_holders"

@@ -12,7 +12,7 @@ from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.warehouse.tables.base import Base
 
 
-class UsageRow(Base):
+class OrganizationUsageRow(Base):
     """One organization's usage in a report."""
 
     __tablename__ = "usage_rows"
@@ -26,7 +26,7 @@ class UsageRow(Base):
     seats: Mapped[int]
 
 
-class UsageReport(Base):
+class UsageReportRow(Base):
     """A month's usage as NordPass reported it, kept for good; a changed report is a new row."""
 
     __tablename__ = "usage_reports"
@@ -37,10 +37,12 @@ class UsageReport(Base):
     fetched_at: Mapped[datetime]
     fingerprint: Mapped[str] = mapped_column(String(64))
     seats: Mapped[int]
-    rows: Mapped[list[UsageRow]] = relationship(order_by="UsageRow.organization_id", lazy="selectin")
+    rows: Mapped[list[OrganizationUsageRow]] = relationship(
+        order_by="OrganizationUsageRow.organization_id", lazy="selectin"
+    )
 
 
-class AcceptedAbsence(Base):
+class AcceptedAbsenceRow(Base):
     """A person's word that an organization, which a report does not have, used nothing in that month."""
 
     __tablename__ = "accepted_absences"
@@ -50,7 +52,7 @@ class AcceptedAbsence(Base):
     accepted_at: Mapped[datetime]
 
 
-class PreviewLine(Base):
+class PreviewLineRow(Base):
     """One line of a preview; ``writes`` are its intended requests."""
 
     __tablename__ = "preview_lines"
@@ -71,7 +73,7 @@ class PreviewLine(Base):
     writes: Mapped[list[Any]]
 
 
-class Preview(Base):
+class PreviewRow(Base):
     """A month's preview and what it was decided on."""
 
     __tablename__ = "previews"
@@ -87,10 +89,10 @@ class Preview(Base):
     """The ledger's last entry when the lines were read: a later entry makes the preview stale."""
     usage_seats: Mapped[int]
     requests_read: Mapped[int]
-    lines: Mapped[list[PreviewLine]] = relationship(order_by="PreviewLine.position", lazy="selectin")
+    lines: Mapped[list[PreviewLineRow]] = relationship(order_by="PreviewLineRow.position", lazy="selectin")
 
 
-class PushLine(Base):
+class PushLineRow(Base):
     """What became of one preview line in a push."""
 
     __tablename__ = "push_lines"
@@ -107,7 +109,7 @@ class PushLine(Base):
     warning: Mapped[str | None]
 
 
-class Push(Base):
+class PushRow(Base):
     """A month's push, and whether every line of it came out right or held."""
 
     __tablename__ = "pushes"
@@ -121,10 +123,10 @@ class Push(Base):
     succeeded: Mapped[bool]
     requests_read: Mapped[int]
     requests_written: Mapped[int]
-    lines: Mapped[list[PushLine]] = relationship(order_by="PushLine.position", lazy="selectin")
+    lines: Mapped[list[PushLineRow]] = relationship(order_by="PushLineRow.position", lazy="selectin")
 
 
-class MonthError(Base):
+class MonthErrorRow(Base):
     """Why a month failed as a whole in a run: no preview of it, or no push."""
 
     __tablename__ = "month_errors"

@@ -12,7 +12,7 @@ from cw_pipeline.warehouse.columns import EnumColumn
 from cw_pipeline.warehouse.tables.base import Base
 
 
-class Integration(Base):
+class IntegrationRow(Base):
     """The one ConnectWise company that this deployment is connected to, and how far the set-up has come."""
 
     __tablename__ = "integration"
@@ -29,7 +29,7 @@ class Integration(Base):
     """When our lines were last looked for on every agreement of the mapped companies."""
 
 
-class ImportSelection(Base):
+class ImportSelectionRow(Base):
     """The company types and statuses that were last chosen for the import; empty means all."""
 
     __tablename__ = "import_selection"
@@ -41,7 +41,7 @@ class ImportSelection(Base):
     chosen_at: Mapped[datetime]
 
 
-class Company(Base):
+class CompanyRow(Base):
     """An imported ConnectWise company; ``gone_at`` is set when an import no longer finds it."""
 
     __tablename__ = "companies"
@@ -55,7 +55,7 @@ class Company(Base):
     gone_at: Mapped[datetime | None]
 
 
-class Agreement(Base):
+class AgreementRow(Base):
     """An imported ConnectWise agreement, for choosing; previews read agreements anew."""
 
     __tablename__ = "agreements"
@@ -77,7 +77,7 @@ class Agreement(Base):
     gone_at: Mapped[datetime | None]
 
 
-class Product(Base):
+class ProductRow(Base):
     """A ConnectWise catalog item that a plan is or was mapped to."""
 
     __tablename__ = "products"
@@ -89,7 +89,7 @@ class Product(Base):
     cost: Mapped[Decimal | None]
 
 
-class Organization(Base):
+class OrganizationRow(Base):
     """A NordPass organization; ``gone_at`` is set when NordPass no longer lists it."""
 
     __tablename__ = "organizations"
@@ -104,7 +104,7 @@ class Organization(Base):
     gone_at: Mapped[datetime | None]
 
 
-class PendingOrganization(Base):
+class PendingOrganizationRow(Base):
     """An organization that NordPass was or will be asked to add, until it is known and mapped as asked."""
 
     __tablename__ = "pending_organizations"
@@ -114,7 +114,7 @@ class PendingOrganization(Base):
     asked_at: Mapped[datetime]
 
 
-class ProductMapping(Base):
+class ProductMappingRow(Base):
     """The product a plan is mapped to; it bills only what was confirmed."""
 
     __tablename__ = "product_mappings"
@@ -125,7 +125,7 @@ class ProductMapping(Base):
     mapped_at: Mapped[datetime]
 
 
-class CompanyMapping(Base):
+class CompanyMappingRow(Base):
     """A company and one of its agreements, mapped to an organization; a company may have several."""
 
     __tablename__ = "company_mappings"
@@ -146,7 +146,7 @@ class CompanyMapping(Base):
     """With the three before it, the terms that were accepted; None where nobody recorded them."""
 
 
-class AgreementRecap(Base):
+class AgreementRecapRow(Base):
     """What ConnectWise's invoice recap said of an agreement from some moment on, in the order in which it was seen."""
 
     __tablename__ = "agreement_recaps"
@@ -159,7 +159,7 @@ class AgreementRecap(Base):
     seen_at: Mapped[datetime]
 
 
-class RightUse(Base):
+class RightUseRow(Base):
     """Whether ConnectWise granted a right when it was last used: some rights only a write can prove."""
 
     __tablename__ = "right_uses"

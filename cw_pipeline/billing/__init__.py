@@ -1,9 +1,9 @@
-"""The billing rule: each seat is billed exactly once.
+"""The rule: each seat is billed exactly once.
 
-Here belongs what decides which line of which agreement carries how many seats, and why: months, a line's identity and
-window, the balance between usage and lines, exclusions, holds and their order. Everything is a pure function over
-frozen dataclasses, so that the rule can be read, tested and proved on its own. ``rule.preview_month`` is the way in.
+Belongs here: what decides which line of which agreement carries how many seats, and why. That is a line's identity
+and window, the balance between usage and lines, exclusions, holds, and the order of writes. Everything is a pure
+function over frozen dataclasses, so that the rule can be read and tested on its own. Start at `rule.preview_month`.
 
-Here does not belong anything that reads or writes: no HTTP, no database, no clock, no Dagster, no pandas.
-Reading the facts and carrying out a preview is the job of ``cw_pipeline.sync``.
+Does not belong here: anything that reads or writes, so no HTTP, database, clock, Dagster or pandas.
+`cw_pipeline.sync` reads the facts and carries out a preview.
 """

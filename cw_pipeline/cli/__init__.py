@@ -1,9 +1,8 @@
-"""The command line: the app, its output, a module for each group of commands, and the demonstration.
+"""The command line: the app, its output, a module per command group, and the demo.
 
-Here belongs what a command takes, which function of a room below or which Dagster job it calls, and what it says about
-the result to people and to programs. Here does not belong a rule, or anything that another command or Dagster would
-have to repeat.
+Belongs here: a command's arguments, which function or Dagster job it calls, and how it prints the result for people
+and programs. Does not belong here: a rule, or anything that another command or Dagster would have to repeat.
 
-A command imports what it needs when it runs, so that ``--help`` is there at once and Dagster is loaded only by what
-needs it.
+A command imports what it needs when it runs, so that `--help` is fast and Dagster is loaded only by commands that
+need it.
 """

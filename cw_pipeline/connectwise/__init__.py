@@ -1,8 +1,8 @@
-"""ConnectWise PSA over HTTPS: what the product reads from it and the few things it writes to it.
+"""ConnectWise PSA over HTTPS: what the product reads from it and the few things that it writes to it.
 
-Here belong the client, the records it returns, its errors, and ConnectWise's own rules for site addresses, paging,
-conditions and repeated requests. What a line on an agreement means for billing, and anything kept in a database, does
-not belong here. This package imports no other package of the product.
+Belongs here: the client, the records that it returns, its errors, and ConnectWise's own rules for site addresses,
+paging, conditions and repeated requests. Does not belong here: what a line means for billing, and anything stored in
+a database.
 
 Start at `cw_pipeline.connectwise.client.ConnectWiseClient`.
 """

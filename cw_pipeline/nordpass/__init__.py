@@ -1,12 +1,12 @@
 """NordPass: its Provider API and the panel's usage exports, behind one interface.
 
-What belongs here: asking NordPass for organizations and for a month's usage, adding an organization, and refusing
-whatever is not final and well-formed. `source.NordPass` is the interface; `provider_api.ProviderApi` and
-`usage_exports.UsageExports` are its two implementations and give the same rows; `models` and `errors` are their words.
+Belongs here: requesting organizations and a month's usage, adding an organization, and refusing whatever is not final
+and well-formed. `source.NordPass` is the interface. `provider_api.ProviderApi` and `usage_exports.UsageExports`
+implement it and return the same rows.
 
-What does not: which usage is billed (`billing`), keeping usage (`warehouse`), reading the environment (`settings`).
-This room imports nothing else of the project.
+Does not belong here: which usage is billed (`billing`), storing usage (`warehouse`), reading the environment
+(`settings`).
 
 The contract of the Provider API is an assumption, because NordPass publishes its guide only inside its own panel.
-`docs/nordpass-contract.md` states it, and only this room depends on it.
+`docs/nordpass-contract.md` states it, and only this package depends on it.
 """

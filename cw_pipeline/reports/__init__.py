@@ -1,4 +1,4 @@
 """What people look at: status, lists, drift, what is not billed.
 
-Here belongs what only reads, from the warehouse or from ConnectWise. Nothing here changes what people decided.
+Belongs here: what only reads, from the warehouse or from ConnectWise. Nothing here changes what people decided.
 """

@@ -1,5 +1,5 @@
-"""What a person does: connect, map products, import and map companies, add organizations, accept lines, disconnect.
+"""What people do: connect, map products, import and map companies, add organizations, accept lines, disconnect.
 
-Here belongs each act with its checks, and the audit log of what people did. What only reads belongs in
-`cw_pipeline.reports`, sentences and table cells in `cw_pipeline.wording`.
+Belongs here: each of these actions with its checks, and the audit log. What only reads belongs in
+`cw_pipeline.reports`; sentences and table cells belong in `cw_pipeline.wording`.
 """

@@ -1,1 +1,1 @@
-"""The assets, as the UI shows them. Each calls a function of a room below and reports metadata."""
+"""The assets. Each calls a function of a package below and reports metadata."""

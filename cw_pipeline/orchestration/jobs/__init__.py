@@ -1,1 +1,1 @@
-"""The jobs and their typed config for the Launchpad, a module each."""
+"""The jobs and their config, one module each."""

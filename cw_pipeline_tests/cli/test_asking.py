@@ -73,7 +73,7 @@ def test_an_agreement_that_may_be_billed_otherwise_is_taken_after_a_yes(active: 
     sandbox.connectwise.remove("agreements", branch_id)
 
 
-def test_earlier_usage_is_asked_about_and_the_answer_is_the_person_s_choice(active: Active, sandbox: Sandbox) -> None:
+def test_the_command_asks_about_earlier_usage_and_keeps_the_answer(active: Active, sandbox: Sandbox) -> None:
     one = active.mapped[0]
     run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED))
     run("companies", "unmap", str(one.company_id))
@@ -138,9 +138,7 @@ def test_a_list_that_lacks_much_is_taken_only_after_a_yes(active: Active, sandbo
             sandbox.connectwise.insert("agreements", agreement)
 
 
-def test_an_agreement_that_changed_is_told_by_import_and_status_until_it_is_accepted(
-    active: Active, sandbox: Sandbox
-) -> None:
+def test_import_and_status_report_changed_terms_until_accepted(active: Active, sandbox: Sandbox) -> None:
     one = active.mapped[0]
     sandbox.connectwise.edit_agreement(one.agreement_id, billingCycle=5)
     (said,) = run("import", "--json").document["agreements"]["agreement_changed"]

@@ -39,7 +39,7 @@ def test_markup_in_a_name_is_shown_as_it_is_written(capsys: pytest.CaptureFixtur
         ("شركة النخيل, 株式会社さくら, 👩\u200d🚀", "شركة النخيل, 株式会社さくら, 👩\u200d🚀"),
     ],
 )
-def test_what_could_steer_a_terminal_is_removed_and_letters_of_every_script_stay(text: str, shown: str) -> None:
+def test_terminal_control_characters_are_removed_and_letters_stay(text: str, shown: str) -> None:
     assert harmless(text) == shown
 
 
@@ -82,7 +82,7 @@ def test_a_column_that_is_empty_in_every_row_is_left_out(capsys: pytest.CaptureF
     assert "Held" not in out
 
 
-def test_a_document_has_numbers_and_iso_times_and_all_else_goes_to_standard_error(
+def test_json_has_numbers_and_iso_times_on_standard_output_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     output = Output(as_json=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cw_pipeline_tests.support.active import Active
 
 
-def test_drift_ends_with_1_once_a_line_was_edited_and_says_what_to_do(sandbox: Sandbox, active: Active) -> None:
+def test_drift_exits_1_for_an_edited_line_and_says_what_to_do(sandbox: Sandbox, active: Active) -> None:
     month = str(LAST_CLOSED)
     run("sync", "--month", month)
     clean = run("drift", "--json")

@@ -138,7 +138,7 @@ def test_what_is_certain_is_filled_in_and_applied(said: dict[str, Answer]) -> No
     assert states.count("mapped") == len(certain)
 
 
-def test_a_sync_writes_what_its_preview_showed_and_a_second_one_writes_nothing(said: dict[str, Answer]) -> None:
+def test_a_sync_writes_its_preview_and_a_second_one_nothing(said: dict[str, Answer]) -> None:
     [preview], [again] = said["preview"].document["months"], said["sync again"].document["months"]
     assert preview["requests"]["written"] == 0
     created = preview["outcomes"]["created"]
@@ -183,7 +183,7 @@ def test_one_company_is_unmapped_and_mapped_again(said: dict[str, Answer]) -> No
     assert (mapped["bill_from"], mapped["changed"]) == ("2025-06", True)
 
 
-def test_an_agreement_that_may_be_billed_otherwise_is_mapped_only_if_that_is_meant(said: dict[str, Answer]) -> None:
+def test_a_child_agreement_needs_confirmation(said: dict[str, Answer]) -> None:
     assert "is a child of" in said["map a child agreement"].sentence
     assert "accept it: with --yes" in said["map a child agreement"].sentence
     assert len(said["map a child agreement knowingly"].document["warnings"]) == 1

@@ -145,7 +145,7 @@ def parse(words: list[str]) -> None:
         name, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
 
 
-def test_every_command_in_a_sentence_about_a_hold_or_drift_can_be_pasted_as_it_is() -> None:
+def test_every_command_in_a_hold_or_drift_sentence_can_be_pasted() -> None:
     said = list(sentences())
     assert {what for what, _ in said} >= HELD
     commands = {command for _, sentence in said for command in re.findall(r"`cw-pipeline ([^`]+)`", sentence)}

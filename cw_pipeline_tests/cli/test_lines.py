@@ -31,7 +31,7 @@ def edited(sandbox: Sandbox, active: Active) -> str:
     return mapped.organization_id
 
 
-def test_an_edited_invoiced_line_is_held_until_its_quantity_is_accepted_and_then_the_credit_for_it(edited: str) -> None:
+def test_an_edited_invoiced_line_is_held_until_accepted_and_credited(edited: str) -> None:
     month = str(LAST_CLOSED)
     held = run("sync", "--month", month)
     assert held.code == 1

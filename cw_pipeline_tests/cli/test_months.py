@@ -96,7 +96,7 @@ def test_a_line_that_failed_fails_the_command_and_its_reason_is_shown(
 
 
 @pytest.mark.usefixtures("active")
-def test_a_sync_that_waited_in_vain_for_another_push_ends_with_1_and_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sync_that_cannot_get_the_lock_exits_1_and_names_its_holder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(push, "LOCK_WAIT_SECONDS", 0)
     with Access().sync_run("", print) as access:
         url = access.warehouse.engine.url.render_as_string(hide_password=False)
@@ -110,7 +110,7 @@ def test_a_sync_that_waited_in_vain_for_another_push_ends_with_1_and_names_it(mo
 
 
 @pytest.mark.usefixtures("active")
-def test_a_report_that_is_not_final_fails_its_month_and_not_the_other(sandbox: Sandbox) -> None:
+def test_a_report_that_is_not_final_fails_only_its_month(sandbox: Sandbox) -> None:
     sandbox.nordpass.set_report_final(str(LAST_CLOSED), final=False)
     answer = run("preview", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED), "--json")
     sandbox.nordpass.set_report_final(str(LAST_CLOSED), final=True)
@@ -123,7 +123,7 @@ def test_a_report_that_is_not_final_fails_its_month_and_not_the_other(sandbox: S
     assert f"{LAST_CLOSED}: " in answer.err
 
 
-def test_a_held_line_ends_with_1_and_says_what_a_person_can_do(sandbox: Sandbox, active: Active) -> None:
+def test_a_held_line_exits_1_and_says_what_to_do(sandbox: Sandbox, active: Active) -> None:
     mapped = active.mapped[1]
     sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), 7_777)
     sandbox.connectwise.edit_agreement(mapped.agreement_id, cancelledFlag=True)
@@ -135,9 +135,7 @@ def test_a_held_line_ends_with_1_and_says_what_a_person_can_do(sandbox: Sandbox,
 
 
 @pytest.mark.parametrize("command", ["preview", "sync"])
-def test_what_is_wrong_with_a_line_is_said_and_leaves_the_exit_code_as_it_is(
-    sandbox: Sandbox, active: Active, command: str
-) -> None:
+def test_a_warning_about_a_line_leaves_the_exit_code_unchanged(sandbox: Sandbox, active: Active, command: str) -> None:
     mapped = active.mapped[0]
     sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), 50)
     assert run("sync").code == 0
@@ -166,9 +164,7 @@ def test_what_is_wrong_with_a_line_is_said_and_leaves_the_exit_code_as_it_is(
     assert run(command, "--json").document["months"][0]["warnings"] == []
 
 
-def test_seats_that_a_report_lost_are_held_and_said_until_a_person_accepts_that(
-    sandbox: Sandbox, active: Active
-) -> None:
+def test_seats_that_a_report_lost_are_held_until_accepted(sandbox: Sandbox, active: Active) -> None:
     mapped = active.mapped[2]
     sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), 33)
     assert run("sync").code == 0
@@ -195,7 +191,7 @@ def test_a_wrong_key_fails_every_month_with_a_sentence(monkeypatch: pytest.Monke
     assert "not-the-key" not in answer.out + answer.err
 
 
-def test_ctrl_c_stops_a_sync_with_a_sentence_and_the_next_one_goes_on(sandbox: Sandbox, active: Active) -> None:
+def test_ctrl_c_stops_a_sync_and_the_next_one_continues(sandbox: Sandbox, active: Active) -> None:
     seats = {one.organization_id: 900 + number for number, one in enumerate(active.mapped)}
     for organization_id, number in seats.items():
         sandbox.nordpass.set_usage(organization_id, str(LAST_CLOSED), number)

@@ -98,7 +98,7 @@ def test_another_company_is_refused_before_there_is_a_run(sandbox: Sandbox, monk
     assert sandbox.journal.entries() == []
 
 
-def test_a_dagster_storage_that_cannot_be_opened_is_said_before_anything_is_done(
+def test_an_unusable_dagster_storage_is_reported_first(
     active: Active, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "broken").mkdir()

@@ -106,7 +106,7 @@ def test_what_a_merger_advises_asks_before_the_company_gets_another_organization
     [(slice(0, 1), {OTHER_AGREEMENT: SEATS}), (slice(1, 3), {}), (slice(3, 4), {})],
     ids=["credited", "mapped back", "left out"],
 )
-def test_a_month_that_was_invoiced_to_another_company_is_settled_in_each_of_three_ways(
+def test_each_of_three_ways_out_settles_a_moved_month(
     customer: Customer, chosen: slice, elsewhere: dict[int, int]
 ) -> None:
     mapped = customer.mapped
@@ -123,7 +123,7 @@ def test_a_month_that_was_invoiced_to_another_company_is_settled_in_each_of_thre
     assert customer.billed() == {mapped.agreement_id: SEATS, **elsewhere}
 
 
-def test_the_last_month_of_a_customer_who_left_is_settled_as_each_sentence_says(customer: Customer) -> None:
+def test_the_last_month_of_a_former_customer_can_be_settled(customer: Customer) -> None:
     connectwise, mapped = customer.sandbox.connectwise, customer.mapped
     assert sync() == 0
     connectwise.edit_agreement(mapped.agreement_id, cancelledFlag=True)

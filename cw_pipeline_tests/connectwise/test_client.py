@@ -29,7 +29,7 @@ NEW_LINE = NewAddition(
 )
 
 
-def test_every_request_carries_the_api_member_the_client_id_and_the_pinned_version(
+def test_every_request_carries_credentials_client_id_and_version(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(f"{COMPANIES}/count", json={"count": 3})
@@ -48,7 +48,7 @@ def test_the_company_is_looked_up_without_keys(site: responses.RequestsMock, cli
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, "null"), (404, "<html>")])
-def test_an_unknown_company_is_said_to_be_unknown(
+def test_an_unknown_company_is_named(
     site: responses.RequestsMock, client: ConnectWiseClient, status: int, body: str
 ) -> None:
     site.upsert("GET", COMPANY_INFO, status=status, body=body)
@@ -56,9 +56,7 @@ def test_an_unknown_company_is_said_to_be_unknown(
         client.company_count()
 
 
-def test_a_site_that_is_no_connectwise_is_said_to_be_none(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
+def test_a_site_that_is_not_connectwise_is_recognized(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.upsert("GET", COMPANY_INFO, body="<html>Welcome</html>")
     with pytest.raises(UnreadableReply, match="CONNECTWISE_SITE_URL"):
         client.company_count()
@@ -90,7 +88,7 @@ def test_an_agreement_is_read_by_its_id(site: responses.RequestsMock, client: Co
     assert client.agreement(7).period_type == "Future"
 
 
-def test_a_billing_cycle_is_known_by_its_options_and_one_that_cannot_be_read_is_left_out(
+def test_billing_cycles_are_read_by_option_without_unreadable_ones(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     cycles = [
@@ -102,9 +100,7 @@ def test_a_billing_cycle_is_known_by_its_options_and_one_that_cannot_be_read_is_
     assert [(one.id, one.billing_options) for one in client.billing_cycles().records] == [(1, "Monthly"), (3, None)]
 
 
-def test_a_recap_says_what_was_invoiced_and_one_that_cannot_be_read_stops_no_other(
-    site: responses.RequestsMock, client: ConnectWiseClient
-) -> None:
+def test_unreadable_recaps_do_not_stop_the_others(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     told = {
         "name": "Managed",
         "nextInvoiceDate": "2026-04-01T00:00:00Z",
@@ -148,7 +144,7 @@ def test_a_quantity_is_sent_as_a_json_number_in_one_replace(
 
 
 @pytest.mark.parametrize("quantity", ["-1", "0.3333333333333333", "1e15", "NaN"])
-def test_a_quantity_that_no_json_number_says_exactly_or_that_is_negative_is_not_sent(
+def test_a_negative_or_inexact_quantity_is_never_sent(
     site: responses.RequestsMock, client: ConnectWiseClient, quantity: str
 ) -> None:
     with pytest.raises(ValueError, match="negative or of more than 15 digits"):

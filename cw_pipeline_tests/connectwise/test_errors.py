@@ -178,7 +178,7 @@ def test_a_site_that_wants_https_is_told_so(site: responses.RequestsMock, client
     "body",
     ['{"id": 9, "quantity": 12', "", "<html>", "null", "[]", '{"id": 9}', '{"id": 9, "quantity": NaN}'],
 )
-def test_a_good_status_whose_body_does_not_show_the_line_leaves_the_write_uncertain(
+def test_a_200_without_the_line_leaves_the_write_uncertain(
     site: responses.RequestsMock, client: ConnectWiseClient, body: str
 ) -> None:
     site.patch(LINE, body=body)

@@ -43,7 +43,7 @@ def test_companies_are_asked_for_by_type_and_status_and_filtered_again(
 
 
 @pytest.mark.parametrize("choice", [{"type_ids": [1]}, {"status_ids": [5]}, {"type_ids": [1], "status_ids": [5]}])
-def test_a_choice_that_finds_no_company_is_made_by_the_client_as_well(
+def test_a_filter_that_finds_nothing_is_applied_locally_too(
     site: responses.RequestsMock, client: ConnectWiseClient, choice: dict[str, list[int]]
 ) -> None:
     simple = {**FIRST_PAGE, "conditions": "deletedFlag = false"}
@@ -71,7 +71,7 @@ def test_without_a_choice_every_company_that_is_not_deleted_is_read(
     assert query(site) == FIRST_PAGE | {"conditions": "deletedFlag = false"}
 
 
-def test_a_choice_too_long_for_a_url_is_filtered_in_the_client_alone(
+def test_a_filter_too_long_for_a_url_is_applied_locally(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(COMPANIES, json=[company(1, types=[{"id": 1}]), company(2, types=[{"id": 999}])])
@@ -132,7 +132,7 @@ def test_what_is_asked_for_by_itself_may_be_unreadable_too(
     assert [(one.id, one.sent) for one in listed.unreadable] == [(8, {})]
 
 
-def test_a_list_that_is_none_is_refused_whole(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
+def test_a_reply_that_is_no_list_is_refused(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.get(f"{AGREEMENTS}/7/additions", json={"id": 1})
     with pytest.raises(ContractBroken, match="where a list of records is promised"):
         client.additions(7)
@@ -155,7 +155,7 @@ def test_what_cannot_be_asked_for_by_itself_is_not_taken_for_gone(
         client.agreements_by_id([7])
 
 
-def test_many_ids_are_asked_for_in_several_urls_each_under_two_thousand_characters(
+def test_many_ids_are_requested_in_urls_of_bounded_length(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(AGREEMENTS, json=[])

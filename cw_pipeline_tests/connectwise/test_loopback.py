@@ -58,9 +58,7 @@ def test_a_read_over_a_connection_that_breaks_is_sent_again(
     assert client.requests.read == MAX_ATTEMPTS + 1
 
 
-def test_an_authority_that_is_not_trusted_is_said_so_before_anything_is_sent(
-    server: BreakingServer, time: FakeTime
-) -> None:
+def test_an_untrusted_certificate_is_named_before_anything_is_sent(server: BreakingServer, time: FakeTime) -> None:
     credentials = dataclasses.replace(CREDENTIALS, site_url=f"https://localhost:{server.port}")
     with ConnectWiseClient(credentials, sleep=time.sleep, clock=time.clock) as client:
         with pytest.raises(errors.UntrustedCertificate, match="CONNECTWISE_CA_BUNDLE"):
@@ -111,7 +109,7 @@ def test_a_port_that_speaks_plain_http_is_said_to_be_no_https(time: FakeTime) ->
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-def test_a_site_that_does_not_answer_in_time_leaves_a_read_failed_and_a_write_uncertain(
+def test_a_timeout_fails_a_read_and_leaves_a_write_uncertain(
     server: BreakingServer, credentials: Credentials, time: FakeTime, method: str
 ) -> None:
     server.silent = True
@@ -125,7 +123,7 @@ def test_a_site_that_does_not_answer_in_time_leaves_a_read_failed_and_a_write_un
     assert len(server.requests) == (MAX_ATTEMPTS if method == "GET" else 1)
 
 
-def test_netrc_authorities_and_proxies_of_the_environment_do_not_touch_a_site_on_this_machine(
+def test_netrc_and_proxy_settings_do_not_affect_a_local_site(
     server: BreakingServer, credentials: Credentials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"

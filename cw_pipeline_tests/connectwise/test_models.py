@@ -137,7 +137,7 @@ def new_addition(**fields: object) -> NewAddition:
     )
 
 
-def test_a_new_line_is_written_with_members_that_connectwise_knows_and_nothing_else() -> None:
+def test_a_new_line_has_only_members_that_connectwise_knows() -> None:
     assert new_addition(invoice_description="Seats of March").body() == {
         "product": {"id": 3},
         "quantity": 12,

@@ -117,7 +117,7 @@ def test_a_longer_list_is_read_to_its_end(
 
 
 @pytest.mark.parametrize("forward_only", [True, False])
-def test_a_site_that_gives_fewer_rows_than_asked_for_is_read_to_the_end(
+def test_short_pages_are_read_to_the_end(
     site: responses.RequestsMock,
     client: ConnectWiseClient,
     monkeypatch: pytest.MonkeyPatch,
@@ -166,7 +166,7 @@ def test_a_link_is_not_followed_to_its_host(site: responses.RequestsMock, client
     assert {urlsplit(call.request.url or "").hostname for call in site.calls} == {"psa.example.com"}
 
 
-def test_a_forward_page_that_does_not_advance_is_an_error_and_not_an_endless_list(
+def test_a_forward_page_that_does_not_advance_is_an_error(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     pages = {None: rows(1, 2), "2": rows(5, 9), "9": rows(5, 9)}

@@ -126,7 +126,7 @@ def test_a_read_that_went_through_the_tunnel_is_sent_again(
 
 
 @pytest.mark.parametrize("status", [b"403 Forbidden", b"407 Proxy Authentication Required", b"503 Unavailable"])
-def test_a_proxy_that_lets_nobody_through_is_said_so_and_nothing_was_sent(
+def test_a_refusing_proxy_is_named_and_nothing_is_sent(
     proxy: Proxy, server: BreakingServer, client: ConnectWiseClient, status: bytes
 ) -> None:
     server.answer = b""
@@ -142,7 +142,7 @@ def test_a_proxy_that_lets_nobody_through_is_said_so_and_nothing_was_sent(
 
 
 @pytest.mark.parametrize("address", ["http://localhost:{port}", "http://proxy.invalid:8080"])
-def test_a_proxy_that_is_not_there_is_said_so_and_nothing_was_sent(
+def test_a_missing_proxy_is_named_and_nothing_is_sent(
     time: FakeTime, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     with socket.create_server(("localhost", 0)) as taken:

@@ -141,7 +141,7 @@ def test_a_get_is_sent_again_exactly_after_the_failures_of_its_column(
 
 @pytest.mark.parametrize("failure", RULES)
 @pytest.mark.parametrize("method", WRITES)
-def test_a_write_is_sent_again_only_where_nothing_can_have_been_processed_and_is_uncertain_otherwise(
+def test_a_write_is_repeated_only_if_nothing_was_processed(
     site: responses.RequestsMock, client: ConnectWiseClient, method: Method, failure: Failure
 ) -> None:
     let_fail(site, method, failure)
@@ -152,13 +152,13 @@ def test_a_write_is_sent_again_only_where_nothing_can_have_been_processed_and_is
     assert len(api_calls(site)) == (MAX_ATTEMPTS if failure in WRITE_AGAIN else 1)
 
 
-def test_no_row_of_the_table_repeats_a_write_that_may_have_been_carried_out() -> None:
+def test_no_retry_rule_repeats_a_write_that_may_be_done() -> None:
     assert set(RULES) == set(Failure)
     assert not [failure for failure, rule in RULES.items() if rule.again_write and rule.write_uncertain]
 
 
 @pytest.mark.parametrize("method", WRITES)
-def test_a_write_goes_through_once_after_it_was_refused_for_sending_too_much(
+def test_a_write_goes_through_once_after_rate_limiting(
     site: responses.RequestsMock, client: ConnectWiseClient, time: FakeTime, method: Method
 ) -> None:
     url = f"{API}/finance/agreements/7/additions/9"

@@ -13,7 +13,7 @@ def test_a_hidden_text_is_a_text_that_no_repr_shows() -> None:
     ("text", "shown"),
     [("Acme\x1b[31m", "Acme [31m"), ("a\u202egnp.exe", "a gnp.exe"), ("株式会社 👩\u200d🚀", "株式会社 👩\u200d🚀")],
 )
-def test_what_could_steer_a_terminal_is_replaced_and_letters_of_every_script_stay(text: str, shown: str) -> None:
+def test_terminal_control_characters_are_replaced_and_letters_stay(text: str, shown: str) -> None:
     assert harmless(text) == shown
 
 

@@ -70,7 +70,7 @@ def test_a_read_is_repeated_when_the_connection_breaks_or_nothing_comes(
 
 
 @pytest.mark.parametrize("failure", [drop, hang])
-def test_an_addition_is_repeated_with_its_key_when_the_connection_breaks_or_nothing_comes(
+def test_an_addition_is_repeated_with_its_idempotency_key(
     server: Server, real_api: ProviderApi, failure: Callable[[Handler], None]
 ) -> None:
     server.script = [failure, answer_added]

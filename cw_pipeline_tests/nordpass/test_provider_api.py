@@ -227,18 +227,14 @@ def test_a_reply_about_another_month_than_asked_is_malformed(api: ProviderApi, h
         api.monthly_usage(Month(2026, 3))
 
 
-def test_a_report_that_is_not_final_is_refused_and_may_be_asked_for_again(
-    api: ProviderApi, http: responses.RequestsMock
-) -> None:
+def test_a_report_that_is_not_final_is_a_transient_error(api: ProviderApi, http: responses.RequestsMock) -> None:
     serve_usage(http, usage_page(usage_item(), final=False))
     with pytest.raises(ReportNotFinal, match=r"2026-03 .* is not final: NordPass says so") as error:
         api.monthly_usage(Month(2026, 3))
     assert error.value.is_transient
 
 
-def test_a_report_made_before_its_month_ended_is_not_final_whatever_it_says(
-    api: ProviderApi, http: responses.RequestsMock
-) -> None:
+def test_a_report_made_before_its_month_ended_is_not_final(api: ProviderApi, http: responses.RequestsMock) -> None:
     serve_usage(http, usage_page(usage_item(), generated_at="2026-04-01T01:59:59+02:00"))
     with pytest.raises(ReportNotFinal, match="before the month ended"):
         api.monthly_usage(Month(2026, 3))
@@ -253,9 +249,7 @@ def test_a_month_that_nordpass_does_not_know_is_an_unknown_month(
     assert not error.value.is_transient
 
 
-def test_a_404_that_is_not_the_api_s_own_means_a_wrong_address_and_not_an_unknown_month(
-    api: ProviderApi, http: responses.RequestsMock
-) -> None:
+def test_a_foreign_404_means_a_wrong_address(api: ProviderApi, http: responses.RequestsMock) -> None:
     http.get(USAGE, status=404, body="<html>Not found</html>")
     with pytest.raises(UnexpectedReply, match="NORDPASS_API_URL"):
         api.monthly_usage(Month(2026, 3))

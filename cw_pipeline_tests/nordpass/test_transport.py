@@ -150,9 +150,7 @@ def test_a_reply_without_end_is_not_read_to_its_end(
         read(api)
 
 
-def test_foreign_words_are_short_on_one_line_and_without_the_token_they_echo(
-    api: ProviderApi, http: responses.RequestsMock
-) -> None:
+def test_foreign_text_is_short_on_one_line_and_without_tokens(api: ProviderApi, http: responses.RequestsMock) -> None:
     def echo(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         token = str(request.headers["Authorization"])
         return 401, {}, json.dumps(refusal("bad", f"{token}\n\x1b[31m{'x' * 5000}"))

@@ -75,7 +75,7 @@ def test_a_month_that_is_not_over_is_not_final(folder: Path) -> None:
     assert error.value.is_transient
 
 
-def test_a_month_that_is_not_over_is_not_final_even_if_its_file_is_only_half_there(folder: Path) -> None:
+def test_half_a_file_of_an_open_month_is_not_final(folder: Path) -> None:
     save(folder, HEADER + "a,Acm")
     with pytest.raises(ReportNotFinal, match="the month is not over"):
         exports(folder, now=datetime(2026, 3, 15, tzinfo=UTC)).monthly_usage(Month(2026, 3))
@@ -94,9 +94,7 @@ def test_a_file_saved_before_its_month_ended_is_not_final_even_later(folder: Pat
 
 
 @pytest.mark.parametrize("ago", [timedelta(0), timedelta(seconds=59), timedelta(seconds=-5)])
-def test_a_file_that_may_still_be_copied_is_not_final_even_if_it_ends_within_a_number(
-    folder: Path, ago: timedelta
-) -> None:
+def test_a_file_that_may_still_be_copied_is_not_final(folder: Path, ago: timedelta) -> None:
     save(folder, HEADER + "a,Acme,Business,Standard,true,12", written=NOW - ago)
     with pytest.raises(ReportNotFinal, match=r"may still be copied.* Run this month again in a minute\.") as error:
         exports(folder).monthly_usage(Month(2026, 3))
@@ -129,7 +127,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_final(
         exports(folder).monthly_usage(Month(2026, 3))
 
 
-def test_a_month_without_a_file_is_unknown_and_the_expected_path_is_named(folder: Path) -> None:
+def test_a_month_without_a_file_names_the_expected_path(folder: Path) -> None:
     with pytest.raises(UnknownMonth) as error:
         exports(folder).monthly_usage(Month(2026, 2))
     assert str(folder / "usage-2026-02.csv") in str(error.value)

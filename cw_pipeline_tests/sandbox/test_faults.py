@@ -63,7 +63,7 @@ def test_a_truncated_answer_comes_after_the_write(sandbox: Sandbox, api: Api) ->
     assert quantity(sandbox) == 12
 
 
-def test_a_slow_answer_waits_until_it_is_released_and_the_write_came_before(sandbox: Sandbox, api: Api) -> None:
+def test_a_slow_reply_comes_after_its_write_was_done(sandbox: Sandbox, api: Api) -> None:
     fault = sandbox.faults.add(FaultKind.SLOW, method="PATCH")
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(api.patch, LINE, TWELVE)

@@ -68,7 +68,7 @@ def test_included_units_are_not_billed() -> None:
     assert (line["quantity"], line["amount"]) == (6, 18)
 
 
-def test_a_line_that_is_not_charged_is_shown_and_one_that_is_not_billed_is_not() -> None:
+def test_invoices_show_lines_at_no_charge_but_omit_do_not_bill() -> None:
     assert lines(addition("2026-04-01", billCustomer="NoCharge"))[0]["amount"] == 0
     assert lines(addition("2026-04-01", billCustomer="DoNotBill")) == []
 

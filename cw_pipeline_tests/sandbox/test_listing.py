@@ -56,7 +56,7 @@ def test_a_single_page_has_no_link_unless_switched_on(sandbox: Sandbox, api: Api
     assert api.get("/company/companies/types").headers["Link"] == ""
 
 
-def test_forward_only_pages_go_on_from_the_last_id_and_end_with_an_empty_page(reader: Api) -> None:
+def test_forward_only_paging_continues_after_the_last_id(reader: Api) -> None:
     response = reader.get("/company/companies", FORWARD_ONLY, pageSize=30, page=2)
     pages = [document(response)]
     while url := following(response):
@@ -131,7 +131,7 @@ def test_unset_dates_are_absent_or_empty(sandbox: Sandbox, api: Api) -> None:
     assert document(api.get("/finance/agreements/1001"))["endDate"] == ""
 
 
-def test_a_list_with_conditions_misses_what_was_just_written_as_often_as_told(sandbox: Sandbox, api: Api) -> None:
+def test_a_lagging_list_misses_new_records_as_often_as_told(sandbox: Sandbox, api: Api) -> None:
     sandbox.connectwise.change_settings(lists_lag={"agreements": 2})
     copied = sandbox.connectwise.copy_agreement(1001)
     sandbox.connectwise.edit_agreement(1002, name="Renamed")

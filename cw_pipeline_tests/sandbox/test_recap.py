@@ -29,7 +29,7 @@ def test_a_person_changes_the_cycle_and_the_period_type(sandbox: Sandbox, api: A
     assert document(api.get("/finance/billingCycles/1"))["billingOptions"] == "Weekly"
 
 
-def test_the_recap_of_an_agreement_that_was_not_invoiced_says_what_is_due(api: Api) -> None:
+def test_the_recap_before_the_first_invoice_says_what_is_due(api: Api) -> None:
     assert recap(api, 1003) == {
         "id": 1003,
         "name": "Managed Services",

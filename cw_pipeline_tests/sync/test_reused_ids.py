@@ -154,7 +154,7 @@ def test_where_no_serial_number_is_kept_product_or_description_tell_whose_a_line
 def claimed(synced: Msp) -> Msp:
     """The first company's line is another one now, with the serial number of the second's, whose own line is gone."""
     synced.sandbox.connectwise.delete_addition(agreement_id(TWO), last_line(synced, TWO)["id"])
-    edit(synced, **FIREWALLS | {"serialNumber": serial_number(TWO), "quantity": 5})
+    edit(synced, ONE, **FIREWALLS | {"serialNumber": serial_number(TWO), "quantity": 5})
     return synced
 
 

@@ -52,7 +52,7 @@ def state_of(line: Line, facts: Facts, month: Month) -> State:
 
 def was_seen_invoiced(line: Line, written: Written | None, agreement: Agreement, month: Month) -> bool:
     """Whether the agreement's next invoice is later than the line's first day, as it is now or as we wrote it."""
-    return any(is_past(day, agreement) for day in _first_days(line, written, month))
+    return any(is_invoiced_on(day, agreement) for day in _first_days(line, written, month))
 
 
 def is_copy(line: Line, facts: Facts) -> bool:
@@ -101,14 +101,14 @@ def leaves_seats_out(line: Line) -> bool:
     return line.quantity != 0 and (line.less_included != 0 or line.bill_customer != "Billable")
 
 
-def is_past(day: date, agreement: Agreement) -> bool:
+def is_invoiced_on(day: date, agreement: Agreement) -> bool:
     """Whether ``day`` lies in a period that ConnectWise has invoiced."""
     return agreement.next_invoice_date is not None and agreement.next_invoice_date > day
 
 
 def may_have_been_invoiced(written: Written, agreement: Agreement | None, today: date) -> bool:
     """Whether a line that is gone may have been invoiced: nobody can tell where its agreement has no next invoice."""
-    if written.invoiced or agreement is None or is_past(written.effective_date, agreement):
+    if written.invoiced or agreement is None or is_invoiced_on(written.effective_date, agreement):
         return True
     return agreement.never_invoiced or (agreement.next_invoice_date is None and written.effective_date <= today)
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.warehouse.previews import lines_with, warned_lines
-from cw_pipeline.warehouse.tables import CompanyMappingRow, EntryKind, LedgerEntry, ProductMappingRow, ProductRow
+from cw_pipeline.warehouse.tables import CompanyMappingRow, LedgerEntry, ProductMappingRow, ProductRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

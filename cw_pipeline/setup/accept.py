@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing import hold_reasons
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.credits import Credit, credits_due
 from cw_pipeline.billing.facts import Facts, Line
 from cw_pipeline.billing.holds import is_edited, unread_of, vanished_lines
@@ -25,7 +26,7 @@ from cw_pipeline.sync.recaps import written_off
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline.warehouse.tables import EntryKind, OrganizationRow
+from cw_pipeline.warehouse.tables import OrganizationRow
 from cw_pipeline.warehouse.usage import accept_absence
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _record(run: SyncRun, words: Sequence[tuple[Accepted, Decimal]]) -> None:
     """Record a person's word about each line, in the ledger with what was there before, and in the audit."""
     with run.warehouse.transaction() as session:
         for one, before in words:
-            ledger.append_word(
+            ledger.append_manual_entry(
                 session,
                 run.psa,
                 run.run_id,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.facts import Line, Unread
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.setup.audit import AuditAction, log_action
@@ -20,7 +21,7 @@ from cw_pipeline.sync.remembering import remember, seen_in
 from cw_pipeline.sync.settling import settle_open_intents
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline.warehouse.tables import CompanyMappingRow, EntryKind, IntegrationRow
+from cw_pipeline.warehouse.tables import CompanyMappingRow, IntegrationRow
 
 if TYPE_CHECKING:
     from cw_pipeline.sync.run import SyncRun

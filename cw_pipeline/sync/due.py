@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import func, select
 
+from cw_pipeline.billing.accounting import MANUAL_KINDS, SEEN, EntryKind
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import (
-    PERSONS_WORD,
-    SEEN,
     AcceptedAbsenceRow,
     CompanyMappingRow,
-    EntryKind,
     IntegrationRow,
     LedgerEntry,
     PreviewRow,
@@ -105,7 +103,7 @@ def _last_pushes(session: Session, psa: str) -> dict[Month, _Pushed]:
 
 def _last_written(session: Session, psa: str) -> dict[Month, datetime]:
     """When something was last written, found or accepted of a month: it has to be pushed unless a push ended since."""
-    kinds = [EntryKind.INTENT, *SEEN, *PERSONS_WORD]
+    kinds = [EntryKind.INTENT, *SEEN, *MANUAL_KINDS]
     in_ledger = (
         select(LedgerEntry.month, func.max(LedgerEntry.at))
         .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(kinds))

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import update
 
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.facts import Line, Written
 from cw_pipeline.billing.identity import Identity, as_marked
 from cw_pipeline.billing.invoiced import was_seen_invoiced
 from cw_pipeline.warehouse import ledger
-from cw_pipeline.warehouse.tables import CompanyMappingRow, EntryKind
+from cw_pipeline.warehouse.tables import CompanyMappingRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.commands import SYNC_AGAIN
 from cw_pipeline.billing.identity import DESCRIPTION, PREFIX, Identity
 from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable
@@ -17,7 +18,6 @@ from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.intents import Result, append_results
-from cw_pipeline.warehouse.tables import EntryKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

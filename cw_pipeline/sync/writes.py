@@ -8,6 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing import hold_reasons
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.commands import SYNC_AGAIN
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.writes import CreateLine, Write
@@ -28,7 +29,7 @@ from cw_pipeline.sync.settling import already_invoiced, as_shown, find_written
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.intents import Result, append_intents, append_results
-from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
+from cw_pipeline.warehouse.tables import LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

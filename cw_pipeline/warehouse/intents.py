@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
 
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.writes import CreateLine
-from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
+from cw_pipeline.warehouse.tables import LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

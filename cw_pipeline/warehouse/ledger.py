@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Select, case, func, select
 
-from cw_pipeline.billing.facts import Written
-from cw_pipeline.warehouse.tables import PERSONS_WORD, SEEN, SETTLED, EntryKind, LedgerEntry
+from cw_pipeline.billing.accounting import ACCOUNTING, SEEN_INVOICED, SETTLED, Entry, EntryKind, account
+from cw_pipeline.billing.identity import Identity
+from cw_pipeline.warehouse.tables import LedgerEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from datetime import date
+    from collections.abc import Collection, Iterator, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.billing.facts import Line
-    from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.facts import Line, Written
     from cw_pipeline.vocabulary import Month
 
 SelectT = TypeVar("SelectT", bound=Select[Any])
-_SEEN_INVOICED = frozenset({EntryKind.INVOICED, EntryKind.DOUBTFUL, *PERSONS_WORD})
-_ACCOUNTING = frozenset({EntryKind.CONFIRMED, *SEEN, *_SEEN_INVOICED}) - {EntryKind.GIVEN_UP}
 
 
 def position(session: Session, psa: str) -> int:
@@ -32,7 +30,7 @@ def position(session: Session, psa: str) -> int:
     return session.scalar(select(func.max(LedgerEntry.id)).where(LedgerEntry.psa == psa)) or 0
 
 
-def append_word(
+def append_manual_entry(
     session: Session,
     psa: str,
     run_id: str,
@@ -44,7 +42,7 @@ def append_word(
     quantity: Decimal,
     note: str,
 ) -> None:
-    """Record a person's word about an invoiced line.
+    """Record what a person said of an invoiced line.
 
     ``ACCEPTED``: it billed ``quantity``, where the ledger had ``before``. ``CREDITED``: it billed ``before``, of which
     ``quantity`` is left after a credit. ``GIVEN_UP``: it billed nothing, and its id is another line's now.
@@ -137,39 +135,41 @@ def agreements_with_lines(session: Session, psa: str, months: Collection[Month])
 
 
 def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
-    """What is accounted for of each addition that was written or found for ``months``, by addition id.
-
-    A line for whose period a newer one was made carries 0: the newer one was made because ConnectWise did not show it
-    any more while its period was still open, so it was never invoiced.
-    """
+    """What is accounted for of each addition that was written or found for `months`, by addition id."""
     of_months = LedgerEntry.month.in_(months)
-    written: dict[int, Written] = {}
-    made_for: dict[tuple[str, int, date], int] = {}
-    for entry in session.scalars(_accounting(psa).where(of_months)):
-        number = entry.addition_id or 0
-        if number not in written and entry.cancelled_date is not None and entry.kind not in SEEN:
-            period = (entry.serial_number, entry.agreement_id, entry.effective_date)
-            replaced = made_for.get(period)
-            if replaced is not None and written[replaced].quantities and not written[replaced].invoiced:
-                written[replaced] = replace(written[replaced], quantities=frozenset({Decimal(0)}))
-            made_for[period] = number
-        written[number] = _accounted(entry, written.get(number))
-    for intent in open_intents(session, psa):
-        if intent.addition_id in written:
-            known = written[intent.addition_id]
-            written[intent.addition_id] = replace(known, quantities=known.quantities | {intent.quantity})
-    return written
+    intended = [(one.addition_id, one.quantity) for one in open_intents(session, psa) if one.addition_id is not None]
+    return account(_entries(session, psa, of_months), intended)
 
 
-def last_entries(session: Session, psa: str) -> dict[int, LedgerEntry]:
+def last_entries(session: Session, psa: str) -> dict[int, Entry]:
     """The last entry that says what an addition carries, for each addition of whatever month, by addition id."""
-    entries = session.scalars(_accounting(psa).where(LedgerEntry.kind != EntryKind.INVOICED))
-    return {entry.addition_id or 0: entry for entry in entries}
+    return {one.addition_id: one for one in _entries(session, psa, LedgerEntry.kind != EntryKind.INVOICED)}
 
 
-def _accounting(psa: str) -> Select[tuple[LedgerEntry]]:
-    """The entries after which an addition is known to be as they say, oldest first."""
-    return _since_given_up(select(LedgerEntry), psa).order_by(LedgerEntry.id)
+def _entries(session: Session, psa: str, wanted: ColumnElement[bool]) -> Iterator[Entry]:
+    """The `wanted` entries that say what an addition is, oldest first."""
+    statement = _since_given_up(select(LedgerEntry), psa).where(wanted).order_by(LedgerEntry.id)
+    for row in session.scalars(statement):
+        if row.addition_id is not None:
+            yield _entry(row, row.addition_id)
+
+
+def _entry(row: LedgerEntry, addition_id: int) -> Entry:
+    """An entry as the rule sees it: of a credit, the columns say what was billed before it, and what is left."""
+    is_credit = row.kind is EntryKind.CREDITED
+    return Entry(
+        kind=row.kind,
+        at=row.at,
+        identity=Identity(row.month, row.plan, row.organization_id),
+        serial_number=row.serial_number,
+        addition_id=addition_id,
+        agreement_id=row.agreement_id,
+        product_id=row.product_id,
+        quantity=row.before if is_credit else row.quantity,
+        credited=row.before - row.quantity if is_credit else Decimal(0),
+        effective_date=row.effective_date,
+        cancelled_date=row.cancelled_date,
+    )
 
 
 def _since_given_up(statement: SelectT, psa: str) -> SelectT:
@@ -182,38 +182,10 @@ def _since_given_up(statement: SelectT, psa: str) -> SelectT:
     )
     return statement.outerjoin(given_up, given_up.c.addition_id == LedgerEntry.addition_id).where(
         LedgerEntry.psa == psa,
-        LedgerEntry.kind.in_(_ACCOUNTING),
+        LedgerEntry.kind.in_(ACCOUNTING),
         LedgerEntry.addition_id.is_not(None),
         LedgerEntry.id > func.coalesce(given_up.c.last, 0),
     )
-
-
-def _accounted(entry: LedgerEntry, known: Written | None) -> Written:
-    """What is accounted for of a line after ``entry``, of which ``known`` was accounted for before it."""
-    if entry.kind == EntryKind.INVOICED and known is not None:
-        return replace(known, invoiced=True)
-    accepted = entry.kind in PERSONS_WORD
-    dated = entry if known is None or entry.kind == EntryKind.ACCEPTED else known
-    return Written(
-        agreement_id=entry.agreement_id,
-        serial_number=entry.serial_number,
-        quantities=_quantities(entry),
-        effective_date=dated.effective_date,
-        cancelled_date=dated.cancelled_date,
-        credited=entry.before - entry.quantity if entry.kind == EntryKind.CREDITED else Decimal(0),
-        found=known.found if known else entry.kind in SEEN,
-        rebuilt=known.rebuilt if known else entry.kind == EntryKind.REBUILT,
-        known_since=known.known_since if known else entry.at,
-        invoiced=(known is not None and known.invoiced) or accepted or entry.kind in _SEEN_INVOICED,
-        accepted=(known is not None and known.accepted) or accepted,
-    )
-
-
-def _quantities(entry: LedgerEntry) -> frozenset[Decimal]:
-    """The quantity that a line should have after ``entry``; none where nobody knows."""
-    if entry.kind == EntryKind.DOUBTFUL:
-        return frozenset()
-    return frozenset({entry.before if entry.kind == EntryKind.CREDITED else entry.quantity})
 
 
 @dataclass(frozen=True)
@@ -229,7 +201,7 @@ class Known:
 
 def known_lines(session: Session, psa: str) -> dict[int, Known]:
     """Each addition that was written or found, or taken on a person's word, by addition id."""
-    seen_invoiced = func.max(case((LedgerEntry.kind.in_(_SEEN_INVOICED), 1), else_=0))
+    seen_invoiced = func.max(case((LedgerEntry.kind.in_(SEEN_INVOICED), 1), else_=0))
     columns = (LedgerEntry.addition_id, LedgerEntry.serial_number, LedgerEntry.product_id)
     entries = session.execute(_since_given_up(select(*columns, seen_invoiced), psa).group_by(*columns)).tuples()
     known: dict[int, Known] = {}

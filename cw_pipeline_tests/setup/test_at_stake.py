@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.reports.unbilled import AtStake, Stakes, at_stake
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.previews import save_push
-from cw_pipeline.warehouse.tables import EntryKind, ProductMappingRow, ProductRow
+from cw_pipeline.warehouse.tables import ProductMappingRow, ProductRow
 from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, put
 from cw_pipeline_tests.setup.test_status import record
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, keep_preview

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.setup.errors import MappingFileRefused, MappingRefused
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.setup.organizations import MapTo, add_organization
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.tables import EntryKind
 from cw_pipeline_tests.setup.conftest import FIRST, NOW, keep_usage, mappings, write
 from cw_pipeline_tests.setup.test_organizations import NEW
 from cw_pipeline_tests.setup.test_status import record

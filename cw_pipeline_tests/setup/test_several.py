@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.reports.listings import companies, gone_mappings
@@ -18,7 +19,7 @@ from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.vocabulary import Month, Plan, State, last_day_of_month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.connection_key import psa_of
-from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, EntryKind, IntegrationRow
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, IntegrationRow
 from cw_pipeline_tests.setup.conftest import FIRST, HEADER, NOW, acts, faults_of, write
 
 if TYPE_CHECKING:

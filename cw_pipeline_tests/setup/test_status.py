@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.accounting import MANUAL_KINDS, EntryKind
 from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.reports.listings import companies
@@ -14,10 +15,8 @@ from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.sync.due import Why, told, unpushed_months
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.tables import (
-    PERSONS_WORD,
     AgreementRow,
     CompanyRow,
-    EntryKind,
     IntegrationRow,
     LedgerEntry,
     OrganizationRow,
@@ -134,7 +133,7 @@ def test_what_a_push_itself_wrote_leaves_its_month_done(msp: Warehouse) -> None:
     assert unpushed(msp) == []
 
 
-@pytest.mark.parametrize("kind", [EntryKind.INTENT, EntryKind.FOUND, *sorted(PERSONS_WORD)])
+@pytest.mark.parametrize("kind", [EntryKind.INTENT, EntryKind.FOUND, *sorted(MANUAL_KINDS)])
 def test_each_of_these_entries_makes_its_month_due(msp: Warehouse, kind: EntryKind) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
     for month in ("2026-02", "2026-03"):

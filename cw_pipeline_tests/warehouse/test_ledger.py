@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.intents import Result, append_intents, append_results
-from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
+from cw_pipeline.warehouse.tables import LedgerEntry
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_write
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def test_of_a_write_that_was_made_while_its_period_was_invoiced_no_quantity_is_a
 def test_what_a_person_accepts_is_accounted_for_with_the_dates_that_the_line_has(warehouse: Warehouse) -> None:
     record(warehouse, a_write(5), EntryKind.CONFIRMED, EntryKind.DOUBTFUL, addition_id=77)
     with warehouse.transaction() as session:
-        ledger.append_word(
+        ledger.append_manual_entry(
             session,
             PSA,
             "run-3",
@@ -178,7 +179,7 @@ def test_a_credit_leaves_the_quantity_that_was_billed_and_lasts_until_another_wo
 
     def said(kind: EntryKind, quantity: int) -> tuple[frozenset[Decimal], Decimal]:
         with warehouse.transaction() as session:
-            ledger.append_word(
+            ledger.append_manual_entry(
                 session,
                 PSA,
                 "run-3",
@@ -201,7 +202,7 @@ def test_of_a_line_that_was_given_up_nothing_is_known_but_what_comes_after(wareh
     record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
     record(warehouse, a_write(6), EntryKind.CONFIRMED, addition_id=78)
     with warehouse.transaction() as session:
-        ledger.append_word(
+        ledger.append_manual_entry(
             session,
             PSA,
             "run-3",

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing import hold_reasons, odd
+from cw_pipeline.billing.accounting import Entry, EntryKind
 from cw_pipeline.billing.facts import Written
 from cw_pipeline.billing.holds import is_edited, is_replaced, write_hold
-from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import (
     NOTHING,
     State,
@@ -23,13 +23,13 @@ from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.reports.drift import compare as drifted
 from cw_pipeline.reports.drift.compare import Finding, Kind
-from cw_pipeline.warehouse.tables import EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from cw_pipeline.billing.facts import Facts, Line
+    from cw_pipeline.billing.identity import Identity
     from cw_pipeline.billing.window import Window
 
 
@@ -38,13 +38,13 @@ class KnownLine:
     """A line that the ledger knows: its last entry, and whose it is."""
 
     mapping: drifted.Mapping
-    entry: LedgerEntry
+    entry: Entry
     written: Written
 
     @property
     def identity(self) -> Identity:
         """Whose seats of which month it carries."""
-        return Identity(self.entry.month, self.entry.plan, self.mapping.organization_id)
+        return self.entry.identity
 
     @property
     def quantity(self) -> str:
@@ -120,7 +120,7 @@ def _carries(line: Line) -> str:
 
 def _gone(known: KnownLine, facts: Facts) -> Iterator[Finding]:
     """A line that is not shown, unless it carried nothing, or seats that another line was found to carry as well."""
-    number = known.entry.addition_id or 0
+    number = known.entry.addition_id
     if is_replaced(number, known.written, facts):
         what_to_do = hold_reasons.accept_what_is_replaced(known.identity)
         expected, found = f"{known.quantity} with {known.written.serial_number}", facts.strangers[number]

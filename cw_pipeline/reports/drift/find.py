@@ -54,10 +54,10 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
         company_ids = {one.company_id for one in mappings}
         run.say(f"Reading {len(agreement_ids)} agreements, and all others of {len(company_ids)} companies")
         carrying = {
-            one.entry.addition_id or 0: one.written.agreement_id for one in lines if one.written.quantities != NOTHING
+            one.entry.addition_id: one.written.agreement_id for one in lines if one.written.quantities != NOTHING
         }
         reading = read(run, agreement_ids, known, expected=carrying, companies=company_ids)
-        seen = seen_in(reading, {one.entry.addition_id or 0: one.written for one in lines}, unsettled)
+        seen = seen_in(reading, {one.entry.addition_id: one.written for one in lines}, unsettled)
         remember(run, lock, seen, {one.organization_id for one in mappings})
         look_at_recaps(run, {line.agreement_id for line in reading.lines})
         with run.warehouse.transaction() as session:
@@ -110,12 +110,12 @@ def _mappings(session: Session) -> list[Mapping]:
 def _known_lines(session: Session, psa: str, mappings: Iterable[Mapping]) -> list[KnownLine]:
     """The lines that were written for mapped organizations since they are billed."""
     entries = ledger.last_entries(session, psa)
-    written = ledger.written_lines(session, psa, {entry.month for entry in entries.values()})
+    written = ledger.written_lines(session, psa, {entry.identity.month for entry in entries.values()})
     by_organization = {mapping.organization_id: mapping for mapping in mappings}
     lines = [
-        KnownLine(by_organization[entry.organization_id], entry, written[number])
+        KnownLine(by_organization[entry.identity.organization_id], entry, written[number])
         for number, entry in entries.items()
-        if entry.organization_id in by_organization
+        if entry.identity.organization_id in by_organization
     ]
     return [line for line in lines if line.identity.month >= line.mapping.bill_from]
 
@@ -127,7 +127,7 @@ def _of_lines(
     facts = Facts(
         agreements=reading.agreements,
         lines=reading.lines_by_serial_number,
-        ledger={line.entry.addition_id or 0: line.written for line in known},
+        ledger={line.entry.addition_id: line.written for line in known},
         strangers=reading.strangers,
         today=today,
     )
@@ -136,7 +136,7 @@ def _of_lines(
     unread_lines = {one.addition_id for one in reading.unread}
     unread_agreements = {one.agreement_id for one in reading.unread if one.addition_id is None}
     for line in known:
-        number, agreement_id = line.entry.addition_id or 0, line.written.agreement_id
+        number, agreement_id = line.entry.addition_id, line.written.agreement_id
         is_new = new.pop(number, None) is not None
         if number in unread_lines or agreement_id in unread_agreements:
             continue

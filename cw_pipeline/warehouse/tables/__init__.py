@@ -4,7 +4,7 @@ Everybody imports them from here: they refer to each other by name, so that one 
 """
 
 from cw_pipeline.warehouse.tables.base import Base
-from cw_pipeline.warehouse.tables.ledger import PERSONS_WORD, SEEN, SETTLED, EntryKind, LedgerEntry, LockHolderRow
+from cw_pipeline.warehouse.tables.ledger import LedgerEntry, LockHolderRow
 from cw_pipeline.warehouse.tables.months import (
     AcceptedAbsenceRow,
     MonthErrorRow,
@@ -31,9 +31,6 @@ from cw_pipeline.warehouse.tables.setup import (
 )
 
 __all__ = [
-    "PERSONS_WORD",
-    "SEEN",
-    "SETTLED",
     "AcceptedAbsenceRow",
     "AgreementRecapRow",
     "AgreementRow",
@@ -41,7 +38,6 @@ __all__ = [
     "Base",
     "CompanyMappingRow",
     "CompanyRow",
-    "EntryKind",
     "ImportSelectionRow",
     "IntegrationRow",
     "LedgerEntry",

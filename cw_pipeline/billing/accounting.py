@@ -1,0 +1,152 @@
+"""What the ledger's entries come to: how much each addition carries, and what is known of its invoice.
+
+Which kinds of entry count, and for what, is decided here; `warehouse` keeps and selects them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.facts import Written
+from cw_pipeline.billing.identity import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class EntryKind(StrEnum):
+    """What a ledger entry says of a write."""
+
+    INTENT = "intent"
+    """About to be sent."""
+    CONFIRMED = "confirmed"
+    """ConnectWise shows the intended quantity."""
+    REFUSED = "refused"
+    """ConnectWise refused; nothing was written."""
+    NOT_DONE = "not_done"
+    """Nothing was written: it was never sent, or reading back showed so."""
+    UNCONFIRMED = "unconfirmed"
+    """Nobody knows yet; the intent stays open until a later push settles it."""
+    DOUBTFUL = "doubtful"
+    """It was written while ConnectWise invoiced its period: nobody knows which quantity was billed."""
+    FOUND = "found"
+    """A line of ours that ConnectWise shows and that this ledger did not know."""
+    REBUILT = "rebuilt"
+    """The same, found by a rebuild: it may have been written before the warehouse was lost or restored."""
+    INVOICED = "invoiced"
+    """The agreement's next invoice date was seen to be later than the line's first day."""
+    ACCEPTED = "accepted"
+    """A person accepted that an invoiced line billed what it shows."""
+    CREDITED = "credited"
+    """A person issued a credit for an invoiced line."""
+    GIVEN_UP = "given_up"
+    """A person said that a line's id is another line's now, and ours billed nothing: it is not known any more."""
+
+
+SEEN = frozenset({EntryKind.FOUND, EntryKind.REBUILT})
+MANUAL_KINDS = frozenset({EntryKind.ACCEPTED, EntryKind.CREDITED, EntryKind.GIVEN_UP})
+"""What a person entered about an invoiced line."""
+SETTLED = frozenset({EntryKind.CONFIRMED, EntryKind.REFUSED, EntryKind.NOT_DONE})
+"""What ends an intent."""
+SEEN_INVOICED = frozenset({EntryKind.INVOICED, EntryKind.DOUBTFUL, *MANUAL_KINDS})
+ACCOUNTING = frozenset({EntryKind.CONFIRMED, *SEEN, *SEEN_INVOICED}) - {EntryKind.GIVEN_UP}
+"""What says how much an addition carries, or what is known of its invoice."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one of the ledger's entries says of an addition.
+
+    Attributes:
+        kind: What it says.
+        at: When it was entered; what was seen together has the same moment.
+        identity: Whose seats of which month the addition carries.
+        serial_number: With which it was written or found.
+        addition_id: The addition.
+        agreement_id: The agreement that it is on.
+        product_id: Its product.
+        quantity: The quantity that it was given, is shown with, or billed.
+        credited: How much of that was credited.
+        effective_date: Its first day.
+        cancelled_date: Its last day; None where it has none, or where only its quantity was set.
+    """
+
+    kind: EntryKind
+    at: datetime
+    identity: Identity
+    serial_number: str
+    addition_id: int
+    agreement_id: int
+    product_id: int
+    quantity: Decimal
+    credited: Decimal
+    effective_date: date
+    cancelled_date: date | None
+
+
+def account(entries: Iterable[Entry], intended: Iterable[tuple[int, Decimal]]) -> dict[int, Written]:
+    """What is accounted for of each addition, by its id.
+
+    A line for whose period a newer one was made carries 0: the newer one was made because ConnectWise did not show it
+    any more while its period was still open, so it was never invoiced.
+
+    Args:
+        entries: Those of the kinds that account for an addition, oldest first.
+        intended: The additions for which a write is open, each with the quantity that it was to get.
+    """
+    written: dict[int, Written] = {}
+    made_for: dict[tuple[str, int, date], int] = {}
+    for entry in entries:
+        number = entry.addition_id
+        if number not in written and entry.cancelled_date is not None and entry.kind not in SEEN:
+            period = (entry.serial_number, entry.agreement_id, entry.effective_date)
+            replaced = made_for.get(period)
+            if replaced is not None and written[replaced].quantities and not written[replaced].invoiced:
+                written[replaced] = replace(written[replaced], quantities=frozenset({Decimal(0)}))
+            made_for[period] = number
+        written[number] = _after(entry, written.get(number))
+    for number, quantity in intended:
+        if number in written:
+            written[number] = replace(written[number], quantities=written[number].quantities | {quantity})
+    return written
+
+
+def _after(entry: Entry, known: Written | None) -> Written:
+    """What is accounted for of a line after `entry`, of which `known` was accounted for before it."""
+    if known is None:
+        return Written(
+            agreement_id=entry.agreement_id,
+            serial_number=entry.serial_number,
+            quantities=_quantities(entry),
+            effective_date=entry.effective_date,
+            cancelled_date=entry.cancelled_date,
+            credited=entry.credited,
+            found=entry.kind in SEEN,
+            rebuilt=entry.kind is EntryKind.REBUILT,
+            known_since=entry.at,
+            invoiced=entry.kind in SEEN_INVOICED,
+            accepted=entry.kind in MANUAL_KINDS,
+        )
+    if entry.kind is EntryKind.INVOICED:
+        return replace(known, invoiced=True)
+    dated = entry if entry.kind is EntryKind.ACCEPTED else known
+    return replace(
+        known,
+        agreement_id=entry.agreement_id,
+        serial_number=entry.serial_number,
+        quantities=_quantities(entry),
+        effective_date=dated.effective_date,
+        cancelled_date=dated.cancelled_date,
+        credited=entry.credited,
+        invoiced=known.invoiced or entry.kind in SEEN_INVOICED,
+        accepted=known.accepted or entry.kind in MANUAL_KINDS,
+    )
+
+
+def _quantities(entry: Entry) -> frozenset[Decimal]:
+    """The quantity that a line should have after `entry`; none where nobody knows."""
+    return frozenset() if entry.kind is EntryKind.DOUBTFUL else frozenset({entry.quantity})

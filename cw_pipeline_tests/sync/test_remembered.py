@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.rebuild import rebuild
@@ -129,7 +130,7 @@ def test_a_rebuild_takes_corrections_that_the_backup_does_not_know_for_ours(invo
     rebuild(invoiced.run)
     with invoiced.run.warehouse.transaction() as session:  # as a backup would have it: the line was written here
         for entry in session.query(tables.LedgerEntry).filter_by(kind="rebuilt"):
-            entry.kind = tables.EntryKind.CONFIRMED
+            entry.kind = EntryKind.CONFIRMED
     backup = replace(invoiced.run, run_id="run-after-the-backup")
     invoiced.use(8, ONE)
     assert replace(invoiced, run=backup).sync().outcomes(ONE) == ["created"]

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from cw_pipeline.billing.facts import Agreement, Line, Terms, Unread
 from cw_pipeline.billing.identity import PREFIX, Identity
 from cw_pipeline.connectwise import models
-from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound
-from cw_pipeline.connectwise.listed import Listed
+from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound, RecordUnreadable
+from cw_pipeline.connectwise.listed import Listed, Unreadable
 from cw_pipeline.sync.ownership import is_still
 from cw_pipeline.sync.run import SyncRun
 from cw_pipeline.sync.unread import (
@@ -243,6 +243,8 @@ def _with_line(run: SyncRun, agreement_id: int, addition_id: int, lines: Listed[
     """The lines with the one that their list lacks, if it is not really gone."""
     try:
         addition = addition_by_id(run, agreement_id, addition_id)
+    except RecordUnreadable as error:
+        return replace(lines, unreadable=(*lines.unreadable, Unreadable(addition_id, error.why)))
     except UNUSABLE as error:
         return error
     return replace(lines, records=(*lines.records, addition)) if addition else lines

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -125,6 +126,24 @@ def test_a_record_that_cannot_be_read_holds_its_organization_alone_until_it_is_c
         assert pushed.month.push.succeeded  # a hold is a warning
     assert synced.quantities(ONE) == [5]
     assert_right(synced)
+
+
+def test_a_line_that_its_list_lacks_and_that_cannot_be_read_holds_its_organization_alone(msp: Msp) -> None:
+    two = OTHERS[0]
+    msp.map(two, company=company_id(ONE), agreement=AGREEMENT)
+    msp.sync()
+    msp.use(8)
+    number, others = line_of_one(msp), msp.lines(two)
+    msp.sandbox.faults.add(
+        FaultKind.NOT_JSON,
+        method="GET",
+        path=f"{additions_of(ONE)}$",
+        times=None,
+        reply=json.dumps(others, default=int),
+    )
+    spoil(msp, replace(RECORDS["a line without a product"], path=f"{additions_of(ONE)}/{number}$"))
+    assert f"Line {number} on agreement {AGREEMENT} cannot be read" in assert_held_alone(msp.sync(), "updated")
+    assert_right(msp)
 
 
 @pytest.mark.parametrize("name", [name for name in RECORDS if "line" not in name])

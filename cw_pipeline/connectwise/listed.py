@@ -38,10 +38,17 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Listed(Generic[RecordT]):
-    """A list's records, in its order, and apart from them those that cannot be read."""
+    """A list's records, in its order, and apart from them those that cannot be read.
+
+    Attributes:
+        records: Those that can be read.
+        unreadable: Those that cannot.
+        nameless: What is wrong with those that have no readable id, so that nobody can ask for them.
+    """
 
     records: tuple[RecordT, ...]
     unreadable: tuple[Unreadable, ...] = ()
+    nameless: tuple[str, ...] = ()
 
 
 def take_apart(found: Iterable[RecordT | Unreadable]) -> Listed[RecordT]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from requests.utils import parse_header_links
 
-from cw_pipeline.connectwise.errors import ContractBroken
+from cw_pipeline.connectwise.errors import ContractBroken, RecordUnreadable
 from cw_pipeline.connectwise.models import Identified
 from cw_pipeline.connectwise.replies import read_list, read_record
 
@@ -33,23 +33,31 @@ _FORWARD_ONLY = {"pagination-type": "forward-only"}
 
 @dataclass(frozen=True)
 class _Page:
-    """The records of a page as they came, their ids, and whether a link or the page's length says that more follow."""
+    """The records of a page as they came, their ids, and whether a link or the page's length says that more follow.
+
+    Apart from them, what is wrong with those that have no readable id.
+    """
 
     ids: list[int]
     records: list[_Raw]
     more: bool
+    nameless: list[RecordUnreadable]
 
     def is_after(self, *last: int) -> bool:
         """Whether the ids ascend, from beyond the last one where there is one."""
         return all(one < following for one, following in pairwise([*last, *self.ids]))
 
 
-def read_pages(http: Http, path: str, *, params: Mapping[str, str]) -> Iterator[_Raw]:
+def read_pages(
+    http: Http, path: str, *, params: Mapping[str, str], nameless: list[RecordUnreadable] | None = None
+) -> Iterator[_Raw]:
     """Yield every record of a list once, as it came; only its id is sure to be readable.
 
-    Nothing of a link is followed, so that credentials stay with the site.
+    Nothing of a link is followed, so that credentials stay with the site. What is wrong with records that have no
+    readable id is added to ``nameless``.
 
     Raises:
+        RecordUnreadable: A record has no readable id, and ``nameless`` is not given.
         ContractBroken: Pages repeat or do not end, or are no lists of records with ids.
         ConnectWiseError: As `Http.request`.
     """
@@ -57,6 +65,10 @@ def read_pages(http: Http, path: str, *, params: Mapping[str, str]) -> Iterator[
     for number, page in enumerate(_pages(http, path, {**params, "pageSize": str(PAGE_SIZE)})):
         if number >= MOST_PAGES:
             raise _endless(path)
+        if page.nameless and nameless is None:
+            raise page.nameless[0]
+        if nameless is not None:
+            nameless += page.nameless
         for record_id, record in zip(page.ids, page.records, strict=True):
             if record_id in seen:
                 raise _repeats(path, f"record {record_id} came twice")
@@ -71,7 +83,7 @@ def _pages(http: Http, path: str, query: Mapping[str, str]) -> Iterator[_Page]:
     yield first
     if not first.more:
         return
-    if first.is_after():
+    if first.ids and first.is_after():
         second = _page_after(http, path, query, first)
         if second.is_after(first.ids[-1]):
             yield from _forward_pages(http, path, query, second)
@@ -110,9 +122,17 @@ def _page(http: Http, path: str, query: Mapping[str, str], headers: Mapping[str,
             f"{endpoint} answered with {len(listed)} records on a page, where {PAGE_SIZE} were asked for. "
             "Nothing of this reply was used."
         )
-    ids = [read_record(one, Identified, endpoint=endpoint).id for one in listed]
+    ids: list[int] = []
+    records: list[_Raw] = []
+    nameless: list[RecordUnreadable] = []
+    for one in listed:
+        try:
+            ids.append(read_record(one, Identified, endpoint=endpoint).id)
+            records.append(cast("_Raw", one))
+        except RecordUnreadable as error:
+            nameless.append(error)
     more = len(listed) == PAGE_SIZE or (bool(listed) and _has_next(reply.link))
-    return _Page(ids, cast("list[_Raw]", listed), more)
+    return _Page(ids, records, more, nameless)
 
 
 def _has_next(link: str | None) -> bool:

@@ -6,6 +6,7 @@ Here belongs what the endpoints have in common. What every request has in common
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -63,9 +64,13 @@ class Records:
         params: Mapping[str, str] | None = None,
         *,
         wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True,
+        nameless: list[RecordUnreadable] | None = None,
     ) -> Iterator[IdentifiedT | Unreadable]:
-        """The list's records that are ``wanted`` as ConnectWise sends them; of the others only the id is read."""
-        for record in read_pages(self._http, path, params=params or {}):
+        """The list's records that are ``wanted`` as ConnectWise sends them; of the others only the id is read.
+
+        Records without a readable id are only in ``nameless``; where that is not given, the list cannot be read.
+        """
+        for record in read_pages(self._http, path, params=params or {}, nameless=nameless):
             if wanted(record):
                 yield _read(record, model, cast("int", record["id"]), endpoint=f"GET {path}")
 
@@ -85,10 +90,16 @@ class Records:
         if not wanted:
             return Listed(())
         conditions = id_conditions(field, wanted, room=self._room(path))
-        return take_apart(chain.from_iterable(self.each(path, model, {"conditions": one}) for one in conditions))
+        nameless: list[RecordUnreadable] = []
+        pages = (self.each(path, model, {"conditions": one}, nameless=nameless) for one in conditions)
+        found = take_apart(chain.from_iterable(pages))
+        return replace(found, nameless=tuple(one.why for one in nameless))
 
     def by_ids(self, path: str, model: type[IdentifiedT], ids: Iterable[int]) -> Listed[IdentifiedT]:
-        """The records with these ids. One that the list lacks is asked for by itself: lists are known to lag."""
+        """The records with these ids. One that the list lacks is asked for by itself: lists are known to lag.
+
+        So is one that the list has without a readable id.
+        """
         wanted = frozenset(ids)
         listed = self.by_reference(path, model, "id", wanted)
         absent = wanted - {one.id for one in (*listed.records, *listed.unreadable)}

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from cw_pipeline.connectwise import models
     from cw_pipeline.connectwise.client import ConnectWiseClient
-    from cw_pipeline.connectwise.listed import Unreadable
     from cw_pipeline.warehouse.database import Warehouse
 
 
@@ -121,7 +120,7 @@ def import_companies(
         types=tuple(types[number] for number in type_ids),
         statuses=tuple(statuses[number] for number in status_ids),
         gone_but_mapped=tuple(company for company in changes.gone if company.id in mapped),
-        unreadable=tuple(_unreadable("Company", one) for one in answered.unreadable),
+        unreadable=tuple(_unreadable(f"Company {one.id}", one.why) for one in answered.unreadable),
     )
 
 
@@ -150,7 +149,9 @@ def import_agreements(
             session.scalars(select(AgreementRow)).all(),
             found,
             now=now,
-            expected=lambda agreement: agreement.company_id in companies and agreement.id not in unreadable,
+            expected=lambda agreement: (
+                agreement.company_id in companies and agreement.id not in unreadable and not answered.nameless
+            ),
         )
         mapped = set(session.scalars(select(CompanyMappingRow.agreement_id)))
         if not accept_warnings:
@@ -161,14 +162,17 @@ def import_agreements(
     return AgreementsReport(
         **vars(changes),
         gone_but_mapped=tuple(agreement for agreement in changes.gone if agreement.id in mapped),
-        unreadable=tuple(_unreadable("Agreement", one) for one in answered.unreadable),
+        unreadable=(
+            *(_unreadable(f"Agreement {one.id}", one.why) for one in answered.unreadable),
+            *(_unreadable("An agreement", why) for why in answered.nameless),
+        ),
         agreement_changed=agreement_changed,
     )
 
 
-def _unreadable(what: str, one: Unreadable) -> str:
+def _unreadable(what: str, why: str) -> str:
     return (
-        f"{what} {one.id} cannot be read: {one.why.rstrip('.')}. What was known of it stays. Correct that in "
+        f"{what} cannot be read: {why.rstrip('.')}. What was known of it stays. Correct that in "
         "ConnectWise, then import again."
     )
 

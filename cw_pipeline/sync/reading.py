@@ -210,7 +210,8 @@ class _Reader:
                 in_part |= set(companies) if owner is None else {owner}
         self.in_part |= in_part & set(companies)
         shown = {one.id for one in (*listed.records, *listed.unreadable)}
-        self.looked_through |= set(companies) - _cut_short(self.agreements, shown)
+        if not listed.nameless:  # whose they are, nobody can tell
+            self.looked_through |= set(companies) - _cut_short(self.agreements, shown)
 
 
 def _imported_agreements(run: SyncRun, companies: Collection[int]) -> set[int]:

@@ -92,6 +92,19 @@ def test_what_cannot_be_read_stops_no_import_and_is_not_gone(
     assert agreements(connected)[1004].gone_at is None
 
 
+def test_an_agreement_whose_id_cannot_be_read_is_told_and_none_is_gone(
+    connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
+) -> None:
+    import_companies(client, connected, ["Client"], ["Active"])
+    import_agreements(client, connected)
+    sandbox.faults.add(FaultKind.SPOILED, path="/finance/agreements$", times=None, record=1004, members={"id": None})
+    report = import_agreements(client, connected)
+    (sentence,) = report.unreadable
+    assert sentence.startswith("An agreement cannot be read: id: ")
+    assert report.gone == ()
+    assert agreements(connected)[1004].gone_at is None
+
+
 def test_deleted_companies_are_left_out(connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox) -> None:
     import_companies(client, connected, [], [])
     deleted = {row["id"] for row in sandbox.connectwise.records("companies") if row["deletedFlag"]}

@@ -146,6 +146,35 @@ def test_a_line_that_its_list_lacks_and_that_cannot_be_read_holds_its_organizati
     assert_right(msp)
 
 
+NAMELESS = {"agreements": ("/finance/agreements", AGREEMENT), "companies": ("/company/companies", company_id(ONE))}
+
+
+@pytest.mark.parametrize(("path", "number"), NAMELESS.values(), ids=NAMELESS)
+def test_a_record_without_its_id_is_asked_for_by_itself(synced: Msp, path: str, number: int) -> None:
+    spoil(synced, Spoiled(f"{path}$", {"id": None}, "", lambda _: number))
+    assert synced.sync().outcomes() == ["updated"] * len(MAPPED)
+    spoil(synced, Spoiled(f"{path}/{number}$", {"id": None}, "", lambda _: number))
+    synced.use(9)
+    assert f"{number} " in assert_held_alone(synced.sync(), "updated")
+    assert_right(synced, 9)
+
+
+def test_a_company_is_looked_through_again_until_each_of_its_agreements_has_an_id(synced: Msp) -> None:
+    old = agreement_id(24)
+    connectwise = synced.sandbox.connectwise
+    connectwise.edit_agreement(old, company=company_id(1))
+    line = {**synced.lines(OTHERS[0])[0], "agreementId": old, "serialNumber": f"NP:2026-03:B:{organization_id(1)}"}
+    connectwise.insert("additions", {name: value for name, value in line.items() if name != "id"})
+    synced.map(1)
+    synced.use(8, 1)
+    spoil(synced, Spoiled("/finance/agreements$", {"id": "1"}, "", lambda _: old))
+    pushed = synced.sync()
+    assert pushed.month.push.succeeded
+    assert pushed.outcomes() == ["updated"] * len(MAPPED)
+    assert_right(synced)
+    assert sum(synced.quantities(1)) == 8
+
+
 @pytest.mark.parametrize("name", [name for name in RECORDS if "line" not in name])
 def test_nothing_is_created_for_an_organization_whose_agreement_or_company_cannot_be_read(msp: Msp, name: str) -> None:
     spoil(msp, RECORDS[name])

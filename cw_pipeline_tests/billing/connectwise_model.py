@@ -9,15 +9,15 @@ ConnectWise does not say on which day the next period begins; ``Periods`` are th
 
 from __future__ import annotations
 
-import calendar
 from collections import Counter
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Written
 from cw_pipeline.billing.writes import CreateLine, takes_away
+from cw_pipeline_tests.billing.connectwise_records import ONE_DAY, Addition, Invoice, Periods, days_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,53 +25,6 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.billing.writes import Write
     from cw_pipeline.vocabulary import Month, Plan
-
-_ONE_DAY = timedelta(days=1)
-
-
-@dataclass
-class Addition:
-    """A line, as ConnectWise has it; both dates are days on which it is billed."""
-
-    id: int
-    agreement_id: int
-    product_id: int
-    serial_number: str
-    quantity: Decimal
-    effective: date
-    cancelled: date
-    copy_of: int | None = None
-
-
-@dataclass(frozen=True)
-class Invoice:
-    """What one agreement was billed for one period, by addition id; later changes do not alter it."""
-
-    agreement_id: int
-    first: date
-    last: date
-    quantities: dict[int, Decimal]
-
-
-@dataclass(frozen=True)
-class Periods:
-    """One way to read where the next period begins: on the same day of the next month, or on the first of it.
-
-    From a month's last day, ``billing_day`` None goes on as from any other day; a number is the day to return to, for
-    which that month was too short.
-    """
-
-    billing_day: int | None = None
-    calendar: bool = False
-
-    def after(self, first: date) -> date:
-        """The first day of the period that follows the one which begins on ``first``."""
-        year, month = (first.year, first.month + 1) if first.month < 12 else (first.year + 1, 1)
-        if self.calendar:
-            return date(year, month, 1)
-        is_last = first.day == calendar.monthrange(first.year, first.month)[1]
-        day = self.billing_day if self.billing_day is not None and is_last else first.day
-        return date(year, month, min(day, calendar.monthrange(year, month)[1]))
 
 
 class ConnectWise:
@@ -193,12 +146,12 @@ class ConnectWise:
             and addition.cancelled >= first
             and not (again and self.invoices_of(addition.id))
         }
-        self.invoices.append(Invoice(agreement_id, first, following - _ONE_DAY, billed))
+        self.invoices.append(Invoice(agreement_id, first, following - ONE_DAY, billed))
         self.agreements[agreement_id] = replace(agreement, next_invoice_date=following)
 
     def invoiced_until(self, agreement_id: int) -> date:
         """The day after the last that an invoice of the agreement covers."""
-        ends = [invoice.last + _ONE_DAY for invoice in self.invoices if invoice.agreement_id == agreement_id]
+        ends = [invoice.last + ONE_DAY for invoice in self.invoices if invoice.agreement_id == agreement_id]
         return max(ends, default=date.min)
 
     def delete_last_invoice(self, agreement_id: int) -> None:
@@ -240,8 +193,8 @@ class ConnectWise:
         if not self.agreements[addition.agreement_id].terms.prorates:
             assert len(invoices) == 1, f"line {addition.id} is on {len(invoices)} invoices"
             return
-        days = Counter(day for invoice in invoices for day in _days(invoice.first, invoice.last))
-        assert all(days[day] == 1 for day in _days(addition.effective, addition.cancelled))
+        days = Counter(day for invoice in invoices for day in days_from(invoice.first, invoice.last))
+        assert all(days[day] == 1 for day in days_from(addition.effective, addition.cancelled))
         assert 28 <= (addition.cancelled - addition.effective).days + 1 <= 31
 
     def credited(self, serial_number: str) -> Decimal:
@@ -318,7 +271,3 @@ def _written(addition: Addition, *, found: bool = False) -> Written:
         cancelled_date=addition.cancelled,
         found=found,
     )
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days) for days in range((last - first).days + 1)]

@@ -19,6 +19,7 @@ from cw_pipeline_tests.support.fake_msp import (
     open_nordpass,
     set_up,
 )
+from cw_pipeline_tests.sync.one_company import invoiced_seats
 from cw_pipeline_tests.sync.renewals import JANUARY, MONTHS, ONE, RENEWED
 
 if TYPE_CHECKING:
@@ -53,6 +54,20 @@ def sqlite_warehouse(set_up_database: Path, tmp_path: Path) -> Iterator[Warehous
     opened = Warehouse(f"sqlite:///{copy(set_up_database, tmp_path)}")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def synced(msp: Msp) -> Msp:
+    """March was synced: a line of 5 for each organization, in the period of April."""
+    assert msp.sync().outcomes() == ["created"] * len(MAPPED)
+    return msp
+
+
+@pytest.fixture
+def invoiced(synced: Msp) -> Msp:
+    """March was synced, and the period of April is invoiced to the one company."""
+    assert invoiced_seats(synced) == [5]
+    return synced
 
 
 @pytest.fixture

@@ -1,92 +1,39 @@
-"""What was invoiced is not written again unnoticed: invoices made during a push, and invoiced lines changed by hand."""
+"""Invoices that ConnectWise makes during a push: what was invoiced is not written again unnoticed."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.support.fake_msp import (
     BUSINESS_PRODUCT,
-    FEBRUARY,
     MAPPED,
-    OTHER_PRODUCT,
     Msp,
-    Pushed,
     additions_of,
     agreement_id,
-    company_id,
+)
+from cw_pipeline_tests.sync.one_company import (
+    ONE,
+    OTHERS,
+    SPARE,
+    assert_held,
+    give_spare_agreement,
+    invoiced_seats,
+    push_while_invoicing,
+    the_line,
 )
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from cw_pipeline.sandbox.wire import Record
 
-ONE = 3
-"""The company that something happens to."""
-OTHERS = tuple(place for place in MAPPED if place != ONE)
-SPARE = 24
-"""A company without an organization, whose agreement is like that of ``ONE``."""
 
 WRITTEN = ["intent", "confirmed"]
-
-
-@pytest.fixture
-def synced(msp: Msp) -> Msp:
-    """March was synced: a line of 5 for each organization, in the period of April."""
-    assert msp.sync().outcomes() == ["created"] * len(MAPPED)
-    return msp
-
-
-@pytest.fixture
-def invoiced(synced: Msp) -> Msp:
-    """March was synced, and the period of April is invoiced to the one company."""
-    assert invoiced_seats(synced) == [5]
-    return synced
-
-
-def the_line(msp: Msp) -> Record:
-    (line,) = msp.lines(ONE)
-    return line
-
-
-def invoiced_seats(msp: Msp) -> list[Decimal]:
-    """Invoice the one company's next period; the quantities of our lines on that invoice."""
-    (invoice,) = msp.sandbox.connectwise.invoice(agreement_id(ONE))
-    return [line["quantity"] for line in invoice["lines"] if line["product_id"] == BUSINESS_PRODUCT]
-
-
-def push_while_invoicing(msp: Msp) -> Pushed:
-    """The whole sync of March, between whose preview and push ConnectWise invoices the one company."""
-    msp.fetch()
-    msp.preview()
-    msp.sandbox.connectwise.invoice(agreement_id(ONE))
-    return Pushed(msp.push()[0])
-
-
-def give_spare_agreement(msp: Msp) -> None:
-    """Let the one company have a second agreement, and map its organization to that."""
-    msp.sandbox.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(ONE))
-    msp.map(ONE, agreement=agreement_id(SPARE))
-
-
-def assert_held(msp: Msp, *, because: str) -> None:
-    """The next sync, whatever was used, writes nothing for the one company and says that a person has to decide."""
-    written = msp.written()
-    pushed = msp.sync()
-    assert pushed.outcomes(ONE) == ["invoice_unclear"]
-    assert because in pushed.line(ONE).reason
-    assert msp.written() == written
-
-
-# --- invoiced while it was written ---
 
 
 @pytest.mark.parametrize("seats", [8, 3], ids=["more seats", "fewer seats"])
@@ -162,135 +109,6 @@ def test_seats_that_were_invoiced_while_they_move_to_another_agreement_are_not_p
     give_spare_agreement(synced)
     push_while_invoicing(synced)
     assert [line["quantity"] for line in synced.lines(ONE) if line["agreementId"] == agreement_id(SPARE)] == []
-
-
-# --- gone after it was invoiced ---
-
-
-@pytest.mark.parametrize("hidden", [False, True], ids=["removed", "hidden from the role"])
-def test_an_invoiced_line_whose_agreement_disappears_is_held_and_not_created_elsewhere(
-    invoiced: Msp, *, hidden: bool
-) -> None:
-    if hidden:
-        invoiced.sandbox.connectwise.edit_agreement(agreement_id(ONE), type={"id": 2, "name": "Security"})
-        invoiced.sandbox.connectwise.change_settings(hidden_agreement_types=(2,))
-    else:
-        invoiced.sandbox.connectwise.remove("agreements", agreement_id(ONE))
-    give_spare_agreement(invoiced)
-    assert_held(invoiced, because="no longer shown by ConnectWise")
-    invoiced.use(9, ONE)
-    assert_held(invoiced, because="no longer shown by ConnectWise")
-
-
-def test_a_line_whose_agreement_is_shown_again_is_held_no_longer(invoiced: Msp) -> None:
-    invoiced.sandbox.connectwise.edit_agreement(agreement_id(ONE), type={"id": 2, "name": "Security"})
-    invoiced.sandbox.connectwise.change_settings(hidden_agreement_types=(2,))
-    give_spare_agreement(invoiced)
-    assert_held(invoiced, because="no longer shown by ConnectWise")
-    invoiced.sandbox.connectwise.change_settings(hidden_agreement_types=())
-    assert invoiced.sync().outcomes(ONE) == ["unchanged"]
-
-
-def test_an_invoiced_line_that_was_deleted_by_hand_is_held_and_not_created_again(invoiced: Msp) -> None:
-    invoiced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(invoiced)["id"])
-    assert_held(invoiced, because="no longer shown by ConnectWise")
-    assert invoiced.quantities(ONE) == []
-
-
-def test_an_open_line_that_was_deleted_by_hand_is_created_again_beside_an_invoiced_one(invoiced: Msp) -> None:
-    invoiced.use(7, ONE)
-    invoiced.sync()
-    invoiced.sandbox.connectwise.delete_addition(agreement_id(ONE), invoiced.lines(ONE)[1]["id"])
-    assert invoiced.sync().outcomes(ONE) == ["created"]
-    assert invoiced.quantities(ONE) == [5, 2]
-    assert invoiced_seats(invoiced) == [2]
-
-
-def test_an_open_line_that_was_deleted_and_created_again_holds_nothing_once_the_new_one_is_invoiced(
-    synced: Msp,
-) -> None:
-    for _ in range(2):
-        synced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(synced)["id"])
-        assert synced.sync().outcomes(ONE) == ["created"]
-    assert invoiced_seats(synced) == [5]
-    assert synced.sync().outcomes(ONE) == ["unchanged"]
-    synced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(synced)["id"])
-    assert_held(synced, because="no longer shown by ConnectWise")
-
-
-def test_an_invoiced_line_that_was_deleted_is_held_although_another_was_once_made_for_its_period(synced: Msp) -> None:
-    first = the_line(synced)["id"]
-    synced.bill_as(Plan.BUSINESS, OTHER_PRODUCT)
-    assert synced.sync().outcomes(ONE) == ["created"]
-    synced.bill_as(Plan.BUSINESS, BUSINESS_PRODUCT)
-    assert synced.sync().outcomes(ONE) == ["updated"]
-    assert invoiced_seats(synced) == [5]
-    synced.sandbox.connectwise.delete_addition(agreement_id(ONE), first)
-    assert_held(synced, because="no longer shown by ConnectWise")
-
-
-# --- edited by hand ---
-
-OTHER_TEXTS = pytest.mark.parametrize(
-    "text",
-    ["paid by check", f"np:2026-03:b:{organization_id(ONE)}", f"NP:2026-03:E:{organization_id(ONE)}", None],
-    ids=["another text", "another case", "another plan", "none"],
-)
-
-
-@OTHER_TEXTS
-def test_an_open_line_whose_serial_number_was_edited_stays_ours(synced: Msp, text: str | None) -> None:
-    line = the_line(synced)["id"]
-    before = len(synced.sandbox.connectwise.additions(agreement_id(ONE)))
-    synced.sandbox.connectwise.edit_addition(agreement_id(ONE), line, serialNumber=text)
-    assert synced.sync().outcomes(ONE) == ["unchanged"]
-    synced.use(8, ONE)
-    assert synced.sync().outcomes(ONE) == ["updated"]
-    additions = {one["id"]: one["quantity"] for one in synced.sandbox.connectwise.additions(agreement_id(ONE))}
-    assert (additions[line], len(additions)) == (8, before)
-
-
-@OTHER_TEXTS
-def test_an_invoiced_line_whose_serial_number_was_edited_stays_billed(invoiced: Msp, text: str | None) -> None:
-    written = invoiced.written()
-    invoiced.sandbox.connectwise.edit_addition(agreement_id(ONE), the_line(invoiced)["id"], serialNumber=text)
-    assert invoiced.sync().outcomes(ONE) == ["unchanged"]
-    assert invoiced.written() == written
-
-
-def test_a_line_whose_serial_number_was_edited_to_another_month_s_does_not_count_for_that_month(synced: Msp) -> None:
-    february = f"NP:2026-02:B:{organization_id(ONE)}"
-    synced.use(5, ONE, month=FEBRUARY)
-    synced.sandbox.connectwise.edit_addition(agreement_id(ONE), the_line(synced)["id"], serialNumber=february)
-    assert synced.sync(FEBRUARY).outcomes(ONE) == ["created"]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"cancelledDate": "2026-05-31T00:00:00Z"},
-        {"cancelledDate": "2026-04-15T00:00:00Z"},
-        {"cancelledDate": None},
-        {"effectiveDate": "2026-03-01T00:00:00Z"},
-    ],
-    ids=["longer", "shorter", "for ever", "from an earlier day"],
-)
-def test_an_invoiced_line_whose_dates_were_edited_is_held(invoiced: Msp, change: dict[str, Any]) -> None:
-    invoiced.sandbox.connectwise.edit_addition(agreement_id(ONE), the_line(invoiced)["id"], **change)
-    assert_held(invoiced, because="5 from 2026-04-01 to 2026-04-30")
-
-
-def test_an_invoiced_line_that_was_moved_into_the_next_period_is_held(invoiced: Msp) -> None:
-    invoiced.sandbox.connectwise.edit_addition(
-        agreement_id(ONE),
-        the_line(invoiced)["id"],
-        effectiveDate="2026-05-01T00:00:00Z",
-        cancelledDate="2026-05-31T00:00:00Z",
-    )
-    assert_held(invoiced, because="5 from 2026-04-01 to 2026-04-30")
-
-
-# --- a line that does not end ---
 
 
 def ignore_cancelled_date(msp: Msp, monkeypatch: pytest.MonkeyPatch) -> None:

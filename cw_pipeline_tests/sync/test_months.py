@@ -24,28 +24,11 @@ from cw_pipeline_tests.support.fake_msp import (
     agreement_id,
     company_id,
 )
+from cw_pipeline_tests.sync.one_company import ONE, SPARE, the_line
 
 if TYPE_CHECKING:
-    from cw_pipeline.sandbox.wire import Record
     from cw_pipeline.vocabulary import Month
     from cw_pipeline_tests.support.fake_msp import Msp
-
-ONE = 3
-"""The company that something happens to."""
-SPARE = 24
-"""A company without an organization, whose agreement is like that of ``ONE``."""
-
-
-@pytest.fixture
-def synced(msp: Msp) -> Msp:
-    """March was synced: a line of 5 for each organization."""
-    assert msp.sync().outcomes() == ["created"] * len(MAPPED)
-    return msp
-
-
-def the_line(msp: Msp) -> Record:
-    (line,) = msp.lines(ONE)
-    return line
 
 
 def due(msp: Msp) -> dict[Month, Why]:

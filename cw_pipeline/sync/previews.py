@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,14 +10,13 @@ from sqlalchemy import select
 
 from cw_pipeline.billing.facts import CompanyMapping, Facts, Written
 from cw_pipeline.billing.invoiced import NOTHING
-from cw_pipeline.billing.preview import Preview
 from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.remembering import Seen, remember, seen_in
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse import ledger, tables
-from cw_pipeline.warehouse.previews import save_preview
+from cw_pipeline.warehouse.previews import StoredPreview, save_preview
 from cw_pipeline.warehouse.terms import terms_of
 from cw_pipeline.warehouse.usage import accepted_absences, latest_report, usage_of
 
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.billing.preview import Preview
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
 
@@ -35,18 +34,10 @@ _HOLDS_FOR = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class KeptPreview:
-    """A month's preview, and its row in the warehouse."""
-
-    preview: Preview
-    row: tables.PreviewRow
-
-
-@dataclass(frozen=True)
 class Previews:
     """Previews that were made together, of the same reading."""
 
-    of_months: dict[Month, KeptPreview]
+    of_months: dict[Month, StoredPreview]
     read: _Read
 
     @property
@@ -67,23 +58,21 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
     requests_before = run.connectwise.requests.read
     read_now = _read(run, months)
     requests = run.connectwise.requests.read - requests_before
-    previews = {month: read_now.preview(month) for month in months}
+    previews = [read_now.preview(month) for month in months]
     with run.warehouse.transaction() as session:
-        rows = {
-            month: save_preview(
+        stored = {
+            preview.month: save_preview(
                 session,
                 preview,
                 psa=run.psa,
                 run_id=run.run_id,
                 made_at=read_now.at,
-                usage_report_id=read_now.reports[month].id,
-                mappings_fingerprint=read_now.basis.fingerprint,
-                ledger_position=read_now.position,
-                requests_read=requests if month == months[0] else 0,
+                usage_report_id=read_now.reports[preview.month].id,
+                requests_read=requests if preview is previews[0] else 0,
             )
-            for month, preview in previews.items()
+            for preview in previews
         }
-    return Previews({month: KeptPreview(previews[month], rows[month]) for month in months}, read_now)
+    return Previews(stored, read_now)
 
 
 def preview_now(run: SyncRun, lock: HeldLock, month: Month) -> tuple[Preview, Facts]:
@@ -131,11 +120,6 @@ class _Basis:
 
     mappings: dict[str, CompanyMapping]
     products: dict[Plan, int]
-
-    @property
-    def fingerprint(self) -> str:
-        decided = repr((sorted(self.mappings.items()), sorted(self.products.items())))
-        return hashlib.sha256(decided.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

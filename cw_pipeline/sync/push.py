@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cw_pipeline.billing.writes import Write
-    from cw_pipeline.sync.previews import KeptPreview, Previews
+    from cw_pipeline.sync.previews import Previews
     from cw_pipeline.sync.run import SyncRun
     from cw_pipeline.vocabulary import Month
+    from cw_pipeline.warehouse.previews import StoredPreview
 
 LOCK_WAIT_SECONDS = 600
 
@@ -64,22 +65,23 @@ def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = N
 
 
 def _push_month(
-    run: SyncRun, writer: Writer, kept: KeptPreview, stuck: Mapping[str, str], settling: int
+    run: SyncRun, writer: Writer, made: StoredPreview, stuck: Mapping[str, str], settling: int
 ) -> PushedMonth:
     """Carry out and keep one month's push; the requests of the ``settling`` before it are counted on it, too.
 
     Nothing is written for the organizations that are ``stuck``, for the reason beside them, with an earlier write.
     """
-    check_seats(kept.preview)
+    check_seats(made.preview)
     before = run.connectwise.requests
-    steps = [_stopped(line, stuck.get(line.organization_id)) for line in kept.preview.lines]
-    pushed = replace(kept.preview, lines=_carry_out(writer, steps))
+    steps = [_stopped(line, stuck.get(line.organization_id)) for line in made.preview.lines]
+    pushed = replace(made.preview, lines=_carry_out(writer, steps))
     after = run.connectwise.requests
     with run.warehouse.transaction() as session:
         push = save_push(
             session,
-            pushed.lines,
-            preview=kept.row,
+            pushed,
+            psa=run.psa,
+            preview_id=made.id,
             run_id=run.run_id,
             requests_read=settling + after.read - before.read,
             requests_written=after.written - before.written,

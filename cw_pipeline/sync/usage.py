@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from cw_pipeline.billing.facts import Usage
 from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.vocabulary import Month
@@ -43,28 +42,17 @@ def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> Usage
         EmptyReport: If the report is empty although organizations are mapped; nothing is kept.
     """
     report = nordpass.monthly_usage(month)
-    usage = [
-        Usage(
-            organization_id=row.organization_id,
-            organization_name=row.organization_name,
-            plan=row.plan,
-            license_type=row.license_type,
-            managed=row.msp_managed,
-            seats=row.consumed_licenses,
-        )
-        for row in report.rows
-    ]
     with warehouse.transaction() as session:
         mapped = session.scalar(
             select(func.count()).select_from(CompanyMappingRow).where(CompanyMappingRow.bill_from <= month)
         )
-        if mapped and not usage:
+        if mapped and not report.rows:
             msg = (
                 f"NordPass's usage report for {month} is empty although {mapped} organizations are billed for it. "
                 "Nothing of it is used. Look at the month in the NordPass panel, then sync it again."
             )
             raise EmptyReport(msg)
-        return store_report(session, month, report.generated_at, usage)
+        return store_report(session, report)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 _WRITES = TypeAdapter(tuple[Write, ...])
 
 
+@dataclass(frozen=True)
+class StoredPreview:
+    """A preview, and the id under which it is stored."""
+
+    id: int
+    preview: billing.Preview
+
+
 def save_preview(
     session: Session,
     preview: billing.Preview,
@@ -32,19 +40,15 @@ def save_preview(
     run_id: str,
     made_at: datetime,
     usage_report_id: int,
-    mappings_fingerprint: str,
-    ledger_position: int,
     requests_read: int,
-) -> PreviewRow:
-    """Keep a preview with everything that tells later whether it still holds."""
+) -> StoredPreview:
+    """Store a preview, and of which usage report it was made."""
     row = PreviewRow(
         psa=psa,
         month=preview.month,
         made_at=made_at,
         run_id=run_id,
         usage_report_id=usage_report_id,
-        mappings_fingerprint=mappings_fingerprint,
-        ledger_position=ledger_position,
         usage_seats=preview.usage_seats,
         requests_read=requests_read,
     )
@@ -71,17 +75,18 @@ def save_preview(
     ]
     if lines:
         session.execute(insert(PreviewLineRow), lines)
-    return row
+    return StoredPreview(row.id, preview)
 
 
-def latest_previews(session: Session, psa: str) -> Sequence[PreviewRow]:
+def latest_previews(session: Session, psa: str) -> list[billing.Preview]:
     """The preview made last for each month that has one."""
     latest = select(func.max(PreviewRow.id)).where(PreviewRow.psa == psa).group_by(PreviewRow.month)
-    return session.scalars(select(PreviewRow).where(PreviewRow.id.in_(latest)).order_by(PreviewRow.month)).all()
+    rows = session.scalars(select(PreviewRow).where(PreviewRow.id.in_(latest)).order_by(PreviewRow.month))
+    return [_preview(row) for row in rows]
 
 
-def preview_of(row: PreviewRow) -> billing.Preview:
-    """A kept preview as the rule made it."""
+def _preview(row: PreviewRow) -> billing.Preview:
+    """A stored preview as the rule made it."""
     return billing.Preview(
         month=row.month,
         usage_seats=row.usage_seats,
@@ -107,21 +112,22 @@ def preview_of(row: PreviewRow) -> billing.Preview:
 
 def save_push(
     session: Session,
-    lines: Sequence[billing.PreviewLine],
+    pushed: billing.Preview,
     *,
-    preview: PreviewRow,
+    psa: str,
+    preview_id: int,
     run_id: str,
     requests_read: int,
     requests_written: int,
 ) -> PushRow:
-    """Keep what became of a preview's lines; the push succeeded if none of them failed."""
+    """Store what became of a preview's lines; the push succeeded if none of them failed."""
     push = PushRow(
-        psa=preview.psa,
-        month=preview.month,
+        psa=psa,
+        month=pushed.month,
         run_id=run_id,
-        preview_id=preview.id,
+        preview_id=preview_id,
         pushed_at=datetime.now(UTC),
-        succeeded=not any(line.outcome in FAILED for line in lines),
+        succeeded=not any(line.outcome in FAILED for line in pushed.lines),
         requests_read=requests_read,
         requests_written=requests_written,
     )
@@ -140,16 +146,11 @@ def save_push(
             "reason": line.reason,
             "warning": line.warning,
         }
-        for position, line in enumerate(lines)
+        for position, line in enumerate(pushed.lines)
     ]
     if rows:
         session.execute(insert(PushLineRow), rows)
     return push
-
-
-def latest_pushes(session: Session, psa: str) -> Sequence[PushRow]:
-    """Each month's last push."""
-    return session.scalars(select(PushRow).where(PushRow.id.in_(_latest(psa))).order_by(PushRow.month)).all()
 
 
 def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[Month, PushLineRow]]:
@@ -204,13 +205,13 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
         before = reports.get(preview.month)
         reports[preview.month] = MonthReport(
             month=preview.month,
-            lines=preview_of(preview).lines,
+            lines=_preview(preview).lines,
             requests_read=preview.requests_read + (before.requests_read if before else 0),
         )
         done_at[preview.month] = preview.made_at
     for push in session.scalars(select(PushRow).where(PushRow.run_id == run_id).order_by(PushRow.id)):
         before = reports.get(push.month)
-        previewed = preview_of(session.get_one(PreviewRow, push.preview_id))
+        previewed = _preview(session.get_one(PreviewRow, push.preview_id))
         reports[push.month] = MonthReport(
             month=push.month,
             lines=tuple(

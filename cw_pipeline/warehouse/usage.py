@@ -13,41 +13,32 @@ from cw_pipeline.billing.facts import Usage
 from cw_pipeline.warehouse.tables import AcceptedAbsenceRow, OrganizationUsageRow, UsageReportRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.nordpass.models import UsageReport
     from cw_pipeline.vocabulary import Month
 
 
-def store_report(session: Session, month: Month, generated_at: datetime, usage: Sequence[Usage]) -> UsageReportRow:
-    """Keep ``month``'s report; the one kept last is returned again if it says the same."""
-    rows = [
-        {
-            "organization_id": row.organization_id,
-            "organization_name": row.organization_name,
-            "plan": row.plan,
-            "license_type": row.license_type,
-            "msp_managed": row.managed,
-            "seats": row.seats,
-        }
-        for row in sorted(usage, key=lambda row: row.organization_id)
-    ]
+def store_report(session: Session, report: UsageReport) -> UsageReportRow:
+    """Store NordPass's ``report``; the one stored last for its month is returned again if it says the same."""
+    rows = [{**row.model_dump(exclude={"consumed_licenses"}), "seats": row.consumed_licenses} for row in report.rows]
     fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
-    latest = latest_report(session, month)
+    latest = latest_report(session, report.month)
     if latest is not None and latest.fingerprint == fingerprint:
         return latest
-    report = UsageReportRow(
-        month=month,
-        generated_at=generated_at,
+    stored = UsageReportRow(
+        month=report.month,
+        generated_at=report.generated_at,
         fetched_at=datetime.now(UTC),
         fingerprint=fingerprint,
-        seats=sum(row.seats for row in usage),
+        seats=sum(row.consumed_licenses for row in report.rows),
         rows=[OrganizationUsageRow(**row) for row in rows],
     )
-    session.add(report)
+    session.add(stored)
     session.flush()
-    return report
+    return stored
 
 
 def latest_report(session: Session, month: Month) -> UsageReportRow | None:

@@ -47,7 +47,15 @@ def priced(msp: Warehouse) -> Warehouse:
 def push(warehouse: Warehouse, *lines: PreviewLine, month: Month = MARCH) -> None:
     with warehouse.transaction() as session:
         preview = keep_preview(session, *lines, month=month)
-        save_push(session, lines, preview=preview, run_id="run", requests_read=0, requests_written=0)
+        save_push(
+            session,
+            preview.preview,
+            psa=PSA,
+            preview_id=preview.id,
+            run_id="run",
+            requests_read=0,
+            requests_written=0,
+        )
 
 
 def stakes(warehouse: Warehouse) -> Stakes:

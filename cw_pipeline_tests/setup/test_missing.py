@@ -8,7 +8,7 @@ from cw_pipeline.reports.missing import missing_usage
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.warehouse.usage import store_report
 from cw_pipeline_tests.setup.conftest import FIRST, NOW
-from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, MOMENT, used
+from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, a_report, used
 
 if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def report(warehouse: Warehouse, month: Month, *organization_ids: str) -> None:
     with warehouse.transaction() as session:
-        store_report(session, month, MOMENT, [used(one, 0) for one in organization_ids])
+        store_report(session, a_report(*(used(one, 0) for one in organization_ids), month=month))
 
 
 def missing(warehouse: Warehouse) -> list[tuple[str, str]]:

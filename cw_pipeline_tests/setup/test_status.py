@@ -50,8 +50,8 @@ def push(
 ) -> None:
     report = keep(warehouse, month, at)
     preview = PreviewRow(
-        psa=PSA, month=month, made_at=at, run_id="run", usage_report_id=report.id, mappings_fingerprint="m",
-        ledger_position=0, usage_seats=0, requests_read=0,
+        psa=PSA, month=month, made_at=at, run_id="run", usage_report_id=report.id,
+        usage_seats=0, requests_read=0,
     )  # fmt: skip
     put(warehouse, preview)
     done = PushRow(

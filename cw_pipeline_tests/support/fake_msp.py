@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.sandbox.wire import Record
     from cw_pipeline.warehouse.database import Warehouse
+    from cw_pipeline.warehouse.previews import StoredPreview
 
 FEBRUARY, MARCH = Month(2026, 2), Month(2026, 3)
 MAPPED = (3, 15, 27)
@@ -165,9 +166,9 @@ class Msp:
         for month in months or (MARCH,):
             fetch_usage(self.nordpass, self.run.warehouse, month)
 
-    def preview(self, *months: Month) -> list[tables.PreviewRow]:
+    def preview(self, *months: Month) -> list[StoredPreview]:
         self.previews.append(make_previews(self.run, months or (MARCH,)))
-        return [kept.row for kept in self.previews[-1].of_months.values()]
+        return list(self.previews[-1].of_months.values())
 
     def push(self, *months: Month) -> list[PushedMonth]:
         made = self.previews[-1] if self.previews else None

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.facts import Usage
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.billing.writes import CreateLine, SetQuantity, Write
+from cw_pipeline.nordpass.models import UsageReport, UsageRow
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.warehouse.previews import save_preview
 from cw_pipeline.warehouse.usage import store_report
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.outcomes import Outcome
-    from cw_pipeline.warehouse import tables
+    from cw_pipeline.warehouse.previews import StoredPreview
 
 MARCH = Month(2026, 3)
 APRIL = Month(2026, 4)
@@ -42,16 +42,21 @@ def a_write(
     return SetQuantity(identity, agreement_id, 100, addition_id, Decimal(before), Decimal(quantity), first)
 
 
-def used(organization_id: str, seats: int) -> Usage:
+def used(organization_id: str, seats: int) -> UsageRow:
     """A row of a usage report."""
-    return Usage(
+    return UsageRow(
         organization_id=organization_id,
         organization_name=f"Name of {organization_id}",
         plan=Plan.BUSINESS,
         license_type=LicenseType.STANDARD,
-        managed=True,
-        seats=seats,
+        msp_managed=True,
+        consumed_licenses=seats,
     )
+
+
+def a_report(*rows: UsageRow, month: Month = MARCH) -> UsageReport:
+    """A usage report as NordPass makes it."""
+    return UsageReport(month=month, generated_at=MOMENT, rows=rows)
 
 
 def a_line(outcome: Outcome, seats: int, *writes: Write, organization_id: str = "org-1") -> PreviewLine:
@@ -77,10 +82,10 @@ def keep_preview(
     run_id: str = "run-1",
     psa: str = PSA,
     requests_read: int = 3,
-) -> tables.PreviewRow:
+) -> StoredPreview:
     """Keep a preview of ``lines``, with a usage report that has their seats."""
     seats = sum(int(line.seats) for line in lines)
-    report = store_report(session, month, MOMENT, [used("org-1", seats)])
+    report = store_report(session, a_report(used("org-1", seats), month=month))
     return save_preview(
         session,
         Preview(month, seats, lines),
@@ -88,7 +93,5 @@ def keep_preview(
         run_id=run_id,
         made_at=datetime.now(UTC),
         usage_report_id=report.id,
-        mappings_fingerprint="f" * 64,
-        ledger_position=0,
         requests_read=requests_read,
     )

@@ -9,8 +9,8 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.warehouse.previews import (
     MonthReport,
+    StoredPreview,
     latest_previews,
-    preview_of,
     run_reports,
     save_month_error,
     save_push,
@@ -27,10 +27,18 @@ REJECTED = replace(CREATED, outcome=Outcome.REJECTED, reason="ConnectWise refuse
 
 
 def keep_push(
-    warehouse: Warehouse, preview: tables.PreviewRow, *lines: PreviewLine, run_id: str = "run-1"
+    warehouse: Warehouse, preview: StoredPreview, *lines: PreviewLine, run_id: str = "run-1"
 ) -> tables.PushRow:
     with warehouse.transaction() as session:
-        return save_push(session, lines, preview=preview, run_id=run_id, requests_read=2, requests_written=1)
+        return save_push(
+            session,
+            replace(preview.preview, lines=lines),
+            psa=PSA,
+            preview_id=preview.id,
+            run_id=run_id,
+            requests_read=2,
+            requests_written=1,
+        )
 
 
 def reports(warehouse: Warehouse, run_id: str = "run-1", *, pushed: bool = True) -> list[MonthReport]:
@@ -47,19 +55,17 @@ def test_a_preview_comes_back_as_the_rule_made_it(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
         keep_preview(session, *lines)
     with warehouse.transaction() as session:
-        (kept,) = latest_previews(session, PSA)
-        assert preview_of(kept) == Preview(MARCH, 15, lines)
+        assert latest_previews(session, PSA) == [Preview(MARCH, 15, lines)]
 
 
 def test_the_latest_preview_is_that_of_the_month_and_of_the_company(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
-        keep_preview(session, CREATED, run_id="first")
-        keep_preview(session, CREATED, run_id="second")
-        keep_preview(session, CREATED, run_id="another month's", month=APRIL)
-        keep_preview(session, CREATED, run_id="another company's", psa="other")
+        keep_preview(session, CREATED)
+        second = keep_preview(session, CREATED, CREATED)
+        another_month_s = keep_preview(session, CREATED, month=APRIL)
+        keep_preview(session, CREATED, psa="other")
     with warehouse.transaction() as session:
-        kept = {preview.month: preview.run_id for preview in latest_previews(session, PSA)}
-        assert kept == {MARCH: "second", APRIL: "another month's"}
+        assert latest_previews(session, PSA) == [second.preview, another_month_s.preview]
         assert latest_previews(session, "nobody") == []
 
 

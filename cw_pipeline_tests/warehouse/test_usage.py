@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from cw_pipeline.billing.facts import Usage
 from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline.warehouse.tables import UsageReportRow
 from cw_pipeline.warehouse.usage import latest_report, store_report, usage_of
-from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, MOMENT, used
+from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, MOMENT, a_report, used
 
 if TYPE_CHECKING:
-    from cw_pipeline.billing.facts import Usage
+    from cw_pipeline.nordpass.models import UsageRow
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -19,12 +19,12 @@ A = (used("org-1", 5), used("org-2", 3))
 B = (used("org-1", 6), used("org-2", 3))
 
 
-def keep(warehouse: Warehouse, *reports: tuple[Usage, ...], month: Month = MARCH) -> list[int]:
+def keep(warehouse: Warehouse, *reports: tuple[UsageRow, ...], month: Month = MARCH) -> list[int]:
     """Keep these reports, one after the other; their ids."""
     ids: list[int] = []
-    for usage in reports:
+    for rows in reports:
         with warehouse.transaction() as session:
-            ids.append(store_report(session, month, MOMENT, usage).id)
+            ids.append(store_report(session, a_report(*rows, month=month)).id)
     return ids
 
 
@@ -35,15 +35,19 @@ def how_many(warehouse: Warehouse) -> int:
 
 def test_a_report_comes_back_row_for_row(warehouse: Warehouse) -> None:
     rows = (
-        replace(used("a", 0), organization_name="名 “O'Neil”, Ltd", plan=Plan.ENTERPRISE),
-        replace(used("b", 3), license_type=LicenseType.TRIAL),
-        replace(used("c", 12), managed=False),
+        used("a", 0).model_copy(update={"organization_name": "名 “O'Neil”, Ltd", "plan": Plan.ENTERPRISE}),
+        used("b", 3).model_copy(update={"license_type": LicenseType.TRIAL}),
+        used("c", 12).model_copy(update={"msp_managed": False}),
     )
     keep(warehouse, rows[::-1])
     with warehouse.transaction() as session:
         report = latest_report(session, MARCH)
         assert report is not None
-        assert usage_of(report) == list(rows)
+        assert usage_of(report) == [
+            Usage("a", "名 “O'Neil”, Ltd", Plan.ENTERPRISE, LicenseType.STANDARD, managed=True, seats=0),
+            Usage("b", "Name of b", Plan.BUSINESS, LicenseType.TRIAL, managed=True, seats=3),
+            Usage("c", "Name of c", Plan.BUSINESS, LicenseType.STANDARD, managed=False, seats=12),
+        ]
         assert (report.seats, report.generated_at) == (15, MOMENT)
 
 
@@ -60,7 +64,7 @@ def test_a_changed_report_is_kept_beside_the_earlier_one(warehouse: Warehouse) -
         report = latest_report(session, MARCH)
         assert report is not None
         assert report.id == ids[-1]
-        assert usage_of(report) == list(A)
+        assert [(row.organization_id, row.seats) for row in usage_of(report)] == [("org-1", 5), ("org-2", 3)]
 
 
 def test_the_same_rows_in_another_month_are_another_report(warehouse: Warehouse) -> None:

@@ -31,7 +31,7 @@ from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
 from cw_pipeline.sync.run import SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.previews import latest_previews, preview_of, save_month_error
+from cw_pipeline.warehouse.previews import latest_previews, save_month_error
 
 if TYPE_CHECKING:
     from cw_pipeline.sync.previews import Previews
@@ -108,7 +108,7 @@ def _looked_at_again(context: dg.AssetExecutionContext, run: SyncRun) -> Iterato
     """The checks by themselves, over every month as it was kept last: a run that the UI starts has no months then."""
     with run.warehouse.transaction() as session:
         usage = of_usage(missing_usage(session))
-        previews = of_previews([preview_of(row) for row in latest_previews(session, run.psa)])
+        previews = of_previews(latest_previews(session, run.psa))
         pushes = of_pushes(at_stake(session, run.psa))
     selected = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
     yield from (one for one in (usage, previews, *pushes) if (one.asset_key, one.check_name) in selected)

@@ -84,9 +84,6 @@ class PreviewRow(Base):
     made_at: Mapped[datetime]
     run_id: Mapped[str]
     usage_report_id: Mapped[int] = mapped_column(ForeignKey("usage_reports.id"))
-    mappings_fingerprint: Mapped[str] = mapped_column(String(64))
-    ledger_position: Mapped[int]
-    """The ledger's last entry when the lines were read: a later entry makes the preview stale."""
     usage_seats: Mapped[int]
     requests_read: Mapped[int]
     lines: Mapped[list[PreviewLineRow]] = relationship(order_by="PreviewLineRow.position", lazy="selectin")

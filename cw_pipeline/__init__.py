@@ -13,7 +13,7 @@ The packages, from the top down; each imports only those below it:
 - `billing`: the rule, pure
 - `connectwise`, `nordpass`: one client each
 - `https`: what both clients share
-- `settings`, `vocabulary`: the environment; months, plans, license types
+- `settings`, `vocabulary`, `errors`: the environment; months, plans, license types; the base class of all errors
 
 `sandbox` is a local ConnectWise PSA and NordPass. It imports none of these. `docs/architecture.md` has a picture.
 """

@@ -1,5 +1,3 @@
-# Apprise's methods are not fully annotated.
-# pyright: reportUnknownMemberType=false
 """Sending a message to people, through whatever service their addresses name."""
 
 from __future__ import annotations
@@ -52,7 +50,7 @@ class Delivery:
 
 
 def tell(addresses: SecretStr, *, title: str, lines: Sequence[str]) -> None:
-    """Send a message to each of ``addresses``.
+    """Send a message to each of `addresses`.
 
     Raises:
         NotTold: If an address cannot be used, or a service does not take the message; the others are told.
@@ -63,7 +61,7 @@ def tell(addresses: SecretStr, *, title: str, lines: Sequence[str]) -> None:
 
 
 def send(addresses: SecretStr, *, title: str, lines: Sequence[str]) -> Delivery:
-    """Send a message to each of ``addresses``, which are written as apprise's documentation says."""
+    """Send a message to each of `addresses`, which are written as apprise's documentation says."""
     asset = AppriseAsset(app_id="cw_pipeline", app_desc="NordPass seats to ConnectWise PSA")
     text = addresses.get_secret_value()
     services: dict[str, Apprise] = {}

@@ -97,11 +97,11 @@ def _run(
     months = months_asked(month, first, last, earliest=earliest, moment=now())
     with opened_warehouse(settings) as warehouse:
         _require_set_up(settings, warehouse)
-        from cw_pipeline.orchestration.build import build_definitions
+        from cw_pipeline.definitions import defs
         from cw_pipeline.orchestration.runs import run_months
         from cw_pipeline.warehouse.previews import run_reports
 
-        definition = build_definitions().resolve_job_def(job)
+        definition = defs.resolve_job_def(job)
         last_step = "push_preview" if job == "preview" else "connectwise_push"
         with opened_dagster(settings) as dagster, _progress(output, months, last_step) as on_month:
             run_id = run_months(definition, months, dagster, on_month=on_month)

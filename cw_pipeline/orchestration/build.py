@@ -1,36 +1,68 @@
-"""The assembly: one function that puts everything into ``Definitions``."""
+"""The assembly: one function that puts everything into `Definitions`."""
 
-from __future__ import annotations
+from collections.abc import Mapping
 
 import dagster as dg
 
-from cw_pipeline.orchestration import sensors as alerts
-from cw_pipeline.orchestration.assets import drift as watch
-from cw_pipeline.orchestration.assets import months as monthly
-from cw_pipeline.orchestration.assets import setup as mapped
-from cw_pipeline.orchestration.jobs import monthly as jobs
-from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.assets.drift import drift
+from cw_pipeline.orchestration.assets.months import sync_months
+from cw_pipeline.orchestration.assets.setup import (
+    agreements,
+    imported_companies,
+    mapped_organizations,
+    nordpass_organizations,
+)
+from cw_pipeline.orchestration.checks import unpushed_months
+from cw_pipeline.orchestration.jobs.accept_lines import accept_lines
+from cw_pipeline.orchestration.jobs.add_organization import add_organization
+from cw_pipeline.orchestration.jobs.connect import connect
+from cw_pipeline.orchestration.jobs.daily_checks import daily_checks
+from cw_pipeline.orchestration.jobs.disconnect import disconnect
+from cw_pipeline.orchestration.jobs.map_companies import map_companies
+from cw_pipeline.orchestration.jobs.map_products import map_products
+from cw_pipeline.orchestration.jobs.monthly import import_companies, monthly_sync, preview, sync_now
+from cw_pipeline.orchestration.jobs.rebuild import rebuild
+from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
+from cw_pipeline.orchestration.partitions import months_from
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule, recent_usage_schedule
+from cw_pipeline.orchestration.sensors import failed_checks, failed_runs
+from cw_pipeline.vocabulary import Month
+
+_SETUP_JOBS = [
+    connect,
+    map_products,
+    import_companies,
+    map_companies,
+    add_organization,
+    accept_lines,
+    rebuild,
+    disconnect,
+]
 
 
-def build_definitions() -> dg.Definitions:
-    """Everything that Dagster loads: assets, checks, jobs, schedules, sensors and the one resource.
+def build_definitions(*, first_month: Month, resources: Mapping[str, object]) -> dg.Definitions:
+    """Everything that Dagster loads: assets, checks, jobs, schedules, sensors and resources.
 
     A step needs no process of its own here: what it waits for is ConnectWise, and a process costs seconds to start.
+
+    Args:
+        first_month: The first monthly partition.
+        resources: By name; `access` is the one that is needed.
     """
+    months = months_from(first_month)
     return dg.Definitions(
         assets=[
-            mapped.imported_companies,
-            mapped.agreements,
-            mapped.nordpass_organizations,
-            mapped.mapped_organizations,
-            monthly.sync_months,
-            watch.drift,
+            imported_companies,
+            agreements,
+            nordpass_organizations,
+            mapped_organizations,
+            sync_months.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=months)),
+            drift,
         ],
-        asset_checks=[watch.unpushed_months],
-        jobs=[*jobs.ALL, watch.daily_checks, watch.recent_usage],
+        asset_checks=[unpushed_months],
+        jobs=[monthly_sync, sync_now, preview, daily_checks, recent_usage, *_SETUP_JOBS],
         schedules=[monthly_sync_schedule, recent_usage_schedule, daily_checks_schedule],
-        sensors=[alerts.failed_runs, alerts.failed_checks],
-        resources={"access": Access()},
+        sensors=[failed_runs, failed_checks],
+        resources=resources,
         executor=dg.in_process_executor,
     )

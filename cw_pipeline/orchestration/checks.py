@@ -1,69 +1,72 @@
-"""The checks of the assets: that no seat is lost, and that nobody overlooks what is not billed."""
-
-from __future__ import annotations
+"""The checks: that no seat is lost, that nobody overlooks what is not billed, and that every month is pushed."""
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.orchestration.tables import names
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from cw_pipeline.billing.preview import Preview
-    from cw_pipeline.reports.unbilled import AtStake, Stakes
-    from cw_pipeline.vocabulary import Month
-    from cw_pipeline.warehouse.tables import OrganizationRow
+from cw_pipeline.billing.preview import Preview
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.metadata import names
+from cw_pipeline.orchestration.partitions import first_month
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.reports.drift.compare import Finding
+from cw_pipeline.reports.missing import missing_usage
+from cw_pipeline.reports.status import status
+from cw_pipeline.reports.unbilled import AtStake, Stakes, at_stake
+from cw_pipeline.sync.due import told
+from cw_pipeline.vocabulary import Month, month_options
+from cw_pipeline.warehouse.database import Warehouse
 
 SEATS_ADD_UP = dg.AssetCheckSpec(
     "seats_add_up",
     asset="push_preview",
     blocking=True,
-    description="The seats over all outcomes of a month are the seats of its usage report.",
+    description="The seats of all outcomes add up to the month's usage report.",
 )
 NOTHING_MISSING = dg.AssetCheckSpec(
     "nothing_missing",
     asset="monthly_usage",
-    description="Every mapped organization is in every month's usage report from the first month that is billed on.",
+    description="Every mapped organization has a row in each month's usage report, from its first billed month on.",
 )
 NOTHING_UNMAPPED = dg.AssetCheckSpec(
     "nothing_unmapped",
     asset="connectwise_push",
-    description=(
-        "Of every month, as it was pushed last, no seats go unbilled because nobody mapped them, or because of a first "
-        "month that nobody named."
-    ),
+    description="No seats in any month's latest push are unmapped.",
 )
 NOTHING_HELD = dg.AssetCheckSpec(
     "nothing_held",
     asset="connectwise_push",
-    description="No line of any month, as it was pushed last, waits for a person's decision.",
+    description="No line in any month's latest push is held for a person's decision.",
 )
 NOTHING_FAILED = dg.AssetCheckSpec(
     "nothing_failed",
     asset="connectwise_push",
-    description="No line of any month, as it was pushed last, was refused or left in doubt.",
+    description="No line in any month's latest push was rejected or left unconfirmed.",
 )
 NOTHING_WARNED = dg.AssetCheckSpec(
     "nothing_warned",
     asset="connectwise_push",
-    description="Nothing is wrong in ConnectWise with a line of any month, as it was pushed last, but its quantity.",
+    description="No line in any month's latest push has a warning.",
 )
 NOTHING_DRIFTED = dg.AssetCheckSpec(
     "nothing_drifted",
     asset="drift",
-    description="Our lines, and mapped companies and agreements, are in ConnectWise as they were written and mapped.",
+    description="Lines, mapped companies and agreements in ConnectWise are as they were written and mapped.",
 )
-_NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
+GRACE = timedelta(hours=3)
+"""How long after its end a month is not late yet: its sync begins at 00:30 and may try again for an hour."""
+_NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 
 
-def of_usage(missing: Sequence[tuple[Month, OrganizationRow]]) -> dg.AssetCheckResult:
-    """Whether every month's report has the mapped organizations; ``missing`` are those that one lacks."""
+def of_usage(warehouse: Warehouse) -> dg.AssetCheckResult:
+    """Whether every month's latest usage report has the mapped organizations."""
+    with warehouse.transaction() as session:
+        missing = missing_usage(session)
     by_month = Counter(str(month) for month, _ in missing)
     return dg.AssetCheckResult(
         asset_key=NOTHING_MISSING.asset_key,
@@ -95,8 +98,14 @@ def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:
     )
 
 
-def of_pushes(stakes: Stakes) -> Iterator[dg.AssetCheckResult]:
-    """Whether every month, as it was pushed last, is billed as it should be: not only the months of this run."""
+def of_pushes(warehouse: Warehouse, psa: str) -> Sequence[dg.AssetCheckResult]:
+    """Whether each month's latest push billed everything: every month's, not only those of this run."""
+    with warehouse.transaction() as session:
+        return list(of_unbilled(at_stake(session, psa)))
+
+
+def of_unbilled(stakes: Stakes) -> Iterator[dg.AssetCheckResult]:
+    """Whether everything is billed; where it is not, how much is at stake and what to do about it."""
     owed = min(
         (month for month, outcomes in stakes.unmapped.lines.items() if _NOT_MAPPED & outcomes.keys()), default=""
     )
@@ -112,22 +121,59 @@ def of_pushes(stakes: Stakes) -> Iterator[dg.AssetCheckResult]:
     yield _of_stake(
         NOTHING_HELD,
         stakes.held,
-        f"wait for a person's decision; each has its reason in connectwise_push. {ways_out} Then sync them again.",
+        f"are held for a person's decision; connectwise_push has the reason for each. {ways_out} Then sync them again.",
         dg.AssetCheckSeverity.WARN,
     )
     yield _of_stake(
         NOTHING_FAILED,
         stakes.failed,
-        "were refused or left in doubt. Each says in connectwise_push why; sync their months again.",
+        "were rejected or left unconfirmed. connectwise_push has the reason for each; sync their months again.",
         dg.AssetCheckSeverity.ERROR,
     )
     yield _of_stake(
         NOTHING_WARNED,
         stakes.warned,
-        "are on lines that are not as they should be in ConnectWise, although nothing is to be written. Each has its "
-        "warning in connectwise_push: do what that says, and sync their months again.",
+        "have a warning: ConnectWise may not bill them as it should, although their quantity is right. Do what the "
+        "warning in connectwise_push says, and sync their months again.",
         dg.AssetCheckSeverity.WARN,
     )
+
+
+def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
+    """Whether nothing has drifted."""
+    kinds = Counter(finding.kind for finding in findings)
+    summary = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+    return dg.AssetCheckResult(
+        check_name=NOTHING_DRIFTED.name,
+        passed=not findings,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Found: {summary}. drift says what to do about each." if findings else None,
+        metadata={"findings": len(findings)},
+    )
+
+
+@dg.asset_check(asset="connectwise_push", description="Every closed month that companies are billed for is pushed.")
+def unpushed_months(access: Access) -> dg.AssetCheckResult:
+    """Whether any month is late: the schedule did not run, its run failed, or something changed since."""
+    with failing_the_run(), access.warehouse() as warehouse:
+        late = late_months(warehouse, datetime.now(UTC))
+    months = [Month.parse(key) for key in late]
+    return dg.AssetCheckResult(
+        passed=not late,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=(
+            f"Not pushed, or changed since: {told(late)}. The months' runs say why. Run "
+            f"`cw-pipeline sync {month_options(months[0], months[-1])}`."
+            if late
+            else None
+        ),
+        metadata={"months": dg.MetadataValue.json(list(late))},
+    )
+
+
+def late_months(warehouse: Warehouse, now: datetime) -> dict[str, str]:
+    """The months that have to be pushed and that ended at least `GRACE` before `now`, each with the reason."""
+    return status(warehouse, first_month=first_month(), now=now - GRACE).why_unpushed
 
 
 def _of_stake(

@@ -1,16 +1,12 @@
-"""How the rooms' errors end a run: with their own sentence, and without a second try that cannot help."""
+"""How known errors end a run: with their own sentence, and without a retry that cannot help."""
 
-from __future__ import annotations
-
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from cw_pipeline.errors import CwPipelineError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
+from cw_pipeline.vocabulary import Month
 
 
 @contextmanager
@@ -20,3 +16,15 @@ def failing_the_run() -> Generator[None]:
         yield
     except CwPipelineError as error:
         raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def configured_month(field: str, text: str) -> Month:
+    """The month that a config field names.
+
+    Raises:
+        Failure: If it is not one; names the field.
+    """
+    try:
+        return Month.parse(text)
+    except ValueError as error:
+        raise dg.Failure(f"{field}: {error}", allow_retries=False) from None

@@ -1,24 +1,49 @@
-"""What the UI shows of a month: numbers that it plots over the months, the preview as a table, links to ConnectWise."""
+"""What the UI shows of an event: numbers that it plots over the months, and tables of texts.
+
+Names come from ConnectWise and NordPass. The UI shows the texts of tables and of JSON verbatim, but reads Markdown and
+descriptions as markup, so no name belongs there.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
-from cw_pipeline.orchestration.tables import Details, table
+from cw_pipeline.orchestration.partitions import first_month
+from cw_pipeline.reports.drift.compare import Finding, Kind
+from cw_pipeline.reports.listings import companies, organizations
+from cw_pipeline.reports.status import status
+from cw_pipeline.setup.audit import audit_log
+from cw_pipeline.setup.imports import AgreementsReport, ImportReport
+from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.wording import cells as shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cw_pipeline.billing.preview import Preview, PreviewLine
     from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.connectwise.models import CatalogItem
+    from cw_pipeline.setup.connection import CheckedRight
+    from cw_pipeline.setup.products import MappedProduct
+    from cw_pipeline.setup.reconcile import Changes
+    from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.sync.push import PushedMonth
+    from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline.warehouse.tables import UsageReportRow
 
-_MOST_LINKS = 50
+Details: TypeAlias = "dict[str, dg.MetadataValue]"
+
 _GROUPS = {"right": RIGHT, "not_billed": NOT_BILLED, "held": HELD, "failed": FAILED}
+_LATEST_ENTRIES = 20
+_MOST_LINKS = 50
+_MOST_ROWS = 200
+"""Metadata stays in Dagster's storage for good."""
+_LONGEST_TEXT = 1_000
 
 
 def of_usage(report: UsageReportRow) -> Details:
@@ -34,7 +59,7 @@ def of_preview(preview: Preview, connectwise: ConnectWiseClient) -> Details:
     """A preview's numbers, its lines as a table, and links to the agreements that it would change."""
     return {
         **_seats(preview),
-        "preview": _table(preview.lines),
+        "preview": _lines(preview.lines),
         "agreements": _links(preview.lines, connectwise),
         **_by_outcome(preview),
     }
@@ -46,7 +71,7 @@ def of_push(pushed: PushedMonth, connectwise: ConnectWiseClient) -> Details:
         **_seats(pushed.preview),
         "requests_read": dg.MetadataValue.int(pushed.push.requests_read),
         "requests_written": dg.MetadataValue.int(pushed.push.requests_written),
-        "lines": _table(pushed.preview.lines),
+        "lines": _lines(pushed.preview.lines),
         "agreements": _links(pushed.preview.lines, connectwise),
         **_by_outcome(pushed.preview),
     }
@@ -80,7 +105,7 @@ def _by_outcome(preview: Preview) -> Details:
     return numbers
 
 
-def _table(lines: Iterable[PreviewLine]) -> dg.MetadataValue:
+def _lines(lines: Iterable[PreviewLine]) -> dg.MetadataValue:
     """The lines, what needs a person first."""
     ordered = sorted(
         lines,
@@ -113,3 +138,98 @@ def _links(lines: Iterable[PreviewLine], connectwise: ConnectWiseClient) -> dg.M
     links = [f"- [Agreement {number}]({connectwise.agreement_url(number)})" for number in sorted(touched)]
     more = [f"- and {len(links) - _MOST_LINKS} more"] if len(links) > _MOST_LINKS else []
     return dg.MetadataValue.md("\n".join(links[:_MOST_LINKS] + more) or "None is changed.")
+
+
+def of_drift(findings: Sequence[Finding]) -> Details:
+    """How many findings there are, of each kind, and a table of what to do about them."""
+    kinds = Counter(finding.kind for finding in findings)
+    columns = ("kind", "month", "organization", "agreement", "line", "expected", "found", "what_to_do")
+    numbers = {"findings": len(findings), **{kind.value: kinds[kind] for kind in Kind}}
+    return {
+        **{name: dg.MetadataValue.int(number) for name, number in numbers.items()},
+        "drift": table(columns, map(shown.of_finding, findings)),
+    }
+
+
+def of_changes(changes: Changes) -> Details:
+    """What an import changed, as numbers, and the names of what is new and what is gone."""
+    return {
+        **{name: dg.MetadataValue.int(number) for name, number in changes.numbers.items()},
+        "new_names": names([name_and_id(one) for one in changes.new]),
+        "gone_names": names([name_and_id(one) for one in changes.gone]),
+        **({"agreement_changed": names(changes.agreement_changed)} if isinstance(changes, AgreementsReport) else {}),
+        **({"unreadable": names(changes.unreadable)} if isinstance(changes, ImportReport | AgreementsReport) else {}),
+    }
+
+
+def of_mapping(warehouse: Warehouse) -> Details:
+    """How far the set-up has come, what is mapped and what could be, and what people did last; suggests nothing."""
+    now = status(warehouse, first_month=first_month(), now=datetime.now(UTC))
+    with warehouse.transaction() as session:
+        listed = companies(session)
+        all_organizations = organizations(session)
+        entries = audit_log(session, latest=_LATEST_ENTRIES)
+    return {
+        "state": dg.MetadataValue.text(now.state.value),
+        "missing": dg.MetadataValue.json(list(now.missing)),
+        "gone": names(now.gone),
+        "agreement_changed": names(now.agreement_changed),
+        "mapped": dg.MetadataValue.int(now.mapped),
+        "mapped_organizations": dg.MetadataValue.int(now.mapped_organizations),
+        "unmapped_companies": dg.MetadataValue.int(now.unmapped_companies),
+        "unmapped_organizations": dg.MetadataValue.int(now.unmapped_organizations),
+        "unpushed_months": dg.MetadataValue.json([str(month) for month in now.unpushed_months]),
+        "next_tick": dg.MetadataValue.timestamp(now.next_tick),
+        "companies": table(
+            ("company", "state", "agreements", "mapped_agreement", "organization", "bill_from"),
+            map(shown.of_company, sorted(listed, key=lambda one: one.state == "mapped")),
+        ),
+        "organizations": table(
+            ("organization", "plan", "license", "status", "managed", "company"),
+            (shown.of_organization(one, company) for one, company in all_organizations),
+        ),
+        "latest_acts": table(
+            ("at", "who", "act", "subject", "before", "after"), map(shown.of_audit_entry, reversed(entries))
+        ),
+    }
+
+
+def of_suggestions(suggestions: Iterable[Suggestion]) -> Details:
+    """Which organization may belong to which company, the likeliest first."""
+    columns = ("company", "agreement", "organization", "score", "certain", "reason")
+    return {"suggestions": table(columns, map(shown.of_suggestion, suggestions))}
+
+
+def of_rights(rights: Iterable[CheckedRight]) -> Details:
+    """Each right that the API member's role needs, why, and whether it is held."""
+    return {"rights": table(("right", "needed", "state"), map(shown.of_right, rights))}
+
+
+def of_products(catalog: Iterable[CatalogItem], mapped: Sequence[MappedProduct]) -> Details:
+    """The products of the catalog that were asked for, and the plans that are mapped."""
+    return {
+        "plans": table(("plan", "product", "description", "price", "cost", "confirmed"), map(shown.of_product, mapped)),
+        "catalog": table(
+            ("product", "description", "price", "cost", "plan", "cannot_be_mapped_because"),
+            (shown.of_catalog_item(item, mapped) for item in catalog),
+        ),
+    }
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue:
+    """A table; where it is too long to keep, its last row says how much was left out."""
+    cells = [["" if cell is None else _beginning(str(cell)) for cell in row] for row in rows]
+    if len(cells) > _MOST_ROWS:
+        cells[_MOST_ROWS:] = [[f"and {len(cells) - _MOST_ROWS} more", *[""] * (len(columns) - 1)]]
+    records = [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in cells]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in columns]))
+
+
+def names(texts: Sequence[str]) -> dg.MetadataValue:
+    """Names, as JSON; where they are too many to keep, the last one says how many were left out."""
+    more = [f"and {len(texts) - _MOST_ROWS} more"] if len(texts) > _MOST_ROWS else []
+    return dg.MetadataValue.json([*map(_beginning, texts[:_MOST_ROWS]), *more])
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"

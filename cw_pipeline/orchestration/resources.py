@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from cw_pipeline.orchestration.runs import name_of
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import opening
 
@@ -28,8 +27,9 @@ class Access(dg.ConfigurableResource[None]):
     """Opens the warehouse, ConnectWise and NordPass as the environment says at that moment."""
 
     @contextmanager
-    def warehouse(self, who: str = "Dagster") -> Generator[Warehouse]:
-        """The warehouse; ``who`` is told to the record of what people did."""
+    def warehouse(self, run_id: str | None = None) -> Generator[Warehouse]:
+        """The warehouse; the audit log names the run that changes it."""
+        who = _name_of(run_id) if run_id else "Dagster"
         with closing(opening.open_warehouse(Settings(), who=who)) as warehouse:
             yield warehouse
 
@@ -52,4 +52,9 @@ class Access(dg.ConfigurableResource[None]):
             NotActive: If the integration is not active.
             WrongCompany: If the credentials are of another ConnectWise company than the connected one.
         """
-        return opening.open_sync_run(Settings(), who=name_of(run_id), run_id=run_id, say=say)
+        return opening.open_sync_run(Settings(), who=_name_of(run_id), run_id=run_id, say=say)
+
+
+def _name_of(run_id: str) -> str:
+    """A run, as the audit log names it: Dagster does not know who launched it."""
+    return f"Dagster run {run_id}"

@@ -1,33 +1,30 @@
-"""Runs from outside the UI: the command line starts them in its own process, and the UI shows them."""
+"""Runs: those of the command line, which run in its own process, and what Dagster's storage remembers of others."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import uuid
+from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from cw_pipeline.sync.behind import RecordedPush
+from cw_pipeline.vocabulary import Month
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from cw_pipeline.vocabulary import Month
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 _MONTH = "dagster/partition"
 
 
-def name_of(run_id: str) -> str:
-    """A run, as the record of what people did names it: Dagster does not know who launched it."""
-    return f"Dagster run {run_id}"
-
-
 def local_instance(home: Path) -> dg.DagsterInstance:
-    """Dagster's storage in ``DAGSTER_HOME``; where that is not set, in a folder of ``home``, made if need be."""
+    """Dagster's storage in `DAGSTER_HOME`; where that is not set, in a folder of `home`, made if need be."""
     dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(home / "dagster")))
     config = dagster_home / "dagster.yaml"
     if not config.exists():
@@ -44,9 +41,9 @@ def run_months(
     *,
     on_month: Callable[[str, str], None],
 ) -> str:
-    """Run a monthly job for ``months``, which follow each other, and return the run's id.
+    """Run a monthly job for `months`, which follow each other, and return the run's id.
 
-    What came of it is in the warehouse's reports of that run. ``on_month`` is told the asset and the month of each
+    What came of it is in the warehouse's reports of that run. `on_month` is told the asset and the month of each
     materialization as soon as it happens.
     """
     run_id = str(uuid.uuid4())
@@ -73,3 +70,21 @@ def run_months(
 def months_of(run: dg.DagsterRun) -> list[str]:
     """The one month of a run, or the first and the last of several; none where it is not about months."""
     return list(dict.fromkeys(run.tags[tag] for tag in (_MONTH, _RANGE_START, _RANGE_END) if tag in run.tags))
+
+
+def recorded_pushes(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[RecordedPush]:
+    """The last push of each month that went well, and the last that did not: these are observations of `asset`.
+
+    What people reported without a run is left out.
+    """
+    of_kinds = (
+        (dg.DagsterEventType.ASSET_MATERIALIZATION, instance.fetch_materializations),
+        (dg.DagsterEventType.ASSET_OBSERVATION, instance.fetch_observations),
+    )
+    return [
+        RecordedPush(Month.parse(record.partition_key), record.run_id, datetime.fromtimestamp(record.timestamp, UTC))
+        for kind, fetch in of_kinds
+        if (latest := instance.get_latest_storage_id_by_partition(asset, kind))
+        for record in fetch(dg.AssetRecordsFilter(asset, storage_ids=list(latest.values())), limit=len(latest)).records
+        if record.run_id and record.partition_key
+    ]

@@ -1,5 +1,3 @@
-# Dagster's decorators are not fully annotated.
-# pyright: reportUnknownMemberType=false
 """The schedules: each month every closed month that is not yet pushed, and each day two looks whether all is well.
 
 Nobody is told of a tick that fails, but of every run that does. So where a tick cannot tell what there is to do, for a
@@ -10,10 +8,11 @@ from datetime import datetime
 
 import dagster as dg
 
-from cw_pipeline.orchestration.assets.drift import daily_checks, recent_usage
 from cw_pipeline.orchestration.assets.months import SyncConfig, sync_months
+from cw_pipeline.orchestration.jobs.daily_checks import daily_checks
 from cw_pipeline.orchestration.jobs.monthly import monthly_sync
-from cw_pipeline.orchestration.partitions import FIRST_MONTH
+from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
+from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.reports.status import Status, status
 from cw_pipeline.settings import NotSetUp
@@ -81,7 +80,7 @@ def _status(access: Access, tick: datetime) -> Status | None:
     """How far the set-up has come; None where that cannot be told."""
     try:
         with access.warehouse() as warehouse:
-            return status(warehouse, first_month=Month.parse(FIRST_MONTH), now=tick)
+            return status(warehouse, first_month=first_month(), now=tick)
     except (NotSetUp, WarehouseError):
         return None
 

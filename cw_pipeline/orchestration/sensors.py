@@ -1,5 +1,3 @@
-# Dagster's decorators are not fully annotated.
-# pyright: reportUnknownMemberType=false
 """Telling people: of every run that failed, and of every check that did not pass in a run that did not."""
 
 from collections.abc import Iterator
@@ -78,7 +76,7 @@ def _what_next(run: dg.DagsterRun) -> str:
 
 
 def _failures(context: dg.RunStatusSensorContext) -> Iterator[str]:
-    """The sentences with which the run's steps failed; of an error that nobody expected only its name."""
+    """The sentences with which the run's steps failed; of an unexpected error only its name."""
     entries = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     for entry in entries:
         data = entry.get_dagster_event().step_failure_data
@@ -86,9 +84,9 @@ def _failures(context: dg.RunStatusSensorContext) -> Iterator[str]:
             yield from data.user_failure_data.description.splitlines()
         else:
             error = data.error.cause or data.error if data.error else None
-            yield f"An error that nobody expected: {error.cls_name if error else 'unknown'}."
+            yield f"Unexpected error: {error.cls_name if error else 'unknown'}."
     if not entries:
-        yield "It ended without a word: its process died, it took too long, or it could not start."
+        yield "It ended without an error message: its process died, it took too long, or it could not start."
 
 
 def _failed_checks(context: dg.RunStatusSensorContext) -> Iterator[str]:

@@ -1,6 +1,7 @@
-# Dagster offers nothing public for this; only this module leans on its insides.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-"""Dagster's UI and daemon without their processes: what a person starts in the UI, worked off in this process."""
+"""Dagster's UI and daemon without their processes: what a person starts in the UI, worked off in this process.
+
+Dagster offers nothing public for this; only this module leans on its insides.
+"""
 
 from __future__ import annotations
 

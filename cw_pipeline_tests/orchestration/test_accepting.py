@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def accept(instance: dg.DagsterInstance, organization: str, **more: str) -> dg.ExecuteInProcessResult:
     config = {"month": str(LAST), "organization": organization, **more}
-    return job_runs.run(instance, "accept_lines", "take_a_word", config)
+    return job_runs.run(instance, "accept_lines", "accept_invoiced_lines", config)
 
 
 def held(instance: dg.DagsterInstance) -> set[str]:
@@ -71,6 +71,6 @@ def test_a_word_that_cannot_be_taken_is_refused_and_nothing_is_recorded(
     edited: str, instance: dg.DagsterInstance, more: dict[str, str], sentence: str
 ) -> None:
     refused = accept(instance, **{"organization": edited, **more})
-    assert refusal(refused, "take_a_word").startswith(sentence)
+    assert refusal(refused, "accept_invoiced_lines").startswith(sentence)
     assert [act for act in rows(AuditEntry) if act.action == "accept lines"] == []
     assert told_of_mapping(instance) == []

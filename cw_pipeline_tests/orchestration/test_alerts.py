@@ -116,10 +116,10 @@ def test_of_an_error_that_nobody_expected_only_the_name_is_told(
     def broken(*_: object) -> None:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr("cw_pipeline.orchestration.assets.months.fetch_usage", broken)
+    monkeypatch.setattr("cw_pipeline.sync.months.fetch_usage", broken)
     run(instance, "sync_now")
     assert watcher.ticks() == []
-    assert the_message(hook)[1][0] == "An error that nobody expected: KeyError."
+    assert the_message(hook)[1][0] == "Unexpected error: KeyError."
     assert SECRET not in str(hook.messages)
 
 
@@ -179,7 +179,7 @@ def test_a_month_that_is_late_is_told_every_day_until_it_is_pushed(
         assert run(instance, "daily_checks").success
         assert watcher.ticks() == []
         assert len(hook.messages) == day
-    assert f"{MONTH} (never pushed). See why in the months' runs" in hook.messages[-1]["message"]
+    assert f"{MONTH} (never pushed). The months' runs say why." in hook.messages[-1]["message"]
 
 
 @pytest.mark.usefixtures("sandbox")

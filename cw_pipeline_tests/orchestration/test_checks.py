@@ -9,7 +9,7 @@ import pytest
 
 from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline.orchestration.checks import of_pushes
+from cw_pipeline.orchestration.checks import of_unbilled
 from cw_pipeline.reports.unbilled import AtStake, Stakes
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def lines(counts: Mapping[str, Mapping[str, int]]) -> AtStake:
 
 def described(stakes: Stakes) -> dict[str, str]:
     """What the checks that did not pass say."""
-    return {check.check_name or "": check.description or "" for check in of_pushes(stakes) if not check.passed}
+    return {check.check_name or "": check.description or "" for check in of_unbilled(stakes) if not check.passed}
 
 
 @pytest.mark.parametrize("outcome", sorted(HELD))

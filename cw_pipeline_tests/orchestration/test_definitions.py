@@ -10,7 +10,6 @@ from pathlib import Path
 import dagster as dg
 
 from cw_pipeline.definitions import defs
-from cw_pipeline.orchestration.partitions import MONTHS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -88,7 +87,9 @@ def test_every_config_field_says_what_it_is_for() -> None:
 
 
 def test_months_are_closed_calendar_months_in_utc() -> None:
-    assert MONTHS.get_partition_keys()[0] == "2025-01"
-    assert MONTHS.timezone == "UTC"
-    assert MONTHS.end_offset == 0
-    assert isinstance(MONTHS, dg.TimeWindowPartitionsDefinition)
+    for asset in ("monthly_usage", "push_preview", "connectwise_push"):
+        months = defs.resolve_asset_graph().get(dg.AssetKey(asset)).partitions_def
+        assert isinstance(months, dg.MonthlyPartitionsDefinition)
+        assert months.get_partition_keys()[0] == "2025-01"
+        assert months.timezone == "UTC"
+        assert months.end_offset == 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cw_pipeline.definitions import defs
-from cw_pipeline.orchestration.tables import names, table
+from cw_pipeline.orchestration.metadata import names, table
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline_tests.support.active import LAST_CLOSED
 

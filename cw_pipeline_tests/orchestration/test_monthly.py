@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.orchestration.assets import months as monthly
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.setup import connection
+from cw_pipeline.sync import months as sync_months
 from cw_pipeline.warehouse import lock
 from cw_pipeline_tests.orchestration.monthly_runs import (
     FIRST,
@@ -179,13 +179,13 @@ def test_after_a_disconnect_a_push_writes_nothing_and_says_what_is_missing(
 def test_a_disconnect_between_a_run_s_preview_and_its_push_lets_nothing_be_written(
     sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    push_months = monthly.push_months
+    push_months = sync_months.push_months
 
     def disconnected(sync: SyncRun, months: Sequence[Month], made: Previews | None) -> Iterator[PushedMonth]:
         connection.disconnect(sync.warehouse, tmp_path / "backup.csv")
         return push_months(sync, months, made)
 
-    monkeypatch.setattr(monthly, "push_months", disconnected)
+    monkeypatch.setattr(sync_months, "push_months", disconnected)
     result = run(instance, MONTHS)
     assert not result.success
     assert failure_of(result).splitlines() == [

@@ -11,7 +11,7 @@ import pytest
 
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
-from cw_pipeline.orchestration.assets.drift import late_months
+from cw_pipeline.orchestration.checks import late_months
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.reports.drift import find as drift
 from cw_pipeline.sandbox.faults import FaultKind
@@ -74,7 +74,7 @@ def test_drift_is_a_warning_and_a_table_of_what_to_do(
     assert result.success
     check = checks(result)["nothing_drifted"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert check.description == "Found: 1 company_renamed, 1 edited. Each says in drift what to do about it."
+    assert check.description == "Found: 1 company_renamed, 1 edited. drift says what to do about each."
     metadata = shown(instance)
     assert {name: number for name, number in metadata.items() if number in (1, 2)} == {
         "findings": 2, "edited": 1, "company_renamed": 1
@@ -92,7 +92,7 @@ def test_months_that_are_not_pushed_are_an_error_that_names_them_and_the_command
     first, last = LAST_CLOSED.plus(-2), LAST_CLOSED
     assert check.metadata["months"].value == [str(first), str(last)]
     assert check.description is not None
-    assert f"now: {first}, {last} (never pushed). " in check.description
+    assert f"Not pushed, or changed since: {first}, {last} (never pushed). " in check.description
     assert f"cw-pipeline sync --from {first} --to {last}`" in check.description
 
 

@@ -7,9 +7,8 @@ import dagster as dg
 from pydantic import Field
 
 from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.metadata import of_changes, of_mapping
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.runs import name_of
-from cw_pipeline.orchestration.setup_metadata import of_changes, of_mapping
 from cw_pipeline.setup import imports, organizations
 from cw_pipeline.setup.reconcile import Changes
 from cw_pipeline.warehouse.database import Warehouse
@@ -42,7 +41,7 @@ def imported_companies(
     context: dg.AssetExecutionContext, config: ImportConfig, access: Access
 ) -> dg.MaterializeResult[Any]:
     """The ConnectWise companies of the chosen types and statuses."""
-    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.connectwise() as client:
+    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
         report = imports.import_companies(
             client, warehouse, config.types, config.statuses, accept_warnings=config.accept_warnings
         )
@@ -54,7 +53,7 @@ def imported_companies(
 @dg.asset(group_name="mapping", kinds={"connectwise"}, deps=[imported_companies])
 def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Access) -> dg.MaterializeResult[Any]:
     """The agreements of the imported companies."""
-    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.connectwise() as client:
+    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
         report = imports.import_agreements(client, warehouse, accept_warnings=config.accept_warnings)
     for sentence in (*report.agreement_changed, *report.unreadable):
         context.log.warning(sentence)
@@ -66,7 +65,7 @@ def nordpass_organizations(
     context: dg.AssetExecutionContext, config: ListConfig, access: Access
 ) -> dg.MaterializeResult[Any]:
     """The NordPass organizations, managed by this MSP or not."""
-    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.nordpass() as nordpass:
+    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.nordpass() as nordpass:
         report = organizations.refresh_organizations(nordpass, warehouse, accept_warnings=config.accept_warnings)
     return dg.MaterializeResult(metadata=of_changes(report))
 
@@ -74,8 +73,13 @@ def nordpass_organizations(
 @dg.asset(group_name="mapping", kinds={"python"}, deps=[agreements, nordpass_organizations])
 def mapped_organizations(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
     """Which company and agreement each organization is billed to: a person's decisions, as they stand."""
-    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse:
+    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
         return dg.MaterializeResult(metadata=of_mapping(warehouse))
+
+
+def materialized_mapping(warehouse: Warehouse) -> dg.AssetMaterialization:
+    """The event by which whoever changed the mapping shows `mapped_organizations` as it is now."""
+    return dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse))
 
 
 def report_setup(
@@ -90,6 +94,4 @@ def report_setup(
     """
     for asset, changes in (imported or {}).items():
         instance.report_runless_asset_event(dg.AssetMaterialization(asset, metadata=of_changes(changes)))
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse))
-    )
+    instance.report_runless_asset_event(materialized_mapping(warehouse))

@@ -1,16 +1,12 @@
-# Dagster's decorators are not fully annotated.
-# pyright: reportUnknownMemberType=false
 """The job `accept_lines`."""
 
 import dagster as dg
 from pydantic import Field
 
-from cw_pipeline.orchestration.assets.setup import mapped_organizations
-from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.assets.setup import materialized_mapping
+from cw_pipeline.orchestration.failures import configured_month, failing_the_run
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.setup_metadata import of_mapping
 from cw_pipeline.setup import accept as lines
-from cw_pipeline.vocabulary import Month
 
 
 class AcceptConfig(dg.Config):
@@ -28,19 +24,16 @@ class AcceptConfig(dg.Config):
 
 
 @dg.op
-def take_a_word(context: dg.OpExecutionContext, config: AcceptConfig, access: Access) -> None:
+def accept_invoiced_lines(context: dg.OpExecutionContext, config: AcceptConfig, access: Access) -> None:
     """Record what invoiced lines billed, or what of it was credited. Nothing is written to ConnectWise."""
-    try:
-        month = Month.parse(config.month)
-    except ValueError as error:
-        raise dg.Failure(f"month: {error}", allow_retries=False) from None
+    month = configured_month("month", config.month)
     with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
         credited = lines.seats_of(config.credited) if config.credited else None
         for one in lines.accept_lines(run, month, config.organization, credited=credited):
             line = f"line {one.line.addition_id} on agreement {one.line.agreement_id}"
             context.log.info(f"The {one.identity.plan} {line} counts for {one.counts} from now on")
         context.log.info(f"Carry on with the job sync_now for {month}.")
-        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(run.warehouse)))
+        context.log_event(materialized_mapping(run.warehouse))
 
 
 @dg.job
@@ -49,6 +42,6 @@ def accept_lines() -> None:
 
     See the invoice first, and set the lines in ConnectWise to what it billed. For example, in the Launchpad:
 
-        ops: {take_a_word: {config: {month: 2026-03, organization: Umbrella Ltd}}}
+        ops: {accept_invoiced_lines: {config: {month: 2026-03, organization: Umbrella Ltd}}}
     """
-    take_a_word()
+    accept_invoiced_lines()

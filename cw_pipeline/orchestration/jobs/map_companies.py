@@ -1,33 +1,23 @@
-# Dagster's decorators are not fully annotated.
-# pyright: reportUnknownMemberType=false
-"""The jobs `map_companies` and `add_organization`."""
+"""The job `map_companies`."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import dagster as dg
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from cw_pipeline.nordpass.models import NewOrganization
-from cw_pipeline.orchestration.assets.setup import mapped_organizations
-from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.partitions import FIRST_MONTH
+from cw_pipeline.orchestration.assets.setup import materialized_mapping
+from cw_pipeline.orchestration.failures import configured_month, failing_the_run
+from cw_pipeline.orchestration.metadata import of_suggestions
+from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.runs import name_of
-from cw_pipeline.orchestration.setup_metadata import of_mapping, of_suggestions
-from cw_pipeline.setup import mapping, mapping_file, organizations
+from cw_pipeline.setup import mapping, mapping_file
 from cw_pipeline.setup.suggest import suggest_mappings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
 
-_COMPANY = "Id or exact name of the ConnectWise company."
-_AGREEMENT = "Id or exact name of one of the company's agreements."
-_BILL_FROM = (
-    "First month it is billed for, as 2026-03; usage before it is not billed then. Leave it out for the last closed "
-    "month: usage before that is warned of until somebody names a month."
-)
 _ACCEPT_WARNINGS = (
     "Take agreements of several months, children of others, and ones that are billed otherwise than was accepted, as "
     "well; and let companies get organizations beside others, or lose some that a file leaves out. Without it, the run "
@@ -35,14 +25,30 @@ _ACCEPT_WARNINGS = (
 )
 
 
-class MapCompany(dg.Config):
+class MapToConfig(dg.Config):
+    """The company and agreement that an organization is mapped to."""
+
+    company: str = Field(description="Id or exact name of the ConnectWise company.")
+    agreement: str = Field(description="Id or exact name of one of the company's agreements.")
+    bill_from: str | None = Field(
+        default=None,
+        description=(
+            "First month it is billed for, as 2026-03; usage before it is not billed then. Leave it out for the last "
+            "closed month: usage before that is warned of until somebody names a month."
+        ),
+    )
+    accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
+
+    @property
+    def first_billed(self) -> Month | None:
+        """The month that `bill_from` names."""
+        return configured_month("bill_from", self.bill_from) if self.bill_from else None
+
+
+class MapCompany(MapToConfig):
     """Map one company and its agreement to an organization; one that the company has is mapped anew."""
 
-    company: str = Field(description=_COMPANY)
-    agreement: str = Field(description=_AGREEMENT)
     organization: str = Field(description="Id or exact name of the NordPass organization.")
-    bill_from: str | None = Field(default=None, description=_BILL_FROM)
-    accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
 
 
 class UnmapCompany(dg.Config):
@@ -87,7 +93,7 @@ def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, 
     asked = [choice for choice in choices if choice is not None]
     if len(asked) > 1:
         raise dg.Failure("Nothing was changed. Give one of map, unmap, write_file and apply_file.", allow_retries=False)
-    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse:
+    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
         if not asked:
             context.add_output_metadata(of_suggestions(suggest_mappings(warehouse)))
             return
@@ -95,7 +101,7 @@ def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, 
         context.log.info(done)
         for warning in warnings:
             context.log.warning(warning)
-        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
+        context.log_event(materialized_mapping(warehouse))
 
 
 def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
@@ -108,12 +114,12 @@ def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
                 asked.company,
                 asked.agreement,
                 asked.organization,
-                bill_from=_month(asked.bill_from),
+                bill_from=asked.first_billed,
                 accept_warnings=asked.accept_warnings,
-                first_month=Month.parse(FIRST_MONTH),
+                first_month=first_month(),
                 now=now,
             )
-            return _sentence(mapped), mapped.warnings
+            return mapped_sentence(mapped), mapped.warnings
         case UnmapCompany():
             unmapped = mapping.unmap_company(warehouse, asked.company, asked.organization)
             which = f"{unmapped.organization_name} ({unmapped.organization_id})"
@@ -135,7 +141,7 @@ def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
                 Path(asked.file),
                 now,
                 accept_warnings=asked.accept_warnings,
-                first_month=Month.parse(FIRST_MONTH),
+                first_month=first_month(),
             )
             return (
                 f"{applied.mapped} mapped, {applied.remapped} anew, {applied.unmapped} unmapped; new ones are billed "
@@ -143,16 +149,10 @@ def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
             ), applied.warnings
 
 
-def _sentence(mapped: mapping.Mapped) -> str:
+def mapped_sentence(mapped: mapping.Mapped) -> str:
+    """What was mapped, in a sentence."""
     what = f"{mapped.company_name} ({mapped.company_id}) is mapped to {mapped.organization_name}"
     return f"{what} on agreement {mapped.agreement_id} from {mapped.bill_from} on."
-
-
-def _month(key: str | None) -> Month | None:
-    try:
-        return Month.parse(key) if key else None
-    except ValueError as error:
-        raise dg.Failure(f"bill_from: {error}", allow_retries=False) from None
 
 
 @dg.job
@@ -166,50 +166,3 @@ def map_companies() -> None:
     then complete the file and give `apply_file` instead; or `map` and `unmap` for one company.
     """
     choose_organizations()
-
-
-class MapToConfig(dg.Config):
-    """The company and agreement that the new organization is mapped to."""
-
-    company: str = Field(description=_COMPANY)
-    agreement: str = Field(description=_AGREEMENT)
-    bill_from: str | None = Field(default=None, description=_BILL_FROM)
-    accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
-
-
-class OrganizationConfig(dg.Config):
-    """The organization to add in NordPass."""
-
-    name: str = Field(description="The organization's name.")
-    plan: Literal["Business", "Enterprise"] = Field(description="Its NordPass plan.")
-    license_type: Literal["Standard", "Trial", "NFR"] = Field(description="Its license type; only Standard is billed.")
-    contact_email: str = Field(description="Where NordPass sends the invitation to its first member.")
-    country: str | None = Field(default=None, description="Its country, if known.")
-    map_to: MapToConfig | None = Field(
-        default=None, description="Map it in the same act. Leave it out to map it later."
-    )
-
-
-@dg.op
-def add_to_nordpass(context: dg.OpExecutionContext, config: OrganizationConfig, access: Access) -> None:
-    """Create the organization in NordPass and, if asked, map it; a repetition never adds it twice."""
-    try:
-        new = NewOrganization.model_validate(config.model_dump(exclude={"map_to"}))
-    except ValidationError as error:
-        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
-        raise dg.Failure(f"The organization was not added. {faults}.", allow_retries=False) from None
-    to = cast("MapToConfig | None", config.map_to)
-    map_to = organizations.MapTo(to.company, to.agreement, _month(to.bill_from), to.accept_warnings) if to else None
-    with failing_the_run(), access.warehouse(name_of(context.run.run_id)) as warehouse, access.nordpass() as nordpass:
-        added = organizations.add_organization(nordpass, warehouse, new, map_to, first_month=Month.parse(FIRST_MONTH))
-        what_next = _sentence(added.mapped) if added.mapped else "Map it next, with the job map_companies."
-        context.log.info(f"{added.organization.name} ({added.organization.id}) is in NordPass. {what_next}")
-        for warning in added.mapped.warnings if added.mapped else ():
-            context.log.warning(warning)
-        context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
-
-
-@dg.job
-def add_organization() -> None:
-    """Add an organization in NordPass and, if asked, map it."""
-    add_to_nordpass()

@@ -1,5 +1,3 @@
-# Dagster's decorators are not fully annotated.
-# pyright: reportUnknownMemberType=false
 """The job `map_products`."""
 
 from collections.abc import Iterator
@@ -9,11 +7,10 @@ import dagster as dg
 from pydantic import Field
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.orchestration.assets.setup import mapped_organizations
+from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.metadata import of_products
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.runs import name_of
-from cw_pipeline.orchestration.setup_metadata import of_mapping, of_products
 from cw_pipeline.setup import products
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.database import Warehouse
@@ -56,11 +53,7 @@ class ProductsConfig(dg.Config):
 @dg.op
 def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, access: Access) -> None:
     """Map plans to products as asked and, if asked, confirm the mapping; show the catalog and what is mapped."""
-    with (
-        failing_the_run(),
-        access.warehouse(name_of(context.run.run_id)) as warehouse,
-        access.connectwise() as client,
-    ):
+    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
         try:
             for one in _change(config, client, warehouse):
                 state = "confirmed" if one.confirmed else "not confirmed yet"
@@ -68,7 +61,7 @@ def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, acce
                 for warning in one.warnings:
                     context.log.warning(warning)
         finally:  # what was mapped before something failed is there, and shows
-            context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse)))
+            context.log_event(materialized_mapping(warehouse))
         catalog = products.list_products(client, config.search)
         with warehouse.transaction() as session:
             mapped = products.mapped_products(session)

@@ -1,20 +1,11 @@
-# Dagster's decorators are not fully annotated.
-# pyright: reportUnknownMemberType=false
-"""The jobs: the monthly sync, and one for each act of the life cycle."""
-
-from __future__ import annotations
+"""The jobs of the monthly assets, `monthly_sync`, `sync_now` and `preview`, and `import_companies` before them."""
 
 import dagster as dg
 
-from cw_pipeline.orchestration.assets.drift import unpushed_months
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
-from cw_pipeline.orchestration.jobs.accept_lines import accept_lines
-from cw_pipeline.orchestration.jobs.connection import connect, disconnect
-from cw_pipeline.orchestration.jobs.map_companies import add_organization, map_companies
-from cw_pipeline.orchestration.jobs.map_products import map_products
-from cw_pipeline.orchestration.jobs.rebuild import rebuild
+from cw_pipeline.orchestration.checks import unpushed_months
 
-# Whether other months are late is no matter of a month's own run.
+# `unpushed_months` covers all months, so a single month's run leaves it out.
 _MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key) - dg.AssetSelection.checks(unpushed_months)
 
 monthly_sync = dg.define_asset_job(
@@ -35,17 +26,3 @@ import_companies = dg.define_asset_job(
     selection=dg.AssetSelection.assets("imported_companies", "agreements", "organizations", "mapped_organizations"),
     description="Import companies, agreements and organizations again. Mappings are kept.",
 )
-
-ALL = [
-    monthly_sync,
-    sync_now,
-    preview,
-    connect,
-    map_products,
-    import_companies,
-    map_companies,
-    add_organization,
-    accept_lines,
-    rebuild,
-    disconnect,
-]

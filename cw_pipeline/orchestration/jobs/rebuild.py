@@ -1,20 +1,13 @@
-# Dagster's decorators are not fully annotated.
-# pyright: reportUnknownMemberType=false
-"""The job `rebuild`, and what Dagster's own storage remembers of pushes."""
-
-from datetime import UTC, datetime
+"""The job `rebuild`."""
 
 import dagster as dg
 
 from cw_pipeline.billing.hold_reasons import CORRECT_IT, cannot_be_read
 from cw_pipeline.orchestration.assets.setup import mapped_organizations
 from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.metadata import of_mapping, table
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.setup_metadata import of_mapping
-from cw_pipeline.orchestration.tables import table
 from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
-from cw_pipeline.sync.behind import RecordedPush
-from cw_pipeline.vocabulary import Month
 
 
 @dg.op
@@ -40,21 +33,3 @@ def rebuild() -> None:
     Nothing is written to ConnectWise. Afterwards a sync of any month writes nothing that is there already.
     """
     look_through_agreements()
-
-
-def recorded_pushes(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[RecordedPush]:
-    """The last push of each month that went well, and the last that did not: these are observations of ``asset``.
-
-    What people reported without a run is left out.
-    """
-    of_kinds = (
-        (dg.DagsterEventType.ASSET_MATERIALIZATION, instance.fetch_materializations),
-        (dg.DagsterEventType.ASSET_OBSERVATION, instance.fetch_observations),
-    )
-    return [
-        RecordedPush(Month.parse(record.partition_key), record.run_id, datetime.fromtimestamp(record.timestamp, UTC))
-        for kind, fetch in of_kinds
-        if (latest := instance.get_latest_storage_id_by_partition(asset, kind))
-        for record in fetch(dg.AssetRecordsFilter(asset, storage_ids=list(latest.values())), limit=len(latest)).records
-        if record.run_id and record.partition_key
-    ]

@@ -1,0 +1,33 @@
+"""The job `connect`."""
+
+import dagster as dg
+
+from cw_pipeline.orchestration.assets.setup import materialized_mapping
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.metadata import of_rights
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.setup import connection
+from cw_pipeline.vocabulary import State
+
+
+@dg.op
+def check_connection(context: dg.OpExecutionContext, access: Access) -> None:
+    """Check the credentials and the rights of the API member, and remember the ConnectWise company."""
+    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
+        connected = connection.connect(client, warehouse)
+        if connected.refusal is None:
+            context.log_event(materialized_mapping(warehouse))
+    for right in connected.rights:
+        context.log.info(f"{right.name} ({right.why}): {right.state}")
+    if connected.refusal is not None:
+        raise dg.Failure(connected.refusal, metadata=of_rights(connected.rights), allow_retries=False)
+    what_next = "Map the products next, with the job map_products." if connected.state == State.CONNECTED else ""
+    company = f"{connected.company_name} ({connected.company_id})"
+    context.log.info(f"Connected to {company} at {connected.site_url}. {what_next}")
+    context.add_output_metadata(of_rights(connected.rights))
+
+
+@dg.job
+def connect() -> None:
+    """Check and save the connection to ConnectWise that the environment names."""
+    check_connection()

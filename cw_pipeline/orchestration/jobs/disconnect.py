@@ -1,0 +1,44 @@
+"""The job `disconnect`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from cw_pipeline.orchestration.assets.setup import materialized_mapping
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.settings import Settings
+from cw_pipeline.setup import connection
+
+
+class DisconnectConfig(dg.Config):
+    """Whether that is meant, and where the mappings are kept."""
+
+    yes: bool = Field(description="Say true if it is meant: this removes all mappings and stops the syncs.")
+    backup_file: str | None = Field(
+        default=None,
+        description=(
+            "A new file on this machine for all mappings, which map_companies takes back. Leave it out for one in "
+            "CW_PIPELINE_HOME."
+        ),
+    )
+
+
+@dg.op
+def remove_mappings(context: dg.OpExecutionContext, config: DisconnectConfig, access: Access) -> None:
+    """Write all mappings to a file, remove them, and stop syncing. Lines in ConnectWise stay."""
+    if not config.yes:
+        raise dg.Failure("Nothing was changed. Set yes to true if that is meant.", allow_retries=False)
+    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
+        file = config.backup_file or connection.new_backup_file(Settings().cw_pipeline_home, datetime.now(UTC))
+        done = connection.disconnect(warehouse, Path(file))
+        context.log.info(f"Removed {done.company_mappings} mappings; {done.backup_file} takes them back")
+        context.log_event(materialized_mapping(warehouse))
+
+
+@dg.job
+def disconnect() -> None:
+    """Remove all mappings, after writing them to a file, and stop syncing."""
+    remove_mappings()

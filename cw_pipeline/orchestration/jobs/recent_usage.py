@@ -1,0 +1,43 @@
+"""The job `recent_usage`."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from cw_pipeline.errors import CwPipelineError
+from cw_pipeline.orchestration import metadata
+from cw_pipeline.orchestration.assets.months import USAGE
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.partitions import first_month
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.sync.usage import read_again, recent_months
+
+
+@dg.op
+def read_recent_usage(
+    context: dg.OpExecutionContext, access: Access
+) -> Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.Output[None]]:
+    """Read the last closed months' usage reports again and keep what changed; a month that fails stops no other."""
+    failed: list[str] = []
+    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.nordpass() as nordpass:
+        for month in recent_months(warehouse, first_month=first_month(), now=datetime.now(UTC)):
+            try:
+                read = read_again(nordpass, warehouse, month)
+            except CwPipelineError as error:
+                failed.append(f"{month}: {error}")
+                continue
+            if read is None:
+                context.log.info(f"{month}: there is no final usage report yet.")
+                continue
+            event = dg.AssetMaterialization if read.changed else dg.AssetObservation
+            yield event(USAGE.key, partition=str(month), metadata=metadata.of_usage(read.report))
+    if failed:
+        raise dg.Failure(description="\n".join(failed), allow_retries=False)
+    yield dg.Output(None)
+
+
+@dg.job(description="Reads the last three closed months' usage reports again: a month whose report changed is due.")
+def recent_usage() -> None:
+    """Notice what NordPass corrected after it was pushed. Nothing is written to ConnectWise."""
+    read_recent_usage()

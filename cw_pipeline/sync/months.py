@@ -1,0 +1,138 @@
+"""A run's months on their way from usage report to push: a month that fails drops out, and the others go on."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from cw_pipeline.billing.outcomes import FAILED, Outcome
+from cw_pipeline.billing.preview import Preview
+from cw_pipeline.errors import CwPipelineError
+from cw_pipeline.sync.behind import RecordedPush, require_not_behind
+from cw_pipeline.sync.previews import make_previews, usage_report
+from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
+from cw_pipeline.sync.usage import fetch_usage
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.previews import save_month_error
+from cw_pipeline.warehouse.tables import UsageReportRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Iterable
+
+    from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.sync.previews import Previews
+    from cw_pipeline.sync.run import SyncRun
+
+
+@dataclass(frozen=True)
+class UsageFetched:
+    """A month's usage report was fetched and kept."""
+
+    month: Month
+    report: UsageReportRow
+
+
+@dataclass(frozen=True)
+class PreviewMade:
+    """A month's preview was made and kept, and accounts for every seat."""
+
+    preview: Preview
+
+
+@dataclass(frozen=True)
+class MonthFailed:
+    """A month failed as a whole: nothing more is done for it in this run."""
+
+    month: Month
+    error: str
+
+
+MonthEvent: TypeAlias = UsageFetched | PreviewMade | PushedMonth | MonthFailed
+
+
+class MonthLoop:
+    """Fetches, previews and pushes a set of months, each step for all months that have not failed.
+
+    Args:
+        run: Gives access to ConnectWise and the warehouse.
+        months: The closed months to sync.
+        on_event: Called with each event as soon as it has happened. A push that left failed lines is an event, too.
+
+    Attributes:
+        failed: The months that failed, as a whole or in some of their lines, each with the reason.
+        retryable: Whether trying again later, with nothing changed, may make a failed month succeed.
+    """
+
+    def __init__(self, run: SyncRun, months: Iterable[Month], on_event: Callable[[MonthEvent], None]) -> None:
+        self.failed: dict[Month, str] = {}
+        self.retryable = False
+        self._run = run
+        self._remaining = list(months)
+        self._on_event = on_event
+        self._made: Previews | None = None
+
+    def fetch_usage(self, nordpass: NordPass) -> None:
+        """Fetch and keep each month's usage report."""
+        for month in list(self._remaining):
+            with self._dropping([month]):
+                self._on_event(UsageFetched(month, fetch_usage(nordpass, self._run.warehouse, month)))
+
+    def preview(self) -> list[Preview]:
+        """Make and keep the months' previews, all from one reading; returned even where seats are unaccounted for."""
+        self._drop_months_without_usage()
+        if not self._remaining:
+            return []
+        with self._dropping(self._remaining):
+            self._made = make_previews(self._run, list(self._remaining))
+        previews = [kept.preview for kept in self._made.of_months.values()] if self._made else []
+        for preview in previews:
+            with self._dropping([preview.month]):
+                check_seats(preview)
+                self._on_event(PreviewMade(preview))
+        return previews
+
+    def push(self, recorded: Collection[RecordedPush]) -> None:
+        """Carry out the months' previews, or new ones where something has changed since they were made.
+
+        Args:
+            recorded: The last pushes that are recorded outside the warehouse. If it lacks one, nothing is written.
+        """
+        self._drop_months_without_usage()
+        if not self._remaining:
+            return
+        with self._dropping(self._remaining):
+            require_not_behind(self._run.warehouse, recorded)
+            for pushed in push_months(self._run, list(self._remaining), self._made):
+                self._remaining.remove(pushed.preview.month)
+                self._on_event(pushed)
+                if not pushed.push.succeeded:
+                    self._keep_failed_lines(pushed.preview)
+
+    def _keep_failed_lines(self, preview: Preview) -> None:
+        failed = [line for line in preview.lines if line.outcome in FAILED]
+        first = failed[0]
+        self.retryable |= any(line.outcome is Outcome.UNCONFIRMED for line in failed)
+        self.failed[preview.month] = (
+            f"{len(failed)} line(s) failed, the others were written. "
+            f"{first.organization_name} ({first.organization_id}), {first.outcome}: {first.reason}"
+        )
+
+    def _drop_months_without_usage(self) -> None:
+        for month in list(self._remaining):
+            with self._dropping([month]), self._run.warehouse.transaction() as session:
+                usage_report(session, month)
+
+    @contextmanager
+    def _dropping(self, months: list[Month]) -> Generator[None]:
+        """Drop those of `months` that still remain when the block fails with a known error, and keep the reason."""
+        try:
+            yield
+        except CwPipelineError as error:
+            self.retryable |= error.is_transient
+            for month in list(months):
+                self.failed[month] = str(error)
+                self._remaining.remove(month)
+                self._on_event(MonthFailed(month, str(error)))
+                with self._run.warehouse.transaction() as session:
+                    save_month_error(session, month, self._run.run_id, str(error))

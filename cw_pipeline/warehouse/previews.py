@@ -57,18 +57,10 @@ def save_preview(
     lines = [
         {
             "preview_id": row.id,
-            "position": position,
-            "organization_id": line.organization_id,
+            **_line(position, line),
             "organization_name": line.organization_name,
-            "plan": line.plan,
             "company_id": line.company_id,
             "agreement_id": line.agreement_id,
-            "also": line.also,
-            "outcome": line.outcome,
-            "seats": line.seats,
-            "to_credit": line.to_credit,
-            "reason": line.reason,
-            "warning": line.warning,
             "writes": _WRITES.dump_python(line.writes, mode="json"),
         }
         for position, line in enumerate(preview.lines)
@@ -133,24 +125,25 @@ def save_push(
     )
     session.add(push)
     session.flush()
-    rows = [
-        {
-            "push_id": push.id,
-            "position": position,
-            "organization_id": line.organization_id,
-            "plan": line.plan,
-            "also": line.also,
-            "outcome": line.outcome,
-            "seats": line.seats,
-            "to_credit": line.to_credit,
-            "reason": line.reason,
-            "warning": line.warning,
-        }
-        for position, line in enumerate(pushed.lines)
-    ]
+    rows = [{"push_id": push.id, **_line(position, line)} for position, line in enumerate(pushed.lines)]
     if rows:
         session.execute(insert(PushLineRow), rows)
     return push
+
+
+def _line(position: int, line: billing.PreviewLine) -> dict[str, object]:
+    """What is stored of a line of a preview, and of a push."""
+    return {
+        "position": position,
+        "organization_id": line.organization_id,
+        "plan": line.plan,
+        "also": line.also,
+        "outcome": line.outcome,
+        "seats": line.seats,
+        "to_credit": line.to_credit,
+        "reason": line.reason,
+        "warning": line.warning,
+    }
 
 
 def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[Month, PushLineRow]]:

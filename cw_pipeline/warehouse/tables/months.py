@@ -52,24 +52,31 @@ class AcceptedAbsenceRow(Base):
     accepted_at: Mapped[datetime]
 
 
-class PreviewLineRow(Base):
-    """One line of a preview; ``writes`` are its intended requests."""
+class _LineRow(Base):
+    """What lines of previews and of pushes have in common."""
 
-    __tablename__ = "preview_lines"
+    __abstract__ = True
 
-    preview_id: Mapped[int] = mapped_column(ForeignKey("previews.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     organization_id: Mapped[str]
-    organization_name: Mapped[str]
     plan: Mapped[Plan]
-    company_id: Mapped[int | None]
-    agreement_id: Mapped[int | None]
     also: Mapped[bool] = mapped_column("beside")
     outcome: Mapped[Outcome]
     seats: Mapped[Decimal]
     to_credit: Mapped[Decimal | None]
     reason: Mapped[str]
     warning: Mapped[str | None]
+
+
+class PreviewLineRow(_LineRow):
+    """One line of a preview; ``writes`` are its intended requests."""
+
+    __tablename__ = "preview_lines"
+
+    preview_id: Mapped[int] = mapped_column(ForeignKey("previews.id"), primary_key=True)
+    organization_name: Mapped[str]
+    company_id: Mapped[int | None]
+    agreement_id: Mapped[int | None]
     writes: Mapped[list[Any]]
 
 
@@ -89,21 +96,12 @@ class PreviewRow(Base):
     lines: Mapped[list[PreviewLineRow]] = relationship(order_by="PreviewLineRow.position", lazy="selectin")
 
 
-class PushLineRow(Base):
+class PushLineRow(_LineRow):
     """What became of one preview line in a push."""
 
     __tablename__ = "push_lines"
 
     push_id: Mapped[int] = mapped_column(ForeignKey("pushes.id"), primary_key=True)
-    position: Mapped[int] = mapped_column(primary_key=True)
-    organization_id: Mapped[str]
-    plan: Mapped[Plan]
-    also: Mapped[bool] = mapped_column("beside")
-    outcome: Mapped[Outcome]
-    seats: Mapped[Decimal]
-    to_credit: Mapped[Decimal | None]
-    reason: Mapped[str]
-    warning: Mapped[str | None]
 
 
 class PushRow(Base):

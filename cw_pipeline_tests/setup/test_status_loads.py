@@ -1,0 +1,64 @@
+"""`status` reads what it shows: its work does not grow with the lines that were pushed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import event
+
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.reports.status import status
+from cw_pipeline.setup.mapping import map_company
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.previews import save_push
+from cw_pipeline.warehouse.tables import Base
+from cw_pipeline_tests.setup.conftest import FIRST, NOW
+from cw_pipeline_tests.warehouse.examples import PSA, a_line, keep_preview
+
+if TYPE_CHECKING:
+    from cw_pipeline.warehouse.database import Warehouse
+
+MONTHS = tuple(Month(2025, 6).until(Month(2026, 3)))
+RIGHT = a_line(Outcome.UNCHANGED, 1, organization_id="org-a")
+HELD = a_line(Outcome.AGREEMENT_INACTIVE, 1, organization_id="org-a")
+
+
+def push(warehouse: Warehouse, *, right: int) -> None:
+    """Push every month: one line that is held, and so many that are right."""
+    with warehouse.transaction() as session:
+        for month in MONTHS:
+            stored = keep_preview(session, HELD, *[RIGHT] * right, month=month)
+            save_push(
+                session, stored.preview, psa=PSA, preview_id=stored.id, run_id="r", requests_read=0, requests_written=0
+            )
+
+
+def work_of_status(warehouse: Warehouse) -> Counter[str]:
+    """How many statements it takes, and how many rows of each table it loads."""
+    work = Counter[str]()
+
+    def load(row: Base, _context: object) -> None:
+        work[row.__tablename__] += 1
+
+    def execute(*_args: object) -> None:
+        work["statements"] += 1
+
+    event.listen(Base, "load", load, propagate=True)
+    event.listen(warehouse.engine, "before_cursor_execute", execute)
+    try:
+        assert len(status(warehouse, first_month=FIRST, now=NOW).held_lines) == len(MONTHS)
+    finally:
+        event.remove(Base, "load", load)
+        event.remove(warehouse.engine, "before_cursor_execute", execute)
+    return work
+
+
+@pytest.mark.parametrize("right", [1, 40])
+def test_the_work_of_status_does_not_grow_with_the_lines_that_were_pushed(msp: Warehouse, right: int) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=MONTHS[0], first_month=FIRST, now=NOW)
+    push(msp, right=0)
+    before = work_of_status(msp)
+    push(msp, right=right)
+    assert work_of_status(msp) == before

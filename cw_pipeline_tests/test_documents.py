@@ -1,4 +1,4 @@
-"""What is promised names the tests that prove it, and each of them is there."""
+"""What the documents name is there: the tests that prove a promise, the modules, the places to change."""
 
 from __future__ import annotations
 
@@ -24,3 +24,20 @@ def test_every_promise_names_a_test_or_the_job_that_takes_its_place() -> None:
     rows = [line for line in PROMISES.splitlines() if line.startswith("| ") and not line.startswith("| promise |")]
     assert len(rows) > 20
     assert [row for row in rows if "::test_" not in row and CI not in row] == []
+
+
+def test_the_architecture_names_modules_and_what_is_in_them() -> None:
+    named = re.findall(r"`([\w/]+\.py)`(?: `(\w+)`)?", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    assert len(named) > 20
+    for module, name in named:
+        text = (ROOT / "cw_pipeline" / module).read_text(encoding="utf-8")
+        assert not name or re.search(rf"\b(def|class) {name}\b|^{name} = ", text, re.MULTILINE), name
+
+
+def test_the_places_to_contribute_to_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    places = {place for place in re.findall(r"`([\w./]+/[\w.]*)`", text) if not place.startswith(".venv")}
+    assert len(places) > 20
+    assert [
+        place for place in places if not any((base / place).exists() for base in (ROOT, ROOT / "cw_pipeline"))
+    ] == []

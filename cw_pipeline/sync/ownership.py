@@ -27,6 +27,11 @@ def is_still(addition: Addition, serial_number: str, product_ids: Collection[int
     return described or addition.product.id in product_ids
 
 
+def shows_another(addition: Addition, serial_number: str) -> bool:
+    """Whether a record shows another identity of ours: lines of ours have the same products."""
+    return addition.serial_number != serial_number and Identity.parse(addition.serial_number or "") is not None
+
+
 def may_be_made_by(addition: Addition, intent: LedgerEntry, known: Mapping[int, Known]) -> bool:
     """Whether a line whose id ConnectWise answered can be the new one, whatever is wrong with it, and not another's."""
     return (

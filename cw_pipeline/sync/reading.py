@@ -17,7 +17,7 @@ from cw_pipeline.billing.identity import PREFIX, Identity
 from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound, RecordUnreadable
 from cw_pipeline.connectwise.listed import Listed, Unreadable
-from cw_pipeline.sync.ownership import is_still
+from cw_pipeline.sync.ownership import is_still, shows_another
 from cw_pipeline.sync.run import SyncRun
 from cw_pipeline.sync.unread import (
     UNUSABLE,
@@ -64,13 +64,15 @@ class Reading:
     @cached_property
     def lines(self) -> list[Line]:
         """Our lines, by agreement."""
-        return [self._line(*one) for one in self._shown if not self._is_strange(one[1])]
+        return [self._line(*one) for one in self._shown if not self._is_strange(*one)]
 
     @cached_property
     def strangers(self) -> dict[int, Line]:
         """What has the id of a line that the ledger knows and is another line, by that id, with what it is known by."""
         return {
-            addition.id: self._line(number, addition) for number, addition in self._shown if self._is_strange(addition)
+            addition.id: self._line(number, addition)
+            for number, addition in self._shown
+            if self._is_strange(number, addition)
         }
 
     @property
@@ -78,9 +80,12 @@ class Reading:
         """Each addition, with its agreement."""
         return ((number, one) for number, additions in self.additions.items() for one in additions)
 
-    def _is_strange(self, addition: models.Addition) -> bool:
+    def _is_strange(self, agreement_id: int, addition: models.Addition) -> bool:
         known = self.known.get(addition.id)
-        return known is not None and not is_still(addition, known.serial_number, known.product_ids)
+        return known is not None and not (
+            is_still(addition, known.serial_number, known.product_ids)
+            and (agreement_id in known.agreement_ids or not shows_another(addition, known.serial_number))
+        )
 
     def _line(self, agreement_id: int, addition: models.Addition) -> Line:
         """The line as the rule sees it: one that the ledger knows keeps the serial number that it is known by."""

@@ -196,17 +196,24 @@ class Known:
     """With which it was written or found, or taken on a person's word."""
     product_ids: frozenset[int]
     """The products that it was written with, or had when it was seen."""
+    agreement_ids: frozenset[int]
+    """The agreements that it was written to or seen on."""
     invoiced: bool
 
 
 def known_lines(session: Session, psa: str) -> dict[int, Known]:
     """Each addition that was written or found, or taken on a person's word, by addition id."""
     seen_invoiced = func.max(case((LedgerEntry.kind.in_(SEEN_INVOICED), 1), else_=0))
-    columns = (LedgerEntry.addition_id, LedgerEntry.serial_number, LedgerEntry.product_id)
+    columns = (LedgerEntry.addition_id, LedgerEntry.serial_number, LedgerEntry.product_id, LedgerEntry.agreement_id)
     entries = session.execute(_since_given_up(select(*columns, seen_invoiced), psa).group_by(*columns)).tuples()
     known: dict[int, Known] = {}
-    for number, serial_number, product_id, invoiced in entries:
+    for number, serial_number, product_id, agreement_id, invoiced in entries:
         if number:
-            one = known.get(number, Known(serial_number, frozenset(), invoiced=False))
-            known[number] = Known(serial_number, one.product_ids | {product_id}, one.invoiced or invoiced == 1)
+            one = known.get(number, Known(serial_number, frozenset(), frozenset(), invoiced=False))
+            known[number] = Known(
+                serial_number,
+                one.product_ids | {product_id},
+                one.agreement_ids | {agreement_id},
+                one.invoiced or invoiced == 1,
+            )
     return known

@@ -173,6 +173,20 @@ def test_another_line_with_another_identity_of_ours_holds_both(claimed: Msp) -> 
     assert ACCEPT in what_to_do
 
 
+def test_the_id_of_a_line_that_is_gone_on_another_organization_s_line_holds_both(synced: Msp) -> None:
+    connectwise = synced.sandbox.connectwise
+    connectwise.invoice(agreement_id(ONE))
+    synced.sync()
+    number = last_line(synced)["id"]
+    connectwise.delete_addition(agreement_id(ONE), number)
+    connectwise.delete_addition(agreement_id(TWO), last_line(synced, TWO)["id"])
+    connectwise._next_ids["additions"] = number  # ConnectWise was restored
+    assert synced.sync().outcomes() == ["invoice_unclear", "unconfirmed", "unchanged"]
+    for _ in range(2):
+        assert synced.sync().outcomes() == ["invoice_unclear", "invoice_unclear", "unchanged"]
+    assert synced.quantities(TWO) == [5]
+
+
 def test_a_line_that_was_set_back_is_its_own_again(claimed: Msp) -> None:
     claimed.sync()
     edit(claimed, serialNumber=serial_number(ONE), product={"id": BUSINESS_PRODUCT})

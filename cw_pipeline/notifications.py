@@ -1,4 +1,4 @@
-"""Sending a message to people, through whatever service their addresses name."""
+"""Sends messages to people through apprise, by whatever service their addresses name."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 TRIES, SECONDS_BETWEEN = 3, 3
-"""Dagster gives a sensor a minute, and does not evaluate it again for a run of which it failed to tell."""
+"""Dagster gives a sensor a minute, and does not evaluate it again for a run whose alert failed."""
 
 # It would write the parts of addresses, which are secrets, into logs. Not `disabled`: configuring logging undoes that.
 logging.getLogger("apprise").addFilter(lambda _record: False)
 _URLLIB3 = logging.getLogger("urllib3")
 
 
-class NotTold(CwPipelineError):
-    """Somebody could not be told; the message never has an address, since that is a secret."""
+class NotDelivered(CwPipelineError):
+    """An address did not get a message. The error never contains an address, since that is a secret."""
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Which addresses took a message and which did not, each by its place in the setting and its service.
+    """Which addresses took a message and which did not.
 
-    They are never shown as they are written, because that is a secret.
+    Each is named by its place in the setting and its service, never by the address itself, which is a secret.
     """
 
     told: tuple[str, ...]
@@ -41,10 +41,10 @@ class Delivery:
 
     @property
     def complaint(self) -> str:
-        """How many were not told, which, and what to do."""
+        """How many addresses failed, which, and what to do."""
         return (
-            f"{len(self.failed)} of {len(self.told) + len(self.failed)} addresses in CW_PIPELINE_NOTIFY could not be "
-            f"told: {', '.join(self.failed)}. Write addresses as apprise's documentation says, with blanks between "
+            f"{len(self.failed)} of {len(self.told) + len(self.failed)} addresses in CW_PIPELINE_NOTIFY failed: "
+            f"{', '.join(self.failed)}. Write addresses as apprise's documentation says, with blanks between "
             "them, and check that their services can be reached from here. `cw-pipeline notify` tries them."
         )
 
@@ -53,11 +53,11 @@ def tell(addresses: SecretStr, *, title: str, lines: Sequence[str]) -> None:
     """Send a message to each of `addresses`.
 
     Raises:
-        NotTold: If an address cannot be used, or a service does not take the message; the others are told.
+        NotDelivered: If an address cannot be used, or a service does not take the message; the others get it.
     """
     delivery = send(addresses, title=title, lines=lines)
     if delivery.failed:
-        raise NotTold(delivery.complaint)
+        raise NotDelivered(delivery.complaint)
 
 
 def send(addresses: SecretStr, *, title: str, lines: Sequence[str]) -> Delivery:
@@ -73,16 +73,16 @@ def send(addresses: SecretStr, *, title: str, lines: Sequence[str]) -> Delivery:
             services[f"address {number} ({service[0].service_name})"] = service
         else:
             unusable.append(f"address {number} (cannot be used)")
-    told = _told(services, title, "\n".join(lines))
+    told = _deliver(services, title, "\n".join(lines))
     failed = [name for name in services if name not in told]
     return Delivery(tuple(name for name in services if name in told), (*failed, *unusable))
 
 
-def _told(services: Mapping[str, Apprise], title: str, body: str) -> set[str]:
-    """Those that took the message, each asked until it did or often enough."""
+def _deliver(services: Mapping[str, Apprise], title: str, body: str) -> set[str]:
+    """The names of the services that took the message; each is tried up to `TRIES` times."""
     told: set[str] = set()
 
-    def tell_those_who_wait() -> bool:
+    def try_the_rest() -> bool:
         with _without_paths_in_logs():
             for name, service in services.items():
                 if name not in told and service.notify(
@@ -96,7 +96,7 @@ def _told(services: Mapping[str, Apprise], title: str, body: str) -> set[str]:
         wait=tenacity.wait_fixed(SECONDS_BETWEEN),
         retry=tenacity.retry_if_not_result(bool),
         retry_error_callback=lambda _state: False,
-    )(tell_those_who_wait)
+    )(try_the_rest)
     return told
 
 

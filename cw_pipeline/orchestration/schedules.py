@@ -1,7 +1,7 @@
-"""The schedules: each month every closed month that is not yet pushed, and each day two looks whether all is well.
+"""The schedules: each month a run for every closed month that is not yet pushed, and each day two runs that check.
 
-Nobody is told of a tick that fails, but of every run that does. So where a tick cannot tell what there is to do, for a
-setting or the warehouse cannot be used, it asks for a run, which fails with the reason.
+A failed run sends an alert; a failed tick does not. So if a tick cannot tell what there is to do, because a setting or
+the warehouse cannot be used, it requests a run, which fails with the reason.
 """
 
 from datetime import datetime
@@ -77,7 +77,7 @@ def _once_a_day(context: dg.ScheduleEvaluationContext, access: Access) -> dg.Ski
 
 
 def _status(access: Access, tick: datetime) -> Status | None:
-    """How far the set-up has come; None where that cannot be told."""
+    """How far the setup has come; None if a setting or the warehouse cannot be used."""
     try:
         with access.warehouse() as warehouse:
             return status(warehouse, first_month=first_month(), now=tick)

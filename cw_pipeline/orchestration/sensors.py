@@ -1,4 +1,4 @@
-"""Telling people: of every run that failed, and of every check that did not pass in a run that did not."""
+"""The sensors: an alert for each run that failed, and for each that succeeded with a check that did not pass."""
 
 from collections.abc import Iterator
 from typing import cast
@@ -11,38 +11,38 @@ from cw_pipeline.settings import Messages
 from cw_pipeline.vocabulary import Month, month_options
 
 _MOST_LINES = 30
-_OFF = dg.SkipReason("CW_PIPELINE_NOTIFY is not set, so nobody is told.")
+_OFF = dg.SkipReason("CW_PIPELINE_NOTIFY is not set, so no alert is sent.")
 
 
 @dg.run_failure_sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells the addresses in CW_PIPELINE_NOTIFY of every run that failed, whatever its job.",
+    description="Alerts the addresses in CW_PIPELINE_NOTIFY to every run that failed, whatever its job.",
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-    """Say which run failed, why, and what to do.
+    """Send which run failed, why, and what to do next.
 
     Raises:
-        NotTold: If somebody could not be told, so that the sensor's tick fails, too.
+        NotDelivered: If an address did not get the alert, so that the sensor's tick fails, too.
     """
-    return _tell(context, "failed", [*_failures(context), *_failed_checks(context)])
+    return _alert(context, "failed", [*_failures(context), *_failed_checks(context)])
 
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells the addresses in CW_PIPELINE_NOTIFY of every check that did not pass in a run that succeeded.",
+    description="Alerts the addresses in CW_PIPELINE_NOTIFY to every check that did not pass in a run that succeeded.",
 )
 def failed_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
-    """Say which checks did not pass, and what to do.
+    """Send which checks did not pass, and what to do next.
 
     Raises:
-        NotTold: If somebody could not be told, so that the sensor's tick fails, too.
+        NotDelivered: If an address did not get the alert, so that the sensor's tick fails, too.
     """
     found = list(_failed_checks(context))
-    return _tell(context, "needs a look", found) if found else dg.SkipReason("Every check of the run passed.")
+    return _alert(context, "needs attention", found) if found else dg.SkipReason("Every check of the run passed.")
 
 
-def _tell(context: dg.RunStatusSensorContext, what: str, found: list[str]) -> dg.SkipReason | None:
+def _alert(context: dg.RunStatusSensorContext, what: str, found: list[str]) -> dg.SkipReason | None:
     messages = Messages()
     if messages.cw_pipeline_notify is None:
         return _OFF
@@ -59,7 +59,7 @@ def _tell(context: dg.RunStatusSensorContext, what: str, found: list[str]) -> dg
 
 
 def _name(run: dg.DagsterRun) -> str:
-    """The run's job, or its assets where the UI started it for these, and its months."""
+    """The run's job, or its assets if the UI started it without a job, and its months."""
     assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
     job = (assets or "a run") if run.job_name.startswith("__") else run.job_name
     months = months_of(run)
@@ -69,10 +69,10 @@ def _name(run: dg.DagsterRun) -> str:
 def _what_next(run: dg.DagsterRun) -> str:
     months = months_of(run)
     if not months:
-        return "Do what it says above, then run it again."
+        return "Fix what is listed above, then run it again."
     options = month_options(Month.parse(months[0]), Month.parse(months[-1]))
     command = "preview" if run.job_name == "preview" else "sync"
-    return f"Do what it says above, then run `cw-pipeline {command} {options}`."
+    return f"Fix what is listed above, then run `cw-pipeline {command} {options}`."
 
 
 def _failures(context: dg.RunStatusSensorContext) -> Iterator[str]:
@@ -90,19 +90,19 @@ def _failures(context: dg.RunStatusSensorContext) -> Iterator[str]:
 
 
 def _failed_checks(context: dg.RunStatusSensorContext) -> Iterator[str]:
-    """What the run's last evaluation of each check says, where that did not pass and is about the run's months."""
+    """The description of each check whose last evaluation did not pass, if it concerns the run's months."""
     entries = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
     last = {evaluation.asset_check_key: evaluation for evaluation in evaluations}
     months = months_of(context.dagster_run)
     for evaluation in last.values():
-        if not evaluation.passed and _is_about(evaluation, months):
+        if not evaluation.passed and _concerns(evaluation, months):
             name = f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}"
             yield f"{name} ({evaluation.severity.value}): {evaluation.description or 'did not pass.'}"
 
 
-def _is_about(evaluation: dg.AssetCheckEvaluation, months: list[str]) -> bool:
-    """Whether there is anything to tell that the runs of other months have not told: checks look at every month."""
+def _concerns(evaluation: dg.AssetCheckEvaluation, months: list[str]) -> bool:
+    """Whether the check failed for one of `months`: checks cover every month, and other months' runs report theirs."""
     by_month = evaluation.metadata.get("by_month")
     if not months or not isinstance(by_month, dg.JsonMetadataValue):
         return True

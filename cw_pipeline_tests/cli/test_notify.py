@@ -38,7 +38,7 @@ def test_an_address_that_takes_no_message_is_named_without_its_secret(monkeypatc
         }
         said = run("notify")
         assert (said.code, len(ready.messages)) == (1, 2)
-    assert "2 of 3 addresses in CW_PIPELINE_NOTIFY could not be told: address 2 (JSON), address 3" in said.sentence
+    assert "2 of 3 addresses in CW_PIPELINE_NOTIFY failed: address 2 (JSON), address 3" in said.sentence
     assert "top-secret-token" not in answer.out + answer.err + said.out + said.err
 
 

@@ -14,7 +14,7 @@ from cw_pipeline import notifications as notify
 from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.definitions import defs
-from cw_pipeline.notifications import NotTold, tell
+from cw_pipeline.notifications import NotDelivered, tell
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline_tests.orchestration.monthly_runs import Watcher, the_check
 from cw_pipeline_tests.support.active import LAST_CLOSED
@@ -82,7 +82,7 @@ def test_a_month_that_failed_is_told_with_its_reason_the_next_step_and_a_link(
     assert lines[1].startswith("connectwise_push, nothing_unmapped (WARN): ")
     assert lines[2].startswith(f"connectwise_push, nothing_failed (ERROR): 1 line(s) of {MONTH} with 5 seats, worth ")
     assert lines[3] == (
-        f"Do what it says above, then run `cw-pipeline sync --month {MONTH}`. "
+        f"Fix what is listed above, then run `cw-pipeline sync --month {MONTH}`. "
         f"https://dagster.example.com/runs/{failed.run_id}"
     )
     assert watcher.ticks() == []
@@ -147,7 +147,7 @@ def test_what_is_held_in_a_run_that_succeeded_is_told_and_nothing_where_all_is_w
     assert run(instance, "sync_now").success
     assert watcher.ticks() == []
     title, lines = the_message(hook)
-    assert title == f"cw_pipeline: sync_now for {MONTH} needs a look"
+    assert title == f"cw_pipeline: sync_now for {MONTH} needs attention"
     assert lines[0].startswith(f"connectwise_push, nothing_held (WARN): 1 line(s) of {MONTH} with 400 seats, worth ")
     assert WAYS_OUT[Outcome.AGREEMENT_INACTIVE] in lines[0]
 
@@ -168,7 +168,9 @@ def test_what_is_held_is_told_by_the_runs_of_its_month_and_not_by_those_of_other
         assert result.success
         assert not the_check(result, "nothing_held").passed
         assert watcher.ticks() == []
-    assert [message["title"] for message in hook.messages] == [f"cw_pipeline: sync_now for {earlier} needs a look"] * 2
+    assert [message["title"] for message in hook.messages] == [
+        f"cw_pipeline: sync_now for {earlier} needs attention"
+    ] * 2
 
 
 @pytest.mark.usefixtures("active")
@@ -197,7 +199,7 @@ def test_a_message_that_cannot_be_delivered_fails_the_sensor_s_tick_without_a_wo
     run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"yes": True}}}})
     with caplog.at_level(logging.INFO):
         (error,) = watcher.ticks()
-    assert "NotTold: 1 of 1 addresses in CW_PIPELINE_NOTIFY could not be told: address 1 (JSON)." in error
+    assert "NotDelivered: 1 of 1 addresses in CW_PIPELINE_NOTIFY failed: address 1 (JSON)." in error
     assert SECRET not in error + caplog.text
     assert hook.messages == []
 
@@ -215,7 +217,7 @@ def test_a_service_that_refuses_at_first_is_told_once_and_the_others_are_not_tol
 @pytest.mark.parametrize("unusable", ["top-secret-token", "unknown://top-secret-token"])
 def test_an_address_that_cannot_be_used_is_named_by_its_place_and_the_others_are_told(unusable: str) -> None:
     with web_hook() as hook:
-        with pytest.raises(NotTold, match=r"1 of 2 addresses .* could not be told: address 1 \(cannot be used\)"):
+        with pytest.raises(NotDelivered, match=r"1 of 2 addresses .* failed: address 1 \(cannot be used\)"):
             tell(SecretStr(f"{unusable} {hook.address}"), title="Title", lines=["1"])
         assert len(hook.messages) == 1
 
@@ -238,6 +240,6 @@ def test_an_address_that_cannot_be_used_is_refused_without_showing_it(
     address: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as Dagster does, once and again
-    with caplog.at_level(logging.DEBUG), pytest.raises(NotTold, match="cannot be used") as refused:
+    with caplog.at_level(logging.DEBUG), pytest.raises(NotDelivered, match="cannot be used") as refused:
         tell(SecretStr(address), title="Title", lines=["1"])
     assert SECRET not in f"{refused.value}{caplog.text}{capfd.readouterr()}"

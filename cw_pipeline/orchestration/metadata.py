@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.sync.push import PushedMonth
     from cw_pipeline.warehouse.database import Warehouse
-    from cw_pipeline.warehouse.tables import UsageReportRow
+    from cw_pipeline.warehouse.usage import StoredReport
 
 Details: TypeAlias = "dict[str, dg.MetadataValue]"
 
@@ -46,7 +46,7 @@ _MOST_ROWS = 200
 _LONGEST_TEXT = 1_000
 
 
-def of_usage(report: UsageReportRow) -> Details:
+def of_usage(report: StoredReport) -> Details:
     """A usage report's size and age."""
     return {
         "organizations": dg.MetadataValue.int(len(report.rows)),

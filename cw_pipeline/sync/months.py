@@ -15,7 +15,7 @@ from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import save_month_error
-from cw_pipeline.warehouse.tables import UsageReportRow
+from cw_pipeline.warehouse.usage import StoredReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable
@@ -30,7 +30,7 @@ class UsageFetched:
     """A month's usage report was fetched and kept."""
 
     month: Month
-    report: UsageReportRow
+    report: StoredReport
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.previews import StoredPreview, save_preview
 from cw_pipeline.warehouse.terms import terms_of
-from cw_pipeline.warehouse.usage import accepted_absences, latest_report, usage_of
+from cw_pipeline.warehouse.usage import StoredReport, accepted_absences, latest_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,12 +130,12 @@ class _Read:
     """Before anything was read: what changes meanwhile is later."""
     basis: _Basis
     position: int
-    reports: dict[Month, tables.UsageReportRow]
+    reports: dict[Month, StoredReport]
     facts: Facts
     seen: Seen
 
     def preview(self, month: Month) -> Preview:
-        return preview_month(month, usage_of(self.reports[month]), self.facts)
+        return preview_month(month, self.reports[month].rows, self.facts)
 
 
 def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
@@ -213,7 +213,7 @@ def _billed_for_the_first_time(session: Session, months: Sequence[Month]) -> set
     )
 
 
-def usage_report(session: Session, month: Month) -> tables.UsageReportRow:
+def usage_report(session: Session, month: Month) -> StoredReport:
     """The usage that a preview of ``month`` is made of.
 
     Raises:

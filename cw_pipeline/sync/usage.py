@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
 from cw_pipeline.sync.run import SyncError
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.tables import CompanyMappingRow, UsageReportRow
-from cw_pipeline.warehouse.usage import latest_report, store_report
+from cw_pipeline.warehouse.tables import CompanyMappingRow
+from cw_pipeline.warehouse.usage import StoredReport, latest_report, store_report
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +34,7 @@ class ReportWithdrawn(SyncError):
     """A report that was final, and was kept, is there no more, or is not final any more."""
 
 
-def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> UsageReportRow:
+def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> StoredReport:
     """Fetch and keep ``month``'s usage report.
 
     Raises:
@@ -59,7 +59,7 @@ def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> Usage
 class ReadAgain:
     """A month's usage report as it is kept now, and whether it says something else than what was kept before."""
 
-    report: UsageReportRow
+    report: StoredReport
     changed: bool
 
 

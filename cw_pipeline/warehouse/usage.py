@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,23 @@ if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month
 
 
-def store_report(session: Session, report: UsageReport) -> UsageReportRow:
+@dataclass(frozen=True)
+class StoredReport:
+    """A month's usage report with its `rows` as the rule takes them."""
+
+    id: int
+    generated_at: datetime
+    seats: int
+    rows: tuple[Usage, ...]
+
+
+def store_report(session: Session, report: UsageReport) -> StoredReport:
     """Store NordPass's ``report``; the one stored last for its month is returned again if it says the same."""
     rows = [{**row.model_dump(exclude={"consumed_licenses"}), "seats": row.consumed_licenses} for row in report.rows]
     fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
-    latest = latest_report(session, report.month)
+    latest = _latest(session, report.month)
     if latest is not None and latest.fingerprint == fingerprint:
-        return latest
+        return _stored(latest)
     stored = UsageReportRow(
         month=report.month,
         generated_at=report.generated_at,
@@ -38,37 +49,23 @@ def store_report(session: Session, report: UsageReport) -> UsageReportRow:
     )
     session.add(stored)
     session.flush()
-    return stored
+    return _stored(stored)
 
 
-def latest_report(session: Session, month: Month) -> UsageReportRow | None:
-    """The report kept last for ``month``."""
+def latest_report(session: Session, month: Month) -> StoredReport | None:
+    """The report stored last for ``month``."""
+    latest = _latest(session, month)
+    return None if latest is None else _stored(latest)
+
+
+def _latest(session: Session, month: Month) -> UsageReportRow | None:
     return session.scalars(
         select(UsageReportRow).where(UsageReportRow.month == month).order_by(UsageReportRow.id.desc()).limit(1)
     ).first()
 
 
-def accept_absence(session: Session, report: UsageReportRow, organization_id: str) -> None:
-    """Keep a person's word that an organization, which ``report`` does not have, used nothing."""
-    session.merge(
-        AcceptedAbsenceRow(report_id=report.id, organization_id=organization_id, accepted_at=datetime.now(UTC))
-    )
-
-
-def accepted_absences(session: Session, reports: Mapping[Month, UsageReportRow]) -> frozenset[tuple[Month, str]]:
-    """The organizations of which a person accepted that they are in none of these ``reports``, each with the month."""
-    months = {report.id: month for month, report in reports.items()}
-    accepted = session.execute(
-        select(AcceptedAbsenceRow.report_id, AcceptedAbsenceRow.organization_id).where(
-            AcceptedAbsenceRow.report_id.in_(months)
-        )
-    ).tuples()
-    return frozenset((months[report_id], organization_id) for report_id, organization_id in accepted)
-
-
-def usage_of(report: UsageReportRow) -> list[Usage]:
-    """A kept report's rows as the rule takes them."""
-    return [
+def _stored(report: UsageReportRow) -> StoredReport:
+    usage = (
         Usage(
             organization_id=row.organization_id,
             organization_name=row.organization_name,
@@ -78,4 +75,23 @@ def usage_of(report: UsageReportRow) -> list[Usage]:
             seats=row.seats,
         )
         for row in report.rows
-    ]
+    )
+    return StoredReport(report.id, report.generated_at, report.seats, tuple(usage))
+
+
+def accept_absence(session: Session, report: StoredReport, organization_id: str) -> None:
+    """Keep a person's word that an organization, which ``report`` does not have, used nothing."""
+    session.merge(
+        AcceptedAbsenceRow(report_id=report.id, organization_id=organization_id, accepted_at=datetime.now(UTC))
+    )
+
+
+def accepted_absences(session: Session, reports: Mapping[Month, StoredReport]) -> frozenset[tuple[Month, str]]:
+    """The organizations of which a person accepted that they are in none of these ``reports``, each with the month."""
+    months = {report.id: month for month, report in reports.items()}
+    accepted = session.execute(
+        select(AcceptedAbsenceRow.report_id, AcceptedAbsenceRow.organization_id).where(
+            AcceptedAbsenceRow.report_id.in_(months)
+        )
+    ).tuples()
+    return frozenset((months[report_id], organization_id) for report_id, organization_id in accepted)

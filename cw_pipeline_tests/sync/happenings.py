@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from cw_pipeline.sandbox import FaultKind
 from cw_pipeline_tests.support.fake_msp import BUSINESS_PRODUCT, OTHER_PRODUCT
 from cw_pipeline_tests.sync.customer import (
     AGREEMENT,
@@ -138,6 +139,19 @@ def copied(customer: Customer) -> None:
 
 def invoiced(customer: Customer) -> None:
     customer.invoice()
+
+
+def unreadable(path: str, **members: object) -> Callable[[Customer], None]:
+    """ConnectWise answers the records at this path otherwise than it promises."""
+
+    def spoil(customer: Customer) -> None:
+        customer.msp.sandbox.faults.add(FaultKind.SPOILED, method="GET", path=path, times=None, members=members)
+
+    return spoil
+
+
+def corrected(customer: Customer) -> None:
+    customer.msp.sandbox.faults.clear()
 
 
 def seen_invoiced(customer: Customer) -> None:

@@ -11,6 +11,7 @@ from cw_pipeline_tests.sync.happenings import (
     agreement,
     company,
     copied,
+    corrected,
     cycle,
     deleted_line,
     given_away,
@@ -24,6 +25,7 @@ from cw_pipeline_tests.sync.happenings import (
     seen_invoiced,
     taken_over,
     to_another_company,
+    unreadable,
     use,
 )
 
@@ -194,6 +196,23 @@ HOLDS: dict[str, Held] = {
         "credit_due",
         in_turn(invoiced, use(3)),
         {"credited": Way("Issue the credit in ConnectWise", HERE, commands=(0,))},
+    ),
+    "a line cannot be read": Held(
+        "invoice_unclear",
+        unreadable(f"/agreements/{AGREEMENT}/additions", product=None),
+        {
+            "corrected": Way("Correct that in ConnectWise", HERE, corrected),
+            "left out": Way(BY_HAND, HERE, commands=(0,)),
+        },
+    ),
+    "the agreement cannot be read": Held(
+        "invoice_unclear",
+        unreadable("/finance/agreements(/[0-9]+)?$", billStartDate="soon"),
+        {
+            "corrected": Way("Correct that in ConnectWise", HERE, corrected),
+            "left out": Way(BY_HAND, SETTLED, commands=(0,)),
+        },
+        billed_before=False,
     ),
     "an invoiced line was edited": Held(
         "invoice_unclear",

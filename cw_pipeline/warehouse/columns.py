@@ -19,7 +19,7 @@ EnumT = TypeVar("EnumT", bound=StrEnum)
 
 
 class MonthColumn(TypeDecorator[Month]):
-    """A billing month, kept as it is written: ``2026-03``."""
+    """A billing month, kept as it is written: `2026-03`."""
 
     impl = String(7)
     cache_ok = True
@@ -34,7 +34,7 @@ class MonthColumn(TypeDecorator[Month]):
 
 
 class EnumColumn(TypeDecorator[EnumT]):
-    """A member of ``kind``, kept as its value in text of at most ``length`` characters."""
+    """A member of `kind`, kept as its value in text of at most `length` characters."""
 
     impl = String
     cache_ok = True
@@ -95,5 +95,5 @@ class Exact(TypeDecorator[Decimal]):
 
 
 def plain(number: Decimal) -> Decimal:
-    """``number`` as people write it: 5 for 5.0, 2.5 for 2.50."""
+    """`number` as people write it: 5 for 5.0, 2.5 for 2.50."""
     return number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()

@@ -31,7 +31,7 @@ _BUSY_TIMEOUT_SECONDS = 30
 
 
 class Warehouse:
-    """The warehouse at ``url``, brought to the current schema when it is opened.
+    """The warehouse at `url`, brought to the current schema when it is opened.
 
     Args:
         url: The database's URL.

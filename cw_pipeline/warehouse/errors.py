@@ -44,7 +44,7 @@ class LockLost(WarehouseError):
 
 @contextmanager
 def reachable(url: URL, kind: type[DBAPIError] = OperationalError) -> Generator[None]:
-    """Say that the database at ``url`` cannot be used, where the block meets an error of this ``kind``."""
+    """Say that the database at `url` cannot be used, where the block meets an error of this `kind`."""
     try:
         yield
     except kind as error:

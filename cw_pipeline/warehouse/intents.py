@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def append_intents(session: Session, psa: str, run_id: str, writes: Sequence[Write]) -> Sequence[LedgerEntry]:
-    """Record that ``writes`` are about to be sent; an entry for each, in their order."""
+    """Record that `writes` are about to be sent; an entry for each, in their order."""
     now = datetime.now(UTC)
     rows = [
         {

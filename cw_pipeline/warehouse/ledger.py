@@ -26,7 +26,7 @@ SelectT = TypeVar("SelectT", bound=Select[Any])
 
 
 def position(session: Session, psa: str) -> int:
-    """The id of the last entry for ``psa``; 0 where there is none."""
+    """The id of the last entry for `psa`; 0 where there is none."""
     return session.scalar(select(func.max(LedgerEntry.id)).where(LedgerEntry.psa == psa)) or 0
 
 
@@ -44,8 +44,8 @@ def append_manual_entry(
 ) -> None:
     """Record what a person said of an invoiced line.
 
-    ``ACCEPTED``: it billed ``quantity``, where the ledger had ``before``. ``CREDITED``: it billed ``before``, of which
-    ``quantity`` is left after a credit. ``GIVEN_UP``: it billed nothing, and its id is another line's now.
+    `ACCEPTED`: it billed `quantity`, where the ledger had `before`. `CREDITED`: it billed `before`, of which
+    `quantity` is left after a credit. `GIVEN_UP`: it billed nothing, and its id is another line's now.
     """
     _append_line(session, psa, run_id, identity, line, kind=kind, before=before, quantity=quantity, note=note)
 
@@ -53,7 +53,7 @@ def append_manual_entry(
 def append_seen(
     session: Session, psa: str, run_id: str, identity: Identity, line: Line, *, kind: EntryKind, at: datetime
 ) -> None:
-    """Record that ConnectWise shows a line of ours (``FOUND``, ``REBUILT``), or has invoiced one (``INVOICED``).
+    """Record that ConnectWise shows a line of ours (`FOUND`, `REBUILT`), or has invoiced one (`INVOICED`).
 
     What is seen together is known since the same moment.
     """
@@ -121,7 +121,7 @@ def answered_ids(session: Session, psa: str) -> dict[int, int]:
 
 
 def agreements_with_lines(session: Session, psa: str, months: Collection[Month]) -> set[int]:
-    """The agreements to which lines for ``months`` were written, or may have been."""
+    """The agreements to which lines for `months` were written, or may have been."""
     return set(
         session.scalars(
             select(LedgerEntry.agreement_id)

@@ -63,9 +63,9 @@ class HeldLock:
 
 @contextmanager
 def push_lock(engine: Engine, psa: str, *, wait_seconds: int, on_wait: Callable[[str], None]) -> Generator[HeldLock]:
-    """Hold the one lock for pushes to ``psa``, waiting for it at most ``wait_seconds``.
+    """Hold the one lock for pushes to `psa`, waiting for it at most `wait_seconds`.
 
-    ``on_wait`` is told, in a sentence, who holds the lock, if it is not free at once.
+    `on_wait` is told, in a sentence, who holds the lock, if it is not free at once.
 
     Raises:
         LockHeld: If another push holds it for all that time.
@@ -89,7 +89,7 @@ def migration_lock(engine: Engine, *, wait_seconds: int = 60) -> Generator[None]
     """Hold the lock under which the schema is changed.
 
     Raises:
-        LockHeld: If another process is still changing it after ``wait_seconds``.
+        LockHeld: If another process is still changing it after `wait_seconds`.
     """
     with _connection(engine, "migrations") as connection:
         if not _acquire(connection, "migrations", wait_seconds):

@@ -147,7 +147,7 @@ def _line(position: int, line: billing.PreviewLine) -> dict[str, object]:
 
 
 def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[Month, PushLineRow]]:
-    """The lines, each with its month, that came to one of ``outcomes`` in their month's last push."""
+    """The lines, each with its month, that came to one of `outcomes` in their month's last push."""
     return session.execute(_latest_lines(psa).where(PushLineRow.outcome.in_(outcomes))).tuples().all()
 
 
@@ -170,13 +170,13 @@ def _latest(psa: str) -> Select[tuple[int]]:
 
 
 def save_month_error(session: Session, month: Month, run_id: str, error: str) -> None:
-    """Keep why ``month`` failed as a whole."""
+    """Keep why `month` failed as a whole."""
     session.add(MonthErrorRow(month=month, run_id=run_id, at=datetime.now(UTC), error=error))
 
 
 @dataclass(frozen=True)
 class MonthReport:
-    """What a run came to for one month: its lines, or the ``error`` for which the month failed as a whole."""
+    """What a run came to for one month: its lines, or the `error` for which the month failed as a whole."""
 
     month: Month
     lines: tuple[billing.PreviewLine, ...] = ()
@@ -186,7 +186,7 @@ class MonthReport:
 
 
 def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthReport]:
-    """What the run with ``run_id`` came to, month by month: what it ``pushed``, or what it previewed.
+    """What the run with `run_id` came to, month by month: what it `pushed`, or what it previewed.
 
     A month that it neither pushed nor said why not is left out. A run that was tried again is reported as its last
     attempt left it, with the requests of all its attempts.

@@ -33,7 +33,7 @@ class StoredReport:
 
 
 def store_report(session: Session, report: UsageReport) -> StoredReport:
-    """Store NordPass's ``report``; the one stored last for its month is returned again if it says the same."""
+    """Store NordPass's `report`; the one stored last for its month is returned again if it says the same."""
     rows = [{**row.model_dump(exclude={"consumed_licenses"}), "seats": row.consumed_licenses} for row in report.rows]
     fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     latest = _latest(session, report.month)
@@ -53,7 +53,7 @@ def store_report(session: Session, report: UsageReport) -> StoredReport:
 
 
 def latest_report(session: Session, month: Month) -> StoredReport | None:
-    """The report stored last for ``month``."""
+    """The report stored last for `month`."""
     latest = _latest(session, month)
     return None if latest is None else _stored(latest)
 
@@ -80,14 +80,14 @@ def _stored(report: UsageReportRow) -> StoredReport:
 
 
 def accept_absence(session: Session, report: StoredReport, organization_id: str) -> None:
-    """Keep a person's word that an organization, which ``report`` does not have, used nothing."""
+    """Keep a person's word that an organization, which `report` does not have, used nothing."""
     session.merge(
         AcceptedAbsenceRow(report_id=report.id, organization_id=organization_id, accepted_at=datetime.now(UTC))
     )
 
 
 def accepted_absences(session: Session, reports: Mapping[Month, StoredReport]) -> frozenset[tuple[Month, str]]:
-    """The organizations of which a person accepted that they are in none of these ``reports``, each with the month."""
+    """The organizations of which a person accepted that they are in none of these `reports`, each with the month."""
     months = {report.id: month for month, report in reports.items()}
     accepted = session.execute(
         select(AcceptedAbsenceRow.report_id, AcceptedAbsenceRow.organization_id).where(

@@ -1,6 +1,8 @@
 """The warehouse's tables, in a module for each subject.
 
 Everybody imports them from here: they refer to each other by name, so that one is of use only with all the others.
+Their names end in `Row`, so that none is taken for the domain's value of the same name; a ledger and an audit log have
+entries.
 """
 
 from cw_pipeline.warehouse.tables.base import Base

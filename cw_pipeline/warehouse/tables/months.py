@@ -69,7 +69,7 @@ class _LineRow(Base):
 
 
 class PreviewLineRow(_LineRow):
-    """One line of a preview; ``writes`` are its intended requests."""
+    """One line of a preview; `writes` are its intended requests."""
 
     __tablename__ = "preview_lines"
 

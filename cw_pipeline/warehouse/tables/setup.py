@@ -42,7 +42,7 @@ class ImportSelectionRow(Base):
 
 
 class CompanyRow(Base):
-    """An imported ConnectWise company; ``gone_at`` is set when an import no longer finds it."""
+    """An imported ConnectWise company; `gone_at` is set when an import no longer finds it."""
 
     __tablename__ = "companies"
 
@@ -65,7 +65,7 @@ class AgreementRow(Base):
     name: Mapped[str]
     status: Mapped[str]
     billing_cycle: Mapped[str | None]
-    """The cycle's name, which each site chooses; ``cycle`` is what it means."""
+    """The cycle's name, which each site chooses; `cycle` is what it means."""
     cycle: Mapped[str | None]
     period_type: Mapped[str | None]
     parent_agreement_id: Mapped[int | None]
@@ -90,7 +90,7 @@ class ProductRow(Base):
 
 
 class OrganizationRow(Base):
-    """A NordPass organization; ``gone_at`` is set when NordPass no longer lists it."""
+    """A NordPass organization; `gone_at` is set when NordPass no longer lists it."""
 
     __tablename__ = "organizations"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.holds import invoiced_elsewhere
@@ -29,7 +29,7 @@ class Credit:
     seats: Decimal
 
 
-def credits_due(organization_id: str, preview: Preview, facts: Facts) -> tuple[Credit, ...]:
+def credits_due(organization_id: str, preview: Preview[Any, Any], facts: Facts) -> tuple[Credit, ...]:
     """The credits that would end the organization's ``moved`` or ``credit_due`` in ``preview``, made from ``facts``."""
     lines = [line for line in preview.lines if line.organization_id == organization_id]
     if any(line.outcome is Outcome.MOVED for line in lines):
@@ -42,7 +42,7 @@ def credits_due(organization_id: str, preview: Preview, facts: Facts) -> tuple[C
     )
 
 
-def _of_another_company(organization_id: str, preview: Preview, facts: Facts) -> Iterator[Credit]:
+def _of_another_company(organization_id: str, preview: Preview[Any, Any], facts: Facts) -> Iterator[Credit]:
     for plan in Plan:
         identity = Identity(preview.month, plan, organization_id)
         for line in invoiced_elsewhere([identity], facts.mappings[organization_id], facts):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic
+
+from typing_extensions import TypeVar
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.writes import Write
@@ -15,8 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
+ReasonT = TypeVar("ReasonT", default=str)
+WarningT = TypeVar("WarningT", default=str)
+"""Data where the rule made the preview, sentences where people are shown it."""
+
+
 @dataclass(frozen=True)
-class PreviewLine:
+class PreviewLine(Generic[ReasonT, WarningT]):
     """What becomes of one usage row, or (``also``) of another line of its organization."""
 
     organization_id: str
@@ -27,9 +34,9 @@ class PreviewLine:
     also: bool
     outcome: Outcome
     seats: Decimal
-    """A usage row's seats; beside it, the quantity that the line loses or that is held."""
-    reason: str
-    warning: str | None = None
+    """A usage row's seats; of an `also` line, the quantity that the line loses or that is held."""
+    reason: ReasonT
+    warning: WarningT | None = None
     """What is wrong with its lines although their quantity is right: seats that no invoice has, say."""
     writes: tuple[Write, ...] = ()
     to_credit: Decimal | None = None
@@ -45,13 +52,13 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Preview:
+class Preview(Generic[ReasonT, WarningT]):
     """What a push would do for a month, line by line, with a reason for each."""
 
     month: Month
     usage_seats: int
     """The seats of the month's usage report, over all its rows."""
-    lines: tuple[PreviewLine, ...]
+    lines: tuple[PreviewLine[ReasonT, WarningT], ...]
 
     @property
     def unaccounted_seats(self) -> Decimal:
@@ -69,7 +76,7 @@ class Preview:
         return tally(line for line in self.lines if line.also)
 
 
-def tally(lines: Iterable[PreviewLine]) -> dict[Outcome, Tally]:
+def tally(lines: Iterable[PreviewLine[Any, Any]]) -> dict[Outcome, Tally]:
     """``lines`` counted by outcome, in the order of the outcomes' codes."""
     counts: Counter[Outcome] = Counter()
     seats: dict[Outcome, Decimal] = {}

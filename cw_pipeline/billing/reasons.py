@@ -1,87 +1,119 @@
-"""The sentence that a preview gives for what becomes of a usage row, or of a line beside it."""
+"""Why a preview line came to its outcome: what a sentence has to name. `wording.previews` has the sentences."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
 
-from cw_pipeline.billing.commands import SYNC_AGAIN, accept_command
-from cw_pipeline.billing.hold_reasons import leave_out
-from cw_pipeline.billing.invoiced import is_copy
+from cw_pipeline.billing.balance import Balance
+from cw_pipeline.billing.facts import Line, Unread, Usage
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.writes import SetQuantity
-
-if TYPE_CHECKING:
-    from cw_pipeline.billing.balance import Balance
-    from cw_pipeline.billing.facts import CompanyMapping, Facts, Usage
+from cw_pipeline.billing.writes import SetQuantity, Write
+from cw_pipeline.vocabulary import Month
 
 
-def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> str:
-    """Why a usage row is not billed."""
-    bill_from = mapping.bill_from if mapping else None
-    return {
-        Outcome.NOT_MANAGED: "The organization is not managed by this MSP.",
-        Outcome.NFR: "The license is not for resale.",
-        Outcome.TRIAL: "The organization is on trial.",
-        Outcome.UNMAPPED: "The organization is mapped to no company. Map it to bill its seats.",
-        Outcome.BEFORE_BILL_FROM: f"The organization is billed from {bill_from} on.",
-        Outcome.PRODUCT_UNMAPPED: (
-            f"No ConnectWise product is confirmed for the plan {row.plan}. Map one and confirm the mapping."
-        ),
-    }[outcome]
+@dataclass(frozen=True)
+class Excluded:
+    """The row is not billed."""
+
+    outcome: Outcome
+    row: Usage
 
 
-def balanced(result: Balance, mapping: CompanyMapping) -> str:
-    """What a plan's balance comes to."""
-    invoiced = sum(line.quantity for line in result.invoiced)
-    credited = f", and {result.credited} of them credited" if result.credited else ""
-    already = f" {invoiced} were invoiced already{credited}." if result.invoiced else ""
-    several = f" There are {len(result.open)} open lines where one is enough." if len(result.open) > 1 else ""
-    writes = ", ".join(
-        f"line {write.addition_id}: {write.before} → {write.quantity}"
-        for write in result.writes
-        if isinstance(write, SetQuantity)
-    )
-    sentence = {
-        Outcome.CREATED: f"A new line of {result.target}.",
-        Outcome.UPDATED: f"{writes}.",
-        Outcome.ZEROED: f"{writes}.",
-        Outcome.UNCHANGED: "Nothing to do.",
-        Outcome.ZERO_USAGE: "No seats were used and there is no line.",
-        Outcome.CREDIT_DUE: (
-            f"{-result.target} more than were used. Issue the credit in ConnectWise, and record it with "
-            f"{accept_command(result.identity.month, result.identity.organization_id, credited=-result.target)}."
-            + (f" {writes}." if writes else "")
-        ),
-        Outcome.AGREEMENT_INACTIVE: (
-            "The mapped agreement no longer exists in ConnectWise. Map the company to another agreement"
-            f"{leave_out(result.identity.month, mapping)}. {SYNC_AGAIN}"
-        ),
-    }[result.outcome]
-    return (sentence + already + several).strip()
+@dataclass(frozen=True)
+class Balanced:
+    """What the balance of a plan comes to."""
+
+    balance: Balance
 
 
-def stale(write: SetQuantity, mapping: CompanyMapping, facts: Facts) -> str:
-    """Why an open line is set to 0 although its plan may be in use."""
-    if any(is_copy(line, facts) for line in facts.lines_of(write.identity) if line.addition_id == write.addition_id):
-        return (
-            f"Line {write.addition_id} on agreement {write.agreement_id} was not written here and has the serial "
-            "number of another line: the agreement was copied, or another warehouse writes to this ConnectWise."
-        )
-    if write.agreement_id != mapping.agreement_id:
-        return f"Line {write.addition_id} is on agreement {write.agreement_id}, no longer the mapped one."
-    if write.product_id != facts.products.get(write.identity.plan):
-        return f"Line {write.addition_id} is of product {write.product_id}, no longer the plan's."
-    return f"Line {write.addition_id} would not be billed once and in full by agreement {write.agreement_id}."
+@dataclass(frozen=True)
+class Stale:
+    """An open line is set to 0 although its plan may be in use."""
+
+    write: SetQuantity
 
 
-def without_product(write: SetQuantity) -> str:
-    """Why seats are not moved away from a line whose plan lost its product."""
-    return (
-        f"Line {write.addition_id} of {write.before} is of the plan {write.identity.plan}, for which no ConnectWise "
-        "product is confirmed. Map one and confirm the mapping."
-    )
+@dataclass(frozen=True)
+class WithoutProduct:
+    """No seats are moved away from a line whose plan lost its product."""
+
+    write: SetQuantity
 
 
-def waiting(reason: str) -> str:
-    """Why seats are not added while others, for ``reason``, cannot be taken away."""
-    return f"Waits, so that no seat is billed twice, until this is settled: {reason}"
+@dataclass(frozen=True)
+class CannotBeRead:
+    """Something in ConnectWise that may concern the organization's month cannot be read."""
+
+    organization_id: str
+    month: Month
+    found: tuple[Unread, ...]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """`seats` of the month were invoiced to another company, on `line` and perhaps others."""
+
+    identity: Identity
+    line: Line
+    seats: Decimal
+
+
+@dataclass(frozen=True)
+class InvoiceUnclear:
+    """Nobody knows what the lines of a plan billed.
+
+    Attributes:
+        identity: Whose they are.
+        edited: Invoiced lines that are not as the ledger accounts for.
+        vanished: The addition ids of lines that are gone, or another line's by now.
+        claimed: Lines that show this identity and were written with another one.
+        short: Invoiced lines of which the invoice left seats out.
+        copies: Copies of lines, which may have been invoiced.
+        unclear: Other lines that may have been invoiced.
+    """
+
+    identity: Identity
+    edited: tuple[Line, ...]
+    vanished: tuple[int, ...]
+    claimed: tuple[Line, ...]
+    short: tuple[Line, ...]
+    copies: tuple[Line, ...]
+    unclear: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Absent:
+    """The month's report does not have the organization, whose lines carry seats."""
+
+    identity: Identity
+
+
+@dataclass(frozen=True)
+class WriteHeld:
+    """A write must not be made on its agreement as that is now; `hold` says why."""
+
+    hold: Outcome
+    write: Write
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Seats are not added while others, for the reason `on`, cannot be taken away."""
+
+    on: Reason
+
+
+Reason: TypeAlias = (
+    Excluded | Balanced | Stale | WithoutProduct | CannotBeRead | Moved | InvoiceUnclear | Absent | WriteHeld | Waiting
+)
+
+
+@dataclass(frozen=True)
+class OddLines:
+    """Something is wrong with lines although their quantity is right."""
+
+    identity: Identity
+    lines: tuple[Line, ...]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from cw_pipeline.billing import hold_reasons, reasons
 from cw_pipeline.billing.balance import Balance, balance
 from cw_pipeline.billing.exclusions import exclusion
 from cw_pipeline.billing.facts import Line
@@ -26,9 +25,22 @@ from cw_pipeline.billing.holds import (
     write_hold,
 )
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.billing.odd import left_out, odd
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
+from cw_pipeline.billing.reasons import (
+    Absent,
+    Balanced,
+    CannotBeRead,
+    Excluded,
+    InvoiceUnclear,
+    Moved,
+    OddLines,
+    Reason,
+    Stale,
+    Waiting,
+    WithoutProduct,
+    WriteHeld,
+)
 from cw_pipeline.billing.writes import SetQuantity, Write, takes_away
 from cw_pipeline.vocabulary import Plan
 
@@ -38,10 +50,11 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import CompanyMapping, Facts, Usage
     from cw_pipeline.vocabulary import Month
 
+_Line: TypeAlias = PreviewLine[Reason, OddLines]
 _NOTHING_TO_REPORT = frozenset({Outcome.UNCHANGED, Outcome.ZERO_USAGE})
 
 
-def preview_month(month: Month, usage: Sequence[Usage], facts: Facts) -> Preview:
+def preview_month(month: Month, usage: Sequence[Usage], facts: Facts) -> Preview[Reason, OddLines]:
     """What a push would do for `month`: a line for each row of `usage`, each followed by what also happens.
 
     `usage` has at most one row an organization. Mapped organizations without a row count as usage 0, but what takes
@@ -55,13 +68,13 @@ def preview_month(month: Month, usage: Sequence[Usage], facts: Facts) -> Preview
     return Preview(month, sum(row.seats for row in usage), tuple(lines))
 
 
-def _preview_row(row: Usage, month: Month, facts: Facts) -> list[PreviewLine]:
+def _preview_row(row: Usage, month: Month, facts: Facts) -> list[_Line]:
     mapping = facts.mappings.get(row.organization_id)
     excluded = exclusion(row, month, facts)
     if excluded is None and mapping is not None:
         return _preview_organization(row, mapping, month, facts)
     outcome = excluded or Outcome.UNMAPPED
-    row_line = PreviewLine(
+    row_line = _Line(
         organization_id=row.organization_id,
         organization_name=row.organization_name,
         plan=row.plan,
@@ -70,14 +83,14 @@ def _preview_row(row: Usage, month: Month, facts: Facts) -> list[PreviewLine]:
         also=False,
         outcome=outcome,
         seats=Decimal(row.seats),
-        reason=reasons.excluded(outcome, row, mapping),
+        reason=Excluded(outcome, row),
     )
     return [row_line, *(_preview_organization(None, mapping, month, facts) if mapping else ())]
 
 
 def _preview_organization(
     row: Usage | None, mapping: CompanyMapping, month: Month, facts: Facts, *, unusual: bool = False
-) -> list[PreviewLine]:
+) -> list[_Line]:
     """One mapped organization's month: its lines brought to the usage of `row`, or to 0 where there is none.
 
     Where that is `unusual`, no seats are taken away.
@@ -102,7 +115,7 @@ def _preview_organization(
 class _Proposal:
     """What one plan's balance asks for, or that one stale line of it be set to 0."""
 
-    line: PreviewLine
+    line: _Line
     balance: Balance
     writes: tuple[Write, ...]
     """What was proposed; of a held line, what is not done."""
@@ -122,7 +135,7 @@ class _Proposal:
         """Whether it becomes a line of the preview: a plan that is not the row's does where there is news of it."""
         return not self.line.also or self.line.outcome not in _NOTHING_TO_REPORT or self.line.warning is not None
 
-    def held(self, outcome: Outcome, reason: str) -> _Proposal:
+    def held(self, outcome: Outcome, reason: Reason) -> _Proposal:
         return replace(self, line=replace(self.line, outcome=outcome, reason=reason, writes=(), to_credit=None))
 
 
@@ -131,7 +144,7 @@ def _propose(identity: Identity, row: Usage | None, mapping: CompanyMapping, fac
     is_rows_plan = row is not None and row.plan is identity.plan
     usage = row.seats if row is not None and is_rows_plan else 0
     result = balance(identity, usage, mapping, facts)
-    main = PreviewLine(
+    main = _Line(
         organization_id=mapping.organization_id,
         organization_name=row.organization_name if row else mapping.organization_name,
         plan=identity.plan,
@@ -140,8 +153,8 @@ def _propose(identity: Identity, row: Usage | None, mapping: CompanyMapping, fac
         also=not is_rows_plan,
         outcome=result.outcome,
         seats=Decimal(usage) if is_rows_plan else _seats_lost(result),
-        reason=reasons.balanced(result, mapping),
-        warning=odd(identity, result.odd, facts),
+        reason=Balanced(result),
+        warning=OddLines(identity, result.odd) if result.odd else None,
         writes=result.writes,
         to_credit=-result.target if result.outcome is Outcome.CREDIT_DUE else None,
     )
@@ -153,7 +166,7 @@ def _propose(identity: Identity, row: Usage | None, mapping: CompanyMapping, fac
             also=True,
             outcome=Outcome.ZEROED,
             seats=write.before,
-            reason=reasons.stale(write, mapping, facts),
+            reason=Stale(write),
             warning=None,
             writes=(write,),
             to_credit=None,
@@ -181,12 +194,12 @@ def _hold_month(
     elsewhere = list(invoiced_elsewhere(identities, mapping, facts))
     if unread:
         outcome = Outcome.UNCONFIRMED if all(one.passes for one in unread) else Outcome.INVOICE_UNCLEAR
-        reason = hold_reasons.unread(identities[0].month, unread, mapping)
+        reason = CannotBeRead(mapping.organization_id, identities[0].month, tuple(unread))
         about = {one for one in identities if any(may_be_billed_by(one, what, facts) for what in unread)}
     elif elsewhere:
         outcome = Outcome.MOVED
-        seats = sum(facts.counted(line) for line in elsewhere)
-        reason = hold_reasons.moved(identities[0], elsewhere[0], mapping, facts, seats)
+        seats = sum((facts.counted(line) for line in elsewhere), Decimal(0))
+        reason = Moved(identities[0], elsewhere[0], seats)
         about = {one for one in identities if any(line.serial_number == one.serial_number for line in elsewhere)}
     else:
         return None
@@ -195,41 +208,36 @@ def _hold_month(
 
 def _apply_holds(proposal: _Proposal, mapping: CompanyMapping, facts: Facts, *, unusual: bool) -> _Proposal:
     """Hold one line, for the first reason that applies."""
-    unclear = _unclear(proposal.balance, mapping, facts)
+    unclear = _invoice_unclear(proposal.balance, mapping, facts)
     if unclear is not None:
         return proposal.held(Outcome.INVOICE_UNCLEAR, unclear)
     identity = proposal.balance.identity
     if unusual and (proposal.takes_away or proposal.line.outcome is Outcome.CREDIT_DUE):
-        return proposal.held(Outcome.UNUSUAL, hold_reasons.absent(identity, mapping))
+        return proposal.held(Outcome.UNUSUAL, Absent(identity))
     for write in (*proposal.writes, *(SetQuantity.of(line, identity, line.quantity) for line in proposal.kept)):
         hold = write_hold(write, mapping, facts)
         if hold is not None:
-            agreement = facts.agreements[write.agreement_id]
-            return proposal.held(hold, hold_reasons.write_held(hold, write, agreement, mapping))
+            return proposal.held(hold, WriteHeld(hold, write))
     for line in proposal.balance.unclear:  # right as they are, but not where another company is billed for them
-        as_it_is, agreement = SetQuantity.of(line, identity, line.quantity), facts.agreements[line.agreement_id]
+        as_it_is = SetQuantity.of(line, identity, line.quantity)
         if line.quantity and write_hold(as_it_is, mapping, facts) is Outcome.MOVED:
-            return proposal.held(Outcome.MOVED, hold_reasons.write_held(Outcome.MOVED, as_it_is, agreement, mapping))
+            return proposal.held(Outcome.MOVED, WriteHeld(Outcome.MOVED, as_it_is))
     return proposal
 
 
-def _unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> str | None:
-    """Why nobody knows what a plan's lines billed, each of them named; None where it is known, or does not matter."""
-    identity, ledger = result.identity, facts.ledger
+def _invoice_unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> InvoiceUnclear | None:
+    """The lines of a plan of which nobody knows what they billed; None where it is known, or does not matter."""
+    identity = result.identity
     edited = edited_lines(result, facts)
-    whys = [
-        *(hold_reasons.edited(identity, line, ledger[line.addition_id]) for line in edited),
-        *(
-            hold_reasons.vanished(identity, number, ledger[number], mapping, facts.strangers.get(number))
-            for number in vanished_lines(identity, facts)
-        ),
-        *(hold_reasons.claimed(identity, line, facts) for line in claimed_lines(identity, facts)),
-        *(left_out(identity, line, facts) for line in short_lines(result, facts)),
-    ]
-    unclear = [line for line in result.unclear if line not in edited]
-    if result.copies or (unclear and (whys or unclear_lines(result, mapping, facts))):
-        whys.append(hold_reasons.unclear(identity, facts, result.copies, unclear))
-    return " ".join(whys) or None
+    vanished = tuple(vanished_lines(identity, facts))
+    claimed = tuple(claimed_lines(identity, facts))
+    short = short_lines(result, facts)
+    others = tuple(line for line in result.unclear if line not in edited)
+    in_the_way = edited or vanished or claimed or short or unclear_lines(result, mapping, facts)
+    unclear = others if result.copies or in_the_way else ()
+    if not (edited or vanished or claimed or short or result.copies or unclear):
+        return None
+    return InvoiceUnclear(identity, edited, vanished, claimed, short, result.copies, unclear)
 
 
 def _lines_without_product(
@@ -239,7 +247,7 @@ def _lines_without_product(
     proposals = _propose(identity, row, mapping, facts)
     credit_due = [one for one in proposals if row is not None and one.line.outcome is Outcome.CREDIT_DUE]
     return credit_due + [
-        proposal.held(Outcome.PRODUCT_UNMAPPED, reasons.without_product(write))
+        proposal.held(Outcome.PRODUCT_UNMAPPED, WithoutProduct(write))
         for proposal in proposals
         for write in proposal.writes[:1]
         if proposal.line.outcome is Outcome.ZEROED and isinstance(write, SetQuantity)
@@ -251,5 +259,5 @@ def _block_additions(proposals: list[_Proposal]) -> list[_Proposal]:
     stuck = next((one for one in proposals if one.takes_away and not one.line.writes), None)
     if stuck is None:
         return proposals
-    reason = reasons.waiting(stuck.line.reason)
+    reason = Waiting(stuck.line.reason)
     return [one.held(stuck.line.outcome, reason) if one.adds and one.line.writes else one for one in proposals]

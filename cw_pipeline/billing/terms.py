@@ -19,11 +19,3 @@ def can_be_billed(terms: Terms) -> bool:
     """Whether an agreement of these terms bills a line of one month once and in full."""
     shared = terms.cycle in OF_SEVERAL_MONTHS or terms.parent_agreement_id is not None
     return terms.cycle not in OF_PARTS_OF_A_MONTH | NEVER and not (shared and terms.prorates)
-
-
-def in_words(terms: Terms) -> str:
-    """How an agreement is billed, for a sentence."""
-    parts = [f"billed {terms.cycle}" if terms.cycle else "without a billing cycle"]
-    parts += [f"for the period {terms.period_type}"] if terms.period_type else []
-    parts += [f"with its parent {terms.parent_agreement_id}"] if terms.parent_agreement_id else []
-    return ", ".join([*parts, "prorated" if terms.prorates else "not prorated"])

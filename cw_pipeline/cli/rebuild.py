@@ -15,9 +15,9 @@ def rebuild(*, as_json: AsJson = False) -> None:
     For a warehouse that is new or was restored from a backup, after the companies are mapped as they are billed.
     Nothing is written to ConnectWise.
     """
-    from cw_pipeline.billing.hold_reasons import CORRECT_IT, cannot_be_read
     from cw_pipeline.orchestration.assets.setup import report_setup
     from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
+    from cw_pipeline.wording.hold_reasons import CORRECT_IT, cannot_be_read
 
     with command_output(as_json=as_json) as output:
         settings = read_settings()

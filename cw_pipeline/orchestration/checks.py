@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.orchestration.failures import failing_the_run
@@ -20,6 +19,7 @@ from cw_pipeline.reports.unbilled import AtStake, Stakes, at_stake
 from cw_pipeline.sync.due import told
 from cw_pipeline.vocabulary import Month, month_options
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.wording.ways_out import WAYS_OUT
 
 SEATS_ADD_UP = dg.AssetCheckSpec(
     "seats_add_up",

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.commands import map_command
-from cw_pipeline.billing.terms import NEVER, OF_PARTS_OF_A_MONTH, OF_SEVERAL_MONTHS, can_be_billed, in_words
+from cw_pipeline.billing.terms import NEVER, OF_PARTS_OF_A_MONTH, OF_SEVERAL_MONTHS, can_be_billed
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow
 from cw_pipeline.warehouse.terms import terms_of
+from cw_pipeline.wording.commands import map_command
+from cw_pipeline.wording.terms import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

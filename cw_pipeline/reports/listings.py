@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import or_, select
 
-from cw_pipeline.billing.commands import map_command, unmap_command
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.names import Named, name_and_id
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, LedgerEntry, OrganizationRow
+from cw_pipeline.wording.commands import map_command, unmap_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

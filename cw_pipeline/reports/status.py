@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.reports.agreement_terms import changed_agreements
 from cw_pipeline.reports.listings import gone_mappings
@@ -20,6 +19,7 @@ from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.previews import lines_with
 from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow, IntegrationRow, OrganizationRow, PushRow
+from cw_pipeline.wording.ways_out import WAYS_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

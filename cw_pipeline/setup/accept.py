@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.credits import Credit, credits_due
 from cw_pipeline.billing.facts import Facts, Line
@@ -28,6 +27,7 @@ from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import OrganizationRow
 from cw_pipeline.warehouse.usage import accept_absence
+from cw_pipeline.wording import hold_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

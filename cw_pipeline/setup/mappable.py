@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.commands import unmap_command
 from cw_pipeline.reports import agreement_terms
 from cw_pipeline.setup import bill_from as first_months
 from cw_pipeline.setup import terms
 from cw_pipeline.setup.errors import MappingRefused, WarningsNotAccepted, listed
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow, OrganizationRow
+from cw_pipeline.wording.commands import unmap_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing.identity import as_marked
-from cw_pipeline.billing.terms import in_words
 from cw_pipeline.reports import agreement_terms
 from cw_pipeline.setup import bill_from as first_months
 from cw_pipeline.setup import terms
@@ -23,6 +22,7 @@ from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, OrganizationRow
 from cw_pipeline.warehouse.terms import terms_of
+from cw_pipeline.wording.terms import in_words
 
 if TYPE_CHECKING:
     from datetime import datetime

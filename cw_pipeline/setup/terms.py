@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.terms import in_words
 from cw_pipeline.reports.agreement_terms import mapped_agreements, warnings
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import CompanyMappingRow
 from cw_pipeline.warehouse.terms import terms_of
+from cw_pipeline.wording.terms import in_words
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

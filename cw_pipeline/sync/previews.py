@@ -19,6 +19,7 @@ from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.previews import StoredPreview, save_preview
 from cw_pipeline.warehouse.terms import terms_of
 from cw_pipeline.warehouse.usage import StoredReport, accepted_absences, latest_report
+from cw_pipeline.wording.previews import preview_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +136,7 @@ class _Read:
     seen: Seen
 
     def preview(self, month: Month) -> Preview:
-        return preview_month(month, self.reports[month].rows, self.facts)
+        return preview_in_words(preview_month(month, self.reports[month].rows, self.facts), self.facts)
 
 
 def _read(run: SyncRun, months: Sequence[Month]) -> _Read:

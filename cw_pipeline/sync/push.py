@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing import reasons
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.billing.writes import takes_away
@@ -17,6 +16,7 @@ from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.previews import save_push
 from cw_pipeline.warehouse.rights import save_right_uses
+from cw_pipeline.wording import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

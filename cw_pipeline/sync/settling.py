@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.accounting import EntryKind
-from cw_pipeline.billing.commands import SYNC_AGAIN
 from cw_pipeline.billing.identity import DESCRIPTION, PREFIX, Identity
 from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable
 from cw_pipeline.connectwise.listed import Listed
@@ -18,6 +17,7 @@ from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.intents import Result, append_results
+from cw_pipeline.wording.commands import SYNC_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

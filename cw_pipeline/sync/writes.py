@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.accounting import EntryKind
-from cw_pipeline.billing.commands import SYNC_AGAIN
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.writes import CreateLine, Write
 from cw_pipeline.connectwise.errors import (
@@ -30,6 +28,8 @@ from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.intents import Result, append_intents, append_results
 from cw_pipeline.warehouse.tables import LedgerEntry
+from cw_pipeline.wording import hold_reasons
+from cw_pipeline.wording.commands import SYNC_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

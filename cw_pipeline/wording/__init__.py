@@ -1,4 +1,5 @@
-"""Sentences, commands and table cells for people: what the packages below found, for the command line and the UI.
+"""Sentences, commands and table cells for people.
 
-Nothing here reads a system or decides anything.
+`previews` says in sentences what `cw_pipeline.billing` gives as data; whoever stores or shows a reason takes it from
+here. Nothing here reads a system or decides anything.
 """

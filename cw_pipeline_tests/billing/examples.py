@@ -17,6 +17,7 @@ from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.vocabulary import LicenseType, Month, Plan, add_months, day_before
+from cw_pipeline.wording.previews import preview_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -169,7 +170,7 @@ def the_facts(
 
 def preview_of(facts: Facts, *rows: Usage, month: Month = MARCH) -> Preview:
     """The month's preview for these usage rows."""
-    return preview_month(month, rows, facts)
+    return preview_in_words(preview_month(month, rows, facts), facts)
 
 
 def row_line(preview: Preview) -> PreviewLine:

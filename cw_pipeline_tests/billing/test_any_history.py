@@ -27,11 +27,10 @@ from cw_pipeline.billing.holds import is_edited
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import State, state_of
 from cw_pipeline.billing.outcomes import HELD, NOT_BILLED, Outcome
-from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline_tests.billing.connectwise_model import Addition, ConnectWise, Periods
-from cw_pipeline_tests.billing.examples import MONTHLY, PRORATED, an_agreement
+from cw_pipeline_tests.billing.examples import MONTHLY, PRORATED, an_agreement, preview_of
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Facts
@@ -312,7 +311,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     def _preview(self, month: Month) -> Preview:
         rows = [row for (used_in, _), row in self.usage.items() if used_in == month]
-        return preview_month(month, rows, self._facts())
+        return preview_of(self._facts(), *rows, month=month)
 
     def _facts(self) -> Facts:
         return self.connectwise.facts(self.mappings, self.products, self.absences)

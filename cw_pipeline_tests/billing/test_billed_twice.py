@@ -9,7 +9,6 @@ import pytest
 
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.billing.connectwise_model import ConnectWise, Periods
 from cw_pipeline_tests.billing.examples import (
@@ -32,7 +31,7 @@ BUSINESS_LINES = Identity(MARCH, Plan.BUSINESS, ORGANIZATION).serial_number
 
 def sync_march(connectwise: ConnectWise, seats: int) -> None:
     """One push of March."""
-    connectwise.push(preview_month(MARCH, [used(seats)], connectwise.facts(MAPPINGS, PRODUCTS)))
+    connectwise.push(preview_of(connectwise.facts(MAPPINGS, PRODUCTS), used(seats)))
 
 
 @pytest.mark.parametrize(

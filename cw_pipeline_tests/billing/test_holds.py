@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.billing.facts import Written
-from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.vocabulary import Plan
+from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     MONTHLY,

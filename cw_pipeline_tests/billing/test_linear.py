@@ -9,6 +9,7 @@ import pytest
 
 from cw_pipeline.billing.facts import Facts, Written
 from cw_pipeline.billing.rule import preview_month
+from cw_pipeline.wording.previews import preview_in_words
 from cw_pipeline_tests.billing.examples import INVOICED, MARCH, OPEN, PRODUCTS, a_line, an_agreement, mapped_to, used
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def work_for(organizations: int, effective: date | None) -> int:
         ledger=written,
     )
     usage = [used(5 + one % 2, organization_id=f"org-{one}") for one in ids]
-    return instructions(lambda: preview_month(MARCH, usage, facts))
+    return instructions(lambda: preview_in_words(preview_month(MARCH, usage, facts), facts))
 
 
 @pytest.mark.parametrize("effective", [None, OPEN, INVOICED], ids=["no line", "an open line", "an invoiced line"])

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.facts import Written
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.billing.odd import odd, perhaps_written_off
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.cli.app import app
 from cw_pipeline.reports.drift.compare import Kind, Mapping, drifted_agreement, drifted_company
 from cw_pipeline.vocabulary import Plan
+from cw_pipeline.wording import hold_reasons
+from cw_pipeline.wording.odd_lines import odd, perhaps_written_off
+from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
     JANUARY,
@@ -116,7 +117,7 @@ def sentences() -> Iterator[tuple[str, str]]:
         yield from ((line.outcome, line.reason) for line in preview.lines)
     identity = Identity(MARCH, Plan.BUSINESS, STRANGE)
     yield Outcome.UNCONFIRMED, hold_reasons.invoiced_meanwhile(identity)
-    yield from hold_reasons.WAYS_OUT.items()
+    yield from WAYS_OUT.items()
     line = replace(a_line(1, 5, effective=INVOICED, organization_id=STRANGE), less_included=Decimal(3))
     yield "odd", odd(identity, [line], the_facts(line)) or ""
     yield Kind.PERHAPS_WRITTEN_OFF, perhaps_written_off(identity, line)

@@ -11,11 +11,11 @@ import pytest
 from pydantic import SecretStr
 
 from cw_pipeline import notifications as notify
-from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.definitions import defs
 from cw_pipeline.notifications import NotDelivered, tell
 from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.orchestration.monthly_runs import Watcher, the_check
 from cw_pipeline_tests.support.active import LAST_CLOSED
 from cw_pipeline_tests.support.receivers import WebHook, mail_server, web_hook

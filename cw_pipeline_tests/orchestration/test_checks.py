@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.orchestration.checks import of_unbilled
 from cw_pipeline.reports.unbilled import AtStake, Stakes
+from cw_pipeline.wording.ways_out import WAYS_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.billing.accounting import MANUAL_KINDS, EntryKind
-from cw_pipeline.billing.hold_reasons import WAYS_OUT
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.reports.listings import companies
 from cw_pipeline.reports.status import HeldLine, next_tick, status
@@ -25,6 +24,7 @@ from cw_pipeline.warehouse.tables import (
     PushRow,
     UsageReportRow,
 )
+from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, company, integration, organization, put
 
 if TYPE_CHECKING:

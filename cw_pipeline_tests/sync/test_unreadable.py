@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from cw_pipeline.billing.hold_reasons import CORRECT_IT
 from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
@@ -18,6 +17,7 @@ from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NothingToAccept
 from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.vocabulary import Plan
+from cw_pipeline.wording.hold_reasons import CORRECT_IT
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import (
     MAPPED,

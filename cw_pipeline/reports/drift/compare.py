@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing import hold_reasons
 from cw_pipeline.billing.facts import CompanyMapping
 from cw_pipeline.billing.holds import is_changed
 from cw_pipeline.billing.identity import Identity, as_marked
-from cw_pipeline.billing.terms import in_words
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.wording import hold_reasons
+from cw_pipeline.wording.terms import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.commands import accept_command
 from cw_pipeline.billing.invoiced import State, is_accepted, leaves_seats_out, state_of
+from cw_pipeline.wording.commands import accept_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

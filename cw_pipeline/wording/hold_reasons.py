@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.commands import SYNC_AGAIN, accept_command, map_command, unmap_command
 from cw_pipeline.billing.identity import Identity, as_marked
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.terms import can_be_billed, in_words
+from cw_pipeline.billing.terms import can_be_billed
 from cw_pipeline.billing.writes import CreateLine
+from cw_pipeline.wording.commands import SYNC_AGAIN, accept_command, map_command, unmap_command
+from cw_pipeline.wording.terms import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,35 +18,6 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Unread, Written
     from cw_pipeline.billing.writes import Write
     from cw_pipeline.vocabulary import Month
-
-WAYS_OUT = {
-    Outcome.AGREEMENT_INACTIVE: (
-        "Renew the agreement or give it a next invoice date in ConnectWise, or set what is on its lines to 0 there and "
-        "map the company to another agreement, or leave the month out, as the reason says."
-    ),
-    Outcome.AGREEMENT_CHANGED: (
-        "Set the agreement's billing in ConnectWise back to what it was, or accept it or map the company to another "
-        "agreement, as the reason says."
-    ),
-    Outcome.COMPANY_DELETED: (
-        "Restore the company in ConnectWise, or set what is on its lines to 0 there and map the organization to another"
-        " company, or leave the month out, as the reason says."
-    ),
-    Outcome.MOVED: (
-        "Credit the company that was invoiced and record it, or map the organization to the company that is to be "
-        "billed, with the commands in the reason."
-    ),
-    Outcome.CREDIT_DUE: "Issue the credit in ConnectWise, and record it with the command in the reason.",
-    Outcome.INVOICE_UNCLEAR: (
-        "Correct in ConnectWise what cannot be read; or see the invoice, set the line in ConnectWise to what it billed,"
-        " and accept that with the command in the reason."
-    ),
-    Outcome.UNUSUAL: (
-        "See the month in the NordPass panel, and sync it again once its report has the organization, accept that "
-        "nothing was used, or leave the month as it is, with the commands in the reason."
-    ),
-}
-"""What a person can do about each kind of hold; the reason of a line says it with its ids and commands."""
 
 
 def accept_what_was_billed(month: Month, organization_id: str) -> str:

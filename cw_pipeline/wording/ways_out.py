@@ -1,0 +1,34 @@
+"""What a person can do about each kind of hold, in a sentence without ids."""
+
+from __future__ import annotations
+
+from cw_pipeline.billing.outcomes import Outcome
+
+WAYS_OUT = {
+    Outcome.AGREEMENT_INACTIVE: (
+        "Renew the agreement or give it a next invoice date in ConnectWise, or set what is on its lines to 0 there and "
+        "map the company to another agreement, or leave the month out, as the reason says."
+    ),
+    Outcome.AGREEMENT_CHANGED: (
+        "Set the agreement's billing in ConnectWise back to what it was, or accept it or map the company to another "
+        "agreement, as the reason says."
+    ),
+    Outcome.COMPANY_DELETED: (
+        "Restore the company in ConnectWise, or set what is on its lines to 0 there and map the organization to another"
+        " company, or leave the month out, as the reason says."
+    ),
+    Outcome.MOVED: (
+        "Credit the company that was invoiced and record it, or map the organization to the company that is to be "
+        "billed, with the commands in the reason."
+    ),
+    Outcome.CREDIT_DUE: "Issue the credit in ConnectWise, and record it with the command in the reason.",
+    Outcome.INVOICE_UNCLEAR: (
+        "Correct in ConnectWise what cannot be read; or see the invoice, set the line in ConnectWise to what it billed,"
+        " and accept that with the command in the reason."
+    ),
+    Outcome.UNUSUAL: (
+        "See the month in the NordPass panel, and sync it again once its report has the organization, accept that "
+        "nothing was used, or leave the month as it is, with the commands in the reason."
+    ),
+}
+"""What a person can do about each kind of hold; the reason of a line says it with its ids and commands."""

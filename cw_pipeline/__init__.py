@@ -5,11 +5,11 @@ The packages, from the top down; each imports only those below it:
 - `cli`: the command line
 - `definitions`, `orchestration`: Dagster
 - `notifications`: sending alerts
-- `wording`: sentences and table cells for people
 - `setup`: what people do
 - `reports`: what people look at
 - `sync`: a month's work
 - `warehouse`: the SQL database
+- `wording`: sentences for people (its `cells` sits above `setup`)
 - `billing`: the rule, pure
 - `connectwise`, `nordpass`: one client each
 - `https`: what both clients share

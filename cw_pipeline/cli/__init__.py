@@ -3,6 +3,5 @@
 Belongs here: a command's arguments, which function or Dagster job it calls, and how it prints the result for people
 and programs. Does not belong here: a rule, or anything that another command or Dagster would have to repeat.
 
-A command imports what it needs when it runs, so that `--help` is fast and Dagster is loaded only by commands that
-need it.
+Commands reach the rooms below through `rooms`, which imports them when they are used.
 """

@@ -1,21 +1,23 @@
-"""`companies`: which organizations each company has, and on which agreement it is billed for each."""
+"""`companies`: map companies and their agreements to organizations."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli.accepting import MAP_IT, accepting_warnings
-from cw_pipeline.cli.environment import BillFromOption, YesOption, now, opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.cli.output import AsJson, Output, command_output
+from cw_pipeline.cli import rooms
+from cw_pipeline.cli.command import MAP_ANYWAY, command, now, setup_command
+from cw_pipeline.cli.options import AsJson, BillFromOption, YesOption
 from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
+    from cw_pipeline.cli.output import Output
     from cw_pipeline.setup.mapping import Mapped
 
-app = typer.Typer(help="Which organization each company and agreement is billed for.", no_args_is_help=True)
+app = typer.Typer(help="Map companies and their agreements to NordPass organizations.", no_args_is_help=True)
 
 _File = Annotated[Path, typer.Argument(help="A mapping file (CSV).")]
 _Company = Annotated[str, typer.Argument(help="The company's id or exact name.")]
@@ -23,17 +25,15 @@ _Company = Annotated[str, typer.Argument(help="The company's id or exact name.")
 
 @app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """The imported companies with their active agreements, and what they are mapped to."""
-    from cw_pipeline.reports.listings import companies
-    from cw_pipeline.wording.cells import of_company
-
-    with command_output(as_json=as_json) as output:
-        with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
-            listed = companies(session)
+    """List the imported companies with their active agreements and mappings."""
+    with command(as_json=as_json) as running:
+        output = running.output
+        with running.warehouse.transaction() as session:
+            listed = rooms.listings.companies(session)
         output.document({"companies": listed})
         output.table(
             ["Company", "State", "Active agreements", "Mapped agreement", "Organization", "Bill from"],
-            map(of_company, listed),
+            map(rooms.cells.of_company, listed),
         )
         unmapped, there = sum(one.state == "unmapped" for one in listed), len({one.id for one in listed})
         if not listed:
@@ -54,35 +54,26 @@ def map_(
     yes: YesOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Map a company and its agreement to an organization; one that the company has is mapped anew.
+    """Map a company and one of its agreements to an organization; an existing mapping to that organization is replaced.
 
-    Asks before a company with other organizations, which stay, gets this one as well; before it takes an agreement that
-    is billed for several months, is the child of another, or is billed otherwise than was accepted; and whether earlier
-    usage is to be billed, too.
+    Asks before it adds an organization to a company that has others, which stay mapped; before it uses an agreement
+    that bills several months at once, is the child of another, or has changed its terms since they were accepted; and
+    whether to bill earlier usage too.
     """
-    from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.setup.mapping import map_company
-
-    with command_output(as_json=as_json) as output:
-        settings = read_settings()
-        with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
-
-            def do(accepted: bool, first: Month | None = bill_from) -> Mapped:  # noqa: FBT001 - as it is asked
-                return map_company(
-                    warehouse,
-                    company,
-                    agreement,
-                    organization,
-                    bill_from=first,
-                    accept_warnings=accepted,
-                    first_month=Month.parse(settings.cw_pipeline_first_month),
-                    now=now(),
-                )
-
-            mapped = accepting_warnings(output, do, question=MAP_IT, yes=yes)
-            if mapped.left_out and not mapped.bill_from_chosen and output.can_ask and not yes:
-                mapped = do(True, _chosen_month(output, mapped))  # noqa: FBT003 - they were accepted
-            report_setup(dagster, warehouse)
+    with setup_command(as_json=as_json) as running:
+        output = running.output
+        map_it = partial(
+            rooms.mapping.map_company,
+            running.warehouse,
+            company,
+            agreement,
+            organization,
+            first_month=running.first_month,
+            now=now(),
+        )
+        mapped = running.confirm_warnings(partial(map_it, bill_from=bill_from), question=MAP_ANYWAY, yes=yes)
+        if mapped.left_out and not mapped.bill_from_chosen and output.can_ask and not yes:
+            mapped = map_it(bill_from=_chosen_month(output, mapped), accept_warnings=True)
         output.document(vars(mapped))
         for warning in mapped.warnings:
             output.notice(warning)
@@ -90,7 +81,7 @@ def map_(
             f"{mapped.company_name} ({mapped.company_id}) with agreement {mapped.agreement_name} "
             f"({mapped.agreement_id}) {'is now' if mapped.changed else 'was already'} mapped to "
             f"{mapped.organization_name} ({mapped.organization_id}), billed from {mapped.bill_from} on. "
-            "See what a sync would write with `cw-pipeline preview`."
+            "`cw-pipeline preview` shows what a sync would write."
         )
 
 
@@ -98,61 +89,52 @@ def map_(
 def unmap(
     company: _Company,
     organization: Annotated[
-        str | None, typer.Option(help="Which of its organizations, by id or exact name, where it has several.")
+        str | None, typer.Option(help="Id or exact name of its organization; needed if it has several.")
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a company's mapping to an organization; its lines in ConnectWise stay as they are."""
-    from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.setup.mapping import unmap_company
-
-    with command_output(as_json=as_json) as output:
-        settings = read_settings()
-        with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
-            unmapped = unmap_company(warehouse, company, organization)
-            report_setup(dagster, warehouse)
+    """Remove a company's mapping to an organization. Lines in ConnectWise stay."""
+    with setup_command(as_json=as_json) as running:
+        output = running.output
+        unmapped = rooms.mapping.unmap_company(running.warehouse, company, organization)
         output.document(vars(unmapped))
         if unmapped.left_behind:
             output.notice(unmapped.left_behind)
         output.say(
             f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {unmapped.organization_name} "
-            f"({unmapped.organization_id}). That one's lines in ConnectWise stay; its seats are no longer billed."
+            f"({unmapped.organization_id}). Its lines in ConnectWise stay; its seats are no longer billed."
         )
 
 
 @app.command()
 def suggest(
     file: Annotated[
-        Path | None, typer.Option(help="Also write a mapping file in which what is certain is filled in.")
+        Path | None, typer.Option(help="Also write a mapping file with the certain suggestions filled in.")
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Suggest organizations for the companies that are not mapped; nothing is mapped."""
-    from cw_pipeline.setup.mapping_file import export_mappings
-    from cw_pipeline.setup.suggest import suggest_mappings
-    from cw_pipeline.wording.cells import of_suggestion
-
-    with command_output(as_json=as_json) as output:
-        with opened_warehouse(read_settings()) as warehouse:
-            suggestions = suggest_mappings(warehouse)
-            exported = export_mappings(warehouse, file, suggestions=suggestions) if file else None
+    """Suggest organizations for unmapped companies. Maps nothing."""
+    with command(as_json=as_json) as running:
+        output, warehouse = running.output, running.warehouse
+        suggestions = rooms.suggest.suggest_mappings(warehouse)
+        exported = rooms.mapping_file.export_mappings(warehouse, file, suggestions=suggestions) if file else None
         output.document({"suggestions": suggestions, "file": exported})
         output.table(
             ["Company", "Agreement", "Organization", "Score", "Certain", "Reason"],
-            map(of_suggestion, suggestions),
+            map(rooms.cells.of_suggestion, suggestions),
             right=["Score"],
         )
         if exported:
             output.say(
-                f"{exported.suggested} certain suggestions are filled in in {exported.file}, {exported.unmapped} "
-                f"companies are left open. Complete it and run `cw-pipeline companies apply {exported.file}`."
+                f"{exported.file} has {exported.suggested} certain suggestions filled in; {exported.unmapped} "
+                f"companies are left for you. Complete it and run `cw-pipeline companies apply {exported.file}`."
             )
         elif suggestions:
             output.say(
-                "Nothing is mapped yet: `cw-pipeline companies suggest --file FILE` writes a file with what is "
-                "certain, to complete and apply; `cw-pipeline companies map` maps one."
+                "Nothing is mapped yet. `cw-pipeline companies suggest --file FILE` writes the certain suggestions to "
+                "a file to complete and apply; `cw-pipeline companies map` maps one company."
             )
         else:
             output.say("Nothing to suggest. `cw-pipeline companies list` shows what is mapped.")
@@ -160,62 +142,47 @@ def suggest(
 
 @app.command()
 def export(file: _File, *, as_json: AsJson = False) -> None:
-    """Write every company with what it is mapped to, ready to be completed and applied."""
-    from cw_pipeline.setup.mapping_file import export_mappings
-
-    with command_output(as_json=as_json) as output:
-        with opened_warehouse(read_settings()) as warehouse:
-            exported = export_mappings(warehouse, file)
+    """Write every company and its mappings to a file, to edit and apply."""
+    with command(as_json=as_json) as running:
+        output = running.output
+        exported = rooms.mapping_file.export_mappings(running.warehouse, file)
         output.document(vars(exported))
         output.say(
             f"{exported.mapped} mappings and {exported.unmapped} unmapped companies are in {exported.file}. "
-            f"Complete it and run `cw-pipeline companies apply {exported.file}`."
+            f"Edit it and run `cw-pipeline companies apply {exported.file}`."
         )
 
 
 @app.command("apply")
 def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> None:
-    """Do what a mapping file says, all or nothing; companies that are not in it are left alone.
+    """Apply a mapping file, all or nothing. Companies that are not in it keep their mappings.
 
-    A company's rows are its whole mapping. Asks before an organization is unmapped because they leave it out, before a
-    company gets one beside others, and before it takes agreements that are billed for several months, are the children
-    of others, or are billed otherwise than was accepted.
+    A company's rows replace all of its mappings. Asks before it unmaps an organization that they leave out, before it
+    adds one to a company that has others, and before it uses agreements that bill several months at once, are children
+    of others, or have changed their terms since they were accepted.
     """
-    from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.setup.mapping_file import apply_mappings
-
-    with command_output(as_json=as_json) as output:
-        settings = read_settings()
-        with opened_dagster(settings) as dagster, opened_warehouse(settings) as warehouse:
-            applied = accepting_warnings(
-                output,
-                lambda accepted: apply_mappings(
-                    warehouse,
-                    file,
-                    now(),
-                    accept_warnings=accepted,
-                    first_month=Month.parse(settings.cw_pipeline_first_month),
-                ),
-                question=MAP_IT,
-                yes=yes,
-            )
-            report_setup(dagster, warehouse)
+    with setup_command(as_json=as_json) as running:
+        output = running.output
+        apply = partial(
+            rooms.mapping_file.apply_mappings, running.warehouse, file, now(), first_month=running.first_month
+        )
+        applied = running.confirm_warnings(apply, question=MAP_ANYWAY, yes=yes)
         output.document(vars(applied))
         for warning in applied.warnings:
             output.notice(warning)
         output.say(
-            f"{applied.mapped} mapped, {applied.remapped} mapped anew, {applied.unmapped} unmapped, "
-            f"{applied.unchanged} as before; new ones are billed from {applied.bill_from} on where the file names no "
-            "other month. See what a sync would write with `cw-pipeline preview`."
+            f"{applied.mapped} mapped, {applied.remapped} remapped, {applied.unmapped} unmapped, "
+            f"{applied.unchanged} unchanged. New mappings are billed from {applied.bill_from} on unless the file names "
+            "another month. `cw-pipeline preview` shows what a sync would write."
         )
 
 
 def _chosen_month(output: Output, mapped: Mapped) -> Month:
-    """The first month that is billed, of a mapping that leaves usage out, as the person at the terminal chooses it."""
+    """Ask whether to bill earlier usage too, and return the first month to bill."""
     seats = ", ".join(f"{number} in {month}" for month, number in mapped.left_out.items())
     earliest = min(mapped.left_out)
     output.notice(
-        f"{mapped.organization_name} ({mapped.organization_id}) used seats that were never billed: {seats}. The first "
-        f"month that is billed is {mapped.bill_from}."
+        f"{mapped.organization_name} ({mapped.organization_id}) used seats that were never billed: {seats}. "
+        f"Billing starts with {mapped.bill_from}."
     )
-    return Month.parse(earliest) if output.chooses(f"Bill from {earliest} instead?") else mapped.bill_from
+    return Month.parse(earliest) if output.ask(f"Bill from {earliest} instead?") else mapped.bill_from

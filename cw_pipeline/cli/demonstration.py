@@ -222,7 +222,7 @@ class _Demo:
 
     def _sync(self, step: str, months: Sequence[Month], what: str = "") -> None:
         """Sync ``months`` as the command line does, with a bar that moves as months are done."""
-        from cw_pipeline.definitions import defs
+        from cw_pipeline.definitions import defs  # noqa: PLC0415 - it reads the environment that is set here
 
         with Progress(
             TextColumn(f"[bold]{step}[/]"),

@@ -1,4 +1,4 @@
-"""`history`: the ledger of writes, and the record of what people did."""
+"""`history`: the ledger of writes, and the audit log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli.environment import MonthOption, opened_warehouse, read_settings
-from cw_pipeline.cli.output import AsJson, UsageError, command_output
+from cw_pipeline.cli import rooms
+from cw_pipeline.cli.command import command
+from cw_pipeline.cli.options import AsJson, MonthOption
+from cw_pipeline.cli.output import UsageError
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.tables import LedgerEntry
@@ -23,25 +25,22 @@ def history(
     month: MonthOption = None,
     organization: Annotated[str | None, typer.Option(help="Id or exact name of one organization.")] = None,
     *,
-    acts: Annotated[bool, typer.Option("--acts", help="Show instead what people did: who, when, what.")] = False,
+    acts: Annotated[bool, typer.Option("--acts", help="Show the audit log instead: who changed what.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Every write to ConnectWise, with what was there before: an entry before each request, and one for its result."""
+    """Show the ledger: every write to ConnectWise, with an entry before the request and one for its result."""
     if acts:
         _acts(asked_for_writes=month is not None or organization is not None, as_json=as_json)
         return
-    from cw_pipeline.reports.listings import ledger_entries
-    from cw_pipeline.warehouse.connection_key import psa_of
-    from cw_pipeline.warehouse.tables import IntegrationRow
-
-    with command_output(as_json=as_json) as output:
-        with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
-            integration = session.get(IntegrationRow, 1)
-            psa = psa_of(integration) if integration else ""
-            entries = ledger_entries(session, psa, month=month, organization=organization)
+    with command(as_json=as_json) as running:
+        output = running.output
+        with running.warehouse.transaction() as session:
+            integration = session.get(rooms.tables.IntegrationRow, 1)
+            psa = rooms.connection_key.psa_of(integration) if integration else ""
+            entries = rooms.listings.ledger_entries(session, psa, month=month, organization=organization)
         output.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
         if not entries:
-            output.say("The ledger has no such entry. `cw-pipeline sync` writes to ConnectWise.")
+            output.say("The ledger has no such entry. `cw-pipeline sync` makes them.")
             return
         output.table(
             ["Id", "At", "Month", "Organization", "Plan", "Agreement", "Line", "Kind", "Quantity", "Note"],
@@ -66,22 +65,20 @@ def history(
 
 
 def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
-    from cw_pipeline.setup.audit import audit_log
-    from cw_pipeline.wording.cells import of_audit_entry
-
-    with command_output(as_json=as_json) as output:
+    with command(as_json=as_json) as running:
+        output = running.output
         if asked_for_writes:
             raise UsageError("--acts goes with neither --month nor --organization.")
-        with opened_warehouse(read_settings()) as warehouse, warehouse.transaction() as session:
-            entries = audit_log(session)
+        with running.warehouse.transaction() as session:
+            entries = rooms.audit.audit_log(session)
         output.document(
             {"acts": [{name: getattr(one, name) for name in _AUDIT_MEMBERS} | {"act": one.action} for one in entries]}
         )
         output.table(
-            ["At", "Who", "What", "To what", "Before", "After"],
-            map(of_audit_entry, entries),
+            ["At", "Who", "Action", "Subject", "Before", "After"],
+            map(rooms.cells.of_audit_entry, entries),
         )
-        output.say(f"{len(entries)} acts. `cw-pipeline history` shows what was written to ConnectWise.")
+        output.say(f"{len(entries)} entries. `cw-pipeline history` shows what was written to ConnectWise.")
 
 
 def _members(entry: LedgerEntry) -> dict[str, object]:

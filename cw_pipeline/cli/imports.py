@@ -2,72 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 import typer
 
-from cw_pipeline.cli.accepting import BELIEVE_IT, accepting_warnings
-from cw_pipeline.cli.environment import YesOption, opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.cli.output import AsJson, command_output
+from cw_pipeline.cli import rooms
+from cw_pipeline.cli.command import REALLY_GONE, setup_command
+from cw_pipeline.cli.options import AsJson, YesOption
 from cw_pipeline.errors import HELD_OR_FAILED
-
-if TYPE_CHECKING:
-    from cw_pipeline.setup.reconcile import Changes
 
 
 def import_(
-    types: Annotated[list[str] | None, typer.Option("--type", help="A company type; may be repeated.")] = None,
-    statuses: Annotated[list[str] | None, typer.Option("--status", help="A company status; may be repeated.")] = None,
+    types: Annotated[list[str] | None, typer.Option("--type", help="A company type; can be repeated.")] = None,
+    statuses: Annotated[list[str] | None, typer.Option("--status", help="A company status; can be repeated.")] = None,
     *,
     yes: YesOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Import companies of these types and statuses, their agreements, and the NordPass organizations.
 
-    Without an option, the choice of the last import is taken. Mappings are kept. Asks before it believes a list that is
-    empty, or lacks more than a few of what is mapped.
+    Without options, the types and statuses of the last import are used. Mappings are kept. Asks before it accepts a
+    list that is empty, or that lacks more than a few of the mapped records.
     """
-    from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.reports.listings import gone_mappings
-    from cw_pipeline.setup.imports import import_agreements, import_companies
-    from cw_pipeline.setup.opening import open_connectwise, open_nordpass
-    from cw_pipeline.setup.organizations import refresh_organizations
-
-    with command_output(as_json=as_json) as output:
-        settings = read_settings()
-        with (
-            open_connectwise(settings) as client,
-            open_nordpass(settings) as nordpass,
-            opened_dagster(settings) as dagster,
-            opened_warehouse(settings) as warehouse,
-        ):
-            imported: dict[str, Changes] = {}
-            try:
-                imported["imported_companies"] = companies = accepting_warnings(
-                    output,
-                    lambda accepted: import_companies(
-                        client, warehouse, types or None, statuses or None, accept_warnings=accepted
-                    ),
-                    question=BELIEVE_IT,
-                    yes=yes,
-                )
-                imported["agreements"] = agreements = accepting_warnings(
-                    output,
-                    lambda accepted: import_agreements(client, warehouse, accept_warnings=accepted),
-                    question=BELIEVE_IT,
-                    yes=yes,
-                )
-                imported["organizations"] = organizations = accepting_warnings(
-                    output,
-                    lambda accepted: refresh_organizations(nordpass, warehouse, accept_warnings=accepted),
-                    question=BELIEVE_IT,
-                    yes=yes,
-                )
-            finally:
-                if imported:  # what was imported before something failed is there, and shows
-                    report_setup(dagster, warehouse, imported)
-            with warehouse.transaction() as session:
-                gone = tuple(gone_mappings(session))
+    with setup_command(as_json=as_json) as running:
+        output, client, warehouse = running.output, running.connectwise, running.warehouse
+        nordpass = running.nordpass  # opened first: nothing is imported where a setting is missing
+        running.imported["imported_companies"] = companies = running.confirm_warnings(
+            partial(rooms.imports.import_companies, client, warehouse, types or None, statuses or None),
+            question=REALLY_GONE,
+            yes=yes,
+        )
+        running.imported["agreements"] = agreements = running.confirm_warnings(
+            partial(rooms.imports.import_agreements, client, warehouse), question=REALLY_GONE, yes=yes
+        )
+        running.imported["organizations"] = organizations = running.confirm_warnings(
+            partial(rooms.organizations.refresh_organizations, nordpass, warehouse),
+            question=REALLY_GONE,
+            yes=yes,
+        )
+        with warehouse.transaction() as session:
+            gone = tuple(rooms.listings.gone_mappings(session))
         chosen = {"types": companies.types, "statuses": companies.statuses}
         output.document(
             {"chosen": chosen, "companies": companies, "agreements": agreements, "organizations": organizations}
@@ -76,13 +51,13 @@ def import_(
             ["", "Total", "New", "Changed", "Gone"],
             [
                 (name.removeprefix("imported_"), one.total, len(one.new), len(one.changed), len(one.gone))
-                for name, one in imported.items()
+                for name, one in running.imported.items()
             ],
             right=["Total", "New", "Changed", "Gone"],
         )
         unreadable = (*companies.unreadable, *agreements.unreadable)
         for sentence in (*gone, *agreements.agreement_changed, *unreadable):
             output.notice(sentence)
-        output.say("Map what is new with `cw-pipeline companies suggest`.")
+        output.say("Next, map the new companies: see `cw-pipeline companies suggest`.")
         if unreadable:
-            raise typer.Exit(HELD_OR_FAILED)
+            output.exit_code = HELD_OR_FAILED

@@ -1,4 +1,4 @@
-"""`lines`: what a person decides about single lines."""
+"""`lines`: a person's decisions about single lines."""
 
 from __future__ import annotations
 
@@ -7,48 +7,42 @@ from typing import Annotated
 
 import typer
 
-from cw_pipeline.cli.environment import opened_dagster, opened_sync_run, parsed_month, read_settings
-from cw_pipeline.cli.output import AsJson, command_output, number
+from cw_pipeline.cli import rooms
+from cw_pipeline.cli.command import setup_command
+from cw_pipeline.cli.options import AsJson, parsed_month
+from cw_pipeline.cli.output import number
 from cw_pipeline.vocabulary import Month
 
-app = typer.Typer(help="Decisions about single lines.", no_args_is_help=True)
+app = typer.Typer(help="Decide about single lines.", no_args_is_help=True)
 
 
 def _seats(text: str) -> Decimal:
-    from cw_pipeline.setup.accept import seats_of
-    from cw_pipeline.setup.errors import NothingToAccept
-
     try:
-        return seats_of(text)
-    except NothingToAccept as refused:
+        return rooms.accept.seats_of(text)
+    except rooms.errors.NothingToAccept as refused:
         raise typer.BadParameter(str(refused)) from None
 
 
 @app.command()
 def accept(
-    month: Annotated[Month, typer.Option(parser=parsed_month, metavar="MONTH", help="As 2026-03.")],
+    month: Annotated[Month, typer.Option(parser=parsed_month, metavar="MONTH", help="The month, such as 2026-03.")],
     organization: Annotated[str, typer.Option(help="Id or exact name of the NordPass organization.")],
     credited: Annotated[
         Decimal | None,
-        typer.Option(parser=_seats, metavar="SEATS", help="So many seats were credited in ConnectWise."),
+        typer.Option(parser=_seats, metavar="SEATS", help="How many seats were credited in ConnectWise."),
     ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Settle `invoice_unclear`: say that the organization's invoiced lines billed what they show now.
+    """Resolve `invoice_unclear`: confirm that an organization's invoiced lines billed the quantities they show now.
 
-    See the invoice first, and set the lines in ConnectWise to what it billed. A line that is gone, or is somebody
-    else's now, is taken as having billed nothing: if it billed, make it again there first, as Do Not Bill. With
-    --credited, settle `credit_due` or `moved`: say that a credit was issued.
+    Check the invoice first, and set the lines in ConnectWise to what it billed. A line that is gone, or that belongs to
+    somebody else now, counts as having billed nothing: if it did bill, create it again there first, as Do Not Bill.
+    With --credited, resolve `credit_due` or `moved`: confirm that a credit was issued.
     """
-    from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.setup.accept import accept_lines
-
-    with command_output(as_json=as_json) as output:
-        settings = read_settings()
-        with opened_dagster(settings) as dagster, opened_sync_run(settings, "lines accept", output.notice) as run:
-            accepted = accept_lines(run, month, organization, credited=credited)
-            report_setup(dagster, run.warehouse)
+    with setup_command(as_json=as_json) as running:
+        output = running.output
+        accepted = rooms.accept.accept_lines(running.sync_run("lines accept"), month, organization, credited=credited)
         output.document(
             {
                 "accepted": [
@@ -76,4 +70,4 @@ def accept(
             ],
             right=["Line", "Agreement", "Before", "Counts for"],
         )
-        output.say(f"Carry on with `cw-pipeline sync --month {month}`.")
+        output.say(f"Next, run `cw-pipeline sync --month {month}`.")

@@ -1,4 +1,4 @@
-"""`preview` and `sync`: a run in Dagster, and what came of each month."""
+"""`preview` and `sync`: a run in Dagster, and the result of each month."""
 
 from __future__ import annotations
 
@@ -6,20 +6,14 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.billing.preview import tally
-from cw_pipeline.cli.environment import (
-    FromOption,
-    MonthOption,
-    ToOption,
-    now,
-    opened_dagster,
-    opened_warehouse,
-    read_settings,
-)
-from cw_pipeline.cli.output import AsJson, Output, UsageError, command_output, number
+from cw_pipeline.cli import rooms
+from cw_pipeline.cli.command import command, now
+from cw_pipeline.cli.options import AsJson, FromOption, MonthOption, ToOption
+from cw_pipeline.cli.output import UsageError, number
 from cw_pipeline.errors import HELD_OR_FAILED
 from cw_pipeline.vocabulary import Month, month_options
 
@@ -27,12 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from dagster import DagsterInstance
-
     from cw_pipeline.billing.outcomes import Outcome
     from cw_pipeline.billing.preview import PreviewLine
-    from cw_pipeline.settings import Settings
-    from cw_pipeline.warehouse.database import Warehouse
+    from cw_pipeline.cli.command import Command
+    from cw_pipeline.cli.output import Output
     from cw_pipeline.warehouse.previews import MonthReport
 
 _GROUPS = {"Right": RIGHT, "Not billed": NOT_BILLED, "Held": HELD, "Failed": FAILED}
@@ -42,26 +34,26 @@ _STEPS = {"monthly_usage": "usage read", "push_preview": "previewed", "connectwi
 def preview(
     month: MonthOption = None, first: FromOption = None, last: ToOption = None, *, as_json: AsJson = False
 ) -> None:
-    """What a sync would write, line by line: the dry run. By default of the last closed month."""
-    with command_output(as_json=as_json) as output:
-        reports = _run(output, "preview", month, first, last)
+    """Show what a sync would write, line by line, without writing it. Default: the last closed month."""
+    with command(as_json=as_json) as running:
+        reports = _run(running, "preview", month, first, last)
         options = month_options(reports[0].month, reports[-1].month)
-        _tell(output, reports, f"Nothing was written. Carry it out with `cw-pipeline sync {options}`.")
+        _print_months(running.output, reports, f"Nothing was written. To write it, run `cw-pipeline sync {options}`.")
 
 
 def sync(
     month: MonthOption = None, first: FromOption = None, last: ToOption = None, *, as_json: AsJson = False
 ) -> None:
-    """Write closed months' seats to the agreements, whatever was synced before. By default the last closed month."""
-    with command_output(as_json=as_json) as output:
-        reports = _run(output, "sync_now", month, first, last)
-        _tell(output, reports, "Every write is in `cw-pipeline history`.")
+    """Write the seats of closed months to the agreements, again if need be. Default: the last closed month."""
+    with command(as_json=as_json) as running:
+        reports = _run(running, "sync_now", month, first, last)
+        _print_months(running.output, reports, "Every write is in `cw-pipeline history`.")
 
 
 def months_asked(
     month: Month | None, first: Month | None, last: Month | None, *, earliest: Month, moment: datetime
 ) -> list[Month]:
-    """The months that the options name, all closed and none before ``earliest``.
+    """The months that the options name, all closed and none before `earliest`.
 
     Raises:
         UsageError: If the options contradict each other, or name a month that cannot be synced.
@@ -73,7 +65,7 @@ def months_asked(
         raise UsageError("--from and --to belong together. For one month give --month.")
     begin, end = (first, last) if first is not None and last is not None else (month or closed, month or closed)
     if begin > end:
-        msg = f"--from {begin} is after --to {end}. Exchange them."
+        msg = f"--from {begin} is after --to {end}. Swap them."
         raise UsageError(msg)
     if end > closed:
         msg = f"{end} has not closed yet. The last month that has is {closed}."
@@ -85,76 +77,41 @@ def months_asked(
 
 
 def _run(
-    output: Output,
-    job: Literal["preview", "sync_now"],
-    month: Month | None,
-    first: Month | None,
-    last: Month | None,
+    running: Command, job: Literal["preview", "sync_now"], month: Month | None, first: Month | None, last: Month | None
 ) -> list[MonthReport]:
-    """Run the job for the months asked for, and return what came of each of them."""
-    settings = read_settings()
-    earliest = Month.parse(settings.cw_pipeline_first_month)
-    months = months_asked(month, first, last, earliest=earliest, moment=now())
-    with opened_warehouse(settings) as warehouse:
-        _require_set_up(settings, warehouse)
-        from cw_pipeline.definitions import defs
-        from cw_pipeline.orchestration.runs import run_months
-        from cw_pipeline.warehouse.previews import run_reports
+    """Run the job for the chosen months; a report for each of them.
 
-        definition = defs.resolve_job_def(job)
-        last_step = "push_preview" if job == "preview" else "connectwise_push"
-        with opened_dagster(settings) as dagster, _progress(output, months, last_step) as on_month:
-            run_id = run_months(definition, months, dagster, on_month=on_month)
-            failure = _why_it_failed(dagster, run_id)
-        with warehouse.transaction() as session:
-            reports = {report.month: report for report in run_reports(session, run_id, pushed=job == "sync_now")}
-    return _complete(reports, months, failure, run_id)
-
-
-def _require_set_up(settings: Settings, warehouse: Warehouse) -> None:
-    """Refuse before there is a run, where it is plain that the run would fail."""
-    from cw_pipeline.setup.guards import require_active
-    from cw_pipeline.setup.opening import open_connectwise, open_nordpass
-
-    with open_connectwise(settings) as client, open_nordpass(settings), warehouse.transaction() as session:
-        require_active(session, client)
-
-
-def _why_it_failed(dagster: DagsterInstance, run_id: str) -> str | None:
-    """The sentence with which a run's step failed; None if none did.
-
-    Raises:
-        KeyboardInterrupt: If that is why, for Dagster takes it as a failure of the step.
+    Settings and state are checked first, so that there is no run that cannot succeed.
     """
-    from dagster import DagsterEventType, DagsterExecutionInterruptedError
-
-    for entry in dagster.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
-        data = entry.get_dagster_event().step_failure_data
-        if data.error is not None and data.error.cls_name == DagsterExecutionInterruptedError.__name__:
-            raise KeyboardInterrupt
-        if data.user_failure_data is not None and data.user_failure_data.description:
-            return data.user_failure_data.description
-        return f"The run failed: {data.error_display_string.strip().splitlines()[0]}"
-    return None
+    months = months_asked(month, first, last, earliest=running.first_month, moment=now())
+    warehouse = running.warehouse
+    with warehouse.transaction() as session:
+        rooms.guards.require_active(session, running.connectwise)
+    _ = running.nordpass
+    definition = rooms.definitions.defs.resolve_job_def(job)
+    last_step = "push_preview" if job == "preview" else "connectwise_push"
+    with _progress(running.output, months, last_step) as on_month:
+        run_id = rooms.runs.run_months(definition, months, running.dagster, on_month=on_month)
+        failure = rooms.runs.failure_of(run_id, running.dagster)
+    with warehouse.transaction() as session:
+        found = rooms.previews.run_reports(session, run_id, pushed=job == "sync_now")
+    return _complete({report.month: report for report in found}, months, failure, run_id)
 
 
 def _complete(
     reports: Mapping[Month, MonthReport], months: Sequence[Month], failure: str | None, run_id: str
 ) -> list[MonthReport]:
-    """A report for each of the months: one that the run left without a word, or failed after, did not succeed."""
-    from cw_pipeline.warehouse.previews import MonthReport
-
+    """A report for each of the months; one that the run did not report, or failed after, has an error."""
     error = failure or f"The run {run_id} ended before this month. See it in the Dagster UI, and run the month again."
     explained = any(report.error or _with(FAILED, report.lines) for report in reports.values())
     unexplained = failure is not None and not explained
-    return [
-        MonthReport(month, error=error) if unexplained or month not in reports else reports[month] for month in months
-    ]
+    kept: Mapping[Month, MonthReport] = {} if unexplained else reports
+    return [kept.get(month) or rooms.previews.MonthReport(month, error=error) for month in months]
 
 
 @contextmanager
 def _progress(output: Output, months: Sequence[Month], last_step: str) -> Generator[Callable[[str, str], None]]:
-    """Tell on standard error how far the run is: a bar on a terminal, a line for each finished month elsewhere."""
+    """Show progress on standard error: a bar on a terminal, else a line for each finished month."""
     if not output.notices.is_terminal:
 
         def tell(asset: str, month: str) -> None:
@@ -163,8 +120,6 @@ def _progress(output: Output, months: Sequence[Month], last_step: str) -> Genera
 
         yield tell
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=output.notices, transient=True) as progress:
         steps = list(_STEPS).index(last_step) + 1
@@ -172,8 +127,8 @@ def _progress(output: Output, months: Sequence[Month], last_step: str) -> Genera
         yield lambda asset, month: progress.update(task, advance=1, description=f"{month} {_STEPS[asset]}")
 
 
-def _tell(output: Output, reports: Sequence[MonthReport], what_next: str) -> None:
-    """Say what came of each month, and end with 1 if anything was held or failed."""
+def _print_months(output: Output, reports: Sequence[MonthReport], next_step: str) -> None:
+    """Print each month's result; the exit code says whether anything was held or failed."""
     output.document({"months": [_document(report) for report in reports]})
     output.table(
         ["Month", "Lines", "Seats", *_GROUPS, "Also", "Read", "Written"],
@@ -181,24 +136,25 @@ def _tell(output: Output, reports: Sequence[MonthReport], what_next: str) -> Non
         right=["Lines", "Seats", *_GROUPS, "Also", "Read", "Written"],
     )
     stuck = [(report.month, line) for report in reports for line in _with(HELD | FAILED, report.lines)]
-    _tell_lines(output, "Reason", [(month, line, line.reason) for month, line in stuck])
+    _print_lines(output, "Reason", [(month, line, line.reason) for month, line in stuck])
     warned = [(report.month, line, line.warning) for report in reports for line in report.lines if line.warning]
-    _tell_lines(output, "Warning", warned)
+    _print_lines(output, "Warning", warned)
     for report in reports:
         if report.error:
             output.notice(f"{report.month}: {report.error}")
     if stuck or any(report.error for report in reports):
         output.say(
-            "Some of it is held or failed: each reason says what to do about it. Then run this again; "
-            "what is right already is not written again."
+            "Some lines are held or failed. Do what each reason says, then run this again: "
+            "lines that are right are not written again."
         )
-        raise typer.Exit(HELD_OR_FAILED)
-    output.say(what_next)
+        output.exit_code = HELD_OR_FAILED
+        return
+    output.say(next_step)
 
 
-def _tell_lines(output: Output, what: str, told: Sequence[tuple[Month, PreviewLine, str]]) -> None:
-    """Say of each line ``what`` there is to say of it."""
-    if told:
+def _print_lines(output: Output, what: str, lines: Sequence[tuple[Month, PreviewLine, str]]) -> None:
+    """Print each line with its sentence, in a column named `what`."""
+    if lines:
         output.table(
             ["Month", "Organization", "Plan", "Outcome", "Seats", what],
             [
@@ -210,7 +166,7 @@ def _tell_lines(output: Output, what: str, told: Sequence[tuple[Month, PreviewLi
                     line.seats,
                     sentence,
                 )
-                for month, line, sentence in told
+                for month, line, sentence in lines
             ],
             right=["Seats"],
         )
@@ -258,7 +214,7 @@ def _row(report: MonthReport) -> tuple[object, ...]:
 
 
 def _cell(lines: Sequence[PreviewLine]) -> str | None:
-    """Lines and seats, as in ``3: 45``."""
+    """Lines and seats, as in `3: 45`."""
     return f"{len(lines)}: {_seats(lines)}" if lines else None
 
 

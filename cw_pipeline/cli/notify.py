@@ -1,24 +1,21 @@
-"""`notify`: trying the addresses to which messages go."""
+"""`notify`: a test message."""
 
 from __future__ import annotations
 
-import typer
-
-from cw_pipeline.cli.output import AsJson, command_output
+from cw_pipeline.cli import rooms
+from cw_pipeline.cli.options import AsJson
+from cw_pipeline.cli.output import command_output
 from cw_pipeline.errors import HELD_OR_FAILED
 
 
 def notify(*, as_json: AsJson = False) -> None:
     """Send a test message to each address in CW_PIPELINE_NOTIFY."""
-    from cw_pipeline.notifications import send
-    from cw_pipeline.settings import Messages, NotSetUp
-
     with command_output(as_json=as_json) as output:
-        addresses = Messages().cw_pipeline_notify
+        addresses = rooms.settings.Messages().cw_pipeline_notify
         if addresses is None:
             msg = "CW_PIPELINE_NOTIFY is not set. Set it to one or more addresses of apprise, with blanks between them."
-            raise NotSetUp(msg)
-        delivery = send(
+            raise rooms.settings.NotSetUp(msg)
+        delivery = rooms.notifications.send(
             addresses,
             title="cw_pipeline: a test message",
             lines=["This was sent by `cw-pipeline notify`. You will be told here of runs and checks that fail."],
@@ -26,5 +23,6 @@ def notify(*, as_json: AsJson = False) -> None:
         output.document(vars(delivery))
         if delivery.failed:
             output.notice(delivery.complaint)
-            raise typer.Exit(HELD_OR_FAILED)
-        output.say(f"Sent a test message to {', '.join(delivery.told)}. See that it arrived.")
+            output.exit_code = HELD_OR_FAILED
+            return
+        output.say(f"Sent a test message to {', '.join(delivery.told)}. Check that it arrived.")

@@ -1,53 +1,40 @@
-"""`organizations`: the NordPass organizations, and adding one."""
+"""`organizations`: list the NordPass organizations, and add one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli.accepting import BELIEVE_IT, MAP_IT, accepting_warnings
-from cw_pipeline.cli.environment import BillFromOption, YesOption, opened_dagster, opened_warehouse, read_settings
-from cw_pipeline.cli.output import AsJson, UsageError, command_output
+from cw_pipeline.cli import rooms
+from cw_pipeline.cli.command import MAP_ANYWAY, REALLY_GONE, setup_command
+from cw_pipeline.cli.options import AsJson, BillFromOption, YesOption
+from cw_pipeline.cli.output import UsageError
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from cw_pipeline.setup.organizations import MapTo
+    from cw_pipeline.setup.organizations import Added, MapTo
 
-app = typer.Typer(help="The NordPass organizations.", no_args_is_help=True)
+app = typer.Typer(help="List and add NordPass organizations.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
-    """Read the organizations from NordPass and list them, with the companies that are mapped to them.
+    """Read the organizations from NordPass and list them, each with the company that is mapped to it.
 
-    Asks before it believes a list that is empty, or lacks more than a few of what is mapped.
+    Asks before it accepts a list that is empty, or that lacks more than a few of the mapped organizations.
     """
-    from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.reports.listings import organizations
-    from cw_pipeline.setup.opening import open_nordpass
-    from cw_pipeline.setup.organizations import refresh_organizations
-    from cw_pipeline.wording.cells import of_organization
-
-    with command_output(as_json=as_json) as output:
-        settings = read_settings()
-        with (
-            open_nordpass(settings) as nordpass,
-            opened_dagster(settings) as dagster,
-            opened_warehouse(settings) as warehouse,
-        ):
-            changes = accepting_warnings(
-                output,
-                lambda accepted: refresh_organizations(nordpass, warehouse, accept_warnings=accepted),
-                question=BELIEVE_IT,
-                yes=yes,
-            )
-            report_setup(dagster, warehouse, {"organizations": changes})
-            with warehouse.transaction() as session:
-                listed = organizations(session)
+    with setup_command(as_json=as_json) as running:
+        output, nordpass, warehouse = running.output, running.nordpass, running.warehouse
+        running.imported["organizations"] = changes = running.confirm_warnings(
+            partial(rooms.organizations.refresh_organizations, nordpass, warehouse), question=REALLY_GONE, yes=yes
+        )
+        with warehouse.transaction() as session:
+            listed = rooms.listings.organizations(session)
         rows = [
             {
                 "id": organization.id,
@@ -63,7 +50,7 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
         output.document({"organizations": rows, "gone": changes.gone})
         output.table(
             ["Organization", "Plan", "License", "Status", "Managed", "Company"],
-            (of_organization(organization, company) for organization, company in listed),
+            (rooms.cells.of_organization(organization, company) for organization, company in listed),
         )
         output.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
 
@@ -73,60 +60,46 @@ def add(
     name: Annotated[str, typer.Option(help="The organization's name.")],
     plan: Annotated[Plan, typer.Option(help="Its NordPass plan.", case_sensitive=False)],
     license_type: Annotated[LicenseType, typer.Option(help="Only Standard is billed.", case_sensitive=False)],
-    contact_email: Annotated[str, typer.Option(help="Whom NordPass writes to.")],
+    contact_email: Annotated[str, typer.Option(help="The address that NordPass writes to.")],
     *,
-    country: Annotated[str | None, typer.Option(help="Its country, if it is to be stated.")] = None,
-    company: Annotated[str | None, typer.Option(help="Map it at once to this company, by id or exact name.")] = None,
-    agreement: Annotated[str | None, typer.Option(help="With --company: one of its agreements.")] = None,
+    country: Annotated[str | None, typer.Option(help="Its country.")] = None,
+    company: Annotated[str | None, typer.Option(help="Also map it to this company, by id or exact name.")] = None,
+    agreement: Annotated[
+        str | None, typer.Option(help="The company's agreement, by id or exact name; needs --company.")
+    ] = None,
     bill_from: BillFromOption = None,
     yes: YesOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add an organization in NordPass and, if a company is given, map it.
+    """Add an organization in NordPass and, with --company and --agreement, map it.
 
-    If that was interrupted, run it again as it was: nothing is added twice.
+    If this is interrupted, run it again with the same options: the organization is not added twice.
     """
-    from pydantic import ValidationError
+    from pydantic import ValidationError  # noqa: PLC0415 - slow, and the help does not need it
 
-    from cw_pipeline.nordpass.models import NewOrganization
-    from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.setup.opening import open_nordpass
-    from cw_pipeline.setup.organizations import add_organization
-
-    with command_output(as_json=as_json) as output:
-        settings = read_settings()
+    with setup_command(as_json=as_json) as running:
+        output = running.output
         to_map = _asked_to_map(company, agreement, bill_from)
         try:
-            new = NewOrganization(
-                name=name,
-                plan=plan,
-                license_type=license_type,
-                contact_email=contact_email,
-                country=country,
+            new = rooms.models.NewOrganization(
+                name=name, plan=plan, license_type=license_type, contact_email=contact_email, country=country
             )
         except ValidationError as error:
             msg = (
                 f"The organization was not added: {'; '.join(map(_fault, error.errors()))}. Correct that and try again."
             )
             raise UsageError(msg) from None
-        with (
-            open_nordpass(settings) as nordpass,
-            opened_dagster(settings) as dagster,
-            opened_warehouse(settings) as warehouse,
-        ):
-            added = accepting_warnings(
-                output,
-                lambda accepted: add_organization(
-                    nordpass,
-                    warehouse,
-                    new,
-                    to_map and replace(to_map, accept_warnings=accepted),
-                    first_month=Month.parse(settings.cw_pipeline_first_month),
-                ),
-                question=MAP_IT,
-                yes=yes,
+
+        def add_it(*, accept_warnings: bool) -> Added:
+            return rooms.organizations.add_organization(
+                running.nordpass,
+                running.warehouse,
+                new,
+                to_map and replace(to_map, accept_warnings=accept_warnings),
+                first_month=running.first_month,
             )
-            report_setup(dagster, warehouse)
+
+        added = running.confirm_warnings(add_it, question=MAP_ANYWAY, yes=yes)
         organization, mapped = added.organization, added.mapped
         output.document({**organization.model_dump(mode="json"), "mapped": mapped})
         for warning in mapped.warnings if mapped else ():
@@ -142,13 +115,11 @@ def add(
 
 
 def _asked_to_map(company: str | None, agreement: str | None, bill_from: Month | None) -> MapTo | None:
-    from cw_pipeline.setup.organizations import MapTo
-
     if company is not None and agreement is not None:
-        return MapTo(company, agreement, bill_from)
+        return rooms.organizations.MapTo(company, agreement, bill_from)
     if company is None and agreement is None and bill_from is None:
         return None
-    raise UsageError("To map it at once, give --company and --agreement, and --bill-from if you like. Or none.")
+    raise UsageError("To map it as well, give --company and --agreement, with or without --bill-from.")
 
 
 def _fault(detail: ErrorDetails) -> str:

@@ -1,4 +1,4 @@
-"""How every command speaks: tables and sentences for people, one JSON document for programs, and the exit code.
+"""What every command prints: tables and sentences for people, one JSON document for programs, and the exit code.
 
 Names come from ConnectWise and NordPass, so no text is ever read as markup, what could steer a terminal is removed, and
 where there is no terminal no cell of a table is a formula.
@@ -14,23 +14,20 @@ from dataclasses import is_dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from cw_pipeline.errors import HELD_OR_FAILED, INTERRUPTED, USAGE_ERROR, CwPipelineError
+from cw_pipeline.cli import rooms
+from cw_pipeline.errors import DONE, HELD_OR_FAILED, INTERRUPTED, USAGE_ERROR, CwPipelineError
 from cw_pipeline.https import safe_text
 from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
-
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document on standard output, all else on standard error.")
-]
 
 _WIDE = 10_000  # not a terminal: each row on one line, for grep
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -44,31 +41,35 @@ class UsageError(CwPipelineError):
 
 
 class Output:
-    """What one command says; to people, or as a document.
+    """What a command prints: tables and sentences for people, or one JSON document for programs.
 
     Args:
-        as_json: Whether a program listens.
+        as_json: Whether to print the document.
+
+    Attributes:
+        exit_code: What the command exits with; it is set where something is held or failed.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
+        self.exit_code = DONE
         self.notices = _console(stderr=True)
-        """Where progress and errors go."""
+        """Standard error, for progress and errors."""
         self._answers = self.notices if as_json else _console(stderr=False)
 
     def document(self, document: Mapping[str, object]) -> None:
-        """Print the JSON document, if a program listens."""
+        """Print the JSON document, with `--json` only."""
         if self.as_json:
             sys.stdout.write(json.dumps(document, default=_plain, indent=2) + "\n")
             sys.stdout.flush()
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-        """Print a table to people, without the columns that are empty in every row.
+        """Print a table, without the columns that are empty in every row; nothing with `--json`.
 
         Args:
             columns: Their headings.
             rows: Their cells; None is an empty one.
-            right: The columns of numbers, which are never broken into lines.
+            right: The columns of numbers: aligned right and never wrapped.
         """
         if self.as_json:
             return
@@ -89,21 +90,19 @@ class Output:
             self._answers.print(table)
 
     def _cell(self, text: str) -> str:
-        from cw_pipeline.setup.formulas import guarded
-
         shown = harmless(text)
         # What a terminal does not show may end up in a spreadsheet.
-        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else guarded(shown)
+        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else rooms.formulas.guarded(shown)
 
     def say(self, sentence: str) -> None:
         """Print what was done, or what to do next."""
         self._answers.print(harmless(sentence), soft_wrap=True)
 
-    def asks(self, question: str, *, refusal: str) -> None:
-        """Go on only if the person at the terminal says yes; where nobody is, refuse and say how to mean it.
+    def confirm(self, question: str, *, refusal: str) -> None:
+        """Go on only if the person at the terminal says yes.
 
         Raises:
-            UsageError: With ``refusal``, if there is nobody to ask.
+            UsageError: With `refusal`, if there is no terminal.
             Exit: If the answer is no.
         """
         if not self.can_ask:
@@ -117,25 +116,29 @@ class Output:
         """Whether there is a person at a terminal."""
         return not self.as_json and sys.stdin.isatty()
 
-    def chooses(self, question: str) -> bool:
-        """Whether the person at the terminal says yes or no; nothing else is taken for an answer."""
+    def ask(self, question: str) -> bool:
+        """Whether the answer at the terminal is yes; there is no default answer."""
         return typer.confirm(question, default=None, err=True)
 
     def notice(self, sentence: str) -> None:
-        """Print what goes on, or what went wrong, on standard error."""
+        """Print progress or a problem to standard error."""
         self.notices.print(harmless(sentence), soft_wrap=True)
 
 
 @contextmanager
 def command_output(*, as_json: bool) -> Generator[Output]:
-    """The output of one command, which turns what the rooms raise on purpose into a sentence and an exit code."""
+    """The output of a command; its errors become a sentence and an exit code."""
     output = Output(as_json=as_json)
     try:
         yield output
     except KeyboardInterrupt:
-        _fail(output, "Stopped. What was written is in the ledger; run the command again to go on.", INTERRUPTED)
+        _fail(
+            output, "Interrupted. Every write so far is in the ledger; run the command again to continue.", INTERRUPTED
+        )
     except CwPipelineError as error:
         _fail(output, str(error), error.exit_code)
+    if output.exit_code != DONE:
+        raise typer.Exit(output.exit_code)
 
 
 def harmless(text: str) -> str:

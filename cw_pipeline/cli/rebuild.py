@@ -1,30 +1,26 @@
-"""`rebuild`: find our lines again for a new or restored warehouse."""
+"""`rebuild`: find our lines for a new or restored warehouse."""
 
 from __future__ import annotations
 
-import typer
-
-from cw_pipeline.cli.environment import opened_dagster, opened_sync_run, read_settings
-from cw_pipeline.cli.output import AsJson, command_output, number
+from cw_pipeline.cli import rooms
+from cw_pipeline.cli.command import setup_command
+from cw_pipeline.cli.options import AsJson
+from cw_pipeline.cli.output import number
 from cw_pipeline.errors import HELD_OR_FAILED
 
 
 def rebuild(*, as_json: AsJson = False) -> None:
-    """Look through every agreement of every mapped company for our lines, and remember them.
+    """Search every agreement of every mapped company for our lines, and enter them in the ledger.
 
-    For a warehouse that is new or was restored from a backup, after the companies are mapped as they are billed.
-    Nothing is written to ConnectWise.
+    For a new warehouse, or one restored from a backup, once the companies are mapped as they are billed. Writes nothing
+    to ConnectWise.
     """
-    from cw_pipeline.orchestration.assets.setup import report_setup
-    from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
-    from cw_pipeline.wording.hold_reasons import CORRECT_IT, cannot_be_read
-
-    with command_output(as_json=as_json) as output:
-        settings = read_settings()
-        with opened_dagster(settings) as dagster, opened_sync_run(settings, "rebuild", output.notice) as run:
-            rebuilt = rebuild_ledger(run)
-            report_setup(dagster, run.warehouse)
-        unreadable = [f"{cannot_be_read(one)} {CORRECT_IT}" for one in rebuilt.unread]
+    with setup_command(as_json=as_json) as running:
+        output = running.output
+        rebuilt = rooms.rebuild.rebuild(running.sync_run("rebuild"))
+        unreadable = [
+            f"{rooms.hold_reasons.cannot_be_read(one)} {rooms.hold_reasons.CORRECT_IT}" for one in rebuilt.unread
+        ]
         output.document(
             {
                 "companies": rebuilt.companies,
@@ -50,11 +46,11 @@ def rebuild(*, as_json: AsJson = False) -> None:
                 ["Month", "Lines", "Seats", "Invoiced"], rebuilt.by_month, right=["Lines", "Seats", "Invoiced"]
             )
         output.say(
-            f"Looked through {rebuilt.agreements} agreements of {rebuilt.companies} companies: found "
-            f"{len(rebuilt.found)} line(s) that this warehouse did not know, and {len(rebuilt.invoiced)} that it did "
-            "not know to be invoiced. Carry on with `cw-pipeline preview`."
+            f"Searched {rebuilt.agreements} agreements of {rebuilt.companies} companies: {len(rebuilt.found)} line(s) "
+            f"are new to this warehouse, and {len(rebuilt.invoiced)} are now known to be invoiced. "
+            "Next, run `cw-pipeline preview`."
         )
         for sentence in unreadable:
             output.notice(sentence)
         if unreadable:
-            raise typer.Exit(HELD_OR_FAILED)
+            output.exit_code = HELD_OR_FAILED

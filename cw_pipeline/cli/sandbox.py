@@ -1,4 +1,4 @@
-"""`sandbox` and `demo`: trying the product out without a real ConnectWise or NordPass."""
+"""`sandbox` and `demo`: try the product without a real ConnectWise or NordPass."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
-from cw_pipeline.cli.environment import read_settings
-from cw_pipeline.cli.output import AsJson, UsageError, command_output
-from cw_pipeline.errors import DONE, HELD_OR_FAILED
+from cw_pipeline.cli import rooms
+from cw_pipeline.cli.options import AsJson
+from cw_pipeline.cli.output import UsageError, command_output
+from cw_pipeline.errors import HELD_OR_FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -26,22 +28,25 @@ _PORT = 8443
 _STOP_SECONDS = 10
 _PUT_ASIDE = ("NORDPASS_PRIVATE_KEY", "NORDPASS_USAGE_DIR")
 
-PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The port on loopback.")]
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The port on localhost.")]
 
 
 def sandbox(
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- COMMAND ARGS…]", help="Run this with it, and end with it.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- COMMAND ARGS…]", help="A program to run with the sandbox; the sandbox ends with it."
+        ),
     ] = None,
     port: PortOption = _PORT,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Serve a local ConnectWise PSA and NordPass over HTTPS, and print the environment to use it.
+    """Serve a local ConnectWise PSA and NordPass over HTTPS, and print the environment variables to use them.
 
-    With a COMMAND, run that in this environment and end with its exit code.
+    With COMMAND, run it with these variables instead, and exit with its exit code.
     """
-    with command_output(as_json=as_json) as output, _serving(read_settings(), port) as running:
+    with command_output(as_json=as_json) as output, _serving(rooms.settings.Settings(), port) as running:
         # Empty counts as not set: of these, the settings allow only one that names where usage comes from.
         environment = dict.fromkeys(_PUT_ASIDE, "") | running.environment()
         if command:
@@ -53,31 +58,26 @@ def sandbox(
             if not as_json:
                 for name, value in environment.items():
                     typer.echo(f"export {name}={shlex.quote(value)}")
-            output.notice(f"The sandbox is at {running.url}. Use this environment in another shell; Ctrl-C ends it.")
+            output.notice(f"The sandbox is at {running.url}. Set these variables in another shell. Ctrl-C stops it.")
             ended.wait()
 
 
 def demo(port: PortOption = _PORT, *, as_json: AsJson = False) -> None:
-    """The whole job against the sandbox, from connecting to invoicing, in a folder of its own."""
-    from rich.console import Console
-
-    from cw_pipeline.cli.demonstration import run_demo
-
+    """Run a year of syncs against the sandbox, from connect to invoice, and check that each seat is billed once."""
     with command_output(as_json=as_json) as output:
-        folder = read_settings().cw_pipeline_home / "demo"
+        folder = rooms.settings.Settings().cw_pipeline_home / "demo"
         try:
-            balanced = run_demo(Console(stderr=as_json), folder, port=port)
+            balanced = rooms.demonstration.run_demo(Console(stderr=as_json), folder, port=port)
         except OSError as error:
             raise _port_taken(port, error) from None
         output.document({"balanced": balanced})
-        raise typer.Exit(DONE if balanced else HELD_OR_FAILED)
+        if not balanced:
+            output.exit_code = HELD_OR_FAILED
 
 
 @contextmanager
 def _serving(settings: Settings, port: int) -> Generator[Sandbox]:
-    from cw_pipeline.sandbox import Sandbox
-
-    running = Sandbox(home=settings.cw_pipeline_home / "sandbox", port=port)
+    running = rooms.sandbox.Sandbox(home=settings.cw_pipeline_home / "sandbox", port=port)
     try:
         running.start()
     except OSError as error:
@@ -89,7 +89,7 @@ def _serving(settings: Settings, port: int) -> Generator[Sandbox]:
 
 
 def _port_taken(port: int, error: OSError) -> UsageError:
-    return UsageError(f"The sandbox cannot listen on port {port}: {error.strerror}. Give another one with --port.")
+    return UsageError(f"The sandbox cannot listen on port {port}: {error.strerror}. Choose another one with --port.")
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:
@@ -128,7 +128,7 @@ def _has_the_terminal() -> bool:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Leave no child behind, whatever happened to us."""
+    """Stop the child, if it still runs."""
     if child.poll() is not None:
         return
     child.terminate()
@@ -141,7 +141,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def _handling_signals(handle: Callable[[int], None]) -> Generator[None]:
-    """Let ``handle`` have the signals that ask us to end."""
+    """Pass SIGINT and SIGTERM to `handle` in the block."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda received, _frame: handle(received)) for number in numbers]
     try:

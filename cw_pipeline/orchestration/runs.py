@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
+from cw_pipeline.settings import NotSetUp
 from cw_pipeline.sync.behind import RecordedPush
 from cw_pipeline.vocabulary import Month
 
@@ -24,14 +26,25 @@ _MONTH = "dagster/partition"
 
 
 def local_instance(home: Path) -> dg.DagsterInstance:
-    """Dagster's storage in `DAGSTER_HOME`; where that is not set, in a folder of `home`, made if need be."""
+    """Dagster's storage in `DAGSTER_HOME`; where that is not set, in a folder of `home`, made if need be.
+
+    Raises:
+        NotSetUp: If it cannot be opened.
+    """
     dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(home / "dagster")))
     config = dagster_home / "dagster.yaml"
-    if not config.exists():
-        dagster_home.mkdir(parents=True, exist_ok=True)
-        with as_file(files("cw_pipeline.orchestration") / "dagster.yaml") as shipped:
-            shutil.copyfile(shipped, config)
-    return dg.DagsterInstance.get()
+    try:
+        if not config.exists():
+            dagster_home.mkdir(parents=True, exist_ok=True)
+            with as_file(files("cw_pipeline.orchestration") / "dagster.yaml") as shipped:
+                shutil.copyfile(shipped, config)
+        return dg.DagsterInstance.get()
+    except (dg.DagsterError, SQLAlchemyError, OSError) as error:
+        msg = (
+            f"Dagster's storage cannot be opened ({type(error).__name__}), and nothing was done. Check DAGSTER_HOME, "
+            "the dagster.yaml in it and, where that names it, DAGSTER_POSTGRES_URL."
+        )
+        raise NotSetUp(msg) from None  # the driver's own traceback has the password
 
 
 def run_months(
@@ -65,6 +78,22 @@ def run_months(
         tags=tags,
     )
     return run_id
+
+
+def failure_of(run_id: str, instance: dg.DagsterInstance) -> str | None:
+    """The message with which a step of the run failed; None if none did.
+
+    Raises:
+        KeyboardInterrupt: If the run was interrupted, which Dagster records as a failure of the step.
+    """
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        data = entry.get_dagster_event().step_failure_data
+        if data.error is not None and data.error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+            raise KeyboardInterrupt
+        if data.user_failure_data is not None and data.user_failure_data.description:
+            return data.user_failure_data.description
+        return f"The run failed: {data.error_display_string.strip().splitlines()[0]}"
+    return None
 
 
 def months_of(run: dg.DagsterRun) -> list[str]:

@@ -67,7 +67,7 @@ def test_an_agreement_that_may_be_billed_otherwise_is_taken_after_a_yes(active: 
     arguments = ("companies", "map", str(one.company_id), "--agreement", str(branch_id))
     arguments += ("--organization", one.organization_id)
     code, shown = on_a_terminal("n", *arguments)
-    assert (code, "is a child of" in shown, "Map it all the same? [y/N]" in shown) == (1, True, True)
+    assert (code, "is a child of" in shown, "Map it anyway? [y/N]" in shown) == (1, True, True)
     code, shown = on_a_terminal("y", *arguments)
     assert (code, f"agreement Branch ({branch_id}) is now mapped" in shown) == (0, True)
     sandbox.connectwise.remove("agreements", branch_id)

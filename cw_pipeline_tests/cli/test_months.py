@@ -204,7 +204,7 @@ def test_ctrl_c_stops_a_sync_and_the_next_one_continues(sandbox: Sandbox, active
         sandbox.faults.release(slow)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
-    assert "Stopped." in json.loads(out)["error"]
+    assert "Interrupted." in json.loads(out)["error"]
     assert "Traceback" not in err
     assert run("sync").code == 0
     on_lines = [

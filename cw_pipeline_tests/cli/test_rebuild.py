@@ -42,7 +42,7 @@ def test_what_a_rebuild_finds_is_said_and_the_next_sync_writes_nothing(sandbox: 
     assert {line["month"] for line in found} == {MONTH}
     again = run("rebuild")
     assert again.code == 0
-    assert "found 0 line(s) that this warehouse did not know" in " ".join(again.out.split())
+    assert "0 line(s) are new to this warehouse" in " ".join(again.out.split())
     assert run("sync", "--month", MONTH).code == 0
     assert sandbox.journal.writes() == []
 

@@ -1,0 +1,143 @@
+"""What a running command works with: its output, its settings, and the systems that it asks for."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
+
+from cw_pipeline.cli import rooms
+from cw_pipeline.cli.output import Output, command_output
+from cw_pipeline.vocabulary import Month
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from dagster import DagsterInstance
+
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.setup.reconcile import Changes
+    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.warehouse.database import Warehouse
+
+DoneT = TypeVar("DoneT")
+
+MAP_ANYWAY = "Map it anyway?"
+REALLY_GONE = "Are they really gone?"
+
+
+class Command:
+    """A running command. Each system is opened when it is first asked for, and closed when the command ends.
+
+    Attributes:
+        output: What it prints to.
+        settings: The environment.
+        imported: What it imported, by asset; shown in Dagster even if the command fails later.
+    """
+
+    def __init__(self, output: Output, stack: ExitStack) -> None:
+        self.output = output
+        self.settings = rooms.settings.Settings()
+        self.imported: dict[str, Changes] = {}
+        self._stack = stack
+
+    @property
+    def first_month(self) -> Month:
+        """The first month that can be synced."""
+        return Month.parse(self.settings.cw_pipeline_first_month)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The warehouse. Raises `DatabaseUnreachable`."""
+        return self._stack.enter_context(closing(rooms.opening.open_warehouse(self.settings, who=_who())))
+
+    @cached_property
+    def connectwise(self) -> ConnectWiseClient:
+        """The client for ConnectWise. Raises `NotSetUp` or `InvalidConfiguration`."""
+        return self._stack.enter_context(rooms.opening.open_connectwise(self.settings))
+
+    @cached_property
+    def nordpass(self) -> NordPass:
+        """The source of organizations and usage. Raises `NotSetUp` or `NordPassError`."""
+        return self._stack.enter_context(rooms.opening.open_nordpass(self.settings))
+
+    @cached_property
+    def dagster(self) -> DagsterInstance:
+        """Dagster's storage. Raises `NotSetUp`."""
+        return self._stack.enter_context(rooms.runs.local_instance(self.settings.cw_pipeline_home))
+
+    def sync_run(self, name: str) -> SyncRun:
+        """What reads and writes ConnectWise as a sync does; the ledger has its entries under `name`.
+
+        Raises:
+            NotActive: If the integration is not active.
+            WrongCompany: If the credentials are for another ConnectWise company than the connected one.
+        """
+        run = self._stack.enter_context(
+            rooms.opening.open_sync_run(self.settings, who=_who(), run_id=f"{name} {uuid4()}", say=self.output.notice)
+        )
+        self.warehouse = run.warehouse
+        return run
+
+    def confirm_warnings(self, act: Callable[..., DoneT], *, question: str, yes: bool) -> DoneT:
+        """Run `act`; on warnings, print them, ask `question`, then run it again accepting them.
+
+        Args:
+            act: Takes `accept_warnings`.
+            question: Asked on a terminal.
+            yes: Whether warnings are accepted from the start.
+
+        Raises:
+            UsageError: If there are warnings and nobody to ask.
+            Exit: If the answer is no.
+        """
+        try:
+            return act(accept_warnings=yes)
+        except (rooms.errors.WarningsNotAccepted, rooms.errors.TooManyGone) as refused:
+            for warning in refused.warnings:
+                self.output.notice(warning)
+            self.output.confirm(question, refusal=str(refused))
+        return act(accept_warnings=True)
+
+
+@contextmanager
+def command(*, as_json: bool) -> Generator[Command]:
+    """Run a command; its errors become a sentence and an exit code."""
+    with command_output(as_json=as_json) as output, ExitStack() as stack:
+        yield Command(output, stack)
+
+
+@contextmanager
+def setup_command(*, as_json: bool) -> Generator[Command]:
+    """Run a command that changes the setup, and show in Dagster what is imported and mapped after it.
+
+    Dagster's storage is opened first: where it cannot be, nothing is changed.
+    """
+    with command(as_json=as_json) as running:
+        dagster, done = running.dagster, False
+        try:
+            yield running
+            done = True
+        finally:
+            if done or running.imported:
+                rooms.setup_assets.report_setup(dagster, running.warehouse, running.imported)
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def _who() -> str:
+    """The user and the machine, for the audit log."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        user = str(os.getuid())
+    return f"{user} on {socket.gethostname()}"

@@ -1,0 +1,83 @@
+"""The modules that commands call, each imported when it is first used: `rooms.mapping.map_company(...)`.
+
+So `--help` and errors of usage do not wait for Dagster, SQLAlchemy and the sandbox, which take seconds to import.
+"""
+# ruff: noqa: F401
+# pyright: reportUnusedImport=false
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from cw_pipeline import definitions, notifications, settings
+    from cw_pipeline.cli import demonstration
+    from cw_pipeline.nordpass import models
+    from cw_pipeline.orchestration import runs
+    from cw_pipeline.orchestration.assets import setup as setup_assets
+    from cw_pipeline.reports import listings, status
+    from cw_pipeline.reports.drift import find as find_drift
+    from cw_pipeline.sandbox import sandbox
+    from cw_pipeline.setup import (
+        accept,
+        audit,
+        connection,
+        errors,
+        formulas,
+        guards,
+        imports,
+        mapping,
+        mapping_file,
+        opening,
+        organizations,
+        products,
+        rebuild,
+        suggest,
+    )
+    from cw_pipeline.sync import due
+    from cw_pipeline.warehouse import connection_key, previews, tables
+    from cw_pipeline.wording import cells, hold_reasons
+
+_PATHS = {
+    "accept": "setup.accept",
+    "audit": "setup.audit",
+    "cells": "wording.cells",
+    "connection": "setup.connection",
+    "connection_key": "warehouse.connection_key",
+    "definitions": "definitions",
+    "demonstration": "cli.demonstration",
+    "due": "sync.due",
+    "errors": "setup.errors",
+    "find_drift": "reports.drift.find",
+    "formulas": "setup.formulas",
+    "guards": "setup.guards",
+    "hold_reasons": "wording.hold_reasons",
+    "imports": "setup.imports",
+    "listings": "reports.listings",
+    "mapping": "setup.mapping",
+    "mapping_file": "setup.mapping_file",
+    "models": "nordpass.models",
+    "notifications": "notifications",
+    "opening": "setup.opening",
+    "organizations": "setup.organizations",
+    "previews": "warehouse.previews",
+    "products": "setup.products",
+    "rebuild": "setup.rebuild",
+    "runs": "orchestration.runs",
+    "sandbox": "sandbox.sandbox",
+    "settings": "settings",
+    "setup_assets": "orchestration.assets.setup",
+    "status": "reports.status",
+    "suggest": "setup.suggest",
+    "tables": "warehouse.tables",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import the module that is called `name` here."""
+    if name not in _PATHS:
+        raise AttributeError(name)
+    return import_module(f"cw_pipeline.{_PATHS[name]}")

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 UNDER_WAY_SECONDS = 60
 """How long ConnectWise may still be at work on a request whose push is gone. What it carries out later than that is not
 noticed, and no push is to be held up for longer by one that was killed."""
-LONGEST_BATCH_SECONDS = 600
-"""After so long a batch of writes is over: ten rounds of requests, each given up after a minute."""
+LONGEST_BATCH_SECONDS = 3600
+"""After so long a batch of writes is over, also where ConnectWise's limits slow it down."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which company, agreement or organization a person means, by its id or exact name."""
+"""Which record a person means, by its id or name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, OrganizationRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.connectwise.models import Choice
+
+ChoiceT = TypeVar("ChoiceT", bound="Choice")
 ImportedT = TypeVar("ImportedT", CompanyRow, AgreementRow, OrganizationRow)
 
 
@@ -80,3 +83,21 @@ def the_one(what: str, asked: int | str, records: Sequence[ImportedT]) -> Import
 def is_number(text: str) -> bool:
     """Whether the text can be a ConnectWise id."""
     return text.isascii() and text.isdigit() and len(text) < 10  # noqa: PLR2004 - what an INTEGER column can hold
+
+
+def record_named(what: str, records: Iterable[ChoiceT], name: str | None) -> ChoiceT:
+    """The record of a setup table with this name or, if none is given, the only or the default one.
+
+    Raises:
+        UnknownChoice: If there is none, or there are several.
+    """
+    choices = [record for record in records if not record.inactive_flag]
+    if name is not None:
+        fitting = [record for record in choices if record.name.casefold() == name.strip().casefold()]
+        problem = f"There {'are several' if fitting else 'is no'} {what} {name}."
+    else:
+        fitting = choices if len(choices) == 1 else [record for record in choices if record.default_flag]
+        problem = f"The {what} has to be chosen." if choices else f"ConnectWise has no {what} yet: create one there."
+    if len(fitting) == 1:
+        return fitting[0]
+    raise UnknownChoice(problem, sorted(record.name for record in choices))

@@ -14,7 +14,7 @@ from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.errors import UnknownChoice, listed
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.reconcile import Changes, reconcile, require_most_are_there
-from cw_pipeline.sync.reading import terms_shown
+from cw_pipeline.sync.agreement_facts import terms_shown
 from cw_pipeline.warehouse.names import Named
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, ImportSelectionRow
 
@@ -85,16 +85,8 @@ def import_companies(
     if type_names is not None or status_names is not None:
         type_ids = _ids("company type", types, type_names or ())
         status_ids = _ids("company status", statuses, status_names or ())
-    elif remembered is not None:
-        type_ids, status_ids = remembered.type_ids, remembered.status_ids
-        _require_known("company types", type_ids, types)
-        _require_known("company statuses", status_ids, statuses)
     else:
-        raise UnknownChoice(
-            "Which companies to import was not chosen yet. Choose company types "
-            f"({listed(sorted(types.values()))}) and statuses ({listed(sorted(statuses.values()))}).",
-            (),
-        )
+        type_ids, status_ids = _remembered(remembered, types, statuses)
     now = datetime.now(UTC)
     answered = client.companies(type_ids=type_ids, status_ids=status_ids)
     found = [_company(company, now) for company in answered.records]
@@ -122,6 +114,20 @@ def import_companies(
         gone_but_mapped=tuple(company for company in changes.gone if company.id in mapped),
         unreadable=tuple(_unreadable(f"Company {one.id}", one.why) for one in answered.unreadable),
     )
+
+
+def _remembered(
+    selection: ImportSelectionRow | None, types: Mapping[int, str], statuses: Mapping[int, str]
+) -> tuple[list[int], list[int]]:
+    if selection is None:
+        raise UnknownChoice(
+            "Which companies to import was not chosen yet. Choose company types "
+            f"({listed(sorted(types.values()))}) and statuses ({listed(sorted(statuses.values()))}).",
+            (),
+        )
+    _require_known("company types", selection.type_ids, types)
+    _require_known("company statuses", selection.status_ids, statuses)
+    return selection.type_ids, selection.status_ids
 
 
 def import_agreements(
@@ -191,7 +197,7 @@ def _ids(what: str, records: dict[int, str], names: Iterable[str]) -> list[int]:
     return sorted(ids)
 
 
-def _require_known(what: str, ids: Iterable[int], records: dict[int, str]) -> None:
+def _require_known(what: str, ids: Iterable[int], records: Mapping[int, str]) -> None:
     if not set(ids) <= records.keys():
         problem = f"Some of the {what} that were chosen before no longer exist in ConnectWise. Choose anew."
         raise UnknownChoice(problem, sorted(records.values()))

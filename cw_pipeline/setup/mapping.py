@@ -111,8 +111,9 @@ def map_company(
         psa = psa_of(connected_integration(session))
         the_company, the_agreement = company_and_agreement(session, company, agreement)
         the_organization = listed_or_gone("organization", organization, session.scalars(select(OrganizationRow)).all())
-        only_its_month = require_mappable(
+        return _map_company(
             session,
+            psa,
             the_company,
             the_agreement,
             the_organization,
@@ -121,38 +122,61 @@ def map_company(
             first_month=first_month,
             now=now,
         )
-        before = snapshot(session.get(CompanyMappingRow, the_organization.id))
-        others = beside_others(session, the_company, the_organization)
-        mapping = store_mapping(
-            session,
-            the_company.id,
-            the_agreement,
-            the_organization.id,
-            bill_from=bill_from,
-            accept_terms=only_its_month is None,
-            first_month=first_month,
-            now=now,
-        )
-        log_action(session, AuditAction.MAP_COMPANY, str(the_company.id), before=before, after=snapshot(mapping))
-        left_out = first_months.left_out(session, psa, the_organization.id, mapping.bill_from, first_month)
-        about_left_out = first_months.about_left_out(
-            name_and_id(the_organization), left_out, mapping.bill_from, chosen=mapping.bill_from_chosen
-        )
-        return Mapped(
-            company_id=the_company.id,
-            company_name=the_company.name,
-            agreement_id=the_agreement.id,
-            agreement_name=the_agreement.name,
-            organization_id=the_organization.id,
-            organization_name=the_organization.name,
-            bill_from=mapping.bill_from,
-            bill_from_chosen=mapping.bill_from_chosen,
-            changed=snapshot(mapping) != before,
-            left_out=left_out,
-            warnings=tuple(
-                filter(None, (only_its_month, others, *agreement_terms.warnings(the_agreement), about_left_out))
-            ),
-        )
+
+
+def _map_company(
+    session: Session,
+    psa: str,
+    company: CompanyRow,
+    agreement: AgreementRow,
+    organization: OrganizationRow,
+    *,
+    bill_from: Month | None,
+    accept_warnings: bool,
+    first_month: Month,
+    now: datetime,
+) -> Mapped:
+    only_its_month = require_mappable(
+        session,
+        company,
+        agreement,
+        organization,
+        bill_from=bill_from,
+        accept_warnings=accept_warnings,
+        first_month=first_month,
+        now=now,
+    )
+    before = snapshot(session.get(CompanyMappingRow, organization.id))
+    others = beside_others(session, company, organization)
+    mapping = store_mapping(
+        session,
+        company.id,
+        agreement,
+        organization.id,
+        bill_from=bill_from,
+        accept_terms=only_its_month is None,
+        first_month=first_month,
+        now=now,
+    )
+    log_action(session, AuditAction.MAP_COMPANY, str(company.id), before=before, after=snapshot(mapping))
+    left_out = first_months.left_out(session, psa, organization.id, mapping.bill_from, first_month)
+    about_left_out = first_months.about_left_out(
+        name_and_id(organization), left_out, mapping.bill_from, chosen=mapping.bill_from_chosen
+    )
+    warnings = (only_its_month, others, *agreement_terms.warnings(agreement), about_left_out)
+    return Mapped(
+        company_id=company.id,
+        company_name=company.name,
+        agreement_id=agreement.id,
+        agreement_name=agreement.name,
+        organization_id=organization.id,
+        organization_name=organization.name,
+        bill_from=mapping.bill_from,
+        bill_from_chosen=mapping.bill_from_chosen,
+        changed=snapshot(mapping) != before,
+        left_out=left_out,
+        warnings=tuple(filter(None, warnings)),
+    )
 
 
 def unmap_company(warehouse: Warehouse, company: int | str, organization: str | None = None) -> Unmapped:

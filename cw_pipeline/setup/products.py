@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -15,7 +15,7 @@ from cw_pipeline.connectwise.errors import MissingRight, NotFound, UncertainWrit
 from cw_pipeline.connectwise.models import Choice, NewCatalogItem
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
-from cw_pipeline.setup.choosing import is_number
+from cw_pipeline.setup.choosing import is_number, record_named
 from cw_pipeline.setup.errors import MOST_LISTED, ProductRefused, UnknownChoice
 from cw_pipeline.setup.guards import connected_integration, require_connected
 from cw_pipeline.vocabulary import State
@@ -53,9 +53,6 @@ class MappedProduct:
     cost: Decimal | None
     confirmed: bool
     warnings: tuple[str, ...]
-
-
-ChoiceT = TypeVar("ChoiceT", bound=Choice)
 
 
 def price_of(text: str) -> Decimal:
@@ -137,9 +134,9 @@ def create_product(
             identifier=identifier or name,
             description=description or name,
             customer_description=customer_description or description or name,
-            subcategory_id=_chosen("subcategory", client.subcategories(), subcategory).id,
-            type_id=_chosen("product type", client.product_types(), product_type).id,
-            unit_of_measure_id=_chosen("unit of measure", units, unit).id if unit else _usual(units),
+            subcategory_id=record_named("subcategory", client.subcategories(), subcategory).id,
+            type_id=record_named("product type", client.product_types(), product_type).id,
+            unit_of_measure_id=record_named("unit of measure", units, unit).id if unit else _usual(units),
             price=price,
             cost=cost,
         )
@@ -284,22 +281,8 @@ def _what_to_complete(created: CatalogItem) -> str:
     )
 
 
-def _chosen(what: str, records: Iterable[ChoiceT], name: str | None) -> ChoiceT:
-    """The record of this name or, if none is given, the only or the default one."""
-    choices = [record for record in records if not record.inactive_flag]
-    if name is not None:
-        fitting = [record for record in choices if record.name.casefold() == name.strip().casefold()]
-        problem = f"There {'are several' if fitting else 'is no'} {what} {name}."
-    else:
-        fitting = choices if len(choices) == 1 else [record for record in choices if record.default_flag]
-        problem = f"The {what} has to be chosen." if choices else f"ConnectWise has no {what} yet: create one there."
-    if len(fitting) == 1:
-        return fitting[0]
-    raise UnknownChoice(problem, sorted(record.name for record in choices))
-
-
 def _usual(units: Iterable[Choice]) -> int | None:
     try:
-        return _chosen("unit of measure", units, None).id
+        return record_named("unit of measure", units, None).id
     except UnknownChoice:
         return None  # ConnectWise takes its own default

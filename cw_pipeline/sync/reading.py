@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.facts import Agreement, Line, Terms, Unread
+from cw_pipeline.billing.facts import Agreement, Line, Unread
 from cw_pipeline.billing.identity import PREFIX, Identity
 from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound, RecordUnreadable
 from cw_pipeline.connectwise.listed import Listed, Unreadable
+from cw_pipeline.sync.agreement_facts import agreement_facts
 from cw_pipeline.sync.ownership import is_still, shows_another
 from cw_pipeline.sync.run import SyncRun
 from cw_pipeline.sync.unread import (
@@ -34,11 +35,6 @@ from cw_pipeline.warehouse.ledger import Known
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
-    from datetime import date
-
-
-_NEVER = 9000
-"""A next invoice, or a start of billing, in this year or later is a person's way to say that there is none."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +201,8 @@ class _Reader:
                 found = [unread_lines(new[number], lines)]
             else:
                 found = [unread_line(number, one, self.known) for one in lines.unreadable]
-                self.agreements[number] = _agreement(new[number], by_company.get(new[number].company.id), self.cycles)
+                company = by_company.get(new[number].company.id)
+                self.agreements[number] = agreement_facts(new[number], company, self.cycles)
                 self.additions[number] = list(lines.records)
             of_nobody = (
                 number not in self.wanted and isinstance(lines, Listed) and not (lines.records or lines.unreadable)
@@ -274,42 +271,3 @@ def addition_by_id(run: SyncRun, agreement_id: int, addition_id: int) -> models.
         return run.connectwise.addition(agreement_id, addition_id)
     except NotFound:
         return None
-
-
-def _agreement(
-    agreement: models.Agreement, company: models.Company | None, cycles: Mapping[int, str | None]
-) -> Agreement:
-    """The agreement as the rule sees it; a company that is not shown (merged into another, say) counts as deleted."""
-    never_starts = _is_never(agreement.bill_start_date)
-    return Agreement(
-        id=agreement.id,
-        name=agreement.name,
-        company_id=agreement.company.id,
-        company_name=agreement.company.name or "",
-        company_deleted=company is None or company.deleted_flag,
-        active=agreement.agreement_status == "Active" and not (agreement.cancelled_flag or never_starts),
-        end_date=None if agreement.no_ending_date_flag else agreement.end_date,
-        bill_start_date=None if never_starts else agreement.bill_start_date,
-        next_invoice_date=next_invoice_of(agreement),
-        never_invoiced=_is_never(agreement.next_invoice_date),
-        terms=terms_shown(agreement, cycles),
-    )
-
-
-def terms_shown(agreement: models.Agreement, cycles: Mapping[int, str | None]) -> Terms:
-    """How an agreement is billed; ``cycles`` are the ``billingOptions`` of each billing cycle, by its id."""
-    return Terms(
-        cycle=cycles.get(agreement.billing_cycle.id) if agreement.billing_cycle else None,
-        period_type=agreement.period_type,
-        parent_agreement_id=agreement.parent_agreement.id if agreement.parent_agreement else None,
-        prorates=agreement.prorate_flag,
-    )
-
-
-def next_invoice_of(agreement: models.Agreement) -> date | None:
-    """The agreement's next invoice date; None where it has none, or one that is a person's way to say never."""
-    return None if _is_never(agreement.next_invoice_date) else agreement.next_invoice_date
-
-
-def _is_never(day: date | None) -> bool:
-    return day is not None and day.year >= _NEVER

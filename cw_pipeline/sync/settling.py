@@ -10,8 +10,9 @@ from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.identity import DESCRIPTION, PREFIX, Identity
 from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable
 from cw_pipeline.connectwise.listed import Listed
+from cw_pipeline.sync.agreement_facts import next_invoice_of
 from cw_pipeline.sync.ownership import is_still, may_be_made_by
-from cw_pipeline.sync.reading import addition_by_id, next_invoice_of
+from cw_pipeline.sync.reading import addition_by_id
 from cw_pipeline.sync.unread import UNUSABLE
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import ledger

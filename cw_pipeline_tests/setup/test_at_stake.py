@@ -17,7 +17,7 @@ from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.previews import save_push
 from cw_pipeline.warehouse.tables import ProductMappingRow, ProductRow
 from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, put
-from cw_pipeline_tests.setup.test_status import record
+from cw_pipeline_tests.setup.pushes import record
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, keep_preview
 
 if TYPE_CHECKING:

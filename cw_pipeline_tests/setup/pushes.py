@@ -1,0 +1,56 @@
+"""Months whose reports were kept, which were pushed, and whose lines were written to."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.accounting import EntryKind
+from cw_pipeline.warehouse.tables import LedgerEntry, PreviewRow, PushLineRow, PushRow, UsageReportRow
+from cw_pipeline_tests.setup.conftest import NOW, put
+
+if TYPE_CHECKING:
+    from cw_pipeline.warehouse.database import Warehouse
+
+SET_UP = NOW - timedelta(minutes=10)
+PSA = "https://psa.example.com|msp"
+
+
+def keep(warehouse: Warehouse, month: str, at: datetime, *, says: str = "f") -> UsageReportRow:
+    report = UsageReportRow(month=month, generated_at=at, fetched_at=at, fingerprint=says, seats=0)
+    put(warehouse, report)
+    return report
+
+
+def push(
+    warehouse: Warehouse,
+    month: str,
+    at: datetime,
+    *lines: PushLineRow,
+    succeeded: bool = True,
+    took: timedelta = timedelta(0),
+) -> None:
+    report = keep(warehouse, month, at)
+    preview = PreviewRow(
+        psa=PSA, month=month, made_at=at, run_id="run", usage_report_id=report.id,
+        usage_seats=0, requests_read=0,
+    )  # fmt: skip
+    put(warehouse, preview)
+    done = PushRow(
+        psa=PSA, month=month, run_id="run", preview_id=preview.id, pushed_at=at + took, succeeded=succeeded,
+        requests_read=0, requests_written=0, lines=list(lines),
+    )  # fmt: skip
+    put(warehouse, done)
+
+
+def record(
+    warehouse: Warehouse, month: str, at: datetime, *, kind: EntryKind = EntryKind.INTENT, psa: str = PSA
+) -> None:
+    """An entry of the ledger about a line of the month."""
+    entry = LedgerEntry(
+        psa=psa, at=at, run_id="run", kind=kind, month=month, organization_id="org-a", plan="Business",
+        serial_number=f"NP:{month}:B:org-a", agreement_id=11, product_id=3, addition_id=77, before=Decimal(0),
+        quantity=Decimal(5), effective_date=date(2026, 4, 1),
+    )  # fmt: skip
+    put(warehouse, entry)

@@ -1,0 +1,141 @@
+"""Which months have to be pushed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.accounting import MANUAL_KINDS, EntryKind
+from cw_pipeline.setup.mapping import map_company, unmap_company
+from cw_pipeline.sync.due import unpushed_months
+from cw_pipeline.vocabulary import Month
+from cw_pipeline_tests.setup.conftest import FIRST, NOW
+from cw_pipeline_tests.setup.pushes import PSA, SET_UP, keep, push, record
+
+if TYPE_CHECKING:
+    from cw_pipeline.warehouse.database import Warehouse
+
+
+def unpushed(warehouse: Warehouse, *, first: Month = FIRST, psa: str = PSA, now: datetime = NOW) -> list[str]:
+    with warehouse.transaction() as session:
+        return [str(month) for month in unpushed_months(session, psa, first, now)]
+
+
+def test_without_mappings_nothing_has_to_be_pushed(msp: Warehouse) -> None:
+    assert unpushed(msp) == []
+
+
+def test_every_closed_month_since_the_first_that_is_billed_has_to_be_pushed(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=SET_UP)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
+    assert unpushed(msp) == ["2026-01", "2026-02", "2026-03"]
+    assert unpushed(msp, first=Month(2026, 2)) == ["2026-02", "2026-03"]
+
+
+def test_a_month_that_has_not_closed_does_not_have_to_be_pushed(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 4), first_month=FIRST, now=SET_UP)
+    assert unpushed(msp) == []
+    assert unpushed(msp, now=datetime(2026, 4, 30, 23, 59, 59, tzinfo=UTC)) == []
+    assert unpushed(msp, now=datetime(2026, 5, 1, tzinfo=UTC)) == ["2026-04"]
+
+
+def test_a_month_is_done_only_by_a_push_that_succeeded_for_this_company(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
+    push(msp, "2026-02", NOW)
+    push(msp, "2026-03", NOW, succeeded=False)
+    assert unpushed(msp) == ["2026-03"]
+    assert unpushed(msp, psa="https://other|msp") == ["2026-02", "2026-03"]
+    push(msp, "2026-03", NOW)
+    assert unpushed(msp) == []
+
+
+def test_a_month_whose_last_push_failed_is_due_again_although_an_earlier_one_succeeded(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
+    push(msp, "2026-02", NOW)
+    push(msp, "2026-03", NOW)
+    push(msp, "2026-03", NOW + timedelta(days=1), succeeded=False)
+    assert unpushed(msp) == ["2026-03"]
+    push(msp, "2026-03", NOW + timedelta(days=2))
+    assert unpushed(msp) == []
+
+
+def test_a_month_that_was_written_to_after_its_last_push_ended_is_due_again(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
+    for month in ("2026-02", "2026-03"):
+        push(msp, month, NOW)
+    record(msp, "2026-03", NOW + timedelta(days=1))
+    assert unpushed(msp) == ["2026-03"]
+    push(msp, "2026-03", NOW + timedelta(days=2))
+    assert unpushed(msp) == []
+
+
+def test_what_a_push_itself_wrote_leaves_its_month_done(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
+    record(msp, "2026-03", NOW + timedelta(minutes=1))
+    push(msp, "2026-03", NOW, took=timedelta(minutes=2))
+    assert unpushed(msp) == []
+
+
+@pytest.mark.parametrize("kind", [EntryKind.INTENT, EntryKind.FOUND, *sorted(MANUAL_KINDS)])
+def test_each_of_these_entries_makes_its_month_due(msp: Warehouse, kind: EntryKind) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
+    for month in ("2026-02", "2026-03"):
+        push(msp, month, NOW)
+    record(msp, "2026-02", NOW + timedelta(days=1), kind=kind)
+    assert unpushed(msp) == ["2026-02"]
+
+
+@pytest.mark.parametrize("kind", [EntryKind.CONFIRMED, EntryKind.NOT_DONE, EntryKind.INVOICED])
+def test_what_became_of_a_write_makes_no_month_due(msp: Warehouse, kind: EntryKind) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
+    push(msp, "2026-03", NOW)
+    record(msp, "2026-03", NOW + timedelta(days=1), kind=kind)
+    assert unpushed(msp) == []
+
+
+def test_writes_to_another_connectwise_company_make_no_month_due(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
+    push(msp, "2026-03", NOW)
+    record(msp, "2026-03", NOW + timedelta(days=1), psa="https://other|msp")
+    assert unpushed(msp) == []
+
+
+def test_a_company_that_is_mapped_late_makes_its_months_due_again_and_no_others(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=SET_UP)
+    for month in ("2026-01", "2026-02", "2026-03"):
+        push(msp, month, NOW)
+    later = NOW + timedelta(days=2)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 2), first_month=FIRST, now=later)
+    assert unpushed(msp) == ["2026-02", "2026-03"]
+    for month in ("2026-02", "2026-03"):
+        push(msp, month, later + timedelta(seconds=1))
+    assert unpushed(msp) == []
+
+
+def test_a_mapping_changed_while_a_push_ran_makes_the_month_due_again(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
+    push(msp, "2026-03", NOW, took=timedelta(minutes=5))
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=NOW + timedelta(minutes=2))
+    assert unpushed(msp) == ["2026-03"]
+
+
+def test_unmapping_a_company_makes_nothing_due(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
+    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
+    push(msp, "2026-03", NOW)
+    unmap_company(msp, 2)
+    assert unpushed(msp) == []
+
+
+def test_a_month_whose_report_changed_after_its_push_is_due_until_that_is_pushed_or_taken_back(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
+    for month in ("2026-02", "2026-03"):
+        push(msp, month, NOW)
+    keep(msp, "2026-02", NOW + timedelta(days=1))
+    assert unpushed(msp) == []
+    keep(msp, "2026-02", NOW + timedelta(days=2), says="more")
+    assert unpushed(msp) == ["2026-02"]
+    keep(msp, "2026-02", NOW + timedelta(days=3))
+    assert unpushed(msp) == []

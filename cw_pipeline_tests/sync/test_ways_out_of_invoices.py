@@ -1,0 +1,149 @@
+"""What was invoiced is credited, mapped back or accepted, and the month becomes right."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from cw_pipeline.reports.drift.find import find_drift
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.errors import NothingToAccept
+from cw_pipeline.vocabulary import Month
+from cw_pipeline_tests.support.clients import TODAY
+from cw_pipeline_tests.support.fake_msp import MARCH, Msp, Pushed, agreement_id, company_id
+from cw_pipeline_tests.sync.stuck import ANOTHER, ONE, accept, assert_right, assert_stuck, map_elsewhere
+
+APRIL = Month(2026, 4)
+
+
+def invoice(msp: Msp) -> None:
+    msp.sandbox.connectwise.invoice(agreement_id(ONE), until=date(2026, 4, 1))
+
+
+def credit(msp: Msp, seats: int) -> None:
+    accept_lines(msp.run, MARCH, organization_id(ONE), credited=Decimal(seats))
+
+
+@pytest.fixture
+def moved(invoiced: Msp) -> Msp:
+    """The one company's organization went to another company after 5 seats were invoiced."""
+    map_elsewhere(invoiced)
+    return invoiced
+
+
+# --- credit_due ---
+
+
+def test_a_credit_that_was_issued_and_recorded_ends_credit_due_and_later_usage_is_balanced_from_there(
+    invoiced: Msp,
+) -> None:
+    invoiced.use(3, ONE)
+    assert_stuck(invoiced.sync(), "credit_due", "2 more than were used", accept(credited=2))
+    credit(invoiced, 2)
+    assert "2 of them credited" in assert_right(invoiced, 5).line(ONE).reason
+    invoiced.use(4, ONE)
+    assert_right(invoiced, 5, 1)
+    invoiced.use(2, ONE)
+    assert_stuck(invoiced.sync(), "credit_due", "1 more than were used")
+    assert invoiced.quantities(ONE) == [5, 0]  # what was still open needs no credit
+    credit(invoiced, 1)
+    assert_right(invoiced, 5, 0)
+
+
+def test_only_the_seats_that_are_to_be_credited_are_taken_for_credited(invoiced: Msp) -> None:
+    with pytest.raises(NothingToAccept, match="Nothing that was invoiced"):
+        credit(invoiced, 2)
+    invoiced.use(3, ONE)
+    invoiced.sync()
+    with pytest.raises(NothingToAccept, match=r"Not 3 seats .*, but 2 of line"):
+        credit(invoiced, 3)
+    credit(invoiced, 2)
+    with pytest.raises(NothingToAccept, match="Nothing that was invoiced"):
+        credit(invoiced, 2)
+
+
+def test_a_credit_for_seats_of_the_plan_that_an_organization_left_is_recorded_too(invoiced: Msp) -> None:
+    invoiced.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
+    (also,) = invoiced.sync().also(ONE)
+    assert also.outcome == "credit_due"
+    assert accept(credited=5) in also.reason
+    credit(invoiced, 5)
+    assert_right(invoiced, 5, 5)
+
+
+def test_a_line_that_was_edited_is_accepted_before_a_credit_of_it_is(invoiced: Msp) -> None:
+    line = invoiced.lines(ONE)[0]["id"]
+    invoiced.sandbox.connectwise.edit_addition(agreement_id(ONE), line, quantity=8)
+    with pytest.raises(NothingToAccept, match="Accept that first"):
+        credit(invoiced, 3)
+    accept_lines(invoiced.run, MARCH, organization_id(ONE))
+    assert_stuck(invoiced.sync(), "credit_due", "--credited 3")
+    credit(invoiced, 3)
+    assert_right(invoiced, 8)
+
+
+# --- moved ---
+
+
+def test_seats_invoiced_to_another_company_are_billed_to_the_new_one_once_they_were_credited(moved: Msp) -> None:
+    assert_stuck(moved.sync(), "moved", accept(credited=5), "map the organization back")
+    credit(moved, 5)
+    assert_right(moved, 5, 5)
+    assert moved.lines(ONE)[1]["agreementId"] == agreement_id(ANOTHER)
+
+
+def test_an_organization_that_is_mapped_back_is_moved_no_longer(moved: Msp) -> None:
+    assert_stuck(moved.sync(), "moved")
+    moved.map(ONE)
+    assert_right(moved, 5)
+
+
+def test_a_month_that_was_settled_by_hand_is_left_out_by_a_later_bill_from(moved: Msp) -> None:
+    assert_stuck(moved.sync(), "moved", "--bill-from")
+    moved.map(ONE, company=company_id(ANOTHER), agreement=agreement_id(ANOTHER), bill_from=APRIL)
+    assert assert_right(moved, 5).outcomes(ONE) == ["before_bill_from"]
+
+
+# --- invoice_unclear ---
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["edited", "gone"])
+def test_what_was_billed_is_accepted_and_the_difference_is_billed(invoiced: Msp, *, gone: bool) -> None:
+    connectwise, line = invoiced.sandbox.connectwise, invoiced.lines(ONE)[0]["id"]
+    if gone:
+        connectwise.delete_addition(agreement_id(ONE), line)
+    else:
+        connectwise.edit_addition(agreement_id(ONE), line, quantity=3)
+    assert_stuck(invoiced.sync(), "invoice_unclear", accept())
+    accept_lines(invoiced.run, MARCH, organization_id(ONE))
+    assert_right(invoiced, *([5] if gone else [3, 2]))
+
+
+def test_a_line_that_billed_and_is_gone_counts_again_once_it_was_made_again_and_accepted(invoiced: Msp) -> None:
+    connectwise, line = invoiced.sandbox.connectwise, invoiced.lines(ONE)[0]["id"]
+    again = connectwise.duplicate_addition(agreement_id(ONE), line)
+    connectwise.delete_addition(agreement_id(ONE), line)
+    connectwise.edit_addition(agreement_id(ONE), again, billCustomer="DoNotBill")
+    serial_number = f"NP:2026-03:B:{organization_id(ONE)}"
+    advice = f"make it again in ConnectWise with the same quantity, days and serial number ({serial_number})"
+    assert_stuck(invoiced.sync(), "invoice_unclear", advice, accept())
+    accepted = accept_lines(invoiced.run, MARCH, organization_id(ONE))
+    assert {one.line.addition_id: one.counts for one in accepted} == {line: 0, again: 5}
+    assert_right(invoiced, 5)
+    assert find_drift(invoiced.run, TODAY) == []
+    invoiced.use(8, ONE)
+    assert_right(invoiced, 5, 3)
+
+
+def test_a_line_that_was_invoiced_while_it_was_written_is_accepted_as_it_was_billed(msp: Msp) -> None:
+    msp.sync()
+    msp.use(8, ONE)
+    msp.fetch()
+    msp.preview()
+    invoice(msp)
+    assert_stuck(Pushed(msp.push()[0]), "unconfirmed", "See the invoice", accept())
+    accept_lines(msp.run, MARCH, organization_id(ONE))
+    assert_right(msp, 8)

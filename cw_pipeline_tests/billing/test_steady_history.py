@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline_tests.billing.billed_once import MONTHS, ORGANIZATIONS
 from cw_pipeline_tests.billing.examples import MONTHLY, PRORATED
-from cw_pipeline_tests.billing.test_any_history import MONTHS, NEXT_INVOICES, ORGANIZATIONS, READINGS, AnyHistory
+from cw_pipeline_tests.billing.test_any_history import NEXT_INVOICES, READINGS, AnyHistory
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Terms

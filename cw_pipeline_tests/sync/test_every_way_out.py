@@ -24,7 +24,8 @@ from cw_pipeline_tests.sync.customer import (
     stuck,
 )
 from cw_pipeline_tests.sync.happenings import Held, Way, copied, in_turn, invoiced, line, seen_invoiced, use
-from cw_pipeline_tests.sync.holds import HOLDS, NEVER
+from cw_pipeline_tests.sync.holds import HOLDS
+from cw_pipeline_tests.sync.holds_of_agreements import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

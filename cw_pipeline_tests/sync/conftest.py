@@ -10,7 +10,9 @@ from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline_tests.support.clients import TODAY, open_client, sync_run
 from cw_pipeline_tests.support.fake_msp import (
+    FEBRUARY,
     MAPPED,
+    MARCH,
     PLACES,
     UNMAPPED,
     Msp,
@@ -68,6 +70,21 @@ def invoiced(synced: Msp) -> Msp:
     """March was synced, and the period of April is invoiced to the one company."""
     assert invoiced_seats(synced) == [5]
     return synced
+
+
+@pytest.fixture
+def synced_on_both_databases(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
+    """Three companies whose organizations used 5 seats in March, which was synced; on both databases."""
+    set_up(warehouse)
+    environment = sandbox.environment()
+    with open_client(environment) as client, open_nordpass(environment) as nordpass:
+        msp = Msp(sandbox, sync_run(client, warehouse), nordpass)
+        for month in (FEBRUARY, MARCH):
+            msp.use(None, *(place for place in PLACES if place not in {*MAPPED, *UNMAPPED}), month=month)
+        msp.use(0, month=FEBRUARY)
+        msp.use(5)
+        msp.sync(FEBRUARY, MARCH)
+        yield msp
 
 
 @pytest.fixture

@@ -1,61 +1,26 @@
-"""Drift that follows from agreements: copies, terms, invoices that may be gone, and periods that were written off."""
+"""Drift that follows from agreements: copies, terms, and invoices that may be gone."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from datetime import date
 
 import pytest
 
 from cw_pipeline.reports.drift.find import find_drift
-from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
-from cw_pipeline.sync.due import unpushed_months
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.support.clients import TODAY, open_client, sync_run
-from cw_pipeline_tests.support.fake_msp import (
-    FEBRUARY,
-    MAPPED,
-    MARCH,
-    PLACES,
-    UNMAPPED,
-    Msp,
-    agreement_id,
-    company_id,
-    open_nordpass,
-    set_up,
-)
+from cw_pipeline_tests.support.clients import TODAY
+from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, Msp, agreement_id, company_id
+from cw_pipeline_tests.sync.drift_of_invoices import ACCEPT, AGREEMENT, ONE, billed, drift, due, edit_line, the_finding
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from cw_pipeline.reports.drift.compare import Finding
-    from cw_pipeline.sandbox import Sandbox
-    from cw_pipeline.warehouse.database import Warehouse
-
-ONE = MAPPED[0]
-AGREEMENT = agreement_id(ONE)
 ANOTHER = agreement_id(24)
 """An agreement of a company without an organization."""
-ACCEPT = f"`cw-pipeline lines accept --month 2026-03 --organization {organization_id(ONE)}`"
 
 
 @pytest.fixture
-def synced(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
-    """Three companies whose organizations used 5 seats in March, which was synced; on both databases."""
-    set_up(warehouse)
-    environment = sandbox.environment()
-    with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        msp = Msp(sandbox, sync_run(client, warehouse), nordpass)
-        for month in (FEBRUARY, MARCH):
-            msp.use(None, *(place for place in PLACES if place not in {*MAPPED, *UNMAPPED}), month=month)
-        msp.use(0, month=FEBRUARY)
-        msp.use(5)
-        msp.sync(FEBRUARY, MARCH)
-        yield msp
+def synced(synced_on_both_databases: Msp) -> Msp:
+    return synced_on_both_databases
 
 
 @pytest.fixture
@@ -68,39 +33,6 @@ def invoiced(synced: Msp) -> Msp:
 
 def edit_agreement(msp: Msp, agreement: int = AGREEMENT, **fields: object) -> None:
     msp.sandbox.connectwise.edit_agreement(agreement, **fields)
-
-
-def edit_line(msp: Msp, **fields: object) -> None:
-    (line,) = msp.lines(ONE)
-    msp.sandbox.connectwise.edit_addition(line["agreementId"], line["id"], **fields)
-
-
-def drift(msp: Msp, today: date = TODAY) -> list[Finding]:
-    """What has drifted, which is the same when it is looked at again."""
-    findings = find_drift(msp.run, today)
-    assert find_drift(msp.run, today) == findings
-    return findings
-
-
-def the_finding(msp: Msp) -> tuple[str, str, str]:
-    """The kind of the one finding, what was found, and what to do."""
-    (finding,) = drift(msp)
-    assert finding.organization_id == organization_id(ONE)
-    return finding.kind.value, finding.found, finding.what_to_do
-
-
-def due(msp: Msp) -> list[str]:
-    """The months that have to be pushed."""
-    now = datetime(2026, 4, 1, 12, tzinfo=UTC)
-    with msp.run.warehouse.transaction() as session:
-        return [str(month) for month in unpushed_months(session, msp.run.psa, FEBRUARY, now)]
-
-
-def billed(msp: Msp) -> Decimal:
-    """What the invoices have of the one company's March."""
-    ours = {line["id"] for line in msp.lines(ONE)}
-    lines = [line for invoice in msp.sandbox.connectwise.invoices() for line in invoice["lines"]]
-    return sum((Decimal(line["quantity"]) for line in lines if line["addition_id"] in ours), Decimal(0))
 
 
 # --- an agreement is copied with its lines to one that nobody maps ---
@@ -236,82 +168,3 @@ def test_an_open_line_on_a_cancelled_agreement_that_is_no_longer_mapped_is_told_
     synced.sync()
     assert synced.quantities(ONE) == [0, 5]
     assert drift(synced) == []
-
-
-# --- a period was written off ---
-
-
-@pytest.fixture
-def watched(synced: Msp) -> Msp:
-    """Every agreement was invoiced once before its lines were written, and its recap was looked at since."""
-    synced.sandbox.connectwise.edit_agreement(AGREEMENT, nextInvoiceDate="2026-03-01")
-    synced.sandbox.connectwise.invoice(AGREEMENT)
-    assert drift(synced) == []
-    return synced
-
-
-@pytest.fixture
-def written_off(watched: Msp) -> Msp:
-    """The one company's period of April was written off."""
-    watched.sandbox.connectwise.write_off_period(AGREEMENT)
-    return watched
-
-
-def test_an_invoice_is_no_writing_off(watched: Msp) -> None:
-    watched.sandbox.connectwise.invoice(AGREEMENT)
-    assert drift(watched) == []
-
-
-def test_a_period_that_was_written_off_is_told_with_its_lines_whatever_is_invoiced_later(written_off: Msp) -> None:
-    (finding,) = drift(written_off)
-    assert (finding.kind.value, finding.agreement_id) == ("perhaps_written_off", AGREEMENT)
-    assert finding.addition_id == written_off.lines(ONE)[0]["id"]
-    assert finding.expected == "an invoice for 2026-04-01 to 2026-04-30"
-    written_off.sandbox.connectwise.invoice(AGREEMENT)
-    assert drift(written_off, date(2026, 5, 2)) == [finding]
-
-
-def test_seats_of_a_period_that_was_written_off_are_billed_in_the_next_by_doing_what_it_says(written_off: Msp) -> None:
-    _, _, what_to_do = the_finding(written_off)
-    line = written_off.lines(ONE)[0]["id"]
-    assert f"set line {line} to 0, accept that with {ACCEPT}, and sync the month again" in what_to_do
-    edit_line(written_off, quantity=0)
-    accept_lines(written_off.run, MARCH, organization_id(ONE))
-    assert due(written_off) == ["2026-03"]
-    written_off.sync()
-    assert drift(written_off) == []
-    written_off.sandbox.connectwise.invoice(AGREEMENT)
-    assert written_off.quantities(ONE) == [0, 5]
-    assert billed(written_off) == 5
-    assert drift(written_off) == []
-
-
-def test_a_period_that_was_invoiced_after_all_is_accepted_as_it_is(written_off: Msp) -> None:
-    assert "accept the line as it is with the same command" in the_finding(written_off)[2]
-    accept_lines(written_off.run, MARCH, organization_id(ONE))
-    assert drift(written_off) == []
-    assert written_off.sync().outcomes(ONE) == ["unchanged"]
-    assert written_off.quantities(ONE) == [5]
-
-
-def test_a_period_that_was_reopened_and_invoiced_is_told_no_longer(written_off: Msp) -> None:
-    assert the_finding(written_off)[0] == "perhaps_written_off"
-    written_off.sandbox.connectwise.reopen_period(AGREEMENT)
-    assert the_finding(written_off)[0] == "invoice_unclear"
-    written_off.sandbox.connectwise.invoice(AGREEMENT)
-    assert drift(written_off) == []
-    assert billed(written_off) == 5
-
-
-@pytest.mark.parametrize("status", [403, 404])
-def test_where_the_recap_may_not_be_read_drift_says_so_once_and_goes_on_without(written_off: Msp, status: int) -> None:
-    said: list[str] = []
-    run = replace(written_off.run, say=said.append)
-    written_off.sandbox.faults.add(
-        FaultKind.STATUS, method="GET", path="/finance/agreementrecap", status=status, times=None
-    )
-    edit_line(written_off, quantity=9)
-    findings = find_drift(run, TODAY)
-    written_off.sandbox.journal.clear()
-    assert [one.kind.value for one in findings] == ["edited"]
-    assert len([one for one in said if "written off cannot be noticed" in one]) == 1

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline_tests.stateful.fixture import AGREEMENTS, MONTHS, ORGANIZATIONS, Fixture
+from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
 from cw_pipeline_tests.stateful.in_connectwise import InConnectWise
 from cw_pipeline_tests.stateful.invariants import check_the_promise
 from cw_pipeline_tests.stateful.on_lines import OnLines
@@ -43,6 +43,7 @@ from cw_pipeline_tests.stateful.strategies import (
     some_months,
     switches,
 )
+from cw_pipeline_tests.stateful.syncs import AGREEMENTS
 from cw_pipeline_tests.support.fake_msp import BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT, agreement_id
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.vocabulary import Month, Plan
     from cw_pipeline_tests.stateful.backups import Backup
+    from cw_pipeline_tests.stateful.fixture import Fixture
     from cw_pipeline_tests.stateful.strategies import Fault, News
 
 

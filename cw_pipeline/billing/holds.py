@@ -78,7 +78,10 @@ def vanished_lines(identity: Identity, facts: Facts) -> Iterator[int]:
 
 
 def is_replaced(addition_id: int, written: Written, facts: Facts) -> bool:
-    """Whether the id of a line that carried seats is another line's now, or of any that another one of ours is."""
+    """Whether ConnectWise shows a different line under this id now.
+
+    It counts if our line carried seats, or if the different line has the serial number of another line of ours.
+    """
     stranger = facts.strangers.get(addition_id)
     return stranger is not None and (stranger.shows_another or written.quantities != NOTHING)
 
@@ -148,7 +151,7 @@ def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome |
 
 
 def is_changed(agreement: Agreement, mapping: CompanyMapping) -> bool:
-    """Whether the mapped agreement is billed on other terms than a person accepted, or on some that nobody may."""
+    """Whether the mapped agreement's terms differ from the accepted ones, or are terms on which we never bill."""
     return not can_be_billed(agreement.terms) or mapping.terms not in (None, agreement.terms)
 
 

@@ -38,7 +38,7 @@ class Agreements(Endpoints):
         return self._records.one(f"{_AGREEMENTS}/{agreement_id}", models.Agreement)
 
     def agreement_recaps(self) -> Iterator[models.AgreementRecap | Unreadable]:
-        """Yield what ConnectWise says was invoiced last, an agreement each.
+        """Yield, for each agreement, what ConnectWise says was last invoiced.
 
         Raises:
             MissingRight: The role may not read it. Which right it needs is not documented.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.nordpass.source import NordPass
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.database import Warehouse
 
 

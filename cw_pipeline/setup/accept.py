@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.facts import Written
     from cw_pipeline.billing.window import Window
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.vocabulary import Month
 
 

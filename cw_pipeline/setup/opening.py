@@ -13,7 +13,7 @@ from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.nordpass.usage_exports import UsageExports
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.setup.guards import require_active
-from cw_pipeline.sync.run import SyncRun
+from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.database import Warehouse
 

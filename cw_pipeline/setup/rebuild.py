@@ -24,7 +24,7 @@ from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import CompanyMappingRow, IntegrationRow
 
 if TYPE_CHECKING:
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.vocabulary import Month
 
 

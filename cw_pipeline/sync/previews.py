@@ -13,7 +13,7 @@ from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.remembering import Seen, remember, seen_in
-from cw_pipeline.sync.run import SyncError
+from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.previews import StoredPreview, save_preview
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.preview import Preview
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
 
 _HOLDS_FOR = timedelta(minutes=15)

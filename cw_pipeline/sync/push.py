@@ -9,8 +9,8 @@ from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.billing.writes import takes_away
 from cw_pipeline.sync.previews import current_previews
-from cw_pipeline.sync.run import SyncError
 from cw_pipeline.sync.settling import settle_open_intents
+from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.sync.writes import FailedWrite, Writer
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.lock import push_lock
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.writes import Write
     from cw_pipeline.sync.previews import Previews
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.previews import StoredPreview
 

@@ -19,7 +19,7 @@ from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound, RecordUnr
 from cw_pipeline.connectwise.listed import Listed, Unreadable
 from cw_pipeline.sync.agreement_facts import agreement_facts
 from cw_pipeline.sync.ownership import is_still, shows_another
-from cw_pipeline.sync.run import SyncRun
+from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.sync.unread import (
     UNUSABLE,
     Lines,

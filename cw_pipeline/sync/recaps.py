@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.window import Window
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
 
 
 def look_at_recaps(run: SyncRun, agreement_ids: Collection[int]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.connectwise.listed import Unreadable
     from cw_pipeline.connectwise.models import Addition
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.ledger import Known
     from cw_pipeline.warehouse.tables import LedgerEntry
 

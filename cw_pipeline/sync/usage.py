@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
-from cw_pipeline.sync.run import SyncError
+from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import CompanyMappingRow
 from cw_pipeline.warehouse.usage import StoredReport, latest_report, store_report

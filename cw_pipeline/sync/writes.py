@@ -34,7 +34,7 @@ from cw_pipeline.wording.commands import SYNC_AGAIN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
 
 BATCH = 10

@@ -50,7 +50,7 @@ def cannot_be_read(one: Unread) -> str:
 
 
 def not_seen_whether_invoiced(why: str) -> str:
-    """Why a write is not confirmed whose agreement cannot be read, for the reason ``why``, after it."""
+    """Why a write stays unconfirmed: its agreement could not be read afterwards. `why` says what went wrong."""
     return (
         f"ConnectWise shows the line as intended, and nobody can tell whether it was invoiced meanwhile. {why} "
         f"{CORRECT_IT} {SYNC_AGAIN}"
@@ -183,7 +183,10 @@ def accept_what_is_replaced(identity: Identity) -> str:
 
 
 def _make_again(identity: Identity) -> str:
-    """What to do about a line that is gone; made again as Do Not Bill it counts, and no invoice has it."""
+    """What to do about a line that is gone.
+
+    If it was billed, it is created again as Do Not Bill: its seats count as billed, and no invoice bills them again.
+    """
     return (
         "If the line that is gone billed, make it again in ConnectWise with the same quantity, days and serial number "
         f"({identity.serial_number}), as Do Not Bill. Then, or if it billed nothing, accept that with "

@@ -13,7 +13,7 @@ from cw_pipeline.connectwise import errors as connectwise
 from cw_pipeline.nordpass import errors as nordpass
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.setup.errors import NotConnected
-from cw_pipeline.sync.run import SyncError
+from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.errors import DatabaseUnreachable, LockHeld
 from cw_pipeline.warehouse.names import Named

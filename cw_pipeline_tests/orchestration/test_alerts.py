@@ -116,7 +116,7 @@ def test_of_an_error_that_nobody_expected_only_the_name_is_told(
     def broken(*_: object) -> None:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr("cw_pipeline.sync.months.fetch_usage", broken)
+    monkeypatch.setattr("cw_pipeline.sync.month_loop.fetch_usage", broken)
     run(instance, "sync_now")
     assert watcher.ticks() == []
     assert the_message(hook)[1][0] == "Unexpected error: KeyError."

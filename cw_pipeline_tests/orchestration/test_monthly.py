@@ -10,7 +10,7 @@ from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.setup import connection
-from cw_pipeline.sync import months as sync_months
+from cw_pipeline.sync import month_loop as sync_months
 from cw_pipeline.warehouse import lock
 from cw_pipeline_tests.orchestration.monthly_runs import (
     FIRST,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox
     from cw_pipeline.sync.previews import Previews
     from cw_pipeline.sync.push import PushedMonth
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.vocabulary import Month
     from cw_pipeline_tests.support.active import Active
 

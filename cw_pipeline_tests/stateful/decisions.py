@@ -13,7 +13,7 @@ from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NothingToAccept
-from cw_pipeline.sync.run import SyncError, SyncRun
+from cw_pipeline.sync.sync_run import SyncError, SyncRun
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline_tests.stateful.oracle import about_one

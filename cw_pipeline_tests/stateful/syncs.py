@@ -19,7 +19,7 @@ from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.sync.behind import RecordedPush, require_not_behind
 from cw_pipeline.sync.previews import make_previews
 from cw_pipeline.sync.push import PushedMonth, push_months
-from cw_pipeline.sync.run import SyncError, SyncRun
+from cw_pipeline.sync.sync_run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline_tests.stateful.backups import fill

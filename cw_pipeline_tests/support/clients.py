@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
-from cw_pipeline.sync.run import SyncRun
+from cw_pipeline.sync.sync_run import SyncRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,7 +10,7 @@ import pytest
 
 from cw_pipeline.sync import previews
 from cw_pipeline.sync.push import push_months
-from cw_pipeline.sync.run import SyncError
+from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, OTHER_PRODUCT
 

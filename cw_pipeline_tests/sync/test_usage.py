@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
-from cw_pipeline.sync.run import SyncError
+from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.usage import latest_report

@@ -17,9 +17,9 @@ from cw_pipeline.orchestration import checks, metadata
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
-from cw_pipeline.sync.months import MonthEvent, MonthFailed, MonthLoop, PreviewMade, UsageFetched
+from cw_pipeline.sync.month_loop import MonthEvent, MonthFailed, MonthLoop, PreviewMade, UsageFetched
 from cw_pipeline.sync.push import PushedMonth
-from cw_pipeline.sync.run import SyncRun
+from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import latest_previews
 

@@ -19,9 +19,9 @@ from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
 
 _ACCEPT_WARNINGS = (
-    "Take agreements of several months, children of others, and ones that are billed otherwise than was accepted, as "
-    "well; and let companies get organizations beside others, or lose some that a file leaves out. Without it, the run "
-    "fails and says what may happen."
+    "Go ahead despite warnings: the agreement is billed for several months at a time, is a child agreement, or has "
+    "other terms than were accepted; the company already has another organization; or the file leaves out an "
+    "organization that is mapped now. If not set, the run fails and lists the warnings."
 )
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.window import Window
     from cw_pipeline.sync.reading import Reading
     from cw_pipeline.sync.remembering import Seen
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
 
 
 def find_drift(run: SyncRun, today: date) -> list[Finding]:

@@ -5,6 +5,7 @@ Their names end in `Row`, so that none is taken for the domain's value of the sa
 entries.
 """
 
+from cw_pipeline.warehouse.tables.audit import AuditEntry
 from cw_pipeline.warehouse.tables.base import Base
 from cw_pipeline.warehouse.tables.ledger import LedgerEntry, LockHolderRow
 from cw_pipeline.warehouse.tables.months import (
@@ -20,7 +21,6 @@ from cw_pipeline.warehouse.tables.months import (
 from cw_pipeline.warehouse.tables.setup import (
     AgreementRecapRow,
     AgreementRow,
-    AuditEntry,
     CompanyMappingRow,
     CompanyRow,
     ImportSelectionRow,

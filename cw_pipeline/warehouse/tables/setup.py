@@ -1,8 +1,7 @@
-"""What people set up: the connection, what was imported and listed, the mappings, and the audit log."""
+"""What people set up: the connection, what was imported and listed, and the mappings."""
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -168,18 +167,3 @@ class RightUseRow(Base):
     right: Mapped[str] = mapped_column(primary_key=True)
     held: Mapped[bool]
     used_at: Mapped[datetime]
-
-
-class AuditEntry(Base):
-    """Something that a person did, with the values before and after: never changed, never removed."""
-
-    __tablename__ = "acts"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
-    who: Mapped[str]
-    action: Mapped[str] = mapped_column("act")
-    subject: Mapped[str]
-    """What it was done to, by id where it has one."""
-    before: Mapped[dict[str, Any] | None]
-    after: Mapped[dict[str, Any] | None]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.sync.previews import Previews
-    from cw_pipeline.sync.run import SyncRun
+    from cw_pipeline.sync.sync_run import SyncRun
 
 
 @dataclass(frozen=True)

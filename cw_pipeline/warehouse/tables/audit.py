@@ -1,0 +1,23 @@
+"""The audit log: what people did."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cw_pipeline.warehouse.tables.base import Base
+
+
+class AuditEntry(Base):
+    """Something that a person did, with the values before and after: never changed, never removed."""
+
+    __tablename__ = "acts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    action: Mapped[str] = mapped_column("act")
+    subject: Mapped[str]
+    """What it was done to, by id where it has one."""
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]

@@ -43,6 +43,7 @@ lint: .venv/installed ## The house rules
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/sizes.py
 
 hooks: .venv/installed ## Install the git hooks that run the house rules before each commit
 	$(BIN)/pre-commit install

@@ -34,6 +34,14 @@ def agreements(warehouse: Warehouse) -> dict[int, AgreementRow]:
         return {row.id: row for row in session.query(AgreementRow)}
 
 
+def map_to_an_organization(warehouse: Warehouse) -> None:
+    """Company 101, on its agreement 1001."""
+    mapping = CompanyMappingRow(
+        company_id=101, agreement_id=1001, organization_id="org-1", bill_from="2026-01", mapped_at=BEFORE
+    )
+    put(warehouse, organization("org-1", "One"), mapping)
+
+
 def test_companies_are_imported_by_type_and_status_whatever_the_capitals(
     connected: Warehouse, client: ConnectWiseClient
 ) -> None:
@@ -159,13 +167,7 @@ def test_a_new_import_reports_what_is_new_changed_and_gone_and_keeps_mappings(
 ) -> None:
     import_companies(client, connected, [], [])
     import_agreements(client, connected)
-    put(
-        connected,
-        organization("org-1", "One"),
-        CompanyMappingRow(
-            company_id=101, agreement_id=1001, organization_id="org-1", bill_from="2026-01", mapped_at=BEFORE
-        ),
-    )
+    map_to_an_organization(connected)
     sandbox.connectwise.edit_company(101, deletedFlag=True)
     sandbox.connectwise.edit_company(102, name="Acorn Vets")
     sandbox.connectwise.insert(
@@ -222,13 +224,7 @@ def test_an_agreement_that_is_gone_is_reported_and_its_mapping_kept(
 ) -> None:
     import_companies(client, connected, [], [])
     import_agreements(client, connected)
-    put(
-        connected,
-        organization("org-1", "One"),
-        CompanyMappingRow(
-            company_id=101, agreement_id=1001, organization_id="org-1", bill_from="2026-01", mapped_at=BEFORE
-        ),
-    )
+    map_to_an_organization(connected)
     sandbox.connectwise.remove("agreements", 1001)
     sandbox.connectwise.edit_agreement(1003, cancelledFlag=True)
 

@@ -16,6 +16,8 @@ from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_write
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sqlalchemy.orm import Session
+
     from cw_pipeline.billing.writes import Write
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
@@ -46,6 +48,21 @@ def record(
         with warehouse.transaction() as session:
             append_results(session, "run-2", [Result(intent, kind, "Words.", addition_id)])
     return intent
+
+
+def enter_manually(session: Session, kind: EntryKind, quantity: int) -> None:
+    """Enter what a person said of `A_LINE`, which carried 5."""
+    ledger.append_manual_entry(
+        session,
+        PSA,
+        "run-3",
+        a_write().identity,
+        A_LINE,
+        kind=kind,
+        before=Decimal(5),
+        quantity=Decimal(quantity),
+        note="",
+    )
 
 
 def accounted(warehouse: Warehouse, *months: Month) -> Mapping[int, frozenset[Decimal]]:
@@ -156,17 +173,7 @@ def test_of_a_write_that_was_made_while_its_period_was_invoiced_no_quantity_is_a
 def test_what_a_person_accepts_is_accounted_for_with_the_dates_that_the_line_has(warehouse: Warehouse) -> None:
     record(warehouse, a_write(5), EntryKind.CONFIRMED, EntryKind.DOUBTFUL, addition_id=77)
     with warehouse.transaction() as session:
-        ledger.append_manual_entry(
-            session,
-            PSA,
-            "run-3",
-            a_write().identity,
-            A_LINE,
-            kind=EntryKind.ACCEPTED,
-            before=Decimal(5),
-            quantity=Decimal(4),
-            note="As invoiced.",
-        )
+        enter_manually(session, EntryKind.ACCEPTED, 4)
     with warehouse.transaction() as session:
         written = ledger.written_lines(session, PSA, [MARCH])[77]
         assert ledger.open_intents(session, PSA) == []
@@ -179,17 +186,7 @@ def test_a_credit_leaves_the_quantity_that_was_billed_and_lasts_until_another_wo
 
     def said(kind: EntryKind, quantity: int) -> tuple[frozenset[Decimal], Decimal]:
         with warehouse.transaction() as session:
-            ledger.append_manual_entry(
-                session,
-                PSA,
-                "run-3",
-                a_write().identity,
-                A_LINE,
-                kind=kind,
-                before=Decimal(5),
-                quantity=Decimal(quantity),
-                note="",
-            )
+            enter_manually(session, kind, quantity)
             written = ledger.written_lines(session, PSA, [MARCH])[77]
             return written.quantities, written.credited
 
@@ -202,17 +199,7 @@ def test_of_a_line_that_was_given_up_nothing_is_known_but_what_comes_after(wareh
     record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
     record(warehouse, a_write(6), EntryKind.CONFIRMED, addition_id=78)
     with warehouse.transaction() as session:
-        ledger.append_manual_entry(
-            session,
-            PSA,
-            "run-3",
-            a_write().identity,
-            A_LINE,
-            kind=EntryKind.GIVEN_UP,
-            before=Decimal(5),
-            quantity=Decimal(0),
-            note="",
-        )
+        enter_manually(session, EntryKind.GIVEN_UP, 0)
     assert accounted(warehouse) == {78: {6}}
     with warehouse.transaction() as session:
         assert ledger.known_lines(session, PSA).keys() == ledger.last_entries(session, PSA).keys() == {78}

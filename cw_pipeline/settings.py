@@ -1,6 +1,6 @@
 """The environment as typed settings; the only place that reads environment variables of this product.
 
-Secrets are kept as ``SecretStr``, which no ``repr``, log or error prints.
+Secrets are kept as `SecretStr`, which no `repr`, log or error prints.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Messages(_Environment):
 
 
 class Settings(FirstMonth):
-    """The settings, read from the environment when an instance is made, but for those that are given ``instead``.
+    """The settings, read from the environment when an instance is made, but for those that are given `instead`.
 
     Raises:
         NotSetUp: If one has a value that cannot be used.
@@ -88,7 +88,7 @@ class Settings(FirstMonth):
         return self.cw_pipeline_database_url or SecretStr(f"sqlite:///{self.cw_pipeline_home / 'warehouse.db'}")
 
     def required(self, name: str) -> str:
-        """The text of the setting whose environment variable is ``name``.
+        """The text of the setting whose environment variable is `name`.
 
         Raises:
             NotSetUp: If it is not set.

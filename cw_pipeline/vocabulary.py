@@ -17,17 +17,17 @@ _KEY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 @dataclass(frozen=True, order=True)
 class Month:
-    """A calendar month in UTC, written ``2026-03``; the billing month and the partition key."""
+    """A calendar month in UTC, written `2026-03`; the billing month and the partition key."""
 
     year: int
     number: int
 
     @classmethod
     def parse(cls, key: str) -> Month:
-        """The month that ``key`` (``YYYY-MM``) names.
+        """The month that `key` (`YYYY-MM`) names.
 
         Raises:
-            ValueError: If ``key`` is not of that form.
+            ValueError: If `key` is not of that form.
         """
         match = _KEY.fullmatch(key)
         if match is None or match[1] == "0000":
@@ -37,21 +37,21 @@ class Month:
 
     @classmethod
     def of(cls, day: date) -> Month:
-        """The month in which ``day`` lies; a datetime is taken in UTC."""
+        """The month in which `day` lies; a datetime is taken in UTC."""
         if isinstance(day, datetime):
             day = day.astimezone(UTC)
         return cls(day.year, day.month)
 
     @classmethod
     def last_closed(cls, now: datetime) -> Month:
-        """The last month that has ended at ``now``."""
+        """The last month that has ended at `now`."""
         return cls.of(now).plus(-1)
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.number:02d}"
 
     def plus(self, months: int) -> Month:
-        """The month that lies ``months`` after this one."""
+        """The month that lies `months` after this one."""
         year, index = divmod(self.year * 12 + self.number - 1 + months, 12)
         return Month(year, index + 1)
 
@@ -67,11 +67,11 @@ class Month:
 
     @property
     def name(self) -> str:
-        """The month as an invoice writes it: ``March 2026``."""
+        """The month as an invoice writes it: `March 2026`."""
         return f"{calendar.month_name[self.number]} {self.year}"
 
     def until(self, last: Month) -> Iterator[Month]:
-        """Every month from this one to ``last``, both included."""
+        """Every month from this one to `last`, both included."""
         month = self
         while month <= last:
             yield month
@@ -79,23 +79,23 @@ class Month:
 
 
 def month_options(first: Month, last: Month) -> str:
-    """The options that name the months from ``first`` to ``last`` on the command line."""
+    """The options that name the months from `first` to `last` on the command line."""
     return f"--month {first}" if first == last else f"--from {first} --to {last}"
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day of the month ``months`` later, or that month's last day where it has no such day."""
+    """The same day of the month `months` later, or that month's last day where it has no such day."""
     last = last_day_of_month(Month.of(day).plus(months).first_day)
     return last.replace(day=min(day.day, last.day))
 
 
 def last_day_of_month(day: date) -> date:
-    """The last day of the month in which ``day`` lies."""
+    """The last day of the month in which `day` lies."""
     return day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
 def day_before(day: date) -> date:
-    """The day before ``day``."""
+    """The day before `day`."""
     return day - timedelta(days=1)
 
 

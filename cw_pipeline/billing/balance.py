@@ -57,9 +57,9 @@ class Balance:
 
 
 def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Facts) -> Balance:
-    """What ``usage`` seats ask of the lines that carry ``identity``.
+    """What `usage` seats ask of the lines that carry `identity`.
 
-    ``facts.products`` must have the identity's plan if ``usage`` is not 0.
+    `facts.products` must have the identity's plan if `usage` is not 0.
     """
     lines = facts.lines_of(identity)
     states = {line: state_of(line, facts, identity.month) for line in lines}

@@ -30,7 +30,7 @@ class Credit:
 
 
 def credits_due(organization_id: str, preview: Preview[Any, Any], facts: Facts) -> tuple[Credit, ...]:
-    """The credits that would end the organization's ``moved`` or ``credit_due`` in ``preview``, made from ``facts``."""
+    """The credits that would end the organization's `moved` or `credit_due` in `preview`, made from `facts`."""
     lines = [line for line in preview.lines if line.organization_id == organization_id]
     if any(line.outcome is Outcome.MOVED for line in lines):
         return tuple(_of_another_company(organization_id, preview, facts))
@@ -50,7 +50,7 @@ def _of_another_company(organization_id: str, preview: Preview[Any, Any], facts:
 
 
 def _too_much(identity: Identity, used: Decimal, facts: Facts) -> Iterator[Credit]:
-    """What the invoiced lines count for beyond what was ``used``, taken from the latest lines first."""
+    """What the invoiced lines count for beyond what was `used`, taken from the latest lines first."""
     invoiced = [line for line in facts.lines_of(identity) if state_of(line, facts, identity.month) is State.INVOICED]
     left = sum((facts.counted(line) for line in invoiced), Decimal(0)) - used
     for line in reversed(invoiced):

@@ -32,9 +32,9 @@ class Terms:
     """How an agreement is billed. Those that a person accepted are remembered with the mapping."""
 
     cycle: str | None
-    """Its billing cycle's ``billingOptions``, such as ``Monthly``; None where it has no billing cycle."""
+    """Its billing cycle's `billingOptions`, such as `Monthly`; None where it has no billing cycle."""
     period_type: str | None
-    """Which period an invoice covers: ``Current``, ``Future``, ``Both`` or ``Undefined``."""
+    """Which period an invoice covers: `Current`, `Future`, `Both` or `Undefined`."""
     parent_agreement_id: int | None
     """The agreement with which it is invoiced, where it is a child."""
     prorates: bool
@@ -42,7 +42,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class CompanyMapping:
-    """A person's word that an organization's seats belong on this company's agreement, from ``bill_from`` on."""
+    """A person's word that an organization's seats belong on this company's agreement, from `bill_from` on."""
 
     organization_id: str
     organization_name: str
@@ -183,5 +183,5 @@ class Facts:
         return by_serial_number
 
     def lines_of(self, identity: Identity) -> tuple[Line, ...]:
-        """Our lines that carry ``identity``, on any agreement and product, by addition id."""
+        """Our lines that carry `identity`, on any agreement and product, by addition id."""
         return tuple(sorted(self.lines.get(identity.serial_number, ()), key=lambda line: line.addition_id))

@@ -34,7 +34,7 @@ def unread_of(identities: Iterable[Identity], mapping: CompanyMapping | None, fa
 
 
 def may_be_billed_by(identity: Identity, unread: Unread, facts: Facts) -> bool:
-    """Whether a line that carries ``identity`` is, or is where, something cannot be read."""
+    """Whether a line that carries `identity` is, or is where, something cannot be read."""
     if identity.serial_number in unread.serial_numbers:
         return True
     return unread.addition_id is None and any(
@@ -87,7 +87,7 @@ def is_replaced(addition_id: int, written: Written, facts: Facts) -> bool:
 
 
 def claimed_lines(identity: Identity, facts: Facts) -> Iterator[Line]:
-    """The lines that show ``identity`` and have the id of a line that was written for another one."""
+    """The lines that show `identity` and have the id of a line that was written for another one."""
     return (one for one in facts.strangers.values() if one.shown_serial_number == identity.serial_number)
 
 
@@ -120,7 +120,7 @@ def _may_never_be_billed(line: Line, identity: Identity, mapping: CompanyMapping
 
 
 def is_edited(line: Line, facts: Facts) -> bool:
-    """Whether ``line`` is not, in quantity and dates, what the ledger accounts for.
+    """Whether `line` is not, in quantity and dates, what the ledger accounts for.
 
     The dates of a line that was set to 0 tell nothing: on whatever invoice it was, it billed nobody.
     """
@@ -133,7 +133,7 @@ def is_edited(line: Line, facts: Facts) -> bool:
 
 
 def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome | None:
-    """Why ``write`` must not be made on its agreement as that is now; None where it may.
+    """Why `write` must not be made on its agreement as that is now; None where it may.
 
     A mapped agreement that ConnectWise now shows under another company than the mapped one would bill a stranger.
     """

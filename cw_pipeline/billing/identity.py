@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from cw_pipeline.vocabulary import Month, Plan
 
 PREFIX = "NP:"
-"""What every ``serialNumber`` of ours begins with."""
+"""What every `serialNumber` of ours begins with."""
 DESCRIPTION = "NordPass "
-"""What every ``invoiceDescription`` of ours begins with."""
+"""What every `invoiceDescription` of ours begins with."""
 
 _SERIAL_NUMBER = re.compile(r"NP:(?P<month>(?!0000)[0-9]{4}-(0[1-9]|1[0-2])):(?P<plan>[A-Z]):(?P<organization>.{1,37})")
 _LONGEST_ORGANIZATION_ID = 37  # serialNumber holds 50 characters, of which "NP:2026-03:B:" takes 13
@@ -27,7 +27,7 @@ class Identity:
 
     @property
     def serial_number(self) -> str:
-        """The addition's ``serialNumber``: ``NP:<month>:<B or E>:<organization id>``, at most 50 characters.
+        """The addition's `serialNumber`: `NP:<month>:<B or E>:<organization id>`, at most 50 characters.
 
         An organization id longer than 37 characters is replaced by the first 37 hex digits of its SHA-256.
         """
@@ -40,14 +40,14 @@ class Identity:
 
     @classmethod
     def parse(cls, serial_number: str) -> Identity | None:
-        """The identity that a ``serialNumber`` tells, with the organization id as it is marked there; None if none."""
+        """The identity that a `serialNumber` tells, with the organization id as it is marked there; None if none."""
         match = _SERIAL_NUMBER.fullmatch(serial_number)
         plan = next((plan for plan in Plan if match and plan[0] == match["plan"]), None)
         return cls(Month.parse(match["month"]), plan, match["organization"]) if match and plan else None
 
 
 def as_marked(organization_id: str) -> str:
-    """An organization's id as a line's ``serialNumber`` has it."""
+    """An organization's id as a line's `serialNumber` has it."""
     if len(organization_id) <= _LONGEST_ORGANIZATION_ID:
         return organization_id
     return hashlib.sha256(organization_id.encode()).hexdigest()[:_LONGEST_ORGANIZATION_ID]

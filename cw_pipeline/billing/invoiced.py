@@ -1,6 +1,6 @@
 """Whether a line was invoiced: what the ledger remembers, and what the agreement's next invoice date says now.
 
-A line is invoiced once its agreement's ``nextInvoiceDate`` was seen to be later than its ``effectiveDate``. The ledger
+A line is invoiced once its agreement's `nextInvoiceDate` was seen to be later than its `effectiveDate`. The ledger
 remembers that, so that the date may be cleared or moved back later without anything being billed again.
 """
 
@@ -33,9 +33,9 @@ class State(Enum):
 
 
 def state_of(line: Line, facts: Facts, month: Month) -> State:
-    """What is known of the invoice of ``line``, which is for usage of ``month``.
+    """What is known of the invoice of `line`, which is for usage of `month`.
 
-    A line without an ``effectiveDate`` (a person may have cleared it) is taken to begin with its usage month. A person
+    A line without an `effectiveDate` (a person may have cleared it) is taken to begin with its usage month. A person
     who accepted what it billed settles it for good.
     """
     agreement, written = facts.agreements[line.agreement_id], facts.ledger.get(line.addition_id)
@@ -102,7 +102,7 @@ def leaves_seats_out(line: Line) -> bool:
 
 
 def is_invoiced_on(day: date, agreement: Agreement) -> bool:
-    """Whether ``day`` lies in a period that ConnectWise has invoiced."""
+    """Whether `day` lies in a period that ConnectWise has invoiced."""
     return agreement.next_invoice_date is not None and agreement.next_invoice_date > day
 
 

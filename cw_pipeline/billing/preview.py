@@ -24,7 +24,7 @@ WarningT = TypeVar("WarningT", default=str)
 
 @dataclass(frozen=True)
 class PreviewLine(Generic[ReasonT, WarningT]):
-    """What becomes of one usage row, or (``also``) of another line of its organization."""
+    """What becomes of one usage row, or (`also`) of another line of its organization."""
 
     organization_id: str
     organization_name: str
@@ -40,7 +40,7 @@ class PreviewLine(Generic[ReasonT, WarningT]):
     """What is wrong with its lines although their quantity is right: seats that no invoice has, say."""
     writes: tuple[Write, ...] = ()
     to_credit: Decimal | None = None
-    """Of ``credit_due``, how many seats were invoiced too much."""
+    """Of `credit_due`, how many seats were invoiced too much."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Preview(Generic[ReasonT, WarningT]):
 
 
 def tally(lines: Iterable[PreviewLine[Any, Any]]) -> dict[Outcome, Tally]:
-    """``lines`` counted by outcome, in the order of the outcomes' codes."""
+    """`lines` counted by outcome, in the order of the outcomes' codes."""
     counts: Counter[Outcome] = Counter()
     seats: dict[Outcome, Decimal] = {}
     for line in lines:

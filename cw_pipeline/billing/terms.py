@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Terms
 
 OF_PARTS_OF_A_MONTH = frozenset({"Weekly", "BiWeekly"})
-"""The ``billingOptions`` with which several invoices have a month's line."""
+"""The `billingOptions` with which several invoices have a month's line."""
 OF_SEVERAL_MONTHS = frozenset({"BiMonthly", "Quarterly", "SemiAnnual", "Yearly"})
 """Those with which one invoice is for several months."""
 NEVER = frozenset({None, "NotRecurring"})

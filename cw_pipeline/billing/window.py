@@ -22,18 +22,18 @@ _FEWEST_DAYS, _MOST_DAYS = 28, 31
 
 @dataclass(frozen=True)
 class Window:
-    """The days on which a line is billed, both included: its ``effectiveDate`` and ``cancelledDate``."""
+    """The days on which a line is billed, both included: its `effectiveDate` and `cancelledDate`."""
 
     first: date
     last: date
 
 
 def new_line_window(agreement: Agreement, month: Month) -> Window:
-    """The days that a new line for usage of ``month`` covers.
+    """The days that a new line for usage of `month` covers.
 
-    An agreement's periods begin at its ``nextInvoiceDate`` (if absent its ``billStartDate``, if absent the first day of
+    An agreement's periods begin at its `nextInvoiceDate` (if absent its `billStartDate`, if absent the first day of
     the usage month). The line begins with the first of them that begins on or after both the first day of the usage
-    month and ``billStartDate``: ConnectWise has not invoiced it yet and has no reason to refuse it.
+    month and `billStartDate`: ConnectWise has not invoiced it yet and has no reason to refuse it.
 
     On an agreement that does not prorate, the line ends with the calendar month, before the earliest day on which the
     next period may begin: it lies in one period, which bills it in full. On one that prorates it covers a whole month,
@@ -69,7 +69,7 @@ def is_billed_once(line: Line, agreement: Agreement) -> bool:
 
 
 def _first_days(agreement: Agreement, month: Month) -> set[int]:
-    """The days of ``month`` on which a period of the agreement may begin, beside the first."""
+    """The days of `month` on which a period of the agreement may begin, beside the first."""
     anchor = agreement.next_invoice_date or agreement.bill_start_date or month.first_day
     lengths = [last_day_of_month(one.first_day).day for one in Month.of(anchor).until(month)] or [_MOST_DAYS]
     days = {min(anchor.day, lengths[-1]), min(anchor.day, *lengths)}

@@ -47,7 +47,7 @@ def perhaps_written_off(recaps: Sequence[Recap]) -> list[Window]:
 
 
 def days_without_invoice(line: Line, facts: Facts, written_off: Mapping[int, Sequence[Window]]) -> Window | None:
-    """The period of a line with seats that was perhaps ``written_off`` (by agreement), and that no person accepted."""
+    """The period of a line with seats that was perhaps `written_off` (by agreement), and that no person accepted."""
     first = line.effective_date
     if first is None or line.quantity == 0 or is_accepted(line, facts):
         return None

@@ -1,4 +1,4 @@
-"""The command line, ``cw-pipeline``: which commands there are."""
+"""The command line, `cw-pipeline`: which commands there are."""
 
 from __future__ import annotations
 

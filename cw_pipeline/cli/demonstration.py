@@ -50,10 +50,10 @@ _PUT_ASIDE = ("CONNECTWISE_", "NORDPASS_", "CW_PIPELINE_", "DAGSTER_HOME")
 
 
 def run_demo(console: Console, folder: Path, *, port: int) -> bool:
-    """Run the demonstration in ``folder`` and print it; whether every seat was invoiced exactly once.
+    """Run the demonstration in `folder` and print it; whether every seat was invoiced exactly once.
 
     Raises:
-        OSError: If the sandbox cannot listen on ``port``.
+        OSError: If the sandbox cannot listen on `port`.
     """
     shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
@@ -221,7 +221,7 @@ class _Demo:
         )
 
     def _sync(self, step: str, months: Sequence[Month], what: str = "") -> None:
-        """Sync ``months`` as the command line does, with a bar that moves as months are done."""
+        """Sync `months` as the command line does, with a bar that moves as months are done."""
         from cw_pipeline.definitions import defs  # noqa: PLC0415 - it reads the environment that is set here
 
         with Progress(

@@ -42,7 +42,7 @@ class Row:
 
 
 def rows_of(sandbox: Sandbox, usage: Mapping[Month, Sequence[Record]]) -> list[Row]:
-    """What became of ``usage``, by the sandbox's own lines and invoices."""
+    """What became of `usage`, by the sandbox's own lines and invoices."""
     on_lines: _Quantities = defaultdict(Decimal)
     for addition in sandbox.connectwise.records("additions"):
         on_lines[addition.get("serialNumber", "")] += addition["quantity"]

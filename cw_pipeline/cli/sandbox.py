@@ -93,7 +93,7 @@ def _port_taken(port: int, error: OSError) -> UsageError:
 
 
 def _run(command: Sequence[str], environment: dict[str, str]) -> int:
-    """Run ``command`` until it ends, passing signals on to it, and return its exit code as a shell would."""
+    """Run `command` until it ends, passing signals on to it, and return its exit code as a shell would."""
     children: list[subprocess.Popen[bytes]] = []
 
     def pass_on(number: int) -> None:

@@ -56,7 +56,7 @@ class Agreements(Endpoints):
     def additions(
         self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
     ) -> Listed[models.Addition]:
-        """Return the lines of the agreement, cancelled ones included, that are ``wanted`` as ConnectWise sends them.
+        """Return the lines of the agreement, cancelled ones included, that are `wanted` as ConnectWise sends them.
 
         Of the others only the id is looked at, so that an odd line of somebody else's is nobody's problem.
         """

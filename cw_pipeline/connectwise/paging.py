@@ -54,10 +54,10 @@ def read_pages(
     """Yield every record of a list once, as it came; only its id is sure to be readable.
 
     Nothing of a link is followed, so that credentials stay with the site. What is wrong with records that have no
-    readable id is added to ``nameless``.
+    readable id is added to `nameless`.
 
     Raises:
-        RecordUnreadable: A record has no readable id, and ``nameless`` is not given.
+        RecordUnreadable: A record has no readable id, and `nameless` is not given.
         ContractBroken: Pages repeat or do not end, or are no lists of records with ids.
         ConnectWiseError: As `Http.request`.
     """

@@ -66,9 +66,9 @@ class Records:
         wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True,
         nameless: list[RecordUnreadable] | None = None,
     ) -> Iterator[IdentifiedT | Unreadable]:
-        """The list's records that are ``wanted`` as ConnectWise sends them; of the others only the id is read.
+        """The list's records that are `wanted` as ConnectWise sends them; of the others only the id is read.
 
-        Records without a readable id are only in ``nameless``; where that is not given, the list cannot be read.
+        Records without a readable id are only in `nameless`; where that is not given, the list cannot be read.
         """
         for record in read_pages(self._http, path, params=params or {}, nameless=nameless):
             if wanted(record):
@@ -85,7 +85,7 @@ class Records:
         return Listed(())
 
     def by_reference(self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]) -> Listed[IdentifiedT]:
-        """The list's records in whose ``field`` is one of these ids, in as many requests as that takes."""
+        """The list's records in whose `field` is one of these ids, in as many requests as that takes."""
         wanted = frozenset(ids)
         if not wanted:
             return Listed(())

@@ -138,7 +138,7 @@ def organizations(session: Session) -> Sequence[tuple[OrganizationRow, CompanyRo
 def ledger_entries(
     session: Session, psa: str, *, month: Month | None, organization: str | None
 ) -> Sequence[tuple[LedgerEntry, str | None]]:
-    """The ledger, oldest first, with the organizations' names; of one ``month``, of one organization (id or name)."""
+    """The ledger, oldest first, with the organizations' names; of one `month`, of one organization (id or name)."""
     query = (
         select(LedgerEntry, OrganizationRow.name)
         .outerjoin(OrganizationRow, OrganizationRow.id == LedgerEntry.organization_id)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def missing_usage(session: Session) -> Sequence[tuple[Month, OrganizationRow]]:
     """The mapped organizations without a row in a month's report that was kept last, each with the month.
 
-    Every month counts from the mapping's ``bill_from`` on, whether the organization used anything before or not,
+    Every month counts from the mapping's `bill_from` on, whether the organization used anything before or not,
     unless a person accepted of that report that it used nothing.
     """
     last = select(func.max(UsageReportRow.id)).group_by(UsageReportRow.month)

@@ -94,7 +94,7 @@ class Status:
 
 
 def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status:
-    """How far the set-up has come at ``now``; ``first_month`` is the first month that is ever synced."""
+    """How far the set-up has come at `now`; `first_month` is the first month that is ever synced."""
     with warehouse.transaction() as session:
         integration = session.get(IntegrationRow, 1)
         psa = psa_of(integration) if integration else ""
@@ -136,7 +136,7 @@ def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
 
 
 def next_tick(now: datetime) -> datetime:
-    """The next 00:30 UTC on the first day of a month, after ``now``."""
+    """The next 00:30 UTC on the first day of a month, after `now`."""
     this = datetime.combine(Month.of(now).first_day, _TICK)
     return this if this > now else datetime.combine(Month.of(now).plus(1).first_day, _TICK)
 

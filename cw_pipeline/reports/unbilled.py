@@ -35,10 +35,10 @@ class AtStake:
     Attributes:
         lines: How many there are by month and outcome, beside the usage rows too.
         seats: An organization's seats of a month once: those of its usage row or, where that is of another kind, of
-            the lines beside it. Of ``credit_due``, the seats to credit.
+            the lines beside it. Of `credit_due`, the seats to credit.
         money: Seats times the catalog price of their plan's product as it was mapped, each agreement in its own
             currency; None where no price is known.
-        unpriced_seats: Those of ``seats`` that are not in ``money``, because their plan's product has no known price.
+        unpriced_seats: Those of `seats` that are not in `money`, because their plan's product has no known price.
     """
 
     lines: Mapping[str, Mapping[str, int]]
@@ -72,7 +72,7 @@ class Stakes:
 
 
 def at_stake(session: Session, psa: str) -> Stakes:
-    """Everything that is not billed as it should be for the ConnectWise company ``psa``.
+    """Everything that is not billed as it should be for the ConnectWise company `psa`.
 
     What is excluded by rule, or lies before a first month that a person named, is not at stake.
     """

@@ -69,14 +69,14 @@ def seats_of(text: str) -> Decimal:
 
 
 def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Decimal | None = None) -> list[Accepted]:
-    """Record a person's word about an organization's lines of ``month``.
+    """Record a person's word about an organization's lines of `month`.
 
-    Without ``credited``: its invoiced lines billed what they show now, and a line that ConnectWise no longer shows
+    Without `credited`: its invoiced lines billed what they show now, and a line that ConnectWise no longer shows
     billed nothing, or what was made again for it. Where its id is another line's now, that one is not taken for ours
-    any more. This settles ``invoice_unclear``, and what drift tells of lines that no invoice has in full, whose invoice
+    any more. This settles `invoice_unclear`, and what drift tells of lines that no invoice has in full, whose invoice
     may be gone, or whose period was perhaps written off. Where nothing waits for that, an organization that the month's
-    report does not have used nothing. This settles ``unusual``. With ``credited``: so many seats were credited of what
-    was invoiced too much, or to another company. This settles ``credit_due`` and ``moved``. The organization is given
+    report does not have used nothing. This settles `unusual`. With `credited`: so many seats were credited of what
+    was invoiced too much, or to another company. This settles `credit_due` and `moved`. The organization is given
     by id or exact name.
 
     Raises:
@@ -142,7 +142,7 @@ def _accept_absence(run: SyncRun, month: Month, organization_id: str, facts: Fac
 
 
 def _issued(what: str, due: Sequence[Credit], credited: Decimal) -> list[Credit]:
-    """The credits that come to ``credited`` seats: all that are due, or those of one plan."""
+    """The credits that come to `credited` seats: all that are due, or those of one plan."""
     of_plans = [[one for one in due if one.identity.plan is plan] for plan in Plan]
     for some in (list(due), *of_plans):
         if some and sum(one.seats for one in some) == credited:
@@ -198,7 +198,7 @@ def _waiting(
 ) -> Iterator[Accepted]:
     """The invoiced lines that are gone, not as they were written, or not billed in full, and those made for gone ones.
 
-    Of the ``unclear`` plans also those that may be invoiced.
+    Of the `unclear` plans also those that may be invoiced.
     """
     for plan in Plan:
         wanted = {State.INVOICED, State.UNCLEAR, State.COPY} if plan in unclear else {State.INVOICED}

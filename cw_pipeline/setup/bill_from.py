@@ -36,7 +36,7 @@ def why_not_from(bill_from: Month | None, first_month: Month, now: datetime) -> 
 
 
 def left_out(session: Session, psa: str, organization_id: str, bill_from: Month, first_month: Month) -> dict[str, int]:
-    """The organization's seats before ``bill_from`` that could be billed and never were, by month.
+    """The organization's seats before `bill_from` that could be billed and never were, by month.
 
     As the usage reports say that were kept last.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def require_connected(session: Session, client: ConnectWiseClient) -> IntegrationRow:
-    """The integration, if it is connected to the company that ``client`` speaks to.
+    """The integration, if it is connected to the company that `client` speaks to.
 
     Raises:
         NotConnected: If it is not connected.
@@ -29,7 +29,7 @@ def require_connected(session: Session, client: ConnectWiseClient) -> Integratio
 
 
 def require_active(session: Session, client: ConnectWiseClient) -> IntegrationRow:
-    """The integration, if it is active for the company that ``client`` speaks to.
+    """The integration, if it is active for the company that `client` speaks to.
 
     Raises:
         NotActive: If it is not active; says what is missing.

@@ -33,7 +33,7 @@ class ImportReport(Changes):
     Attributes:
         types: Names of the company types that were chosen; empty means all.
         statuses: Names of the company statuses that were chosen; empty means all.
-        gone_but_mapped: Those of ``gone`` that are mapped: what is billed for them needs a decision.
+        gone_but_mapped: Those of `gone` that are mapped: what is billed for them needs a decision.
         unreadable: What is listed and cannot be read, a sentence each; what was known of it stays.
     """
 
@@ -48,7 +48,7 @@ class AgreementsReport(Changes):
     """What an import of agreements changed.
 
     Attributes:
-        gone_but_mapped: Those of ``gone`` that a company is mapped with.
+        gone_but_mapped: Those of `gone` that a company is mapped with.
         agreement_changed: Which mapped agreements are billed otherwise than was accepted, a sentence each.
         unreadable: What is listed and cannot be read, a sentence each; what was known of it stays.
     """
@@ -73,7 +73,7 @@ def import_companies(
 
     Raises:
         UnknownChoice: If a name does not exist, or nothing is given and nothing was chosen before.
-        TooManyGone: If the list looks cut short, and ``accept_warnings`` is not set; nothing is changed.
+        TooManyGone: If the list looks cut short, and `accept_warnings` is not set; nothing is changed.
         NotConnected: If nothing is connected.
         WrongCompany: If another company is connected.
     """
@@ -136,7 +136,7 @@ def import_agreements(
     """Import the agreements, of every status, of the imported companies that are not gone.
 
     Raises:
-        TooManyGone: If the list looks cut short, and ``accept_warnings`` is not set; nothing is changed.
+        TooManyGone: If the list looks cut short, and `accept_warnings` is not set; nothing is changed.
         NotConnected: If nothing is connected.
         WrongCompany: If another company is connected.
     """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def why_not(company: CompanyRow, agreement: AgreementRow, organization: OrganizationRow, *, used: bool) -> str | None:
     """Why these three cannot be mapped to each other; None where they can.
 
-    ``used`` says whether a usage report has the organization: then it is billed even if it is gone by now.
+    `used` says whether a usage report has the organization: then it is billed even if it is gone by now.
     """
     the_agreement = f"the agreement {name_and_id(agreement)}"
     the_organization = f"the organization {name_and_id(organization)}"
@@ -73,7 +73,7 @@ def require_mappable(
 
     Raises:
         MappingRefused: If they cannot, or another company has the organization.
-        WarningsNotAccepted: If there is something to know first, and ``accept_warnings`` is not set.
+        WarningsNotAccepted: If there is something to know first, and `accept_warnings` is not set.
     """
     current = session.get(CompanyMappingRow, organization.id)
     refusal = why_not(company, agreement, organization, used=first_months.has_usage(session, organization.id))

@@ -41,7 +41,7 @@ class Mapped:
         bill_from: The first month that is billed.
         bill_from_chosen: Whether a person named it, and so said that earlier usage is not to be billed.
         changed: Whether it is new or was otherwise before.
-        left_out: Seats by month that are before ``bill_from``, could be billed and never were.
+        left_out: Seats by month that are before `bill_from`, could be billed and never were.
         warnings: What else the company is billed for, what may go wrong with billing the agreement, and what is left
             out, a sentence each.
     """
@@ -104,7 +104,7 @@ def map_company(
     Raises:
         UnknownChoice: If one does not exist, or the name fits several.
         MappingRefused: If they cannot be mapped to each other, or another company has the organization.
-        WarningsNotAccepted: If there is something to know first, and ``accept_warnings`` is not set.
+        WarningsNotAccepted: If there is something to know first, and `accept_warnings` is not set.
         NotConnected: If nothing is connected.
     """
     with setup_transaction(warehouse) as session:
@@ -184,7 +184,7 @@ def unmap_company(warehouse: Warehouse, company: int | str, organization: str | 
 
     Raises:
         UnknownChoice: If no mapped company, or none of its organizations, is meant; or if it has several and
-            ``organization`` names none; or if a name fits several.
+            `organization` names none; or if a name fits several.
         NotConnected: If nothing is connected.
     """
     with setup_transaction(warehouse) as session:

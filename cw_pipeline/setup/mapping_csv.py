@@ -69,7 +69,7 @@ class Row:
 
 
 def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) -> None:
-    """Write the file; with ``mode`` ``x`` only if there is none yet.
+    """Write the file; with `mode` `x` only if there is none yet.
 
     Raises:
         FileRefused: If it cannot be written, or is there already.

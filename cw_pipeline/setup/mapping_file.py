@@ -131,11 +131,11 @@ def apply_mappings(
     A company's rows are its whole mapping: an organization that it has and they leave out is unmapped. That has to be
     accepted, unless it is its only one and its row names no other: then the row asks for just that. Companies that are
     not in the file are left alone, and a row that changes nothing is not questioned. Only what comes out at the end has
-    to be right, so rows may swap organizations. ``first_month`` is the first that is ever synced.
+    to be right, so rows may swap organizations. `first_month` is the first that is ever synced.
 
     Raises:
         MappingFileRefused: If any row is faulty; names them all.
-        WarningsNotAccepted: If there is something to know about a row first, and ``accept_warnings`` is not set.
+        WarningsNotAccepted: If there is something to know about a row first, and `accept_warnings` is not set.
         NotConnected: If nothing is connected.
     """
     rows, faults = read_rows(file)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def open_warehouse(settings: Settings, *, who: str) -> Warehouse:
-    """The warehouse that the settings name, brought to the current schema; ``who`` is a person or a run.
+    """The warehouse that the settings name, brought to the current schema; `who` is a person or a run.
 
     Raises:
         DatabaseUnreachable: If it cannot be opened.

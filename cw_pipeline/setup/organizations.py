@@ -50,7 +50,7 @@ def refresh_organizations(nordpass: NordPass, warehouse: Warehouse, *, accept_wa
     """Read all organizations from NordPass. Those that are gone keep their mapping.
 
     Raises:
-        TooManyGone: If the list looks cut short, and ``accept_warnings`` is not set; nothing is changed.
+        TooManyGone: If the list looks cut short, and `accept_warnings` is not set; nothing is changed.
         NordPassError: If NordPass does not answer completely and in good form.
     """
     now = datetime.now(UTC)
@@ -75,7 +75,7 @@ def add_organization(
     """Add an organization in NordPass and, if asked, map it: an act that can be repeated until it is done.
 
     What was begun is kept until it is done, so that a repetition, by whomever and however the first try ended, finds
-    the organization that NordPass has already instead of adding a second one. ``first_month`` is the first month that
+    the organization that NordPass has already instead of adding a second one. `first_month` is the first month that
     is ever synced.
 
     Raises:

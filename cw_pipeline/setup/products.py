@@ -72,7 +72,7 @@ def price_of(text: str) -> Decimal:
 
 
 def list_products(client: ConnectWiseClient, search: str | None = None) -> tuple[CatalogItem, ...]:
-    """The products of the catalog, or those with ``search`` in identifier or description, by identifier."""
+    """The products of the catalog, or those with `search` in identifier or description, by identifier."""
     return tuple(sorted(client.catalog_items(search=search), key=lambda item: item.identifier.casefold()))
 
 
@@ -86,7 +86,7 @@ def why_not_billable(item: CatalogItem) -> str | None:
 
 
 def map_product(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, product: int | str) -> MappedProduct:
-    """Map ``plan`` to a product, given by id or identifier. It is billed as that product once confirmed.
+    """Map `plan` to a product, given by id or identifier. It is billed as that product once confirmed.
 
     Raises:
         UnknownChoice: If there is no such product.
@@ -113,9 +113,9 @@ def create_product(
     price: Decimal | None = None,
     cost: Decimal | None = None,
 ) -> MappedProduct:
-    """Create a product in the catalog and map ``plan`` to it.
+    """Create a product in the catalog and map `plan` to it.
 
-    Texts that are not given are ``NordPass <plan>``. Subcategory, type and unit of measure are names; where one is not
+    Texts that are not given are `NordPass <plan>`. Subcategory, type and unit of measure are names; where one is not
     given, the only or the default one is taken.
 
     Raises:

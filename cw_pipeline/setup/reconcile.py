@@ -67,14 +67,14 @@ def reconcile(
     now: datetime,
     expected: Callable[[RowT], bool] = lambda _row: True,
 ) -> Changes:
-    """Add and update rows as ``found`` has them, and mark known rows gone that it lacks.
+    """Add and update rows as `found` has them, and mark known rows gone that it lacks.
 
     Args:
         session: The transaction.
         known: All rows of the table.
         found: New rows, not in the session, as the system lists them now.
         now: When a row that is not found went.
-        expected: Whether ``found`` would have this known row if it still existed.
+        expected: Whether `found` would have this known row if it still existed.
     """
     missing = {row.id: row for row in known}
     listed = {row.id: row for row in found}

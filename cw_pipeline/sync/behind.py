@@ -32,7 +32,7 @@ class RecordedPush:
 
 
 def require_not_behind(warehouse: Warehouse, recorded: Collection[RecordedPush]) -> None:
-    """Make sure that the warehouse knows every push that was ``recorded`` since it was last rebuilt.
+    """Make sure that the warehouse knows every push that was `recorded` since it was last rebuilt.
 
     It does if it has the push, good or failed, which is kept before it is recorded elsewhere.
 

@@ -37,9 +37,9 @@ class Why(StrEnum):
 
 
 def unpushed_months(session: Session, psa: str, first_month: Month, now: datetime) -> dict[Month, Why]:
-    """The closed months, from ``first_month`` on, that no push has carried out as things are now, in order.
+    """The closed months, from `first_month` on, that no push has carried out as things are now, in order.
 
-    A month counts from the first ``bill_from`` on. It counts again when its last push did not succeed or was cut short;
+    A month counts from the first `bill_from` on. It counts again when its last push did not succeed or was cut short;
     when a line of it is found, or accepted by a person, after that; when a company that is billed for it is mapped,
     mapped anew, or other products are confirmed, after the preview that was pushed last was made; and when the usage
     report that is kept says something else than the one that was pushed.

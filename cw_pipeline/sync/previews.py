@@ -48,7 +48,7 @@ class Previews:
 
 
 def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
-    """Make and keep the previews of ``months``, reading each agreement's lines once for all of them.
+    """Make and keep the previews of `months`, reading each agreement's lines once for all of them.
 
     The requests are counted on the first preview.
 
@@ -77,7 +77,7 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
 
 
 def preview_now(run: SyncRun, lock: HeldLock, month: Month) -> tuple[Preview, Facts]:
-    """What a push of ``month`` would do at this moment, and the facts that say so; no preview is kept.
+    """What a push of `month` would do at this moment, and the facts that say so; no preview is kept.
 
     Called under the push lock: what ConnectWise shows and the ledger did not know is entered.
 
@@ -91,7 +91,7 @@ def preview_now(run: SyncRun, lock: HeldLock, month: Month) -> tuple[Preview, Fa
 
 
 def current_previews(run: SyncRun, lock: HeldLock, months: Sequence[Month], made: Previews | None) -> Previews:
-    """The previews of ``months``: those that were ``made`` or, if something has changed since, new ones.
+    """The previews of `months`: those that were `made` or, if something has changed since, new ones.
 
     Called under the push lock, so that the ledger cannot change until they are carried out: what ConnectWise shows and
     the ledger did not know is entered.
@@ -215,7 +215,7 @@ def _billed_for_the_first_time(session: Session, months: Sequence[Month]) -> set
 
 
 def usage_report(session: Session, month: Month) -> StoredReport:
-    """The usage that a preview of ``month`` is made of.
+    """The usage that a preview of `month` is made of.
 
     Raises:
         SyncError: If there is none yet.

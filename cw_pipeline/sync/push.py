@@ -39,9 +39,9 @@ class PushedMonth:
 
 
 def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = None) -> Iterator[PushedMonth]:
-    """Carry out the previews of ``months``, one month after the other, under the one push lock.
+    """Carry out the previews of `months`, one month after the other, under the one push lock.
 
-    Previews that this run ``made`` just now are carried out as they are, unless something has changed since.
+    Previews that this run `made` just now are carried out as they are, unless something has changed since.
 
     Raises:
         LockHeld: If another push holds the lock for ten minutes; nothing is written.
@@ -67,9 +67,9 @@ def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = N
 def _push_month(
     run: SyncRun, writer: Writer, made: StoredPreview, stuck: Mapping[str, str], settling: int
 ) -> PushedMonth:
-    """Carry out and keep one month's push; the requests of the ``settling`` before it are counted on it, too.
+    """Carry out and keep one month's push; the requests of the `settling` before it are counted on it, too.
 
-    Nothing is written for the organizations that are ``stuck``, for the reason beside them, with an earlier write.
+    Nothing is written for the organizations that are `stuck`, for the reason beside them, with an earlier write.
     """
     check_seats(made.preview)
     before = run.connectwise.requests

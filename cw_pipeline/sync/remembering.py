@@ -50,9 +50,9 @@ class Seen:
 
 
 def seen_in(reading: Reading, written: Mapping[int, Written], unsettled: Collection[str]) -> Seen:
-    """What ``reading`` shows that the ledger, which accounts for ``written``, does not know yet.
+    """What `reading` shows that the ledger, which accounts for `written`, does not know yet.
 
-    A line with one of the ``unsettled`` serial numbers may be what an open intent made, and is left to its settling.
+    A line with one of the `unsettled` serial numbers may be what an open intent made, and is left to its settling.
     """
     found = [(identity, line) for identity, line in reading.found if line.serial_number not in unsettled]
     known = [(Identity.parse(line.serial_number), line) for line in reading.lines if _may_be_news(line, reading)]
@@ -70,10 +70,10 @@ def seen_in(reading: Reading, written: Mapping[int, Written], unsettled: Collect
 def remember(
     run: SyncRun, lock: HeldLock, seen: Seen, organization_ids: Iterable[str], *, found_as: EntryKind = EntryKind.FOUND
 ) -> None:
-    """Enter what was ``seen`` in the ledger; the companies that were looked through need not be again.
+    """Enter what was `seen` in the ledger; the companies that were looked through need not be again.
 
-    A line that another push is just creating would count as found, so the ``lock`` has to be held. A long organization
-    id is on a line as a digest only, so ``organization_ids`` are those that it may be of.
+    A line that another push is just creating would count as found, so the `lock` has to be held. A long organization
+    id is on a line as a digest only, so `organization_ids` are those that it may be of.
 
     Raises:
         LockLost: If the push lock is no longer ours; nothing is entered.

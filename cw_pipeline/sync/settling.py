@@ -78,7 +78,7 @@ def settle_open_intents(run: SyncRun) -> list[Unsettled]:
 
 
 def _settle(run: SyncRun, intent: LedgerEntry, answered: int | None, known: Mapping[int, Known]) -> None:
-    """Record what became of one write, of which ConnectWise may have ``answered`` the new line's id.
+    """Record what became of one write, of which ConnectWise may have `answered` the new line's id.
 
     Raises:
         ConnectWiseError: If ConnectWise cannot be read.
@@ -139,9 +139,9 @@ def already_invoiced(run: SyncRun, intents: Collection[LedgerEntry]) -> tuple[se
 
 
 def as_shown(intent: LedgerEntry, addition: Addition, *, invoiced: bool, note: str | None) -> list[Result]:
-    """What the ledger is to say of ``intent``, whose line ConnectWise shows.
+    """What the ledger is to say of `intent`, whose line ConnectWise shows.
 
-    If the line was ``invoiced`` meanwhile, nobody knows whether with the quantity before or after; the ledger says so
+    If the line was `invoiced` meanwhile, nobody knows whether with the quantity before or after; the ledger says so
     with the same breath, so that it never says anything else.
     """
     kinds = (EntryKind.CONFIRMED, EntryKind.DOUBTFUL) if invoiced else (EntryKind.CONFIRMED,)
@@ -149,7 +149,7 @@ def as_shown(intent: LedgerEntry, addition: Addition, *, invoiced: bool, note: s
 
 
 def find_written(run: SyncRun, intent: LedgerEntry) -> Addition | None:
-    """The line that shows that ``intent`` was carried out; None if none does.
+    """The line that shows that `intent` was carried out; None if none does.
 
     Raises:
         RecordUnreadable: If none does that can be read, and one that cannot be may.
@@ -185,14 +185,14 @@ def _candidates(run: SyncRun, intent: LedgerEntry, known: Collection[int]) -> Li
 
 
 def _may_show(line: Unreadable, intent: LedgerEntry, known: Collection[int]) -> bool:
-    """Whether a line that cannot be read may be the one that ``intent`` made or changed."""
+    """Whether a line that cannot be read may be the one that `intent` made or changed."""
     if intent.addition_id is not None:
         return line.id == intent.addition_id
     return line.id not in known and line.text("serialNumber") in {"", intent.serial_number}
 
 
 def _shows(addition: Addition, intent: LedgerEntry, known: Collection[int]) -> bool:
-    """Whether the line is as ``intent`` meant it.
+    """Whether the line is as `intent` meant it.
 
     A new line is one that the ledger does not know from another write; where it has no serial number, it is known by
     what else was sent.

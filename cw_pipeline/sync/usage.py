@@ -35,7 +35,7 @@ class ReportWithdrawn(SyncError):
 
 
 def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> StoredReport:
-    """Fetch and keep ``month``'s usage report.
+    """Fetch and keep `month`'s usage report.
 
     Raises:
         NordPassError: If there is no final, well-formed report; nothing is kept.
@@ -64,7 +64,7 @@ class ReadAgain:
 
 
 def read_again(nordpass: NordPass, warehouse: Warehouse, month: Month) -> ReadAgain | None:
-    """Fetch and keep ``month``'s usage report, which may have been corrected; None while there is none yet.
+    """Fetch and keep `month`'s usage report, which may have been corrected; None while there is none yet.
 
     Raises:
         ReportWithdrawn: If one was kept, and there is no final one any more; what was kept stays.

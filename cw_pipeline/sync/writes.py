@@ -84,7 +84,7 @@ class Writer:
             self._known = ledger.known_lines(session, run.psa)
 
     def carry_out(self, writes: Sequence[Write]) -> dict[Write, FailedWrite]:
-        """Send ``writes``, several at a time, and make sure that ConnectWise shows them; those that failed, with why.
+        """Send `writes`, several at a time, and make sure that ConnectWise shows them; those that failed, with why.
 
         They are sent in batches: before one is sent, all its intents are entered in the ledger, and after it, all that
         became of them. A push that is stopped in between leaves the intents of one batch open, for the next to settle.

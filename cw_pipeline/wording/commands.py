@@ -24,7 +24,7 @@ def accept_command(month: Month, organization_id: str, *, credited: Decimal | in
 def map_command(company_id: int, agreement_id: int, organization_id: str, bill_from: Month | None = None) -> str:
     """The command that maps an organization to a company and its agreement, as it can be pasted.
 
-    With ``bill_from`` whoever runs it says that earlier usage is not to be billed.
+    With `bill_from` whoever runs it says that earlier usage is not to be billed.
     """
     first_month = f" --bill-from {bill_from}" if bill_from else ""
     return (

@@ -58,7 +58,7 @@ def not_seen_whether_invoiced(why: str) -> str:
 
 
 def moved(identity: Identity, line: Line, mapping: CompanyMapping, facts: Facts, seats: Decimal | int) -> str:
-    """Why an organization's whole month is held after it was moved: ``seats`` were invoiced to another company.
+    """Why an organization's whole month is held after it was moved: `seats` were invoiced to another company.
 
     It can be mapped back only to a company that can be billed.
     """
@@ -134,7 +134,7 @@ def absent(identity: Identity, mapping: CompanyMapping) -> str:
 def vanished(
     identity: Identity, addition_id: int, written: Written, mapping: CompanyMapping, stranger: Line | None
 ) -> str:
-    """Why a plan is held one of whose lines is gone, or has become ``stranger``."""
+    """Why a plan is held one of whose lines is gone, or has become `stranger`."""
     line = f"Line {addition_id} on agreement {written.agreement_id}, {_as_written(written)},"
     if stranger is None:
         why = (
@@ -241,7 +241,7 @@ def _as_changed(agreement: Agreement, mapping: CompanyMapping) -> str:
 
 
 def accept_terms(agreement: Agreement, mapping: CompanyMapping, elsewhere: str) -> str:
-    """What to do about an agreement on other terms; ``elsewhere`` is how to do without it where they cannot be."""
+    """What to do about an agreement on other terms; `elsewhere` is how to do without it where they cannot be."""
     if not can_be_billed(agreement.terms):
         return f"Lines of a month cannot be billed so. Set that back in ConnectWise, or {elsewhere}."
     map_again = map_command(mapping.company_id, agreement.id, mapping.organization_id)
@@ -278,7 +278,7 @@ def _can_be_mapped(agreement: Agreement) -> bool:
 
 
 def _from_here_to(agreement: Agreement, mapping: CompanyMapping) -> str:
-    """The commands that map the organization from its company to the one that has ``agreement``."""
+    """The commands that map the organization from its company to the one that has `agreement`."""
     return (
         f"{unmap_command(mapping.company_id, mapping.organization_id)} and "
         f"{map_command(agreement.company_id, agreement.id, mapping.organization_id, mapping.bill_from)}"

@@ -83,5 +83,5 @@ def without_product(write: SetQuantity) -> str:
 
 
 def waiting(reason: str) -> str:
-    """Why seats are not added while others, for ``reason``, cannot be taken away."""
+    """Why seats are not added while others, for `reason`, cannot be taken away."""
     return f"Waits, so that no seat is billed twice, until this is settled: {reason}"

@@ -1,10 +1,10 @@
 """A small model of ConnectWise's agreements: lines, and invoices that freeze what they billed.
 
-It shares no arithmetic with the rule. An agreement is invoiced for the period that begins at its ``nextInvoiceDate``; a
+It shares no arithmetic with the rule. An agreement is invoiced for the period that begins at its `nextInvoiceDate`; a
 line takes part in a period when it is effective by its last day and not cancelled before its first. What the model
 refuses (a change to an invoiced line, a new line before the bill start date or in an invoiced period) fails the test.
 
-ConnectWise does not say on which day the next period begins; ``Periods`` are the ways to read that.
+ConnectWise does not say on which day the next period begins; `Periods` are the ways to read that.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ConnectWise:
         return next_invoice is not None and next_invoice > addition.effective
 
     def push(self, preview: Preview, *, killed_after: int | None = None) -> None:
-        """Carries out ``preview``, what takes seats away first; a killed push stops after that many writes."""
+        """Carries out `preview`, what takes seats away first; a killed push stops after that many writes."""
         writes = [write for line in preview.lines for write in line.writes]
         for write in sorted(writes, key=lambda write: not takes_away(write))[:killed_after]:
             self._write(write)
@@ -129,7 +129,7 @@ class ConnectWise:
         return number
 
     def invoice(self, agreement_id: int) -> None:
-        """Bills the period that begins at the agreement's ``nextInvoiceDate``, which then moves on.
+        """Bills the period that begins at the agreement's `nextInvoiceDate`, which then moves on.
 
         Of days that were invoiced before, only the lines that no invoice has are billed.
         """

@@ -38,7 +38,7 @@ class Invoice:
 class Periods:
     """One way to read where the next period begins: on the same day of the next month, or on the first of it.
 
-    From a month's last day, ``billing_day`` None goes on as from any other day; a number is the day to return to, for
+    From a month's last day, `billing_day` None goes on as from any other day; a number is the day to return to, for
     which that month was too short.
     """
 
@@ -46,7 +46,7 @@ class Periods:
     calendar: bool = False
 
     def after(self, first: date) -> date:
-        """The first day of the period that follows the one which begins on ``first``."""
+        """The first day of the period that follows the one which begins on `first`."""
         year, month = (first.year, first.month + 1) if first.month < 12 else (first.year + 1, 1)
         if self.calendar:
             return date(year, month, 1)

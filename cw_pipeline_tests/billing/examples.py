@@ -1,6 +1,6 @@
 """Facts to try the rule on, short enough to be read in a test.
 
-Unless a test says otherwise: March 2026, organization ``org-1`` mapped to agreement 10 of company 1 since January,
+Unless a test says otherwise: March 2026, organization `org-1` mapped to agreement 10 of company 1 since January,
 whose next invoice is that of 1 April; Business is product 100 and Enterprise product 200. Agreement 11 is another
 agreement of company 1 and agreement 20 is one of company 2, both with the same next invoice.
 """
@@ -103,7 +103,7 @@ def a_line(
     month: Month = MARCH,
     organization_id: str = ORGANIZATION,
 ) -> Line:
-    """One of our lines; ``product_id`` None means its plan's product, ``cancelled`` None a month's last day."""
+    """One of our lines; `product_id` None means its plan's product, `cancelled` None a month's last day."""
     if cancelled is None and effective is not None:
         cancelled = day_before(add_months(effective, 1))
     return Line(
@@ -140,10 +140,10 @@ def the_facts(
     accepted: Collection[int] = (),
     absent: Collection[str] = (),
 ) -> Facts:
-    """Facts with these lines; ``agreements`` replace those of the same id.
+    """Facts with these lines; `agreements` replace those of the same id.
 
-    ``ledger`` is by addition id. It also has the lines that were ``found``, ``seen_invoiced`` or ``accepted``, with the
-    quantity that they show. Of ``absent`` organizations a person accepted that they used nothing in March.
+    `ledger` is by addition id. It also has the lines that were `found`, `seen_invoiced` or `accepted`, with the
+    quantity that they show. Of `absent` organizations a person accepted that they used nothing in March.
     """
     known = {agreement.id: agreement for agreement in (an_agreement(10), an_agreement(11), an_agreement(20, 2))}
     known.update({agreement.id: agreement for agreement in agreements})

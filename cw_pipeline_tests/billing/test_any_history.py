@@ -5,7 +5,7 @@ and syncs in between. After each push, what a preview promises is checked; after
 month is compared with what the model of ConnectWise billed and will bill.
 
 Left out, because nobody could notice it: an invoiced line that a person edits to just the quantity that was last
-written; a ``nextInvoiceDate`` that a person moves ahead without an invoice, or clears or moves back before it was read
+written; a `nextInvoiceDate` that a person moves ahead without an invoice, or clears or moves back before it was read
 after an invoice; the deletion of an invoice of which a part was credited; a ledger that is lost while ConnectWise does
 not show what was billed.
 """

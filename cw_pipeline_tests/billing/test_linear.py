@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def instructions(work: Callable[[], object]) -> int:
-    """How many of Python's instructions ``work`` takes."""
+    """How many of Python's instructions `work` takes."""
     count = 0
 
     def trace(frame: FrameType, event: str, _argument: Any) -> Any:  # noqa: ANN401 - what Python hands to a tracer
@@ -38,7 +38,7 @@ def instructions(work: Callable[[], object]) -> int:
 
 
 def work_for(organizations: int, effective: date | None) -> int:
-    """What a month takes whose organizations have a line each that begins on ``effective``, if any."""
+    """What a month takes whose organizations have a line each that begins on `effective`, if any."""
     ids = range(1, organizations + 1)
     lines = [a_line(one, 5, agreement_id=one, effective=effective, organization_id=f"org-{one}") for one in ids]
     written = {

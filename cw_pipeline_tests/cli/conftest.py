@@ -45,7 +45,7 @@ class Answer:
 
 
 def run(*arguments: str) -> Answer:
-    """Run ``cw-pipeline`` with these arguments; an error that it does not know is raised."""
+    """Run `cw-pipeline` with these arguments; an error that it does not know is raised."""
     result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
     assert "Traceback" not in result.output
     answer = Answer(result.exit_code, result.stdout, result.stderr)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def on_a_terminal(answer: str, *arguments: str) -> tuple[int | None, str]:
-    """Run the program on a terminal where a person types ``answer``; its exit code and what the terminal shows."""
+    """Run the program on a terminal where a person types `answer`; its exit code and what the terminal shows."""
     ours, theirs = pty.openpty()
     with Connection(theirs) as terminal:
         program = PROCESSES.Process(target=_run, args=(terminal, Start(arguments, dict(os.environ), Path.cwd())))

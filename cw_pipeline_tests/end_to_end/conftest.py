@@ -49,7 +49,7 @@ class Webserver:
 
 
 def until(condition: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the condition returns
-    """What ``condition`` returns as soon as that is true; a connection that is refused counts as not yet."""
+    """What `condition` returns as soon as that is true; a connection that is refused counts as not yet."""
     wait = tenacity.Retrying(
         stop=tenacity.stop_after_delay(DEADLINE_SECONDS),
         wait=tenacity.wait_fixed(0.3),
@@ -60,7 +60,7 @@ def until(condition: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the c
 
 @contextmanager
 def dagster_dev(log: Path) -> Generator[Webserver]:
-    """``dagster dev`` with this process's environment, in a process group of its own, which ends as a whole."""
+    """`dagster dev` with this process's environment, in a process group of its own, which ends as a whole."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -113,7 +113,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox
 
 @pytest.fixture
 def webserver(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Webserver]:
-    """Dagster's webserver and daemon with the shipped settings for one machine, and ``sandbox`` behind them."""
+    """Dagster's webserver and daemon with the shipped settings for one machine, and `sandbox` behind them."""
     assert os.environ["CONNECTWISE_SITE_URL"] == sandbox.url
     home = tmp_path / "dagster"
     home.mkdir()

@@ -1,7 +1,7 @@
 """Acts that fail, in a process of their own which logs all it can: commands, jobs and messages, as standard input says.
 
-Each is an object ``{"environment": {…}, "act": "command" | "job" | "tell", "arguments": […], "breaks": bool, "faults":
-[{…}]}``; the faults are the sandbox's. After a job its failure is told, as the daemon does.
+Each is an object `{"environment": {…}, "act": "command" | "job" | "tell", "arguments": […], "breaks": bool, "faults":
+[{…}]}`; the faults are the sandbox's. After a job its failure is told, as the daemon does.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class DagsterUi:
 
 @contextmanager
 def dagster_ui(home: Path, config: Path) -> Generator[DagsterUi]:
-    """The UI on an instance in ``home``, which ``DAGSTER_HOME`` names, as ``config`` has it; runs have no processes."""
+    """The UI on an instance in `home`, which `DAGSTER_HOME` names, as `config` has it; runs have no processes."""
     settings = yaml.safe_load(config.read_text())
     launcher = {"module": "dagster._core.launcher.sync_in_memory_run_launcher", "class": "SyncInMemoryRunLauncher"}
     home.mkdir()

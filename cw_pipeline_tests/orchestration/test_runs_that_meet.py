@@ -63,7 +63,7 @@ def meeting(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 def waits_for(pid: int, home: str) -> bool:
-    """Whether a run of this Dagster says that it waits for a push of the process ``pid``."""
+    """Whether a run of this Dagster says that it waits for a push of the process `pid`."""
     waits = f"Another push is at work: process {pid} on "
     with dg.DagsterInstance.from_config(home) as instance:
         logs = [log for run in instance.get_runs() for log in instance.all_logs(run.run_id)]

@@ -1,4 +1,4 @@
-"""How long the model test of the promise goes on: ``bounded`` among all tests, ``soak`` by `make soak`."""
+"""How long the model test of the promise goes on: `bounded` among all tests, `soak` by `make soak`."""
 
 from __future__ import annotations
 

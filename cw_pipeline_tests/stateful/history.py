@@ -5,7 +5,7 @@ Left out, because nobody could notice it from what ConnectWise shows:
 - an invoiced line that is edited to just the quantity that was last written, or of which the ledger knows nothing
   because a person made it; one that is invoiced in days that a person gave it, and then deleted or moved on; a serial
   number that is edited before the line's write was seen through;
-- a period that is written off, or that a person skips by hand in an agreement's ``nextInvoiceDate``; an invoice that is
+- a period that is written off, or that a person skips by hand in an agreement's `nextInvoiceDate`; an invoice that is
   deleted while that date stays, or whose period is opened again before any sync saw that it was invoiced.
 
 Let go by the way, and counted, are an organization's months of which nobody can tell any more what was billed: an

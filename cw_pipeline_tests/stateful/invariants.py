@@ -35,8 +35,8 @@ def check_the_promise(fixture: Fixture) -> Counter[str]:
     """A clean sync of every month keeps the promise, and a second one has nothing left to do.
 
     Returns:
-        Of how many organizations' months and plans with usage the seats were ``compared``, how many were ``held``, and
-        how many were ``left out`` since nobody can tell what was billed.
+        Of how many organizations' months and plans with usage the seats were `compared`, how many were `held`, and
+        how many were `left out` since nobody can tell what was billed.
     """
     fixture.heal()
     fixture.drift()

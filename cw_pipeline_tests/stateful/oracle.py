@@ -211,7 +211,7 @@ class Oracle:
             )
 
     def _share(self, line: Record, start: date) -> Decimal:
-        """For how many months the periods of its agreement, the first of which begins at ``start``, bill a line."""
+        """For how many months the periods of its agreement, the first of which begins at `start`, bill a line."""
         agreement = self._sandbox.connectwise.tables["agreements"][line["agreementId"]]
         share = Decimal(0)
         last = day(line["cancelledDate"]) if line.get("cancelledDate") else _FAR

@@ -122,7 +122,7 @@ class People:
                 self._connectwise.invoice(one, until=until)
 
     def invoicing_meanwhile(self, agreement: int, about_to_be: set[Case]) -> Callable[[], None]:
-        """The same in the middle of a sync, which leaves in doubt what is on the agreement or ``about_to_be``."""
+        """The same in the middle of a sync, which leaves in doubt what is on the agreement or `about_to_be`."""
 
         def invoice() -> None:
             self.marks.doubtful |= about_to_be | {line.case for line in self._truth.lines_on(agreement)}

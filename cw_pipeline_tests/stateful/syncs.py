@@ -96,7 +96,7 @@ class Syncs(Decisions):
     def sync(
         self, months: Sequence[Month], *, fault: Fault | None = None, acts: Mapping[int, Callable[[], None]] = NO_ACTS
     ) -> list[PushedMonth]:
-        """The whole sync of these months, as far as it comes; each of ``acts`` happens at a moment of it."""
+        """The whole sync of these months, as far as it comes; each of `acts` happens at a moment of it."""
         self._let_go()
         settled, behind, written = self._settled_quantities(), self.is_behind(), self.msp.written()
         absent = self._seats_although_absent()

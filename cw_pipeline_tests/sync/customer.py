@@ -112,7 +112,7 @@ class Customer:
         )
 
     def do(self, command: str) -> None:
-        """What the command line does for ``command``."""
+        """What the command line does for `command`."""
         client, warehouse = self.msp.run.connectwise, self.msp.run.warehouse
         match shlex.split(command):
             case ["import"]:
@@ -132,7 +132,7 @@ class Customer:
                 raise AssertionError(words)
 
     def sync(self, *, anew: bool) -> Pushed:
-        """Sync the month, with its report read ``anew`` or as it was kept."""
+        """Sync the month, with its report read `anew` or as it was kept."""
         if anew:
             self.msp.fetch()
         self.msp.preview()

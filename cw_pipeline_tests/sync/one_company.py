@@ -23,7 +23,7 @@ ONE = 3
 
 OTHERS = tuple(place for place in MAPPED if place != ONE)
 SPARE = 24
-"""A company without an organization, whose agreement is like that of ``ONE``."""
+"""A company without an organization, whose agreement is like that of `ONE`."""
 
 
 def the_line(msp: Msp) -> Record:

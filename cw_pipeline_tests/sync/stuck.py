@@ -8,7 +8,7 @@ from cw_pipeline_tests.support.fake_msp import MAPPED, Msp, Pushed, agreement_id
 
 ONE = MAPPED[0]
 ANOTHER = 24
-"""Another company, without an organization of its own, whose agreement is like that of ``ONE``."""
+"""Another company, without an organization of its own, whose agreement is like that of `ONE`."""
 
 
 def accept(*, credited: int | None = None) -> str:

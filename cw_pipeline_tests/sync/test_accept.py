@@ -1,4 +1,4 @@
-"""``invoice_unclear`` is settled by a person's word."""
+"""`invoice_unclear` is settled by a person's word."""
 
 from __future__ import annotations
 

@@ -25,11 +25,11 @@ ONE = 3
 """The company that something happens to after the backup."""
 OTHERS = tuple(place for place in MAPPED if place != ONE)
 SPARE = 24
-"""A company without an organization, whose agreement is like that of ``ONE``."""
+"""A company without an organization, whose agreement is like that of `ONE`."""
 
 
 def back_up(msp: Msp, file: Path) -> None:
-    """Copy the warehouse to ``file``, as it is now."""
+    """Copy the warehouse to `file`, as it is now."""
     database = str(msp.run.warehouse.engine.url.database)
     with closing(sqlite3.connect(database)) as warehouse, closing(sqlite3.connect(file)) as copy:
         warehouse.backup(copy)

@@ -54,7 +54,7 @@ def drift(msp: Msp) -> list[str]:
 
 
 def assert_told(msp: Msp, what: str) -> None:
-    """A sync writes nothing and is green, and both it and drift say ``what``."""
+    """A sync writes nothing and is green, and both it and drift say `what`."""
     written = msp.written()
     pushed = msp.sync()
     line = pushed.line(ONE)

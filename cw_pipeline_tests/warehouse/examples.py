@@ -35,7 +35,7 @@ def a_write(
     organization_id: str = "org-1",
     agreement_id: int = 10,
 ) -> Write:
-    """A line to create, or with ``addition_id`` one to change."""
+    """A line to create, or with `addition_id` one to change."""
     identity, first, last = Identity(month, Plan.BUSINESS, organization_id), date(2026, 4, 1), date(2026, 4, 30)
     if addition_id is None:
         return CreateLine(identity, agreement_id, 100, Decimal(quantity), first, last)
@@ -83,7 +83,7 @@ def keep_preview(
     psa: str = PSA,
     requests_read: int = 3,
 ) -> StoredPreview:
-    """Keep a preview of ``lines``, with a usage report that has their seats."""
+    """Keep a preview of `lines`, with a usage report that has their seats."""
     seats = sum(int(line.seats) for line in lines)
     report = store_report(session, a_report(used("org-1", seats), month=month))
     return save_preview(

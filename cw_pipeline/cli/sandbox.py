@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,6 +66,7 @@ def sandbox(
 def demo(port: PortOption = _PORT, *, as_json: AsJson = False) -> None:
     """Run a year of syncs against the sandbox, from connect to invoice, and check that each seat is billed once."""
     with command_output(as_json=as_json) as output:
+        _require_sandbox()
         folder = rooms.settings.Settings().cw_pipeline_home / "demo"
         try:
             balanced = rooms.demonstration.run_demo(Console(stderr=as_json), folder, port=port)
@@ -75,8 +77,18 @@ def demo(port: PortOption = _PORT, *, as_json: AsJson = False) -> None:
             output.exit_code = HELD_OR_FAILED
 
 
+def _require_sandbox() -> None:
+    """Raise `UsageError` if a library of the extra `sandbox` is not installed."""
+    try:
+        import_module("cw_pipeline.sandbox")
+    except ModuleNotFoundError as error:
+        msg = f'The sandbox needs {error.name}, which is not installed. Run: pip install "cw-pipeline[sandbox]"'
+        raise UsageError(msg) from None
+
+
 @contextmanager
 def _serving(settings: Settings, port: int) -> Generator[Sandbox]:
+    _require_sandbox()
     running = rooms.sandbox.Sandbox(home=settings.cw_pipeline_home / "sandbox", port=port)
     try:
         running.start()

@@ -116,3 +116,16 @@ def test_a_command_that_does_not_exist_is_said(port: str) -> None:
     answer = run("sandbox", "--port", port, "--", "no-such-program")
     assert answer.code == 2
     assert "no-such-program cannot be run" in answer.sentence
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("command", "missing"), [("demo", "trustme"), ("sandbox", "uvicorn"), ("sandbox", "starlette")]
+)
+def test_without_the_extra_it_says_what_to_install(command: str, missing: str) -> None:
+    script = f"import sys; sys.modules[{missing!r}] = None; from cw_pipeline.cli.app import main; main()"
+    refused = subprocess.run([sys.executable, "-c", script, command], capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    [sentence] = refused.stderr.splitlines()
+    assert sentence.startswith(f"The sandbox needs {missing}")
+    assert sentence.endswith(', which is not installed. Run: pip install "cw-pipeline[sandbox]"')

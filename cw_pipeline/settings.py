@@ -65,6 +65,8 @@ class Settings(FirstMonth):
 
     cw_pipeline_database_url: SecretStr | None = None
     cw_pipeline_home: Path = Path(".cw_pipeline")
+    cw_pipeline_keep_previews: int = Field(default=365, ge=1, le=36_500)
+    """Days."""
 
     def __init__(self, **instead: Any) -> None:  # noqa: ANN401 - a value for any of the settings
         try:

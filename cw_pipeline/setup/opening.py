@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
@@ -98,6 +98,7 @@ def open_sync_run(settings: Settings, *, who: str, run_id: str, say: Callable[[s
             psa=psa,
             run_id=run_id,
             concurrency=settings.connectwise_max_concurrency,
+            keep_previews=timedelta(days=settings.cw_pipeline_keep_previews),
             say=say,
         )
 

@@ -17,6 +17,7 @@ from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.previews import StoredPreview, save_preview
+from cw_pipeline.warehouse.retention import delete_old_previews
 from cw_pipeline.warehouse.terms import terms_of
 from cw_pipeline.warehouse.usage import StoredReport, accepted_absences, latest_report
 from cw_pipeline.wording.previews import preview_in_words
@@ -50,6 +51,8 @@ class Previews:
 def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
     """Make and keep the previews of `months`, reading each agreement's lines once for all of them.
 
+    Previews that are older than they are kept for are deleted.
+
     The requests are counted on the first preview.
 
     Raises:
@@ -61,6 +64,7 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
     requests = run.connectwise.requests.read - requests_before
     previews = [read_now.preview(month) for month in months]
     with run.warehouse.transaction() as session:
+        delete_old_previews(session, run.psa, made_before=read_now.at - run.keep_previews)
         stored = {
             preview.month: save_preview(
                 session,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.errors import CwPipelineError
@@ -27,6 +27,8 @@ class SyncRun:
     run_id: str
     concurrency: int
     """How many requests may be under way at once."""
+    keep_previews: timedelta
+    """How long previews that were never pushed are kept."""
     say: Callable[[str], None]
     """Told what goes on, for the run's log."""
     wait: Callable[[float], None] = time.sleep

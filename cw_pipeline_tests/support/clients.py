@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ def sync_run(client: ConnectWiseClient, warehouse: Warehouse, run_id: str = "run
         psa="msp",
         run_id=run_id,
         concurrency=4,
+        keep_previews=timedelta(days=365),
         say=lambda _: None,
         wait=lambda _seconds: None,
         today=lambda: TODAY,

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import select
 
 from cw_pipeline.sync import previews
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Plan
+from cw_pipeline.warehouse.tables import PreviewRow
 from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, OTHER_PRODUCT
 
 if TYPE_CHECKING:
@@ -120,3 +122,13 @@ def test_a_preview_that_does_not_account_for_every_seat_is_not_pushed(msp: Msp) 
     with pytest.raises(SyncError, match="2026-03 does not account for 1 of"):
         msp.push(FEBRUARY, MARCH)
     assert msp.written() == 0
+
+
+def test_a_new_preview_deletes_those_that_are_older_than_they_are_kept(msp: Msp) -> None:
+    msp.fetch()
+    msp.preview()
+    (young,) = msp.preview()
+    run = replace(msp.run, keep_previews=timedelta(0))
+    (latest,) = previews.make_previews(run, [MARCH]).of_months.values()
+    with msp.run.warehouse.transaction() as session:
+        assert set(session.scalars(select(PreviewRow.id))) == {young.id, latest.id}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.billing.invoiced import NOTHING, State, is_copy, is_odd, is_undated, state_of
+from cw_pipeline.billing.invoiced import NOTHING, State, is_copy, needs_warning, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.window import is_billed_once, new_line_window
 from cw_pipeline.billing.writes import CreateLine, SetQuantity, Write
@@ -39,13 +39,13 @@ class Balance:
     """One write for each stale line that still carries seats."""
     invoiced: tuple[Line, ...]
     unclear: tuple[Line, ...]
-    """Lines that count as open although nobody knows whether they are: nothing may be written while there is one."""
+    """Lines that count as open although they may be invoiced: nothing may be written while there is one."""
     copies: tuple[Line, ...]
     """Copies that carry seats, or did when they were found, and that may have been invoiced."""
     open: tuple[Line, ...]
     """The lines that are surely open and not stale."""
-    odd: tuple[Line, ...]
-    """Lines with seats of which some are not billed, or perhaps none, or that could not be found again."""
+    warned: tuple[Line, ...]
+    """Lines with which something is wrong although their quantity is right."""
     credited: Decimal
     """How much of the invoiced lines was credited."""
 
@@ -69,7 +69,7 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
     still_open = [line for line in lines if states[line] in {State.OPEN, State.UNCLEAR}]
     rest = [line for line in still_open if _may_carry_seats(line, states[line], mapping, facts, identity)]
     stale = [line for line in still_open if line not in rest]
-    counted = sum((facts.counted(line) for line in invoiced), _ZERO)
+    counted = facts.counted(*invoiced)
     target = usage - counted
     if rest:
         outcome, writes = _balance_open_lines(identity, rest, target)
@@ -87,7 +87,7 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
         unclear=unclear,
         copies=tuple(line for line in copies if line.quantity or facts.ledger[line.addition_id].quantities != NOTHING),
         open=tuple(line for line in rest if states[line] is State.OPEN),
-        odd=tuple(line for line in lines if line.quantity and (is_odd(line, facts) or is_undated(line, facts))),
+        warned=tuple(line for line in lines if needs_warning(line, facts)),
         credited=sum((line.quantity for line in invoiced), _ZERO) - counted,
     )
 

@@ -52,7 +52,7 @@ def _of_another_company(organization_id: str, preview: Preview[Any, Any], facts:
 def _too_much(identity: Identity, used: Decimal, facts: Facts) -> Iterator[Credit]:
     """What the invoiced lines count for beyond what was `used`, taken from the latest lines first."""
     invoiced = [line for line in facts.lines_of(identity) if state_of(line, facts, identity.month) is State.INVOICED]
-    left = sum((facts.counted(line) for line in invoiced), Decimal(0)) - used
+    left = facts.counted(*invoiced) - used
     for line in reversed(invoiced):
         seats = min(left, facts.counted(line))
         if seats > 0:

@@ -42,7 +42,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class CompanyMapping:
-    """A person's word that an organization's seats belong on this company's agreement, from `bill_from` on."""
+    """The company and agreement to which an organization's seats are billed, from `bill_from` on."""
 
     organization_id: str
     organization_name: str
@@ -166,10 +166,10 @@ class Facts:
     """Organizations that a month's report does not have, of which a person accepted that they used nothing."""
     unread: Sequence[Unread] = ()
 
-    def counted(self, line: Line) -> Decimal:
-        """What an invoiced line counts for: its quantity, less what was credited of it."""
-        written = self.ledger.get(line.addition_id)
-        return line.quantity - (written.credited if written else 0)
+    def counted(self, *lines: Line) -> Decimal:
+        """What invoiced lines count for: their quantity, less what was credited of it."""
+        credited = (self.ledger[line.addition_id].credited for line in lines if line.addition_id in self.ledger)
+        return sum((line.quantity for line in lines), Decimal(0)) - sum(credited)
 
     def accounted(self, serial_number: str) -> Sequence[tuple[int, Written]]:
         """What the ledger accounts for under this serial number, each with its addition id."""

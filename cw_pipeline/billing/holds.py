@@ -1,21 +1,72 @@
-"""What is held: what the rule would do but a person has to decide on first."""
+"""What is held: what the rule would do, but a person has to decide on first.
+
+`hold_month` decides on an organization's whole month and `hold_line` on one line, each for the first reason that
+applies. The rest tells whether one of these reasons applies.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.invoiced import NOTHING, State, is_accepted, leaves_seats_out, may_have_been_invoiced, state_of
+from cw_pipeline.billing.invoiced import NOTHING, State, is_short, may_have_been_invoiced, state_of
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.reasons import Absent, CannotBeRead, InvoiceUnclear, Moved, WriteHeld
 from cw_pipeline.billing.terms import can_be_billed
 from cw_pipeline.billing.writes import SetQuantity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cw_pipeline.billing.balance import Balance
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Unread, Written
     from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.proposals import Proposal
     from cw_pipeline.billing.writes import Write
+
+
+def hold_month(
+    proposals: Sequence[Proposal], identities: Sequence[Identity], mapping: CompanyMapping, facts: Facts
+) -> list[Proposal] | None:
+    """Hold all that is reported of an organization's month, and every plan that the hold is about; None: no hold."""
+    unread = unread_of(identities, mapping, facts)
+    elsewhere = list(invoiced_elsewhere(identities, mapping, facts))
+    if unread:
+        outcome = Outcome.UNCONFIRMED if all(one.passes for one in unread) else Outcome.INVOICE_UNCLEAR
+        reason = CannotBeRead(mapping.organization_id, identities[0].month, tuple(unread))
+        about = {one for one in identities if any(_may_be_billed_by(one, what, facts) for what in unread)}
+    elif elsewhere:
+        outcome = Outcome.MOVED
+        reason = Moved(identities[0], elsewhere[0], facts.counted(*elsewhere))
+        about = {one for one in identities if any(line.serial_number == one.serial_number for line in elsewhere)}
+    else:
+        return None
+    return [
+        one.stopped(outcome, reason) if one.is_reported or one.balance.identity in about else one for one in proposals
+    ]
+
+
+def hold_line(proposal: Proposal, mapping: CompanyMapping, facts: Facts, *, unusual: bool) -> Proposal:
+    """Hold one line, for the first reason that applies; where it is `unusual`, also if it loses seats."""
+    unclear = _invoice_unclear(proposal.balance, mapping, facts)
+    if unclear is not None:
+        return proposal.stopped(Outcome.INVOICE_UNCLEAR, unclear)
+    identity = proposal.balance.identity
+    if unusual and (proposal.takes_away or proposal.line.outcome is Outcome.CREDIT_DUE):
+        return proposal.stopped(Outcome.UNUSUAL, Absent(identity))
+    for write in (*proposal.writes, *(_kept(line, identity) for line in proposal.kept)):
+        hold = write_hold(write, mapping, facts)
+        if hold is not None:
+            return proposal.stopped(hold, WriteHeld(write))
+    for line in proposal.balance.unclear:  # right as they are, but not where another company is billed for them
+        write = _kept(line, identity)
+        if line.quantity and write_hold(write, mapping, facts) is Outcome.MOVED:
+            return proposal.stopped(Outcome.MOVED, WriteHeld(write))
+    return proposal
+
+
+def _kept(line: Line, identity: Identity) -> SetQuantity:
+    """The write that leaves a line as it is, to ask whether it may be billed."""
+    return SetQuantity.of(line, identity, line.quantity)
 
 
 def unread_of(identities: Iterable[Identity], mapping: CompanyMapping | None, facts: Facts) -> list[Unread]:
@@ -23,17 +74,16 @@ def unread_of(identities: Iterable[Identity], mapping: CompanyMapping | None, fa
 
     That is an agreement that it is mapped to or has seats on, as far as the ledger knows, and a line of its own.
     """
-    mapped = {mapping.agreement_id} if mapping else set[int]()
     return [
         one
         for one in facts.unread
-        if (one.addition_id is None and one.agreement_id in mapped)
-        or (mapping is not None and one.company_id == mapping.company_id)
-        or any(may_be_billed_by(identity, one, facts) for identity in identities)
+        if (mapping and one.addition_id is None and one.agreement_id == mapping.agreement_id)
+        or (mapping and one.company_id == mapping.company_id)
+        or any(_may_be_billed_by(identity, one, facts) for identity in identities)
     ]
 
 
-def may_be_billed_by(identity: Identity, unread: Unread, facts: Facts) -> bool:
+def _may_be_billed_by(identity: Identity, unread: Unread, facts: Facts) -> bool:
     """Whether a line that carries `identity` is, or is where, something cannot be read."""
     if identity.serial_number in unread.serial_numbers:
         return True
@@ -57,9 +107,26 @@ def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, 
                 yield line
 
 
-def edited_lines(plan_balance: Balance, facts: Facts) -> tuple[Line, ...]:
-    """The lines that are not as the ledger accounts for though they may have been invoiced."""
-    return tuple(line for line in (*plan_balance.invoiced, *plan_balance.unclear) if is_edited(line, facts))
+def _invoice_unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> InvoiceUnclear | None:
+    """The lines of a plan whose billed quantity is unknown; None where it is known, or does not matter.
+
+    A copy that may have been invoiced always matters, since nothing tells what the plan's lines bill together. Any
+    other unclear line does where something has to be written, or where its agreement will not bill it and nobody saw
+    that it did.
+    """
+    identity = result.identity
+    edited = tuple(line for line in (*result.invoiced, *result.unclear) if is_edited(line, facts))
+    vanished = tuple(vanished_lines(identity, facts))
+    claimed = tuple(one for one in facts.strangers.values() if one.shown_serial_number == identity.serial_number)
+    correcting = result.outcome is Outcome.CREDIT_DUE or result.writes
+    short = tuple(line for line in result.invoiced if correcting and is_short(line, facts))
+    matters = (edited or vanished or claimed or short or result.copies or result.writes or result.stale) or any(
+        _may_never_be_billed(line, identity, mapping, facts) for line in result.unclear
+    )
+    unclear = tuple(line for line in result.unclear if matters and line not in edited)
+    if not (edited or vanished or claimed or short or result.copies or unclear):
+        return None
+    return InvoiceUnclear(identity, edited, vanished, claimed, short, result.copies, unclear)
 
 
 def vanished_lines(identity: Identity, facts: Facts) -> Iterator[int]:
@@ -86,39 +153,6 @@ def is_replaced(addition_id: int, written: Written, facts: Facts) -> bool:
     return stranger is not None and (stranger.shows_another or written.quantities != NOTHING)
 
 
-def claimed_lines(identity: Identity, facts: Facts) -> Iterator[Line]:
-    """The lines that show `identity` and have the id of a line that was written for another one."""
-    return (one for one in facts.strangers.values() if one.shown_serial_number == identity.serial_number)
-
-
-def unclear_lines(plan_balance: Balance, mapping: CompanyMapping, facts: Facts) -> tuple[Line, ...]:
-    """The lines for which nothing can be written before a person said what they billed.
-
-    A copy that may have been invoiced is always in the way, since nobody can tell what the plan's lines bill together.
-    Any other unclear line is where something has to be written, or where its agreement will not bill it and nobody saw
-    that it did.
-    """
-    unclear = plan_balance.unclear
-    in_the_way = plan_balance.copies or plan_balance.writes or plan_balance.stale
-    if in_the_way or any(_may_never_be_billed(line, plan_balance.identity, mapping, facts) for line in unclear):
-        return (*plan_balance.copies, *unclear)
-    return ()
-
-
-def short_lines(plan_balance: Balance, facts: Facts) -> tuple[Line, ...]:
-    """The invoiced lines of which an invoice left seats out, where more or less has to be billed for them."""
-    if plan_balance.outcome is not Outcome.CREDIT_DUE and not plan_balance.writes:
-        return ()
-    return tuple(line for line in plan_balance.invoiced if leaves_seats_out(line) and not is_accepted(line, facts))
-
-
-def _may_never_be_billed(line: Line, identity: Identity, mapping: CompanyMapping, facts: Facts) -> bool:
-    written = facts.ledger.get(line.addition_id)
-    if line.quantity == 0 or (written is not None and written.invoiced):
-        return False
-    return write_hold(SetQuantity.of(line, identity, line.quantity), mapping, facts) is not None
-
-
 def is_edited(line: Line, facts: Facts) -> bool:
     """Whether `line` is not, in quantity and dates, what the ledger accounts for.
 
@@ -132,6 +166,13 @@ def is_edited(line: Line, facts: Facts) -> bool:
     return line.quantity not in written.quantities or moved or stretched
 
 
+def _may_never_be_billed(line: Line, identity: Identity, mapping: CompanyMapping, facts: Facts) -> bool:
+    written = facts.ledger.get(line.addition_id)
+    if line.quantity == 0 or (written is not None and written.invoiced):
+        return False
+    return write_hold(_kept(line, identity), mapping, facts) is not None
+
+
 def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome | None:
     """Why `write` must not be made on its agreement as that is now; None where it may.
 
@@ -139,21 +180,16 @@ def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome |
     """
     agreement = facts.agreements[write.agreement_id]
     mapped = agreement.id == mapping.agreement_id
+    ended = agreement.end_date is not None and agreement.end_date < write.effective_date
     if mapped and agreement.company_id != mapping.company_id:
         return Outcome.MOVED
     if agreement.company_deleted:
         return Outcome.COMPANY_DELETED
-    if not agreement.active or agreement.never_invoiced or _ended_before(agreement, write):
+    if not agreement.active or agreement.never_invoiced or ended:
         return Outcome.AGREEMENT_INACTIVE
-    if mapped and is_changed(agreement, mapping):
-        return Outcome.AGREEMENT_CHANGED
-    return None
+    return Outcome.AGREEMENT_CHANGED if mapped and is_changed(agreement, mapping) else None
 
 
 def is_changed(agreement: Agreement, mapping: CompanyMapping) -> bool:
     """Whether the mapped agreement's terms differ from the accepted ones, or are terms on which we never bill."""
     return not can_be_billed(agreement.terms) or mapping.terms not in (None, agreement.terms)
-
-
-def _ended_before(agreement: Agreement, write: Write) -> bool:
-    return agreement.end_date is not None and agreement.end_date < write.effective_date

@@ -78,16 +78,16 @@ def is_copy(line: Line, facts: Facts) -> bool:
     return False
 
 
-def is_odd(line: Line, facts: Facts) -> bool:
-    """Whether invoices leave seats of a line out, which no person accepted, or it does not show our serial number."""
-    lost = line.shown_serial_number not in (None, line.serial_number)
-    return lost or (leaves_seats_out(line) and not is_accepted(line, facts))
+def needs_warning(line: Line, facts: Facts) -> bool:
+    """Whether something is wrong with a line although its quantity is right.
 
-
-def is_undated(line: Line, facts: Facts) -> bool:
-    """Whether nothing says that a line was invoiced, and its agreement has no next invoice date on which it will be."""
+    It does not show our serial number, or invoices leave seats of it out, or nothing says that it was invoiced and its
+    agreement has no next invoice date on which it will be.
+    """
     agreement, written = facts.agreements[line.agreement_id], facts.ledger.get(line.addition_id)
-    return agreement.next_invoice_date is None and not (written and written.invoiced)
+    lost = line.shown_serial_number not in (None, line.serial_number)
+    undated = agreement.next_invoice_date is None and not (written and written.invoiced)
+    return line.quantity != 0 and (lost or undated or is_short(line, facts))
 
 
 def is_accepted(line: Line, facts: Facts) -> bool:
@@ -96,9 +96,10 @@ def is_accepted(line: Line, facts: Facts) -> bool:
     return written is not None and written.accepted
 
 
-def leaves_seats_out(line: Line) -> bool:
-    """Whether an invoice does not have all seats of a line."""
-    return line.quantity != 0 and (line.less_included != 0 or line.bill_customer != "Billable")
+def is_short(line: Line, facts: Facts) -> bool:
+    """Whether invoices leave seats of a line out, which no person accepted."""
+    leaves_out = line.less_included != 0 or line.bill_customer != "Billable"
+    return line.quantity != 0 and leaves_out and not is_accepted(line, facts)
 
 
 def is_invoiced_on(day: date, agreement: Agreement) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Generic
@@ -78,9 +78,7 @@ class Preview(Generic[ReasonT, WarningT]):
 
 def tally(lines: Iterable[PreviewLine[Any, Any]]) -> dict[Outcome, Tally]:
     """`lines` counted by outcome, in the order of the outcomes' codes."""
-    counts: Counter[Outcome] = Counter()
-    seats: dict[Outcome, Decimal] = {}
+    seats: defaultdict[Outcome, list[Decimal]] = defaultdict(list)
     for line in lines:
-        counts[line.outcome] += 1
-        seats[line.outcome] = seats.get(line.outcome, Decimal(0)) + line.seats
-    return {outcome: Tally(counts[outcome], seats[outcome]) for outcome in sorted(counts)}
+        seats[line.outcome].append(line.seats)
+    return {outcome: Tally(len(seats[outcome]), sum(seats[outcome], Decimal(0))) for outcome in sorted(seats)}

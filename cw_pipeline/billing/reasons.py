@@ -9,24 +9,8 @@ from typing import TypeAlias
 from cw_pipeline.billing.balance import Balance
 from cw_pipeline.billing.facts import Line, Unread, Usage
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.writes import SetQuantity, Write
 from cw_pipeline.vocabulary import Month
-
-
-@dataclass(frozen=True)
-class Excluded:
-    """The row is not billed."""
-
-    outcome: Outcome
-    row: Usage
-
-
-@dataclass(frozen=True)
-class Balanced:
-    """What the balance of a plan comes to."""
-
-    balance: Balance
 
 
 @dataclass(frozen=True)
@@ -63,7 +47,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class InvoiceUnclear:
-    """Nobody knows what the lines of a plan billed.
+    """It is unknown what the lines of a plan billed.
 
     Attributes:
         identity: Whose they are.
@@ -93,9 +77,8 @@ class Absent:
 
 @dataclass(frozen=True)
 class WriteHeld:
-    """A write must not be made on its agreement as that is now; `hold` says why."""
+    """A write must not be made on its agreement as that is now; the line's outcome says why."""
 
-    hold: Outcome
     write: Write
 
 
@@ -107,12 +90,13 @@ class Waiting:
 
 
 Reason: TypeAlias = (
-    Excluded | Balanced | Stale | WithoutProduct | CannotBeRead | Moved | InvoiceUnclear | Absent | WriteHeld | Waiting
+    Usage | Balance | Stale | WithoutProduct | CannotBeRead | Moved | InvoiceUnclear | Absent | WriteHeld | Waiting
 )
+"""A `Usage` row where it is not billed, a `Balance` where that decided."""
 
 
 @dataclass(frozen=True)
-class OddLines:
+class LineWarnings:
     """Something is wrong with lines although their quantity is right."""
 
     identity: Identity

@@ -13,7 +13,7 @@ from cw_pipeline.billing.credits import Credit, credits_due
 from cw_pipeline.billing.facts import Facts, Line
 from cw_pipeline.billing.holds import is_edited, unread_of, vanished_lines
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.billing.invoiced import State, is_accepted, leaves_seats_out, state_of
+from cw_pipeline.billing.invoiced import State, is_short, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.setup.audit import AuditAction, log_action
@@ -209,8 +209,7 @@ def _waiting(
             yield Accepted(identity, line, facts.ledger[line.addition_id].quantities, line.quantity, kind)
         for line in facts.lines_of(identity):
             state, known = state_of(line, facts, month), facts.ledger.get(line.addition_id)
-            in_full = is_accepted(line, facts) or not leaves_seats_out(line)
-            in_full = in_full and not days_without_invoice(line, facts, unbilled)
+            in_full = not (is_short(line, facts) or days_without_invoice(line, facts, unbilled))
             settled = state is State.INVOICED and not is_edited(line, facts) and in_full
             made_again = gone and (known is None or known.found)
             if state in wanted and (made_again or not settled):

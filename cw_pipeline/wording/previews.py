@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
+from cw_pipeline.billing.balance import Balance
+from cw_pipeline.billing.facts import Usage
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.billing.reasons import (
     Absent,
-    Balanced,
     CannotBeRead,
-    Excluded,
     InvoiceUnclear,
+    LineWarnings,
     Moved,
-    OddLines,
     Reason,
     Stale,
     Waiting,
@@ -20,41 +21,31 @@ from cw_pipeline.billing.reasons import (
     WriteHeld,
 )
 from cw_pipeline.wording import hold_reasons, reasons
-from cw_pipeline.wording.odd_lines import left_out, odd
+from cw_pipeline.wording.line_warnings import left_out, line_warning
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Facts
+    from cw_pipeline.billing.outcomes import Outcome
 
 
-def preview_in_words(preview: Preview[Reason, OddLines], facts: Facts) -> Preview:
+def preview_in_words(preview: Preview[Reason, LineWarnings], facts: Facts) -> Preview:
     """`preview`, which was made from `facts`, with a sentence for each reason and warning."""
     return Preview(preview.month, preview.usage_seats, tuple(_line_in_words(line, facts) for line in preview.lines))
 
 
-def _line_in_words(line: PreviewLine[Reason, OddLines], facts: Facts) -> PreviewLine:
-    return PreviewLine(
-        organization_id=line.organization_id,
-        organization_name=line.organization_name,
-        plan=line.plan,
-        company_id=line.company_id,
-        agreement_id=line.agreement_id,
-        also=line.also,
-        outcome=line.outcome,
-        seats=line.seats,
-        reason=reason_in_words(line.reason, facts),
-        warning=odd(line.warning.identity, line.warning.lines, facts) if line.warning else None,
-        writes=line.writes,
-        to_credit=line.to_credit,
-    )
+def _line_in_words(line: PreviewLine[Reason, LineWarnings], facts: Facts) -> PreviewLine:
+    reason = reason_in_words(line.reason, line.outcome, facts)
+    warnings = [line_warning(line.warning.identity, one, facts) for one in line.warning.lines] if line.warning else []
+    return replace(cast("PreviewLine[Any, Any]", line), reason=reason, warning=" ".join(warnings) or None)
 
 
-def reason_in_words(reason: Reason, facts: Facts) -> str:  # noqa: C901, PLR0911 - a case for each kind
-    """Why a line of a preview made from `facts` came to its outcome, and what a person can do about it."""
+def reason_in_words(reason: Reason, outcome: Outcome, facts: Facts) -> str:  # noqa: C901, PLR0911 - a case for each kind
+    """Why a line of a preview made from `facts` came to its `outcome`, and what a person can do about it."""
     match reason:
-        case Excluded(outcome, row):
-            return reasons.excluded(outcome, row, facts.mappings.get(row.organization_id))
-        case Balanced(balance):
-            return reasons.balanced(balance, facts.mappings[balance.identity.organization_id])
+        case Usage():
+            return reasons.excluded(outcome, reason, facts.mappings.get(reason.organization_id))
+        case Balance():
+            return reasons.balanced(reason, facts.mappings[reason.identity.organization_id])
         case Stale(write):
             return reasons.stale(write, facts.mappings[write.identity.organization_id], facts)
         case WithoutProduct(write):
@@ -67,11 +58,11 @@ def reason_in_words(reason: Reason, facts: Facts) -> str:  # noqa: C901, PLR0911
             return _invoice_unclear(reason, facts)
         case Absent(identity):
             return hold_reasons.absent(identity, facts.mappings[identity.organization_id])
-        case WriteHeld(hold, write):
+        case WriteHeld(write):
             mapping = facts.mappings[write.identity.organization_id]
-            return hold_reasons.write_held(hold, write, facts.agreements[write.agreement_id], mapping)
+            return hold_reasons.write_held(outcome, write, facts.agreements[write.agreement_id], mapping)
         case Waiting(on):
-            return reasons.waiting(reason_in_words(on, facts))
+            return reasons.waiting(reason_in_words(on, outcome, facts))
 
 
 def _invoice_unclear(reason: InvoiceUnclear, facts: Facts) -> str:

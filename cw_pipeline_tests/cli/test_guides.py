@@ -20,7 +20,7 @@ from cw_pipeline.cli.app import app
 from cw_pipeline.reports.drift.compare import Kind, Mapping, drifted_agreement, drifted_company
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.wording import hold_reasons
-from cw_pipeline.wording.odd_lines import odd, perhaps_written_off
+from cw_pipeline.wording.line_warnings import line_warning, perhaps_written_off
 from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.billing.examples import (
     INVOICED,
@@ -119,7 +119,7 @@ def sentences() -> Iterator[tuple[str, str]]:
     yield Outcome.UNCONFIRMED, hold_reasons.invoiced_meanwhile(identity)
     yield from WAYS_OUT.items()
     line = replace(a_line(1, 5, effective=INVOICED, organization_id=STRANGE), less_included=Decimal(3))
-    yield "odd", odd(identity, [line], the_facts(line)) or ""
+    yield "warning", line_warning(identity, line, the_facts(line))
     yield Kind.PERHAPS_WRITTEN_OFF, perhaps_written_off(identity, line)
     agreement = an_agreement()
     mapping = Mapping(STRANGE, "O", 1, 10, JANUARY, "Company 1", terms=agreement.terms)

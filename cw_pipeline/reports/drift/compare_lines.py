@@ -12,9 +12,8 @@ from cw_pipeline.billing.holds import is_edited, is_replaced, write_hold
 from cw_pipeline.billing.invoiced import (
     NOTHING,
     State,
-    is_accepted,
     is_copy,
-    leaves_seats_out,
+    is_short,
     may_have_been_invoiced,
     state_of,
 )
@@ -22,7 +21,7 @@ from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.reports.drift import compare as drifted
 from cw_pipeline.reports.drift.compare import Finding, Kind
-from cw_pipeline.wording import hold_reasons, odd_lines
+from cw_pipeline.wording import hold_reasons, line_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -175,8 +174,8 @@ def _edits(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterator
     if line.shown_serial_number != line.serial_number:
         shown = line.shown_serial_number or "no serial number"
         yield line.serial_number, shown, "Set its serial number back."
-    if leaves_seats_out(line) and not is_accepted(line, facts):
-        what_to_do = odd_lines.left_out(known.identity, line, facts)
+    if is_short(line, facts):
+        what_to_do = line_warnings.left_out(known.identity, line, facts)
         if line.bill_customer != "Billable":
             yield "Billable", line.bill_customer, what_to_do
         else:
@@ -196,7 +195,7 @@ def _unbilled(
         what_to_do = hold_reasons.unclear(identity, facts, [], [line])
         yield known.finding(Kind.INVOICE_UNCLEAR, f"invoiced from {line.effective_date} on", found, what_to_do)
     if state is State.INVOICED and (window := days_without_invoice(line, facts, written_off)):
-        what_to_do = odd_lines.perhaps_written_off(identity, line)
+        what_to_do = line_warnings.perhaps_written_off(identity, line)
         found = "the next invoice moved on, and the last one stayed the same"
         yield known.finding(
             Kind.PERHAPS_WRITTEN_OFF, f"an invoice for {_days(window.first, window.last)}", found, what_to_do

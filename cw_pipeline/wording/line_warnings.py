@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.invoiced import State, is_accepted, leaves_seats_out, state_of
+from cw_pipeline.billing.invoiced import State, is_short, state_of
 from cw_pipeline.wording.commands import accept_command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cw_pipeline.billing.facts import Facts, Line
     from cw_pipeline.billing.identity import Identity
 
 
-def odd(identity: Identity, lines: Sequence[Line], facts: Facts) -> str | None:
-    """What is wrong with these lines; None where there is none."""
-    return " ".join(_odd(identity, line, facts) for line in lines) or None
-
-
-def _odd(identity: Identity, line: Line, facts: Facts) -> str:
+def line_warning(identity: Identity, line: Line, facts: Facts) -> str:
+    """What is wrong with a line, and what to do about it."""
     if line.shown_serial_number not in (None, line.serial_number):
         return (
             f"Line {line.addition_id} has the serial number {line.shown_serial_number or 'none'}, so that it could not "
             f"be found again. Set it to {line.serial_number} in ConnectWise."
         )
-    if leaves_seats_out(line) and not is_accepted(line, facts):
+    if is_short(line, facts):
         return left_out(identity, line, facts)
     return (
         f"Line {line.addition_id} is on agreement {line.agreement_id}, which has no next invoice date, so that "

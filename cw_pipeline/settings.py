@@ -1,14 +1,16 @@
 """The environment as typed settings; the only place that reads environment variables of this product.
 
-Secrets are kept as `SecretStr`, which no `repr`, log or error prints.
+Secrets are kept as `SecretStr`, which no `repr`, log or error prints. Each can be given as a file instead, whose path
+is in the variable `…_FILE`.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
@@ -25,6 +27,15 @@ class NotSetUp(CwPipelineError):
 
 class _Environment(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, given: dict[str, object]) -> dict[str, object]:
+        secrets = [name for name, field in cls.model_fields.items() if field.annotation == SecretStr | None]
+        files = {name: file for name in secrets if (file := os.environ.get(f"{name}_file".upper()))}
+        for name in files.keys() & given.keys():
+            raise ValueError(f"{name.upper()} and {name.upper()}_FILE are both set. Set only one of them")
+        return given | {name: _read_secret(f"{name}_file".upper(), file) for name, file in files.items()}
 
 
 class FirstMonth(_Environment):
@@ -59,7 +70,6 @@ class Settings(FirstMonth):
     nordpass_api_url: str | None = None
     nordpass_msp_id: str | None = None
     nordpass_private_key: SecretStr | None = None
-    nordpass_private_key_file: Path | None = None
     nordpass_ca_bundle: Path | None = None
     nordpass_usage_dir: Path | None = None
 
@@ -89,20 +99,49 @@ class Settings(FirstMonth):
         """The warehouse's URL: the one given, or an SQLite file in the home folder."""
         return self.cw_pipeline_database_url or SecretStr(f"sqlite:///{self.cw_pipeline_home / 'warehouse.db'}")
 
+    @property
+    def missing(self) -> list[str]:
+        """The variables that are needed and not set."""
+        needed = [
+            "CONNECTWISE_SITE_URL",
+            "CONNECTWISE_COMPANY_ID",
+            "CONNECTWISE_PUBLIC_KEY",
+            "CONNECTWISE_PRIVATE_KEY",
+            "CONNECTWISE_CLIENT_ID",
+        ]
+        if self.nordpass_usage_dir is None:
+            needed += ["NORDPASS_API_URL", "NORDPASS_MSP_ID", "NORDPASS_PRIVATE_KEY"]
+        return [name for name in needed if getattr(self, name.lower()) is None]
+
     def required(self, name: str) -> str:
         """The text of the setting whose environment variable is `name`.
 
         Raises:
-            NotSetUp: If it is not set.
+            NotSetUp: If it is not set; names every other one that is missing, too.
         """
         value = getattr(self, name.lower())
         if value is None:
-            msg = f"{name} is not set. Set it in the environment and try again."
+            missing = self.missing
+            are, them = ("are", "them") if len(missing) > 1 else ("is", "it")
+            msg = (
+                f"{', '.join(missing)} {are} not set. Set {them} in the environment and try again. "
+                "A key can also be a file, whose path is in the variable with _FILE at its end."
+            )
             raise NotSetUp(msg)
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
+def _read_secret(variable: str, file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ValueError(f"{variable} names {file}, which cannot be read: {reason}") from None
+
+
 def _fault(detail: ErrorDetails) -> str:
+    if not detail["loc"]:
+        return detail["msg"].removeprefix("Value error, ")
     variable = str(detail["loc"][0]).upper()
     pattern = detail["type"] == "string_pattern_mismatch"
     return f"{variable} cannot be used: {'a month such as 2025-01 is expected' if pattern else detail['msg']}"

@@ -66,7 +66,7 @@ def open_nordpass(settings: Settings, *, now: Callable[[], datetime] = lambda: d
         return ProviderApi(
             settings.required("NORDPASS_API_URL"),
             msp_id=settings.required("NORDPASS_MSP_ID"),
-            private_key=Hidden(_private_key(settings)),
+            private_key=Hidden(settings.required("NORDPASS_PRIVATE_KEY")),
             ca_bundle=settings.nordpass_ca_bundle,
         )
     if settings.nordpass_api_url is not None:
@@ -101,21 +101,3 @@ def open_sync_run(settings: Settings, *, who: str, run_id: str, say: Callable[[s
             keep_previews=timedelta(days=settings.cw_pipeline_keep_previews),
             say=say,
         )
-
-
-def _private_key(settings: Settings) -> str:
-    file = settings.nordpass_private_key_file
-    if file is None:
-        if settings.nordpass_private_key is None:
-            msg = "NORDPASS_PRIVATE_KEY is not set, nor NORDPASS_PRIVATE_KEY_FILE. Set one of them and try again."
-            raise NotSetUp(msg)
-        return settings.nordpass_private_key.get_secret_value()
-    if settings.nordpass_private_key is not None:
-        msg = "NORDPASS_PRIVATE_KEY and NORDPASS_PRIVATE_KEY_FILE are both set. Set only one of them."
-        raise NotSetUp(msg)
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        msg = f"NORDPASS_PRIVATE_KEY_FILE names {file}, which cannot be read: {reason}. Correct it and try again."
-        raise NotSetUp(msg) from None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, Connection, Engine
 
-_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg2"}
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg2", "postgres": "postgresql+psycopg2"}
 _BUSY_TIMEOUT_SECONDS = 30
 
 

@@ -50,34 +50,16 @@ def test_a_missing_nordpass_variable_is_named(name: str, settings: Settings, mon
         open_nordpass(Settings())
 
 
-def test_without_any_private_key_both_ways_to_give_it_are_named(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert settings.nordpass_private_key_file
-    monkeypatch.delenv("NORDPASS_PRIVATE_KEY_FILE")
-    with pytest.raises(NotSetUp, match=r"NORDPASS_PRIVATE_KEY is not set, nor NORDPASS_PRIVATE_KEY_FILE"):
-        open_nordpass(Settings())
+def test_every_missing_variable_is_named_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.missing == []
+    for name in ("CONNECTWISE_PUBLIC_KEY", "NORDPASS_MSP_ID", "NORDPASS_PRIVATE_KEY_FILE"):
+        monkeypatch.delenv(name)
+    with pytest.raises(NotSetUp, match="CONNECTWISE_PUBLIC_KEY, NORDPASS_MSP_ID, NORDPASS_PRIVATE_KEY are not set"):
+        open_connectwise(Settings())
 
 
-def test_a_private_key_given_twice_is_refused_without_showing_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert settings.nordpass_private_key_file
-    monkeypatch.setenv("NORDPASS_PRIVATE_KEY", "very secret")
-    with pytest.raises(NotSetUp, match="both set") as refused:
-        open_nordpass(Settings())
-    assert "very secret" not in str(refused.value)
-
-
-def test_a_private_key_file_that_is_not_there_is_named(settings: Settings, tmp_path: Path) -> None:
-    missing = settings.model_copy(update={"nordpass_private_key_file": tmp_path / "no.pem"})
-    with pytest.raises(NotSetUp, match=r"NORDPASS_PRIVATE_KEY_FILE names .*no\.pem.*No such file"):
-        open_nordpass(missing)
-
-
-def test_the_private_key_may_be_given_as_text(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settings.nordpass_private_key_file
-    monkeypatch.setenv("NORDPASS_PRIVATE_KEY", settings.nordpass_private_key_file.read_text())
+def test_the_private_key_can_be_given_as_text(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NORDPASS_PRIVATE_KEY", settings.required("NORDPASS_PRIVATE_KEY"))
     monkeypatch.delenv("NORDPASS_PRIVATE_KEY_FILE")
     with open_nordpass(Settings()) as nordpass:
         assert isinstance(nordpass, ProviderApi)

@@ -49,6 +49,7 @@ def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None
     monkeypatch.setattr(settling, "UNDER_WAY_SECONDS", 0)
     for name in Settings.model_fields | Messages.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(f"{name}_file".upper(), raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 

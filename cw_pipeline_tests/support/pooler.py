@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
 PoolMode: TypeAlias = Literal["session", "transaction", "statement"]
 
@@ -29,17 +29,27 @@ on_every_way = pytest.mark.parametrize(
 
 
 @contextmanager
-def pooled(url: str, pool_mode: PoolMode, *, pool_size: int = 20) -> Generator[str]:
-    """The URL of this database through a PgBouncer of its own, which ends with the block."""
+def pooled(
+    url: str, pool_mode: PoolMode, *, pool_size: int = 20, options: Mapping[str, object] | None = None
+) -> Generator[str]:
+    """The URL of this database through a PgBouncer of its own with these `options`, which ends with the block."""
     assert _PGBOUNCER is not None
     server = make_url(url)
     socket_folder = str(server.query["host"])
     with TemporaryDirectory(prefix="pgbouncer-") as folder:
         settings = Path(folder) / "pgbouncer.ini"
+        all_options = {
+            "unix_socket_dir": folder,
+            "listen_port": 6432,
+            "auth_type": "any",
+            "pool_mode": pool_mode,
+            "default_pool_size": pool_size,
+            "query_wait_timeout": 5,
+            **(options or {}),
+        }
         settings.write_text(
-            f"[databases]\n* = host={socket_folder} user=postgres\n"
-            f"[pgbouncer]\nunix_socket_dir = {folder}\nlisten_port = 6432\nauth_type = any\n"
-            f"pool_mode = {pool_mode}\ndefault_pool_size = {pool_size}\nquery_wait_timeout = 5\n"
+            f"[databases]\n* = host={socket_folder} user=postgres\n[pgbouncer]\n"
+            + "".join(f"{name} = {value}\n" for name, value in all_options.items())
         )
         command = [_PGBOUNCER, str(settings)]
         if os.geteuid() == 0:  # as which PgBouncer refuses to run

@@ -65,18 +65,18 @@ class Catalog(Endpoints):
         """
         return self._records.write("POST", _CATALOG, item.body(), models.CatalogItem)
 
-    def product_types(self) -> Iterator[models.ProductType]:
+    def product_types(self) -> Iterator[models.Choice]:
         """Yield the product types."""
-        return self._records.all("/procurement/types", models.ProductType)
+        return self._records.all("/procurement/types", models.Choice)
 
-    def subcategories(self) -> Iterator[models.Subcategory]:
+    def subcategories(self) -> Iterator[models.Choice]:
         """Yield the product subcategories."""
         # ConnectWise lists them under a path with a closing slash, unlike everything else.
-        return self._records.all("/procurement/subcategories/", models.Subcategory)
+        return self._records.all("/procurement/subcategories/", models.Choice)
 
-    def units_of_measure(self) -> Iterator[models.UnitOfMeasure]:
+    def units_of_measure(self) -> Iterator[models.Choice]:
         """Yield the units of measure."""
-        return self._records.all("/procurement/unitOfMeasures", models.UnitOfMeasure)
+        return self._records.all("/procurement/unitOfMeasures", models.Choice)
 
     def _catalog_items(self, condition: str | None) -> Iterator[models.CatalogItem]:
         """Those that fit the condition, or all where ConnectWise cannot be asked it safely."""

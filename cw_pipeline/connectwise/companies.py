@@ -45,13 +45,13 @@ class Companies(Endpoints):
         """Return the companies with these ids, deleted ones included. An id that does not exist is just absent."""
         return self._records.by_ids(_COMPANIES, models.Company, ids)
 
-    def company_types(self) -> Iterator[models.CompanyType]:
+    def company_types(self) -> Iterator[models.Choice]:
         """Yield the company types."""
-        return self._records.all(f"{_COMPANIES}/types", models.CompanyType)
+        return self._records.all(f"{_COMPANIES}/types", models.Choice)
 
-    def company_statuses(self) -> Iterator[models.CompanyStatus]:
+    def company_statuses(self) -> Iterator[models.Choice]:
         """Yield the company statuses."""
-        return self._records.all(f"{_COMPANIES}/statuses", models.CompanyStatus)
+        return self._records.all(f"{_COMPANIES}/statuses", models.Choice)
 
     def company_count(self) -> int:
         """How many companies the API member sees; proves the right to inquire them."""

@@ -1,15 +1,11 @@
-"""Requests to one ConnectWise site: authentication, limits, repeats, reading answers, and the codebase in the path.
-
-Here belongs what every request has in common. Which requests there are is in `client`.
-"""
+"""What all requests to a ConnectWise site have in common: authentication, limits, repeats, and the codebase."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -17,9 +13,9 @@ from urllib.parse import quote
 import requests
 
 from cw_pipeline.connectwise.errors import InvalidConfiguration, Refused, UnknownCompany
+from cw_pipeline.connectwise.failures import LONGEST_WAIT, MAX_ATTEMPTS, Method, error_for, is_sent_again, never_left
 from cw_pipeline.connectwise.models import CompanyInfo
-from cw_pipeline.connectwise.replies import error_for, parse_json, read_record
-from cw_pipeline.connectwise.retries import LONGEST_WAIT, MAX_ATTEMPTS, Method, is_sent_again, never_left
+from cw_pipeline.connectwise.replies import parse_json, read_record
 from cw_pipeline.connectwise.sites import api_origin
 from cw_pipeline.connectwise.throttle import Throttle
 from cw_pipeline.https.failures import AttemptError, Failure
@@ -27,6 +23,8 @@ from cw_pipeline.https.safe_text import Hidden
 from cw_pipeline.https.sending import open_session, repeat, send_once
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from cw_pipeline.connectwise.credentials import Credentials
 
 API_VERSION = "2025.1"
@@ -60,15 +58,6 @@ class Reply:
 
     document: object
     link: str | None
-
-
-@dataclass(frozen=True)
-class _Request:
-    method: Method
-    path: str
-    params: Mapping[str, str] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: bytes | None = None
 
 
 class Http:
@@ -108,7 +97,7 @@ class Http:
         self._counted = threading.Lock()
         self._sent = Counter[Method]()
         self._codebase_lock = threading.Lock()
-        self._codebase: str | None = None
+        self._known_codebase: str | None = None
         self.before_write: Callable[[], None] = lambda: None
         """Called right before each attempt of a POST or PATCH; what it raises ends the request without that attempt."""
 
@@ -134,7 +123,7 @@ class Http:
             "Check CONNECTWISE_COMPANY_ID and CONNECTWISE_SITE_URL."
         )
         try:
-            document = self._send(_Request("GET", path), url=self.origin + path).document
+            document = self._send("GET", path, requests.Request("GET", self.origin + path)).document
         except Refused as refused:
             if refused.status == requests.codes.not_found:
                 raise unknown from None
@@ -159,90 +148,86 @@ class Http:
 
         Raises:
             Refused: ConnectWise answered with a 4xx status.
-            NotSent: No connection came about.
+            Unreachable, UntrustedCertificate: No connection came about.
             UncertainWrite: A POST or PATCH may or may not have been carried out.
-            ReadFailed: A GET got no usable answer.
+            ReadFailed: A GET got no usable reply.
         """
-        request = _Request(
+        request = requests.Request(
             method,
-            path,
-            params=params,
             headers={"Authorization": self._credentials.authorization(), **(headers or {})},
-            body=None if body is None else json.dumps(body, default=_exact_number).encode(),
+            params=params,
+            data=None if body is None else json.dumps(body, default=_exact_number).encode(),
         )
-        codebase = self._current_codebase()
+        codebase = self._codebase()
+        request.url = self._url(path, codebase)
         try:
-            return self._send(request, url=self._url(path, codebase))
+            return self._send(method, path, request)
         except Refused as refused:
             # The code NotFound is about a record, so the path is right.
             if refused.status != requests.codes.not_found or refused.code == "NotFound":
                 raise
-            newer = self._refreshed_codebase(codebase)
+            newer = self._codebase(stale=codebase)
             if newer == codebase:
                 raise
-        return self._send(request, url=self._url(path, newer))
+        request.url = self._url(path, newer)
+        return self._send(method, path, request)
 
     def url(self, path: str) -> str:
         """The whole URL of a path of the API."""
-        return self._url(path, self._current_codebase())
+        return self._url(path, self._codebase())
 
     def _url(self, path: str, codebase: str) -> str:
         return f"{self.origin}/{codebase}apis/3.0{path}"
 
-    def _current_codebase(self) -> str:
+    def _codebase(self, *, stale: str | None = None) -> str:
+        """The codebase; looked up at first, and again if it still is the `stale` one."""
         with self._codebase_lock:
-            if self._codebase is None:
-                self._codebase = self.company_info().codebase
-            return self._codebase
+            known = self._known_codebase
+            if known is None or known == stale:
+                known = self._known_codebase = self.company_info().codebase
+            return known
 
-    def _refreshed_codebase(self, stale: str) -> str:
-        """Look the codebase up again, unless another thread has done so since the stale one was used."""
-        with self._codebase_lock:
-            if self._codebase in {stale, None}:
-                self._codebase = self.company_info().codebase
-            return self._codebase or stale
-
-    def _send(self, request: _Request, *, url: str) -> Reply:
-        """Send until it succeeds or the table of repeats says no."""
+    def _send(self, method: Method, path: str, request: requests.Request) -> Reply:
+        """Send until it succeeds or the table of failures says no."""
         try:
             return repeat(
-                lambda: self._attempt(request, url),
-                again=lambda attempt: is_sent_again(request.method, attempt.failure),
+                lambda: self._attempt(method, request),
+                again=lambda attempt: is_sent_again(method, attempt.failure),
                 attempts=MAX_ATTEMPTS,
                 longest_wait=LONGEST_WAIT,
                 sleep=self._sleep,
             )
         except AttemptError as attempt:
-            redact = self._credentials.redact
-            error = error_for(attempt, redact=redact, method=request.method, path=request.path, origin=self.origin)
+            error = error_for(attempt, redact=self._credentials.redact, method=method, path=path, origin=self.origin)
         raise error  # outside of the handler: the attempt's own chain holds the request with its headers
 
-    def _attempt(self, request: _Request, url: str) -> Reply:
+    def _attempt(self, method: Method, request: requests.Request) -> Reply:
         with self._slots:
             self._throttle.wait()
-            if request.method != "GET":
+            if method != "GET":
                 self.before_write()
             try:
                 raw = send_once(
                     self._session,
-                    requests.Request(request.method, url, request.headers, data=request.body, params=request.params),
+                    request,
                     timeout=self._timeout,
                     most_bytes=LONGEST_REPLY,
                     most_seconds=LONGEST_DOWNLOAD,
                     clock=self._clock,
                 )
             except AttemptError as attempt:
-                self._add_to_count(request.method, 0 if never_left(attempt) else 1)
+                if not never_left(attempt):
+                    self._count_one(method)
                 raise
-            self._add_to_count(request.method, 1)
+            self._count_one(method)
         try:
             return Reply(document=parse_json(raw.body), link=raw.headers.get("Link"))
         except ValueError:
             raise AttemptError(Failure.UNREADABLE, raw.status, raw.headers) from None
 
-    def _add_to_count(self, method: Method, number: int) -> None:
+    def _count_one(self, method: Method) -> None:
         with self._counted:
-            self._sent[method] += number
+            self._sent[method] += 1
 
 
 def _exact_number(value: object) -> int | float:

@@ -56,7 +56,7 @@ OptionalReference: TypeAlias = Annotated[Reference | None, BeforeValidator(refer
 
 
 class Choice(Identified):
-    """A record of a setup table, which people choose from by name."""
+    """A record of a setup table that people choose by its name, such as a company type or a product subcategory."""
 
     name: Text
     inactive_flag: Flag = False
@@ -69,28 +69,16 @@ class CompanyInfo(_Record):
     Attributes:
         codebase: Path segment of the API with its closing slash, such as `v4_6_release/`.
         company_name: The company's name.
-        version_number: The version of ConnectWise that serves it.
-        is_cloud: Whether ConnectWise hosts it.
     """
 
     codebase: Annotated[str, Field(strict=True, alias="Codebase", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*/$")]
     company_name: OptionalText = Field(default=None, alias="CompanyName")
-    version_number: OptionalText = Field(default=None, alias="VersionNumber")
-    is_cloud: Annotated[bool | None, BeforeValidator(unset_is_none)] = Field(default=None, alias="IsCloud")
 
 
 class Count(_Record):
     """How many records a list holds."""
 
     count: Annotated[Id, Field(ge=0)]
-
-
-class CompanyType(Choice):
-    """A company type, whose name each site chooses."""
-
-
-class CompanyStatus(Choice):
-    """A company status, whose name each site chooses."""
 
 
 class Company(Identified):
@@ -141,15 +129,10 @@ class AgreementRecap(Identified):
     Attributes:
         next_invoice_date: First day of the period that is invoiced next.
         last_invoice_number: Of whatever invoice was made last; None where there is none.
-        last_invoice_date: Its date. Invoices outside the agreement's periods move it too.
-        unbilled_periods: Periods that have begun and are not invoiced.
     """
 
-    name: OptionalText = None
     next_invoice_date: OptionalDate = None
     last_invoice_number: Annotated[OptionalText, BeforeValidator(unset_is_none)] = None
-    last_invoice_date: OptionalDate = None
-    unbilled_periods: Id | None = None
 
 
 class BillingCycle(Choice):
@@ -199,27 +182,8 @@ class CatalogItem(Identified):
     description: Text
     inactive_flag: Flag = False
     product_class: OptionalText = None
-    subcategory: OptionalReference = None
-    category: OptionalReference = None
-    type: OptionalReference = None
-    unit_of_measure: OptionalReference = None
-    customer_description: OptionalText = None
     price: OptionalMoney = None
     cost: OptionalMoney = None
-
-
-class ProductType(Choice):
-    """A product type."""
-
-
-class Subcategory(Choice):
-    """A product subcategory, which implies its category."""
-
-    category: OptionalReference = None
-
-
-class UnitOfMeasure(Choice):
-    """A unit of measure."""
 
 
 class NewAddition(_Record):

@@ -22,8 +22,8 @@ from cw_pipeline.connectwise.replies import read_record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from cw_pipeline.connectwise.failures import Method
     from cw_pipeline.connectwise.http import Http
-    from cw_pipeline.connectwise.retries import Method
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 IdentifiedT = TypeVar("IdentifiedT", bound=Identified)
@@ -129,11 +129,8 @@ class Records:
         try:
             return read_record(document, model, endpoint=f"{method} {path}")
         except ContractBroken as broken:
-            raise UncertainWrite(
-                f"{broken} ConnectWise answered as if the write had worked; read back what it has now.",
-                method=method,
-                path=path,
-            ) from broken
+            msg = f"{broken} ConnectWise answered as if the write had worked; read back what it has now."
+            raise UncertainWrite(msg) from broken
 
     def _room(self, path: str) -> int:
         return room_for_conditions(self._http.url(path))

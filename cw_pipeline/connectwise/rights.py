@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Right(StrEnum):
@@ -15,3 +19,27 @@ class Right(StrEnum):
     AGREEMENTS_INQUIRE = "Finance > Agreements: Inquire"
     AGREEMENTS_ADD = "Finance > Agreements: Add"
     AGREEMENTS_EDIT = "Finance > Agreements: Edit"
+
+
+_NEEDED: Mapping[str, Mapping[str, Right]] = {
+    "/company/companies/types": {"GET": Right.TABLE_SETUP_INQUIRE},
+    "/company/companies/statuses": {"GET": Right.TABLE_SETUP_INQUIRE},
+    "/company/companies": {"GET": Right.COMPANY_INQUIRE},
+    "/finance/agreements": {
+        "GET": Right.AGREEMENTS_INQUIRE,
+        "POST": Right.AGREEMENTS_ADD,
+        "PATCH": Right.AGREEMENTS_EDIT,
+    },
+    "/finance/billingCycles": {"GET": Right.TABLE_SETUP_INQUIRE},
+    "/procurement/catalog": {"GET": Right.CATALOG_INQUIRE, "POST": Right.CATALOG_ADD},
+    "/procurement/": {"GET": Right.TABLE_SETUP_INQUIRE},
+}
+"""By the beginning of the path, the more specific ones first."""
+
+
+def right_for(method: str, path: str) -> str:
+    """The right that a request needs."""
+    for beginning, rights in _NEEDED.items():
+        if path.startswith(beginning) and method in rights:
+            return rights[method]
+    return f"that {method} {path} needs (ConnectWise does not document which)"

@@ -1,4 +1,4 @@
-"""How one attempt at a request can fail, and how the failures are told apart."""
+"""How one attempt at a request can fail, and which failure an exception or a status is."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Failure(StrEnum):
 
     NAME_NOT_RESOLVED = "the host name does not resolve"
     CONNECTION_REFUSED = "nothing accepts connections there"
-    CONNECT_TIMEOUT = "no connection came about in time"
-    TUNNEL_REFUSED = "the proxy lets nobody through to it"
+    CONNECT_TIMEOUT = "no connection could be opened in time"
+    TUNNEL_REFUSED = "the proxy refused to connect to it"
     UNTRUSTED_CERTIFICATE = "the certificate cannot be verified"
-    TLS_FAILURE = "no encrypted connection could be agreed on"
-    CONNECTION_LOST = "the connection broke before an answer came"
-    READ_TIMEOUT = "no complete answer came in time"
-    CUT_SHORT = "the answer was cut short"
-    UNREADABLE = "the answer is not JSON"
-    TOO_LARGE = "the answer is too large"
-    REDIRECTED = "the answer is a redirect, which is never followed"
+    TLS_FAILURE = "no TLS connection could be established"
+    CONNECTION_LOST = "the connection broke before the reply was complete"
+    READ_TIMEOUT = "no complete reply came in time"
+    CUT_SHORT = "the reply was cut short"
+    UNREADABLE = "the reply is not JSON"
+    TOO_LARGE = "the reply is too large"
+    REDIRECTED = "the reply is a redirect, and redirects are not followed"
     REQUEST_TIMEOUT = "the server gave up waiting for the request"
     TOO_MANY_REQUESTS = "too many requests"
     SERVER_ERROR = "the server failed"
@@ -69,11 +69,10 @@ def failure_of_status(status: int) -> Failure | None:
 
 
 def failure_of_exception(error: BaseException) -> Failure:
-    """Tell failures apart by the exceptions that the HTTP libraries wrap into each other.
+    """The failure that an exception means, by the exceptions that the HTTP libraries wrap into each other.
 
-    What cannot be told apart counts as a connection that broke, after which nobody knows whether the request was
-    carried out. So does an error with a proxy that is none of these: the libraries also report a connection that
-    breaks while the answer is awaited as one.
+    Anything unknown counts as a connection that broke, after which the request may have been carried out. So does an
+    unknown error with a proxy: the libraries report a connection that breaks while they wait for the reply as one.
     """
     kinds: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Failure], ...] = (
         (ssl.SSLCertVerificationError, Failure.UNTRUSTED_CERTIFICATE),

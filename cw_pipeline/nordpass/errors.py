@@ -5,18 +5,20 @@ No message holds a key or a token.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
-from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
+from cw_pipeline.errors import USAGE_ERROR
+from cw_pipeline.https.errors import HttpError
 from cw_pipeline.vocabulary import Month
 
 _FAULTS_SHOWN: Final = 10
 _WHEN_FINAL: Final = "NordPass makes the final report just after the month ends, in UTC: run this month again then."
 
 
-class NordPassError(CwPipelineError):
+class NordPassError(HttpError):
     """Asking NordPass did not work."""
+
+    service = "NordPass"
 
 
 class InvalidSetting(NordPassError):
@@ -40,15 +42,10 @@ class ReportNotFinal(NordPassError):
         super().__init__(
             f"The usage of {month} from {source} is not final: {reason}. Nothing of it was used. {what_to_do}"
         )
-        self.month = month
 
 
 class UnknownMonth(NordPassError):
     """The source has no usage for the month."""
-
-    def __init__(self, month: Month, what_happened: str, what_to_do: str) -> None:
-        super().__init__(f"{what_happened} {what_to_do}")
-        self.month = month
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,78 +95,34 @@ class Unreachable(NordPassError):
 
     is_transient = True
 
-    def __init__(self, request: str, reason: str) -> None:
-        super().__init__(
-            f"{request} got no complete reply from NordPass ({reason}). "
-            "Check NORDPASS_API_URL, the network and any proxy, then run this again."
-        )
-
 
 class UntrustedCertificate(NordPassError):
     """The server's certificate is not signed by an authority that is trusted, or is for another host."""
 
     exit_code = USAGE_ERROR
 
-    def __init__(self, request: str, ca_bundle: Path | None) -> None:
-        trusted = f"the certificates in {ca_bundle}" if ca_bundle else "the public certificate authorities"
-        super().__init__(
-            f"{request} was not sent: the server's certificate could not be verified against {trusted}. Check the host "
-            "in NORDPASS_API_URL; for a private authority set NORDPASS_CA_BUNDLE to its PEM file. "
-            "Verification is never switched off."
-        )
-
 
 class UnexpectedReply(NordPassError):
     """The reply is none that the Provider API gives: a redirect, a web page, an unknown status, too large a body."""
 
-    def __init__(self, request: str, what: str) -> None:
-        super().__init__(f"{request}: {what}. Check that NORDPASS_API_URL is the Provider API's address.")
 
-
-class ApiError(NordPassError):
-    """NordPass answered with an error.
-
-    Attributes:
-        status: The HTTP status.
-        code: NordPass's own error code, or an empty string if it gave none.
-        message: NordPass's own words, shortened, or an empty string.
-    """
-
-    next_step: ClassVar[str]
-
-    def __init__(self, request: str, *, status: int, code: str = "", message: str = "") -> None:
-        words = ": ".join(part for part in (code, message) if part) or "no explanation given"
-        super().__init__(f"{request} was answered with HTTP {status} ({words}). {self.next_step}")
-        self.status = status
-        self.code = code
-        self.message = message
-
-
-class AuthenticationFailed(ApiError):
+class AuthenticationFailed(NordPassError):
     """NordPass did not accept the token (401), or the key may not do this (403)."""
 
     exit_code = USAGE_ERROR
-    next_step = (
-        "The Provider API key may have been revoked or belong to another MSP: check NORDPASS_MSP_ID and "
-        "NORDPASS_PRIVATE_KEY, or make a new key in the panel under Integrations, Provider API."
-    )
 
 
-class Refused(ApiError):
+class Refused(NordPassError):
     """NordPass understood the request and refused it; asking again unchanged is refused again."""
 
-    next_step = "Nothing was changed. Correct what NordPass names and try again."
 
-
-class RateLimited(ApiError):
+class RateLimited(NordPassError):
     """NordPass still asked to slow down (429) after the retries."""
 
     is_transient = True
-    next_step = "Run this again in a few minutes."
 
 
-class ServerFailed(ApiError):
+class ServerFailed(NordPassError):
     """NordPass still failed (5xx, or 408) after the retries."""
 
     is_transient = True
-    next_step = "This is NordPass's failure; run this again later. A repeated request never adds an organization twice."

@@ -1,38 +1,24 @@
-"""One usage export: its bytes, checked cell by cell, become usage rows, or nothing does."""
+"""One usage export: its bytes become usage rows, or the file is refused with everything that is wrong with it."""
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from typing import Final
 
+from pydantic import ValidationError
+
 from cw_pipeline.nordpass.errors import Fault, MalformedReport
 from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, shown
-from cw_pipeline.nordpass.models import MOST_LICENSES, MOST_ORGANIZATIONS, UsageRow, is_id, is_text
-from cw_pipeline.vocabulary import LicenseType, Plan
+from cw_pipeline.nordpass.models import MOST_ORGANIZATIONS, UsageRow
 
+_COLUMNS: Final = tuple(UsageRow.model_fields)
+_HEADER: Final = f"the header {','.join(_COLUMNS)}"
 _MOST_ROWS: Final = MOST_ORGANIZATIONS + 1  # with the header
 _MOST_COLUMNS: Final = 100
 _LONGEST_COLUMN: Final = 60
 _BOOLEANS: Final = {"true": True, "false": False}
 _WHAT_TO_DO: Final = "Download it again from the panel's Usage data tab and save it unedited, as CSV in UTF-8."
-
-
-def _is_count(text: str) -> bool:
-    return re.fullmatch(r"0|[1-9][0-9]{0,8}", text) is not None and int(text) <= MOST_LICENSES
-
-
-_COLUMNS: Final[dict[str, Callable[[str], bool]]] = {
-    "organization_id": is_id,
-    "organization_name": is_text,
-    "plan": lambda text: text in set(Plan),
-    "license_type": lambda text: text in set(LicenseType),
-    "msp_managed": lambda text: text.lower() in _BOOLEANS,
-    "consumed_licenses": _is_count,
-}
-"""An export's columns, and what a cell of each must be."""
-
-_HEADER: Final = f"the header {','.join(_COLUMNS)}"
 
 
 class _MalformedError(Exception):
@@ -52,7 +38,7 @@ def rows_of(content: bytes, file_name: str) -> tuple[UsageRow, ...]:
             CSV, or has another header, has only that fault.
     """
     try:
-        return tuple(map(_usage_row, _checked(_records(content))))
+        return tuple(_usage_rows(_records(content)))
     except _MalformedError as malformed:
         raise MalformedReport(file_name, malformed.faults, _WHAT_TO_DO) from None
 
@@ -74,11 +60,11 @@ def _records(content: bytes) -> Iterator[list[str]]:
         raise _MalformedError(Fault("CSV with every quote closed", str(error), row)) from None
 
 
-def _checked(records: Iterator[list[str]]) -> list[dict[str, str]]:
-    """The rows below the header by column, all of them well-formed; blank ones are left out."""
+def _usage_rows(records: Iterator[list[str]]) -> list[UsageRow]:
+    """The rows below the header, all of them well-formed; blank ones are left out."""
     header = next(records, list[str]())
     _check_header(header)
-    rows: list[dict[str, str]] = []
+    rows: list[UsageRow] = []
     faults: list[Fault] = []
     ids: set[str] = set()
     for number, cells in enumerate(records, start=2):
@@ -88,10 +74,15 @@ def _checked(records: Iterator[list[str]]) -> list[dict[str, str]]:
             raise _MalformedError(Fault(f"{len(header)} columns as in the header", str(len(cells)), number))
         if not any(cells):
             continue
-        padded = [*cells, *[""] * (len(header) - len(cells))]
-        row = dict(zip(header, padded, strict=True))
-        faults += _faults(number, row, ids)
-        rows.append(row)
+        row = dict.fromkeys(header, "") | dict(zip(header, cells, strict=False))
+        try:
+            rows.append(UsageRow.model_validate(row | _typed(row)))
+        except ValidationError as error:
+            columns = [str(one["loc"][0]) for one in error.errors(include_url=False, include_input=False)]
+            faults += [Fault(EXPECTED[column], shown(row[column]), number, column) for column in columns]
+        if (organization_id := row["organization_id"]) in ids:
+            faults.append(Fault(UNIQUE, shown(organization_id), number, "organization_id"))
+        ids.add(organization_id)
     if faults:
         raise _MalformedError(*faults)
     return rows
@@ -112,23 +103,10 @@ def _check_header(header: Sequence[str]) -> None:
         raise _MalformedError(*missing, *unknown)
 
 
-def _faults(number: int, row: dict[str, str], ids: set[str]) -> Iterator[Fault]:
-    """What is wrong with a row, when `ids` are the organizations of those above it; adds its own to them."""
-    for column, holds in _COLUMNS.items():
-        if not holds(row[column]):
-            yield Fault(EXPECTED[column], shown(row[column]), number, column)
-    organization_id = row["organization_id"]
-    if organization_id in ids:
-        yield Fault(UNIQUE, shown(organization_id), number, "organization_id")
-    ids.add(organization_id)
-
-
-def _usage_row(row: dict[str, str]) -> UsageRow:
-    return UsageRow(
-        organization_id=row["organization_id"],
-        organization_name=row["organization_name"],
-        plan=Plan(row["plan"]),
-        license_type=LicenseType(row["license_type"]),
-        msp_managed=_BOOLEANS[row["msp_managed"].lower()],
-        consumed_licenses=int(row["consumed_licenses"]),
-    )
+def _typed(row: dict[str, str]) -> dict[str, object]:
+    """The cells that are not texts; one that has another form stays a text, which no such field accepts."""
+    managed, seats = row["msp_managed"], row["consumed_licenses"]
+    return {
+        "msp_managed": _BOOLEANS.get(managed.lower(), managed),
+        "consumed_licenses": int(seats) if re.fullmatch(r"0|[1-9][0-9]{0,8}", seats) else seats,
+    }

@@ -120,10 +120,8 @@ class ProviderApi(NordPass):
             if refused.status != requests.codes.not_found:
                 raise
             raise UnknownMonth(
-                month,
-                f"NordPass has no usage for {month} (HTTP 404: {refused.message}).",
-                "If the month is over and NordPass was in use, download its export from the panel's Usage data tab "
-                "and run this month with NORDPASS_USAGE_DIR.",
+                f"NordPass has no usage for {month} (HTTP 404: {refused.words}). If the month is over and NordPass was "
+                "in use, download its export from the panel's Usage data tab and run it with NORDPASS_USAGE_DIR."
             ) from refused
         source, report = pages[0]
         if not report.final:

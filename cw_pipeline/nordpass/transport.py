@@ -1,6 +1,6 @@
-"""HTTPS to the Provider API: what is sent, what is sent again, and what each failure is called.
+"""HTTPS to the Provider API: what is sent, what is sent again, and which error a failure becomes.
 
-It knows addresses, retries, statuses and sizes, and hands over bodies; what a body means is `provider_api`'s.
+What the body of a successful reply means is in `provider_api`.
 """
 
 import re
@@ -14,20 +14,11 @@ import requests
 from pydantic import AliasPath, BaseModel, Field, ValidationError
 from requests.auth import AuthBase
 
+from cw_pipeline.https.errors import ErrorBody
 from cw_pipeline.https.failures import AttemptError, Failure
 from cw_pipeline.https.safe_text import one_line
 from cw_pipeline.https.sending import ca_bundle_fault, open_session, repeat, send_once
-from cw_pipeline.nordpass.errors import (
-    AuthenticationFailed,
-    InvalidSetting,
-    NordPassError,
-    RateLimited,
-    Refused,
-    ServerFailed,
-    UnexpectedReply,
-    Unreachable,
-    UntrustedCertificate,
-)
+from cw_pipeline.nordpass import errors
 
 CONNECT_AND_READ_SECONDS: Final = (5.0, 30.0)
 MOST_REPLY_BYTES: Final = 8 * 1024 * 1024
@@ -38,6 +29,30 @@ ATTEMPTS: Final = 4
 LONGEST_WAIT_SECONDS: Final = 30.0
 _LONGEST_WORDS: Final = 300
 _TOKEN: Final = re.compile(r"eyJ[\w-]*(\.[\w-]*){1,2}")
+
+_CHECK_NETWORK: Final = "Check NORDPASS_API_URL, the network and any proxy, then run this again."
+_CHECK_CERTIFICATE: Final = (
+    "Nothing was sent. Check the host in NORDPASS_API_URL; for a private certificate authority set NORDPASS_CA_BUNDLE "
+    "to its PEM file. Verification is never switched off."
+)
+_CHECK_ADDRESS: Final = "The Provider API does not reply like this: check that NORDPASS_API_URL is its address."
+_CHECK_KEY: Final = (
+    "The Provider API key may have been revoked or belong to another MSP: check NORDPASS_MSP_ID and "
+    "NORDPASS_PRIVATE_KEY, or make a new key in the panel under Integrations, Provider API."
+)
+_CORRECT: Final = "Nothing was changed. Correct what NordPass names and try again."
+_LATER: Final = "This is NordPass's failure; run this again later. A repeated request never adds an organization twice."
+_UNREACHABLE: Final = (errors.Unreachable, _CHECK_NETWORK)
+_ERRORS: Final[Mapping[Failure, tuple[type[errors.NordPassError], str]]] = {
+    Failure.UNTRUSTED_CERTIFICATE: (errors.UntrustedCertificate, _CHECK_CERTIFICATE),
+    Failure.TOO_LARGE: (errors.UnexpectedReply, _CHECK_ADDRESS),
+    Failure.REDIRECTED: (errors.UnexpectedReply, _CHECK_ADDRESS),
+    Failure.REQUEST_TIMEOUT: (errors.ServerFailed, _LATER),
+    Failure.SERVER_ERROR: (errors.ServerFailed, _LATER),
+    Failure.TOO_MANY_REQUESTS: (errors.RateLimited, "Run this again in a few minutes."),
+    Failure.REFUSED: (errors.Refused, _CORRECT),
+}
+"""What a caller gets, and what it says to do next; after any other failure, `_UNREACHABLE`."""
 
 
 class Transport:
@@ -61,11 +76,10 @@ class Transport:
         self._auth = auth
         self._sleep = sleep
         if ca_bundle is not None and (fault := ca_bundle_fault(ca_bundle)):
-            raise InvalidSetting(
+            raise errors.InvalidSetting(
                 f"The certificate file {ca_bundle} cannot be used ({fault}). "
                 "Correct NORDPASS_CA_BUNDLE: a readable PEM file of certificate authorities."
             )
-        self._ca_bundle = ca_bundle
         self._session = open_session(
             self.base_url, ca_bundle=ca_bundle, headers={"Accept": "application/json, application/problem+json"}
         )
@@ -110,26 +124,12 @@ class Transport:
                 longest_wait=LONGEST_WAIT_SECONDS,
                 sleep=self._sleep,
             )
-        except AttemptError as attempt:
-            error = self._error(what, attempt)
-        else:
             if reply.status in {requests.codes.ok, requests.codes.created}:
                 return reply.body
-            error = _unknown_status(what, reply.status)
+            error = errors.UnexpectedReply(f"{what}: HTTP {reply.status}. {_CHECK_ADDRESS}", status=reply.status)
+        except AttemptError as attempt:
+            error = _error(what, attempt)
         raise error  # outside of the handler: the attempt's own chain holds the request with its token
-
-    def _error(self, what: str, attempt: AttemptError) -> NordPassError:
-        match attempt.failure:
-            case Failure.UNTRUSTED_CERTIFICATE:
-                return UntrustedCertificate(what, self._ca_bundle)
-            case Failure.TOO_LARGE:
-                return UnexpectedReply(what, f"the reply is larger than {MOST_REPLY_BYTES} bytes")
-            case Failure.REDIRECTED:
-                return UnexpectedReply(what, f"was redirected (HTTP {attempt.status}), and redirects are not followed")
-            case Failure.REFUSED | Failure.REQUEST_TIMEOUT | Failure.TOO_MANY_REQUESTS | Failure.SERVER_ERROR:
-                return _refusal(what, attempt, attempt.status or 0)
-            case _:
-                return Unreachable(what, attempt.failure)
 
 
 def _is_sent_again(attempt: AttemptError) -> bool:
@@ -153,7 +153,7 @@ class _Problem(BaseModel):
     message: Annotated[str, Field(validation_alias="detail")]
 
 
-def _words(attempt: AttemptError) -> tuple[str, str] | None:
+def _body(attempt: AttemptError) -> ErrorBody | None:
     """The API's own code and message; None if the reply is not the API's own."""
     media_type = attempt.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     document = _Problem if media_type == "application/problem+json" else _ApiError
@@ -161,22 +161,18 @@ def _words(attempt: AttemptError) -> tuple[str, str] | None:
         error = document.model_validate_json(attempt.body)
     except ValidationError:
         return None
-    return _shown(error.code), _shown(error.message)
+    return ErrorBody(_shown(error.code), _shown(error.message))
 
 
-def _refusal(what: str, attempt: AttemptError, status: int) -> NordPassError:
-    words = _words(attempt)
-    code, message = words or ("", "")
-    known = {401: AuthenticationFailed, 403: AuthenticationFailed, 429: RateLimited}
-    if status in known:
-        return known[status](what, status=status, code=code, message=message)
-    if attempt.failure is not Failure.REFUSED:
-        return ServerFailed(what, status=status, code=code, message=message)
-    return Refused(what, status=status, code=code, message=message) if words else _unknown_status(what, status)
-
-
-def _unknown_status(what: str, status: int) -> UnexpectedReply:
-    return UnexpectedReply(what, f"was answered with HTTP {status} and no error that the Provider API would give")
+def _error(what: str, attempt: AttemptError) -> errors.NordPassError:
+    """The error for a request that has failed for good."""
+    body = _body(attempt)
+    kind, advice = _ERRORS.get(attempt.failure, _UNREACHABLE)
+    if attempt.status in {requests.codes.unauthorized, requests.codes.forbidden}:
+        kind, advice = errors.AuthenticationFailed, _CHECK_KEY
+    elif kind is errors.Refused and body is None:
+        kind, advice = errors.UnexpectedReply, _CHECK_ADDRESS
+    return kind.of(what, attempt, body or ErrorBody(), advice)
 
 
 def _shown(text: str) -> str:
@@ -191,7 +187,7 @@ def _https_address(base_url: str) -> str:
         if parts.scheme == "https" and parts.hostname and parts.port != 0 and not has_more:
             return parts.geturl().rstrip("/")
     # The address is not quoted: it may hold a password.
-    raise InvalidSetting(
+    raise errors.InvalidSetting(
         "The NordPass API address cannot be used: it must begin with https:// and have a host, and no user name, "
         "query or fragment. Plain HTTP is refused because it would show the token. Correct NORDPASS_API_URL."
     )

@@ -142,11 +142,8 @@ class UsageExports(NordPass):
                 raise ReportNotFinal(month, str(file), "the file changed while it was read", _WAIT)
             return content, datetime.fromtimestamp(status.st_mtime, UTC)
         except FileNotFoundError as error:
-            raise UnknownMonth(
-                month,
-                f"There is no usage export for {month}: {file} does not exist.",
-                f"{_DOWNLOAD} and save it there.",
-            ) from error
+            msg = f"There is no usage export for {month}: {file} does not exist. {_DOWNLOAD} and save it there."
+            raise UnknownMonth(msg) from error
         except OSError as error:
             raise InvalidSetting(f"{file} cannot be read ({error.strerror}). Correct its access rights.") from error
 

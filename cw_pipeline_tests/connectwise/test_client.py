@@ -43,7 +43,7 @@ def test_every_request_carries_credentials_client_id_and_version(
 
 def test_the_company_is_looked_up_without_keys(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     info = client.company_info()
-    assert (info.codebase, info.company_name, info.is_cloud) == ("v4_6_release/", "Example MSP", True)
+    assert (info.codebase, info.company_name) == ("v4_6_release/", "Example MSP")
     assert "Authorization" not in site.calls[0].request.headers
 
 
@@ -111,23 +111,20 @@ def test_unreadable_recaps_do_not_stop_the_others(site: responses.RequestsMock, 
     never = {"lastInvoiceNumber": "", "lastInvoiceDate": "", "nextInvoiceDate": None}
     site.get(
         f"{API}/finance/agreementrecap/",
-        json=[{"id": 7, **told}, {"id": 8, **never}, {"id": 9, "unbilledPeriods": "?"}],
+        json=[{"id": 7, **told}, {"id": 8, **never}, {"id": 9, "nextInvoiceDate": "?"}],
     )
     *readable, unreadable = client.agreement_recaps()
     assert isinstance(unreadable, Unreadable)
     assert [*readable, unreadable] == [
         AgreementRecap(
             id=7,
-            name="Managed",
             next_invoice_date=date(2026, 4, 1),
             last_invoice_number="INV-17",
-            last_invoice_date=date(2026, 3, 1),
-            unbilled_periods=1,
         ),
         AgreementRecap(id=8),
-        Unreadable(9, unreadable.why, {"id": 9, "unbilledPeriods": "?"}),
+        Unreadable(9, unreadable.why, {"id": 9, "nextInvoiceDate": "?"}),
     ]
-    assert unreadable.why.startswith("unbilledPeriods: ")
+    assert unreadable.why.startswith("nextInvoiceDate: ")
 
 
 def test_a_line_is_read_by_its_id(site: responses.RequestsMock, client: ConnectWiseClient) -> None:

@@ -13,6 +13,7 @@ import requests
 from cw_pipeline.connectwise import errors
 from cw_pipeline.connectwise.models import NewCatalogItem
 from cw_pipeline.connectwise.replies import read_error_body
+from cw_pipeline.https.failures import AttemptError, Failure
 from cw_pipeline_tests.connectwise.conftest import API, CREDENTIALS, addition
 
 if TYPE_CHECKING:
@@ -40,10 +41,8 @@ def test_a_validation_error_keeps_code_words_fields_and_request_id(
     }
     error = refusal(site, client, 400, json=body, headers={"x-cw-request-id": "abc-1"})
     assert isinstance(error, errors.ValidationRejected)
-    assert (error.status, error.code, error.words) == (400, "InvalidObject", "addition object is invalid")
-    assert error.field_errors == (errors.FieldError("OutOfRange", "too big", "quantity", "addition"),)
-    assert error.request_id == "abc-1"
-    assert (error.method, error.path) == ("PATCH", "/finance/agreements/7/additions/9")
+    assert (error.status, error.code, error.request_id) == (400, "InvalidObject", "abc-1")
+    assert error.words == "addition object is invalid (quantity: too big)"
     for part in ("PATCH /finance/agreements/7/additions/9", "quantity: too big", "abc-1", "400"):
         assert part in str(error)
     assert not error.is_transient
@@ -70,7 +69,7 @@ def test_every_known_shape_of_an_error_document_is_read(
     "body", ["", "plain words", "<html><h1>Blocked</h1></html>", "null", "[1]", "[" * 100_000, "\x00"]
 )
 def test_a_body_that_is_no_error_document_is_kept_as_short_text(body: str) -> None:
-    read = read_error_body(body, redact=CREDENTIALS.redact)
+    read = read_error_body(AttemptError(Failure.REFUSED, 400, body=body.encode()), redact=CREDENTIALS.redact)
     assert read.code == ""
     assert len(read.words) <= 500
     assert "<" not in read.words
@@ -78,8 +77,8 @@ def test_a_body_that_is_no_error_document_is_kept_as_short_text(body: str) -> No
 
 
 def test_words_of_connectwise_are_shortened_and_stay_on_one_line() -> None:
-    body = '{"message": "a\\u001b[31m\\nb' + "x" * 10_000 + '"}'
-    words = read_error_body(body, redact=CREDENTIALS.redact).words
+    body = b'{"message": "a\\u001b[31m\\nb' + b"x" * 10_000 + b'"}'
+    words = read_error_body(AttemptError(Failure.REFUSED, 400, body=body), redact=CREDENTIALS.redact).words
     assert len(words) == 500
     assert words.isprintable()
 
@@ -144,7 +143,6 @@ def test_a_missing_right_is_named_for_what_was_tried(site: responses.RequestsMoc
         site.add(method, API + path, status=403, json=forbidden)
         with pytest.raises(errors.MissingRight) as raised:
             act()
-        assert raised.value.right == right
         assert right in str(raised.value)
 
 

@@ -134,7 +134,7 @@ def test_what_is_asked_for_by_itself_may_be_unreadable_too(
 
 def test_a_reply_that_is_no_list_is_refused(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.get(f"{AGREEMENTS}/7/additions", json={"id": 1})
-    with pytest.raises(ContractBroken, match="where a list of records is promised"):
+    with pytest.raises(ContractBroken, match="instead of a list of records"):
         client.additions(7)
 
 

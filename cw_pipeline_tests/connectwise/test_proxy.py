@@ -13,7 +13,7 @@ import pytest
 
 from cw_pipeline.connectwise import errors
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.connectwise.retries import MAX_ATTEMPTS
+from cw_pipeline.connectwise.failures import MAX_ATTEMPTS
 from cw_pipeline_tests.connectwise.breaking_server import BREAKS, GOOD, BreakingServer
 from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
 
@@ -134,9 +134,7 @@ def test_a_refusing_proxy_is_named_and_nothing_is_sent(
     with pytest.raises(errors.UncertainWrite):  # the connection broke, so that the next request asks for a new tunnel
         client.set_quantity(7, 9, Decimal(12))
     proxy.answer = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
-    with pytest.raises(
-        errors.Unreachable, match=r"the proxy lets nobody through to it.* Nothing was sent.*HTTPS_PROXY"
-    ):
+    with pytest.raises(errors.Unreachable, match=r"the proxy refused to connect to it.* Nothing was sent.*HTTPS_PROXY"):
         client.set_quantity(7, 9, Decimal(11))
     assert len(server.requests) == client.requests.written == 1
 

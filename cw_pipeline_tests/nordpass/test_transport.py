@@ -8,9 +8,9 @@ import responses
 
 from cw_pipeline.nordpass import transport as module
 from cw_pipeline.nordpass.errors import (
-    ApiError,
     AuthenticationFailed,
     InvalidSetting,
+    NordPassError,
     RateLimited,
     Refused,
     ServerFailed,
@@ -60,10 +60,12 @@ def test_a_repeated_post_has_the_same_idempotency_key(api: ProviderApi, http: re
     ("status", "kind"), [(408, ServerFailed), (429, RateLimited), (500, ServerFailed), (503, ServerFailed)]
 )
 def test_a_lasting_failure_ends_after_four_attempts_as_a_transient_error(
-    api: ProviderApi, http: responses.RequestsMock, status: int, kind: type[ApiError]
+    api: ProviderApi, http: responses.RequestsMock, status: int, kind: type[NordPassError]
 ) -> None:
     http.get(ORGANIZATIONS, status=status, json=refusal("busy", "Come back later."))
-    with pytest.raises(kind, match=rf"GET {ORGANIZATIONS} .*HTTP {status} \(busy: Come back later.\)") as error:
+    with pytest.raises(
+        kind, match=rf"GET {ORGANIZATIONS}: .*HTTP {status}\). NordPass says: busy: Come back later."
+    ) as error:
         read(api)
     assert (error.value.status, error.value.code, error.value.is_transient) == (status, "busy", True)
     assert len(http.calls) == 4
@@ -71,7 +73,7 @@ def test_a_lasting_failure_ends_after_four_attempts_as_a_transient_error(
 
 @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationFailed), (403, AuthenticationFailed), (422, Refused)])
 def test_a_refusal_is_not_repeated(
-    api: ProviderApi, http: responses.RequestsMock, status: int, kind: type[ApiError]
+    api: ProviderApi, http: responses.RequestsMock, status: int, kind: type[NordPassError]
 ) -> None:
     http.get(ORGANIZATIONS, status=status, json=refusal())
     with pytest.raises(kind) as error:
@@ -84,7 +86,7 @@ def test_a_401_without_the_assumed_error_body_is_still_an_authentication_failure
     api: ProviderApi, http: responses.RequestsMock, body: str
 ) -> None:
     http.get(ORGANIZATIONS, status=401, body=body)
-    with pytest.raises(AuthenticationFailed, match=r"no explanation given.*NORDPASS_PRIVATE_KEY"):
+    with pytest.raises(AuthenticationFailed, match=r"\(HTTP 401\)\. .*NORDPASS_PRIVATE_KEY"):
         read(api)
 
 
@@ -104,7 +106,7 @@ def test_problem_details_are_nordpass_s_words(
     http.get(ORGANIZATIONS, status=422, json=document, content_type="application/problem+json; charset=utf-8")
     with pytest.raises(Refused) as error:
         read(api)
-    assert (error.value.code, error.value.message) == words
+    assert (error.value.code, error.value.words) == words
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_a_reply_without_end_is_not_read_to_its_end(
 ) -> None:
     monkeypatch.setattr(module, "MOST_REPLY_BYTES", 1000)
     http.get(ORGANIZATIONS, body="x" * 1001)
-    with pytest.raises(UnexpectedReply, match="larger than 1000 bytes"):
+    with pytest.raises(UnexpectedReply, match=r"the reply is too large.*NORDPASS_API_URL"):
         read(api)
 
 
@@ -158,8 +160,8 @@ def test_foreign_text_is_short_on_one_line_and_without_tokens(api: ProviderApi, 
     http.add_callback("GET", ORGANIZATIONS, echo)
     with pytest.raises(AuthenticationFailed) as error:
         read(api)
-    assert error.value.message.startswith("Bearer [token] ?[31mxxx")
-    assert len(error.value.message) == 300
+    assert error.value.words.startswith("Bearer [token] ?[31mxxx")
+    assert len(error.value.words) == 300
     assert "eyJ" not in str(error.value)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
@@ -22,14 +24,32 @@ from cw_pipeline.cli import (
     sandbox,
 )
 
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
+    if asked:
+        typer.echo(f"cw-pipeline {version('cw-pipeline')}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="cw-pipeline",
-    help="Carries NordPass seat counts to the right line of the right ConnectWise PSA agreement, every month.",
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     # They would show the values of variables, secrets among them.
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Carries NordPass seat counts to the right line of the right ConnectWise PSA agreement, every month."""
+
 
 _TRYING_OUT, _SETTING_UP, _EVERY_MONTH = "Trying out", "Setting up", "Every month"
 

@@ -18,9 +18,23 @@ if TYPE_CHECKING:
     from cw_pipeline.reports.status import Status
 
 
-def migrate(*, as_json: AsJson = False) -> None:
+def migrate(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit with 1 if the schema is not up to date.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Update the warehouse's schema. Every command does this first; this one does only that."""
     with command(as_json=as_json) as running:
+        if check:
+            pending = rooms.database.pending_migrations(running.settings.database_url)
+            running.output.document({"pending": pending})
+            if pending:
+                running.output.say(f"To be migrated: {', '.join(pending)}. Run `cw-pipeline migrate`.")
+                raise typer.Exit(1)
+            running.output.say("The warehouse's schema is up to date.")
+            return
         revision = running.warehouse.revision
         running.output.document({"revision": revision})
         running.output.say(f"The warehouse is at revision {revision}. Next, run `cw-pipeline connect`.")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         suggest,
     )
     from cw_pipeline.sync import due
-    from cw_pipeline.warehouse import connection_key, previews, tables
+    from cw_pipeline.warehouse import connection_key, database, previews, tables
     from cw_pipeline.wording import cells, hold_reasons
 
 _PATHS = {
@@ -47,6 +47,7 @@ _PATHS = {
     "cells": "wording.cells",
     "connection": "setup.connection",
     "connection_key": "warehouse.connection_key",
+    "database": "warehouse.database",
     "definitions": "definitions",
     "demonstration": "cli.demonstration",
     "due": "sync.due",

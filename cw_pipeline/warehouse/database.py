@@ -1,25 +1,20 @@
-"""The warehouse database: its engine, its transactions and its migrations."""
+"""The warehouse database: its engine and its transactions."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import alembic.command
-import alembic.config
 import tenacity
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
+from cw_pipeline.warehouse import schema
 from cw_pipeline.warehouse.errors import DatabaseUnreachable, reachable
-from cw_pipeline.warehouse.lock import migration_lock
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -39,13 +34,14 @@ class Warehouse:
 
     Raises:
         DatabaseUnreachable: If there is no such database, or it does not let us in.
+        SchemaUnusable: If this version cannot work with its schema.
     """
 
     def __init__(self, url: str | SecretStr, *, who: str = "unknown") -> None:
         self._who = who
         self.engine = _engine(_parsed(url))
         with reachable(self.engine.url, DBAPIError):
-            self._migrate()
+            schema.migrate(self.engine)
 
     @contextmanager
     def transaction(self) -> Generator[Session]:
@@ -60,24 +56,29 @@ class Warehouse:
     @property
     def revision(self) -> str:
         """The schema's revision, which opening the warehouse brought up to date."""
-        with self.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision() or ""
+        return schema.revision(self.engine) or ""
 
     def close(self) -> None:
         """Let go of the database's connections."""
         self.engine.dispose()
 
-    def _migrate(self) -> None:
-        config = alembic.config.Config()
-        config.set_main_option("script_location", str(files("cw_pipeline.warehouse") / "migrations"))
-        head = ScriptDirectory.from_config(config).get_current_head()
-        with self.engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-        if current == head:
-            return
-        with migration_lock(self.engine), self.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "head")
+
+def pending_migrations(url: str | SecretStr) -> list[str]:
+    """The revisions that the warehouse at `url` still has to be migrated to, in order. Changes nothing.
+
+    Raises:
+        DatabaseUnreachable: If there is no such database, or it does not let us in.
+        SchemaUnusable: If this version cannot work with its schema.
+    """
+    parsed = _parsed(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        return schema.revisions()  # to connect would make the file
+    engine = _engine(parsed)
+    try:
+        with reachable(engine.url, DBAPIError):
+            return schema.pending(engine)
+    finally:
+        engine.dispose()
 
 
 def _parsed(url: str | SecretStr) -> URL:

@@ -30,6 +30,12 @@ class DatabaseUnreachable(WarehouseError):
     exit_code = USAGE_ERROR
 
 
+class SchemaUnusable(WarehouseError):
+    """The database has a schema that this version cannot work with."""
+
+    exit_code = USAGE_ERROR
+
+
 class LockHeld(WarehouseError):
     """Another push to the same ConnectWise company is at work, and was so for as long as we waited."""
 
@@ -48,13 +54,16 @@ def reachable(url: URL, kind: type[DBAPIError] = OperationalError) -> Generator[
     try:
         yield
     except kind as error:
-        # What stands after the question mark can be a password.
-        place = url.set(query={}).render_as_string(hide_password=True)
         first_line = str(error.orig).strip().partition("\n")[0]
         msg = (
-            f"The warehouse {place} cannot be used: {first_line}. "
+            f"The warehouse {place(url)} cannot be used: {first_line}. "
             "Check CW_PIPELINE_DATABASE_URL, that the database runs, and that its user may create and write tables."
         )
         if first_line == _CLOSED:
             msg += " If PgBouncer is in front of it: pool_mode must be session or transaction, and the pool not full."
         raise DatabaseUnreachable(msg) from None  # the driver's own traceback has the password
+
+
+def place(url: URL) -> str:
+    """The database's address without its password, which can also stand after the question mark."""
+    return url.set(query={}).render_as_string(hide_password=True)

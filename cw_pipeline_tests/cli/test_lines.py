@@ -1,4 +1,4 @@
-"""`lines accept` and `migrate`."""
+"""`lines accept`."""
 
 from __future__ import annotations
 
@@ -64,9 +64,3 @@ def test_an_edited_invoiced_line_is_held_until_accepted_and_credited(edited: str
     again = run("lines", "accept", "--month", month, "--organization", edited)
     assert again.code == 2
     assert "as it was written" in again.sentence
-
-
-@pytest.mark.usefixtures("sandbox")
-def test_the_schema_can_be_brought_up_to_date_by_itself() -> None:
-    migrated = run("migrate", "--json")
-    assert (migrated.code, migrated.document) == (0, {"revision": "0006"})

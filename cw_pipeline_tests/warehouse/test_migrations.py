@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, closing
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -9,15 +10,19 @@ import alembic.config
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, select, text
+from sqlalchemy import NullPool, create_engine, inspect, select, text
 
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.database import Warehouse, pending_migrations
+from cw_pipeline.warehouse.errors import DatabaseUnreachable, SchemaUnusable
+from cw_pipeline.warehouse.schema import revisions
 from cw_pipeline.warehouse.tables import Base, CompanyMappingRow, LockHolderRow, PreviewLineRow
 from cw_pipeline_tests.support.processes import OPEN_WHEN_TOLD, another_process
 from cw_pipeline_tests.warehouse.examples import MOMENT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy.orm import Session
 
 _AT = "'2026-04-01 00:30:00'"
@@ -38,7 +43,7 @@ BEFORE = (
     ),
     f"INSERT INTO company_mappings VALUES (1, 10, 'o', '2026-01', {_AT})",
 )
-"""What a warehouse of the schema 0003 had."""
+"""What a warehouse of the first schema had."""
 
 
 def test_a_fresh_database_gets_every_table(warehouse: Warehouse) -> None:
@@ -87,7 +92,7 @@ def test_a_transaction_whose_block_raises_leaves_nothing(warehouse: Warehouse) -
         assert session.get(LockHolderRow, "t") is None
 
 
-def test_what_was_kept_before_the_ledger_remembered_invoices_is_read_as_before(new_database_url: str) -> None:
+def test_an_upgrade_from_the_first_schema_keeps_what_is_in_it(new_database_url: str) -> None:
     with closing(Warehouse(new_database_url)) as warehouse:
         config = alembic.config.Config()
         config.set_main_option("script_location", str(files("cw_pipeline.warehouse") / "migrations"))
@@ -96,7 +101,7 @@ def test_what_was_kept_before_the_ledger_remembered_invoices_is_read_as_before(n
                 table.drop(connection)
             connection.execute(text("DELETE FROM alembic_version"))
             config.attributes["connection"] = connection
-            alembic.command.upgrade(config, "0003")
+            alembic.command.upgrade(config, "0001")
             for statement in BEFORE:
                 connection.execute(text(statement))
     with closing(Warehouse(new_database_url)) as upgraded, upgraded.transaction() as session:
@@ -111,3 +116,50 @@ def test_what_was_kept_before_the_ledger_remembered_invoices_is_read_as_before(n
         keys = inspect(session.connection())
         assert keys.get_pk_constraint("company_mappings")["constrained_columns"] == ["organization_id"]
         assert keys.get_unique_constraints("company_mappings") == []
+
+
+def execute(url: str, *statements: str) -> None:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def refusal(url: str) -> str:
+    """The sentence with which the warehouse is refused; it has the same tables and rows afterwards."""
+    engine = create_engine(url, poolclass=NullPool)
+    before = inspect(engine).get_table_names()
+    with pytest.raises(SchemaUnusable, match="Nothing was changed") as refused:
+        Warehouse(url)
+    with pytest.raises(SchemaUnusable, match="Nothing was changed"):
+        pending_migrations(url)
+    assert inspect(engine).get_table_names() == before
+    return str(refused.value)
+
+
+def test_a_schema_of_a_newer_version_is_refused(new_database_url: str) -> None:
+    Warehouse(new_database_url).close()
+    execute(new_database_url, "UPDATE alembic_version SET version_num = '9999'")
+    assert re.search(r"has the schema 9999, and cw-pipeline .* knows only 0001 to", refusal(new_database_url))
+
+
+def test_a_warehouse_that_was_restored_in_part_is_refused(new_database_url: str) -> None:
+    Warehouse(new_database_url).close()
+    execute(new_database_url, "DROP TABLE alembic_version", "DROP TABLE ledger")
+    assert "restored or migrated in part" in refusal(new_database_url)
+
+
+def test_a_migration_that_fails_leaves_the_schema_as_it_was(new_database_url: str) -> None:
+    Warehouse(new_database_url).close()
+    first, *others = revisions()
+    assert pending_migrations(new_database_url) == []
+    # The second migration finds its table already there.
+    execute(new_database_url, f"UPDATE alembic_version SET version_num = '{first}'")
+    with pytest.raises(DatabaseUnreachable):
+        Warehouse(new_database_url)
+    assert pending_migrations(new_database_url) == others
+
+
+def test_what_is_pending_is_told_and_nothing_is_made(tmp_path: Path) -> None:
+    assert pending_migrations(f"sqlite:///{tmp_path}/warehouse.db") == revisions()
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,10 @@ PYTHON ?= python3
 PORT ?= 8443
 # How many histories `make soak` tries on each kind of database.
 EXAMPLES ?= 600
+# `make bench AGREEMENTS=200 GROUPS="month pace"` tries a part of it, small.
+AGREEMENTS ?= 2000
+MONTHS ?= 36
+GROUPS ?=
 BIN := .venv/bin
 # Where `make demo` leaves what `make dev` shows.
 DEMO := $(CURDIR)/.cw_pipeline/demo
@@ -12,7 +16,7 @@ DEMO := $(CURDIR)/.cw_pipeline/demo
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test soak lint hooks lock clean
+.PHONY: help demo dev test soak bench lint hooks lock clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/'
@@ -37,6 +41,9 @@ test: .venv/installed ## Every test
 
 soak: .venv/installed ## Random histories of the whole product, about 10 minutes: EXAMPLES=600 on each database
 	SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/pytest cw_pipeline_tests/stateful --hypothesis-profile soak --numprocesses 2
+
+bench: .venv/installed ## What the product costs, beside its limits, about 20 minutes: benchmarks/results.md
+	$(BIN)/python -m benchmarks --agreements $(AGREEMENTS) --months $(MONTHS) $(GROUPS)
 
 lint: .venv/installed ## The house rules
 	$(BIN)/ruff check .

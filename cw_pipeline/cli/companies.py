@@ -31,10 +31,7 @@ def list_(*, as_json: AsJson = False) -> None:
         with running.warehouse.transaction() as session:
             listed = rooms.listings.companies(session)
         output.document({"companies": listed})
-        output.table(
-            ["Company", "State", "Active agreements", "Mapped agreement", "Organization", "Bill from"],
-            map(rooms.cells.of_company, listed),
-        )
+        output.table(*rooms.cells.companies(listed))
         unmapped, there = sum(one.state == "unmapped" for one in listed), len({one.id for one in listed})
         if not listed:
             output.say("No company is imported: run `cw-pipeline import --type … --status …`.")
@@ -121,11 +118,7 @@ def suggest(
         suggestions = rooms.suggest.suggest_mappings(warehouse)
         exported = rooms.mapping_file.export_mappings(warehouse, file, suggestions=suggestions) if file else None
         output.document({"suggestions": suggestions, "file": exported})
-        output.table(
-            ["Company", "Agreement", "Organization", "Score", "Certain", "Reason"],
-            map(rooms.cells.of_suggestion, suggestions),
-            right=["Score"],
-        )
+        output.table(*rooms.cells.suggestions(suggestions))
         if exported:
             output.say(
                 f"{exported.file} has {exported.suggested} certain suggestions filled in; {exported.unmapped} "

@@ -17,10 +17,6 @@ def drift(*, as_json: AsJson = False) -> None:
         if not findings:
             output.say("No drift: lines, companies and agreements are as they were written, imported and mapped.")
             return
-        output.table(
-            ["Kind", "Month", "Organization", "Agreement", "Line", "Expected", "Found", "What to do"],
-            map(rooms.cells.of_finding, findings),
-            right=["Agreement", "Line"],
-        )
+        output.table(*rooms.cells.drift(findings))
         output.say(f"{len(findings)} thing(s) drifted. Do what each row says. Then run this again.")
         output.exit_code = HELD_OR_FAILED

@@ -59,7 +59,6 @@ def history(
                 )
                 for entry, name in entries
             ],
-            right=["Id", "Agreement", "Line", "Quantity"],
         )
         output.say(f"{len(entries)} entries. `cw-pipeline preview` shows what a sync would write now.")
 
@@ -74,10 +73,7 @@ def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
         output.document(
             {"acts": [{name: getattr(one, name) for name in _AUDIT_MEMBERS} | {"act": one.action} for one in entries]}
         )
-        output.table(
-            ["At", "Who", "Action", "Subject", "Before", "After"],
-            map(rooms.cells.of_audit_entry, entries),
-        )
+        output.table(*rooms.cells.audit_log(entries))
         output.say(f"{len(entries)} entries. `cw-pipeline history` shows what was written to ConnectWise.")
 
 

@@ -53,7 +53,6 @@ def import_(
                 (name.removeprefix("imported_"), one.total, len(one.new), len(one.changed), len(one.gone))
                 for name, one in running.imported.items()
             ],
-            right=["Total", "New", "Changed", "Gone"],
         )
         unreadable = (*companies.unreadable, *agreements.unreadable)
         for sentence in (*gone, *agreements.agreement_changed, *unreadable):

@@ -46,7 +46,7 @@ def connect(*, as_json: AsJson = False) -> None:
         output = running.output
         connected = rooms.connection.connect(running.connectwise, running.warehouse)
         output.document(vars(connected))
-        output.table(["Right", "Needed", "State"], map(rooms.cells.of_right, connected.rights))
+        output.table(*rooms.cells.rights(connected.rights))
         if connected.refusal is not None:
             output.notice(connected.refusal)
             raise typer.Exit(USAGE_ERROR)
@@ -124,7 +124,6 @@ def _print_held(output: Output, found: Status) -> None:
             )
             for line in found.held_lines
         ],
-        right=["Seats"],
     )
     for outcome, what_to_do in sorted({line.outcome: line.what_to_do for line in found.held_lines}.items()):
         output.say(f"{outcome}: {what_to_do}")

@@ -68,6 +68,5 @@ def accept(
                 )
                 for one in accepted
             ],
-            right=["Line", "Agreement", "Before", "Counts for"],
         )
         output.say(f"Next, run `cw-pipeline sync --month {month}`.")

@@ -133,7 +133,6 @@ def _print_months(output: Output, reports: Sequence[MonthReport], next_step: str
     output.table(
         ["Month", "Lines", "Seats", *_GROUPS, "Also", "Read", "Written"],
         [_row(report) for report in reports],
-        right=["Lines", "Seats", *_GROUPS, "Also", "Read", "Written"],
     )
     stuck = [(report.month, line) for report in reports for line in _with(HELD | FAILED, report.lines)]
     _print_lines(output, "Reason", [(month, line, line.reason) for month, line in stuck])
@@ -168,7 +167,6 @@ def _print_lines(output: Output, what: str, lines: Sequence[tuple[Month, Preview
                 )
                 for month, line, sentence in lines
             ],
-            right=["Seats"],
         )
 
 

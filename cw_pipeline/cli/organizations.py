@@ -48,10 +48,7 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
             for organization, company in listed
         ]
         output.document({"organizations": rows, "gone": changes.gone})
-        output.table(
-            ["Organization", "Plan", "License", "Status", "Managed", "Company"],
-            (rooms.cells.of_organization(organization, company) for organization, company in listed),
-        )
+        output.table(*rooms.cells.organizations(listed))
         output.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
 
 

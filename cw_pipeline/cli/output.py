@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _WIDE = 10_000  # not a terminal: each row on one line, for grep
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_NUMBERS = re.compile(rf"(({_NUMBER.pattern})(: | → )?){{0,2}}")
 _LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*|\t")
 
 
@@ -63,13 +64,14 @@ class Output:
             sys.stdout.write(json.dumps(document, default=_plain, indent=2) + "\n")
             sys.stdout.flush()
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table, without the columns that are empty in every row; nothing with `--json`.
+
+        Columns of numbers are aligned right and never wrapped.
 
         Args:
             columns: Their headings.
             rows: Their cells; None is an empty one.
-            right: The columns of numbers: aligned right and never wrapped.
         """
         if self.as_json:
             return
@@ -77,13 +79,9 @@ class Output:
         shown = [index for index in range(len(columns)) if any(row[index] for row in cells)]
         table = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=any(columns))
         for index in shown:
-            is_number = columns[index] in right
-            table.add_column(
-                columns[index],
-                justify="right" if is_number else "left",
-                no_wrap=is_number or index == 0,
-                overflow="fold",
-            )
+            numbers = all(_NUMBERS.fullmatch(row[index]) for row in cells)
+            justify = "right" if numbers else "left"
+            table.add_column(columns[index], justify=justify, no_wrap=numbers or index == 0, overflow="fold")
         for row in cells:
             table.add_row(*(row[index] for index in shown))
         if shown:

@@ -60,11 +60,7 @@ def list_(
             for item in found
         ]
         output.document({"products": rows})
-        output.table(
-            ["Product", "Description", "Price", "Cost", "Plan", "Cannot be mapped because"],
-            (rooms.cells.of_catalog_item(item, mapped) for item in found),
-            right=["Price", "Cost"],
-        )
+        output.table(*rooms.cells.catalog(found, mapped))
         output.say("Map a plan with `cw-pipeline products map PLAN PRODUCT`.")
 
 
@@ -127,11 +123,7 @@ def confirm(*, as_json: AsJson = False) -> None:
 
 def _print_mapped(output: Output, mapped: Sequence[MappedProduct], next_step: str) -> None:
     output.document({"products": mapped})
-    output.table(
-        ["Plan", "Product", "Description", "Price", "Cost", "Confirmed"],
-        map(rooms.cells.of_product, mapped),
-        right=["Price", "Cost"],
-    )
+    output.table(*rooms.cells.products(mapped))
     for warning in (warning for one in mapped for warning in one.warnings):
         output.notice(warning)
     output.say(next_step)

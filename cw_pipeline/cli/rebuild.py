@@ -42,9 +42,7 @@ def rebuild(*, as_json: AsJson = False) -> None:
             }
         )
         if rebuilt.found:
-            output.table(
-                ["Month", "Lines", "Seats", "Invoiced"], rebuilt.by_month, right=["Lines", "Seats", "Invoiced"]
-            )
+            output.table(["Month", "Lines", "Seats", "Invoiced"], rebuilt.by_month)
         output.say(
             f"Searched {rebuilt.agreements} agreements of {rebuilt.companies} companies: {len(rebuilt.found)} line(s) "
             f"are new to this warehouse, and {len(rebuilt.invoiced)} are now known to be invoiced. "

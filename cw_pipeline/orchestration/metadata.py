@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import dagster as dg
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
+from cw_pipeline.https.safe_text import shortened
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.reports.drift.compare import Finding, Kind
 from cw_pipeline.reports.listings import companies, organizations
@@ -20,7 +21,7 @@ from cw_pipeline.reports.status import status
 from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.imports import AgreementsReport, ImportReport
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.wording import cells as shown
+from cw_pipeline.wording import cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline.warehouse.usage import StoredReport
 
-Details: TypeAlias = "dict[str, dg.MetadataValue]"
+Details: TypeAlias = "dict[str, int | str | list[str] | dg.MetadataValue]"
 
 _GROUPS = {"right": RIGHT, "not_billed": NOT_BILLED, "held": HELD, "failed": FAILED}
 _LATEST_ENTRIES = 20
@@ -49,8 +50,8 @@ _LONGEST_TEXT = 1_000
 def of_usage(report: StoredReport) -> Details:
     """A usage report's size and age."""
     return {
-        "organizations": dg.MetadataValue.int(len(report.rows)),
-        "seats": dg.MetadataValue.int(report.seats),
+        "organizations": len(report.rows),
+        "seats": report.seats,
         "generated_at": dg.MetadataValue.timestamp(report.generated_at),
     }
 
@@ -69,30 +70,21 @@ def of_push(pushed: PushedMonth, connectwise: ConnectWiseClient) -> Details:
     """What a push came to, and what it asked of ConnectWise."""
     return {
         **_seats(pushed.preview),
-        "requests_read": dg.MetadataValue.int(pushed.push.requests_read),
-        "requests_written": dg.MetadataValue.int(pushed.push.requests_written),
+        "requests_read": pushed.push.requests_read,
+        "requests_written": pushed.push.requests_written,
         "lines": _lines(pushed.preview.lines),
         "agreements": _links(pushed.preview.lines, connectwise),
         **_by_outcome(pushed.preview),
     }
 
 
-def failed_lines_sentence(lines: Sequence[PreviewLine]) -> str:
-    """How many lines failed, and the first one's reason."""
-    first = lines[0]
-    return (
-        f"{len(lines)} line(s) failed, the others were written. "
-        f"{first.organization_name} ({first.organization_id}), {first.outcome}: {first.reason}"
-    )
-
-
 def _seats(preview: Preview) -> Details:
     """The seats used and where they went, in groups that are always there, so that their plots have no gaps."""
-    seats = {"seats_used": preview.usage_seats}
+    seats: Details = {"seats_used": preview.usage_seats}
     for group, members in _GROUPS.items():
         tallies = (tally for outcome, tally in preview.outcomes.items() if outcome in members)
         seats[f"seats_{group}"] = sum(int(tally.seats) for tally in tallies)
-    return {name: dg.MetadataValue.int(number) for name, number in seats.items()}
+    return seats
 
 
 def _by_outcome(preview: Preview) -> Details:
@@ -100,8 +92,8 @@ def _by_outcome(preview: Preview) -> Details:
     numbers: Details = {}
     for prefix, tallies in (("", preview.outcomes), ("also_", preview.also)):
         for outcome, tally in tallies.items():
-            numbers[f"{prefix}lines_{outcome}"] = dg.MetadataValue.int(tally.lines)
-            numbers[f"{prefix}seats_{outcome}"] = dg.MetadataValue.int(int(tally.seats))
+            numbers[f"{prefix}lines_{outcome}"] = tally.lines
+            numbers[f"{prefix}seats_{outcome}"] = int(tally.seats)
     return numbers
 
 
@@ -143,18 +135,17 @@ def _links(lines: Iterable[PreviewLine], connectwise: ConnectWiseClient) -> dg.M
 def of_drift(findings: Sequence[Finding]) -> Details:
     """How many findings there are, of each kind, and a table of what to do about them."""
     kinds = Counter(finding.kind for finding in findings)
-    columns = ("kind", "month", "organization", "agreement", "line", "expected", "found", "what_to_do")
-    numbers = {"findings": len(findings), **{kind.value: kinds[kind] for kind in Kind}}
     return {
-        **{name: dg.MetadataValue.int(number) for name, number in numbers.items()},
-        "drift": table(columns, map(shown.of_finding, findings)),
+        "findings": len(findings),
+        **{kind.value: kinds[kind] for kind in Kind},
+        "drift": table(*cells.drift(findings)),
     }
 
 
 def of_changes(changes: Changes) -> Details:
     """What an import changed, as numbers, and the names of what is new and what is gone."""
     return {
-        **{name: dg.MetadataValue.int(number) for name, number in changes.numbers.items()},
+        **changes.numbers,
         "new_names": names([name_and_id(one) for one in changes.new]),
         "gone_names": names([name_and_id(one) for one in changes.gone]),
         **({"agreement_changed": names(changes.agreement_changed)} if isinstance(changes, AgreementsReport) else {}),
@@ -170,66 +161,48 @@ def of_mapping(warehouse: Warehouse) -> Details:
         all_organizations = organizations(session)
         entries = audit_log(session, latest=_LATEST_ENTRIES)
     return {
-        "state": dg.MetadataValue.text(now.state.value),
-        "missing": dg.MetadataValue.json(list(now.missing)),
+        "state": now.state.value,
+        "missing": list(now.missing),
         "gone": names(now.gone),
         "agreement_changed": names(now.agreement_changed),
-        "mapped": dg.MetadataValue.int(now.mapped),
-        "mapped_organizations": dg.MetadataValue.int(now.mapped_organizations),
-        "unmapped_companies": dg.MetadataValue.int(now.unmapped_companies),
-        "unmapped_organizations": dg.MetadataValue.int(now.unmapped_organizations),
-        "unpushed_months": dg.MetadataValue.json([str(month) for month in now.unpushed_months]),
+        "mapped": now.mapped,
+        "mapped_organizations": now.mapped_organizations,
+        "unmapped_companies": now.unmapped_companies,
+        "unmapped_organizations": now.unmapped_organizations,
+        "unpushed_months": [str(month) for month in now.unpushed_months],
         "next_tick": dg.MetadataValue.timestamp(now.next_tick),
-        "companies": table(
-            ("company", "state", "agreements", "mapped_agreement", "organization", "bill_from"),
-            map(shown.of_company, sorted(listed, key=lambda one: one.state == "mapped")),
-        ),
-        "organizations": table(
-            ("organization", "plan", "license", "status", "managed", "company"),
-            (shown.of_organization(one, company) for one, company in all_organizations),
-        ),
-        "latest_acts": table(
-            ("at", "who", "act", "subject", "before", "after"), map(shown.of_audit_entry, reversed(entries))
-        ),
+        "companies": table(*cells.companies(sorted(listed, key=lambda one: one.state == "mapped"))),
+        "organizations": table(*cells.organizations(all_organizations)),
+        "latest_acts": table(*cells.audit_log(reversed(entries))),
     }
 
 
 def of_suggestions(suggestions: Iterable[Suggestion]) -> Details:
     """Which organization may belong to which company, the likeliest first."""
-    columns = ("company", "agreement", "organization", "score", "certain", "reason")
-    return {"suggestions": table(columns, map(shown.of_suggestion, suggestions))}
+    return {"suggestions": table(*cells.suggestions(suggestions))}
 
 
 def of_rights(rights: Iterable[CheckedRight]) -> Details:
     """Each right that the API member's role needs, why, and whether it is held."""
-    return {"rights": table(("right", "needed", "state"), map(shown.of_right, rights))}
+    return {"rights": table(*cells.rights(rights))}
 
 
 def of_products(catalog: Iterable[CatalogItem], mapped: Sequence[MappedProduct]) -> Details:
     """The products of the catalog that were asked for, and the plans that are mapped."""
-    return {
-        "plans": table(("plan", "product", "description", "price", "cost", "confirmed"), map(shown.of_product, mapped)),
-        "catalog": table(
-            ("product", "description", "price", "cost", "plan", "cannot_be_mapped_because"),
-            (shown.of_catalog_item(item, mapped) for item in catalog),
-        ),
-    }
+    return {"plans": table(*cells.products(mapped)), "catalog": table(*cells.catalog(catalog, mapped))}
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue:
-    """A table; where it is too long to keep, its last row says how much was left out."""
-    cells = [["" if cell is None else _beginning(str(cell)) for cell in row] for row in rows]
-    if len(cells) > _MOST_ROWS:
-        cells[_MOST_ROWS:] = [[f"and {len(cells) - _MOST_ROWS} more", *[""] * (len(columns) - 1)]]
-    records = [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in cells]
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue:
+    """A table; if it is too long to keep, its last row says how much was left out."""
+    columns = [heading.lower().replace(" ", "_") for heading in headings]
+    texts = [["" if cell is None else shortened(str(cell), _LONGEST_TEXT) for cell in row] for row in rows]
+    if len(texts) > _MOST_ROWS:
+        texts[_MOST_ROWS:] = [[f"and {len(texts) - _MOST_ROWS} more", *[""] * (len(columns) - 1)]]
+    records = [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in texts]
     return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in columns]))
 
 
-def names(texts: Sequence[str]) -> dg.MetadataValue:
-    """Names, as JSON; where they are too many to keep, the last one says how many were left out."""
+def names(texts: Sequence[str]) -> list[str]:
+    """Names; if they are too many to keep, the last one says how many were left out."""
     more = [f"and {len(texts) - _MOST_ROWS} more"] if len(texts) > _MOST_ROWS else []
-    return dg.MetadataValue.json([*map(_beginning, texts[:_MOST_ROWS]), *more])
-
-
-def _beginning(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
+    return [*(shortened(text, _LONGEST_TEXT) for text in texts[:_MOST_ROWS]), *more]

@@ -1,7 +1,4 @@
-"""What people are shown of a record: the cells of its row, the same on the console and in Dagster's UI.
-
-Headings, and how a table is drawn, are up to whoever shows it. None is an empty cell. A program gets ids by themselves.
-"""
+"""The tables that the console and Dagster's UI both show: headings and rows. None is an empty cell."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from cw_pipeline.setup.products import why_not_billable
 from cw_pipeline.warehouse.names import name_and_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cw_pipeline.connectwise.models import CatalogItem
     from cw_pipeline.reports.drift.compare import Finding
@@ -22,101 +19,123 @@ if TYPE_CHECKING:
     from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.warehouse.tables import AuditEntry, CompanyRow, OrganizationRow
 
-Cells: TypeAlias = tuple[object, ...]
+Table: TypeAlias = "tuple[Sequence[str], list[tuple[object, ...]]]"
 
 
-def of_company(one: ListedCompany) -> Cells:
-    """Company, state, active agreements, mapped agreement, organization, first month that is billed."""
-    return (
-        name_and_id(one),
-        one.state,
-        ", ".join(map(name_and_id, one.agreements)),
-        one.agreement and name_and_id(one.agreement),
-        one.organization and name_and_id(one.organization),
-        one.bill_from,
-    )
+def companies(listed: Iterable[ListedCompany]) -> Table:
+    """The imported companies, and what they are mapped to."""
+    return ("Company", "State", "Agreements", "Mapped agreement", "Organization", "Bill from"), [
+        (
+            name_and_id(one),
+            one.state,
+            ", ".join(map(name_and_id, one.agreements)),
+            one.agreement and name_and_id(one.agreement),
+            one.organization and name_and_id(one.organization),
+            one.bill_from,
+        )
+        for one in listed
+    ]
 
 
-def of_organization(one: OrganizationRow, company: CompanyRow | None) -> Cells:
-    """Organization, plan, license type, status, whether it is managed, company that is mapped to it."""
-    return (
-        name_and_id(one),
-        one.plan,
-        one.license_type,
-        one.status,
-        _yes_or_no(one.msp_managed),
-        company and name_and_id(company),
-    )
+def organizations(listed: Iterable[tuple[OrganizationRow, CompanyRow | None]]) -> Table:
+    """The organizations, each with the company that is mapped to it."""
+    return ("Organization", "Plan", "License", "Status", "Managed", "Company"), [
+        (
+            name_and_id(one),
+            one.plan,
+            one.license_type,
+            one.status,
+            _yes_or_no(one.msp_managed),
+            company and name_and_id(company),
+        )
+        for one, company in listed
+    ]
 
 
-def of_suggestion(one: Suggestion) -> Cells:
-    """Company, agreement, organization, score, whether it is certain, reason."""
-    return (
-        name_and_id(one.company),
-        one.agreement and name_and_id(one.agreement),
-        name_and_id(one.organization),
-        one.score,
-        _yes_or_no(one.certain),
-        one.reason,
-    )
+def suggestions(found: Iterable[Suggestion]) -> Table:
+    """Which organization may belong to which company."""
+    return ("Company", "Agreement", "Organization", "Score", "Certain", "Reason"), [
+        (
+            name_and_id(one.company),
+            one.agreement and name_and_id(one.agreement),
+            name_and_id(one.organization),
+            one.score,
+            _yes_or_no(one.certain),
+            one.reason,
+        )
+        for one in found
+    ]
 
 
-def of_audit_entry(entry: AuditEntry) -> Cells:
-    """When (UTC), who, what, to what, how it was before and after."""
-    return (
-        f"{entry.at:%Y-%m-%d %H:%M:%S}",
-        entry.who,
-        entry.action,
-        entry.subject,
-        _snapshot(entry.before),
-        _snapshot(entry.after),
-    )
+def audit_log(entries: Iterable[AuditEntry]) -> Table:
+    """Who changed what, and when (UTC)."""
+    return ("At", "Who", "Action", "Subject", "Before", "After"), [
+        (
+            f"{entry.at:%Y-%m-%d %H:%M:%S}",
+            entry.who,
+            entry.action,
+            entry.subject,
+            _snapshot(entry.before),
+            _snapshot(entry.after),
+        )
+        for entry in entries
+    ]
 
 
-def of_right(right: CheckedRight) -> Cells:
-    """Right, what it is needed for, whether it is held."""
-    return (right.name, right.why, right.state)
+def rights(checked: Iterable[CheckedRight]) -> Table:
+    """The rights that the API member needs, what for, and whether it has them."""
+    return ("Right", "Needed", "State"), [(right.name, right.why, right.state) for right in checked]
 
 
-def of_catalog_item(item: CatalogItem, mapped: Iterable[MappedProduct]) -> Cells:
-    """Product, description, price, cost, plans that are mapped to it, why it cannot be mapped."""
-    plans = (
-        one.plan if one.confirmed else f"{one.plan} (not confirmed)" for one in mapped if one.product_id == item.id
-    )
-    return (
-        f"{item.identifier} ({item.id})",
-        item.description,
-        _money(item.price),
-        _money(item.cost),
-        ", ".join(plans),
-        why_not_billable(item),
-    )
+def catalog(items: Iterable[CatalogItem], mapped: Sequence[MappedProduct]) -> Table:
+    """Products of the catalog, each with the plans that are mapped to it, or why none can be."""
+    return ("Product", "Description", "Price", "Cost", "Plan", "Cannot be mapped because"), [
+        (
+            f"{item.identifier} ({item.id})",
+            item.description,
+            _money(item.price),
+            _money(item.cost),
+            ", ".join(
+                one.plan if one.confirmed else f"{one.plan} (not confirmed)"
+                for one in mapped
+                if one.product_id == item.id
+            ),
+            why_not_billable(item),
+        )
+        for item in items
+    ]
 
 
-def of_product(one: MappedProduct) -> Cells:
-    """Plan, product, description, price, cost, whether it is confirmed."""
-    return (
-        one.plan,
-        f"{one.identifier} ({one.product_id})",
-        one.description,
-        _money(one.price),
-        _money(one.cost),
-        "yes" if one.confirmed else "not yet",
-    )
+def products(mapped: Iterable[MappedProduct]) -> Table:
+    """The product that each plan is mapped to."""
+    return ("Plan", "Product", "Description", "Price", "Cost", "Confirmed"), [
+        (
+            one.plan,
+            f"{one.identifier} ({one.product_id})",
+            one.description,
+            _money(one.price),
+            _money(one.cost),
+            "yes" if one.confirmed else "not yet",
+        )
+        for one in mapped
+    ]
 
 
-def of_finding(one: Finding) -> Cells:
-    """Kind of drift, month, organization, agreement, line, what was expected and found, what to do."""
-    return (
-        one.kind,
-        one.month,
-        one.organization_id and f"{one.organization_name} ({one.organization_id})",
-        one.agreement_id,
-        one.addition_id,
-        one.expected,
-        one.found,
-        one.what_to_do,
-    )
+def drift(findings: Iterable[Finding]) -> Table:
+    """What drifted, and what to do about it."""
+    return ("Kind", "Month", "Organization", "Agreement", "Line", "Expected", "Found", "What to do"), [
+        (
+            one.kind,
+            one.month,
+            one.organization_id and f"{one.organization_name} ({one.organization_id})",
+            one.agreement_id,
+            one.addition_id,
+            one.expected,
+            one.found,
+            one.what_to_do,
+        )
+        for one in findings
+    ]
 
 
 def _yes_or_no(value: bool) -> str:  # noqa: FBT001 - the one thing that it is told

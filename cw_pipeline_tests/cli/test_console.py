@@ -60,7 +60,7 @@ def test_off_a_terminal_no_cell_is_a_formula(text: str, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("number", [-3, Decimal("-3.50"), 7, "-12", "+4"])
 def test_a_number_stays_a_number_also_a_negative_one(number: object, capsys: pytest.CaptureFixture[str]) -> None:
-    Output(as_json=False).table(["Seats"], [(number,)], right=["Seats"])
+    Output(as_json=False).table(["Seats"], [(number,)])
     assert str(number) in capsys.readouterr().out.split()
 
 

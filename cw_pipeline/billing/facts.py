@@ -51,6 +51,8 @@ class CompanyMapping:
     bill_from: Month
     terms: Terms | None = field(default=None, kw_only=True)
     """How the agreement was billed when it was mapped; None where nobody recorded that."""
+    company_name: str = field(default="", kw_only=True, compare=False)
+    """As it was imported."""
 
 
 @dataclass(frozen=True)

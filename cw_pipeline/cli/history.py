@@ -35,9 +35,7 @@ def history(
     with command(as_json=as_json) as running:
         output = running.output
         with running.warehouse.transaction() as session:
-            integration = session.get(rooms.tables.IntegrationRow, 1)
-            psa = rooms.connection_key.psa_of(integration) if integration else ""
-            entries = rooms.listings.ledger_entries(session, psa, month=month, organization=organization)
+            entries = rooms.listings.ledger_entries(session, month=month, organization=organization)
         output.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
         if not entries:
             output.say("The ledger has no such entry. `cw-pipeline sync` makes them.")

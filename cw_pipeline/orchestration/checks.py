@@ -12,10 +12,9 @@ from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.metadata import names
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.reports.drift.compare import Finding
-from cw_pipeline.reports.missing import missing_usage
+from cw_pipeline.reports.drift.findings import Finding
 from cw_pipeline.reports.status import status
-from cw_pipeline.reports.unbilled import AtStake, Stakes, at_stake
+from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, missing_usage, unbilled
 from cw_pipeline.sync.due import told
 from cw_pipeline.vocabulary import Month, month_options
 from cw_pipeline.warehouse.database import Warehouse
@@ -101,38 +100,38 @@ def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:
 def of_pushes(warehouse: Warehouse, psa: str) -> Sequence[dg.AssetCheckResult]:
     """Whether each month's latest push billed everything: every month's, not only those of this run."""
     with warehouse.transaction() as session:
-        return list(of_unbilled(at_stake(session, psa)))
+        return list(of_unbilled(unbilled(session, psa)))
 
 
-def of_unbilled(stakes: Stakes) -> Iterator[dg.AssetCheckResult]:
-    """Whether everything is billed; where it is not, how much is at stake and what to do about it."""
+def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckResult]:
+    """Whether everything is billed; if not, how much is not, and what to do about it."""
     owed = min(
-        (month for month, outcomes in stakes.unmapped.lines.items() if _NOT_MAPPED & outcomes.keys()), default=""
+        (month for month, outcomes in summary.unmapped.by_month.items() if _NOT_MAPPED & outcomes.keys()), default=""
     )
     bill_from = f" with --bill-from {owed} (or with the first month that is to be billed)" if owed else ""
-    yield _of_stake(
+    yield _of_lines(
         NOTHING_UNMAPPED,
-        stakes.unmapped,
+        summary.unmapped,
         f"are billed to nobody. Map the organizations{bill_from}, or confirm a product for their plan, and sync again.",
         dg.AssetCheckSeverity.WARN,
     )
-    kinds = sorted({outcome for outcomes in stakes.held.lines.values() for outcome in outcomes})
+    kinds = sorted({outcome for outcomes in summary.held.by_month.values() for outcome in outcomes})
     ways_out = " ".join(f"{outcome}: {WAYS_OUT[Outcome(outcome)]}" for outcome in kinds)
-    yield _of_stake(
+    yield _of_lines(
         NOTHING_HELD,
-        stakes.held,
+        summary.held,
         f"are held for a person's decision; connectwise_push has the reason for each. {ways_out} Then sync them again.",
         dg.AssetCheckSeverity.WARN,
     )
-    yield _of_stake(
+    yield _of_lines(
         NOTHING_FAILED,
-        stakes.failed,
+        summary.failed,
         "were rejected or left unconfirmed. connectwise_push has the reason for each; sync their months again.",
         dg.AssetCheckSeverity.ERROR,
     )
-    yield _of_stake(
+    yield _of_lines(
         NOTHING_WARNED,
-        stakes.warned,
+        summary.warned,
         "have a warning: ConnectWise may not bill them as it should, although their quantity is right. Do what the "
         "warning in connectwise_push says, and sync their months again.",
         dg.AssetCheckSeverity.WARN,
@@ -176,32 +175,32 @@ def late_months(warehouse: Warehouse, now: datetime) -> dict[str, str]:
     return status(warehouse, first_month=first_month(), now=now - GRACE).why_unpushed
 
 
-def _of_stake(
-    spec: dg.AssetCheckSpec, stake: AtStake, sentence: str, severity: dg.AssetCheckSeverity
+def _of_lines(
+    spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str, severity: dg.AssetCheckSeverity
 ) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
-        passed=not stake.count,
+        passed=not found.count,
         severity=severity,
-        description=f"{_size(stake)} {sentence}" if stake.count else None,
+        description=f"{_size(found)} {sentence}" if found.count else None,
         metadata={
-            "lines": stake.count,
-            "seats": int(stake.seats),
+            "lines": found.count,
+            "seats": int(found.seats),
             # Text, because Dagster's numbers are floats.
-            "money_at_stake": "unknown" if stake.money is None else f"{stake.money:.2f}",
-            "seats_without_a_price": int(stake.unpriced_seats),
-            "by_month": dg.MetadataValue.json({month: dict(counts) for month, counts in stake.lines.items()}),
+            "money_at_stake": "unknown" if found.money is None else f"{found.money:.2f}",
+            "seats_without_a_price": int(found.unpriced_seats),
+            "by_month": dg.MetadataValue.json({month: dict(counts) for month, counts in found.by_month.items()}),
         },
     )
 
 
-def _size(stake: AtStake) -> str:
-    """How much is at stake, as the beginning of a sentence."""
-    if stake.money is None:
+def _size(found: UnbilledLines) -> str:
+    """How much is not billed, as the beginning of a sentence."""
+    if found.money is None:
         worth = "of unknown price"
-    elif stake.unpriced_seats:
-        worth = f"worth {stake.money:.2f} and {stake.unpriced_seats} of unknown price"
+    elif found.unpriced_seats:
+        worth = f"worth {found.money:.2f} and {found.unpriced_seats} of unknown price"
     else:
-        worth = f"worth {stake.money:.2f}"
-    return f"{stake.count} line(s) of {', '.join(stake.lines)} with {stake.seats} seats, {worth},"
+        worth = f"worth {found.money:.2f}"
+    return f"{found.count} line(s) of {', '.join(found.by_month)} with {found.seats} seats, {worth},"

@@ -15,7 +15,7 @@ import dagster as dg
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.https.safe_text import shortened
 from cw_pipeline.orchestration.partitions import first_month
-from cw_pipeline.reports.drift.compare import Finding, Kind
+from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.reports.listings import companies, organizations
 from cw_pipeline.reports.status import status
 from cw_pipeline.setup.audit import audit_log

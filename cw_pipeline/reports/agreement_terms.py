@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from cw_pipeline.billing.terms import NEVER, OF_PARTS_OF_A_MONTH, OF_SEVERAL_MONTHS, can_be_billed
+from cw_pipeline.warehouse.mappings import company_mappings
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow
-from cw_pipeline.warehouse.terms import terms_of
 from cw_pipeline.wording.commands import map_command
 from cw_pipeline.wording.terms import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Select
     from sqlalchemy.orm import Session
+
+    from cw_pipeline.warehouse.tables import AgreementRow
 
 
 def why_not_billable(agreement: AgreementRow) -> str | None:
     """Why an agreement cannot bill a month's seats once and in full; None where it can."""
-    terms = terms_of(agreement)
-    which = f"the agreement {name_and_id(agreement)}"
+    terms, which = agreement.terms, f"the agreement {name_and_id(agreement)}"
     if terms is None:
         return f"how {which} is billed was not imported yet: run `cw-pipeline import`"
     if terms.cycle in NEVER:
@@ -46,8 +43,8 @@ def warnings(agreement: AgreementRow) -> tuple[str, ...]:
         )
     elif agreement.cycle not in (None, "Monthly"):
         found.append(
-            f"{which} is billed in a way that is not known here ({agreement.cycle}): ConnectWise may invoice a month's "
-            "seats late, several times, or not at all."
+            f"{which} has an unknown billing cycle ({agreement.cycle}): ConnectWise may invoice a month's seats late, "
+            "several times, or not at all."
         )
     if agreement.parent_agreement_id is not None:
         found.append(
@@ -58,24 +55,16 @@ def warnings(agreement: AgreementRow) -> tuple[str, ...]:
 
 
 def changed_agreements(session: Session) -> Iterator[str]:
-    """The mapped agreements that are billed otherwise than was accepted, and what to do, a sentence each."""
-    of_companies = (
-        mapped_agreements().add_columns(CompanyRow).join(CompanyRow, CompanyRow.id == CompanyMappingRow.company_id)
-    )
-    for mapping, agreement, company in session.execute(of_companies.order_by(CompanyRow.id)).tuples():
-        accepted, now = terms_of(mapping), terms_of(agreement)
-        bar = why_not_billable(agreement)
-        if accepted is None or now is None or agreement.gone_at is not None or (accepted == now and bar is None):
+    """The mapped agreements whose terms differ from what was accepted, and what to do, a sentence each."""
+    for mapping in company_mappings(session):
+        company, agreement, terms = mapping.company, mapping.agreement, mapping.agreement.terms
+        why_not = why_not_billable(agreement)
+        if mapping.terms is None or terms is None or agreement.gone_at or (mapping.terms == terms and not why_not):
             continue
-        before = f" and was {in_words(accepted)} when it was mapped" if accepted != now else ""
+        before = f" and was {in_words(mapping.terms)} when it was mapped" if mapping.terms != terms else ""
         accept_it = f"accept it with {map_command(company.id, agreement.id, mapping.organization_id)}"
         yield (
-            f"The agreement {name_and_id(agreement)} of {name_and_id(company)} is {in_words(now)}{before}: its lines "
+            f"The agreement {name_and_id(agreement)} of {name_and_id(company)} is {in_words(terms)}{before}: its lines "
             "are held. Set that back in ConnectWise and run `cw-pipeline import`, or "
-            f"{'map the company to another agreement' if bar else accept_it}."
+            f"{'map the company to another agreement' if why_not else accept_it}."
         )
-
-
-def mapped_agreements() -> Select[tuple[CompanyMappingRow, AgreementRow]]:
-    """Each mapping with its agreement."""
-    return select(CompanyMappingRow, AgreementRow).join(AgreementRow, AgreementRow.id == CompanyMappingRow.agreement_id)

@@ -1,27 +1,31 @@
-"""What there is to look at: companies, organizations and the ledger, each with what belongs to it."""
+"""Companies, organizations and the ledger, each with what belongs to it."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from sqlalchemy import or_, select
 
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.connection_key import connected_psa
+from cw_pipeline.warehouse.mappings import company_mappings
 from cw_pipeline.warehouse.names import Named, name_and_id
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, LedgerEntry, OrganizationRow
 from cw_pipeline.wording.commands import map_command, unmap_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy.orm import Session
+
+MappingState: TypeAlias = Literal["mapped", "unmapped", "company gone", "agreement gone"]
 
 
 @dataclass(frozen=True)
 class ListedCompany(Named):
-    """An imported company: where it is mapped to several organizations, once for each.
+    """An imported company; one that is mapped to several organizations is listed once for each.
 
     Attributes:
         state: Whether it is mapped, and if so, whether ConnectWise still lists the company and the mapped agreement. A
@@ -32,67 +36,56 @@ class ListedCompany(Named):
     """
 
     id: int
-    state: Literal["mapped", "unmapped", "company gone", "agreement gone"]
+    state: MappingState
     agreements: tuple[Named, ...]
-    agreement: Named | None
-    organization: Named | None
-    bill_from: Month | None
+    agreement: Named | None = None
+    organization: Named | None = None
+    bill_from: Month | None = None
 
 
 def companies(session: Session) -> list[ListedCompany]:
     """The imported companies by name, with what they are mapped to."""
-    names = {row.id: row.name for row in session.scalars(select(OrganizationRow))}
+    active = active_agreements(session)
     mappings: defaultdict[int, list[CompanyMappingRow]] = defaultdict(list)
-    for mapping in session.scalars(select(CompanyMappingRow).order_by(CompanyMappingRow.organization_id)):
+    for mapping in company_mappings(session):
         mappings[mapping.company_id].append(mapping)
-    agreements: defaultdict[int, dict[int, AgreementRow]] = defaultdict(dict)
-    for agreement in session.scalars(select(AgreementRow).order_by(AgreementRow.id)):
-        agreements[agreement.company_id][agreement.id] = agreement
-    listed = [
-        _listed(company, mapping, agreements[company.id], names)
-        for company in session.scalars(select(CompanyRow))
-        for mapping in mappings[company.id] or ([None] if company.gone_at is None else [])
-    ]
+    listed: list[ListedCompany] = []
+    for company in session.scalars(select(CompanyRow)):
+        agreements = tuple(Named(one.id, one.name) for one in active.get(company.id, ()))
+        listed += [_mapped(mapping, agreements) for mapping in mappings[company.id]]
+        if company.gone_at is None and not mappings[company.id]:
+            listed.append(ListedCompany(company.id, company.name, "unmapped", agreements))
     return sorted(listed, key=lambda company: (company.name.casefold(), company.id))
 
 
-def _listed(
-    company: CompanyRow, mapping: CompanyMappingRow | None, agreements: dict[int, AgreementRow], names: dict[str, str]
-) -> ListedCompany:
-    mapped = agreements.get(mapping.agreement_id) if mapping else None
+def _mapped(mapping: CompanyMappingRow, agreements: tuple[Named, ...]) -> ListedCompany:
+    company, agreement, organization = mapping.company, mapping.agreement, mapping.organization
+    is_its_own = agreement.company_id == company.id
+    state = "mapped" if is_its_own and agreement.gone_at is None else "agreement gone"
     return ListedCompany(
         id=company.id,
         name=company.name,
-        state=_state(company, mapping, mapped),
-        agreements=tuple(
-            Named(one.id, one.name) for one in agreements.values() if one.gone_at is None and one.status == "Active"
-        ),
-        agreement=Named(mapped.id, mapped.name) if mapped else None,
-        organization=Named(mapping.organization_id, names[mapping.organization_id]) if mapping else None,
-        bill_from=mapping.bill_from if mapping else None,
+        state="company gone" if company.gone_at else state,
+        agreements=agreements,
+        agreement=Named(agreement.id, agreement.name) if is_its_own else None,
+        organization=Named(organization.id, organization.name),
+        bill_from=mapping.bill_from,
     )
 
 
-def _state(
-    company: CompanyRow, mapping: CompanyMappingRow | None, agreement: AgreementRow | None
-) -> Literal["mapped", "unmapped", "company gone", "agreement gone"]:
-    if mapping is None:
-        return "unmapped"
-    if company.gone_at is not None:
-        return "company gone"
-    return "mapped" if agreement is not None and agreement.gone_at is None else "agreement gone"
+def active_agreements(session: Session) -> Mapping[int, Sequence[AgreementRow]]:
+    """The active agreements of each company that has any."""
+    agreements: defaultdict[int, list[AgreementRow]] = defaultdict(list)
+    is_active = (AgreementRow.gone_at.is_(None), AgreementRow.status == "Active")
+    for agreement in session.scalars(select(AgreementRow).where(*is_active).order_by(AgreementRow.id)):
+        agreements[agreement.company_id].append(agreement)
+    return agreements
 
 
 def gone_mappings(session: Session) -> Iterator[str]:
-    """What the last import no longer found although it is mapped, and what to do, a sentence each."""
-    mapped = session.execute(
-        select(CompanyMappingRow, CompanyRow, AgreementRow, OrganizationRow)
-        .join(CompanyRow, CompanyMappingRow.company_id == CompanyRow.id)
-        .join(AgreementRow, AgreementRow.id == CompanyMappingRow.agreement_id)
-        .join(OrganizationRow, OrganizationRow.id == CompanyMappingRow.organization_id)
-        .order_by(CompanyRow.id, OrganizationRow.id)
-    ).tuples()
-    for mapping, company, agreement, organization in mapped:
+    """The mapped records that the last import no longer found, and what to do, a sentence each."""
+    for mapping in company_mappings(session):
+        company, agreement, organization = mapping.company, mapping.agreement, mapping.organization
         the_company, the_organization = name_and_id(company), name_and_id(organization)
         unmap = unmap_command(company.id, organization.id)
         if company.gone_at is not None:
@@ -136,13 +129,16 @@ def organizations(session: Session) -> Sequence[tuple[OrganizationRow, CompanyRo
 
 
 def ledger_entries(
-    session: Session, psa: str, *, month: Month | None, organization: str | None
+    session: Session, *, month: Month | None, organization: str | None
 ) -> Sequence[tuple[LedgerEntry, str | None]]:
-    """The ledger, oldest first, with the organizations' names; of one `month`, of one organization (id or name)."""
+    """The connected company's ledger entries with their organizations' names, oldest first.
+
+    `month` selects those of a month, `organization` those of an organization, by id or name.
+    """
     query = (
         select(LedgerEntry, OrganizationRow.name)
         .outerjoin(OrganizationRow, OrganizationRow.id == LedgerEntry.organization_id)
-        .where(LedgerEntry.psa == psa)
+        .where(LedgerEntry.psa == connected_psa(session))
         .order_by(LedgerEntry.id)
     )
     if month is not None:

@@ -1,4 +1,4 @@
-"""How far the set-up has come, and which months still have to be pushed."""
+"""How far the set-up has come, what it still lacks, and which months have to be pushed."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.reports.agreement_terms import changed_agreements
 from cw_pipeline.reports.listings import gone_mappings
-from cw_pipeline.reports.readiness import missing_to_be_active
 from cw_pipeline.sync.due import unpushed_months
 from cw_pipeline.vocabulary import Month, State
-from cw_pipeline.warehouse.connection_key import psa_of
+from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.previews import lines_with
-from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow, IntegrationRow, OrganizationRow, PushRow
+from cw_pipeline.warehouse.tables import (
+    CompanyMappingRow,
+    CompanyRow,
+    IntegrationRow,
+    OrganizationRow,
+    ProductMappingRow,
+    PushRow,
+)
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy import ColumnExpressionArgument
     from sqlalchemy.orm import Session
 
     from cw_pipeline.warehouse.database import Warehouse
@@ -33,12 +40,12 @@ _TICK = time(0, 30, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class HeldLine:
-    """A line that waits for a person, as its month was pushed last.
+    """A line that waits for a person's decision, from its month's latest push.
 
     Attributes:
-        seats: Those of the usage row; beside it, the quantity that the line loses or that is held.
-        reason: What is so, and what to do about this line, with its ids.
-        what_to_do: What a person can do about any line of this outcome, a sentence.
+        seats: Those of the usage row; of a line beside it, the quantity that it loses or that is held.
+        reason: Why it is held, and what to do about this line, with its ids.
+        what_to_do: What to do about any line of this outcome, a sentence.
     """
 
     month: Month
@@ -64,12 +71,11 @@ class Status:
         mapped_organizations: The organizations that they are mapped to.
         unmapped_companies: Imported companies that are not, without those that are gone.
         unmapped_organizations: MSP-managed organizations that no company has, without those that are gone.
-        gone: What the last import no longer found although it is mapped, a sentence each.
-        agreement_changed: Which mapped agreements the last import found billed otherwise than was accepted, a sentence
-            each.
+        gone: The mapped records that the last import no longer found, a sentence each.
+        agreement_changed: The mapped agreements whose terms differ from what was accepted, a sentence each.
         unpushed_months: Closed months that have to be pushed (again).
         why_unpushed: Why each of them has to be.
-        held: How many lines wait for a person, by month.
+        held: How many lines are held, by month.
         held_lines: Those lines.
         last_sync: When the last push ended.
         next_tick: When the schedule is next due.
@@ -94,21 +100,33 @@ class Status:
 
 
 def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status:
-    """How far the set-up has come at `now`; `first_month` is the first month that is ever synced."""
+    """The state of the integration at `now`; `first_month` is the first month that is ever synced."""
     with warehouse.transaction() as session:
         integration = session.get(IntegrationRow, 1)
-        psa = psa_of(integration) if integration else ""
+        psa = connected_psa(session)
         held_lines = tuple(_held_lines(session, psa))
         unpushed = unpushed_months(session, psa, first_month, now)
+        mapping = CompanyMappingRow
+
+        def count(column: ColumnExpressionArgument[Any], *where: ColumnExpressionArgument[bool]) -> int:
+            return session.scalar(select(func.count(column)).where(*where)) or 0
+
         return Status(
             state=integration.state if integration else State.NOT_CONNECTED,
             site=integration.site_url if integration else None,
             company_id=integration.company_id if integration else None,
             missing=missing_to_be_active(session),
-            mapped=session.scalar(select(func.count(CompanyMappingRow.company_id.distinct()))) or 0,
-            mapped_organizations=session.scalar(select(func.count()).select_from(CompanyMappingRow)) or 0,
-            unmapped_companies=_unmapped_companies(session),
-            unmapped_organizations=_unmapped_organizations(session),
+            mapped=count(mapping.company_id.distinct()),
+            mapped_organizations=count(mapping.organization_id),
+            unmapped_companies=count(
+                CompanyRow.id, CompanyRow.gone_at.is_(None), CompanyRow.id.not_in(select(mapping.company_id))
+            ),
+            unmapped_organizations=count(
+                OrganizationRow.id,
+                OrganizationRow.gone_at.is_(None),
+                OrganizationRow.msp_managed,
+                OrganizationRow.id.not_in(select(mapping.organization_id)),
+            ),
             gone=tuple(gone_mappings(session)),
             agreement_changed=tuple(changed_agreements(session)),
             unpushed_months=tuple(unpushed),
@@ -118,6 +136,20 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             last_sync=session.scalar(select(func.max(PushRow.pushed_at)).where(PushRow.psa == psa)),
             next_tick=next_tick(now),
         )
+
+
+def missing_to_be_active(session: Session) -> tuple[str, ...]:
+    """What the set-up lacks until syncs run, a sentence each that says what to do; empty if the state is active."""
+    integration = session.get(IntegrationRow, 1)
+    if integration is not None and integration.state is State.ACTIVE:
+        return ()
+    missing: list[str] = []
+    if integration is None or integration.state is State.DISCONNECTED:
+        missing.append("ConnectWise is not connected: run `cw-pipeline connect`.")
+    if session.scalars(select(ProductMappingRow).limit(1)).first() is None:
+        missing.append("No plan is mapped to a product: run `cw-pipeline products map` or `products create`.")
+    missing.append("The product mapping is not confirmed: run `cw-pipeline products confirm`.")
+    return tuple(missing)
 
 
 def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
@@ -139,21 +171,3 @@ def next_tick(now: datetime) -> datetime:
     """The next 00:30 UTC on the first day of a month, after `now`."""
     this = datetime.combine(Month.of(now).first_day, _TICK)
     return this if this > now else datetime.combine(Month.of(now).plus(1).first_day, _TICK)
-
-
-def _unmapped_companies(session: Session) -> int:
-    mapped = select(CompanyMappingRow.company_id)
-    wanted = (
-        select(func.count()).select_from(CompanyRow).where(CompanyRow.gone_at.is_(None), CompanyRow.id.not_in(mapped))
-    )
-    return session.scalar(wanted) or 0
-
-
-def _unmapped_organizations(session: Session) -> int:
-    mapped = select(CompanyMappingRow.organization_id)
-    wanted = (
-        select(func.count())
-        .select_from(OrganizationRow)
-        .where(OrganizationRow.gone_at.is_(None), OrganizationRow.msp_managed, OrganizationRow.id.not_in(mapped))
-    )
-    return session.scalar(wanted) or 0

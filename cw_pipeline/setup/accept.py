@@ -17,8 +17,8 @@ from cw_pipeline.billing.invoiced import State, is_short, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.setup.audit import AuditAction, log_action
-from cw_pipeline.setup.choosing import the_one
 from cw_pipeline.setup.errors import NothingToAccept, listed
+from cw_pipeline.setup.lookup import find
 from cw_pipeline.sync.previews import preview_now, usage_report
 from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
 from cw_pipeline.sync.recaps import written_off
@@ -88,7 +88,7 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
     """
     with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
         with run.warehouse.transaction() as session:
-            known = the_one("organization", organization, session.scalars(select(OrganizationRow)).all())
+            known = find("organization", organization, session.scalars(select(OrganizationRow)).all())
             unbilled = written_off(session, run.psa)
         preview, facts = preview_now(run, lock, month)
         what = f"{known.name} ({known.id}) for {month}"

@@ -1,14 +1,16 @@
-"""The first month that is billed for an organization: which may be named, and which usage it leaves out."""
+"""The first month that is billed for an organization: which may be chosen, and which usage it leaves out."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 
 from cw_pipeline.reports.unbilled import billed_months
 from cw_pipeline.vocabulary import LicenseType, Month
-from cw_pipeline.warehouse.tables import OrganizationUsageRow, UsageReportRow
+from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationUsageRow, UsageReportRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,37 +19,43 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
-def unless_named(first_month: Month, now: datetime) -> Month:
-    """The first month that is billed where nobody names one: the last closed month that is ever synced."""
-    return max(first_month, Month.last_closed(now))
+class SyncedMonths(NamedTuple):
+    """The months that can be billed: from `first`, the first that is ever synced, to the one that is running `now`."""
+
+    first: Month
+    now: datetime
+
+    @property
+    def default(self) -> Month:
+        """The first month that is billed unless a person names one: the last closed month that is ever synced."""
+        return max(self.first, Month.last_closed(self.now))
+
+    def why_not(self, bill_from: Month | None) -> str | None:
+        """Why billing cannot begin with the month that a person named; None if it can, or none was named."""
+        current = Month.of(self.now)
+        if bill_from is None or self.first <= bill_from <= max(current, self.first):
+            return None
+        if bill_from < self.first:
+            return (
+                f"{bill_from} is before {self.first}, the first month that is ever synced (CW_PIPELINE_FIRST_MONTH): "
+                f"bill from {self.first} or a later month on"
+            )
+        return f"{bill_from} is in the future: bill from {current}, which is running, or an earlier month on"
 
 
-def why_not_from(bill_from: Month | None, first_month: Month, now: datetime) -> str | None:
-    """Why nothing can be billed from a month on that a person named; None where it can, or nobody named one."""
-    current = Month.of(now)
-    if bill_from is None or first_month <= bill_from <= max(current, first_month):
-        return None
-    if bill_from < first_month:
-        return (
-            f"{bill_from} is before {first_month}, the first month that is ever synced (CW_PIPELINE_FIRST_MONTH): "
-            f"bill from {first_month} or a later month on"
-        )
-    return f"{bill_from} is in the future: bill from {current}, which is running, or an earlier month on"
+def left_out(session: Session, psa: str, first_month: Month) -> dict[str, dict[str, int]]:
+    """The seats of mapped organizations before their `bill_from` that could be billed and never were.
 
-
-def left_out(session: Session, psa: str, organization_id: str, bill_from: Month, first_month: Month) -> dict[str, int]:
-    """The organization's seats before `bill_from` that could be billed and never were, by month.
-
-    As the usage reports say that were kept last.
+    By organization and month, from `first_month` on, as each month's latest usage report has them.
     """
     rows = session.execute(
-        select(UsageReportRow.month, OrganizationUsageRow.seats)
+        select(UsageReportRow.month, OrganizationUsageRow.organization_id, OrganizationUsageRow.seats)
         .join(OrganizationUsageRow, OrganizationUsageRow.report_id == UsageReportRow.id)
+        .join(CompanyMappingRow, CompanyMappingRow.organization_id == OrganizationUsageRow.organization_id)
         .where(
             UsageReportRow.id.in_(select(func.max(UsageReportRow.id)).group_by(UsageReportRow.month)),
             UsageReportRow.month >= first_month,
-            UsageReportRow.month < bill_from,
-            OrganizationUsageRow.organization_id == organization_id,
+            UsageReportRow.month < CompanyMappingRow.bill_from,
             OrganizationUsageRow.seats > 0,
             OrganizationUsageRow.msp_managed,
             OrganizationUsageRow.license_type == LicenseType.STANDARD,
@@ -55,22 +63,20 @@ def left_out(session: Session, psa: str, organization_id: str, bill_from: Month,
         .order_by(UsageReportRow.month)
     ).tuples()
     billed = billed_months(session, psa)
-    return {str(month): seats for month, seats in rows if (month, organization_id) not in billed}
+    seats: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for month, organization_id, number in rows:
+        if (month, organization_id) not in billed:
+            seats[organization_id][str(month)] = number
+    return seats
 
 
-def has_usage(session: Session, organization_id: str) -> bool:
-    """Whether any usage report has the organization."""
-    return bool(session.scalar(select(exists().where(OrganizationUsageRow.organization_id == organization_id))))
-
-
-def about_left_out(
-    organization: str, seats_by_month: Mapping[str, int], bill_from: Month, *, chosen: bool
-) -> str | None:
-    """What a first month leaves out, in a sentence, and how to bill it unless a person named that month."""
+def about_left_out(mapping: CompanyMappingRow, seats_by_month: Mapping[str, int]) -> str | None:
+    """The seats that the mapping's first month leaves out and, unless a person named that month, how to bill them."""
     if not seats_by_month:
         return None
-    seats = f"{sum(seats_by_month.values())} seats of {organization} in {', '.join(seats_by_month)}"
-    if chosen:
+    which = f"{name_and_id(mapping.organization)} in {', '.join(seats_by_month)}"
+    seats, bill_from = f"{sum(seats_by_month.values())} seats of {which}", mapping.bill_from
+    if mapping.bill_from_chosen:
         return f"{seats} are not billed: {bill_from} was named as the first month."
     return (
         f"{seats} are billed to nobody, because {bill_from} is the first month that is billed. Map the company again "

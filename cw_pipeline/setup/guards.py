@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.reports.readiness import missing_to_be_active
+from cw_pipeline.reports.status import missing_to_be_active
 from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client

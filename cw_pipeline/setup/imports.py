@@ -1,4 +1,4 @@
-"""Importing companies and agreements from ConnectWise: only ever a person's act, never the schedule's."""
+"""Import companies and agreements from ConnectWise. Only people do this, never the schedule."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.reports import agreement_terms
-from cw_pipeline.setup import terms
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.errors import UnknownChoice, listed
 from cw_pipeline.setup.guards import require_connected
-from cw_pipeline.setup.reconcile import Changes, reconcile, require_most_are_there
+from cw_pipeline.setup.reconcile import Changes, reconcile
 from cw_pipeline.sync.agreement_facts import terms_shown
-from cw_pipeline.warehouse.names import Named
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, ImportSelectionRow
 
 if TYPE_CHECKING:
@@ -31,15 +29,13 @@ class ImportReport(Changes):
     """What an import of companies changed; deleted companies are left out.
 
     Attributes:
-        types: Names of the company types that were chosen; empty means all.
-        statuses: Names of the company statuses that were chosen; empty means all.
-        gone_but_mapped: Those of `gone` that are mapped: what is billed for them needs a decision.
-        unreadable: What is listed and cannot be read, a sentence each; what was known of it stays.
+        types: Names of the chosen company types; empty means all.
+        statuses: Names of the chosen company statuses; empty means all.
+        unreadable: What is listed and cannot be read, a sentence each; its row is kept.
     """
 
     types: tuple[str, ...]
     statuses: tuple[str, ...]
-    gone_but_mapped: tuple[Named, ...]
     unreadable: tuple[str, ...]
 
 
@@ -48,14 +44,12 @@ class AgreementsReport(Changes):
     """What an import of agreements changed.
 
     Attributes:
-        gone_but_mapped: Those of `gone` that a company is mapped with.
-        agreement_changed: Which mapped agreements are billed otherwise than was accepted, a sentence each.
-        unreadable: What is listed and cannot be read, a sentence each; what was known of it stays.
+        agreement_changed: The mapped agreements whose terms differ from what was accepted, a sentence each.
+        unreadable: What is listed and cannot be read, a sentence each; its row is kept.
     """
 
-    gone_but_mapped: tuple[Named, ...]
-    unreadable: tuple[str, ...]
     agreement_changed: tuple[str, ...]
+    unreadable: tuple[str, ...]
 
 
 def import_companies(
@@ -89,51 +83,35 @@ def import_companies(
         type_ids, status_ids = _remembered(remembered, types, statuses)
     now = datetime.now(UTC)
     answered = client.companies(type_ids=type_ids, status_ids=status_ids)
-    found = [_company(company, now) for company in answered.records]
-    unreadable = {one.id for one in answered.unreadable}
+    kept = {one.id for one in answered.unreadable}
     with setup_transaction(warehouse) as session:
         require_connected(session, client)
         before = _selection(session.get(ImportSelectionRow, 1))
         chosen = session.merge(ImportSelectionRow(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
         changes = reconcile(
             session,
-            session.scalars(select(CompanyRow)).all(),
-            found,
+            CompanyRow,
+            [_company(company, now) for company in answered.records],
             now=now,
-            expected=lambda company: company.id not in unreadable,
+            accept_warnings=accept_warnings,
+            is_expected=lambda company: company.id not in kept,
         )
-        mapped = set(session.scalars(select(CompanyMappingRow.company_id)))
-        if not accept_warnings:
-            require_most_are_there("companies", "ConnectWise", changes, mapped)
         after = {**(_selection(chosen) or {}), **changes.made}
         log_action(session, AuditAction.IMPORT, "companies", before=before, after=after)
     return ImportReport(
         **vars(changes),
         types=tuple(types[number] for number in type_ids),
         statuses=tuple(statuses[number] for number in status_ids),
-        gone_but_mapped=tuple(company for company in changes.gone if company.id in mapped),
         unreadable=tuple(_unreadable(f"Company {one.id}", one.why) for one in answered.unreadable),
     )
-
-
-def _remembered(
-    selection: ImportSelectionRow | None, types: Mapping[int, str], statuses: Mapping[int, str]
-) -> tuple[list[int], list[int]]:
-    if selection is None:
-        raise UnknownChoice(
-            "Which companies to import was not chosen yet. Choose company types "
-            f"({listed(sorted(types.values()))}) and statuses ({listed(sorted(statuses.values()))}).",
-            (),
-        )
-    _require_known("company types", selection.type_ids, types)
-    _require_known("company statuses", selection.status_ids, statuses)
-    return selection.type_ids, selection.status_ids
 
 
 def import_agreements(
     client: ConnectWiseClient, warehouse: Warehouse, *, accept_warnings: bool = False
 ) -> AgreementsReport:
     """Import the agreements, of every status, of the imported companies that are not gone.
+
+    Mappings from before terms were stored get their agreement's terms.
 
     Raises:
         TooManyGone: If the list looks cut short, and `accept_warnings` is not set; nothing is changed.
@@ -146,40 +124,33 @@ def import_agreements(
     now = datetime.now(UTC)
     cycles = {cycle.id: cycle.billing_options for cycle in client.billing_cycles().records}
     answered = client.agreements(company_ids=companies)
-    found = [_agreement(agreement, cycles, now) for agreement in answered.records]
-    unreadable = {one.id for one in answered.unreadable}
+    kept = {one.id for one in answered.unreadable}
     with setup_transaction(warehouse) as session:
         require_connected(session, client)
         changes = reconcile(
             session,
-            session.scalars(select(AgreementRow)).all(),
-            found,
+            AgreementRow,
+            [_agreement(agreement, cycles, now) for agreement in answered.records],
             now=now,
-            expected=lambda agreement: (
-                agreement.company_id in companies and agreement.id not in unreadable and not answered.nameless
+            accept_warnings=accept_warnings,
+            is_expected=lambda agreement: (
+                agreement.company_id in companies and agreement.id not in kept and not answered.nameless
             ),
         )
-        mapped = set(session.scalars(select(CompanyMappingRow.agreement_id)))
-        if not accept_warnings:
-            require_most_are_there("agreements", "ConnectWise", changes, mapped)
-        terms.record_where_missing(session)
+        for mapping in session.scalars(select(CompanyMappingRow).where(CompanyMappingRow.prorates.is_(None))):
+            if mapping.agreement.terms is not None:
+                mapping.terms = mapping.agreement.terms
         agreement_changed = tuple(agreement_terms.changed_agreements(session))
         log_action(session, AuditAction.IMPORT, "agreements", after=changes.made or None)
-    return AgreementsReport(
-        **vars(changes),
-        gone_but_mapped=tuple(agreement for agreement in changes.gone if agreement.id in mapped),
-        unreadable=(
-            *(_unreadable(f"Agreement {one.id}", one.why) for one in answered.unreadable),
-            *(_unreadable("An agreement", why) for why in answered.nameless),
-        ),
-        agreement_changed=agreement_changed,
-    )
+    nameless = (_unreadable("An agreement", why) for why in answered.nameless)
+    unreadable = (*(_unreadable(f"Agreement {one.id}", one.why) for one in answered.unreadable), *nameless)
+    return AgreementsReport(**vars(changes), agreement_changed=agreement_changed, unreadable=unreadable)
 
 
 def _unreadable(what: str, why: str) -> str:
     return (
-        f"{what} cannot be read: {why.rstrip('.')}. What was known of it stays. Correct that in "
-        "ConnectWise, then import again."
+        f"{what} cannot be read: {why.rstrip('.')}. What was known of it stays. Correct that in ConnectWise, then "
+        "import again."
     )
 
 
@@ -187,7 +158,25 @@ def _selection(selection: ImportSelectionRow | None) -> dict[str, list[int]] | N
     return None if selection is None else {"type_ids": selection.type_ids, "status_ids": selection.status_ids}
 
 
-def _ids(what: str, records: dict[int, str], names: Iterable[str]) -> list[int]:
+def _remembered(
+    selection: ImportSelectionRow | None, types: Mapping[int, str], statuses: Mapping[int, str]
+) -> tuple[list[int], list[int]]:
+    if selection is None:
+        raise UnknownChoice(
+            "Which companies to import was not chosen yet. Choose company types "
+            f"({listed(sorted(types.values()))}) and statuses ({listed(sorted(statuses.values()))}).",
+            (),
+        )
+    for what, ids, records in (("types", selection.type_ids, types), ("statuses", selection.status_ids, statuses)):
+        if not set(ids) <= records.keys():
+            raise UnknownChoice(
+                f"Some of the company {what} that were chosen before no longer exist in ConnectWise. Choose again.",
+                sorted(records.values()),
+            )
+    return selection.type_ids, selection.status_ids
+
+
+def _ids(what: str, records: Mapping[int, str], names: Iterable[str]) -> list[int]:
     ids: set[int] = set()
     for name in names:
         fitting = {number for number, known in records.items() if known.casefold() == name.strip().casefold()}
@@ -195,12 +184,6 @@ def _ids(what: str, records: dict[int, str], names: Iterable[str]) -> list[int]:
             raise UnknownChoice(f"There is no {what} {name}.", sorted(records.values()))
         ids |= fitting
     return sorted(ids)
-
-
-def _require_known(what: str, ids: Iterable[int], records: Mapping[int, str]) -> None:
-    if not set(ids) <= records.keys():
-        problem = f"Some of the {what} that were chosen before no longer exist in ConnectWise. Choose anew."
-        raise UnknownChoice(problem, sorted(records.values()))
 
 
 def _company(company: models.Company, now: datetime) -> CompanyRow:
@@ -216,17 +199,13 @@ def _company(company: models.Company, now: datetime) -> CompanyRow:
 
 
 def _agreement(agreement: models.Agreement, cycles: Mapping[int, str | None], now: datetime) -> AgreementRow:
-    billed = terms_shown(agreement, cycles)
     return AgreementRow(
         id=agreement.id,
         company_id=agreement.company.id,
         name=agreement.name,
         status="Cancelled" if agreement.cancelled_flag else agreement.agreement_status or "Unknown",
         billing_cycle=agreement.billing_cycle.name if agreement.billing_cycle else None,
-        cycle=billed.cycle,
-        period_type=billed.period_type,
-        parent_agreement_id=billed.parent_agreement_id,
-        prorates=billed.prorates,
+        terms=terms_shown(agreement, cycles),
         bill_start_date=agreement.bill_start_date,
         end_date=None if agreement.no_ending_date_flag else agreement.end_date,
         next_invoice_date=agreement.next_invoice_date,

@@ -1,6 +1,6 @@
 """The form of the mapping file: a CSV that spreadsheets open and save without harm.
 
-Ids count; names are for the reader. No text is a formula.
+Only ids are read; names are for people. No text is a formula.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import csv
 import io
 import os
 import re
-import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-_MONTHS_AS_SPREADSHEETS_WRITE_THEM = ("%b-%y", "%b-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y/%m")
+_MONTHS_OF_SPREADSHEETS = ("%b-%y", "%b-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y/%m")
 _MOST_BYTES = 16 * 1024 * 1024
 _MOST_ROWS = 100_000
 _LONGEST_ID = 255
@@ -43,23 +42,20 @@ class Cells(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """A row as it was read.
+    """A row as it was read; an empty cell is None.
 
     Attributes:
         number: As a spreadsheet shows it; the header is row 1.
-        company_name: What it calls the company; empty where it does not.
-        agreement_id: None where the cell is empty, like the next two.
-        names: Whether it names an agreement or an organization.
+        cells: Its texts.
         cut_short: Whether cells are missing at its end: spreadsheets leave out columns that are empty in many rows.
     """
 
     number: int
+    cells: Cells
     company_id: int
-    company_name: str
     agreement_id: int | None
     organization_id: str | None
     bill_from: Month | None
-    names: bool
     cut_short: bool
 
     @property
@@ -69,10 +65,10 @@ class Row:
 
 
 def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) -> None:
-    """Write the file; with `mode` `x` only if there is none yet.
+    """Write the file; with `mode` `x` only if it does not exist.
 
     Raises:
-        FileRefused: If it cannot be written, or is there already.
+        FileRefused: If it cannot be written, or exists.
     """
     text = io.StringIO(newline="")
     csv.writer(text).writerows([Cells._fields, *([guarded(cell) for cell in row] for row in rows)])
@@ -83,12 +79,12 @@ def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) ->
             handle.flush()
             os.fsync(handle.fileno())
     except OSError as error:
-        msg = f"{file} cannot be written: {error.strerror}. Nothing was changed. Name another file."
-        raise FileRefused(msg) from error
+        problem = f"{file} cannot be written: {error.strerror}"
+        raise FileRefused(f"{problem}. Nothing was changed. Name another file.") from error
 
 
 def read_rows(file: Path) -> tuple[list[Row], list[str]]:
-    """The rows that can be read, and the faults of those that cannot. Empty rows do not count.
+    """The rows that can be read, and what is wrong with the others. Empty rows are left out.
 
     Raises:
         MappingFileRefused: If it is not a mapping file at all.
@@ -96,10 +92,9 @@ def read_rows(file: Path) -> tuple[list[Row], list[str]]:
     text = _text_of(file)
     header, _, _ = text.partition("\n")
     delimiter = ";" if ";" in header else ","  # spreadsheets of some countries write semicolons
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        table = list(
-            islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), _MOST_ROWS + 1)
-        )
+        table = list(islice(reader, _MOST_ROWS + 1))
     except csv.Error as error:
         raise MappingFileRefused(file, [f"it is not CSV ({error})"]) from error
     if len(table) > _MOST_ROWS:
@@ -120,21 +115,20 @@ def read_rows(file: Path) -> tuple[list[Row], list[str]]:
 
 def _text_of(file: Path) -> str:
     try:
-        status = file.stat()
-        if not stat.S_ISREG(status.st_mode):
+        if file.exists() and not file.is_file():
             raise MappingFileRefused(file, ["it is not a file"])
-        if status.st_size > _MOST_BYTES:
+        if file.stat().st_size > _MOST_BYTES:
             raise MappingFileRefused(file, [f"it is larger than {_MOST_BYTES} bytes"])
-        # Only names can have letters that a spreadsheet saved in another encoding, and they do not count.
+        # Only names can have letters that a spreadsheet saved in another encoding, and they are not read.
         return file.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
         raise MappingFileRefused(file, [f"it cannot be read ({error.strerror})"]) from error
 
 
 def _parsed(number: int, texts: Sequence[str]) -> Row:
-    if len(texts) > len(Cells._fields):
-        raise ValueError(f"{len(Cells._fields)} cells are expected, {len(texts)} found")
     missing = len(Cells._fields) - len(texts)
+    if missing < 0:
+        raise ValueError(f"{len(Cells._fields)} cells are expected, {len(texts)} found")
     cells = Cells._make([*(unguarded(text.strip()) for text in texts), *[""] * missing])
     if not cells.company_id:
         raise ValueError("company_id is empty")
@@ -143,12 +137,11 @@ def _parsed(number: int, texts: Sequence[str]) -> Row:
             raise ValueError(f"{column} is longer than {_LONGEST_ID} letters")
     return Row(
         number=number,
+        cells=cells,
         company_id=_id("company_id", cells.company_id),
-        company_name=cells.company_name,
         agreement_id=_id("agreement_id", cells.agreement_id) if cells.agreement_id else None,
         organization_id=cells.organization_id or None,
         bill_from=_month(cells.bill_from) if cells.bill_from else None,
-        names=bool(cells.agreement_name or cells.organization_name),
         cut_short=missing > 0,
     )
 
@@ -160,7 +153,7 @@ def _id(column: str, text: str) -> int:
 
 
 def _month(text: str) -> Month:
-    for form in _MONTHS_AS_SPREADSHEETS_WRITE_THEM:
+    for form in _MONTHS_OF_SPREADSHEETS:
         try:
             day = datetime.strptime(text, form).replace(tzinfo=UTC)
         except ValueError:

@@ -1,34 +1,25 @@
-"""Many mappings at once, through a file: export, backup, apply. `mapping_csv` has its form."""
+"""All mappings at once, in a file: export, backup, apply. `mapping_csv` has its form."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.identity import as_marked
-from cw_pipeline.setup import bill_from as first_months
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
+from cw_pipeline.setup.bill_from import SyncedMonths, about_left_out, left_out
 from cw_pipeline.setup.errors import MappingFileRefused, WarningsNotAccepted
 from cw_pipeline.setup.guards import connected_integration
-from cw_pipeline.setup.left_behind import left_behind
-from cw_pipeline.setup.mapping import snapshot, store_mapping
-from cw_pipeline.setup.mapping_csv import Cells, Row, read_rows, write_rows
-from cw_pipeline.setup.mapping_rows import (
-    Known,
-    beside_others,
-    contradictions,
-    dropped,
-    fault,
-    only_names,
-    read_known,
-    warnings,
-)
+from cw_pipeline.setup.mapping import left_behind
+from cw_pipeline.setup.mapping_csv import Cells, read_rows, write_rows
+from cw_pipeline.setup.mapping_rows import FileChanges, read_known
+from cw_pipeline.setup.proposal import remove_mapping
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import psa_of
+from cw_pipeline.warehouse.mappings import company_mappings
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow
+from cw_pipeline.warehouse.tables import CompanyMappingRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.setup.mapping_csv import Row
     from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -61,7 +53,7 @@ class Applied:
     """What applying a mapping file did, in organizations.
 
     Attributes:
-        unchanged: Rows that say what was so already.
+        unchanged: Rows that say what was stored already.
         bill_from: The first month that is billed for a new mapping whose row names none.
         warnings: What may go wrong and what is left out, a sentence each, with its row.
     """
@@ -73,15 +65,9 @@ class Applied:
     bill_from: Month
     warnings: tuple[str, ...] = ()
 
-    @property
-    def changes(self) -> dict[str, int]:
-        """How many organizations were mapped, mapped anew and unmapped, where there were any."""
-        numbers = {"mapped": self.mapped, "remapped": self.remapped, "unmapped": self.unmapped}
-        return {name: number for name, number in numbers.items() if number}
-
 
 def export_mappings(warehouse: Warehouse, file: Path, *, suggestions: Iterable[Suggestion] = ()) -> Exported:
-    """Write every company with what it is mapped to, ready to be completed and applied.
+    """Write every company with its mappings, ready to be completed and applied.
 
     Args:
         warehouse: Where the mappings are.
@@ -91,25 +77,24 @@ def export_mappings(warehouse: Warehouse, file: Path, *, suggestions: Iterable[S
     Raises:
         FileRefused: If the file cannot be written.
     """
-    certain = {one.company.id: one for one in suggestions if one.certain and one.agreement is not None}
+    certain = {one.company.id: one for one in suggestions if one.certain}
     rows: list[Cells] = []
     mapped = 0
     with warehouse.transaction() as session:
         known = read_known(session)
     for company in sorted(known.companies.values(), key=lambda company: (company.name.casefold(), company.id)):
         mappings, suggestion = known.by_company.get(company.id, ()), certain.get(company.id)
-        empty = Cells(str(company.id), company.name)
-        if mappings:
-            mapped += len(mappings)
-            rows += [_mapping_cells(known, mapping) for mapping in mappings]
-        elif suggestion is not None and suggestion.agreement is not None:
+        mapped += len(mappings)
+        rows += map(_mapping_cells, mappings)
+        if not mappings and suggestion is not None and suggestion.agreement is not None:
             agreement, organization = suggestion.agreement, suggestion.organization
-            rows.append(Cells(*empty[:2], str(agreement.id), agreement.name, str(organization.id), organization.name))
-        elif company.gone_at is None:
-            rows.append(empty)
+            suggested = (str(agreement.id), agreement.name, str(organization.id), organization.name)
+            rows.append(Cells(str(company.id), company.name, *suggested))
+        elif not mappings and company.gone_at is None:
+            rows.append(Cells(str(company.id), company.name))
     write_rows(file, rows, mode="w")
-    suggested = sum(1 for row in rows if row.organization_id) - mapped
-    return Exported(file, mapped, suggested, len(rows) - mapped - suggested)
+    filled_in = sum(1 for row in rows if row.organization_id)
+    return Exported(file, mapped, filled_in - mapped, len(rows) - filled_in)
 
 
 def write_backup(session: Session, file: Path) -> int:
@@ -118,109 +103,13 @@ def write_backup(session: Session, file: Path) -> int:
     Raises:
         FileRefused: If the file exists or cannot be written.
     """
-    known = read_known(session)
-    write_rows(file, [_mapping_cells(known, mapping) for mapping in known.mappings.values()], mode="x")
-    return len(known.mappings)
+    mappings = company_mappings(session)
+    write_rows(file, map(_mapping_cells, mappings), mode="x")
+    return len(mappings)
 
 
-def apply_mappings(
-    warehouse: Warehouse, file: Path, now: datetime, *, accept_warnings: bool = False, first_month: Month
-) -> Applied:
-    """Do what the rows say, all or nothing: map, map anew, or (without agreement and organization) unmap the company.
-
-    A company's rows are its whole mapping: an organization that it has and they leave out is unmapped. That has to be
-    accepted, unless it is its only one and its row names no other: then the row asks for just that. Companies that are
-    not in the file are left alone, and a row that changes nothing is not questioned. Only what comes out at the end has
-    to be right, so rows may swap organizations. `first_month` is the first that is ever synced.
-
-    Raises:
-        MappingFileRefused: If any row is faulty; names them all.
-        WarningsNotAccepted: If there is something to know about a row first, and `accept_warnings` is not set.
-        NotConnected: If nothing is connected.
-    """
-    rows, faults = read_rows(file)
-    with setup_transaction(warehouse) as session:
-        psa = psa_of(connected_integration(session))
-        known = read_known(session)
-        faults += [
-            f"row {row.number}: {wrong}" for row in rows if (wrong := fault(row, known, first_month, now)) is not None
-        ]
-        faults += contradictions(rows, known)
-        if faults:
-            raise MappingFileRefused(file, faults)
-        about_rows = [f"Row {row.number}: {text}" for row in rows for text in warnings(row, known)]
-        about_rows += beside_others(rows, known)
-        asked_for, left_out = _about_dropped(session, psa, rows, known)
-        if (about_rows or left_out) and not accept_warnings:
-            raise WarningsNotAccepted([*left_out, *about_rows])
-        nothing_done = only_names(rows, known)
-        applied = _apply(session, rows, known, first_month, now)
-        log_action(session, AuditAction.APPLY_MAPPINGS, file.name, after=applied.changes or None)
-        unbilled = _unbilled(session, psa, rows, first_month)
-        return replace(applied, warnings=(*left_out, *asked_for, *about_rows, *unbilled, *nothing_done))
-
-
-def _about_dropped(session: Session, psa: str, rows: Sequence[Row], known: Known) -> tuple[list[str], list[str]]:
-    """What becomes of organizations that are unmapped: those of which a row asks for that, and those left out."""
-    to_drop = dropped(rows, known)
-    behind = left_behind(session, psa) if to_drop else {}
-    asked_for: list[str] = []
-    left_out: list[str] = []
-    for row, mapping in to_drop:
-        company, organization = known.companies[mapping.company_id], known.organizations[mapping.organization_id]
-        only_one = row.is_bare and len(known.by_company[company.id]) == 1
-        lines = behind.get(as_marked(organization.id))
-        about = f"Row {row.number}: {name_and_id(company)} is no longer mapped to {name_and_id(organization)}."
-        (asked_for if only_one else left_out).append(" ".join(filter(None, (about, lines))))
-    return asked_for, left_out
-
-
-def _apply(session: Session, rows: Sequence[Row], known: Known, first_month: Month, now: datetime) -> Applied:
-    done: Counter[str] = Counter(unchanged=sum(map(known.changes_nothing, rows)))
-    to_store = [row for row in rows if row.organization_id and not known.changes_nothing(row)]
-    for _, mapping in dropped(rows, known):
-        session.delete(mapping)
-        done["unmapped"] += 1
-        log_action(session, AuditAction.UNMAP_COMPANY, str(mapping.company_id), before=snapshot(mapping))
-    for row in to_store:
-        before = snapshot(known.mapping_of(row))
-        mapping = store_mapping(
-            session,
-            row.company_id,
-            known.agreements[row.agreement_id or 0],
-            row.organization_id or "",
-            bill_from=row.bill_from,
-            accept_terms=not known.is_kept(row) or known.why_not(row) is None,
-            first_month=first_month,
-            now=now,
-        )
-        done["remapped" if before else "mapped"] += 1
-        log_action(session, AuditAction.MAP_COMPANY, str(row.company_id), before=before, after=snapshot(mapping))
-    return Applied(
-        done["mapped"],
-        done["remapped"],
-        done["unmapped"],
-        done["unchanged"],
-        bill_from=first_months.unless_named(first_month, now),
-    )
-
-
-def _unbilled(session: Session, psa: str, rows: Sequence[Row], first_month: Month) -> Iterator[str]:
-    """What the first months of the rows' mappings leave out."""
-    for row in rows:
-        mapping = session.get(CompanyMappingRow, row.organization_id) if row.organization_id else None
-        if mapping is None:
-            continue
-        name = name_and_id(session.get_one(OrganizationRow, mapping.organization_id))
-        seats = first_months.left_out(session, psa, mapping.organization_id, mapping.bill_from, first_month)
-        about = first_months.about_left_out(name, seats, mapping.bill_from, chosen=mapping.bill_from_chosen)
-        if about:
-            yield f"Row {row.number}: {about}"
-
-
-def _mapping_cells(known: Known, mapping: CompanyMappingRow) -> Cells:
-    company, agreement = known.companies[mapping.company_id], known.agreements[mapping.agreement_id]
-    organization = known.organizations[mapping.organization_id]
+def _mapping_cells(mapping: CompanyMappingRow) -> Cells:
+    company, agreement, organization = mapping.company, mapping.agreement, mapping.organization
     return Cells(
         str(company.id),
         company.name,
@@ -230,3 +119,69 @@ def _mapping_cells(known: Known, mapping: CompanyMappingRow) -> Cells:
         organization.name,
         str(mapping.bill_from),
     )
+
+
+def apply_mappings(
+    warehouse: Warehouse, file: Path, now: datetime, *, accept_warnings: bool = False, first_month: Month
+) -> Applied:
+    """Do what the rows say, all or nothing: map, map anew, or (without agreement and organization) unmap the company.
+
+    A company's rows replace all of its mappings; a row that changes nothing is not checked; companies that are not in
+    the file are left alone. Only the result has to be right, so rows may swap organizations. There is a warning for
+    each mapping that a company's rows leave out, unless one row asks to unmap the company's only organization.
+    `first_month` is the first that is ever synced.
+
+    Raises:
+        MappingFileRefused: If any row is faulty; names them all.
+        WarningsNotAccepted: If there are warnings, and `accept_warnings` is not set.
+        NotConnected: If nothing is connected.
+    """
+    rows, faults = read_rows(file)
+    months = SyncedMonths(first_month, now)
+    with setup_transaction(warehouse) as session:
+        psa = psa_of(connected_integration(session))
+        changes = FileChanges(rows, read_known(session), months)
+        if faults or changes.faults:
+            raise MappingFileRefused(file, [*faults, *changes.faults])
+        asked_for, dropped = _about_removed(session, psa, changes)
+        warnings = [*dropped, *changes.warnings()]
+        if warnings and not accept_warnings:
+            raise WarningsNotAccepted(warnings)
+        for _, mapping in changes.to_remove:
+            remove_mapping(session, mapping)
+        for _, proposal in changes.to_store:
+            proposal.store(session, months)
+        remapped = sum(proposal.current is not None for _, proposal in changes.to_store)
+        mapped, unmapped = len(changes.to_store) - remapped, len(changes.to_remove)
+        numbers = {"mapped": mapped, "remapped": remapped, "unmapped": unmapped}
+        changed = {name: number for name, number in numbers.items() if number}
+        log_action(session, AuditAction.APPLY_MAPPINGS, file.name, after=changed or None)
+        nothing_done = (
+            f"Row {row.number}: nothing was mapped. Only ids are read; this row has names but no ids."
+            for row in changes.without_ids
+        )
+        about = (*dropped, *asked_for, *warnings[len(dropped) :], *_left_out(session, psa, rows, first_month))
+        return Applied(mapped, remapped, unmapped, changes.unchanged, months.default, (*about, *nothing_done))
+
+
+def _about_removed(session: Session, psa: str, changes: FileChanges) -> tuple[list[str], list[str]]:
+    """What is unmapped, a sentence each: what a row asks for, and what rows only leave out."""
+    behind = left_behind(session, psa) if changes.to_remove else dict[str, str]()
+    asked_for: list[str] = []
+    dropped: list[str] = []
+    for row, mapping in changes.to_remove:
+        company, organization = mapping.company, mapping.organization
+        about = f"Row {row.number}: {name_and_id(company)} is no longer mapped to {name_and_id(organization)}."
+        is_asked_for = row.is_bare and len(changes.known.by_company[company.id]) == 1
+        sentences = (about, behind.get(as_marked(organization.id)))
+        (asked_for if is_asked_for else dropped).append(" ".join(filter(None, sentences)))
+    return asked_for, dropped
+
+
+def _left_out(session: Session, psa: str, rows: Sequence[Row], first_month: Month) -> Iterator[str]:
+    """The usage that the first months of the rows' mappings leave out, a sentence each."""
+    seats = left_out(session, psa, first_month)
+    for row in rows:
+        if row.organization_id in seats:
+            mapping = session.get_one(CompanyMappingRow, row.organization_id)
+            yield f"Row {row.number}: {about_left_out(mapping, seats[row.organization_id])}"

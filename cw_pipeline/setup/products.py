@@ -15,9 +15,9 @@ from cw_pipeline.connectwise.errors import MissingRight, NotFound, UncertainWrit
 from cw_pipeline.connectwise.models import Choice, NewCatalogItem
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
-from cw_pipeline.setup.choosing import is_number, record_named
 from cw_pipeline.setup.errors import MOST_LISTED, ProductRefused, UnknownChoice
 from cw_pipeline.setup.guards import connected_integration, require_connected
+from cw_pipeline.setup.lookup import is_number, record_named
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.rights import save_right_uses

@@ -1,32 +1,32 @@
-"""Suggesting which organization belongs to which company, by their names."""
+"""Suggest which organization belongs to which company, by their names."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rapidfuzz import fuzz, process
 from sqlalchemy import select
 
 from cw_pipeline.reports import agreement_terms
+from cw_pipeline.reports.listings import active_agreements
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, OrganizationRow
+from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow, OrganizationRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from sqlalchemy.orm import Session
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from cw_pipeline.warehouse.database import Warehouse
+    from cw_pipeline.warehouse.tables import AgreementRow
 
 LEAST_SCORE = 75
 """Names less alike than this (of 100) are not suggested."""
 MOST_CANDIDATES = 10
-"""How many organizations are kept for a company, the most alike ones. Where other companies are more like all of them,
-it has no suggestion until those are mapped."""
+"""How many organizations are considered for a company, the most alike ones. If other companies are more like all of
+them, it has no suggestion until those are mapped."""
 
 _LEGAL_FORMS = frozenset(
     {
@@ -46,15 +46,15 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A company and the organization that may be its.
+    """A company and the organization that it may be.
 
     Attributes:
-        company: The company.
-        agreement: Its agreement; None where a person has to choose, which `reason` explains.
-        organization: The organization; in one suggestion at most.
+        company: The company, in one suggestion at most.
+        agreement: Its agreement; None if a person has to choose, which `reason` explains.
+        organization: The organization, in one suggestion at most.
         score: How much alike the names are, up to 100.
         certain: Whether the names are the same, nobody else has them, and there is one agreement without a warning.
-        reason: Why it is suggested, and what is open.
+        reason: Why it is suggested, and what is doubtful.
     """
 
     company: Named
@@ -65,35 +65,7 @@ class Suggestion:
     reason: str
 
 
-def suggest_mappings(warehouse: Warehouse) -> tuple[Suggestion, ...]:
-    """Suggest organizations for the companies that are not mapped, the likeliest first. Nothing is changed."""
-    with warehouse.transaction() as session:
-        mapped = session.scalars(select(CompanyMappingRow)).all()
-        companies = session.scalars(
-            select(CompanyRow).where(CompanyRow.gone_at.is_(None)).order_by(CompanyRow.id)
-        ).all()
-        organizations = session.scalars(
-            select(OrganizationRow)
-            .where(OrganizationRow.gone_at.is_(None), OrganizationRow.msp_managed)
-            .order_by(OrganizationRow.id)
-        ).all()
-        agreements = _open_agreements(session)
-    names = _Names(companies, organizations)
-    mapped_companies = {mapping.company_id for mapping in mapped}
-    mapped_organizations = {mapping.organization_id for mapping in mapped}
-    pairs = _best_pairs(
-        [company for company in companies if company.id not in mapped_companies],
-        [organization for organization in organizations if organization.id not in mapped_organizations],
-        names,
-    )
-    return tuple(
-        _suggestion(company, organization, score, agreements[company.id], names)
-        for company, organization, score in pairs
-    )
-
-
-@dataclass(frozen=True)
-class NormalName:
+class NormalName(NamedTuple):
     """A name as it is compared.
 
     Attributes:
@@ -103,6 +75,44 @@ class NormalName:
 
     words: str
     legal_form: str
+
+    @property
+    def sorted_words(self) -> str:
+        """The words in the order of the alphabet."""
+        return " ".join(sorted(self.words.split()))
+
+
+_Names: TypeAlias = "Mapping[int | str, NormalName]"  # by the id of a company or organization
+
+
+def suggest_mappings(warehouse: Warehouse) -> tuple[Suggestion, ...]:
+    """Suggest organizations for the companies that are not mapped, the likeliest first. Nothing is changed."""
+    with warehouse.transaction() as session:
+        companies = session.scalars(select(CompanyRow).where(CompanyRow.gone_at.is_(None))).all()
+        is_mappable = (OrganizationRow.gone_at.is_(None), OrganizationRow.msp_managed)
+        organizations = session.scalars(select(OrganizationRow).where(*is_mappable).order_by(OrganizationRow.id)).all()
+        taken: set[int | str] = set()
+        for mapping in session.scalars(select(CompanyMappingRow)):
+            taken |= {mapping.company_id, mapping.organization_id}
+        agreements = active_agreements(session)
+    names = {row.id: normalized(row.name) for row in (*companies, *organizations)}
+    times = [Counter(names[row.id].words for row in rows) for rows in (companies, organizations)]
+    shared = {words for counts in times for words, number in counts.items() if number > 1}
+    pairs = sorted(
+        alike(
+            [company for company in companies if company.id not in taken],
+            [organization for organization in organizations if organization.id not in taken],
+            names,
+        ),
+        key=lambda pair: (-pair[2], names[pair[0].id].words != names[pair[1].id].words, pair[0].id, pair[1].id),
+    )
+    suggestions: list[Suggestion] = []
+    for company, organization, score in pairs:
+        if not taken & {company.id, organization.id}:
+            taken |= {company.id, organization.id}
+            own = agreements.get(company.id, ())
+            suggestions.append(_suggestion(company, organization, int(score), own, names=names, shared=shared))
+    return tuple(suggestions)
 
 
 def normalized(name: str) -> NormalName:
@@ -116,56 +126,15 @@ def normalized(name: str) -> NormalName:
     return NormalName(" ".join(words[:end]), " ".join(words[end:]))
 
 
-class _Names:
-    """Normalized names, and how many companies or organizations share one."""
-
-    def __init__(self, companies: Iterable[CompanyRow], organizations: Iterable[OrganizationRow]) -> None:
-        self._of: dict[int | str, NormalName] = {row.id: normalized(row.name) for row in (*companies, *organizations)}
-        self._companies = Counter(self[company] for company in companies)
-        self._organizations = Counter(self[organization] for organization in organizations)
-
-    def __getitem__(self, row: CompanyRow | OrganizationRow) -> str:
-        return self._of[row.id].words
-
-    def sorted_words(self, row: CompanyRow | OrganizationRow) -> str:
-        """The name with its words in the order of the alphabet."""
-        return " ".join(sorted(self[row].split()))
-
-    def legal_forms(self, *rows: CompanyRow | OrganizationRow) -> frozenset[str]:
-        """The legal forms that the names have, without those that have none."""
-        return frozenset(self._of[row.id].legal_form for row in rows) - {""}
-
-    def are_unique(self, name: str) -> bool:
-        """Whether one company and one organization have it."""
-        return self._companies[name] == 1 and self._organizations[name] == 1
-
-
-def _best_pairs(
-    companies: Sequence[CompanyRow], organizations: Sequence[OrganizationRow], names: _Names
-) -> list[tuple[CompanyRow, OrganizationRow, int]]:
-    """The most alike pairs, each company and each organization in one at most."""
-    alike = sorted(
-        _alike(companies, organizations, names),
-        key=lambda pair: (-pair[2], names[pair[0]] != names[pair[1]], pair[0].id, pair[1].id),
-    )
-    taken: set[int | str] = set()
-    pairs: list[tuple[CompanyRow, OrganizationRow, int]] = []
-    for company, organization, score in alike:
-        if company.id not in taken and organization.id not in taken:
-            taken |= {company.id, organization.id}
-            pairs.append((company, organization, int(score)))
-    return pairs
-
-
-def _alike(
+def alike(
     companies: Sequence[CompanyRow], organizations: Sequence[OrganizationRow], names: _Names
 ) -> Iterator[tuple[CompanyRow, OrganizationRow, float]]:
-    """Each company with the organizations that are most like it, whatever the order of their words."""
-    organizations = [organization for organization in organizations if names[organization]]
-    choices = [names.sorted_words(organization) for organization in organizations]
+    """Each company with the organizations that are most like it, whatever the order of their words, and the score."""
+    organizations = [organization for organization in organizations if names[organization.id].words]
+    choices = [names[organization.id].sorted_words for organization in organizations]
     for company in companies:
         for _, score, index in process.extract(
-            names.sorted_words(company),
+            names[company.id].sorted_words,
             choices,
             scorer=fuzz.ratio,
             score_cutoff=LEAST_SCORE,
@@ -175,29 +144,36 @@ def _alike(
 
 
 def _suggestion(
-    company: CompanyRow, organization: OrganizationRow, score: int, agreements: Sequence[AgreementRow], names: _Names
+    company: CompanyRow,
+    organization: OrganizationRow,
+    score: int,
+    agreements: Sequence[AgreementRow],
+    *,
+    names: _Names,
+    shared: Collection[str],
 ) -> Suggestion:
-    same = names[company] == names[organization]
-    about_names = "The names are the same." if same else f"The names are alike ({score} of 100)."
+    pair = (names[company.id], names[organization.id])
+    same = pair[0].words == pair[1].words
+    doubts = [*_doubts_about_names(*pair, shared), *_doubts_about_agreements(agreements)]
     agreement = agreements[0] if len(agreements) == 1 else None
-    doubts = [*_doubts(company, organization, agreements, names)]
     return Suggestion(
         company=Named(company.id, company.name),
         agreement=Named(agreement.id, agreement.name) if agreement else None,
         organization=Named(organization.id, organization.name),
         score=score,
         certain=same and not doubts,
-        reason=" ".join((about_names, *doubts)),
+        reason=" ".join(("The names are the same." if same else f"The names are alike ({score} of 100).", *doubts)),
     )
 
 
-def _doubts(
-    company: CompanyRow, organization: OrganizationRow, agreements: Sequence[AgreementRow], names: _Names
-) -> Iterator[str]:
-    if names[company] == names[organization] and not names.are_unique(names[company]):
+def _doubts_about_names(company: NormalName, organization: NormalName, shared: Collection[str]) -> Iterator[str]:
+    if company.words == organization.words and company.words in shared:
         yield "Several companies or organizations have this name."
-    if len(names.legal_forms(company, organization)) > 1:
+    if company.legal_form and organization.legal_form and company.legal_form != organization.legal_form:
         yield "The legal forms differ."
+
+
+def _doubts_about_agreements(agreements: Sequence[AgreementRow]) -> Iterator[str]:
     if not agreements:
         yield "The company has no active agreement."
     elif len(agreements) > 1:
@@ -206,14 +182,3 @@ def _doubts(
         yield f"It cannot be mapped: {why_not}."
     else:
         yield from agreement_terms.warnings(agreements[0])
-
-
-def _open_agreements(session: Session) -> defaultdict[int, list[AgreementRow]]:
-    agreements: defaultdict[int, list[AgreementRow]] = defaultdict(list)
-    for agreement in session.scalars(
-        select(AgreementRow)
-        .where(AgreementRow.gone_at.is_(None), AgreementRow.status == "Active")
-        .order_by(AgreementRow.id)
-    ):
-        agreements[agreement.company_id].append(agreement)
-    return agreements

@@ -16,9 +16,9 @@ from cw_pipeline.sync.remembering import Seen, remember, seen_in
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse import ledger, tables
+from cw_pipeline.warehouse.mappings import mapping_facts
 from cw_pipeline.warehouse.previews import StoredPreview, save_preview
 from cw_pipeline.warehouse.retention import delete_old_previews
-from cw_pipeline.warehouse.terms import terms_of
 from cw_pipeline.warehouse.usage import StoredReport, accepted_absences, latest_report
 from cw_pipeline.wording.previews import preview_in_words
 
@@ -184,24 +184,9 @@ def _basis(session: Session) -> _Basis:
     if integration is None or integration.state is not State.ACTIVE:
         msg = "The integration is not active any more. Nothing is written. See `cw-pipeline status`."
         raise SyncError(msg)
-    mappings = session.execute(
-        select(tables.CompanyMappingRow, tables.OrganizationRow.name).join(
-            tables.OrganizationRow, tables.OrganizationRow.id == tables.CompanyMappingRow.organization_id
-        )
-    )
     products = session.scalars(select(tables.ProductMappingRow))
     return _Basis(
-        mappings={
-            row.organization_id: CompanyMapping(
-                organization_id=row.organization_id,
-                organization_name=name,
-                company_id=row.company_id,
-                agreement_id=row.agreement_id,
-                bill_from=row.bill_from,
-                terms=terms_of(row),
-            )
-            for row, name in mappings
-        },
+        mappings=mapping_facts(session),
         products={row.plan: row.confirmed_product_id for row in products if row.confirmed_product_id is not None},
     )
 

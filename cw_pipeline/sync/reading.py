@@ -71,6 +71,11 @@ class Reading:
             if self._is_strange(number, addition)
         }
 
+    @cached_property
+    def unread_agreements(self) -> frozenset[int]:
+        """The agreements of which it is unknown which lines of ours they have."""
+        return frozenset(one.agreement_id for one in self.unread if one.addition_id is None)
+
     @property
     def _shown(self) -> Iterator[tuple[int, models.Addition]]:
         """Each addition, with its agreement."""

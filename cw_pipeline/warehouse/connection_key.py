@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cw_pipeline.warehouse.tables import IntegrationRow
+
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from cw_pipeline.connectwise.client import ConnectWiseClient
-    from cw_pipeline.warehouse.tables import IntegrationRow
 
 
 def psa_of(integration: IntegrationRow) -> str:
     """The key of the ConnectWise company that is connected."""
     return _psa(integration.site_url, integration.company_id)
+
+
+def connected_psa(session: Session) -> str:
+    """The key of the ConnectWise company that is connected, or was last; empty before the first connection."""
+    integration = session.get(IntegrationRow, 1)
+    return psa_of(integration) if integration else ""
 
 
 def psa_of_client(client: ConnectWiseClient) -> str:

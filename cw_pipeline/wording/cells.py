@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from cw_pipeline.connectwise.models import CatalogItem
-    from cw_pipeline.reports.drift.compare import Finding
+    from cw_pipeline.reports.drift.findings import Finding
     from cw_pipeline.reports.listings import ListedCompany
     from cw_pipeline.setup.connection import CheckedRight
     from cw_pipeline.setup.products import MappedProduct

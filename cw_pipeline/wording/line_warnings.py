@@ -12,6 +12,21 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.identity import Identity
 
 
+WRITTEN_ELSEWHERE = (
+    "If the warehouse is new, or was restored from a backup that is older than this line, leave it: a sync counts it. "
+    "Otherwise another warehouse writes to this ConnectWise: stop one of the two."
+)
+"""What to do about a line of ours that the ledger does not know."""
+
+
+def of_nobody(identity: Identity) -> str:
+    """What to do about a line of an organization that is not billed for the line's month."""
+    return (
+        f"Nobody is billed for {identity.organization_id} in {identity.month}. If its company is to be mapped, leave "
+        "the line: a sync counts it then. Otherwise set it to 0 before it is invoiced."
+    )
+
+
 def line_warning(identity: Identity, line: Line, facts: Facts) -> str:
     """What is wrong with a line, and what to do about it."""
     if line.shown_serial_number not in (None, line.serial_number):

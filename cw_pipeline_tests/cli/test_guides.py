@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 
-from cw_pipeline.billing.facts import Written
+from cw_pipeline.billing.facts import CompanyMapping, Written
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.cli.app import app
-from cw_pipeline.reports.drift.compare import Kind, Mapping, drifted_agreement, drifted_company
+from cw_pipeline.reports.drift.compare_mappings import drifted_agreement, drifted_company
+from cw_pipeline.reports.drift.findings import Kind
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.wording import hold_reasons
 from cw_pipeline.wording.line_warnings import line_warning, perhaps_written_off
@@ -122,7 +123,7 @@ def sentences() -> Iterator[tuple[str, str]]:
     yield "warning", line_warning(identity, line, the_facts(line))
     yield Kind.PERHAPS_WRITTEN_OFF, perhaps_written_off(identity, line)
     agreement = an_agreement()
-    mapping = Mapping(STRANGE, "O", 1, 10, JANUARY, "Company 1", terms=agreement.terms)
+    mapping = CompanyMapping(STRANGE, "O", 1, 10, JANUARY, terms=agreement.terms, company_name="Company 1")
     today = date(2026, 4, 1)
     findings = [
         *drifted_company(mapping, None, an_agreement(10, 2)),

@@ -9,27 +9,27 @@ import pytest
 
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.orchestration.checks import of_unbilled
-from cw_pipeline.reports.unbilled import AtStake, Stakes
+from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NOTHING = AtStake(lines={}, seats=Decimal(0), money=Decimal(0), unpriced_seats=Decimal(0))
+NOTHING = UnbilledLines(by_month={}, seats=Decimal(0), money=Decimal(0), unpriced_seats=Decimal(0))
 
 
-def lines(counts: Mapping[str, Mapping[str, int]]) -> AtStake:
-    return AtStake(lines=counts, seats=Decimal(5), money=Decimal(20), unpriced_seats=Decimal(0))
+def lines(counts: Mapping[str, Mapping[str, int]]) -> UnbilledLines:
+    return UnbilledLines(by_month=counts, seats=Decimal(5), money=Decimal(20), unpriced_seats=Decimal(0))
 
 
-def described(stakes: Stakes) -> dict[str, str]:
+def described(summary: UnbilledSummary) -> dict[str, str]:
     """What the checks that did not pass say."""
-    return {check.check_name or "": check.description or "" for check in of_unbilled(stakes) if not check.passed}
+    return {check.check_name or "": check.description or "" for check in of_unbilled(summary) if not check.passed}
 
 
 @pytest.mark.parametrize("outcome", sorted(HELD))
 def test_of_each_kind_of_hold_the_check_says_what_a_person_can_do(outcome: Outcome) -> None:
-    (sentence,) = described(Stakes(NOTHING, lines({"2026-03": {outcome: 1}}), NOTHING, NOTHING)).values()
+    (sentence,) = described(UnbilledSummary(NOTHING, lines({"2026-03": {outcome: 1}}), NOTHING, NOTHING)).values()
     assert f"{outcome}: {WAYS_OUT[outcome]}" in sentence
     assert not any(WAYS_OUT[other] in sentence for other in HELD - {outcome})
     assert "connectwise_push" in sentence
@@ -38,11 +38,11 @@ def test_of_each_kind_of_hold_the_check_says_what_a_person_can_do(outcome: Outco
 
 def test_unmapped_organizations_are_to_be_mapped_from_the_first_of_their_months_on() -> None:
     unmapped = lines({"2026-02": {"unmapped": 1}, "2026-03": {"unmapped": 1}})
-    sentence = described(Stakes(unmapped, NOTHING, NOTHING, NOTHING))["nothing_unmapped"]
+    sentence = described(UnbilledSummary(unmapped, NOTHING, NOTHING, NOTHING))["nothing_unmapped"]
     assert "Map the organizations with --bill-from 2026-02" in sentence
 
 
 def test_of_several_kinds_of_hold_each_is_told_once() -> None:
     held = lines({"2026-02": {"moved": 2}, "2026-03": {"credit_due": 1, "moved": 1}})
-    sentence = described(Stakes(NOTHING, held, NOTHING, NOTHING))["nothing_held"]
+    sentence = described(UnbilledSummary(NOTHING, held, NOTHING, NOTHING))["nothing_held"]
     assert [sentence.count(WAYS_OUT[one]) for one in (Outcome.CREDIT_DUE, Outcome.MOVED)] == [1, 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cw_pipeline.reports.missing import missing_usage
+from cw_pipeline.reports.unbilled import missing_usage
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.warehouse.usage import store_report
 from cw_pipeline_tests.setup.conftest import FIRST, NOW

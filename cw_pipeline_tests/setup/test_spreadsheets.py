@@ -98,10 +98,10 @@ def test_semicolons_another_encoding_and_empty_rows_do_no_harm(msp: Warehouse, f
     assert mappings(msp) == {1: (11, "org-a", "2026-01")}
 
 
-def test_names_without_ids_map_nothing_and_that_is_said(msp: Warehouse, file: Path) -> None:
+def test_names_without_ids_map_nothing_and_are_warned_of(msp: Warehouse, file: Path) -> None:
     applied = apply_mappings(msp, write(file, "1,Acme,,Managed,,Acme,"), NOW, first_month=FIRST)
     assert (applied.unchanged, mappings(msp)) == (1, {})
-    assert applied.warnings == ("Row 2: nothing was mapped, because names count for nothing: write the ids.",)
+    assert applied.warnings == ("Row 2: nothing was mapped. Only ids are read; this row has names but no ids.",)
 
 
 def test_a_spreadsheet_may_leave_out_the_columns_that_are_empty_in_many_rows(msp: Warehouse, file: Path) -> None:

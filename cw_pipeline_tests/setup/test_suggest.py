@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.setup.mapping import map_company
-from cw_pipeline.setup.suggest import MOST_CANDIDATES, Suggestion, _alike, _Names, normalized, suggest_mappings
+from cw_pipeline.setup.suggest import MOST_CANDIDATES, Suggestion, alike, normalized, suggest_mappings
 from cw_pipeline.warehouse.tables import CompanyRow, OrganizationRow
 from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, agreement, company, mappings, organization, put
 
@@ -163,7 +163,8 @@ def test_of_many_look_alikes_only_the_most_alike_are_kept_for_each_company(small
     with small.transaction() as session:
         companies = session.query(CompanyRow).where(CompanyRow.id >= many[0]).all()
         organizations = session.query(OrganizationRow).order_by(OrganizationRow.id).all()
-    kept = list(_alike(companies, organizations, _Names(companies, organizations)))
+    names = {row.id: normalized(row.name) for row in (*companies, *organizations)}
+    kept = list(alike(companies, organizations, names))
     assert len(kept) == len(many) * MOST_CANDIDATES
     assert [(one.company.id, one.organization.id, one.score) for one in suggest_mappings(small)] == [
         (number, f"org-{number}", 100) for number in many

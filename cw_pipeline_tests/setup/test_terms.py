@@ -16,7 +16,6 @@ from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow
-from cw_pipeline.warehouse.terms import terms_of
 from cw_pipeline_tests.setup.conftest import (
     BEFORE,
     FIRST,
@@ -41,7 +40,7 @@ MONTHLY = Terms(cycle="Monthly", period_type="Current", parent_agreement_id=None
 
 def accepted(warehouse: Warehouse, company_id: int = 1) -> Terms | None:
     with warehouse.transaction() as session:
-        return terms_of(session.query(CompanyMappingRow).filter_by(company_id=company_id).one())
+        return session.query(CompanyMappingRow).filter_by(company_id=company_id).one().terms
 
 
 def edit(warehouse: Warehouse, agreement_id: int, **fields: object) -> None:
@@ -81,7 +80,7 @@ def test_an_agreement_that_cannot_bill_a_month_once_and_in_full_is_not_mapped(
     ("fields", "warning"),
     [
         *(({"cycle": cycle}, f"is billed {cycle}") for cycle in ("BiMonthly", "Quarterly", "SemiAnnual", "Yearly")),
-        ({"cycle": "Fortnightly"}, r"in a way that is not known here \(Fortnightly\)"),
+        ({"cycle": "Fortnightly"}, r"has an unknown billing cycle \(Fortnightly\)"),
         ({"parent_agreement_id": 11}, "is a child of 11"),
     ],
 )

@@ -10,7 +10,7 @@ from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import MAPPED, Msp, agreement_id
 
 if TYPE_CHECKING:
-    from cw_pipeline.reports.drift.compare import Finding
+    from cw_pipeline.reports.drift.findings import Finding
     from cw_pipeline.sandbox.wire import Record
 
 ONE, TWO, THREE = MAPPED

@@ -13,7 +13,7 @@ from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, Msp, agreement_id
 
 if TYPE_CHECKING:
-    from cw_pipeline.reports.drift.compare import Finding
+    from cw_pipeline.reports.drift.findings import Finding
 
 ONE = MAPPED[0]
 AGREEMENT = agreement_id(ONE)

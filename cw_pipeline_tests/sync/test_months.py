@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cw_pipeline.reports.missing import missing_usage
+from cw_pipeline.reports.unbilled import missing_usage
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines

@@ -1,4 +1,4 @@
-"""How lines of ours are not as the ledger knows them, one line at a time. Nothing is read here."""
+"""Compare our lines with what the ledger knows of them, one line at a time, already read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.accounting import Entry, EntryKind
-from cw_pipeline.billing.facts import Written
+from cw_pipeline.billing.facts import CompanyMapping, Written
 from cw_pipeline.billing.holds import is_edited, is_replaced, write_hold
 from cw_pipeline.billing.invoiced import (
     NOTHING,
@@ -19,8 +19,7 @@ from cw_pipeline.billing.invoiced import (
 )
 from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.billing.written_off import days_without_invoice
-from cw_pipeline.reports.drift import compare as drifted
-from cw_pipeline.reports.drift.compare import Finding, Kind
+from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.wording import hold_reasons, line_warnings
 
 if TYPE_CHECKING:
@@ -34,15 +33,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KnownLine:
-    """A line that the ledger knows: its last entry, and whose it is."""
+    """A line that the ledger knows: its organization's mapping, its last entry, and what the ledger accounts for."""
 
-    mapping: drifted.Mapping
+    mapping: CompanyMapping
     entry: Entry
     written: Written
 
     @property
     def identity(self) -> Identity:
-        """Whose seats of which month it carries."""
+        """The organization, month and plan whose seats it carries."""
         return self.entry.identity
 
     @property
@@ -70,14 +69,14 @@ def drifted_line(
     *,
     is_new: bool,
 ) -> Iterator[Finding]:
-    """How a line is not as the ledger knows it.
+    """How a line differs from what the ledger knows of it.
 
     Args:
         known: What the ledger knows.
-        line: What ConnectWise shows; None where it shows no such line.
-        facts: What else it shows, and the ledger knows.
-        written_off: The days of each agreement that were perhaps written off.
-        is_new: Whether the ledger knows it only since it was found just now.
+        line: What ConnectWise shows; None if it shows no such line.
+        facts: The other lines and agreements, and what the ledger knows.
+        written_off: The periods of each agreement that were perhaps written off.
+        is_new: Whether it was only entered in the ledger now, because it was found.
     """
     if line is None:
         yield from _gone(known, facts)
@@ -89,28 +88,17 @@ def drifted_line(
         yield _copied(known, line, state, facts)
         return
     if is_new and line.quantity != 0:
-        yield known.finding(Kind.DUPLICATED, "no such line", _carries(line), _WHO_WROTE_IT)
-    is_elsewhere = line.agreement_id != known.mapping.agreement_id
-    if state is State.OPEN and line.quantity == 0 and is_elsewhere:
+        yield known.finding(Kind.DUPLICATED, "no such line", _carries(line), line_warnings.WRITTEN_ELSEWHERE)
+    if state is State.OPEN and line.quantity == 0 and line.agreement_id != known.mapping.agreement_id:
         return  # as the next sync would have it
     yield from _edited(known, line, state, facts)
     yield from _unbilled(known, line, state, facts, written_off)
 
 
-_WHO_WROTE_IT = (
-    "If the warehouse is new, or was restored from a backup that is older than this line, leave it: a sync counts it. "
-    "Otherwise another warehouse writes to this ConnectWise: stop one of the two."
-)
-
-
 def found_line(identity: Identity, line: Line) -> Finding:
-    """A line with seats that was found just now, and that is of nobody who is billed for its month."""
-    what_to_do = (
-        f"Nobody is billed for {identity.organization_id} in {identity.month}. If its company is to be mapped, leave "
-        "the line: a sync counts it then. Otherwise set it to 0 before it is invoiced."
-    )
-    where = (line.agreement_id, line.addition_id)
-    return Finding(Kind.DUPLICATED, None, None, None, *where, "no such line", _carries(line), what_to_do)
+    """A line with seats that was found now, of an organization that is not billed for its month."""
+    where, found = (line.agreement_id, line.addition_id), _carries(line)
+    return Finding(Kind.DUPLICATED, None, None, None, *where, "no such line", found, line_warnings.of_nobody(identity))
 
 
 def _carries(line: Line) -> str:
@@ -118,7 +106,7 @@ def _carries(line: Line) -> str:
 
 
 def _gone(known: KnownLine, facts: Facts) -> Iterator[Finding]:
-    """A line that is not shown, unless it carried nothing, or seats that another line was found to carry as well."""
+    """A line that is not shown, unless it carried nothing, or seats that a line found later carries as well."""
     number = known.entry.addition_id
     if is_replaced(number, known.written, facts):
         what_to_do = hold_reasons.accept_what_is_replaced(known.identity)
@@ -137,22 +125,22 @@ def _gone(known: KnownLine, facts: Facts) -> Iterator[Finding]:
 
 
 def _copied(known: KnownLine, line: Line, state: State, facts: Facts) -> Finding:
-    originals = [one.addition_id for one in facts.lines_of(known.identity) if one.addition_id != line.addition_id]
-    if state is State.OPEN:
-        what_to_do = f"It was copied with its agreement, or another warehouse wrote it. {known.sync} sets it to 0."
-    else:
-        what_to_do = hold_reasons.unclear(known.identity, facts, [line], [])
-    expected = f"only line {' or '.join(map(str, originals))}"
-    return known.finding(Kind.DUPLICATED, expected, _carries(line), what_to_do)
+    originals = [str(one.addition_id) for one in facts.lines_of(known.identity) if one.addition_id != line.addition_id]
+    what_to_do = (
+        f"It was copied with its agreement, or another warehouse wrote it. {known.sync} sets it to 0."
+        if state is State.OPEN
+        else hold_reasons.unclear(known.identity, facts, [line], [])
+    )
+    return known.finding(Kind.DUPLICATED, f"only line {' or '.join(originals)}", _carries(line), what_to_do)
 
 
 def _edited(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterator[Finding]:
-    """What was changed of a line; a sync mends quantity and product as long as it is open."""
+    """What was changed of a line; while it is open, a sync corrects its quantity and product."""
     edits = list(_edits(known, line, state, facts))
     if edits:
         expected, found, what_to_do = zip(*edits, strict=True)
         yield known.finding(Kind.EDITED, ", ".join(expected), ", ".join(found), " ".join(what_to_do))
-    # A person accepted an absent first day as the month's, and has a say in the days of a line that we did not make.
+    # With an accepted line, a person also accepted the month's first day for one that is absent.
     absent = known.identity.month.first_day if known.entry.kind == EntryKind.ACCEPTED else None
     written = (known.written.effective_date, known.written.cancelled_date)
     shown = (line.effective_date or absent, line.cancelled_date)
@@ -163,7 +151,7 @@ def _edited(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterato
 
 
 def _edits(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterator[tuple[str, str, str]]:
-    """What was written, what is there instead, and what to do."""
+    """Each edit: what was written, what is there instead, and what to do."""
     is_open = state is State.OPEN
     or_sync = f", or run {known.sync}" if is_open else ""
     if known.written.quantities and line.quantity not in known.written.quantities:
@@ -172,8 +160,7 @@ def _edits(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterator
     if line.product_id != known.entry.product_id:
         yield f"product {known.entry.product_id}", f"product {line.product_id}", f"Set its product back{or_sync}."
     if line.shown_serial_number != line.serial_number:
-        shown = line.shown_serial_number or "no serial number"
-        yield line.serial_number, shown, "Set its serial number back."
+        yield line.serial_number, line.shown_serial_number or "no serial number", "Set its serial number back."
     if is_short(line, facts):
         what_to_do = line_warnings.left_out(known.identity, line, facts)
         if line.bill_customer != "Billable":
@@ -185,20 +172,20 @@ def _edits(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterator
 def _unbilled(
     known: KnownLine, line: Line, state: State, facts: Facts, written_off: Mapping[int, Sequence[Window]]
 ) -> Iterator[Finding]:
-    """Why the seats of a line may not be billed although it is as it was written."""
+    """Why the seats of a line may not be billed although nobody edited it."""
     agreement, identity = facts.agreements[line.agreement_id], known.identity
     is_mapped = line.agreement_id == known.mapping.agreement_id
     if line.quantity == 0:
         return
-    if state is State.UNCLEAR and not (agreement.never_invoiced and is_mapped):  # which is told of the agreement
+    if state is State.UNCLEAR and not (agreement.never_invoiced and is_mapped):  # a finding about the agreement
         found = f"next invoice on {agreement.next_invoice_date or 'no day'}"
         what_to_do = hold_reasons.unclear(identity, facts, [], [line])
         yield known.finding(Kind.INVOICE_UNCLEAR, f"invoiced from {line.effective_date} on", found, what_to_do)
     if state is State.INVOICED and (window := days_without_invoice(line, facts, written_off)):
-        what_to_do = line_warnings.perhaps_written_off(identity, line)
+        expected = f"an invoice for {_days(window.first, window.last)}"
         found = "the next invoice moved on, and the last one stayed the same"
         yield known.finding(
-            Kind.PERHAPS_WRITTEN_OFF, f"an invoice for {_days(window.first, window.last)}", found, what_to_do
+            Kind.PERHAPS_WRITTEN_OFF, expected, found, line_warnings.perhaps_written_off(identity, line)
         )
     if state is State.OPEN and not is_mapped:
         write = SetQuantity.of(line, identity, Decimal(0))

@@ -1,11 +1,13 @@
 """What people set up: the connection, what was imported and listed, and the mappings."""
 
+from dataclasses import astuple
 from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import CheckConstraint, ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from cw_pipeline.billing.facts import Terms
 from cw_pipeline.vocabulary import LicenseType, Month, Plan, State
 from cw_pipeline.warehouse.columns import EnumColumn
 from cw_pipeline.warehouse.tables.base import Base
@@ -54,7 +56,27 @@ class CompanyRow(Base):
     gone_at: Mapped[datetime | None]
 
 
-class AgreementRow(Base):
+class _HasTerms:
+    """The columns of an agreement's terms."""
+
+    cycle: Mapped[str | None]
+    period_type: Mapped[str | None]
+    parent_agreement_id: Mapped[int | None]
+    prorates: Mapped[bool | None]
+
+    @property
+    def terms(self) -> Terms | None:
+        """How the agreement is billed, or was when it was mapped; None where that was not recorded."""
+        if self.prorates is None:
+            return None
+        return Terms(self.cycle, self.period_type, self.parent_agreement_id, self.prorates)
+
+    @terms.setter
+    def terms(self, terms: Terms) -> None:
+        self.cycle, self.period_type, self.parent_agreement_id, self.prorates = astuple(terms)
+
+
+class AgreementRow(_HasTerms, Base):
     """An imported ConnectWise agreement, for choosing; previews read agreements anew."""
 
     __tablename__ = "agreements"
@@ -65,10 +87,6 @@ class AgreementRow(Base):
     status: Mapped[str]
     billing_cycle: Mapped[str | None]
     """The cycle's name, which each site chooses; `cycle` is what it means."""
-    cycle: Mapped[str | None]
-    period_type: Mapped[str | None]
-    parent_agreement_id: Mapped[int | None]
-    prorates: Mapped[bool | None]
     bill_start_date: Mapped[date | None]
     end_date: Mapped[date | None]
     next_invoice_date: Mapped[date | None]
@@ -124,8 +142,8 @@ class ProductMappingRow(Base):
     mapped_at: Mapped[datetime]
 
 
-class CompanyMappingRow(Base):
-    """A company and one of its agreements, mapped to an organization; a company may have several."""
+class CompanyMappingRow(_HasTerms, Base):
+    """A company and one of its agreements, mapped to an organization, with the terms that were accepted."""
 
     __tablename__ = "company_mappings"
 
@@ -138,11 +156,10 @@ class CompanyMappingRow(Base):
     mapped_at: Mapped[datetime]
     looked_through_at: Mapped[datetime | None]
     """When all agreements of the company were last looked through for our lines; None: since it was mapped, never."""
-    cycle: Mapped[str | None]
-    period_type: Mapped[str | None]
-    parent_agreement_id: Mapped[int | None]
-    prorates: Mapped[bool | None]
-    """With the three before it, the terms that were accepted; None where nobody recorded them."""
+
+    company: Mapped[CompanyRow] = relationship(viewonly=True)
+    agreement: Mapped[AgreementRow] = relationship(viewonly=True)
+    organization: Mapped[OrganizationRow] = relationship(viewonly=True)
 
 
 class AgreementRecapRow(Base):

@@ -11,7 +11,7 @@ import pytest
 
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.reports.unbilled import AtStake, Stakes, at_stake
+from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, unbilled
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.previews import save_push
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
-NOTHING = AtStake(lines={}, seats=Decimal(0), money=Decimal(0), unpriced_seats=Decimal(0))
+NOTHING = UnbilledLines(by_month={}, seats=Decimal(0), money=Decimal(0), unpriced_seats=Decimal(0))
 HELD = a_line(Outcome.AGREEMENT_INACTIVE, 4, organization_id="org-a")
 UNMAPPED = a_line(Outcome.UNMAPPED, 4, organization_id="org-a")
 NO_PRODUCT = replace(a_line(Outcome.PRODUCT_UNMAPPED, 3, organization_id="org-b"), plan=Plan.ENTERPRISE)
@@ -58,26 +58,26 @@ def push(warehouse: Warehouse, *lines: PreviewLine, month: Month = MARCH) -> Non
         )
 
 
-def stakes(warehouse: Warehouse) -> Stakes:
+def summary(warehouse: Warehouse) -> UnbilledSummary:
     with warehouse.transaction() as session:
-        return at_stake(session, PSA)
+        return unbilled(session, PSA)
 
 
-def test_what_is_right_or_excluded_by_rule_is_not_at_stake(priced: Warehouse) -> None:
+def test_what_is_right_or_excluded_by_rule_is_not_unbilled(priced: Warehouse) -> None:
     push(priced, *(a_line(outcome, 5) for outcome in (Outcome.CREATED, Outcome.TRIAL, Outcome.BEFORE_BILL_FROM)))
     push(priced, replace(UNMAPPED, seats=Decimal(0)), month=APRIL)
-    assert stakes(priced) == Stakes(NOTHING, NOTHING, NOTHING, NOTHING)
+    assert summary(priced) == UnbilledSummary(NOTHING, NOTHING, NOTHING, NOTHING)
 
 
 def test_seats_are_worth_the_confirmed_product_s_price_to_the_cent(priced: Warehouse) -> None:
     push(priced, HELD)
     push(priced, replace(HELD, outcome=Outcome.REJECTED), replace(HELD, outcome=Outcome.UNCONFIRMED, seats=Decimal(7)))
     push(priced, HELD, replace(HELD, organization_id="org-b", outcome=Outcome.COMPANY_DELETED), month=APRIL)
-    found = stakes(priced)
-    assert found.failed == AtStake(
+    found = summary(priced)
+    assert found.failed == UnbilledLines(
         {"2026-03": {"rejected": 1, "unconfirmed": 1}}, Decimal(11), Decimal("47.85"), Decimal(0)
     )
-    assert found.held == AtStake(
+    assert found.held == UnbilledLines(
         {"2026-04": {"agreement_inactive": 1, "company_deleted": 1}}, Decimal(8), Decimal("34.80"), Decimal(0)
     )
     assert (found.held.count, found.failed.count) == (2, 2)
@@ -88,31 +88,31 @@ def test_a_later_push_of_another_month_does_not_hide_an_earlier_one_and_one_of_t
 ) -> None:
     push(priced, HELD)
     push(priced, a_line(Outcome.CREATED, 5), month=APRIL)
-    assert stakes(priced).held.lines == {"2026-03": {"agreement_inactive": 1}}
+    assert summary(priced).held.by_month == {"2026-03": {"agreement_inactive": 1}}
     push(priced, a_line(Outcome.CREATED, 5))
-    assert stakes(priced).held == NOTHING
+    assert summary(priced).held == NOTHING
 
 
 def test_seats_that_wait_to_move_from_one_line_to_another_count_once(priced: Warehouse) -> None:
     push(priced, HELD, replace(HELD, also=True), replace(HELD, also=True, organization_id="org-c"))
-    found = stakes(priced).held
+    found = summary(priced).held
     assert (found.count, found.seats, found.money) == (3, 8, Decimal("34.80"))
 
 
-def test_of_what_is_to_be_credited_the_seats_to_credit_are_at_stake_on_every_line(priced: Warehouse) -> None:
+def test_of_what_is_to_be_credited_the_seats_to_credit_are_unbilled_on_every_line(priced: Warehouse) -> None:
     due = replace(HELD, outcome=Outcome.CREDIT_DUE, seats=Decimal(0), to_credit=Decimal(5))
     push(priced, due, replace(due, also=True, seats=Decimal(2), to_credit=Decimal(2)))
-    found = stakes(priced).held
+    found = summary(priced).held
     assert (found.count, found.seats, found.money) == (2, 7, Decimal("30.45"))
 
 
 def test_without_a_price_nobody_knows_the_money_and_the_seats_are_counted_apart(priced: Warehouse) -> None:
     push(priced, NO_PRODUCT)
-    assert stakes(priced).unmapped == AtStake(
+    assert summary(priced).unmapped == UnbilledLines(
         {"2026-03": {"product_unmapped": 1}}, Decimal(3), money=None, unpriced_seats=Decimal(3)
     )
     push(priced, NO_PRODUCT, UNMAPPED)
-    found = stakes(priced).unmapped
+    found = summary(priced).unmapped
     assert (found.seats, found.money, found.unpriced_seats) == (7, Decimal("17.40"), 3)
 
 
@@ -120,62 +120,62 @@ def test_lines_that_are_warned_of_are_told_until_their_month_is_pushed_without_a
     right = a_line(Outcome.UNCHANGED, 4, organization_id="org-a")
     push(priced, replace(right, warning="3 of its seats are not billed."))
     push(priced, right, month=APRIL)
-    found = stakes(priced)
-    assert found.warned == AtStake({"2026-03": {"unchanged": 1}}, Decimal(4), Decimal("17.40"), Decimal(0))
-    assert found == Stakes(NOTHING, NOTHING, NOTHING, found.warned)
+    found = summary(priced)
+    assert found.warned == UnbilledLines({"2026-03": {"unchanged": 1}}, Decimal(4), Decimal("17.40"), Decimal(0))
+    assert found == UnbilledSummary(NOTHING, NOTHING, NOTHING, found.warned)
     push(priced, right)
-    assert stakes(priced).warned == NOTHING
+    assert summary(priced).warned == NOTHING
 
 
 def test_an_organization_that_was_mapped_since_is_no_longer_unmapped(priced: Warehouse) -> None:
     push(priced, UNMAPPED, replace(UNMAPPED, organization_id="org-c"))
     map_company(priced, 1, 11, "org-a", bill_from=APRIL, first_month=FIRST, now=NOW)
-    assert stakes(priced).unmapped.lines == {"2026-03": {"unmapped": 1}}
+    assert summary(priced).unmapped.by_month == {"2026-03": {"unmapped": 1}}
 
 
-def test_usage_before_a_first_month_stays_at_stake_until_a_person_names_the_month(priced: Warehouse) -> None:
+def test_usage_before_a_first_month_stays_reported_until_a_person_names_the_month(priced: Warehouse) -> None:
     push(priced, UNMAPPED)
-    left_out = AtStake({"2026-03": {"unmapped": 1}}, Decimal(4), Decimal("17.40"), Decimal(0))
+    left_out = UnbilledLines({"2026-03": {"unmapped": 1}}, Decimal(4), Decimal("17.40"), Decimal(0))
     map_company(priced, 1, 11, "org-a", first_month=FIRST, now=MAY)
-    assert stakes(priced).unmapped == left_out
+    assert summary(priced).unmapped == left_out
     push(priced, replace(UNMAPPED, outcome=Outcome.BEFORE_BILL_FROM))
-    assert stakes(priced).unmapped == replace(left_out, lines={"2026-03": {"before_bill_from": 1}})
+    assert summary(priced).unmapped == replace(left_out, by_month={"2026-03": {"before_bill_from": 1}})
     map_company(priced, 1, 11, "org-a", bill_from=APRIL, first_month=FIRST, now=MAY)
-    assert stakes(priced).unmapped == NOTHING
+    assert summary(priced).unmapped == NOTHING
 
 
-def test_usage_that_will_be_billed_at_the_next_sync_is_not_at_stake(priced: Warehouse) -> None:
+def test_usage_that_will_be_billed_at_the_next_sync_is_not_unbilled(priced: Warehouse) -> None:
     push(priced, UNMAPPED)
     map_company(priced, 1, 11, "org-a", bill_from=MARCH, first_month=FIRST, now=MAY)
-    assert stakes(priced).unmapped == NOTHING
+    assert summary(priced).unmapped == NOTHING
 
 
 def test_a_month_before_a_first_month_that_has_a_line_was_billed(priced: Warehouse) -> None:
     push(priced, replace(UNMAPPED, outcome=Outcome.BEFORE_BILL_FROM))
     map_company(priced, 1, 11, "org-a", first_month=FIRST, now=MAY)
     record(priced, "2026-03", NOW, kind=EntryKind.CONFIRMED)
-    assert stakes(priced).unmapped == NOTHING
+    assert summary(priced).unmapped == NOTHING
 
 
-def test_seats_that_want_for_a_product_are_at_stake_until_their_month_is_synced_with_one(priced: Warehouse) -> None:
+def test_seats_that_want_for_a_product_are_unbilled_until_their_month_is_synced_with_one(priced: Warehouse) -> None:
     push(priced, NO_PRODUCT)
     put(priced, ProductMappingRow(plan="Enterprise", product_id=4, confirmed_product_id=4, mapped_at=NOW))
-    found = stakes(priced).unmapped
-    assert (found.lines, found.money) == ({"2026-03": {"product_unmapped": 1}}, Decimal("21.30"))
+    found = summary(priced).unmapped
+    assert (found.by_month, found.money) == ({"2026-03": {"product_unmapped": 1}}, Decimal("21.30"))
     push(priced, replace(NO_PRODUCT, outcome=Outcome.CREATED))
-    assert stakes(priced).unmapped == NOTHING
+    assert summary(priced).unmapped == NOTHING
 
 
-def test_seats_that_wait_behind_a_plan_without_a_product_are_at_stake_though_their_own_plan_has_one(
+def test_seats_that_wait_behind_a_plan_without_a_product_are_unbilled_though_their_own_plan_has_one(
     priced: Warehouse,
 ) -> None:
     waits = replace(NO_PRODUCT, plan=Plan.BUSINESS)
     push(priced, waits, replace(NO_PRODUCT, also=True))
-    found = stakes(priced).unmapped
-    assert (found.lines, found.seats, found.money) == ({"2026-03": {"product_unmapped": 1}}, 3, Decimal("13.05"))
+    found = summary(priced).unmapped
+    assert (found.by_month, found.seats, found.money) == ({"2026-03": {"product_unmapped": 1}}, 3, Decimal("13.05"))
 
 
-def test_what_another_company_s_pushes_left_is_not_at_stake(priced: Warehouse) -> None:
+def test_what_another_company_s_pushes_left_is_not_unbilled(priced: Warehouse) -> None:
     push(priced, HELD)
     with priced.transaction() as session:
-        assert at_stake(session, "another") == Stakes(NOTHING, NOTHING, NOTHING, NOTHING)
+        assert unbilled(session, "another") == UnbilledSummary(NOTHING, NOTHING, NOTHING, NOTHING)

@@ -1,0 +1,225 @@
+"""A mapping that a person asks for: whether it can be made, what to know first, and storing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.reports import agreement_terms
+from cw_pipeline.setup.audit import AuditAction, log_action
+from cw_pipeline.setup.errors import MappingRefused, WarningsNotAccepted, listed
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.mappings import organizations_of
+from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.warehouse.tables import (
+    AgreementRow,
+    CompanyMappingRow,
+    CompanyRow,
+    OrganizationRow,
+    OrganizationUsageRow,
+)
+from cw_pipeline.wording.commands import unmap_command
+from cw_pipeline.wording.terms import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.setup.bill_from import SyncedMonths
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A company and an agreement to map to an organization.
+
+    Attributes:
+        bill_from: The first month to bill, if a person named one.
+        current: The organization's mapping, if it has one.
+        used: Whether a usage report has the organization: then it can be mapped even after NordPass deleted it.
+    """
+
+    company: CompanyRow
+    agreement: AgreementRow
+    organization: OrganizationRow
+    bill_from: Month | None
+    current: CompanyMappingRow | None
+    used: bool
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the three are mapped to each other already."""
+        current = self.current
+        return current is not None and (current.company_id, current.agreement_id) == (
+            self.company.id,
+            self.agreement.id,
+        )
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the mapping is stored already, with the first month if one was named."""
+        current = self.current
+        return current is not None and self.is_in_place and self.bill_from in (None, current.bill_from)
+
+    @property
+    def chooses_month(self) -> bool:
+        """Whether a person names a first month other than the one that was named before, if any."""
+        current = self.current
+        was_chosen = current is not None and current.bill_from_chosen and current.bill_from == self.bill_from
+        return self.bill_from is not None and not was_chosen
+
+    @cached_property
+    def why_not(self) -> str | None:
+        """Why the three cannot be mapped to each other; None if they can."""
+        company, agreement, organization = self.company, self.agreement, self.organization
+        the_agreement = f"the agreement {name_and_id(agreement)}"
+        the_organization = f"the organization {name_and_id(organization)}"
+        gone = "was not found by the last import: it is deleted, or"
+        refusals = (
+            (
+                company.gone_at is not None,
+                f"the company {name_and_id(company)} {gone} not of the chosen types and statuses: import with those",
+            ),
+            (
+                agreement.company_id != company.id,
+                f"{the_agreement} belongs to another company ({agreement.company_id})",
+            ),
+            (agreement.gone_at is not None, f"{the_agreement} {gone} its company is not imported any more"),
+            (agreement.status != "Active", f"{the_agreement} is {agreement.status}, and only Active ones are billed"),
+            (
+                organization.gone_at is not None and not self.used,
+                f"NordPass no longer lists {the_organization}, and no usage report has it",
+            ),
+            (
+                not organization.msp_managed,
+                f"{the_organization} is not MSP-managed: NordPass does not bill its seats through the MSP",
+            ),
+        )
+        return next((why for refused, why in refusals if refused), None) or agreement_terms.why_not_billable(agreement)
+
+    @property
+    def only_month(self) -> bool:
+        """Whether only the first month can change: the three are mapped, and could not be mapped any more."""
+        return self.is_in_place and self.why_not is not None
+
+    def refusal(self, months: SyncedMonths) -> str | None:
+        """Why the mapping cannot be stored as asked; None if it can."""
+        return months.why_not(self.bill_from) or (None if self.only_month else self.why_not)
+
+    def terms_to_accept(self) -> tuple[str, ...]:
+        """What to know about the agreement's terms, unless they were accepted with the current mapping."""
+        current, agreement = self.current, self.agreement
+        if self.only_month:
+            return ()
+        if current is None or current.agreement_id != agreement.id:
+            return agreement_terms.warnings(agreement)
+        if current.terms is None or agreement.terms is None or current.terms == agreement.terms:
+            return ()
+        change = f"was {in_words(current.terms)} when it was mapped, and is {in_words(agreement.terms)} now."
+        return (f"The agreement {name_and_id(agreement)} {change}", *agreement_terms.warnings(agreement))
+
+    def store(self, session: Session, months: SyncedMonths) -> CompanyMappingRow:
+        """Store and log the mapping. One that bills as before keeps its time: its months need no new sync."""
+        mapping, before = self.current, snapshot(self.current)
+        keeps_month = mapping is not None and (
+            mapping.company_id == self.company.id or mapping.agreement_id == self.agreement.id
+        )
+        accept_terms = not self.only_month
+        if mapping is None:
+            mapping = CompanyMappingRow(organization_id=self.organization.id)
+            session.add(mapping)
+        place, terms = (mapping.company_id, mapping.agreement_id, mapping.bill_from), mapping.terms
+        if self.bill_from is not None or not keeps_month:
+            mapping.bill_from = self.bill_from or months.default
+            mapping.bill_from_chosen = self.bill_from is not None
+        mapping.company_id, mapping.agreement_id = self.company.id, self.agreement.id
+        if accept_terms and self.agreement.terms is not None:
+            mapping.terms = self.agreement.terms
+        if place != (mapping.company_id, mapping.agreement_id, mapping.bill_from) or terms not in (None, mapping.terms):
+            mapping.mapped_at, mapping.looked_through_at = months.now, None
+        session.flush()
+        log_action(session, AuditAction.MAP_COMPANY, str(self.company.id), before=before, after=snapshot(mapping))
+        return mapping
+
+
+def propose(
+    session: Session,
+    company: CompanyRow,
+    agreement: AgreementRow,
+    organization: OrganizationRow,
+    bill_from: Month | None,
+) -> Proposal:
+    """A proposal with what is stored about the organization now."""
+    current = session.get(CompanyMappingRow, organization.id)
+    used = organization.id in used_organizations(session)
+    return Proposal(company, agreement, organization, bill_from, current, used)
+
+
+def used_organizations(session: Session) -> frozenset[str]:
+    """The ids of the organizations that any usage report has."""
+    return frozenset(session.scalars(select(OrganizationUsageRow.organization_id).distinct()))
+
+
+def require_mappable(
+    session: Session, proposal: Proposal, months: SyncedMonths, *, accept_warnings: bool
+) -> tuple[str, ...]:
+    """What to know about the proposal, a sentence each, if it can be stored.
+
+    An organization of another company is only taken from it if the last import no longer found that company: it may be
+    merged into this one.
+
+    Raises:
+        MappingRefused: If it cannot be stored.
+        WarningsNotAccepted: If there is something to know, and `accept_warnings` is not set.
+    """
+    company, organization, current = proposal.company, proposal.organization, proposal.current
+    refusal = proposal.refusal(months)
+    if current is not None and current.company_id != company.id and current.company.gone_at is None:
+        unmap, holder = unmap_command(current.company_id, organization.id), name_and_id(current.company)
+        refusal = (
+            months.why_not(proposal.bill_from) or f"the company {holder} has it; unmap that one first, with {unmap}"
+        )
+    if proposal.only_month and not proposal.chooses_month:
+        refusal = proposal.why_not
+    if refusal is not None:
+        raise MappingRefused(f"{name_and_id(company)} was not mapped to {name_and_id(organization)}: {refusal}.")
+    others = organizations_of(session, company.id)
+    about = [beside(company, others)] if others and organization.id not in {one.id for one in others} else []
+    warnings = (*about, *proposal.terms_to_accept())
+    if warnings and not accept_warnings:
+        raise WarningsNotAccepted(warnings)
+    if proposal.only_month:
+        about.append(f"Only the first month that is billed was set, because {proposal.why_not}.")
+    return (*about, *agreement_terms.warnings(proposal.agreement))
+
+
+def beside(company: CompanyRow, others: Sequence[OrganizationRow]) -> str:
+    """What to know about a company that has `others` before it gets another organization."""
+    return (
+        f"The company {name_and_id(company)} is billed for {listed(list(map(name_and_id, others)))} already. That stays"
+        ": each organization is billed on its own agreement. "
+        f"{unmap_command(company.id, others[0].id)} removes {'one' if len(others) > 1 else 'it'}."
+    )
+
+
+def remove_mapping(session: Session, mapping: CompanyMappingRow) -> None:
+    """Remove and log a mapping."""
+    session.delete(mapping)
+    log_action(session, AuditAction.UNMAP_COMPANY, str(mapping.company_id), before=snapshot(mapping))
+
+
+def snapshot(mapping: CompanyMappingRow | None) -> dict[str, int | str | bool] | None:
+    """A mapping for the audit log."""
+    if mapping is None:
+        return None
+    return {
+        "company_id": mapping.company_id,
+        "agreement_id": mapping.agreement_id,
+        "organization_id": mapping.organization_id,
+        "bill_from": str(mapping.bill_from),
+        "bill_from_chosen": mapping.bill_from_chosen,
+        "terms": in_words(mapping.terms) if mapping.terms else "not recorded",
+    }

@@ -12,6 +12,7 @@ from sqlalchemy import delete, select
 from cw_pipeline.connectwise.errors import ConnectWiseError, MissingRight
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
+from cw_pipeline.setup.errors import NotConfirmed
 from cw_pipeline.setup.guards import connected_integration, require_same_company
 from cw_pipeline.setup.mapping_file import write_backup
 from cw_pipeline.vocabulary import State
@@ -163,17 +164,23 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
     return Connection(client.site_url, client.company_id, name, state, (*proved, *by_use, recap))
 
 
-def disconnect(warehouse: Warehouse, backup_file: Path) -> Disconnection:
+def disconnect(warehouse: Warehouse, backup_file: Path, *, company_id: str | None = None) -> Disconnection:
     """Remove all mappings and stop the syncs, after writing a mapping file that brings the company mappings back.
 
-    Lines in ConnectWise, the ledger and everything imported stay.
+    Lines in ConnectWise, the ledger and everything imported stay. With a `company_id`, only if that is connected.
 
     Raises:
         NotConnected: If nothing is connected.
+        NotConfirmed: If another company is connected.
         FileRefused: If the file exists or cannot be written.
     """
     with setup_transaction(warehouse) as session:
         integration = connected_integration(session)
+        if company_id is not None and company_id.casefold() != integration.company_id.casefold():
+            raise NotConfirmed(
+                f"Nothing was changed: the connected company is {integration.company_id}, not {company_id}. "
+                "To disconnect from it, give its id."
+            )
         companies = write_backup(session, backup_file)
         products = {row.plan: row.product_id for row in session.scalars(select(ProductMappingRow))}
         before = {**_snapshot(integration), "company_mappings": companies, "products": products}

@@ -49,6 +49,10 @@ class WrongCompany(IntegrationError):
         )
 
 
+class NotConfirmed(IntegrationError):
+    """What was typed to confirm does not name what would be changed."""
+
+
 class UnknownChoice(IntegrationError):
     """What was named does not exist, or could be several.
 

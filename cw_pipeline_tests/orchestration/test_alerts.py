@@ -14,6 +14,7 @@ from cw_pipeline import notifications as notify
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.definitions import defs
 from cw_pipeline.notifications import NotDelivered, tell
+from cw_pipeline.sandbox.connectwise.api import COMPANY_ID
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.orchestration.monthly_runs import Watcher, the_check
@@ -93,7 +94,7 @@ def test_a_month_that_failed_is_told_with_its_reason_the_next_step_and_a_link(
 def test_a_job_that_failed_is_told_whatever_it_is(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
 ) -> None:
-    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"yes": True}}}})
+    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"confirm_company": COMPANY_ID}}}})
     assert watcher.ticks() == []
     assert the_message(hook)[0] == "cw_pipeline: disconnect failed"
     assert "Not connected to ConnectWise" in the_message(hook)[1][0]
@@ -187,7 +188,7 @@ def test_a_month_that_is_late_is_told_every_day_until_it_is_pushed(
 @pytest.mark.usefixtures("sandbox")
 def test_nobody_is_told_where_no_address_is_set(instance: dg.DagsterInstance, watcher: Watcher) -> None:
     run(instance, "connect", {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
-    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"yes": True}}}})
+    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"confirm_company": COMPANY_ID}}}})
     assert watcher.ticks() == []
 
 
@@ -196,7 +197,7 @@ def test_a_message_that_cannot_be_delivered_fails_the_sensor_s_tick_without_a_wo
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook.refusals = notify.TRIES
-    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"yes": True}}}})
+    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"confirm_company": COMPANY_ID}}}})
     with caplog.at_level(logging.INFO):
         (error,) = watcher.ticks()
     assert "NotDelivered: 1 of 1 addresses in CW_PIPELINE_NOTIFY failed: address 1 (JSON)." in error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rapidfuzz import process
 
+from cw_pipeline.sandbox.connectwise.api import COMPANY_ID
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import (
@@ -102,7 +103,9 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
     assert mapped()[open_one.company_id] == (open_one.id, added["id"], str(LAST_CLOSED))
 
     before, backup = mapped(), tmp_path / "backup.csv"
-    assert run(instance, "disconnect", "remove_mappings", {"yes": True, "backup_file": str(backup)}).success
+    assert run(
+        instance, "disconnect", "remove_mappings", {"confirm_company": COMPANY_ID, "backup_file": str(backup)}
+    ).success
     assert (state(), mapped(), rows(ProductMappingRow)) == (State.DISCONNECTED, {}, [])
     assert told_of_mapping(instance)[-1] == 0
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.sandbox.connectwise.api import COMPANY_ID
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRow, OrganizationRow, ProductMappingRow
@@ -180,7 +181,7 @@ def test_an_existing_backup_file_is_not_overwritten_and_everything_stays_mapped(
 ) -> None:
     backup = tmp_path / "backup.csv"
     backup.write_text("kept", encoding="utf-8")
-    config = {"yes": True, "backup_file": str(backup)}
+    config = {"confirm_company": COMPANY_ID, "backup_file": str(backup)}
     sentence = refusal(run(instance, "disconnect", "remove_mappings", config), "remove_mappings")
     assert "cannot be written" in sentence
     assert backup.read_text(encoding="utf-8") == "kept"
@@ -188,7 +189,9 @@ def test_an_existing_backup_file_is_not_overwritten_and_everything_stays_mapped(
     assert told_of_mapping(instance) == []
 
 
-def test_disconnecting_has_to_be_meant(active: Active, instance: dg.DagsterInstance) -> None:
-    sentence = refusal(run(instance, "disconnect", "remove_mappings", {"yes": False}), "remove_mappings")
-    assert sentence == "Nothing was changed. Set yes to true if that is meant."
-    assert len(mapped()) == len(active.mapped)
+def test_disconnecting_needs_the_connected_company_s_id(active: Active, instance: dg.DagsterInstance) -> None:
+    sentence = refusal(
+        run(instance, "disconnect", "remove_mappings", {"confirm_company": "another"}), "remove_mappings"
+    )
+    assert sentence.startswith(f"Nothing was changed: the connected company is {COMPANY_ID}, not another.")
+    assert (len(mapped()), state()) == (len(active.mapped), State.ACTIVE)

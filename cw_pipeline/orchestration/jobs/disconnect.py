@@ -14,9 +14,12 @@ from cw_pipeline.setup import connection
 
 
 class DisconnectConfig(dg.Config):
-    """Whether that is meant, and where the mappings are kept."""
+    """What to disconnect from, and where the mappings are kept."""
 
-    yes: bool = Field(description="Say true if it is meant: this removes all mappings and stops the syncs.")
+    confirm_company: str = Field(
+        description="The connected company's id, as in CONNECTWISE_COMPANY_ID: this removes all mappings and stops the "
+        "syncs."
+    )
     backup_file: str | None = Field(
         default=None,
         description=(
@@ -29,16 +32,19 @@ class DisconnectConfig(dg.Config):
 @dg.op
 def remove_mappings(context: dg.OpExecutionContext, config: DisconnectConfig, access: Access) -> None:
     """Write all mappings to a file, remove them, and stop syncing. Lines in ConnectWise stay."""
-    if not config.yes:
-        raise dg.Failure("Nothing was changed. Set yes to true if that is meant.", allow_retries=False)
     with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
         file = config.backup_file or connection.new_backup_file(Settings().cw_pipeline_home, datetime.now(UTC))
-        done = connection.disconnect(warehouse, Path(file))
+        done = connection.disconnect(warehouse, Path(file), company_id=config.confirm_company)
         context.log.info(f"Removed {done.company_mappings} mappings; {done.backup_file} takes them back")
         context.log_event(materialized_mapping(warehouse))
 
 
 @dg.job
 def disconnect() -> None:
-    """Remove all mappings, after writing them to a file, and stop syncing."""
+    """Remove all mappings, after writing them to a file, and stop syncing.
+
+    In the Launchpad, with the connected company's id:
+
+        ops: {remove_mappings: {config: {confirm_company: mycompany}}}
+    """
     remove_mappings()

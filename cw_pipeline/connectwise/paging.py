@@ -33,106 +33,127 @@ _FORWARD_ONLY = {"pagination-type": "forward-only"}
 
 @dataclass(frozen=True)
 class _Page:
-    """The records of a page as they came, their ids, and whether a link or the page's length says that more follow.
+    """The records of a page as they came, their ids, and whether a link says that more follow.
 
     Apart from them, what is wrong with those that have no readable id.
     """
 
     ids: list[int]
     records: list[_Raw]
-    more: bool
+    linked: bool
     nameless: list[RecordUnreadable]
+
+    @property
+    def length(self) -> int:
+        """How many records it has, readable or not."""
+        return len(self.ids) + len(self.nameless)
 
     def is_after(self, *last: int) -> bool:
         """Whether the ids ascend, from beyond the last one where there is one."""
         return all(one < following for one, following in pairwise([*last, *self.ids]))
 
 
-def read_pages(
-    http: Http, path: str, *, params: Mapping[str, str], nameless: list[RecordUnreadable] | None = None
-) -> Iterator[_Raw]:
-    """Yield every record of a list once, as it came; only its id is sure to be readable.
+class Pages:
+    """Reads the lists of one site, and learns how long its pages are."""
 
-    Nothing of a link is followed, so that credentials stay with the site. What is wrong with records that have no
-    readable id is added to `nameless`.
+    def __init__(self, http: Http) -> None:
+        self._http = http
+        self._longest = 0
+        """The most records that a page of this site had."""
 
-    Raises:
-        RecordUnreadable: A record has no readable id, and `nameless` is not given.
-        ContractBroken: Pages repeat or do not end, or are no lists of records with ids.
-        ConnectWiseError: As `Http.request`.
-    """
-    seen: set[int] = set()
-    for number, page in enumerate(_pages(http, path, {**params, "pageSize": str(PAGE_SIZE)})):
-        if number >= MOST_PAGES:
-            raise _endless(path)
-        if page.nameless and nameless is None:
-            raise page.nameless[0]
-        if nameless is not None:
-            nameless += page.nameless
-        for record_id, record in zip(page.ids, page.records, strict=True):
-            if record_id in seen:
-                raise _repeats(path, f"record {record_id} came twice")
-            if len(seen) >= MOST_RECORDS:
+    def read(
+        self, path: str, *, params: Mapping[str, str], nameless: list[RecordUnreadable] | None = None
+    ) -> Iterator[_Raw]:
+        """Yield every record of a list once, as it came; only its id is sure to be readable.
+
+        Nothing of a link is followed, so that credentials stay with the site. What is wrong with records that have no
+        readable id is added to `nameless`.
+
+        Raises:
+            RecordUnreadable: A record has no readable id, and `nameless` is not given.
+            ContractBroken: Pages repeat or do not end, or are no lists of records with ids.
+            ConnectWiseError: As `Http.request`.
+        """
+        seen: set[int] = set()
+        for number, page in enumerate(self._pages(path, {**params, "pageSize": str(PAGE_SIZE)})):
+            if number >= MOST_PAGES:
                 raise _endless(path)
-            seen.add(record_id)
-            yield record
+            if page.nameless and nameless is None:
+                raise page.nameless[0]
+            if nameless is not None:
+                nameless += page.nameless
+            for record_id, record in zip(page.ids, page.records, strict=True):
+                if record_id in seen:
+                    raise _repeats(path, f"record {record_id} came twice")
+                if len(seen) >= MOST_RECORDS:
+                    raise _endless(path)
+                seen.add(record_id)
+                yield record
 
-
-def _pages(http: Http, path: str, query: Mapping[str, str]) -> Iterator[_Page]:
-    first = _numbered_page(http, path, query, 1)
-    yield first
-    if not first.more:
-        return
-    if first.ids and first.is_after():
-        second = _page_after(http, path, query, first)
-        if second.is_after(first.ids[-1]):
-            yield from _forward_pages(http, path, query, second)
+    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[_Page]:
+        first = self._numbered_page(path, query, 1)
+        yield first
+        if not self._names_another(first):
             return
-    for number in count(2):
-        page = _numbered_page(http, path, query, number)
-        yield page
-        if not page.more:
-            return
+        if first.ids and first.is_after():
+            second = self._page_after(path, query, first)
+            if second.is_after(first.ids[-1]):
+                yield from self._forward_pages(path, query, second)
+                return
+        for number in count(2):
+            page = self._numbered_page(path, query, number)
+            yield page
+            if not self._names_another(page):
+                return
 
+    def _forward_pages(self, path: str, query: Mapping[str, str], page: _Page) -> Iterator[_Page]:
+        """This page and those after it, each of which names another one, also where there is none."""
+        while page.ids:
+            yield page
+            if self._is_last(page):
+                return
+            following = self._page_after(path, query, page)
+            if not following.is_after(page.ids[-1]):
+                raise _repeats(path, f"after record {page.ids[-1]} comes record {following.ids[0]}")
+            page = following
 
-def _forward_pages(http: Http, path: str, query: Mapping[str, str], page: _Page) -> Iterator[_Page]:
-    """This page and those after it. The last one is empty; a short one may be all that the site gives at a time."""
-    while page.ids:
-        yield page
-        following = _page_after(http, path, query, page)
-        if not following.is_after(page.ids[-1]):
-            raise _repeats(path, f"after record {page.ids[-1]} comes record {following.ids[0]}")
-        page = following
+    def _names_another(self, page: _Page) -> bool:
+        return page.length == PAGE_SIZE or (page.linked and not self._is_last(page))
 
+    def _is_last(self, page: _Page) -> bool:
+        """Whether nothing follows a page, whatever it links to: it is so short that no limit of the site cut it.
 
-def _numbered_page(http: Http, path: str, query: Mapping[str, str], number: int) -> _Page:
-    return _page(http, path, {**query, "page": str(number), "orderBy": "id asc"})
+        Some sites link every page that has records to another one, which may be empty, and give fewer records at a time
+        than they are asked for; how many, other pages show. Twice as many leave room for pages of differing length.
+        """
+        return page.length == 0 or 2 * page.length < self._longest
 
+    def _numbered_page(self, path: str, query: Mapping[str, str], number: int) -> _Page:
+        return self._page(path, {**query, "page": str(number), "orderBy": "id asc"})
 
-def _page_after(http: Http, path: str, query: Mapping[str, str], page: _Page) -> _Page:
-    return _page(http, path, {**query, "pageId": str(page.ids[-1])}, _FORWARD_ONLY)
+    def _page_after(self, path: str, query: Mapping[str, str], page: _Page) -> _Page:
+        return self._page(path, {**query, "pageId": str(page.ids[-1])}, _FORWARD_ONLY)
 
-
-def _page(http: Http, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> _Page:
-    endpoint = f"GET {path}"
-    reply = http.request("GET", path, params=query, headers=headers or {})
-    listed = read_list(reply.document, endpoint=endpoint)
-    if len(listed) > PAGE_SIZE:
-        raise ContractBroken(
-            f"{endpoint} answered with {len(listed)} records on a page, where {PAGE_SIZE} were asked for. "
-            "Nothing of this reply was used."
-        )
-    ids: list[int] = []
-    records: list[_Raw] = []
-    nameless: list[RecordUnreadable] = []
-    for one in listed:
-        try:
-            ids.append(read_record(one, Identified, endpoint=endpoint).id)
-            records.append(cast("_Raw", one))
-        except RecordUnreadable as error:
-            nameless.append(error)
-    more = len(listed) == PAGE_SIZE or (bool(listed) and _has_next(reply.link))
-    return _Page(ids, records, more, nameless)
+    def _page(self, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> _Page:
+        endpoint = f"GET {path}"
+        reply = self._http.request("GET", path, params=query, headers=headers or {})
+        listed = read_list(reply.document, endpoint=endpoint)
+        if len(listed) > PAGE_SIZE:
+            raise ContractBroken(
+                f"{endpoint} returned {len(listed)} records on a page, where {PAGE_SIZE} were asked for. "
+                "Nothing of this reply was used."
+            )
+        self._longest = max(self._longest, len(listed))
+        ids: list[int] = []
+        records: list[_Raw] = []
+        nameless: list[RecordUnreadable] = []
+        for one in listed:
+            try:
+                ids.append(read_record(one, Identified, endpoint=endpoint).id)
+                records.append(cast("_Raw", one))
+            except RecordUnreadable as error:
+                nameless.append(error)
+        return _Page(ids, records, _has_next(reply.link), nameless)
 
 
 def _has_next(link: str | None) -> bool:

@@ -16,17 +16,20 @@ from cw_pipeline.connectwise.conditions import fits, id_conditions, room_for_con
 from cw_pipeline.connectwise.errors import ContractBroken, NotFound, RecordUnreadable, UncertainWrite
 from cw_pipeline.connectwise.listed import Listed, Unreadable, take_apart
 from cw_pipeline.connectwise.models import Count, Identified
-from cw_pipeline.connectwise.paging import read_pages
+from cw_pipeline.connectwise.paging import PAGE_SIZE, Pages
 from cw_pipeline.connectwise.replies import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from cw_pipeline.connectwise.failures import Method
     from cw_pipeline.connectwise.http import Http
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 IdentifiedT = TypeVar("IdentifiedT", bound=Identified)
+
+_FEW = 3
+"""So many requests are not worth another one that asks how long the whole list is."""
 
 
 class Endpoints:
@@ -41,6 +44,7 @@ class Records:
 
     def __init__(self, http: Http) -> None:
         self._http = http
+        self._pages = Pages(http)
 
     def one(self, path: str, model: type[RecordT]) -> RecordT:
         """The record at this path."""
@@ -54,7 +58,7 @@ class Records:
         self, path: str, model: type[IdentifiedT], params: Mapping[str, str] | None = None
     ) -> Iterator[IdentifiedT]:
         """The list's records, all of which have to be readable."""
-        for record in read_pages(self._http, path, params=params or {}):
+        for record in self._pages.read(path, params=params or {}):
             yield read_record(record, model, endpoint=f"GET {path}")
 
     def each(
@@ -70,7 +74,7 @@ class Records:
 
         Records without a readable id are only in `nameless`; where that is not given, the list cannot be read.
         """
-        for record in read_pages(self._http, path, params=params or {}, nameless=nameless):
+        for record in self._pages.read(path, params=params or {}, nameless=nameless):
             if wanted(record):
                 yield _read(record, model, cast("int", record["id"]), endpoint=f"GET {path}")
 
@@ -85,13 +89,19 @@ class Records:
         return Listed(())
 
     def by_reference(self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]) -> Listed[IdentifiedT]:
-        """The list's records in whose `field` is one of these ids, in as many requests as that takes."""
+        """The list's records in whose `field` is one of these ids, in as few requests as that takes.
+
+        They are asked for by the ids; where that takes more requests than the whole list, all of it is read.
+        """
         wanted = frozenset(ids)
         if not wanted:
             return Listed(())
-        conditions = id_conditions(field, wanted, room=self._room(path))
+        conditions = list(id_conditions(field, wanted, room=self._room(path)))
         nameless: list[RecordUnreadable] = []
-        pages = (self.each(path, model, {"conditions": one}, nameless=nameless) for one in conditions)
+        if len(conditions) > _FEW and self.count(path) // PAGE_SIZE + 1 < len(conditions):
+            pages = [self.each(path, model, wanted=lambda one: _refers_to(one, field, wanted), nameless=nameless)]
+        else:
+            pages = [self.each(path, model, {"conditions": one}, nameless=nameless) for one in conditions]
         found = take_apart(chain.from_iterable(pages))
         return replace(found, nameless=tuple(one.why for one in nameless))
 
@@ -134,6 +144,14 @@ class Records:
 
     def _room(self, path: str) -> int:
         return room_for_conditions(self._http.url(path))
+
+
+def _refers_to(record: Mapping[str, object], field: str, ids: Collection[int]) -> bool:
+    """Whether one of the ids is in a record's field, or something that cannot be read."""
+    value: object = record
+    for name in field.split("/"):
+        value = cast("Mapping[str, object]", value).get(name) if isinstance(value, Mapping) else None
+    return not isinstance(value, int) or value in ids
 
 
 def _read(document: object, model: type[IdentifiedT], record_id: int, *, endpoint: str) -> IdentifiedT | Unreadable:

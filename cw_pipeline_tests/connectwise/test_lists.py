@@ -158,9 +158,24 @@ def test_what_cannot_be_asked_for_by_itself_is_not_taken_for_gone(
 def test_many_ids_are_requested_in_urls_of_bounded_length(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
+    site.get(f"{AGREEMENTS}/count", json={"count": 250_000})
     site.get(AGREEMENTS, json=[])
     assert client.agreements(company_ids=range(10_000, 11_000)) == Listed(())
-    calls = api_calls(site)
+    calls = api_calls(site)[1:]
     assert all(len(call.request.url or "") < 2000 for call in calls)
-    asked = " ".join(query(site, number)["conditions"] for number in range(len(calls)))
+    asked = " ".join(query(site, 1 + number)["conditions"] for number in range(len(calls)))
     assert all(str(number) in asked for number in range(10_000, 11_000))
+
+
+def test_many_ids_are_looked_for_in_the_whole_list_where_that_is_shorter(
+    site: responses.RequestsMock, client: ConnectWiseClient
+) -> None:
+    unreadable = agreement(3, 10_002) | {"company": None}
+    listed = [agreement(1, 10_000), agreement(2, 9_999), unreadable, agreement(4, 10_999)]
+    site.get(f"{AGREEMENTS}/count", json={"count": 4})
+    site.get(AGREEMENTS, json=listed)
+    found = client.agreements(company_ids=range(10_000, 11_000))
+    assert [one.id for one in found.records] == [1, 4]
+    assert [one.id for one in found.unreadable] == [3]
+    assert len(api_calls(site)) == 2
+    assert query(site) == FIRST_PAGE

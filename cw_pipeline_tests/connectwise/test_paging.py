@@ -147,6 +147,18 @@ def test_a_first_page_out_of_order_is_followed_by_page_numbers(
     assert ids(client) == [9, 5, 2]
 
 
+def test_a_page_much_shorter_than_others_of_the_site_is_the_last_whatever_it_links_to(
+    site: responses.RequestsMock, client: ConnectWiseClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "PAGE_SIZE", 5)
+    pages = iter([rows(1, 2, 3), rows(), rows(1), rows(1, 2), rows()])
+    serve(site, lambda _asked, _forward: (next(pages), NEXT))
+    assert ids(client) == [1, 2, 3]
+    assert ids(client) == [1]
+    assert ids(client) == [1, 2]
+    assert len(api_calls(site)) == 5
+
+
 def test_a_link_whose_conditions_hold_commas_is_read(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     def answer(asked: dict[str, str], forward: bool) -> tuple[str, str | None]:  # noqa: ARG001, FBT001  (a callback)
         link = f'<{TYPES}?conditions=id in (1,2,3)&page=2&pagesize=1>; rel="next"'

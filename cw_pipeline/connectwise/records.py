@@ -150,7 +150,7 @@ def _refers_to(record: Mapping[str, object], field: str, ids: Collection[int]) -
     """Whether one of the ids is in a record's field, or something that cannot be read."""
     value: object = record
     for name in field.split("/"):
-        value = cast("Mapping[str, object]", value).get(name) if isinstance(value, Mapping) else None
+        value = value.get(name) if isinstance(value, Mapping) else None
     return not isinstance(value, int) or value in ids
 
 

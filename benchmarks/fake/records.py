@@ -56,12 +56,12 @@ class Records:
         }
         if path in lists:
             return lists[path]
-        path, _, last = path.partition("/count")
+        path, is_count, _ = path.partition("/count")
         table = {"/finance/agreements": self._agreements, "/company/companies": self._companies}.get(path)
         if table is None:
             return None
         chosen = self._chosen(table, query.get("conditions", ""))
-        return chosen if not last else {"count": len(chosen)}
+        return {"count": len(chosen)} if is_count else chosen
 
     def _chosen(self, table: dict[int, Record], conditions: str) -> list[Record]:
         """The records whose ids, or whose companies' ids, are in the condition; of any other condition, all."""

@@ -150,7 +150,8 @@ def _refers_to(record: Mapping[str, object], field: str, ids: Collection[int]) -
     """Whether one of the ids is in a record's field, or something that cannot be read."""
     value: object = record
     for name in field.split("/"):
-        value = value.get(name) if isinstance(value, Mapping) else None
+        fields = cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
+        value = fields.get(name)
     return not isinstance(value, int) or value in ids
 
 

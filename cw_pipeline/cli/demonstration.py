@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import select
 
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.billing.outcomes import NOT_BILLED
 from cw_pipeline.billing.preview import tally
 from cw_pipeline.cli.demonstration_rows import Row, print_rows, rows_of
+from cw_pipeline.cli.months import progress_bar
 from cw_pipeline.orchestration.assets.setup import report_setup
 from cw_pipeline.orchestration.runs import local_instance, run_months
 from cw_pipeline.sandbox.sandbox import Sandbox
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 _MONTHS = 12
 _BY_HAND = 2
 
-_MONTHLY_ASSETS = ("monthly_usage", "push_preview", "connectwise_push")
 _PUT_ASIDE = ("CONNECTWISE_", "NORDPASS_", "CW_PIPELINE_", "DAGSTER_HOME")
 
 
@@ -63,7 +62,6 @@ def run_demo(console: Console, folder: Path, *, port: int) -> bool:
         ExitStack() as opened,
     ):
         demo = _Demo(console, sandbox, opened)
-        demo.begin()
         demo.connect()
         demo.map_products()
         demo.import_companies()
@@ -83,7 +81,7 @@ def run_demo(console: Console, folder: Path, *, port: int) -> bool:
 
 @contextmanager
 def _environment(sandbox: Sandbox, folder: Path) -> Generator[None]:
-    """The environment of someone who uses nothing but the sandbox."""
+    """The environment of somebody who uses only the sandbox."""
     before = dict(os.environ)
     for name in before:
         if name.startswith(_PUT_ASIDE):
@@ -100,7 +98,7 @@ def _environment(sandbox: Sandbox, folder: Path) -> Generator[None]:
 
 
 class _Demo:
-    """The steps, in the order in which they are told."""
+    """The steps, in their order."""
 
     def __init__(self, console: Console, sandbox: Sandbox, opened: ExitStack) -> None:
         self._console = console
@@ -113,22 +111,19 @@ class _Demo:
         last = Month.last_closed(self._now)
         self._months = list(last.plus(1 - _MONTHS).until(last))
 
-    def begin(self) -> None:
-        """What stands in for the real world."""
-        self._say("1. Sandbox", f"a local ConnectWise PSA and NordPass at {self._sandbox.url}")
-
     def connect(self) -> None:
         """Connect with a role that has no right too many."""
+        self._say("1. Sandbox", f"a local ConnectWise PSA and NordPass at {self._sandbox.url}")
         connected = connection.connect(self._client, self._warehouse)
         held = [right.held for right in connected.rights if not right.optional]
         self._say(
             "2. Connect",
-            f"{connected.company_name}: {held.count(True)} rights proved by reading, "
-            f"{held.count(None)} will be by the first write that needs them",
+            f"{connected.company_name}: {held.count(True)} rights verified by reading, {held.count(None)} unverified "
+            "until the first write that needs them",
         )
 
     def map_products(self) -> None:
-        """One plan to a product that exists, one to a product that is made."""
+        """One plan to a product that exists, one to a new product."""
         products.map_product(self._client, self._warehouse, Plan.BUSINESS, "NORDPASS-BUS")
         products.create_product(
             self._client,
@@ -143,7 +138,6 @@ class _Demo:
         self._say("3. Map products", f"{names}; confirmed: the integration is active")
 
     def import_companies(self) -> None:
-        """The clients among the companies, with their agreements, and NordPass's organizations."""
         companies = imports.import_companies(self._client, self._warehouse, ["Client"], ["Active"])
         agreements = imports.import_agreements(self._client, self._warehouse)
         found = organizations.refresh_organizations(self._nordpass, self._warehouse)
@@ -155,7 +149,7 @@ class _Demo:
         )
 
     def map_companies(self) -> None:
-        """What is certain at once, a few by hand; the rest is left open, as real life does."""
+        """Certain suggestions, a few others as a person would decide; the rest stays unmapped."""
         suggestions = suggest.suggest_mappings(self._warehouse)
         certain = [one for one in suggestions if one.certain]
         doubtful = [one for one in suggestions if not one.certain and one.agreement is not None][:_BY_HAND]
@@ -169,7 +163,6 @@ class _Demo:
         )
 
     def sync_a_year(self) -> None:
-        """Twelve past months in one run, and the same again."""
         self._sync("6. Sync a year", self._months)
         self._sync("7. The same again", self._months)
 
@@ -194,7 +187,6 @@ class _Demo:
         self._invoice("11. Invoice again")
 
     def rows(self) -> list[Row]:
-        """Every month of every mapped organization that is billed."""
         return rows_of(self._sandbox, {month: self._billed_usage(month) for month in self._months})
 
     def _billed_usage(self, month: Month) -> list[Record]:
@@ -224,23 +216,8 @@ class _Demo:
         """Sync `months` as the command line does, with a bar that moves as months are done."""
         from cw_pipeline.definitions import defs  # noqa: PLC0415 - it reads the environment that is set here
 
-        with Progress(
-            TextColumn(f"[bold]{step}[/]"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[asset]}"),
-            TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        ) as progress:
-            task = progress.add_task(step, total=len(months) * len(_MONTHLY_ASSETS), asset="")
-            run_id = run_months(
-                defs.resolve_job_def("sync_now"),
-                months,
-                self._dagster,
-                on_month=lambda asset, month: progress.update(task, advance=1, asset=f"{asset} {month}"),
-            )
+        with progress_bar(self._console, step, months, "connectwise_push") as on_month:
+            run_id = run_months(defs.resolve_job_def("sync_now"), months, self._dagster, on_month=on_month)
         with self._warehouse.transaction() as session:
             reports = run_reports(session, run_id, pushed=True)
         self._say(step, *filter(None, [what]), *_summary(reports))

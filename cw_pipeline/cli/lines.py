@@ -9,23 +9,20 @@ import typer
 
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import setup_command
-from cw_pipeline.cli.options import AsJson, parsed_month
+from cw_pipeline.cli.options import AsJson, parser
 from cw_pipeline.cli.output import number
 from cw_pipeline.vocabulary import Month
 
 app = typer.Typer(help="Decide about single lines.", no_args_is_help=True)
 
 
-def _seats(text: str) -> Decimal:
-    try:
-        return rooms.accept.seats_of(text)
-    except rooms.errors.NothingToAccept as refused:
-        raise typer.BadParameter(str(refused)) from None
+_month = parser(Month.parse)
+_seats = parser(lambda text: rooms.accept.seats_of(text))  # noqa: PLW0108 - imported when it is used
 
 
 @app.command()
 def accept(
-    month: Annotated[Month, typer.Option(parser=parsed_month, metavar="MONTH", help="The month, such as 2026-03.")],
+    month: Annotated[Month, typer.Option(parser=_month, metavar="MONTH", help="The month, such as 2026-03.")],
     organization: Annotated[str, typer.Option(help="Id or exact name of the NordPass organization.")],
     credited: Annotated[
         Decimal | None,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from rich.console import Console
+
     from cw_pipeline.billing.outcomes import Outcome
     from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.cli.command import Command
@@ -120,11 +122,26 @@ def _progress(output: Output, months: Sequence[Month], last_step: str) -> Genera
 
         yield tell
         return
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=output.notices, transient=True) as progress:
+    with progress_bar(output.notices, "", months, last_step) as on_month:
+        yield on_month
+
+
+@contextmanager
+def progress_bar(
+    console: Console, title: str, months: Sequence[Month], last_step: str
+) -> Generator[Callable[[str, str], None]]:
+    """A bar that the function it yields moves, given an asset and a month; nothing if there is no terminal."""
+    columns = (
+        TextColumn("[bold]{task.description}[/]"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[step]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         steps = list(_STEPS).index(last_step) + 1
-        task = progress.add_task("starting Dagster", total=len(months) * steps)
-        yield lambda asset, month: progress.update(task, advance=1, description=f"{month} {_STEPS[asset]}")
+        task = progress.add_task(title, total=len(months) * steps, step="starting Dagster")
+        yield lambda asset, month: progress.update(task, advance=1, step=f"{month} {_STEPS[asset]}")
 
 
 def _print_months(output: Output, reports: Sequence[MonthReport], next_step: str) -> None:

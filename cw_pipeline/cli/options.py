@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.vocabulary import Month
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def parsed_month(text: str) -> Month:
-    """The month that an option names."""
-    try:
-        return Month.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+T = TypeVar("T")
 
+
+def parser(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """`parse` as an option's parser: what it refuses is an error of usage."""
+
+    def parse_option(text: str) -> T:
+        try:
+            return parse(text)
+        except (ValueError, CwPipelineError) as refused:
+            raise typer.BadParameter(str(refused)) from None
+
+    return parse_option
+
+
+_month = parser(Month.parse)
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document to standard output, and all else to standard error.")
 ]
 YesOption = Annotated[bool, typer.Option("--yes", help="Answer yes to every question.")]
 MonthOption = Annotated[
-    Month | None, typer.Option("--month", parser=parsed_month, metavar="MONTH", help="A closed month, such as 2026-03.")
+    Month | None, typer.Option("--month", parser=_month, metavar="MONTH", help="A closed month, such as 2026-03.")
 ]
 FromOption = Annotated[
     Month | None,
-    typer.Option("--from", parser=parsed_month, metavar="MONTH", help="The first of several months; needs --to."),
+    typer.Option("--from", parser=_month, metavar="MONTH", help="The first of several months; needs --to."),
 ]
 ToOption = Annotated[
-    Month | None, typer.Option("--to", parser=parsed_month, metavar="MONTH", help="The last of them, inclusive.")
+    Month | None, typer.Option("--to", parser=_month, metavar="MONTH", help="The last of them, inclusive.")
 ]
 BillFromOption = Annotated[
     Month | None,
     typer.Option(
         "--bill-from",
-        parser=parsed_month,
+        parser=_month,
         metavar="MONTH",
         help="The first month to bill, such as 2026-03. Default: the last closed month.",
     ),

@@ -9,7 +9,7 @@ import typer
 
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import command, setup_command
-from cw_pipeline.cli.options import AsJson
+from cw_pipeline.cli.options import AsJson, parser
 from cw_pipeline.vocabulary import Plan
 
 if TYPE_CHECKING:
@@ -18,13 +18,7 @@ if TYPE_CHECKING:
     from cw_pipeline.cli.output import Output
     from cw_pipeline.setup.products import MappedProduct
 
-
-def _money(text: str) -> Decimal:
-    try:
-        return rooms.products.price_of(text)
-    except rooms.errors.ProductRefused as refused:
-        raise typer.BadParameter(str(refused)) from None
-
+_money = parser(lambda text: rooms.products.price_of(text))  # noqa: PLW0108 - imported when it is used
 
 app = typer.Typer(help="Choose the ConnectWise product that each NordPass plan is billed as.", no_args_is_help=True)
 _PlanArgument = Annotated[Plan, typer.Argument(help="The NordPass plan.", case_sensitive=False)]

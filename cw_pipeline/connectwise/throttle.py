@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, cast
-
-from pyrate_limiter import Duration, InMemoryBucket, Rate, RateItem
+from collections import deque
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_MINUTE = 60.0
+
 
 class Throttle:
-    """At most so many requests in any minute, over all threads."""
+    """At most `per_minute` requests in any minute, over all threads.
+
+    Args:
+        per_minute: At least 1.
+        sleep: Waits so many seconds.
+        clock: Seconds of a clock that only goes forward.
+    """
 
     def __init__(self, per_minute: int, *, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
-        """Count with this clock, and wait with this sleep (both in seconds)."""
-        self._bucket = InMemoryBucket([Rate(per_minute, Duration.MINUTE)])
+        self._per_minute = per_minute
+        self._latest = deque[float](maxlen=per_minute)
         self._lock = threading.Lock()
         self._sleep = sleep
         self._clock = clock
@@ -27,11 +34,10 @@ class Throttle:
             self._sleep(delay)
 
     def _delay(self) -> float:
+        """Seconds until a request may be sent; if none, one is counted."""
         with self._lock:
-            now = int(self._clock() * 1000)
-            self._bucket.leak(now)
-            item = RateItem("request", now)
-            if self._bucket.put(item):
-                return 0.0
-            # The bucket is in memory, so the answer is there at once.
-            return max(1, cast("int", self._bucket.waiting(item))) / 1000
+            now = self._clock()
+            if len(self._latest) == self._per_minute and (delay := self._latest[0] + _MINUTE - now) > 0:
+                return delay
+            self._latest.append(now)
+            return 0.0

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Generic, TypeVar, cast
 import requests
 from pydantic import BaseModel, BeforeValidator, StrictBool, StringConstraints, ValidationError
 from pydantic_core import from_json
+from typing_extensions import override
 
 from cw_pipeline.nordpass.errors import Fault, MalformedReport, Refused, ReportNotFinal, UnknownMonth
 from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, shown
@@ -97,19 +98,13 @@ class ProviderApi(NordPass):
     def __repr__(self) -> str:
         return f"ProviderApi(msp_id={self._msp_id!r})"
 
+    @override
     def organizations(self) -> tuple[Organization, ...]:
-        """All organizations, sorted by id, each once."""
         pages = [(source, page.items) for source, page in self._pages("/v1/organizations", {}, _OrganizationsPage)]
-        return _each_once(pages, "id", lambda organization: organization.id)
+        return _each_once(pages, "id")
 
+    @override
     def monthly_usage(self, month: Month) -> UsageReport:
-        """The final usage of a billing month.
-
-        Raises:
-            UnknownMonth: There is no usage for the month.
-            ReportNotFinal: The usage of the month may still change.
-            MalformedReport: A reply is not in the assumed form, or the pages are not of one report.
-        """
         pages: list[tuple[str, _UsagePage]] = []
         try:
             for source, page in self._pages("/v1/usage/monthly", {"month": str(month)}, _UsagePage):
@@ -127,26 +122,13 @@ class ProviderApi(NordPass):
         if not report.final:
             raise ReportNotFinal(month, source, "NordPass says so")
         if report.generated_at < month.closes_at:
-            raise ReportNotFinal(
-                month, source, f"it was made at {report.generated_at.isoformat()}, before the month ended"
-            )
-        rows = _each_once(
-            [(source, page.items) for source, page in pages], "organization_id", lambda row: row.organization_id
-        )
-        return UsageReport(month=month, generated_at=report.generated_at, rows=rows)
+            reason = f"it was made at {report.generated_at.isoformat()}, before the month ended"
+            raise ReportNotFinal(month, source, reason)
+        rows = [(source, page.items) for source, page in pages]
+        return UsageReport(month=month, generated_at=report.generated_at, rows=_each_once(rows, "organization_id"))
 
+    @override
     def add_organization(self, new: NewOrganization, *, idempotency_key: str) -> Organization:
-        """Add an organization, or return the one that this key already added.
-
-        Args:
-            new: What to add.
-            idempotency_key: The same for every attempt at the same addition: 1 to 255 visible ASCII characters.
-
-        Raises:
-            Refused: NordPass refused it.
-            MalformedReport: The reply does not show the organization that was asked for.
-            ValueError: The key is not usable.
-        """
         if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
             raise ValueError("the idempotency key must be 1 to 255 visible ASCII characters")
         path = "/v1/organizations"
@@ -154,19 +136,15 @@ class ProviderApi(NordPass):
         added = _parsed(self._transport.post(path, new, idempotency_key=idempotency_key), Organization, source)
         faults = [
             Fault(shown(str(asked)), shown(str(given)), column=column)
-            for column, asked, given in (
-                ("name", new.name, added.name),
-                ("plan", new.plan, added.plan),
-                ("license_type", new.license_type, added.license_type),
-            )
-            if asked != given
+            for column in ("name", "plan", "license_type")
+            if (asked := getattr(new, column)) != (given := getattr(added, column))
         ]
         if faults:
             raise MalformedReport(source, faults, "Look in NordPass's panel which organization was added.")
         return added
 
+    @override
     def close(self) -> None:
-        """Close the connections."""
         self._transport.close()
 
     def _pages(
@@ -234,10 +212,8 @@ def _require_same_report(source: str, page: _UsagePage, first: _UsagePage, month
         raise MalformedReport(source, faults, _WHAT_TO_DO)
 
 
-def _each_once(
-    pages: Sequence[tuple[str, Sequence[_Item]]], column: str, id_of: Callable[[_Item], str]
-) -> tuple[_Item, ...]:
-    """All items of all pages, sorted by id.
+def _each_once(pages: Sequence[tuple[str, Sequence[_Item]]], column: str) -> tuple[_Item, ...]:
+    """All items of all pages, sorted by the id in `column`.
 
     Raises:
         MalformedReport: An id is there twice, on whichever pages.
@@ -245,7 +221,8 @@ def _each_once(
     items: dict[str, _Item] = {}
     for source, page in pages:
         for number, item in enumerate(page, start=1):
-            if id_of(item) in items:
-                raise MalformedReport(source, [Fault(UNIQUE, shown(id_of(item)), number, column)], _WHAT_TO_DO)
-            items[id_of(item)] = item
-    return tuple(items[key] for key in sorted(items))
+            id_ = str(getattr(item, column))
+            if id_ in items:
+                raise MalformedReport(source, [Fault(UNIQUE, shown(id_), number, column)], _WHAT_TO_DO)
+            items[id_] = item
+    return tuple(items[id_] for id_ in sorted(items))

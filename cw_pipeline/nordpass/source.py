@@ -38,6 +38,8 @@ class NordPass(Protocol):
         Raises:
             NotSupported: This source cannot add organizations.
             Refused: NordPass refused it.
+            MalformedReport: The reply does not show the organization that was asked for.
+            ValueError: The key is not usable.
         """
         ...
 

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import override
+
 from cw_pipeline.nordpass.errors import (
     Fault,
     InvalidSetting,
@@ -20,12 +22,7 @@ from cw_pipeline.nordpass.errors import (
     UnknownMonth,
 )
 from cw_pipeline.nordpass.export_file import rows_of
-from cw_pipeline.nordpass.models import (
-    NewOrganization,
-    Organization,
-    OrganizationStatus,
-    UsageReport,
-)
+from cw_pipeline.nordpass.models import NewOrganization, Organization, OrganizationStatus, UsageReport
 from cw_pipeline.nordpass.source import NordPass
 from cw_pipeline.vocabulary import Month
 
@@ -37,7 +34,7 @@ _DOWNLOAD: Final = "Download the month's export from the panel's Usage data tab"
 
 
 class UsageExports(NordPass):
-    """A folder of the panel's monthly usage exports.
+    """A folder of the panel's monthly usage exports. Its organizations are those of the newest, all active.
 
     Args:
         folder: Where the files `usage-<month>.csv` are.
@@ -51,8 +48,8 @@ class UsageExports(NordPass):
     def __repr__(self) -> str:
         return f"UsageExports({str(self._folder)!r})"
 
+    @override
     def organizations(self) -> tuple[Organization, ...]:
-        """The organizations of the newest export, sorted by id. An export has no status: all are taken as active."""
         self._require_folder()
         newest = max(self._months(), default=None)
         if newest is None:
@@ -62,7 +59,7 @@ class UsageExports(NordPass):
             )
         content, _ = self._read(newest)
         rows = rows_of(content, str(self._file(newest)))
-        return tuple(
+        organizations = [
             Organization(
                 id=row.organization_id,
                 name=row.organization_name,
@@ -71,17 +68,12 @@ class UsageExports(NordPass):
                 status=OrganizationStatus.ACTIVE,
                 msp_managed=row.msp_managed,
             )
-            for row in sorted(rows, key=lambda row: row.organization_id)
-        )
+            for row in rows
+        ]
+        return tuple(sorted(organizations, key=lambda one: one.id))
 
+    @override
     def monthly_usage(self, month: Month) -> UsageReport:
-        """The usage in `usage-<month>.csv`; it counts as made when the file was last written.
-
-        Raises:
-            UnknownMonth: There is no such file.
-            ReportNotFinal: The month is not over, the file was written before it was, or it may still be being written.
-            MalformedReport: The file is not in the assumed form.
-        """
         content, written = self._read(month)
         file = str(self._file(month))
         if self._now() < month.closes_at:
@@ -95,22 +87,18 @@ class UsageExports(NordPass):
             raise ReportNotFinal(month, file, reason, _WAIT)
         return UsageReport(month=month, generated_at=written, rows=rows_of(content, file))
 
-    def add_organization(self, new: NewOrganization, *, idempotency_key: str) -> Organization:  # noqa: ARG002 - the interface's parameter
-        """Refuse: files cannot add an organization.
-
-        Raises:
-            NotSupported: Always.
-        """
+    @override
+    def add_organization(self, new: NewOrganization, *, idempotency_key: str) -> Organization:
         raise NotSupported(
             f"{new.name!r} was not added: a folder of usage exports cannot add organizations. Add it in NordPass's "
             "panel, or configure the Provider API (NORDPASS_API_URL) instead of NORDPASS_USAGE_DIR."
         )
 
+    @override
     def close(self) -> None:
-        """Nothing is held open."""
+        pass
 
     def _months(self) -> Iterator[Month]:
-        """The months of which there is a file."""
         for file in self._folder.glob("usage-*.csv"):
             with suppress(ValueError):  # another file
                 yield Month.parse(file.stem.removeprefix("usage-"))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.orchestration.assets.months import SyncConfig, sync_months
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks
 from cw_pipeline.orchestration.jobs.monthly import monthly_sync
@@ -15,9 +16,7 @@ from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.reports.status import Status, status
-from cw_pipeline.settings import NotSetUp
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.errors import WarehouseError
 
 TRIES_AGAIN = 6
 """A report that is not final at 00:30 is tried again every ten minutes for an hour."""
@@ -46,34 +45,32 @@ def monthly_sync_schedule(context: dg.ScheduleEvaluationContext, access: Access)
     ]
 
 
-@dg.schedule(
-    job=daily_checks,
-    cron_schedule="0 6 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Looks for drift in ConnectWise and for closed months that are not pushed.",
-)
-def daily_checks_schedule(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | dg.RunRequest:
-    """One run a day while the integration is active."""
-    return _once_a_day(context, access)
-
-
-@dg.schedule(
-    job=recent_usage,
-    cron_schedule="15 0 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Reads the last three closed months' usage reports again, before the monthly sync looks what is due.",
-)
-def recent_usage_schedule(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | dg.RunRequest:
-    """One run a day while the integration is active."""
-    return _once_a_day(context, access)
-
-
 def _once_a_day(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | dg.RunRequest:
     tick = context.scheduled_execution_time
     now = _status(access, tick)
     return _not_active(now) if now is not None and now.missing else dg.RunRequest(run_key=f"{tick:%Y-%m-%d}")
+
+
+def _daily(job_name: str, at: str, description: str) -> dg.ScheduleDefinition:
+    """A schedule of one run a day while the integration is active; `at` is a cron schedule in UTC."""
+    return dg.schedule(
+        job_name=job_name,
+        name=f"{job_name}_schedule",
+        cron_schedule=at,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )(_once_a_day)
+
+
+daily_checks_schedule = _daily(
+    daily_checks.name, "0 6 * * *", "Looks for drift in ConnectWise and for closed months that are not pushed."
+)
+recent_usage_schedule = _daily(
+    recent_usage.name,
+    "15 0 * * *",
+    "Reads the last three closed months' usage reports again, before the monthly sync looks what is due.",
+)
 
 
 def _status(access: Access, tick: datetime) -> Status | None:
@@ -81,7 +78,7 @@ def _status(access: Access, tick: datetime) -> Status | None:
     try:
         with access.warehouse() as warehouse:
             return status(warehouse, first_month=first_month(), now=tick)
-    except (NotSetUp, WarehouseError):
+    except CwPipelineError:
         return None
 
 

@@ -1,4 +1,4 @@
-"""A person's word about single lines: what invoiced ones billed, what of it was credited, that nothing was used."""
+"""Accept what a person says of an organization's lines: what they billed, what was credited, that nothing was used."""
 
 from __future__ import annotations
 
@@ -20,11 +20,9 @@ from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import NothingToAccept, listed
 from cw_pipeline.setup.lookup import find
 from cw_pipeline.sync.previews import preview_now, usage_report
-from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
 from cw_pipeline.sync.recaps import written_off
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import ledger
-from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.tables import OrganizationRow
 from cw_pipeline.warehouse.usage import accept_absence
 from cw_pipeline.wording import hold_reasons
@@ -40,16 +38,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Accepted:
-    """One invoiced line about which a person's word was recorded; of 0 if ConnectWise no longer shows it."""
+    """One line about which a person's decision was recorded; its quantity is 0 if ConnectWise no longer shows it.
+
+    Attributes:
+        before: What it counted for before; empty if that was unknown.
+        counts: What it counts for now.
+        kind: The kind of its ledger entry.
+    """
 
     identity: Identity
     line: Line
     before: frozenset[Decimal]
-    """What it counted for before; empty where nobody knew."""
     counts: Decimal
-    """What it counts for now."""
     kind: EntryKind = EntryKind.ACCEPTED
-    """What the ledger says of that."""
 
 
 def seats_of(text: str) -> Decimal:
@@ -63,72 +64,99 @@ def seats_of(text: str) -> Decimal:
     except InvalidOperation:
         seats = Decimal("NaN")
     if not seats.is_finite() or seats <= 0:
-        msg = f"{text!r} is not a number of seats. Write it as 3."
-        raise NothingToAccept(msg)
+        raise NothingToAccept(f"{text!r} is not a number of seats. Write it as 3.")
     return seats
 
 
 def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Decimal | None = None) -> list[Accepted]:
-    """Record a person's word about an organization's lines of `month`.
+    """Record a person's decision about an organization's lines of `month`.
 
-    Without `credited`: its invoiced lines billed what they show now, and a line that ConnectWise no longer shows
-    billed nothing, or what was made again for it. Where its id is another line's now, that one is not taken for ours
-    any more. This settles `invoice_unclear`, and what drift tells of lines that no invoice has in full, whose invoice
-    may be gone, or whose period was perhaps written off. Where nothing waits for that, an organization that the month's
-    report does not have used nothing. This settles `unusual`. With `credited`: so many seats were credited of what
-    was invoiced too much, or to another company. This settles `credit_due` and `moved`. The organization is given
-    by id or exact name.
+    Without `credited`, its invoiced lines billed what they show now. A line that is gone billed nothing, or what a line
+    that was created for it again shows; one whose id another line has now no longer counts as ours. This resolves
+    `invoice_unclear`, and drift of lines that no invoice has in full, whose invoice may be gone, or whose period was
+    perhaps written off. If no line waits for that, an organization that the month's report does not have used nothing,
+    which resolves `unusual`.
+
+    With `credited`, so many seats were credited of what was invoiced too much, or to another company. This resolves
+    `credit_due` and `moved`.
 
     Raises:
-        UnknownChoice: If there is no such organization.
-        NothingToAccept: If no line waits for that word; nothing is recorded.
+        UnknownChoice: If no organization has this id or exact name.
+        NothingToAccept: If no line waits for that decision; nothing is recorded.
         LockHeld: If a push is at work for ten minutes.
         SyncError: If the month has no usage report; nothing is recorded.
         ConnectWiseError: If ConnectWise cannot be read; nothing is recorded.
     """
-    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
+    with run.push_lock() as lock:
         with run.warehouse.transaction() as session:
             known = find("organization", organization, session.scalars(select(OrganizationRow)).all())
             unbilled = written_off(session, run.psa)
         preview, facts = preview_now(run, lock, month)
         what = f"{known.name} ({known.id}) for {month}"
-        _require_readable(what, [Identity(month, plan, known.id) for plan in Plan], facts)
-        lines = [line for line in preview.lines if line.organization_id == known.id]
-        unclear = {line.plan for line in lines if line.outcome is Outcome.INVOICE_UNCLEAR}
-        waiting = list(_waiting(month, known.id, facts, unbilled, unclear))
-        if credited is None and not waiting and any(line.outcome is Outcome.UNUSUAL for line in lines):
-            return _accept_absence(run, month, known.id, facts)
-        if credited is None and not waiting:
-            waiting = list(_waiting(month, known.id, facts, unbilled, frozenset(Plan)))
-        if credited is None:
-            _accept(run, what, waiting)
-            return waiting
-        if waiting:
-            msg = f"What an invoiced line of {what} billed is not clear. Accept that first, without --credited."
-            raise NothingToAccept(msg)
-        issued = _issued(what, credits_due(known.id, preview, facts), credited)
-        return _record_credits(run, issued, facts)
+        identities = [Identity(month, plan, known.id) for plan in Plan]
+        # A line that cannot be read would be taken for gone.
+        if unread := unread_of(identities, facts.mappings.get(known.id), facts):
+            why = " ".join(map(hold_reasons.cannot_be_read, unread))
+            raise NothingToAccept(f"What {what} billed cannot be accepted yet. {why} {hold_reasons.CORRECT_IT}")
+        outcomes = [(line.plan, line.outcome) for line in preview.lines if line.organization_id == known.id]
+        unclear = {plan for plan, outcome in outcomes if outcome is Outcome.INVOICE_UNCLEAR}
+        waiting = list(_waiting(identities, facts, unbilled, unclear))
+        if credited is not None:
+            if waiting:
+                raise NothingToAccept(
+                    f"What an invoiced line of {what} billed is not clear. Accept that first, without --credited."
+                )
+            return _record(run, _credited(what, credits_due(known.id, preview, facts), credited, facts))
+        if not waiting and any(outcome is Outcome.UNUSUAL for _, outcome in outcomes):
+            return _accept_absence(run, identities, facts)
+        waiting = waiting or list(_waiting(identities, facts, unbilled, frozenset(Plan)))
+        if not waiting:
+            raise NothingToAccept(
+                f"Every invoiced line of {what} is as it was written. To record a credit, add --credited SEATS."
+            )
+        return _record(run, waiting)
 
 
-def _require_readable(what: str, identities: Sequence[Identity], facts: Facts) -> None:
-    """Make sure that every line is known: one that cannot be read would be taken for gone."""
-    unread = unread_of(identities, facts.mappings.get(identities[0].organization_id), facts)
-    if unread:
-        why = " ".join(map(hold_reasons.cannot_be_read, unread))
-        msg = f"What {what} billed cannot be accepted yet. {why} {hold_reasons.CORRECT_IT}"
-        raise NothingToAccept(msg)
+def _waiting(
+    identities: Sequence[Identity],
+    facts: Facts,
+    unbilled: Mapping[int, Sequence[Window]],
+    unclear: Collection[Plan],
+) -> Iterator[Accepted]:
+    """The invoiced lines that are gone, edited, or not billed in full, and those that were created for gone ones.
+
+    Of the `unclear` plans also those that may be invoiced.
+    """
+    for identity in identities:
+        states = {State.INVOICED, State.UNCLEAR, State.COPY} if identity.plan in unclear else {State.INVOICED}
+        gone = [_gone(number, facts.ledger[number]) for number in vanished_lines(identity, facts)]
+        for line in gone:
+            kind = EntryKind.GIVEN_UP if line.addition_id in facts.strangers else EntryKind.ACCEPTED
+            yield Accepted(identity, line, facts.ledger[line.addition_id].quantities, line.quantity, kind)
+        for line in facts.lines_of(identity):
+            state, known = state_of(line, facts, identity.month), facts.ledger.get(line.addition_id)
+            in_full = not is_short(line, facts) and not days_without_invoice(line, facts, unbilled)
+            settled = state is State.INVOICED and not is_edited(line, facts) and in_full
+            made_again = gone and (known is None or known.found)
+            if state in states and (made_again or not settled):
+                yield Accepted(identity, line, known.quantities if known else frozenset(), line.quantity)
 
 
-def _accept(run: SyncRun, what: str, waiting: Sequence[Accepted]) -> None:
-    if not waiting:
-        msg = f"Every invoiced line of {what} is as it was written. For a credit that was issued add --credited SEATS."
-        raise NothingToAccept(msg)
-    _record(run, [(one, max(one.before, default=Decimal(0))) for one in waiting])
+def _gone(addition_id: int, known: Written) -> Line:
+    return Line(
+        addition_id=addition_id,
+        agreement_id=known.agreement_id,
+        product_id=0,
+        serial_number=known.serial_number,
+        quantity=Decimal(0),
+        effective_date=known.effective_date,
+        cancelled_date=known.cancelled_date,
+    )
 
 
-def _accept_absence(run: SyncRun, month: Month, organization_id: str, facts: Facts) -> list[Accepted]:
+def _accept_absence(run: SyncRun, identities: Sequence[Identity], facts: Facts) -> list[Accepted]:
     """Record that the organization used nothing; the next sync sets its open lines to 0."""
-    identities = [Identity(month, plan, organization_id) for plan in Plan]
+    month, organization_id = identities[0].month, identities[0].organization_id
     with run.warehouse.transaction() as session:
         accept_absence(session, usage_report(session, month), organization_id)
         log_action(session, AuditAction.ACCEPT_LINES, f"{month} {organization_id}", after={"because": "used nothing"})
@@ -141,34 +169,29 @@ def _accept_absence(run: SyncRun, month: Month, organization_id: str, facts: Fac
     ]
 
 
-def _issued(what: str, due: Sequence[Credit], credited: Decimal) -> list[Credit]:
-    """The credits that come to `credited` seats: all that are due, or those of one plan."""
-    of_plans = [[one for one in due if one.identity.plan is plan] for plan in Plan]
-    for some in (list(due), *of_plans):
-        if some and sum(one.seats for one in some) == credited:
-            return some
+def _credited(what: str, due: Sequence[Credit], seats: Decimal, facts: Facts) -> list[Accepted]:
+    """The lines of which `seats` were credited: all that have a credit due, or those of one plan."""
     if not due:
-        msg = f"Nothing that was invoiced of {what} is to be credited."
-        raise NothingToAccept(msg)
-    lines = listed([f"{one.seats} of line {one.line.addition_id} ({one.identity.plan})" for one in due])
-    msg = f"Not {credited} seats of {what} are to be credited, but {lines}. Credit those, and say so with --credited."
-    raise NothingToAccept(msg)
-
-
-def _record_credits(run: SyncRun, issued: Sequence[Credit], facts: Facts) -> list[Accepted]:
-    accepted = [
+        raise NothingToAccept(f"Nothing that was invoiced of {what} is to be credited.")
+    of_plans = [[one for one in due if one.identity.plan is plan] for plan in Plan]
+    issued = next((some for some in (due, *of_plans) if some and sum(one.seats for one in some) == seats), None)
+    if issued is None:
+        lines = listed([f"{one.seats} seats (line {one.line.addition_id}, {one.identity.plan})" for one in due])
+        raise NothingToAccept(
+            f"The credit due for {what} is {lines}, not {seats}. Credit that, and record it with --credited."
+        )
+    return [
         Accepted(one.identity, one.line, frozenset({before}), before - one.seats, EntryKind.CREDITED)
         for one in issued
         for before in [facts.counted(one.line)]
     ]
-    _record(run, [(one, one.line.quantity) for one in accepted])
-    return accepted
 
 
-def _record(run: SyncRun, words: Sequence[tuple[Accepted, Decimal]]) -> None:
-    """Record a person's word about each line, in the ledger with what was there before, and in the audit."""
+def _record(run: SyncRun, accepted: list[Accepted]) -> list[Accepted]:
+    """Enter each line in the ledger and in the audit log, with what it counted for before."""
     with run.warehouse.transaction() as session:
-        for one, before in words:
+        for one in accepted:
+            before = one.line.quantity if one.kind is EntryKind.CREDITED else max(one.before, default=Decimal(0))
             ledger.append_manual_entry(
                 session,
                 run.psa,
@@ -187,42 +210,4 @@ def _record(run: SyncRun, words: Sequence[tuple[Accepted, Decimal]]) -> None:
                 before={"addition_id": one.line.addition_id, "counts_for": sorted(map(str, one.before))},
                 after={"addition_id": one.line.addition_id, "counts_for": [str(one.counts)], "because": one.kind.value},
             )
-
-
-def _waiting(
-    month: Month,
-    organization_id: str,
-    facts: Facts,
-    unbilled: Mapping[int, Sequence[Window]],
-    unclear: Collection[Plan],
-) -> Iterator[Accepted]:
-    """The invoiced lines that are gone, not as they were written, or not billed in full, and those made for gone ones.
-
-    Of the `unclear` plans also those that may be invoiced.
-    """
-    for plan in Plan:
-        wanted = {State.INVOICED, State.UNCLEAR, State.COPY} if plan in unclear else {State.INVOICED}
-        identity = Identity(month, plan, organization_id)
-        gone = [_gone(number, facts.ledger[number]) for number in vanished_lines(identity, facts)]
-        for line in gone:
-            kind = EntryKind.GIVEN_UP if line.addition_id in facts.strangers else EntryKind.ACCEPTED
-            yield Accepted(identity, line, facts.ledger[line.addition_id].quantities, line.quantity, kind)
-        for line in facts.lines_of(identity):
-            state, known = state_of(line, facts, month), facts.ledger.get(line.addition_id)
-            in_full = not (is_short(line, facts) or days_without_invoice(line, facts, unbilled))
-            settled = state is State.INVOICED and not is_edited(line, facts) and in_full
-            made_again = gone and (known is None or known.found)
-            if state in wanted and (made_again or not settled):
-                yield Accepted(identity, line, known.quantities if known else frozenset(), line.quantity)
-
-
-def _gone(addition_id: int, known: Written) -> Line:
-    return Line(
-        addition_id=addition_id,
-        agreement_id=known.agreement_id,
-        product_id=0,
-        serial_number=known.serial_number,
-        quantity=Decimal(0),
-        effective_date=known.effective_date,
-        cancelled_date=known.cancelled_date,
-    )
+    return accepted

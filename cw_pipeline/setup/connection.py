@@ -1,4 +1,4 @@
-"""Connecting to a ConnectWise company, and letting go of it."""
+"""Connect to a ConnectWise company, and disconnect."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class CheckedRight:
     Attributes:
         name: As the security role names it.
         why: What it is needed for.
-        held: Whether the API member has it; None where only a write would prove it, and there was none yet.
-        used_at: When it was last used, where only that proves it.
-        optional: Whether all works without it but what it is for.
+        held: Whether the API member has it; None if only a write proves it, and there was none yet.
+        used_at: When it was last used, if only that proves it.
+        optional: Whether only what it is for needs it.
     """
 
     name: str
@@ -57,16 +57,16 @@ class CheckedRight:
 
     @property
     def state(self) -> str:
-        """Whether it is held, as people are told."""
+        """Whether it is held, in words."""
         if self.optional and not self.held:
             return "not held: that cannot be done, and nothing else needs it"
-        held = {True: "held", False: "MISSING", None: "not yet proved: the first write that needs it will tell"}
-        return held[self.held] + (f" when last used, {self.used_at:%Y-%m-%d %H:%M} UTC" if self.used_at else "")
+        held = {True: "held", False: "MISSING", None: "unverified until first used"}[self.held]
+        return held + (f" when last used, {self.used_at:%Y-%m-%d %H:%M} UTC" if self.used_at else "")
 
 
 @dataclass(frozen=True)
 class Connection:
-    """What connecting found. The connection is saved only if every needed right that could be proved is held."""
+    """What connecting found. The connection is saved only if every needed right that reading proves is held."""
 
     site_url: str
     company_id: str
@@ -76,14 +76,14 @@ class Connection:
 
     @property
     def missing_rights(self) -> tuple[CheckedRight, ...]:
-        """The needed rights that the API member lacks, as far as reading can tell."""
+        """The needed rights that reading shows to be missing."""
         return tuple(
             right for right in self.rights if right.held is False and right.used_at is None and not right.optional
         )
 
     @property
     def refusal(self) -> str | None:
-        """Why nothing was saved, and what to do; None where the connection was saved."""
+        """Why nothing was saved, and what to do; None if the connection was saved."""
         if not self.missing_rights:
             return None
         names = "; ".join(right.name for right in self.missing_rights)
@@ -104,7 +104,7 @@ class Disconnection:
     product_mappings: int
 
 
-_PROVED_BY_READING: tuple[tuple[Right, str, Callable[[ConnectWiseClient], object]], ...] = (
+_PROVED_BY_READING: tuple[tuple[str, str, Callable[[ConnectWiseClient], object]], ...] = (
     (Right.COMPANY_INQUIRE, "to import companies", lambda client: client.company_count()),
     (
         Right.TABLE_SETUP_INQUIRE,
@@ -113,23 +113,23 @@ _PROVED_BY_READING: tuple[tuple[Right, str, Callable[[ConnectWiseClient], object
         lambda client: (next(client.company_types(), None), client.billing_cycles()),
     ),
     (Right.CATALOG_INQUIRE, "to map plans to products", lambda client: client.catalog_count()),
-    (
-        Right.AGREEMENTS_INQUIRE,
-        "to read agreements and their additions",
-        lambda client: client.agreement_count(),
-    ),
+    (Right.AGREEMENTS_INQUIRE, "to read agreements and their additions", lambda client: client.agreement_count()),
 )
 _PROVED_BY_WRITING = (
     (Right.CATALOG_ADD, "to create a missing product"),
     (Right.AGREEMENTS_ADD, "to add lines to agreements"),
     (Right.AGREEMENTS_EDIT, "to correct the quantity of our lines"),
 )
+_OPTIONAL = (
+    "Reading /finance/agreementrecap/ (ConnectWise documents no right for it)",
+    "to look for periods that were written off, in which nobody was billed",
+)
 
 
 def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
     """Check the site, the keys and each right of the API member by a harmless read, and remember the company.
 
-    The keys are never kept. Connecting again to the same company, with new keys perhaps, keeps everything. A missing
+    The keys are never stored. Connecting again to the same company, with new keys perhaps, keeps everything. A missing
     right is in the result, and then nothing is saved.
 
     Raises:
@@ -139,29 +139,41 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
     with warehouse.transaction() as session:
         _require_free_or_same(session, client)
     info = client.company_info()
-    proved = tuple(CheckedRight(name, why, _is_held(probe, client)) for name, why, probe in _PROVED_BY_READING)
-    recap = CheckedRight(
-        "Reading /finance/agreementrecap/ (ConnectWise documents no right for it)",
-        "to look for periods that were written off, in which nobody was billed",
-        _has_recap(client),
-        optional=True,
-    )
+    proved = [
+        CheckedRight(name, why, _succeeds(probe, client, MissingRight)) for name, why, probe in _PROVED_BY_READING
+    ]
+    can_read_recaps = _succeeds(lambda client: next(client.agreement_recaps(), None), client, ConnectWiseError)
     with setup_transaction(warehouse) as session:
         integration = _require_free_or_same(session, client)
         before = _snapshot(integration)
         if all(right.held for right in proved):
             integration = _remember(session, integration, client)
-            # New ones perhaps, of which nothing else would tell: they are never kept.
-            after = {**_snapshot(integration), "keys": "accepted"}
+            after = {**_snapshot(integration), "keys": "accepted"}  # logged even if only they are new
             log_action(session, AuditAction.CONNECT, client.company_id, before=before, after=after)
         state = integration.state if integration else State.NOT_CONNECTED
         uses = right_uses(session, psa_of_client(client))
-    by_use = tuple(
-        CheckedRight(name, why, uses[name].held, uses[name].used_at) if name in uses else CheckedRight(name, why, None)
+    by_use = (
+        CheckedRight(name, why, use.held if use else None, use.used_at if use else None)
         for name, why in _PROVED_BY_WRITING
+        for use in [uses.get(name)]
     )
-    name = info.company_name or client.company_id
-    return Connection(client.site_url, client.company_id, name, state, (*proved, *by_use, recap))
+    return Connection(
+        client.site_url,
+        client.company_id,
+        info.company_name or client.company_id,
+        state,
+        (*proved, *by_use, CheckedRight(*_OPTIONAL, can_read_recaps, optional=True)),
+    )
+
+
+def _succeeds(
+    probe: Callable[[ConnectWiseClient], object], client: ConnectWiseClient, failure: type[ConnectWiseError]
+) -> bool:
+    try:
+        probe(client)
+    except failure:
+        return False
+    return True
 
 
 def disconnect(warehouse: Warehouse, backup_file: Path, *, company_id: str | None = None) -> Disconnection:
@@ -194,7 +206,7 @@ def disconnect(warehouse: Warehouse, backup_file: Path, *, company_id: str | Non
 
 
 def new_backup_file(folder: Path, now: datetime) -> Path:
-    """Where the mappings are kept when nobody says where."""
+    """The backup file if none is named."""
     return folder / f"mappings-{now:%Y%m%dT%H%M%SZ}.csv"
 
 
@@ -211,37 +223,16 @@ def _snapshot(integration: IntegrationRow | None) -> dict[str, str]:
     return {"site": integration.site_url, "company_id": integration.company_id, "state": integration.state}
 
 
-def _is_held(probe: Callable[[ConnectWiseClient], object], client: ConnectWiseClient) -> bool:
-    try:
-        probe(client)
-    except MissingRight:
-        return False
-    return True
-
-
-def _has_recap(client: ConnectWiseClient) -> bool:
-    try:
-        next(client.agreement_recaps(), None)
-    except ConnectWiseError:  # it is not needed, so that whatever is wrong with it is no reason not to connect
-        return False
-    return True
-
-
 def _remember(session: Session, integration: IntegrationRow | None, client: ConnectWiseClient) -> IntegrationRow:
     if integration is None:
         integration = IntegrationRow(id=1, state=State.DISCONNECTED)
         session.add(integration)
     elif psa_of(integration) != psa_of_client(client):
-        _forget_imported(session)
+        for table in (ImportSelectionRow, AgreementRow, CompanyRow, ProductRow):  # another company's ids
+            session.execute(delete(table))
     if integration.state == State.DISCONNECTED:
         integration.site_url = client.site_url
         integration.company_id = client.company_id
         integration.state = State.CONNECTED
         integration.connected_at = datetime.now(UTC)
     return integration
-
-
-def _forget_imported(session: Session) -> None:
-    """Another company's ids mean something else."""
-    for table in (ImportSelectionRow, AgreementRow, CompanyRow, ProductRow):
-        session.execute(delete(table))

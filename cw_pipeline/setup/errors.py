@@ -1,4 +1,4 @@
-"""Why a setup command was refused. It has changed nothing then, unless the message says otherwise."""
+"""Why a setup command was refused. It changed nothing, unless the message says otherwise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class IntegrationError(CwPipelineError):
 
 
 class NotConnected(IntegrationError):
-    """The act needs a connection to ConnectWise, and there is none."""
+    """Nothing is connected."""
 
     def __init__(self) -> None:
         super().__init__("Not connected to ConnectWise. Run `cw-pipeline connect` and try again.")
@@ -54,10 +54,10 @@ class NotConfirmed(IntegrationError):
 
 
 class UnknownChoice(IntegrationError):
-    """What was named does not exist, or could be several.
+    """What was named does not exist, or several things have the name.
 
     Attributes:
-        choices: What could be chosen instead, all of it.
+        choices: Everything that could be chosen instead.
     """
 
     def __init__(self, problem: str, choices: Iterable[str], what_to_do: str = "") -> None:
@@ -75,7 +75,7 @@ class MappingRefused(IntegrationError):
 
 
 class WarningsNotAccepted(MappingRefused):
-    """The mapping can be made, but a person has to know first what may happen.
+    """The mapping can be made once a person accepts its warnings.
 
     Attributes:
         warnings: What may happen, a sentence each.
@@ -90,7 +90,7 @@ class WarningsNotAccepted(MappingRefused):
 
 
 class TooManyGone(IntegrationError):
-    """A list may have been cut short: a person has to know first what it lacks.
+    """A list may have been cut short, so that a person has to confirm what is gone.
 
     Attributes:
         warnings: What it lacks, a sentence.
@@ -109,12 +109,8 @@ class TooManyGone(IntegrationError):
         self.warnings = (warning,)
 
 
-class ListCutShort(IntegrationError):
-    """A list lacks records that are there, and nothing can be concluded from it."""
-
-
-class NothingMapped(IntegrationError):
-    """The act works on what is mapped, and nothing is."""
+class RebuildRefused(IntegrationError):
+    """No company is mapped, or a list of agreements was cut short; nothing was entered."""
 
 
 class OrganizationRefused(IntegrationError):
@@ -122,7 +118,7 @@ class OrganizationRefused(IntegrationError):
 
 
 class NothingToAccept(IntegrationError):
-    """No invoiced line needs the word that a person gave."""
+    """No line waits for what a person wants to accept."""
 
 
 class MappingFileRefused(MappingRefused):

@@ -66,8 +66,7 @@ def price_of(text: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or amount < 0:
-        msg = f"{text!r} is not an amount of money. Write it as 4.90."
-        raise ProductRefused(msg)
+        raise ProductRefused(f"{text!r} is not an amount of money. Write it as 4.90.")
     return amount
 
 
@@ -121,7 +120,7 @@ def create_product(
     Raises:
         UnknownChoice: If a name does not exist, or none is given and there are several to choose from.
         ProductRefused: If the identifier exists, or a value is not acceptable.
-        UncertainWrite: If nobody knows whether it was created, and the catalog does not show it.
+        UncertainWrite: If it is unknown whether it was created, and the catalog does not show it.
         NotConnected: If nothing is connected.
         WrongCompany: If another company is connected.
     """
@@ -142,18 +141,21 @@ def create_product(
         )
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        msg = f"The product was not created: {faults}. Correct that and try again."
-        raise ProductRefused(msg) from None
+        raise ProductRefused(f"The product was not created: {faults}. Correct that and try again.") from None
     existing = client.catalog_item_by_identifier(new.identifier)
     if existing is not None:
-        msg = (
+        raise ProductRefused(
             f"The product {existing.identifier} ({existing.id}) exists already. Map it with "
             f'`cw-pipeline products map {plan} "{existing.identifier}"`, or create one with another identifier.'
         )
-        raise ProductRefused(msg)
     created = _create(client, warehouse, new)
     mapped = _map(client, warehouse, plan, created)
-    return replace(mapped, warnings=(*mapped.warnings, _what_to_complete(created)))
+    # The API member's role may add products, but not edit them.
+    complete = (
+        f"Complete {created.identifier} ({created.id}) in ConnectWise under Procurement > Product Catalog before you "
+        "sync: taxable or not, the accounts that your accounting package books it to, and price and cost if not given."
+    )
+    return replace(mapped, warnings=(*mapped.warnings, complete))
 
 
 def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
@@ -167,8 +169,9 @@ def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
         integration = connected_integration(session)
         mappings = session.scalars(select(ProductMappingRow).order_by(ProductMappingRow.plan)).all()
         if not mappings:
-            msg = "No plan is mapped to a product. Run `cw-pipeline products map` or `products create` first."
-            raise ProductRefused(msg)
+            raise ProductRefused(
+                "No plan is mapped to a product. Run `cw-pipeline products map` or `products create` first."
+            )
         before = {mapping.plan: mapping.confirmed_product_id for mapping in mappings}
         after = {mapping.plan: mapping.product_id for mapping in mappings}
         for mapping in mappings:
@@ -194,35 +197,24 @@ def mapped_products(session: Session) -> tuple[MappedProduct, ...]:
 def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: CatalogItem) -> MappedProduct:
     refusal = why_not_billable(item)
     if refusal:
-        msg = f"{item.identifier} ({item.id}) cannot be mapped to {plan}: {refusal}. Choose another product."
-        raise ProductRefused(msg)
+        raise ProductRefused(
+            f"{item.identifier} ({item.id}) cannot be mapped to {plan}: {refusal}. Choose another product."
+        )
     with setup_transaction(warehouse) as session:
         require_connected(session, client)
-        product = ProductRow(
-            id=item.id, identifier=item.identifier, description=item.description, price=item.price, cost=item.cost
-        )
-        session.merge(product)
-        session.flush()
+        columns = ("id", "identifier", "description", "price", "cost")
+        session.merge(ProductRow(**{name: getattr(item, name) for name in columns}))
         mapping = session.get(ProductMappingRow, plan)
         before = {"product_id": mapping.product_id} if mapping else None
-        after = {"product_id": item.id}
-        log_action(session, AuditAction.MAP_PRODUCT, plan, before=before, after=after)
-        if mapping is None:
-            mapping = ProductMappingRow(plan=plan, confirmed_product_id=None)
-            session.add(mapping)
-        mapping.product_id = item.id
-        mapping.mapped_at = datetime.now(UTC)
+        log_action(session, AuditAction.MAP_PRODUCT, plan, before=before, after={"product_id": item.id})
+        mapping = session.merge(ProductMappingRow(plan=plan, product_id=item.id, mapped_at=datetime.now(UTC)))
         session.flush()
         return _mapped(session, mapping)
 
 
 def _mapped(session: Session, mapping: ProductMappingRow) -> MappedProduct:
     product = session.get_one(ProductRow, mapping.product_id)
-    warnings = (
-        ()
-        if product.price
-        else (f"{product.identifier} had no price when it was mapped: set one in ConnectWise before you sync.",)
-    )
+    no_price = f"{product.identifier} had no price when it was mapped: set one in ConnectWise before you sync."
     return MappedProduct(
         plan=mapping.plan,
         product_id=product.id,
@@ -231,7 +223,7 @@ def _mapped(session: Session, mapping: ProductMappingRow) -> MappedProduct:
         price=product.price,
         cost=product.cost,
         confirmed=mapping.confirmed_product_id == mapping.product_id,
-        warnings=warnings,
+        warnings=() if product.price else (no_price,),
     )
 
 
@@ -259,10 +251,9 @@ def _create(client: ConnectWiseClient, warehouse: Warehouse, new: NewCatalogItem
     try:
         created = client.create_catalog_item(new)
     except UncertainWrite:
-        found = client.catalog_item_by_identifier(new.identifier)
-        if found is None:
+        created = client.catalog_item_by_identifier(new.identifier)
+        if created is None:
             raise
-        created = found
     except MissingRight:
         with setup_transaction(warehouse) as session:
             save_right_uses(session, psa, {Right.CATALOG_ADD: False})
@@ -271,14 +262,6 @@ def _create(client: ConnectWiseClient, warehouse: Warehouse, new: NewCatalogItem
         save_right_uses(session, psa, {Right.CATALOG_ADD: True})
         log_action(session, AuditAction.CREATE_PRODUCT, str(created.id), after=new.model_dump(mode="json"))
     return created
-
-
-def _what_to_complete(created: CatalogItem) -> str:
-    """What a new product still needs from a person: this program's role may add products, but not edit them."""
-    return (
-        f"Complete {created.identifier} ({created.id}) in ConnectWise under Procurement > Product Catalog before you "
-        "sync: taxable or not, the accounts that your accounting package books it to, and price and cost if not given."
-    )
 
 
 def _usual(units: Iterable[Choice]) -> int | None:

@@ -1,4 +1,4 @@
-"""Rebuilding what is known of our lines, for a warehouse that is new or was restored from a backup."""
+"""Rebuild the ledger of our lines, for a warehouse that is new or was restored from a backup."""
 
 from __future__ import annotations
 
@@ -8,35 +8,41 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import select
-
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.facts import Line, Unread
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.setup.audit import AuditAction, log_action
-from cw_pipeline.setup.errors import ListCutShort, NothingMapped, listed
-from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
+from cw_pipeline.setup.errors import RebuildRefused, listed
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.remembering import remember, seen_in
 from cw_pipeline.sync.settling import settle_open_intents
 from cw_pipeline.warehouse import ledger
-from cw_pipeline.warehouse.lock import push_lock
-from cw_pipeline.warehouse.tables import CompanyMappingRow, IntegrationRow
+from cw_pipeline.warehouse.mappings import mapping_facts
+from cw_pipeline.warehouse.tables import IntegrationRow
 
 if TYPE_CHECKING:
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.vocabulary import Month
 
 
+class FoundMonth(NamedTuple):
+    """How many lines of a month were found, with how many seats, and how many of the lines were invoiced."""
+
+    month: Month
+    lines: int
+    seats: Decimal
+    invoiced: int
+
+
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild looked at and found.
+    """What a rebuild read and found.
 
     Attributes:
-        companies: How many mapped companies were looked through.
+        companies: How many mapped companies there are.
         agreements: How many agreements they have.
-        found: The lines of ours that this warehouse did not know, each with whose it is.
-        invoiced: Those of our lines, found or known, that were not known to be invoiced.
+        found: The lines of ours that this warehouse did not know, each with its identity.
+        invoiced: Our lines, found or known, that were not known to be invoiced.
         unread: What cannot be read, and may hold lines of ours that are still not known.
     """
 
@@ -48,7 +54,7 @@ class Rebuilt:
 
     @property
     def by_month(self) -> list[FoundMonth]:
-        """What was found, month by month."""
+        """What was found, by month."""
         months: defaultdict[Month, list[Line]] = defaultdict(list)
         for identity, line in self.found:
             months[identity.month].append(line)
@@ -63,46 +69,36 @@ class Rebuilt:
         ]
 
 
-class FoundMonth(NamedTuple):
-    """How many lines of a month were found, with how many seats, and how many of the lines were invoiced."""
-
-    month: Month
-    lines: int
-    seats: Decimal
-    invoiced: int
-
-
 def rebuild(run: SyncRun) -> Rebuilt:
     """Enter in the ledger what every agreement of every mapped company shows of our lines; ConnectWise is only read.
 
-    What cannot be read is told; as long as it cannot be, each sync looks for it, and holds whom it may concern.
+    What cannot be read is in the result; until it can be, each sync looks for it, and holds whom it may concern.
 
     Raises:
-        NothingMapped: If no company is mapped, so that there is nothing to look through.
-        ListCutShort: If ConnectWise lists fewer agreements than are there; nothing is entered.
+        RebuildRefused: If no company is mapped, or ConnectWise lists fewer agreements than are there.
         LockHeld: If a push is at work for ten minutes.
         ConnectWiseError: If ConnectWise cannot be read; nothing is entered.
     """
-    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
+    with run.push_lock() as lock:
         settle_open_intents(run)
         with run.warehouse.transaction() as session:
-            mappings = session.scalars(select(CompanyMappingRow)).all()
+            mappings = mapping_facts(session)
             known = ledger.known_lines(session, run.psa)
         if not mappings:
-            msg = "No company is mapped, so there is nowhere to look. Map the companies as they were, then rebuild."
-            raise NothingMapped(msg)
-        companies = {one.company_id for one in mappings}
-        run.say(f"Reading every agreement of {len(companies)} mapped companies")
-        reading = read(run, {one.agreement_id for one in mappings}, known, companies=companies)
-        cut_short = companies - reading.looked_through
-        if cut_short:
-            msg = (
-                f"ConnectWise did not list all agreements that the companies {listed(sorted(map(str, cut_short)))} "
-                "have, so that lines of ours may be missing. Nothing was rebuilt. Try again in some minutes."
+            raise RebuildRefused(
+                "No company is mapped, so there is nowhere to look. Map the companies as they were, then rebuild."
             )
-            raise ListCutShort(msg)
+        companies = {one.company_id for one in mappings.values()}
+        run.say(f"Reading every agreement of {len(companies)} mapped companies")
+        reading = read(run, {one.agreement_id for one in mappings.values()}, known, companies=companies)
+        cut_short = listed(sorted(map(str, companies - reading.looked_through)))
+        if cut_short:
+            raise RebuildRefused(
+                f"ConnectWise did not list all agreements that the companies {cut_short} have, so that lines of ours "
+                "may be missing. Nothing was rebuilt. Try again in some minutes."
+            )
         seen = seen_in(reading, {}, unsettled=())
-        remember(run, lock, seen, (one.organization_id for one in mappings), found_as=EntryKind.REBUILT)
+        remember(run, lock, seen, mappings, found_as=EntryKind.REBUILT)
         with run.warehouse.transaction() as session:
             session.get_one(IntegrationRow, 1).rebuilt_at = datetime.now(UTC)
             after = {"agreements": len(reading.agreements), "found": len(seen.found), "invoiced": len(seen.invoiced)}

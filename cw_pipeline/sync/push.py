@@ -13,7 +13,6 @@ from cw_pipeline.sync.settling import settle_open_intents
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.sync.writes import FailedWrite, Writer
 from cw_pipeline.warehouse import tables
-from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.previews import save_push
 from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.wording import reasons
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.previews import StoredPreview
-
-LOCK_WAIT_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = N
         ConnectWiseError: If open intents cannot be settled or previews not be made anew; nothing is written.
         SyncError: If a preview does not account for every seat; nothing is written.
     """
-    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
+    with run.push_lock() as lock:
         read_before = run.connectwise.requests.read
         unsettled = {(one.month, one.organization_id): one.why for one in settle_open_intents(run)}
         settling = run.connectwise.requests.read - read_before

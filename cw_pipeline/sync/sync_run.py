@@ -6,10 +6,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.lock import HeldLock, push_lock
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+LOCK_WAIT_SECONDS = 600
 
 
 class SyncError(CwPipelineError):
@@ -35,3 +42,11 @@ class SyncRun:
     """Lets so many seconds pass."""
     today: Callable[[], date] = lambda: datetime.now(UTC).date()
     """Tells the day, in UTC."""
+
+    def push_lock(self) -> AbstractContextManager[HeldLock]:
+        """The push lock of the connected company.
+
+        Raises:
+            LockHeld: If another holds it for `LOCK_WAIT_SECONDS`.
+        """
+        return push_lock(self.warehouse.engine, self.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=self.say)

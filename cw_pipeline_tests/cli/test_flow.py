@@ -106,7 +106,7 @@ def test_status_says_what_is_missing_and_then_what_is_to_be_synced(said: dict[st
 
 def test_connect_shows_each_right_and_whether_it_is_held(said: dict[str, Answer]) -> None:
     assert "Finance > Agreements: Edit" in said["connect"].out
-    assert "not yet proved" in said["connect"].out
+    assert "unverified until first used" in said["connect"].out
     assert {right["held"] for right in said["connect for programs"].document["rights"]} == {True, None}
     used = {right["name"]: right["used_at"] for right in said["connect again"].document["rights"] if right["used_at"]}
     assert used.keys() == {"Procurement > Product Catalog: Add", "Finance > Agreements: Add"}

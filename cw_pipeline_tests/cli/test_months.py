@@ -12,7 +12,7 @@ from cw_pipeline.cli.months import months_asked
 from cw_pipeline.cli.output import UsageError
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox import FaultKind
-from cw_pipeline.sync import push
+from cw_pipeline.sync import sync_run
 from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.cli.conftest import PROGRAM, run
 from cw_pipeline_tests.support.active import LAST_CLOSED
@@ -97,7 +97,7 @@ def test_a_line_that_failed_fails_the_command_and_its_reason_is_shown(
 
 @pytest.mark.usefixtures("active")
 def test_a_sync_that_cannot_get_the_lock_exits_1_and_names_its_holder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push, "LOCK_WAIT_SECONDS", 0)
+    monkeypatch.setattr(sync_run, "LOCK_WAIT_SECONDS", 0)
     with Access().sync_run("", print) as access:
         url = access.warehouse.engine.url.render_as_string(hide_password=False)
         psa = access.psa

@@ -11,7 +11,7 @@ from cw_pipeline.orchestration.assets import months as monthly
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
-from cw_pipeline.sync import push
+from cw_pipeline.sync import sync_run
 from cw_pipeline_tests.orchestration.monthly_runs import (
     LAST,
     failure_of,
@@ -79,7 +79,7 @@ def test_a_fault_of_the_program_fails_the_run_at_once(
 def test_a_lock_that_another_push_held_too_long_is_tried_again(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(push, "LOCK_WAIT_SECONDS", 0)
+    monkeypatch.setattr(sync_run, "LOCK_WAIT_SECONDS", 0)
     with Access().sync_run("", print) as access:
         url = access.warehouse.engine.url.render_as_string(hide_password=False)
         psa = access.psa

@@ -13,9 +13,8 @@ from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.checks import late_months
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.reports.drift import find as drift
 from cw_pipeline.sandbox.faults import FaultKind
-from cw_pipeline.sync import push
+from cw_pipeline.sync import sync_run
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 
@@ -108,8 +107,7 @@ def test_months_are_looked_after_although_connectwise_cannot_be_read(
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drift, "LOCK_WAIT_SECONDS", 0)
-    monkeypatch.setattr(push, "LOCK_WAIT_SECONDS", 0)
+    monkeypatch.setattr(sync_run, "LOCK_WAIT_SECONDS", 0)
 
 
 def told(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.sandbox import FaultKind
-from cw_pipeline.sync import push
+from cw_pipeline.sync import sync_run
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.errors import LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
@@ -86,7 +86,7 @@ def test_a_push_that_waits_goes_on_at_once_when_the_one_at_work_is_killed(on_eit
 def test_a_push_that_does_not_get_the_lock_says_so_and_writes_nothing(
     msp: Msp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(push, "LOCK_WAIT_SECONDS", 0)
+    monkeypatch.setattr(sync_run, "LOCK_WAIT_SECONDS", 0)
     told: list[str] = []
     waiting = replace(msp, run=replace(msp.run, say=told.append))
     waiting.fetch()

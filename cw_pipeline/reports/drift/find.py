@@ -8,12 +8,10 @@ from cw_pipeline.billing.facts import Facts
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.reports.drift.compare_lines import KnownLine, drifted_line, found_line
 from cw_pipeline.reports.drift.compare_mappings import drifted_agreement, drifted_company, unread_finding
-from cw_pipeline.sync.push import LOCK_WAIT_SECONDS
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.recaps import look_at_recaps, written_off
 from cw_pipeline.sync.remembering import remember, seen_in
 from cw_pipeline.warehouse import ledger
-from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline.warehouse.mappings import mapping_facts
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
         LockHeld: If a push is at work for ten minutes.
         ConnectWiseError: If ConnectWise cannot be read.
     """
-    with push_lock(run.warehouse.engine, run.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=run.say) as lock:
+    with run.push_lock() as lock:
         with run.warehouse.transaction() as session:
             mappings = mapping_facts(session)
             lines = _known_lines(session, run.psa, mappings)

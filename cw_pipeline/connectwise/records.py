@@ -148,10 +148,10 @@ class Records:
 
 def _refers_to(record: Mapping[str, object], field: str, ids: Collection[int]) -> bool:
     """Whether one of the ids is in a record's field, or something that cannot be read."""
-    value: object = record
-    for name in field.split("/"):
-        fields = cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
-        value = fields.get(name)
+    outer, _, inner = field.partition("/")
+    value = record.get(outer)
+    if inner:
+        value = cast("Mapping[str, object]", value).get(inner) if isinstance(value, Mapping) else None
     return not isinstance(value, int) or value in ids
 
 

@@ -31,6 +31,7 @@ API_VERSION = "2025.1"
 """The version of ConnectWise's interface that this package was written for."""
 CONNECT_TIMEOUT = 10.0  # seconds
 LONGEST_REPLY = 16 * 1024 * 1024  # bytes, uncompressed: 1,000 records of 16 kB, where true ones take 5
+_PAUSE = 5.0  # seconds after a 429 that asks for none
 LONGEST_DOWNLOAD = 300.0  # seconds for the body of one reply, however steadily it trickles in
 
 
@@ -216,6 +217,8 @@ class Http:
                     clock=self._clock,
                 )
             except AttemptError as attempt:
+                if attempt.failure is Failure.TOO_MANY_REQUESTS:
+                    self._throttle.refused(min(attempt.retry_after or _PAUSE, LONGEST_WAIT))
                 if not never_left(attempt):
                     self._count_one(method)
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,46 @@ def test_a_rate_is_shared_by_all_threads(time: FakeTime) -> None:
     assert time.sleeps == []
     throttle.wait()
     assert sum(time.sleeps) >= 59.9
+
+
+def test_a_refusal_pauses_all_threads_and_slows_them_down(time: FakeTime) -> None:
+    throttle = Throttle(100, sleep=time.sleep, clock=time.clock)
+    for _ in range(41):
+        throttle.wait()
+    throttle.refused(30)
+    throttle.refused(29)  # was under way at the same time
+    throttle.wait()
+    assert sum(time.sleeps) == pytest.approx(30)
+    for _ in range(50):
+        throttle.wait()
+    assert sum(time.sleeps) == pytest.approx(60)
+
+
+def test_a_site_that_takes_fewer_requests_refuses_few(time: FakeTime) -> None:
+    takes, taken, refused = 40, deque[float](), 0
+    throttle = Throttle(100, sleep=time.sleep, clock=time.clock)
+    for _ in range(4_000):
+        throttle.wait()
+        while taken and taken[0] <= time.now - 60:
+            taken.popleft()
+        if len(taken) < takes:
+            taken.append(time.now)
+        else:
+            refused += 1
+            throttle.refused(taken[0] + 60 - time.now)
+    assert refused / 4_000 < 0.01
+    assert (4_000 - refused) / (time.now - 1_000) * 60 > 0.9 * takes
+
+
+def test_one_refusal_is_forgotten_after_a_while(time: FakeTime) -> None:
+    throttle = Throttle(100, sleep=time.sleep, clock=time.clock)
+    throttle.wait()
+    throttle.refused(1)
+    time.sleep(3_600)
+    time.sleeps.clear()
+    for _ in range(100):
+        throttle.wait()
+    assert time.sleeps == []
 
 
 def test_no_more_requests_are_under_way_than_allowed(site: responses.RequestsMock, time: FakeTime) -> None:

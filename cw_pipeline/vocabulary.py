@@ -1,4 +1,4 @@
-"""The words that every room uses: billing months, with the only month arithmetic there is, plans and license types."""
+"""The words that every room uses: billing months, with the only month arithmetic there is, plans, license types."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,11 @@ def last_day_of_month(day: date) -> date:
 def day_before(day: date) -> date:
     """The day before `day`."""
     return day - timedelta(days=1)
+
+
+def plain(number: Decimal) -> Decimal:
+    """`number` as people write it: 5 for 5.0, 2.5 for 2.50."""
+    return number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()
 
 
 class Plan(StrEnum):

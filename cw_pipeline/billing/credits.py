@@ -31,22 +31,21 @@ class Credit:
 
 def credits_due(organization_id: str, preview: Preview[Any, Any], facts: Facts) -> tuple[Credit, ...]:
     """The credits that would end the organization's `moved` or `credit_due` in `preview`, made from `facts`."""
+    identities = [Identity(preview.month, plan, organization_id) for plan in Plan]
     lines = [line for line in preview.lines if line.organization_id == organization_id]
     if any(line.outcome is Outcome.MOVED for line in lines):
-        return tuple(_of_another_company(organization_id, preview, facts))
+        return tuple(
+            Credit(identity, line, facts.counted(line))
+            for identity in identities
+            for line in invoiced_elsewhere([identity], facts.mappings[organization_id], facts)
+        )
     used = {line.plan: Decimal(0) if line.also else line.seats for line in lines if line.outcome is Outcome.CREDIT_DUE}
     return tuple(
         credit
-        for plan, seats in used.items()
-        for credit in _too_much(Identity(preview.month, plan, organization_id), seats, facts)
+        for identity in identities
+        if identity.plan in used
+        for credit in _too_much(identity, used[identity.plan], facts)
     )
-
-
-def _of_another_company(organization_id: str, preview: Preview[Any, Any], facts: Facts) -> Iterator[Credit]:
-    for plan in Plan:
-        identity = Identity(preview.month, plan, organization_id)
-        for line in invoiced_elsewhere([identity], facts.mappings[organization_id], facts):
-            yield Credit(identity, line, facts.counted(line))
 
 
 def _too_much(identity: Identity, used: Decimal, facts: Facts) -> Iterator[Credit]:

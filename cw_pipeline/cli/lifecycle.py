@@ -95,7 +95,7 @@ def status(*, as_json: AsJson = False) -> None:
                 ("ConnectWise", f"{found.company_id} at {found.site}" if found.site else None),
                 ("Companies", f"{found.mapped} mapped, {found.unmapped_companies} unmapped"),
                 ("Organizations", f"{found.mapped_organizations} mapped, {found.unmapped_organizations} unmapped"),
-                ("Months to sync", rooms.due.told(found.why_unpushed) or "none"),
+                ("Months to sync", rooms.cells.of_unpushed_months(found.why_unpushed) or "none"),
                 ("Held", ", ".join(f"{month}: {lines} line(s)" for month, lines in found.held.items()) or "none"),
                 ("Last sync", f"{found.last_sync:%Y-%m-%d %H:%M} UTC" if found.last_sync else "never"),
                 ("Next scheduled", f"{found.next_tick:%Y-%m-%d %H:%M} UTC"),

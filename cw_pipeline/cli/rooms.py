@@ -37,7 +37,6 @@ if TYPE_CHECKING:
         rebuild,
         suggest,
     )
-    from cw_pipeline.sync import due
     from cw_pipeline.warehouse import connection_key, database, previews, tables
     from cw_pipeline.wording import cells, hold_reasons
 
@@ -50,7 +49,6 @@ _PATHS = {
     "database": "warehouse.database",
     "definitions": "definitions",
     "demonstration": "cli.demonstration",
-    "due": "sync.due",
     "errors": "setup.errors",
     "find_drift": "reports.drift.find",
     "formulas": "setup.formulas",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.fields import MOST_DIGITS, can_be_sent
-from cw_pipeline.connectwise.listed import Listed, Unreadable, take_apart
+from cw_pipeline.connectwise.record_list import RecordList, Unreadable, record_list
 from cw_pipeline.connectwise.records import Endpoints
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ _BILLING_CYCLES = "/finance/billingCycles"
 class Agreements(Endpoints):
     """Agreements, their lines, and what they are invoiced by."""
 
-    def agreements(self, *, company_ids: Iterable[int]) -> Listed[models.Agreement]:
+    def agreements(self, *, company_ids: Iterable[int]) -> RecordList[models.Agreement]:
         """Return the agreements of these companies, whatever their status."""
         return self._records.by_reference(_AGREEMENTS, models.Agreement, "company/id", company_ids)
 
-    def agreements_by_id(self, ids: Iterable[int]) -> Listed[models.Agreement]:
+    def agreements_by_id(self, ids: Iterable[int]) -> RecordList[models.Agreement]:
         """Return the agreements with these ids, whatever their status. An id that does not exist is just absent."""
         return self._records.by_ids(_AGREEMENTS, models.Agreement, ids)
 
@@ -45,9 +45,9 @@ class Agreements(Endpoints):
         """
         return self._records.each(_RECAPS, models.AgreementRecap)
 
-    def billing_cycles(self) -> Listed[models.BillingCycle]:
+    def billing_cycles(self) -> RecordList[models.BillingCycle]:
         """Return how often agreements can be invoiced."""
-        return take_apart(self._records.each(_BILLING_CYCLES, models.BillingCycle))
+        return record_list(self._records.each(_BILLING_CYCLES, models.BillingCycle))
 
     def agreement_count(self) -> int:
         """How many agreements the API member sees; proves the right to inquire them."""
@@ -55,12 +55,12 @@ class Agreements(Endpoints):
 
     def additions(
         self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
-    ) -> Listed[models.Addition]:
+    ) -> RecordList[models.Addition]:
         """Return the lines of the agreement, cancelled ones included, that are `wanted` as ConnectWise sends them.
 
         Of the others only the id is looked at, so that an odd line of somebody else's is nobody's problem.
         """
-        return take_apart(self._records.each(_additions(agreement_id), models.Addition, wanted=wanted))
+        return record_list(self._records.each(_additions(agreement_id), models.Addition, wanted=wanted))
 
     def addition(self, agreement_id: int, addition_id: int) -> models.Addition:
         """Return one line.

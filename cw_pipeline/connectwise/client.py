@@ -31,8 +31,8 @@ class ConnectWiseClient(Companies, Agreements, Catalog):
     """Reads and writes one ConnectWise company. Use it as a context manager, from as many threads as you like.
 
     Every method that asks ConnectWise may raise any `errors.ConnectWiseError`; only after `errors.UncertainWrite` may
-    something have been written. Lists about customers come as `Listed`, so that a record that cannot be read stops no
-    other. All others are read lazily, page by page, and raise `errors.RecordUnreadable` at such a record.
+    something have been written. Lists about customers come as `RecordList`, so that a record that cannot be read stops
+    no other. All others are read lazily, page by page, and raise `errors.RecordUnreadable` at such a record.
 
     Args:
         credentials: The API member and its site.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise import models
-from cw_pipeline.connectwise.listed import Listed
+from cw_pipeline.connectwise.record_list import RecordList
 from cw_pipeline.connectwise.records import Endpoints
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ _COMPANIES = "/company/companies"
 class Companies(Endpoints):
     """The companies, and what they are chosen by."""
 
-    def companies(self, *, type_ids: Collection[int] = (), status_ids: Collection[int] = ()) -> Listed[models.Company]:
+    def companies(
+        self, *, type_ids: Collection[int] = (), status_ids: Collection[int] = ()
+    ) -> RecordList[models.Company]:
         """Return the companies that are not deleted, of any of these types and statuses (none given: of all).
 
         ConnectWise filters, and the client filters again, but for those that cannot be read. Some sites answer a
@@ -39,9 +41,9 @@ class Companies(Endpoints):
             return of_type and of_status and not company.deleted_flag
 
         found = self._records.first_found(_COMPANIES, models.Company, queries)
-        return Listed(tuple(filter(is_chosen, found.records)), found.unreadable)
+        return RecordList(tuple(filter(is_chosen, found.records)), found.unreadable)
 
-    def companies_by_id(self, ids: Iterable[int]) -> Listed[models.Company]:
+    def companies_by_id(self, ids: Iterable[int]) -> RecordList[models.Company]:
         """Return the companies with these ids, deleted ones included. An id that does not exist is just absent."""
         return self._records.by_ids(_COMPANIES, models.Company, ids)
 

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 
 from cw_pipeline.connectwise.conditions import fits, id_conditions, room_for_conditions
 from cw_pipeline.connectwise.errors import ContractBroken, NotFound, RecordUnreadable, UncertainWrite
-from cw_pipeline.connectwise.listed import Listed, Unreadable, take_apart
 from cw_pipeline.connectwise.models import Count, Identified
 from cw_pipeline.connectwise.paging import PAGE_SIZE, Pages
+from cw_pipeline.connectwise.record_list import RecordList, Unreadable, record_list
 from cw_pipeline.connectwise.replies import read_record
 
 if TYPE_CHECKING:
@@ -80,32 +80,34 @@ class Records:
 
     def first_found(
         self, path: str, model: type[IdentifiedT], queries: Iterable[Mapping[str, str]]
-    ) -> Listed[IdentifiedT]:
+    ) -> RecordList[IdentifiedT]:
         """What the first of these queries finds that finds anything."""
         for params in queries:
-            found = take_apart(self.each(path, model, params))
+            found = record_list(self.each(path, model, params))
             if found.records or found.unreadable:
                 return found
-        return Listed(())
+        return RecordList(())
 
-    def by_reference(self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]) -> Listed[IdentifiedT]:
+    def by_reference(
+        self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]
+    ) -> RecordList[IdentifiedT]:
         """The list's records in whose `field` is one of these ids, in as few requests as that takes.
 
         They are asked for by the ids; where that takes more requests than the whole list, all of it is read.
         """
         wanted = frozenset(ids)
         if not wanted:
-            return Listed(())
+            return RecordList(())
         conditions = list(id_conditions(field, wanted, room=self._room(path)))
         nameless: list[RecordUnreadable] = []
         if len(conditions) > _FEW and self.count(path) // PAGE_SIZE + 1 < len(conditions):
             pages = [self.each(path, model, wanted=lambda one: _refers_to(one, field, wanted), nameless=nameless)]
         else:
             pages = [self.each(path, model, {"conditions": one}, nameless=nameless) for one in conditions]
-        found = take_apart(chain.from_iterable(pages))
+        found = record_list(chain.from_iterable(pages))
         return replace(found, nameless=tuple(one.why for one in nameless))
 
-    def by_ids(self, path: str, model: type[IdentifiedT], ids: Iterable[int]) -> Listed[IdentifiedT]:
+    def by_ids(self, path: str, model: type[IdentifiedT], ids: Iterable[int]) -> RecordList[IdentifiedT]:
         """The records with these ids. One that the list lacks is asked for by itself: lists are known to lag.
 
         So is one that the list has without a readable id.
@@ -113,7 +115,7 @@ class Records:
         wanted = frozenset(ids)
         listed = self.by_reference(path, model, "id", wanted)
         absent = wanted - {one.id for one in (*listed.records, *listed.unreadable)}
-        return take_apart([*listed.records, *listed.unreadable, *self._by_themselves(path, model, sorted(absent))])
+        return record_list([*listed.records, *listed.unreadable, *self._by_themselves(path, model, sorted(absent))])
 
     def _by_themselves(
         self, path: str, model: type[IdentifiedT], ids: Iterable[int]

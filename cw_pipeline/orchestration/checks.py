@@ -15,9 +15,9 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.reports.drift.findings import Finding
 from cw_pipeline.reports.status import status
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, missing_usage, unbilled
-from cw_pipeline.sync.due import told
 from cw_pipeline.vocabulary import Month, month_options
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.wording.cells import of_unpushed_months
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
 SEATS_ADD_UP = dg.AssetCheckSpec(
@@ -161,7 +161,7 @@ def unpushed_months(access: Access) -> dg.AssetCheckResult:
         passed=not late,
         severity=dg.AssetCheckSeverity.ERROR,
         description=(
-            f"Not pushed, or changed since: {told(late)}. The months' runs say why. Run "
+            f"Not pushed, or changed since: {of_unpushed_months(late)}. The months' runs say why. Run "
             f"`cw-pipeline sync {month_options(months[0], months[-1])}`."
             if late
             else None

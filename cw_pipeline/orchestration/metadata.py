@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.reconcile import Changes
     from cw_pipeline.setup.suggest import Suggestion
-    from cw_pipeline.sync.push import PushedMonth
     from cw_pipeline.warehouse.database import Warehouse
+    from cw_pipeline.warehouse.previews import PushedMonth
     from cw_pipeline.warehouse.usage import StoredReport
 
 Details: TypeAlias = "dict[str, int | str | list[str] | dg.MetadataValue]"
@@ -70,8 +70,8 @@ def of_push(pushed: PushedMonth, connectwise: ConnectWiseClient) -> Details:
     """What a push came to, and what it asked of ConnectWise."""
     return {
         **_seats(pushed.preview),
-        "requests_read": pushed.push.requests_read,
-        "requests_written": pushed.push.requests_written,
+        "requests_read": pushed.requests_read,
+        "requests_written": pushed.requests_written,
         "lines": _lines(pushed.preview.lines),
         "agreements": _links(pushed.preview.lines, connectwise),
         **_by_outcome(pushed.preview),

@@ -14,7 +14,7 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from cw_pipeline.settings import NotSetUp
-from cw_pipeline.sync.behind import RecordedPush
+from cw_pipeline.sync.outdated_warehouse import RecordedPush
 from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from cw_pipeline.billing.facts import Line, Unread
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import RebuildRefused, listed
+from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.remembering import remember, seen_in
-from cw_pipeline.sync.settling import settle_open_intents
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.mappings import mapping_facts
 from cw_pipeline.warehouse.tables import IntegrationRow

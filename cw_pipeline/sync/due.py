@@ -20,14 +20,13 @@ from cw_pipeline.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
 
 class Why(StrEnum):
-    """Why a month has to be pushed. The value is how people are told."""
+    """Why a month has to be pushed, in the words that people read."""
 
     NEVER = "never pushed"
     FAILED = "the last push did not succeed"
@@ -58,12 +57,6 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
         if why is not None:
             unpushed[month] = why
     return unpushed
-
-
-def told(why: Mapping[str, str]) -> str:
-    """Months with why they have to be pushed, as people are told."""
-    months = {reason: ", ".join(month for month in why if why[month] == reason) for reason in why.values()}
-    return "; ".join(f"{named} ({reason})" for reason, named in months.items())
 
 
 class _Pushed(NamedTuple):

@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from cw_pipeline.billing.outcomes import FAILED, Outcome
+from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.errors import CwPipelineError
-from cw_pipeline.sync.behind import RecordedPush, require_not_behind
+from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
 from cw_pipeline.sync.previews import make_previews, usage_report
-from cw_pipeline.sync.push import PushedMonth, check_seats, push_months
+from cw_pipeline.sync.push import check_seats, push_months
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.previews import save_month_error
+from cw_pipeline.warehouse.previews import PushedMonth, save_month_error
 from cw_pipeline.warehouse.usage import StoredReport
+from cw_pipeline.wording.failed_writes import failed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable
@@ -26,21 +27,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class UsageFetched:
-    """A month's usage report was fetched and kept."""
-
-    month: Month
-    report: StoredReport
-
-
-@dataclass(frozen=True)
-class PreviewMade:
-    """A month's preview was made and kept, and accounts for every seat."""
-
-    preview: Preview
-
-
-@dataclass(frozen=True)
 class MonthFailed:
     """A month failed as a whole: nothing more is done for it in this run."""
 
@@ -48,7 +34,8 @@ class MonthFailed:
     error: str
 
 
-MonthEvent: TypeAlias = UsageFetched | PreviewMade | PushedMonth | MonthFailed
+MonthEvent: TypeAlias = StoredReport | Preview | PushedMonth | MonthFailed
+"""A usage report or a preview was made and kept, a month was pushed, or it failed."""
 
 
 class MonthLoop:
@@ -76,7 +63,7 @@ class MonthLoop:
         """Fetch and keep each month's usage report."""
         for month in list(self._remaining):
             with self._dropping([month]):
-                self._on_event(UsageFetched(month, fetch_usage(nordpass, self._run.warehouse, month)))
+                self._on_event(fetch_usage(nordpass, self._run.warehouse, month))
 
     def preview(self) -> list[Preview]:
         """Make and keep the months' previews, all from one reading; returned even where seats are unaccounted for."""
@@ -89,7 +76,7 @@ class MonthLoop:
         for preview in previews:
             with self._dropping([preview.month]):
                 check_seats(preview)
-                self._on_event(PreviewMade(preview))
+                self._on_event(preview)
         return previews
 
     def push(self, recorded: Collection[RecordedPush]) -> None:
@@ -102,21 +89,13 @@ class MonthLoop:
         if not self._remaining:
             return
         with self._dropping(self._remaining):
-            require_not_behind(self._run.warehouse, recorded)
+            require_up_to_date(self._run.warehouse, recorded)
             for pushed in push_months(self._run, list(self._remaining), self._made):
                 self._remaining.remove(pushed.preview.month)
                 self._on_event(pushed)
-                if not pushed.push.succeeded:
-                    self._keep_failed_lines(pushed.preview)
-
-    def _keep_failed_lines(self, preview: Preview) -> None:
-        failed = [line for line in preview.lines if line.outcome in FAILED]
-        first = failed[0]
-        self.retryable |= any(line.outcome is Outcome.UNCONFIRMED for line in failed)
-        self.failed[preview.month] = (
-            f"{len(failed)} line(s) failed, the others were written. "
-            f"{first.organization_name} ({first.organization_id}), {first.outcome}: {first.reason}"
-        )
+                if failed := pushed.failed_lines:
+                    self.retryable |= any(line.outcome is Outcome.UNCONFIRMED for line in failed)
+                    self.failed[pushed.preview.month] = failed_lines(failed)
 
     def _drop_months_without_usage(self) -> None:
         for month in list(self._remaining):

@@ -9,9 +9,9 @@ from cw_pipeline.billing.identity import Identity
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from cw_pipeline.billing.writes import Write
     from cw_pipeline.connectwise.models import Addition
     from cw_pipeline.warehouse.ledger import Known
-    from cw_pipeline.warehouse.tables import LedgerEntry
 
 
 def is_still(addition: Addition, serial_number: str, product_ids: Collection[int]) -> bool:
@@ -32,12 +32,13 @@ def shows_another(addition: Addition, serial_number: str) -> bool:
     return addition.serial_number != serial_number and Identity.parse(addition.serial_number or "") is not None
 
 
-def may_be_made_by(addition: Addition, intent: LedgerEntry, known: Mapping[int, Known]) -> bool:
+def may_be_made_by(addition: Addition, write: Write, known: Mapping[int, Known]) -> bool:
     """Whether a line whose id ConnectWise answered can be the new one, whatever is wrong with it, and not another's."""
+    serial_number = write.identity.serial_number
     return (
-        addition.serial_number in {None, intent.serial_number}
-        and addition.product.id == intent.product_id
-        and not is_known_as_another(addition.id, intent.serial_number, known)
+        addition.serial_number in {None, serial_number}
+        and addition.product.id == write.product_id
+        and not is_known_as_another(addition.id, serial_number, known)
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.billing.facts import CompanyMapping, Facts, Written
+from cw_pipeline.billing.facts import CompanyMapping, Facts
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.sync.reading import read
@@ -16,6 +16,7 @@ from cw_pipeline.sync.remembering import Seen, remember, seen_in
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse import ledger, tables
+from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.mappings import mapping_facts
 from cw_pipeline.warehouse.previews import StoredPreview, save_preview
 from cw_pipeline.warehouse.retention import delete_old_previews
@@ -90,7 +91,7 @@ def preview_now(run: SyncRun, lock: HeldLock, month: Month) -> tuple[Preview, Fa
         ConnectWiseError: If ConnectWise cannot be read.
     """
     read_now = _read(run, [month])
-    remember(run, lock, read_now.seen, read_now.basis.mappings)
+    remember(run, lock, read_now.seen, read_now.facts.mappings)
     return read_now.preview(month), read_now.facts
 
 
@@ -103,7 +104,7 @@ def current_previews(run: SyncRun, lock: HeldLock, months: Sequence[Month], made
     if made is None or not _still_right(run, months, made):
         run.say(f"Previewing {', '.join(map(str, months))}")
         made = make_previews(run, months)
-    remember(run, lock, made.read.seen, made.read.basis.mappings)
+    remember(run, lock, made.read.seen, made.read.facts.mappings)
     return made
 
 
@@ -113,18 +114,10 @@ def _still_right(run: SyncRun, months: Sequence[Month], made: Previews) -> bool:
             not made.is_old
             and made.of_months.keys() >= set(months)
             and made.read.position == ledger.position(session, run.psa)
-            and made.read.basis == _basis(session)
+            and (made.read.facts.mappings, made.read.facts.products) == _basis(session)
             and all(made.read.reports[month].id == usage_report(session, month).id for month in months)
             and made.read.facts.absences == accepted_absences(session, made.read.reports)
         )
-
-
-@dataclass(frozen=True)
-class _Basis:
-    """What people decided: which organization is billed where, and as which product."""
-
-    mappings: dict[str, CompanyMapping]
-    products: dict[Plan, int]
 
 
 @dataclass(frozen=True)
@@ -133,8 +126,8 @@ class _Read:
 
     at: datetime
     """Before anything was read: what changes meanwhile is later."""
-    basis: _Basis
     position: int
+    """The ledger's, then."""
     reports: dict[Month, StoredReport]
     facts: Facts
     seen: Seen
@@ -146,23 +139,24 @@ class _Read:
 def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
     at = datetime.now(UTC)
     with run.warehouse.transaction() as session:
-        basis = _basis(session)
+        mappings, products = _basis(session)
         position = ledger.position(session, run.psa)
         written = ledger.written_lines(session, run.psa, months)
         known = ledger.known_lines(session, run.psa)
-        unsettled = {intent.serial_number for intent in ledger.open_intents(session, run.psa)}
-        to_read = {mapping.agreement_id for mapping in basis.mappings.values()}
+        unsettled = {intent.write.identity.serial_number for intent in open_intents(session, run.psa)}
+        to_read = {mapping.agreement_id for mapping in mappings.values()}
         to_read |= ledger.agreements_with_lines(session, run.psa, months)
         reports = {month: usage_report(session, month) for month in months}
         absences = accepted_absences(session, reports)
         first_time = _billed_for_the_first_time(session, months)
 
     run.say(f"Reading {len(to_read)} agreements and their lines for {len(months)} month(s)")
-    reading = read(run, to_read, known, expected=_carrying(written), companies=first_time)
+    carrying = {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
+    reading = read(run, to_read, known, expected=carrying, companies=first_time)
     seen = seen_in(reading, written, unsettled)
     facts = Facts(
-        mappings=basis.mappings,
-        products=basis.products,
+        mappings=mappings,
+        products=products,
         agreements=reading.agreements,
         lines=reading.lines_by_serial_number,
         ledger=seen.added_to(written),
@@ -171,36 +165,29 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
         absences=absences,
         unread=reading.unread,
     )
-    return _Read(at, basis, position, reports, facts, seen)
+    return _Read(at, position, reports, facts, seen)
 
 
-def _carrying(written: dict[int, Written]) -> dict[int, int]:
-    """The lines that carry seats as far as is known, each with its agreement."""
-    return {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
+def _basis(session: Session) -> tuple[dict[str, CompanyMapping], dict[Plan, int]]:
+    """What people decided: which organization is billed where, and as which product each plan is.
 
-
-def _basis(session: Session) -> _Basis:
+    Raises:
+        SyncError: If the integration is not active.
+    """
     integration = session.get(tables.IntegrationRow, 1)
     if integration is None or integration.state is not State.ACTIVE:
         msg = "The integration is not active any more. Nothing is written. See `cw-pipeline status`."
         raise SyncError(msg)
     products = session.scalars(select(tables.ProductMappingRow))
-    return _Basis(
-        mappings=mapping_facts(session),
-        products={row.plan: row.confirmed_product_id for row in products if row.confirmed_product_id is not None},
-    )
+    confirmed = {row.plan: row.confirmed_product_id for row in products if row.confirmed_product_id is not None}
+    return mapping_facts(session), confirmed
 
 
 def _billed_for_the_first_time(session: Session, months: Sequence[Month]) -> set[int]:
     """The companies whose agreements were not looked through since they were mapped as they are."""
-    return set(
-        session.scalars(
-            select(tables.CompanyMappingRow.company_id).where(
-                tables.CompanyMappingRow.looked_through_at.is_(None),
-                tables.CompanyMappingRow.bill_from <= max(months),
-            )
-        )
-    )
+    mapping = tables.CompanyMappingRow
+    is_new = (mapping.looked_through_at.is_(None), mapping.bill_from <= max(months))
+    return set(session.scalars(select(mapping.company_id).where(*is_new)))
 
 
 def usage_report(session: Session, month: Month) -> StoredReport:

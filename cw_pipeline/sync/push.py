@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline.billing.preview import Preview, PreviewLine
+from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.billing.writes import takes_away
+from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.previews import current_previews
-from cw_pipeline.sync.settling import settle_open_intents
 from cw_pipeline.sync.sync_run import SyncError
-from cw_pipeline.sync.writes import FailedWrite, Writer
-from cw_pipeline.warehouse import tables
-from cw_pipeline.warehouse.previews import save_push
+from cw_pipeline.sync.writes import Writer
+from cw_pipeline.warehouse.previews import PushedMonth, save_push
 from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.wording import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from cw_pipeline.billing.writes import Write
+    from cw_pipeline.billing.preview import Preview, PreviewLine
     from cw_pipeline.sync.previews import Previews
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.previews import StoredPreview
-
-
-@dataclass(frozen=True)
-class PushedMonth:
-    """What a month's push came to: the preview's lines, each with the outcome that it really had."""
-
-    preview: Preview
-    push: tables.PushRow
 
 
 def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = None) -> Iterator[PushedMonth]:
@@ -48,7 +38,7 @@ def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = N
     """
     with run.push_lock() as lock:
         read_before = run.connectwise.requests.read
-        unsettled = {(one.month, one.organization_id): one.why for one in settle_open_intents(run)}
+        unsettled = settle_open_intents(run)
         settling = run.connectwise.requests.read - read_before
         previews = current_previews(run, lock, months, made)
         for month in months:
@@ -70,21 +60,19 @@ def _push_month(
     """
     check_seats(made.preview)
     before = run.connectwise.requests
-    steps = [_stopped(line, stuck.get(line.organization_id)) for line in made.preview.lines]
-    pushed = replace(made.preview, lines=_carry_out(writer, steps))
+    lines = [
+        _failed(line, Outcome.UNCONFIRMED, stuck[line.organization_id])
+        if line.organization_id in stuck and line.outcome not in HELD
+        else line
+        for line in made.preview.lines
+    ]
+    pushed = replace(made.preview, lines=_carry_out(writer, lines))
     after = run.connectwise.requests
+    month = PushedMonth(pushed, made.id, settling + after.read - before.read, after.written - before.written)
     with run.warehouse.transaction() as session:
-        push = save_push(
-            session,
-            pushed,
-            psa=run.psa,
-            preview_id=made.id,
-            run_id=run.run_id,
-            requests_read=settling + after.read - before.read,
-            requests_written=after.written - before.written,
-        )
+        save_push(session, month, psa=run.psa, run_id=run.run_id)
         save_right_uses(session, run.psa, writer.rights)
-    return PushedMonth(pushed, push)
+    return month
 
 
 def check_seats(preview: Preview) -> None:
@@ -101,59 +89,27 @@ def check_seats(preview: Preview) -> None:
         raise SyncError(msg)
 
 
-@dataclass(frozen=True)
-class _Step:
-    """A preview line on its way, and why it failed if it did."""
-
-    line: PreviewLine
-    failure: FailedWrite | None = None
-
-    def failing(self, failure: FailedWrite) -> _Step:
-        line = replace(self.line, outcome=failure.outcome, reason=failure.reason)
-        return _Step(line, self.failure or failure)
-
-
-def _stopped(line: PreviewLine, why: str | None) -> _Step:
-    step = _Step(line)
-    return step if why is None or line.outcome in HELD else step.failing(FailedWrite(Outcome.UNCONFIRMED, why))
-
-
-def _carry_out(writer: Writer, steps: Sequence[_Step]) -> tuple[PreviewLine, ...]:
+def _carry_out(writer: Writer, lines: Sequence[PreviewLine]) -> tuple[PreviewLine, ...]:
     """Carry out a month's lines: first all that takes seats away, then, where all of that succeeded, what adds them."""
-    taken = _carry_out_writes(writer, steps, taking_away=True)
-    stuck: dict[str, FailedWrite] = {}
-    for step in taken:
-        if step.failure is not None:
-            stuck.setdefault(step.line.organization_id, step.failure)
+    taken = _carry_out_writes(writer, lines, taking_away=True)
+    stuck = {line.organization_id: line for line in reversed(taken) if line.outcome in FAILED}
     waiting = [
-        step.failing(FailedWrite(failure.outcome, reasons.waiting(failure.reason)))
-        if step.failure is None and (failure := stuck.get(step.line.organization_id)) and _adds(step.line)
-        else step
-        for step in taken
+        _failed(line, failed.outcome, reasons.waiting(failed.reason))
+        if line.outcome not in FAILED
+        and (failed := stuck.get(line.organization_id))
+        and not all(map(takes_away, line.writes))
+        else line
+        for line in taken
     ]
-    return tuple(step.line for step in _carry_out_writes(writer, waiting, taking_away=False))
+    return tuple(_carry_out_writes(writer, waiting, taking_away=False))
 
 
-def _carry_out_writes(writer: Writer, steps: Sequence[_Step], *, taking_away: bool) -> list[_Step]:
+def _carry_out_writes(writer: Writer, lines: Sequence[PreviewLine], *, taking_away: bool) -> list[PreviewLine]:
     """Carry out the writes of one kind of the lines that have not failed."""
-    failed = writer.carry_out(
-        [
-            write
-            for step in steps
-            if step.failure is None
-            for write in step.line.writes
-            if takes_away(write) is taking_away
-        ]
-    )
-    return [_after(step, failed) for step in steps]
+    going = [line for line in lines if line.outcome not in FAILED]
+    failed = writer.carry_out([one for line in going for one in line.writes if takes_away(one) is taking_away])
+    return [next((_failed(line, *failed[one]) for one in line.writes if one in failed), line) for line in lines]
 
 
-def _after(step: _Step, failed: Mapping[Write, FailedWrite]) -> _Step:
-    for write in step.line.writes:
-        if write in failed:
-            step = step.failing(failed[write])
-    return step
-
-
-def _adds(line: PreviewLine) -> bool:
-    return any(not takes_away(write) for write in line.writes)
+def _failed(line: PreviewLine, outcome: Outcome, reason: str) -> PreviewLine:
+    return replace(line, outcome=outcome, reason=reason)

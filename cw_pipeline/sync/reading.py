@@ -16,7 +16,7 @@ from cw_pipeline.billing.facts import Agreement, Line, Unread
 from cw_pipeline.billing.identity import PREFIX, Identity
 from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound, RecordUnreadable
-from cw_pipeline.connectwise.listed import Listed, Unreadable
+from cw_pipeline.connectwise.record_list import RecordList, Unreadable
 from cw_pipeline.sync.agreement_facts import agreement_facts
 from cw_pipeline.sync.ownership import is_still, shows_another
 from cw_pipeline.sync.sync_run import SyncRun
@@ -29,8 +29,8 @@ from cw_pipeline.sync.unread import (
     unread_line,
     unread_lines,
 )
+from cw_pipeline.vocabulary import plain
 from cw_pipeline.warehouse import tables
-from cw_pipeline.warehouse.columns import plain
 from cw_pipeline.warehouse.ledger import Known
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class _Reader:
                 self.agreements[number] = agreement_facts(new[number], company, self.cycles)
                 self.additions[number] = list(lines.records)
             of_nobody = (
-                number not in self.wanted and isinstance(lines, Listed) and not (lines.records or lines.unreadable)
+                number not in self.wanted and isinstance(lines, RecordList) and not (lines.records or lines.unreadable)
             )
             self.unread[number] = [] if of_nobody else found
             if self.unread[number]:  # whose it is that does not even say that, nobody knows
@@ -239,15 +239,15 @@ def _lines(
     ids = sorted(agreement_ids)
     with ThreadPoolExecutor(run.concurrency) as pool:
         lines = dict(zip(ids, pool.map(partial(_lines_on, run, known=known), ids), strict=True))
-    shown = {one.id for on in lines.values() if isinstance(on, Listed) for one in (*on.records, *on.unreadable)}
+    shown = {one.id for on in lines.values() if isinstance(on, RecordList) for one in (*on.records, *on.unreadable)}
     for addition_id, agreement_id in expected.items():
         on_it = lines.get(agreement_id)
-        if isinstance(on_it, Listed) and addition_id not in shown:
+        if isinstance(on_it, RecordList) and addition_id not in shown:
             lines[agreement_id] = _with_line(run, agreement_id, addition_id, on_it)
     return lines
 
 
-def _with_line(run: SyncRun, agreement_id: int, addition_id: int, lines: Listed[models.Addition]) -> Lines:
+def _with_line(run: SyncRun, agreement_id: int, addition_id: int, lines: RecordList[models.Addition]) -> Lines:
     """The lines with the one that their list lacks, if it is not really gone."""
     try:
         addition = addition_by_id(run, agreement_id, addition_id)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.written_off import Recap, perhaps_written_off
 from cw_pipeline.connectwise.errors import Refused
-from cw_pipeline.connectwise.listed import take_apart
+from cw_pipeline.connectwise.record_list import record_list
 from cw_pipeline.warehouse.recaps import keep_recaps, recaps_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def look_at_recaps(run: SyncRun, agreement_ids: Collection[int]) -> None:
         ConnectWiseError: If ConnectWise cannot be read.
     """
     try:
-        listed = take_apart(one for one in run.connectwise.agreement_recaps() if one.id in agreement_ids)
+        listed = record_list(one for one in run.connectwise.agreement_recaps() if one.id in agreement_ids)
     except Refused as error:  # with credentials that just read everything else
         if error.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
             raise

@@ -86,7 +86,7 @@ def remember(
         for kind, lines in ((found_as, seen.found), (EntryKind.INVOICED, seen.invoiced)):
             for marked, line in lines:
                 identity = replace(marked, organization_id=owners.get(marked.organization_id, marked.organization_id))
-                ledger.append_seen(session, run.psa, run.run_id, identity, line, kind=kind, at=now)
+                ledger.append_line(session, run.psa, run.run_id, identity, line, kind=kind, at=now)
         session.execute(
             update(CompanyMappingRow)
             .where(CompanyMappingRow.company_id.in_(seen.looked_through), CompanyMappingRow.looked_through_at.is_(None))

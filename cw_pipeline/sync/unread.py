@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from cw_pipeline.billing.facts import Unread
 from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.errors import ConnectWiseError, ContractBroken, NotFound, UnreadableReply
-from cw_pipeline.connectwise.listed import Listed, Unreadable
+from cw_pipeline.connectwise.record_list import RecordList, Unreadable
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.ledger import Known
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 UNUSABLE = (ContractBroken, UnreadableReply, NotFound)
 """What ConnectWise may answer about one record, or about the lines of one agreement, while all else is in order."""
 
-Lines: TypeAlias = Listed[models.Addition] | ConnectWiseError
+Lines: TypeAlias = RecordList[models.Addition] | ConnectWiseError
 """Our lines on an agreement, or why there is no list of them."""
 
 

@@ -4,52 +4,59 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import DateTime, Numeric, String, TypeDecorator
+from pydantic import TypeAdapter
+from sqlalchemy import JSON, DateTime, Numeric, String, TypeDecorator
 
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.vocabulary import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeEngine
 
-EnumT = TypeVar("EnumT", bound=StrEnum)
+T = TypeVar("T")
 
 
-class MonthColumn(TypeDecorator[Month]):
-    """A billing month, kept as it is written: `2026-03`."""
-
-    impl = String(7)
-    cache_ok = True
-
-    def process_bind_param(self, value: Month | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the base class's signature
-        """The month as the database keeps it."""
-        return None if value is None else str(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Month | None:  # noqa: ARG002 - the base class's signature
-        """The month."""
-        return None if value is None else Month.parse(value)
-
-
-class EnumColumn(TypeDecorator[EnumT]):
-    """A member of `kind`, kept as its value in text of at most `length` characters."""
+class TextColumn(TypeDecorator[T]):
+    """A value that is kept as it is written, in text of at most `length` characters, and read by `parse`."""
 
     impl = String
     cache_ok = True
 
-    def __init__(self, kind: type[EnumT], length: int | None = None) -> None:
+    def __init__(self, parse: Callable[[str], T], length: int | None = None) -> None:
         super().__init__(length)
-        self.kind = kind
+        self.parse = parse
 
-    def process_bind_param(self, value: EnumT | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the base class's signature
-        """The member's value."""
+    def process_bind_param(self, value: T | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the base class's signature
+        """The value as it is written."""
         return None if value is None else str(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> EnumT | None:  # noqa: ARG002 - the base class's signature
-        """The member."""
-        return None if value is None else self.kind(value)
+    def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:  # noqa: ARG002 - the base class's signature
+        """The value."""
+        return None if value is None else self.parse(value)
+
+
+class JsonColumn(TypeDecorator[T]):
+    """A value of a `kind` that pydantic knows, kept as JSON."""
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:  # noqa: ANN401 - whatever pydantic takes
+        super().__init__()
+        self.kind = kind
+        self._adapter = TypeAdapter(kind)
+
+    def process_bind_param(self, value: T | None, dialect: Dialect) -> object:  # noqa: ARG002 - the base class's signature
+        """The value as JSON."""
+        return self._adapter.dump_python(value, mode="json")
+
+    def process_result_value(self, value: object, dialect: Dialect) -> T:  # noqa: ARG002 - the base class's signature
+        """The value."""
+        return self._adapter.validate_python(value)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -92,8 +99,3 @@ class Exact(TypeDecorator[Decimal]):
     def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - the base class's signature
         """The number, without trailing zeros."""
         return None if value is None else plain(Decimal(value))
-
-
-def plain(number: Decimal) -> Decimal:
-    """`number` as people write it: 5 for 5.0, 2.5 for 2.50."""
-    return number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
-from cw_pipeline.billing.accounting import EntryKind
-from cw_pipeline.billing.writes import CreateLine
+from cw_pipeline.billing.accounting import SETTLED, EntryKind
+from cw_pipeline.billing.identity import Identity
+from cw_pipeline.billing.writes import CreateLine, SetQuantity, Write
 from cw_pipeline.warehouse.tables import LedgerEntry
 
 if TYPE_CHECKING:
@@ -18,33 +19,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.billing.writes import Write
 
+@dataclass(frozen=True)
+class Intent:
+    """A write that is about to be sent, or was, by its id in the ledger; `at` is when its batch began."""
 
-def append_intents(session: Session, psa: str, run_id: str, writes: Sequence[Write]) -> Sequence[LedgerEntry]:
-    """Record that `writes` are about to be sent; an entry for each, in their order."""
-    now = datetime.now(UTC)
-    rows = [
-        {
-            "psa": psa,
-            "at": now,
-            "run_id": run_id,
-            "kind": EntryKind.INTENT,
-            "month": write.identity.month,
-            "organization_id": write.identity.organization_id,
-            "plan": write.identity.plan,
-            "serial_number": write.identity.serial_number,
-            "agreement_id": write.agreement_id,
-            "product_id": write.product_id,
-            "addition_id": None if isinstance(write, CreateLine) else write.addition_id,
-            "before": write.before,
-            "quantity": write.quantity,
-            "effective_date": write.effective_date,
-            "cancelled_date": write.cancelled_date if isinstance(write, CreateLine) else None,
-        }
-        for write in writes
-    ]
-    return session.scalars(insert(LedgerEntry).returning(LedgerEntry, sort_by_parameter_order=True), rows).all()
+    id: int
+    at: datetime
+    write: Write
 
 
 @dataclass(frozen=True)
@@ -59,37 +41,75 @@ class Result:
         quantity: What it shows where that is not as meant.
     """
 
-    intent: LedgerEntry
+    intent: Intent
     kind: EntryKind
     note: str | None = None
     addition_id: int | None = None
     quantity: Decimal | None = None
 
 
-def append_results(session: Session, run_id: str, results: Sequence[Result]) -> None:
-    """Record what became of intents."""
+def append_intents(session: Session, psa: str, run_id: str, writes: Sequence[Write]) -> list[Intent]:
+    """Record that `writes` are about to be sent; an intent for each, in their order."""
     now = datetime.now(UTC)
-    rows = [
-        {
-            "psa": one.intent.psa,
-            "at": now,
-            "run_id": run_id,
-            "kind": one.kind,
-            "intent_id": one.intent.id,
-            "month": one.intent.month,
-            "organization_id": one.intent.organization_id,
-            "plan": one.intent.plan,
-            "serial_number": one.intent.serial_number,
-            "agreement_id": one.intent.agreement_id,
-            "product_id": one.intent.product_id,
-            "addition_id": one.intent.addition_id if one.addition_id is None else one.addition_id,
-            "before": one.intent.before,
-            "quantity": one.intent.quantity if one.quantity is None else one.quantity,
-            "effective_date": one.intent.effective_date,
-            "cancelled_date": one.intent.cancelled_date,
-            "note": one.note,
-        }
-        for one in results
-    ]
+    entry = {"psa": psa, "at": now, "run_id": run_id, "kind": EntryKind.INTENT}
+    ids = session.scalars(
+        insert(LedgerEntry).returning(LedgerEntry.id, sort_by_parameter_order=True),
+        [entry | _columns(write) for write in writes],
+    )
+    return [Intent(number, now, write) for number, write in zip(ids, writes, strict=True)]
+
+
+def append_results(session: Session, psa: str, run_id: str, results: Sequence[Result]) -> None:
+    """Record what became of intents."""
+    entry = {"psa": psa, "at": datetime.now(UTC), "run_id": run_id}
+    rows: list[dict[str, object]] = []
+    for one in results:
+        row = _columns(one.intent.write) | entry | {"kind": one.kind, "intent_id": one.intent.id, "note": one.note}
+        row |= {} if one.addition_id is None else {"addition_id": one.addition_id}
+        row |= {} if one.quantity is None else {"quantity": one.quantity}
+        rows.append(row)
     if rows:
         session.execute(insert(LedgerEntry), rows)
+
+
+def open_intents(session: Session, psa: str) -> list[Intent]:
+    """The intents of which it is not known yet what became, oldest first."""
+    settled = select(LedgerEntry.intent_id).where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(SETTLED))
+    is_open = (LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.INTENT, LedgerEntry.id.not_in(settled))
+    rows = session.scalars(select(LedgerEntry).where(*is_open).order_by(LedgerEntry.id))
+    return [Intent(row.id, row.at, _write(row)) for row in rows]
+
+
+def answered_ids(session: Session, psa: str) -> dict[int, int]:
+    """The ids that ConnectWise answered for new lines which it did not show as meant, by intent."""
+    answers = session.execute(
+        select(LedgerEntry.intent_id, LedgerEntry.addition_id).where(
+            LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.UNCONFIRMED, LedgerEntry.addition_id.is_not(None)
+        )
+    ).tuples()
+    return {intent_id: addition_id for intent_id, addition_id in answers if intent_id and addition_id}
+
+
+def _columns(write: Write) -> dict[str, object]:
+    return {
+        "month": write.identity.month,
+        "organization_id": write.identity.organization_id,
+        "plan": write.identity.plan,
+        "serial_number": write.identity.serial_number,
+        "agreement_id": write.agreement_id,
+        "product_id": write.product_id,
+        "addition_id": None if isinstance(write, CreateLine) else write.addition_id,
+        "before": write.before,
+        "quantity": write.quantity,
+        "effective_date": write.effective_date,
+        "cancelled_date": write.cancelled_date if isinstance(write, CreateLine) else None,
+    }
+
+
+def _write(row: LedgerEntry) -> Write:
+    """The write that an intent's columns say."""
+    identity = Identity(row.month, row.plan, row.organization_id)
+    where, first = (identity, row.agreement_id, row.product_id), row.effective_date
+    if row.addition_id is None:
+        return CreateLine(*where, row.quantity, first, row.cancelled_date or first)
+    return SetQuantity(*where, row.addition_id, row.before, row.quantity, first)

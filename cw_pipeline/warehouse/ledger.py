@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Select, case, func, select
 
-from cw_pipeline.billing.accounting import ACCOUNTING, SEEN_INVOICED, SETTLED, Entry, EntryKind, account
+from cw_pipeline.billing.accounting import ACCOUNTING, SEEN_INVOICED, Entry, EntryKind, account
 from cw_pipeline.billing.identity import Identity
+from cw_pipeline.billing.writes import SetQuantity
+from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.tables import LedgerEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
@@ -30,7 +32,7 @@ def position(session: Session, psa: str) -> int:
     return session.scalar(select(func.max(LedgerEntry.id)).where(LedgerEntry.psa == psa)) or 0
 
 
-def append_manual_entry(
+def append_line(
     session: Session,
     psa: str,
     run_id: str,
@@ -38,42 +40,27 @@ def append_manual_entry(
     line: Line,
     *,
     kind: EntryKind,
-    before: Decimal,
-    quantity: Decimal,
-    note: str,
-) -> None:
-    """Record what a person said of an invoiced line.
-
-    `ACCEPTED`: it billed `quantity`, where the ledger had `before`. `CREDITED`: it billed `before`, of which
-    `quantity` is left after a credit. `GIVEN_UP`: it billed nothing, and its id is another line's now.
-    """
-    _append_line(session, psa, run_id, identity, line, kind=kind, before=before, quantity=quantity, note=note)
-
-
-def append_seen(
-    session: Session, psa: str, run_id: str, identity: Identity, line: Line, *, kind: EntryKind, at: datetime
-) -> None:
-    """Record that ConnectWise shows a line of ours (`FOUND`, `REBUILT`), or has invoiced one (`INVOICED`).
-
-    What is seen together is known since the same moment.
-    """
-    shown = line.quantity
-    _append_line(session, psa, run_id, identity, line, kind=kind, before=shown, quantity=shown, at=at)
-
-
-def _append_line(
-    session: Session,
-    psa: str,
-    run_id: str,
-    identity: Identity,
-    line: Line,
-    *,
-    kind: EntryKind,
-    before: Decimal,
-    quantity: Decimal,
-    note: str | None = None,
     at: datetime | None = None,
+    before: Decimal | None = None,
+    quantity: Decimal | None = None,
+    note: str | None = None,
 ) -> None:
+    """Record what ConnectWise shows of a line, or what a person said of an invoiced one.
+
+    Args:
+        session: The transaction.
+        psa: The key of the ConnectWise company.
+        run_id: The run.
+        identity: Whose seats of which month the line carries.
+        line: The line.
+        kind: `FOUND`, `REBUILT` or `INVOICED`; or `ACCEPTED` (it billed `quantity`, where the ledger had `before`),
+            `CREDITED` (it billed `before`, of which `quantity` is left) or `GIVEN_UP` (it billed nothing, and its id
+            is another line's now).
+        at: When it was seen: what is seen together is known since the same moment; None for now.
+        before: If it is not the line's quantity.
+        quantity: If it is not the line's.
+        note: Why.
+    """
     session.add(
         LedgerEntry(
             psa=psa,
@@ -87,8 +74,8 @@ def _append_line(
             agreement_id=line.agreement_id,
             product_id=line.product_id,
             addition_id=line.addition_id,
-            before=before,
-            quantity=quantity,
+            before=line.quantity if before is None else before,
+            quantity=line.quantity if quantity is None else quantity,
             effective_date=line.effective_date or identity.month.first_day,
             cancelled_date=line.cancelled_date,
             note=note,
@@ -96,49 +83,17 @@ def _append_line(
     )
 
 
-def open_intents(session: Session, psa: str) -> Sequence[LedgerEntry]:
-    """The intents of which nobody knows yet what became, oldest first."""
-    settled = select(LedgerEntry.intent_id).where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(SETTLED))
-    return session.scalars(
-        select(LedgerEntry)
-        .where(
-            LedgerEntry.psa == psa,
-            LedgerEntry.kind == EntryKind.INTENT,
-            LedgerEntry.id.not_in(settled),
-        )
-        .order_by(LedgerEntry.id)
-    ).all()
-
-
-def answered_ids(session: Session, psa: str) -> dict[int, int]:
-    """The ids that ConnectWise answered for new lines which it did not show as meant, by intent."""
-    answers = session.execute(
-        select(LedgerEntry.intent_id, LedgerEntry.addition_id).where(
-            LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.UNCONFIRMED, LedgerEntry.addition_id.is_not(None)
-        )
-    ).tuples()
-    return {intent_id: addition_id for intent_id, addition_id in answers if intent_id and addition_id}
-
-
 def agreements_with_lines(session: Session, psa: str, months: Collection[Month]) -> set[int]:
     """The agreements to which lines for `months` were written, or may have been."""
-    return set(
-        session.scalars(
-            select(LedgerEntry.agreement_id)
-            .where(
-                LedgerEntry.psa == psa,
-                LedgerEntry.month.in_(months),
-            )
-            .distinct()
-        )
-    )
+    of_months = (LedgerEntry.psa == psa, LedgerEntry.month.in_(months))
+    return set(session.scalars(select(LedgerEntry.agreement_id).where(*of_months).distinct()))
 
 
 def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
     """What is accounted for of each addition that was written or found for `months`, by addition id."""
-    of_months = LedgerEntry.month.in_(months)
-    intended = [(one.addition_id, one.quantity) for one in open_intents(session, psa) if one.addition_id is not None]
-    return account(_entries(session, psa, of_months), intended)
+    open_writes = (intent.write for intent in open_intents(session, psa))
+    intended = [(one.addition_id, one.quantity) for one in open_writes if isinstance(one, SetQuantity)]
+    return account(_entries(session, psa, LedgerEntry.month.in_(months)), intended)
 
 
 def last_entries(session: Session, psa: str) -> dict[int, Entry]:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter
 from sqlalchemy import func, insert, select
 
 from cw_pipeline.billing import preview as billing
 from cw_pipeline.billing.outcomes import FAILED, Outcome
-from cw_pipeline.billing.writes import Write
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import MonthErrorRow, PreviewLineRow, PreviewRow, PushLineRow, PushRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
-_WRITES = TypeAdapter(tuple[Write, ...])
+_OF_A_PREVIEW = [field.name for field in fields(billing.PreviewLine)]
+_OF_A_PUSH = ("organization_id", "plan", "also", "outcome", "seats", "to_credit", "reason", "warning")
+"""What is stored of a line: the columns are named as the line's fields."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,7 @@ def save_preview(
     )
     session.add(row)
     session.flush()
-    lines = [
-        {
-            "preview_id": row.id,
-            **_line(position, line),
-            "organization_name": line.organization_name,
-            "company_id": line.company_id,
-            "agreement_id": line.agreement_id,
-            "writes": _WRITES.dump_python(line.writes, mode="json"),
-        }
-        for position, line in enumerate(preview.lines)
-    ]
+    lines = [vars(line) | {"preview_id": row.id, "position": position} for position, line in enumerate(preview.lines)]
     if lines:
         session.execute(insert(PreviewLineRow), lines)
     return StoredPreview(row.id, preview)
@@ -79,94 +69,71 @@ def latest_previews(session: Session, psa: str) -> list[billing.Preview]:
 
 def _preview(row: PreviewRow) -> billing.Preview:
     """A stored preview as the rule made it."""
-    return billing.Preview(
-        month=row.month,
-        usage_seats=row.usage_seats,
-        lines=tuple(
-            billing.PreviewLine(
-                organization_id=line.organization_id,
-                organization_name=line.organization_name,
-                plan=line.plan,
-                company_id=line.company_id,
-                agreement_id=line.agreement_id,
-                also=line.also,
-                outcome=line.outcome,
-                seats=line.seats,
-                to_credit=line.to_credit,
-                reason=line.reason,
-                warning=line.warning,
-                writes=_WRITES.validate_python(line.writes),
-            )
-            for line in row.lines
-        ),
-    )
+    lines = (billing.PreviewLine(**{name: getattr(line, name) for name in _OF_A_PREVIEW}) for line in row.lines)
+    return billing.Preview(row.month, row.usage_seats, tuple(lines))
 
 
-def save_push(
-    session: Session,
-    pushed: billing.Preview,
-    *,
-    psa: str,
-    preview_id: int,
-    run_id: str,
-    requests_read: int,
-    requests_written: int,
-) -> PushRow:
-    """Store what became of a preview's lines; the push succeeded if none of them failed."""
-    push = PushRow(
+@dataclass(frozen=True)
+class PushedMonth:
+    """What a month's push came to: the preview's lines, each with the outcome that it really had."""
+
+    preview: billing.Preview
+    preview_id: int
+    requests_read: int
+    requests_written: int
+
+    @property
+    def failed_lines(self) -> list[billing.PreviewLine]:
+        """The lines that failed."""
+        return [line for line in self.preview.lines if line.outcome in FAILED]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether no line failed."""
+        return not self.failed_lines
+
+
+def save_push(session: Session, pushed: PushedMonth, *, psa: str, run_id: str) -> None:
+    """Store what became of a preview's lines."""
+    row = PushRow(
         psa=psa,
-        month=pushed.month,
+        month=pushed.preview.month,
         run_id=run_id,
-        preview_id=preview_id,
+        preview_id=pushed.preview_id,
         pushed_at=datetime.now(UTC),
-        succeeded=not any(line.outcome in FAILED for line in pushed.lines),
-        requests_read=requests_read,
-        requests_written=requests_written,
+        succeeded=pushed.succeeded,
+        requests_read=pushed.requests_read,
+        requests_written=pushed.requests_written,
     )
-    session.add(push)
+    session.add(row)
     session.flush()
-    rows = [{"push_id": push.id, **_line(position, line)} for position, line in enumerate(pushed.lines)]
-    if rows:
-        session.execute(insert(PushLineRow), rows)
-    return push
-
-
-def _line(position: int, line: billing.PreviewLine) -> dict[str, object]:
-    """What is stored of a line of a preview, and of a push."""
-    return {
-        "position": position,
-        "organization_id": line.organization_id,
-        "plan": line.plan,
-        "also": line.also,
-        "outcome": line.outcome,
-        "seats": line.seats,
-        "to_credit": line.to_credit,
-        "reason": line.reason,
-        "warning": line.warning,
-    }
+    lines = [
+        {"push_id": row.id, "position": position, **{name: getattr(line, name) for name in _OF_A_PUSH}}
+        for position, line in enumerate(pushed.preview.lines)
+    ]
+    if lines:
+        session.execute(insert(PushLineRow), lines)
 
 
 def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[Month, PushLineRow]]:
     """The lines, each with its month, that came to one of `outcomes` in their month's last push."""
-    return session.execute(_latest_lines(psa).where(PushLineRow.outcome.in_(outcomes))).tuples().all()
+    return _latest_lines(session, psa, PushLineRow.outcome.in_(outcomes))
 
 
 def warned_lines(session: Session, psa: str) -> Sequence[tuple[Month, PushLineRow]]:
     """The lines, each with its month, with which something was wrong in their month's last push."""
-    return session.execute(_latest_lines(psa).where(PushLineRow.warning.is_not(None))).tuples().all()
+    return _latest_lines(session, psa, PushLineRow.warning.is_not(None))
 
 
-def _latest_lines(psa: str) -> Select[tuple[Month, PushLineRow]]:
-    return (
+def _latest_lines(session: Session, psa: str, wanted: ColumnElement[bool]) -> Sequence[tuple[Month, PushLineRow]]:
+    latest = select(func.max(PushRow.id)).where(PushRow.psa == psa).group_by(PushRow.month)
+    statement = (
         select(PushRow.month, PushLineRow)
         .join(PushLineRow, PushLineRow.push_id == PushRow.id)
-        .where(PushRow.id.in_(_latest(psa)))
+        .where(PushRow.id.in_(latest), wanted)
         .order_by(PushRow.month, PushLineRow.position)
     )
-
-
-def _latest(psa: str) -> Select[tuple[int]]:
-    return select(func.max(PushRow.id)).where(PushRow.psa == psa).group_by(PushRow.month)
+    return session.execute(statement).tuples().all()
 
 
 def save_month_error(session: Session, month: Month, run_id: str, error: str) -> None:
@@ -195,31 +162,27 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
     pushes: set[Month] = set()
     done_at: dict[Month, datetime] = {}
     for preview in session.scalars(select(PreviewRow).where(PreviewRow.run_id == run_id).order_by(PreviewRow.id)):
-        before = reports.get(preview.month)
-        reports[preview.month] = MonthReport(
-            month=preview.month,
-            lines=_preview(preview).lines,
-            requests_read=preview.requests_read + (before.requests_read if before else 0),
-        )
-        done_at[preview.month] = preview.made_at
+        month, before = preview.month, reports.get(preview.month, MonthReport(preview.month))
+        requests_read = before.requests_read + preview.requests_read
+        reports[month] = replace(before, lines=_preview(preview).lines, requests_read=requests_read)
+        done_at[month] = preview.made_at
     for push in session.scalars(select(PushRow).where(PushRow.run_id == run_id).order_by(PushRow.id)):
-        before = reports.get(push.month)
+        month, before = push.month, reports.get(push.month, MonthReport(push.month))
         previewed = _preview(session.get_one(PreviewRow, push.preview_id))
-        reports[push.month] = MonthReport(
-            month=push.month,
+        reports[month] = MonthReport(
+            month=month,
             lines=tuple(
                 replace(line, outcome=pushed.outcome, reason=pushed.reason)
                 for line, pushed in zip(previewed.lines, push.lines, strict=True)
             ),
-            requests_read=push.requests_read + (before.requests_read if before else 0),
-            requests_written=push.requests_written + (before.requests_written if before else 0),
+            requests_read=before.requests_read + push.requests_read,
+            requests_written=before.requests_written + push.requests_written,
         )
-        done_at[push.month] = max(push.pushed_at, done_at.get(push.month, push.pushed_at))
-        pushes.add(push.month)
-    for error in session.scalars(
-        select(MonthErrorRow).where(MonthErrorRow.run_id == run_id).order_by(MonthErrorRow.id)
-    ):
+        done_at[month] = max(push.pushed_at, done_at.get(month, push.pushed_at))
+        pushes.add(month)
+    errors = select(MonthErrorRow).where(MonthErrorRow.run_id == run_id).order_by(MonthErrorRow.id)
+    for error in session.scalars(errors):
         if error.month not in done_at or error.at > done_at[error.month]:
-            reports[error.month] = MonthReport(month=error.month, error=error.error)
-    told = [one for key, one in reports.items() if one.error is not None or not pushed or key in pushes]
-    return sorted(told, key=lambda report: report.month)
+            reports[error.month] = MonthReport(error.month, error=error.error)
+    reported = [one for month, one in reports.items() if one.error is not None or not pushed or month in pushes]
+    return sorted(reported, key=lambda report: report.month)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing.facts import Usage
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import AcceptedAbsenceRow, OrganizationUsageRow, UsageReportRow
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.nordpass.models import UsageReport
-    from cw_pipeline.vocabulary import Month
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class StoredReport:
     """A month's usage report with its `rows` as the rule takes them."""
 
     id: int
+    month: Month
     generated_at: datetime
     seats: int
     rows: tuple[Usage, ...]
@@ -76,7 +77,7 @@ def _stored(report: UsageReportRow) -> StoredReport:
         )
         for row in report.rows
     )
-    return StoredReport(report.id, report.generated_at, report.seats, tuple(usage))
+    return StoredReport(report.id, report.month, report.generated_at, report.seats, tuple(usage))
 
 
 def accept_absence(session: Session, report: StoredReport, organization_id: str) -> None:

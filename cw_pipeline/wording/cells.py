@@ -138,7 +138,13 @@ def drift(findings: Iterable[Finding]) -> Table:
     ]
 
 
-def _yes_or_no(value: bool) -> str:  # noqa: FBT001 - the one thing that it is told
+def of_unpushed_months(why: Mapping[str, str]) -> str:
+    """The months that have to be pushed, grouped by the reason; one cell."""
+    months = {reason: ", ".join(month for month in why if why[month] == reason) for reason in why.values()}
+    return "; ".join(f"{named} ({reason})" for reason, named in months.items())
+
+
+def _yes_or_no(value: bool) -> str:  # noqa: FBT001 - its only argument
     return "yes" if value else "no"
 
 

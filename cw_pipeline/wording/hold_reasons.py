@@ -21,17 +21,9 @@ if TYPE_CHECKING:
 
 
 def accept_what_was_billed(month: Month, organization_id: str) -> str:
-    """What to do about an invoiced line of which nobody knows what was billed."""
+    """What to do about an invoiced line whose billed quantity is unknown."""
     accept = accept_command(month, organization_id)
     return f"See the invoice, set the line to what it billed, and accept that with {accept}."
-
-
-def invoiced_meanwhile(identity: Identity) -> str:
-    """Why it is not known what a line billed that was invoiced while it was written."""
-    return (
-        "ConnectWise invoiced the agreement while the line was written, so that nobody knows which quantity was "
-        f"billed. {accept_what_was_billed(identity.month, identity.organization_id)}"
-    )
 
 
 def unread(month: Month, found: Sequence[Unread], mapping: CompanyMapping) -> str:
@@ -46,15 +38,7 @@ CORRECT_IT = "Correct that in ConnectWise."
 
 def cannot_be_read(one: Unread) -> str:
     """What cannot be read, and what is wrong with it."""
-    return f"{one.what} cannot be read, so that nobody knows what is billed: {one.why.rstrip('.')}."
-
-
-def not_seen_whether_invoiced(why: str) -> str:
-    """Why a write stays unconfirmed: its agreement could not be read afterwards. `why` says what went wrong."""
-    return (
-        f"ConnectWise shows the line as intended, and nobody can tell whether it was invoiced meanwhile. {why} "
-        f"{CORRECT_IT} {SYNC_AGAIN}"
-    )
+    return f"{one.what} cannot be read, so it is unknown what is billed: {one.why.rstrip('.')}."
 
 
 def moved(identity: Identity, line: Line, mapping: CompanyMapping, facts: Facts, seats: Decimal | int) -> str:
@@ -67,9 +51,9 @@ def moved(identity: Identity, line: Line, mapping: CompanyMapping, facts: Facts,
     went_along = "run `cw-pipeline import` and " if agreement.id == mapping.agreement_id else ""
     map_back = f"; or {went_along}map the organization back with {_from_here_to(agreement, mapping)}"
     return (
-        f"Line {line.addition_id} of {line.quantity} was invoiced to company {agreement.company_id} "
-        f"({agreement.company_name}) on agreement {agreement.id}, and the organization is now mapped to company "
-        f"{mapping.company_id}. Credit that company in ConnectWise and record it with {record}"
+        f"{_with_quantity(line)} was invoiced to company {agreement.company_id} ({agreement.company_name}) on "
+        f"agreement {agreement.id}, but the organization is now mapped to company {mapping.company_id}. Credit company "
+        f"{agreement.company_id} in ConnectWise and record it with {record}"
         f"{map_back if _can_be_mapped(agreement) else ''}{leave_out(identity.month, mapping)}. {SYNC_AGAIN}"
     )
 
@@ -83,15 +67,15 @@ def leave_out(month: Month, mapping: CompanyMapping) -> str:
 def edited(identity: Identity, line: Line, written: Written) -> str:
     """Why a plan is held whose invoiced line was edited."""
     return (
-        f"Line {line.addition_id} on agreement {line.agreement_id} was invoiced, and now is {line.quantity} from "
-        f"{line.effective_date} to {line.cancelled_date} where {_as_written(written)} was written, so that nobody "
-        f"knows what was billed. See the invoice and set the line to what it billed; if that is not as it was written, "
+        f"Line {line.addition_id} on agreement {line.agreement_id} was written with {_as_written(written)} and "
+        f"invoiced, but now has {line.quantity} from {line.effective_date} to {line.cancelled_date}, so it is unknown "
+        "what was billed. See the invoice and set the line to what it billed; if that differs from what was written, "
         f"accept it with {accept_command(identity.month, identity.organization_id)}. {SYNC_AGAIN}"
     )
 
 
 def unclear(identity: Identity, facts: Facts, copies: Sequence[Line], others: Sequence[Line]) -> str:
-    """Why nobody knows whether lines of a plan were invoiced, each of them named, and what to do about that."""
+    """Why it is unknown whether lines of a plan were invoiced, each of them named, and what to do about that."""
     lines = (*copies, *others)
     why = " ".join(_unclear(line, facts, copied=line in copies) for line in lines)
     accept = accept_command(identity.month, identity.organization_id)
@@ -103,17 +87,21 @@ def unclear(identity: Identity, facts: Facts, copies: Sequence[Line], others: Se
     )
 
 
+def _with_quantity(line: Line) -> str:
+    return f"Line {line.addition_id} (quantity {line.quantity})"
+
+
 def _unclear(line: Line, facts: Facts, *, copied: bool) -> str:
     agreement = facts.agreements[line.agreement_id]
-    where = f"Line {line.addition_id} of {line.quantity} on agreement {agreement.id} ({agreement.name})"
+    where = f"{_with_quantity(line)} on agreement {agreement.id} ({agreement.name})"
     if copied:
         return (
             f"{where} was not written here and has the serial number of another line: it was copied with its "
             f"agreement, or another warehouse wrote it. It begins before the next invoice ("
-            f"{agreement.next_invoice_date}), but may have been made after the invoice it seems to be on."
+            f"{agreement.next_invoice_date}), but may have been made after the invoice for that time."
         )
     if agreement.never_invoiced:
-        why = "the agreement is never invoiced next"
+        why = "the agreement's next invoice date means never"
     elif agreement.next_invoice_date is None:
         why = "the agreement has no next invoice date"
     else:
@@ -125,8 +113,8 @@ def absent(identity: Identity, mapping: CompanyMapping) -> str:
     """Why no seats are taken away from an organization that the month's report does not have."""
     accept = accept_command(identity.month, identity.organization_id)
     return (
-        f"The report of {identity.month} does not have the organization, whose lines carry seats. See the month in the "
-        f"NordPass panel. If the organization used nothing, accept that with {accept}"
+        f"NordPass's report of {identity.month} lacks the organization, but its lines carry seats. See the month in "
+        f"the NordPass panel. If the organization used nothing, accept that with {accept}"
         f"{leave_out(identity.month, mapping)}. {SYNC_AGAIN}"
     )
 
@@ -138,8 +126,8 @@ def vanished(
     line = f"Line {addition_id} on agreement {written.agreement_id}, {_as_written(written)},"
     if stranger is None:
         why = (
-            f"{line} may have been invoiced and is no longer shown by ConnectWise: it was deleted, or the API member's "
-            f"role no longer shows it. {accept_what_is_gone(identity)}"
+            f"{line} may have been invoiced, but ConnectWise no longer shows it: it was deleted, or the API member's "
+            f"role does not show it. {accept_what_is_gone(identity)}"
         )
     else:
         why = (
@@ -150,7 +138,7 @@ def vanished(
 
 
 def in_full(line: Line) -> str:
-    """All that ConnectWise shows of a line by which it can be told whose it is."""
+    """What ConnectWise shows of a line that tells whose it is."""
     marked = f"the serial number {line.shown_serial_number}" if line.shown_serial_number else "no serial number"
     return f"{line.quantity} of product {line.product_id} with {marked}"
 
@@ -164,8 +152,9 @@ def claimed(identity: Identity, line: Line, facts: Facts) -> str:
     accept = accept_command(other.month, ids.get(other.organization_id, other.organization_id))
     return (
         f"Line {line.addition_id} on agreement {line.agreement_id} shows the serial number {identity.serial_number}, "
-        f"and was written with {line.serial_number}. It is left alone, since it may be either's. Set its serial number "
-        f"back in ConnectWise; or, if it is not what was written, accept that with {accept}. {SYNC_AGAIN}"
+        f"but was written with {line.serial_number}. It is left alone, since it may be either line. Set its serial "
+        f"number back in ConnectWise; or, if it is not the line that was written, accept that with {accept}. "
+        f"{SYNC_AGAIN}"
     )
 
 
@@ -188,7 +177,7 @@ def _make_again(identity: Identity) -> str:
     If it was billed, it is created again as Do Not Bill: its seats count as billed, and no invoice bills them again.
     """
     return (
-        "If the line that is gone billed, make it again in ConnectWise with the same quantity, days and serial number "
+        "If the missing line was billed, make it again in ConnectWise with the same quantity, days and serial number "
         f"({identity.serial_number}), as Do Not Bill. Then, or if it billed nothing, accept that with "
         f"{accept_command(identity.month, identity.organization_id)}."
     )
@@ -204,7 +193,7 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
     """Why a write is held because of the agreement that it would go to."""
     line = None if isinstance(write, CreateLine) else write.addition_id
     what = "A new line" if line is None else f"Line {line}"
-    verb = "carries" if write.quantity == write.before else "needs"
+    verb = "carries" if write.quantity == write.before else "is to carry"
     where = f"{what} {verb} {write.quantity} on agreement {agreement.id} ({agreement.name})"
     # Where only a line is in the way of seats, these can still be billed.
     or_leave_out = leave_out(write.identity.month, mapping) if write.quantity else ""
@@ -229,9 +218,9 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
                 f"{again}."
             )
     elif agreement.never_invoiced:
-        why = f"whose next invoice is never. {settle_never_invoiced(line).rstrip('.')}{or_leave_out}."
+        why = f"whose next invoice date means never. {settle_never_invoiced(line).rstrip('.')}{or_leave_out}."
     else:
-        why = f"which is not active then. Renew it in ConnectWise, or {to_another_agreement}{or_leave_out}."
+        why = f"which is not active for that period. Renew it in ConnectWise, or {to_another_agreement}{or_leave_out}."
     return f"{where}, {why} {SYNC_AGAIN}"
 
 

@@ -30,9 +30,10 @@ def of_nobody(identity: Identity) -> str:
 def line_warning(identity: Identity, line: Line, facts: Facts) -> str:
     """What is wrong with a line, and what to do about it."""
     if line.shown_serial_number not in (None, line.serial_number):
+        shown = f"the serial number {line.shown_serial_number}" if line.shown_serial_number else "no serial number"
         return (
-            f"Line {line.addition_id} has the serial number {line.shown_serial_number or 'none'}, so that it could not "
-            f"be found again. Set it to {line.serial_number} in ConnectWise."
+            f"Line {line.addition_id} has {shown}, so a new warehouse could not find it. Set its serial number to "
+            f"{line.serial_number} in ConnectWise."
         )
     if is_short(line, facts):
         return left_out(identity, line, facts)

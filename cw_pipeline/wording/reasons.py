@@ -22,7 +22,7 @@ def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> st
         Outcome.NOT_MANAGED: "The organization is not managed by this MSP.",
         Outcome.NFR: "The license is not for resale.",
         Outcome.TRIAL: "The organization is on trial.",
-        Outcome.UNMAPPED: "The organization is mapped to no company. Map it to bill its seats.",
+        Outcome.UNMAPPED: "The organization is not mapped to a company. Map it to bill its seats.",
         Outcome.BEFORE_BILL_FROM: f"The organization is billed from {bill_from} on.",
         Outcome.PRODUCT_UNMAPPED: (
             f"No ConnectWise product is confirmed for the plan {row.plan}. Map one and confirm the mapping."
@@ -48,7 +48,7 @@ def balanced(result: Balance, mapping: CompanyMapping) -> str:
         Outcome.UNCHANGED: "Nothing to do.",
         Outcome.ZERO_USAGE: "No seats were used and there is no line.",
         Outcome.CREDIT_DUE: (
-            f"{-result.target} more than were used. Issue the credit in ConnectWise, and record it with "
+            f"{-result.target} seat(s) too many were invoiced. Issue the credit in ConnectWise, and record it with "
             f"{accept_command(result.identity.month, result.identity.organization_id, credited=-result.target)}."
             + (f" {writes}." if writes else "")
         ),
@@ -71,17 +71,17 @@ def stale(write: SetQuantity, mapping: CompanyMapping, facts: Facts) -> str:
         return f"Line {write.addition_id} is on agreement {write.agreement_id}, no longer the mapped one."
     if write.product_id != facts.products.get(write.identity.plan):
         return f"Line {write.addition_id} is of product {write.product_id}, no longer the plan's."
-    return f"Line {write.addition_id} would not be billed once and in full by agreement {write.agreement_id}."
+    return f"Agreement {write.agreement_id} would not bill line {write.addition_id} once and in full."
 
 
 def without_product(write: SetQuantity) -> str:
     """Why seats are not moved away from a line whose plan lost its product."""
     return (
-        f"Line {write.addition_id} of {write.before} is of the plan {write.identity.plan}, for which no ConnectWise "
-        "product is confirmed. Map one and confirm the mapping."
+        f"Line {write.addition_id} (quantity {write.before}) is for the plan {write.identity.plan}, for which no "
+        "ConnectWise product is confirmed. Map one and confirm the mapping."
     )
 
 
 def waiting(reason: str) -> str:
     """Why seats are not added while others, for `reason`, cannot be taken away."""
-    return f"Waits, so that no seat is billed twice, until this is settled: {reason}"
+    return f"Waits until this is resolved, so that no seat is billed twice: {reason}"

@@ -85,7 +85,7 @@ def test_open_lines_are_brought_to_what_the_invoiced_ones_leave(
     assert also(preview) == []
 
 
-def test_a_new_line_goes_to_the_mapped_agreement_with_the_plans_product_and_identity() -> None:
+def test_a_new_line_has_the_mapped_agreement_and_the_plans_product() -> None:
     (write,) = writes_of(preview_of(the_facts(mappings=[mapped_to(11)]), used(5, Plan.ENTERPRISE)))
     assert (write.agreement_id, write.product_id) == (11, 200)
     assert write.identity.serial_number == "NP:2026-03:E:org-1"
@@ -107,20 +107,20 @@ def test_the_preview_says_nothing_of_several_where_there_is_one() -> None:
     assert "open lines" not in row_line(preview_of(the_facts(a_line(2, 3)), used(9))).reason
 
 
-def test_an_open_line_on_another_agreement_is_set_to_0_and_its_seats_move() -> None:
+def test_seats_of_an_open_line_move_to_the_mapped_agreement() -> None:
     preview = preview_of(the_facts(a_line(1, 5, agreement_id=11)), used(5))
     assert changes_of(preview) == {(1, 5, 0), (None, 0, 5)}
     assert row_line(preview).outcome is Outcome.CREATED
     assert [(line.agreement_id, line.outcome, line.seats) for line in also(preview)] == [(11, Outcome.ZEROED, 5)]
 
 
-def test_an_open_line_on_another_companys_agreement_is_set_to_0_and_its_seats_move() -> None:
+def test_seats_of_an_open_line_move_to_the_mapped_company() -> None:
     preview = preview_of(the_facts(a_line(1, 5, agreement_id=20)), used(5))
     assert changes_of(preview) == {(1, 5, 0), (None, 0, 5)}
     assert [(line.company_id, line.outcome) for line in also(preview)] == [(2, Outcome.ZEROED)]
 
 
-def test_an_open_line_of_another_product_is_set_to_0_and_its_seats_move() -> None:
+def test_seats_of_an_open_line_move_to_the_mapped_product() -> None:
     preview = preview_of(the_facts(a_line(1, 5, product_id=999)), used(5))
     assert changes_of(preview) == {(1, 5, 0), (None, 0, 5)}
     assert [(line.agreement_id, line.outcome, line.seats) for line in also(preview)] == [(10, Outcome.ZEROED, 5)]
@@ -142,14 +142,14 @@ def test_mapping_back_uses_the_line_that_was_set_to_0() -> None:
     assert changes_of(preview) == {(1, 0, 5), (2, 5, 0)}
 
 
-def test_a_plan_change_moves_the_seats_from_one_plans_line_to_the_others() -> None:
+def test_a_plan_change_moves_seats_to_the_other_plans_line() -> None:
     preview = preview_of(the_facts(a_line(1, 5)), used(5, Plan.ENTERPRISE))
     assert changes_of(preview) == {(1, 5, 0), (None, 0, 5)}
     assert (row_line(preview).plan, row_line(preview).outcome) == (Plan.ENTERPRISE, Outcome.CREATED)
     assert [(line.plan, line.outcome, line.seats) for line in also(preview)] == [(Plan.BUSINESS, Outcome.ZEROED, 5)]
 
 
-def test_a_plan_change_after_invoicing_bills_the_new_plan_and_asks_for_a_credit_of_the_old() -> None:
+def test_a_plan_change_after_invoicing_makes_a_credit_due_for_the_old() -> None:
     preview = preview_of(the_facts(INVOICED_10), used(8, Plan.ENTERPRISE))
     assert changes_of(preview) == {(None, 0, 8)}
     assert row_line(preview).outcome is Outcome.CREATED

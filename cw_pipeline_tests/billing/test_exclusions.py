@@ -50,7 +50,7 @@ def test_an_organization_that_is_mapped_to_no_company_is_unmapped() -> None:
     assert row_line(preview).company_id is None
 
 
-def test_a_month_before_bill_from_is_not_billed_and_bill_from_itself_is() -> None:
+def test_billing_begins_with_the_month_of_bill_from() -> None:
     before = preview_of(the_facts(mappings=[mapped_to(10, bill_from=APRIL)]), used(7))
     since = preview_of(the_facts(mappings=[mapped_to(10, bill_from=MARCH)]), used(7))
     assert row_line(before).outcome is Outcome.BEFORE_BILL_FROM
@@ -84,9 +84,7 @@ def test_of_several_reasons_the_first_in_the_fixed_order_is_the_outcome(
 
 
 @free_rows
-def test_an_open_line_of_an_organization_that_is_not_billed_by_its_kind_is_set_to_0(
-    row: Usage, outcome: Outcome
-) -> None:
+def test_an_open_line_of_an_excluded_organization_is_set_to_0(row: Usage, outcome: Outcome) -> None:
     preview = preview_of(the_facts(a_line(1, 7), a_line(2, 3, Plan.ENTERPRISE)), row)
     assert row_line(preview).outcome is outcome
     assert [line.outcome for line in also(preview)] == [Outcome.ZEROED, Outcome.ZEROED]
@@ -94,9 +92,7 @@ def test_an_open_line_of_an_organization_that_is_not_billed_by_its_kind_is_set_t
 
 
 @free_rows
-def test_what_was_invoiced_for_an_organization_that_is_not_billed_by_its_kind_is_a_credit(
-    row: Usage, outcome: Outcome
-) -> None:
+def test_what_was_invoiced_for_an_excluded_organization_is_credit_due(row: Usage, outcome: Outcome) -> None:
     preview = preview_of(the_facts(a_line(1, 7, effective=INVOICED)), row)
     assert row_line(preview).outcome is outcome
     assert [(line.outcome, line.seats) for line in also(preview)] == [(Outcome.CREDIT_DUE, 7)]
@@ -110,23 +106,21 @@ def test_what_was_invoiced_for_an_organization_that_is_not_billed_by_its_kind_is
         pytest.param([a_line(1, 7, effective=INVOICED)], 7, id="an invoiced line"),
     ],
 )
-def test_a_mapped_organization_without_a_row_keeps_its_seats_until_a_person_accepts_that(
-    lines: list[Line], seats: int
-) -> None:
+def test_a_mapped_organization_without_a_row_keeps_its_seats_until_accepted(lines: list[Line], seats: int) -> None:
     preview = preview_of(the_facts(*lines))
     assert [(line.outcome, line.seats) for line in preview.lines] == [(Outcome.UNUSUAL, seats)]
     assert "lines accept --month 2026-03 --organization org-1" in preview.lines[0].reason
     assert changes_of(preview) == set()
 
 
-def test_a_mapped_organization_without_a_row_loses_its_open_lines_once_a_person_accepted_that() -> None:
+def test_a_mapped_organization_without_a_row_is_zeroed_once_accepted() -> None:
     preview = preview_of(the_facts(a_line(1, 7), absent=[ORGANIZATION]))
     assert [(line.outcome, line.seats) for line in preview.lines] == [(Outcome.ZEROED, 7)]
     assert changes_of(preview) == {(1, 7, 0)}
     assert preview.usage_seats == 0
 
 
-def test_what_was_invoiced_for_an_organization_without_a_row_is_a_credit_once_a_person_accepted_that() -> None:
+def test_what_was_invoiced_without_a_row_is_credit_due_once_accepted() -> None:
     preview = preview_of(the_facts(a_line(1, 7, effective=INVOICED), absent=[ORGANIZATION]))
     assert [(line.outcome, line.seats) for line in preview.lines] == [(Outcome.CREDIT_DUE, 7)]
 
@@ -137,7 +131,7 @@ def test_an_absence_is_accepted_for_one_month_only() -> None:
     assert [line.outcome for line in preview_of(facts, month=february).lines] == [Outcome.UNUSUAL]
 
 
-def test_a_mapped_organization_without_a_row_whose_lines_are_0_is_not_mentioned() -> None:
+def test_a_mapped_organization_without_row_or_seats_is_not_reported() -> None:
     assert preview_of(the_facts(a_line(1, 0), a_line(2, 0, effective=INVOICED))).lines == ()
 
 
@@ -146,7 +140,7 @@ def test_a_mapped_organization_without_row_and_lines_is_not_mentioned() -> None:
 
 
 @free_rows
-def test_before_bill_from_an_open_line_is_left_even_where_the_kind_is_not_billed(row: Usage, outcome: Outcome) -> None:
+def test_before_bill_from_an_excluded_organization_s_line_is_left(row: Usage, outcome: Outcome) -> None:
     preview = preview_of(the_facts(a_line(1, 7), mappings=[mapped_to(10, bill_from=APRIL)]), row)
     assert row_line(preview).outcome is outcome
     assert also(preview) == []
@@ -166,7 +160,7 @@ def test_nothing_of_a_month_before_bill_from_is_touched(rows: list[Usage]) -> No
     assert also(preview) == []
 
 
-def test_a_plan_without_a_product_keeps_its_lines_and_the_other_plan_counts_as_0() -> None:
+def test_a_plan_without_product_keeps_its_lines_and_the_other_goes_to_0() -> None:
     facts = the_facts(a_line(1, 3), a_line(2, 4, Plan.ENTERPRISE), products=BUSINESS_ONLY)
     preview = preview_of(facts, used(7, Plan.ENTERPRISE))
     assert changes_of(preview) == {(1, 3, 0)}
@@ -176,13 +170,13 @@ def test_a_plan_without_a_product_keeps_its_lines_and_the_other_plan_counts_as_0
     ]
 
 
-def test_of_a_plan_without_a_product_no_credit_is_asked_for_what_was_invoiced_and_used() -> None:
+def test_a_plan_without_product_makes_no_credit_due_for_used_seats() -> None:
     facts = the_facts(a_line(1, 7, Plan.ENTERPRISE, effective=INVOICED), products=BUSINESS_ONLY)
     preview = preview_of(facts, used(7, Plan.ENTERPRISE))
     assert [(line.outcome, line.also) for line in preview.lines] == [(Outcome.PRODUCT_UNMAPPED, False)]
 
 
-def test_suspension_is_unknown_to_the_rule_so_a_suspended_organization_is_billed_like_an_active_one() -> None:
+def test_the_rule_knows_no_suspension() -> None:
     names = {field.name for field in fields(Usage)}
     assert names == {"organization_id", "organization_name", "plan", "license_type", "managed", "seats"}
     assert set(LicenseType) == {LicenseType.STANDARD, LicenseType.TRIAL, LicenseType.NFR}

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("usage", [5, 10, 12, 0])
-def test_an_invoiced_line_that_is_not_what_the_ledger_wrote_holds_its_plan_whatever_the_usage(usage: int) -> None:
+def test_an_edited_invoiced_line_holds_its_plan_whatever_the_usage(usage: int) -> None:
     preview = preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(usage))
     assert (row_line(preview).outcome, row_line(preview).seats) == (Outcome.INVOICE_UNCLEAR, usage)
     assert changes_of(preview) == set()
@@ -67,21 +67,21 @@ def test_an_edited_invoiced_line_is_reported_where_the_organization_has_no_row()
 
 def test_the_reason_names_what_was_written_and_what_is_there() -> None:
     reason = row_line(preview_of(the_facts(EDITED, ledger=EDITED_LEDGER), used(9))).reason
-    assert "now is 5 from 2026-03-01 to 2026-03-31 where 10 from" in reason
+    assert "was written with 10 from 2026-03-01 to 2026-03-31 and invoiced, but now has 5 from" in reason
 
 
 def test_an_invoiced_line_as_the_ledger_wrote_it_is_taken() -> None:
     assert changes_of(preview_of(the_facts(EDITED, ledger={1: [5]}), used(9))) == {(None, 0, 4)}
 
 
-def test_the_dates_of_an_invoiced_line_that_was_replaced_and_set_to_0_hold_nothing() -> None:
+def test_the_dates_of_a_line_set_to_0_hold_nothing() -> None:
     written = the_facts(a_line(1, 0), ledger={1: [0]})
     moved = a_line(1, 0, effective=INVOICED - timedelta(11), cancelled=INVOICED + timedelta(60))
     facts = replace(the_facts(moved, a_line(2, 10, effective=INVOICED)), ledger=written.ledger)
     assert row_line(preview_of(facts, used(10))).outcome is Outcome.UNCHANGED
 
 
-def test_an_invoiced_line_that_the_ledger_does_not_know_is_taken_as_it_is() -> None:
+def test_an_invoiced_line_unknown_to_the_ledger_counts_as_it_is() -> None:
     assert changes_of(preview_of(the_facts(EDITED, ledger={99: [10]}), used(9))) == {(None, 0, 4)}
 
 
@@ -115,7 +115,7 @@ def test_a_line_that_may_not_be_written_on_its_agreement_is_held(
 
 
 @pytest.mark.parametrize("end", [date(2026, 4, 1), date(2026, 4, 15), None])
-def test_an_agreement_that_ends_within_the_lines_window_or_never_is_written_to(end: date | None) -> None:
+def test_an_agreement_that_ends_within_the_window_is_written_to(end: date | None) -> None:
     assert changes_of(preview_of(the_facts(agreements=[an_agreement(end=end)]), used(9))) == {(None, 0, 9)}
 
 
@@ -150,9 +150,7 @@ def test_where_no_open_line_has_seats_the_agreements_state_does_not_matter(
         (an_agreement(10, 2), Outcome.MOVED),
     ],
 )
-def test_a_right_open_line_that_its_agreement_will_not_bill_is_held_though_nothing_is_to_write(
-    agreement: Agreement, outcome: Outcome
-) -> None:
+def test_a_right_line_that_will_not_be_billed_is_held(agreement: Agreement, outcome: Outcome) -> None:
     line = row_line(preview_of(the_facts(a_line(1, 5), agreements=[agreement]), used(5)))
     assert (line.outcome, line.seats) == (outcome, 5)
     assert "Line 1 carries 5 on agreement 10" in line.reason
@@ -166,7 +164,7 @@ def test_a_stale_line_is_judged_by_its_own_agreement() -> None:
 
 
 @pytest.mark.parametrize("mapped_agreement", [10, 11])
-def test_whether_a_line_on_an_agreement_that_is_never_invoiced_next_was_invoiced_is_for_a_person_to_say(
+def test_a_line_on_an_agreement_with_date_never_is_held(
     mapped_agreement: int,
 ) -> None:
     facts = the_facts(a_line(1, 5, effective=INVOICED), agreements=[NEVER], mappings=[mapped_to(mapped_agreement)])
@@ -176,7 +174,7 @@ def test_whether_a_line_on_an_agreement_that_is_never_invoiced_next_was_invoiced
     assert changes_of(preview) == set()
 
 
-def test_a_line_that_may_have_been_invoiced_is_left_alone_where_it_is_right_unless_its_dates_were_edited() -> None:
+def test_a_right_unclear_line_is_left_unless_its_dates_were_edited() -> None:
     line = a_line(1, 5, effective=INVOICED)
     facts = the_facts(line, agreements=[an_agreement(next_invoice=None)], ledger={1: [5]})
     stretched = replace(facts, lines={line.serial_number: (replace(line, cancelled_date=None),)})
@@ -184,13 +182,13 @@ def test_a_line_that_may_have_been_invoiced_is_left_alone_where_it_is_right_unle
     assert row_line(preview_of(stretched, used(5))).outcome is Outcome.INVOICE_UNCLEAR
 
 
-def test_a_new_line_on_an_agreement_that_is_never_invoiced_next_waits_for_its_date() -> None:
+def test_a_new_line_on_an_agreement_with_date_never_is_held() -> None:
     line = row_line(preview_of(the_facts(agreements=[NEVER]), used(9)))
     assert line.outcome is Outcome.AGREEMENT_INACTIVE
     assert "Set its next invoice date" in line.reason
 
 
-def test_a_line_that_is_gone_from_an_agreement_that_is_never_invoiced_next_may_have_been_invoiced() -> None:
+def test_a_line_missing_from_an_agreement_with_date_never_is_held() -> None:
     serial_number = a_line(1, 5).serial_number
     gone = Written(10, serial_number, frozenset({Decimal(5)}), effective_date=INVOICED, cancelled_date=None)
     facts = replace(the_facts(agreements=[NEVER], mappings=[mapped_to(11)]), ledger={1: gone})
@@ -203,7 +201,7 @@ def test_a_mapped_agreement_that_no_longer_exists_holds_the_row() -> None:
     assert "no longer exists" in row_line(preview).reason
 
 
-def test_what_was_invoiced_too_much_is_held_last_and_its_open_line_is_still_set_to_0() -> None:
+def test_credit_due_is_held_last_and_still_zeroes_its_open_line() -> None:
     preview = preview_of(the_facts(a_line(1, 10, effective=INVOICED), a_line(2, 3)), used(8))
     assert row_line(preview).outcome is Outcome.CREDIT_DUE
     assert changes_of(preview) == {(2, 3, 0)}
@@ -245,7 +243,7 @@ def test_of_several_holds_the_first_in_the_fixed_order_is_the_outcome(facts: Fac
     assert row_line(preview).outcome is outcome
 
 
-def test_every_kind_of_hold_has_a_sentence_that_says_what_a_person_can_do_and_nothing_else_has() -> None:
+def test_exactly_the_holds_have_a_way_out() -> None:
     assert WAYS_OUT.keys() == HELD
     for sentence in WAYS_OUT.values():
         assert (sentence.count("."), sentence[-1]) == (1, ".")

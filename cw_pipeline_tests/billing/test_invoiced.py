@@ -42,9 +42,7 @@ PAST = a_line(1, 5, effective=INVOICED)
         (None, State.OPEN),
     ],
 )
-def test_a_line_is_invoiced_when_the_next_invoice_date_is_later_than_its_first_day(
-    next_invoice: date | None, state: State
-) -> None:
+def test_a_line_before_the_next_invoice_date_is_invoiced(next_invoice: date | None, state: State) -> None:
     line = a_line(1, 5, effective=date(2026, 4, 1))
     facts = the_facts(line, agreements=[an_agreement(next_invoice=next_invoice)], ledger={1: [5]})
     assert state_of(line, facts, MARCH) is state
@@ -73,7 +71,7 @@ class TestUnclear:
         facts = the_facts(line, agreements=[agreement], ledger={1: [5]}, seen_invoiced=seen)
         preview = preview_of(facts, used(usage))
         assert (row_line(preview).outcome, row_line(preview).seats) == (Outcome.INVOICE_UNCLEAR, usage)
-        assert "Line 1 of 5 on agreement 10" in row_line(preview).reason
+        assert "Line 1 (quantity 5) on agreement 10" in row_line(preview).reason
         assert changes_of(preview) == set()
 
     def test_is_held_where_its_seats_would_go_elsewhere(
@@ -95,7 +93,7 @@ class TestUnclear:
         assert changes_of(preview_of(facts, used(9))) == {(None, 0, 9)}
 
 
-def test_the_reason_of_an_unclear_line_says_what_happened_to_the_next_invoice_date() -> None:
+def test_the_reason_of_an_unclear_line_names_the_next_invoice_date() -> None:
     cleared = the_facts(PAST, agreements=[CLEARED], ledger={1: [5]})
     moved_back = the_facts(a_line(1, 5), seen_invoiced=[1])
     assert "has no next invoice date" in row_line(preview_of(cleared, used(9))).reason
@@ -105,18 +103,18 @@ def test_the_reason_of_an_unclear_line_says_what_happened_to_the_next_invoice_da
 def test_every_unclear_line_that_a_person_is_to_look_at_is_named() -> None:
     facts = the_facts(a_line(1, 5), a_line(2, 3), seen_invoiced=[1, 2])
     reason = row_line(preview_of(facts, used(9))).reason
-    assert "Line 1 of 5" in reason
-    assert "Line 2 of 3" in reason
+    assert "Line 1 (quantity 5)" in reason
+    assert "Line 2 (quantity 3)" in reason
 
 
-def test_an_open_copy_beside_the_line_that_was_written_is_set_to_0() -> None:
+def test_an_open_copy_beside_its_original_is_set_to_0() -> None:
     facts = the_facts(a_line(1, 5), a_line(2, 5), ledger={1: [5]}, found=[2])
     preview = preview_of(facts, used(5))
     assert changes_of(preview) == {(2, 5, 0)}
     assert "was not written here and has the serial number of another line" in also(preview)[0].reason
 
 
-def test_an_open_copy_is_set_to_0_where_its_agreement_is_the_mapped_one() -> None:
+def test_an_open_copy_on_the_mapped_agreement_is_set_to_0() -> None:
     renewed = the_facts(
         a_line(1, 5), a_line(2, 5, agreement_id=11), ledger={1: [5]}, found=[2], mappings=[mapped_to(11)]
     )
@@ -130,7 +128,7 @@ def test_a_copy_that_looks_invoiced_holds_its_plan_and_says_so(usage: int) -> No
     assert state_of(copy, facts, MARCH) is State.COPY
     line = row_line(preview_of(facts, used(usage)))
     assert line.outcome is Outcome.INVOICE_UNCLEAR
-    assert "Line 2 of 5 on agreement 11 (Agreement 11) was not written here" in line.reason
+    assert "Line 2 (quantity 5) on agreement 11 (Agreement 11) was not written here" in line.reason
     assert "cw-pipeline lines accept --month 2026-03 --organization org-1" in line.reason
 
 
@@ -145,7 +143,7 @@ def test_a_copy_of_0_holds_nothing() -> None:
     assert [line.outcome for line in preview_of(facts, used(5)).lines] == [Outcome.UNCHANGED]
 
 
-def test_of_two_lines_of_the_same_days_that_a_new_warehouse_finds_the_older_is_the_original() -> None:
+def test_of_two_found_lines_with_the_same_days_the_older_is_original() -> None:
     facts = the_facts(a_line(1, 5), a_line(2, 5, agreement_id=11), found=[1, 2])
     assert changes_of(preview_of(facts, used(5))) == {(2, 5, 0)}
     invoiced = the_facts(PAST, a_line(2, 5, agreement_id=11, effective=INVOICED), found=[1, 2])
@@ -159,13 +157,13 @@ def test_of_two_lines_of_the_same_days_that_a_new_warehouse_finds_the_older_is_t
         pytest.param(a_line(1, 0, effective=INVOICED), id="of 0"),
     ],
 )
-def test_a_line_that_a_new_warehouse_finds_beside_an_older_one_that_it_is_no_copy_of_counts(older: Line) -> None:
+def test_a_found_line_with_other_days_is_no_copy_and_counts(older: Line) -> None:
     facts = the_facts(older, a_line(2, 5, effective=INVOICED), found=[1, 2])
     usage = 5 + int(older.quantity)
     assert [line.outcome for line in preview_of(facts, used(usage)).lines] == [Outcome.UNCHANGED]
 
 
-def test_a_found_line_whose_older_one_was_emptied_by_hand_stays_where_its_seats_are() -> None:
+def test_a_found_line_whose_original_was_zeroed_by_hand_counts() -> None:
     facts = the_facts(a_line(1, 0), a_line(2, 5), ledger={1: [5]}, found=[1, 2])
     assert changes_of(preview_of(facts, used(5))) == set()
 
@@ -185,6 +183,6 @@ def test_a_line_that_is_gone_is_replaced_unless_it_was_seen_invoiced() -> None:
     assert row_line(preview_of(_gone(invoiced=True), used(5))).outcome is Outcome.INVOICE_UNCLEAR
 
 
-def test_an_unclear_line_that_is_right_is_held_where_its_agreement_now_belongs_to_another_company() -> None:
+def test_a_right_unclear_line_is_held_if_its_agreement_was_moved() -> None:
     facts = the_facts(a_line(1, 5), agreements=[an_agreement(10, 2)], ledger={1: [5]}, seen_invoiced=[1])
     assert row_line(preview_of(facts, used(5))).outcome is Outcome.MOVED

@@ -64,5 +64,5 @@ def work_for(organizations: int, effective: date | None) -> int:
 
 
 @pytest.mark.parametrize("effective", [None, OPEN, INVOICED], ids=["no line", "an open line", "an invoiced line"])
-def test_twice_the_organizations_are_at_most_a_little_more_than_twice_the_work(effective: date | None) -> None:
+def test_the_work_grows_linearly_with_the_organizations(effective: date | None) -> None:
     assert work_for(80, effective) < 2.1 * work_for(40, effective)

@@ -30,7 +30,7 @@ def test_a_datetime_belongs_to_the_month_that_it_is_in_utc() -> None:
     assert Month.of(new_year_in_tokyo) == Month(2025, 12)
 
 
-def test_half_an_hour_into_the_new_year_december_is_the_last_closed_month() -> None:
+def test_in_the_new_year_december_is_the_last_closed_month() -> None:
     assert Month.last_closed(datetime(2026, 1, 1, 0, 30, tzinfo=UTC)) == Month(2025, 12)
 
 
@@ -58,9 +58,9 @@ def test_an_invoice_names_the_month_in_words() -> None:
         (date(2025, 12, 30), 2, date(2026, 2, 28)),
     ],
 )
-def test_a_month_later_is_the_same_day_or_the_last_one_there_is(day: date, months: int, later: date) -> None:
+def test_a_month_later_is_the_same_day_or_the_last(day: date, months: int, later: date) -> None:
     assert add_months(day, months) == later
 
 
-def test_the_day_before_the_first_of_march_is_the_leap_day_in_a_leap_year() -> None:
+def test_the_day_before_march_is_the_leap_day_in_leap_years() -> None:
     assert day_before(date(2024, 3, 1)) == date(2024, 2, 29)

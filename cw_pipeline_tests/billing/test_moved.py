@@ -40,7 +40,7 @@ def test_an_invoiced_line_on_another_companys_agreement_holds_the_row_as_moved()
     ],
     ids=["inactive", "deleted"],
 )
-def test_nobody_is_told_to_map_an_organization_back_where_it_cannot_be_billed(facts: Facts) -> None:
+def test_mapping_back_is_not_advised_where_it_cannot_be_billed(facts: Facts) -> None:
     assert "map the organization back" in row_line(preview_of(the_facts(INVOICED_ELSEWHERE), used(9))).reason
     reason = row_line(preview_of(facts, used(9))).reason
     assert "map the organization back" not in reason
@@ -48,7 +48,7 @@ def test_nobody_is_told_to_map_an_organization_back_where_it_cannot_be_billed(fa
     assert "leave it out with" in reason
 
 
-def test_an_organization_can_be_mapped_back_to_a_company_that_has_another_one() -> None:
+def test_mapping_back_is_advised_beside_another_organization() -> None:
     facts = the_facts(INVOICED_ELSEWHERE, mappings=[mapped_to(10), mapped_to(20, 2, organization_id="org-2")])
     assert "map the organization back" in row_line(preview_of(facts, used(9))).reason
 
@@ -77,7 +77,7 @@ def test_moved_holds_a_row_that_would_need_nothing() -> None:
     assert row_line(preview).outcome is Outcome.MOVED
 
 
-def test_moved_is_reported_where_the_line_was_edited_to_what_it_should_be() -> None:
+def test_a_moved_line_edited_to_the_right_quantity_is_still_reported() -> None:
     edited_away = a_line(1, 0, agreement_id=20, effective=INVOICED)
     preview = preview_of(the_facts(edited_away, ledger={1: [5]}))
     assert [line.outcome for line in also(preview)] == [Outcome.MOVED]

@@ -51,9 +51,7 @@ def test_each_write_tells_whether_it_takes_seats_away(
 
 
 @pytest.mark.parametrize(("agreement", "outcome"), STUCK)
-def test_a_hold_on_an_old_agreements_line_holds_the_new_line_with_its_code(
-    agreement: Agreement, outcome: Outcome
-) -> None:
+def test_a_hold_on_the_old_agreement_holds_the_new_line(agreement: Agreement, outcome: Outcome) -> None:
     preview = preview_of(the_facts(a_line(1, 5, agreement_id=11), agreements=[agreement]), used(5))
     assert [line.outcome for line in preview.lines] == [outcome, outcome]
     assert row_line(preview).seats == 5
@@ -61,14 +59,14 @@ def test_a_hold_on_an_old_agreements_line_holds_the_new_line_with_its_code(
 
 
 @pytest.mark.parametrize(("agreement", "outcome"), STUCK)
-def test_a_hold_on_the_old_plans_line_holds_the_new_plans_with_its_code(agreement: Agreement, outcome: Outcome) -> None:
+def test_a_hold_on_the_old_plan_holds_the_new_plan(agreement: Agreement, outcome: Outcome) -> None:
     old_plan = a_line(1, 5, agreement_id=11)
     preview = preview_of(the_facts(old_plan, agreements=[agreement]), used(5, Plan.ENTERPRISE))
     assert row_line(preview).outcome is outcome
     assert changes_of(preview) == set()
 
 
-def test_an_edited_invoiced_line_of_the_old_plan_holds_the_new_plans_line_while_seats_are_to_be_taken_away() -> None:
+def test_an_edited_line_of_the_old_plan_holds_the_new_plan() -> None:
     old_plan = (a_line(1, 5, effective=INVOICED), a_line(2, 3))
     preview = preview_of(the_facts(*old_plan, ledger={1: [10]}), used(8, Plan.ENTERPRISE))
     assert row_line(preview).outcome is Outcome.INVOICE_UNCLEAR
@@ -82,7 +80,7 @@ def test_the_reason_of_a_line_that_waits_says_for_what() -> None:
     assert "Line 1" in reason
 
 
-def test_a_hold_on_what_takes_away_does_not_hold_what_else_takes_away() -> None:
+def test_a_hold_does_not_hold_other_lines_that_lose_seats() -> None:
     lines = (a_line(1, 5, agreement_id=11), a_line(2, 9))
     preview = preview_of(the_facts(*lines, agreements=[an_agreement(11, active=False)]), used(4))
     assert changes_of(preview) == {(2, 9, 4)}

@@ -56,7 +56,7 @@ events = st.lists(st.one_of(corrections, corrections, invoicing_days, remappings
     periods=st.sampled_from(READINGS),
     history=events,
 )
-def test_after_corrections_and_invoices_in_any_order_each_seat_is_billed_once_or_a_credit_is_due(
+def test_after_any_corrections_each_seat_is_billed_once_or_credit_due(
     next_invoices: list[date | None],
     terms: Terms,
     periods: Periods,

@@ -39,9 +39,7 @@ CHILD = replace(MONTHLY, parent_agreement_id=7)
     ],
 )
 @pytest.mark.parametrize("lines", [[], [a_line(1, 5)], [a_line(1, 9)]], ids=["new line", "changed line", "right line"])
-def test_an_agreement_that_is_billed_in_another_way_than_was_accepted_is_held(
-    terms: Terms, said: str, lines: list[Line]
-) -> None:
+def test_an_agreement_on_other_terms_than_accepted_is_held(terms: Terms, said: str, lines: list[Line]) -> None:
     facts = the_facts(*lines, agreements=[an_agreement(terms=terms)], mappings=[mapped_to(10, terms=MONTHLY)])
     line = row_line(preview_of(facts, used(9)))
     assert line.outcome is Outcome.AGREEMENT_CHANGED
@@ -56,7 +54,7 @@ def test_what_was_accepted_is_written() -> None:
     assert changes_of(preview_of(facts, used(9))) == {(None, 0, 9)}
 
 
-def test_where_nobody_recorded_what_was_accepted_an_agreement_that_can_be_billed_is_written() -> None:
+def test_without_recorded_terms_a_billable_agreement_is_written() -> None:
     assert changes_of(preview_of(the_facts(agreements=[an_agreement(terms=QUARTERLY)]), used(9))) == {(None, 0, 9)}
 
 
@@ -69,7 +67,7 @@ def test_a_change_matters_only_where_a_line_is_still_to_be_billed() -> None:
     assert row_line(preview_of(facts, used(9))).outcome is Outcome.UNCHANGED
 
 
-def test_a_change_of_the_agreement_that_is_no_longer_mapped_does_not_keep_seats_on_it() -> None:
+def test_changed_terms_of_an_unmapped_agreement_keep_no_seats_there() -> None:
     facts = the_facts(
         a_line(1, 5, agreement_id=11),
         agreements=[an_agreement(11, terms=QUARTERLY)],
@@ -87,9 +85,7 @@ UNBILLABLE = [
 
 @pytest.mark.parametrize("terms", UNBILLABLE, ids=str)
 @pytest.mark.parametrize("accepted", [True, False])
-def test_an_agreement_that_cannot_bill_a_month_once_gets_nothing_written_whatever_was_accepted(
-    terms: Terms, *, accepted: bool
-) -> None:
+def test_an_agreement_that_cannot_bill_a_month_once_is_never_written(terms: Terms, *, accepted: bool) -> None:
     mapping = mapped_to(10, terms=terms if accepted else None)
     facts = the_facts(agreements=[an_agreement(terms=terms)], mappings=[mapping])
     assert not can_be_billed(terms)

@@ -24,7 +24,9 @@ ODD = [
     ),
     pytest.param(replace(RIGHT, bill_customer="DoNotBill"), "is DoNotBill", "Set it to Billable", id="not billed"),
     pytest.param(replace(RIGHT, bill_customer="NoCharge"), "is NoCharge", "Set it to Billable", id="no charge"),
-    pytest.param(replace(RIGHT, shown_serial_number=""), "number none", RIGHT.serial_number, id="no serial number"),
+    pytest.param(
+        replace(RIGHT, shown_serial_number=""), "no serial number", RIGHT.serial_number, id="no serial number"
+    ),
     pytest.param(
         replace(RIGHT, shown_serial_number="SN-1"), "number SN-1", RIGHT.serial_number, id="another serial number"
     ),
@@ -54,7 +56,7 @@ def test_an_invoiced_line_is_warned_of_until_a_person_accepts_it(line: Line, wha
 
 
 @pytest.mark.parametrize(("line", "what", "set_right"), ODD[3:])
-def test_a_serial_number_that_is_gone_is_warned_of_until_it_is_back(line: Line, what: str, set_right: str) -> None:
+def test_a_missing_serial_number_is_warned_of_until_it_is_back(line: Line, what: str, set_right: str) -> None:
     for invoiced in (line, replace(line, effective_date=INVOICED)):
         warning = row_line(preview_of(the_facts(invoiced, accepted=[1]), used(5))).warning
         assert warning is not None
@@ -62,7 +64,7 @@ def test_a_serial_number_that_is_gone_is_warned_of_until_it_is_back(line: Line, 
         assert set_right in warning
 
 
-def test_a_warning_beside_a_row_is_reported_though_nothing_is_to_do_there() -> None:
+def test_a_warning_beside_a_row_is_reported_without_a_write() -> None:
     stale = replace(a_line(2, 4, effective=INVOICED), bill_customer="DoNotBill")
     preview = preview_of(the_facts(stale, a_line(1, 1)), used(5))
     assert any(line.warning for line in preview.lines)

@@ -45,9 +45,7 @@ def window_of(
         (date(2026, 2, 15), date(2026, 3, 15), date(2026, 3, 31)),
     ],
 )
-def test_usage_of_march_lies_in_the_first_period_from_march_on_that_is_not_invoiced(
-    next_invoice: date, first: date, last: date
-) -> None:
+def test_usage_of_march_lies_in_the_first_open_period_from_march(next_invoice: date, first: date, last: date) -> None:
     assert window_of(MARCH, next_invoice=next_invoice) == (first, last)
 
 
@@ -60,9 +58,7 @@ def test_usage_of_march_lies_in_the_first_period_from_march_on_that_is_not_invoi
         (date(2026, 2, 28), date(2026, 3, 31), date(2026, 4, 29)),
     ],
 )
-def test_on_an_agreement_that_prorates_the_line_covers_a_month_from_its_first_day(
-    next_invoice: date, first: date, last: date
-) -> None:
+def test_on_a_prorating_agreement_a_line_covers_a_whole_month(next_invoice: date, first: date, last: date) -> None:
     assert window_of(MARCH, next_invoice=next_invoice, terms=PRORATED) == (first, last)
 
 
@@ -74,11 +70,11 @@ def test_a_period_that_begins_the_day_before_the_month_is_skipped() -> None:
     assert window_of(Month(2026, 4), next_invoice=date(2026, 3, 30)) == (date(2026, 4, 30), date(2026, 4, 30))
 
 
-def test_after_a_short_months_last_day_the_line_lies_where_either_billing_day_puts_it_in_one_period() -> None:
+def test_after_a_short_month_a_line_lies_in_one_period_either_way() -> None:
     assert window_of(MARCH, next_invoice=date(2026, 2, 28)) == (date(2026, 3, 31), date(2026, 3, 31))
 
 
-def test_an_agreement_that_is_invoiced_far_ahead_takes_the_line_in_its_next_period() -> None:
+def test_an_agreement_invoiced_far_ahead_takes_the_line_next() -> None:
     assert window_of(MARCH, next_invoice=date(2026, 9, 1)) == (date(2026, 9, 1), date(2026, 9, 30))
 
 
@@ -94,7 +90,7 @@ def test_an_agreement_that_begins_billing_in_the_future_takes_the_line_then() ->
     assert window_of(MARCH, bill_start=date(2026, 7, 10)) == (date(2026, 7, 10), date(2026, 7, 31))
 
 
-def test_a_bill_start_date_inside_a_period_moves_the_line_to_the_next_period() -> None:
+def test_a_bill_start_date_inside_a_period_moves_the_line() -> None:
     window = window_of(MARCH, next_invoice=date(2026, 4, 1), bill_start=date(2026, 4, 10))
     assert window == (date(2026, 5, 1), date(2026, 5, 31))
 
@@ -128,12 +124,12 @@ def test_usage_of_a_leap_february_fills_29_days() -> None:
     assert window_of(Month(2024, 2), next_invoice=date(2024, 2, 1)) == (date(2024, 2, 1), date(2024, 2, 29))
 
 
-def test_the_line_of_december_ends_with_the_year_unless_it_begins_after_it() -> None:
+def test_the_line_of_december_ends_with_the_year() -> None:
     assert window_of(Month(2025, 12), next_invoice=date(2025, 12, 15)) == (date(2025, 12, 15), date(2025, 12, 31))
     assert window_of(Month(2025, 12), next_invoice=date(2026, 1, 1)) == (date(2026, 1, 1), date(2026, 1, 31))
 
 
-def test_an_agreement_behind_by_many_months_takes_the_line_in_the_usage_month() -> None:
+def test_an_agreement_many_months_late_takes_the_usage_month() -> None:
     assert window_of(MARCH, next_invoice=date(2023, 10, 1)) == (date(2026, 3, 1), date(2026, 3, 31))
     assert window_of(MARCH, next_invoice=date(2023, 10, 20)) == (date(2026, 3, 20), date(2026, 3, 31))
 
@@ -160,9 +156,7 @@ def test_a_line_that_two_invoices_may_bill_is_known_as_such(*, first: date, last
 
 
 @pytest.mark.parametrize(("last", "once"), [(date(2026, 4, 14), True), (date(2026, 3, 31), False)])
-def test_on_an_agreement_that_prorates_a_line_that_is_shorter_than_a_month_is_billed_too_little(
-    *, last: date, once: bool
-) -> None:
+def test_on_a_prorating_agreement_a_short_line_is_billed_too_little(*, last: date, once: bool) -> None:
     line = a_line(1, 5, effective=date(2026, 3, 15), cancelled=last)
     assert is_billed_once(line, an_agreement(terms=PRORATED)) is once
 
@@ -182,7 +176,7 @@ READINGS = [
     next_invoice=st.dates(date(2025, 6, 1), date(2027, 6, 1)),
     bill_start=st.none() | st.dates(date(2025, 1, 1), date(2027, 6, 1)),
 )
-def test_a_new_line_is_not_invoiced_yet_and_the_invoices_to_come_bill_it_once_and_in_full(
+def test_a_new_line_is_open_and_will_be_billed_once_in_full(
     terms: Terms, periods: Periods, month: Month, next_invoice: date, bill_start: date | None
 ) -> None:
     if periods.billing_day is not None:  # it is a billing day: where it is not, the month is too short for it

@@ -43,7 +43,7 @@ def test_a_next_invoice_that_moves_on_without_an_invoice_is_noticed(
     assert perhaps_written_off([Recap(*one) for one in seen]) == windows
 
 
-def test_a_line_lies_in_such_a_period_by_its_first_day_until_a_person_accepted_it() -> None:
+def test_a_line_is_perhaps_written_off_by_its_first_day_until_accepted() -> None:
     line = a_line(1, 5, effective=date(2026, 4, 15))
     facts, written_off = the_facts(line), {line.agreement_id: [IN_APRIL]}
     assert days_without_invoice(line, facts, written_off) == IN_APRIL

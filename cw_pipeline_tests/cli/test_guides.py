@@ -20,7 +20,7 @@ from cw_pipeline.cli.app import app
 from cw_pipeline.reports.drift.compare_mappings import drifted_agreement, drifted_company
 from cw_pipeline.reports.drift.findings import Kind
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline.wording import hold_reasons
+from cw_pipeline.wording import failed_writes
 from cw_pipeline.wording.line_warnings import line_warning, perhaps_written_off
 from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.billing.examples import (
@@ -117,7 +117,7 @@ def sentences() -> Iterator[tuple[str, str]]:
         preview = preview_of(facts, used(9, organization_id=STRANGE))
         yield from ((line.outcome, line.reason) for line in preview.lines)
     identity = Identity(MARCH, Plan.BUSINESS, STRANGE)
-    yield Outcome.UNCONFIRMED, hold_reasons.invoiced_meanwhile(identity)
+    yield Outcome.UNCONFIRMED, failed_writes.invoiced_meanwhile(identity)
     yield from WAYS_OUT.items()
     line = replace(a_line(1, 5, effective=INVOICED, organization_id=STRANGE), less_included=Decimal(3))
     yield "warning", line_warning(identity, line, the_facts(line))

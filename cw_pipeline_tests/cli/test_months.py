@@ -131,7 +131,7 @@ def test_a_held_line_exits_1_and_says_what_to_do(sandbox: Sandbox, active: Activ
     sandbox.connectwise.edit_agreement(mapped.agreement_id, cancelledFlag=False)
     assert answer.code == 1
     assert "agreement_inactive" in answer.out
-    assert "which is not active then. Renew it in ConnectWise" in answer.out
+    assert "which is not active for that period. Renew it in ConnectWise" in answer.out
 
 
 @pytest.mark.parametrize("command", ["preview", "sync"])

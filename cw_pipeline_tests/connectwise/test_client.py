@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.connectwise.errors import UnknownCompany, UnreadableReply
-from cw_pipeline.connectwise.listed import Listed, Unreadable
 from cw_pipeline.connectwise.models import AgreementRecap, NewAddition
+from cw_pipeline.connectwise.record_list import RecordList, Unreadable
 from cw_pipeline_tests.connectwise.conftest import API, COMPANY_INFO, CREDENTIALS, addition, api_calls
 from cw_pipeline_tests.connectwise.endpoints import AGREEMENTS, CATALOG, COMPANIES, agreement, query, sent
 
@@ -63,7 +63,7 @@ def test_a_site_that_is_not_connectwise_is_recognized(site: responses.RequestsMo
 
 
 def test_agreements_of_no_company_need_no_request(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    assert client.agreements(company_ids=[]) == Listed(())
+    assert client.agreements(company_ids=[]) == RecordList(())
     assert len(site.calls) == 0
 
 

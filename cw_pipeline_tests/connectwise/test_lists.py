@@ -9,7 +9,7 @@ import pytest
 from responses.matchers import query_param_matcher
 
 from cw_pipeline.connectwise.errors import ContractBroken, MissingRight
-from cw_pipeline.connectwise.listed import Listed
+from cw_pipeline.connectwise.record_list import RecordList
 from cw_pipeline_tests.connectwise.conftest import addition, api_calls, company
 from cw_pipeline_tests.connectwise.endpoints import AGREEMENTS, COMPANIES, FIRST_PAGE, NOT_FOUND, agreement, query
 
@@ -98,7 +98,7 @@ def test_what_a_list_lacks_is_asked_for_by_itself(site: responses.RequestsMock, 
     assert [one.id for one in client.agreements_by_id([7]).records] == [7]
 
 
-LISTS: dict[str, tuple[Callable[[ConnectWiseClient], Listed[Any]], str]] = {
+LISTS: dict[str, tuple[Callable[[ConnectWiseClient], RecordList[Any]], str]] = {
     "companies": (lambda client: client.companies(), COMPANIES),
     "companies by id": (lambda client: client.companies_by_id([1, 2, 3]), COMPANIES),
     "agreements": (lambda client: client.agreements(company_ids=[2]), AGREEMENTS),
@@ -109,7 +109,10 @@ LISTS: dict[str, tuple[Callable[[ConnectWiseClient], Listed[Any]], str]] = {
 
 @pytest.mark.parametrize(("read", "path"), LISTS.values(), ids=LISTS)
 def test_one_record_that_cannot_be_read_stops_no_other(
-    site: responses.RequestsMock, client: ConnectWiseClient, read: Callable[[ConnectWiseClient], Listed[Any]], path: str
+    site: responses.RequestsMock,
+    client: ConnectWiseClient,
+    read: Callable[[ConnectWiseClient], RecordList[Any]],
+    path: str,
 ) -> None:
     first, spoiled, last = ({**company(one), **agreement(one, 2), **addition(one)} for one in (1, 2, 3))
     spoiled |= {"name": None, "product": None}
@@ -160,7 +163,7 @@ def test_many_ids_are_requested_in_urls_of_bounded_length(
 ) -> None:
     site.get(f"{AGREEMENTS}/count", json={"count": 250_000})
     site.get(AGREEMENTS, json=[])
-    assert client.agreements(company_ids=range(10_000, 11_000)) == Listed(())
+    assert client.agreements(company_ids=range(10_000, 11_000)) == RecordList(())
     calls = api_calls(site)[1:]
     assert all(len(call.request.url or "") < 2000 for call in calls)
     asked = " ".join(query(site, 1 + number)["conditions"] for number in range(len(calls)))

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cw_pipeline.connectwise.listed import Listed
+    from cw_pipeline.connectwise.record_list import RecordList
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> Path:
     return tmp_path / "ca.pem"
 
 
-def all_of(listed: Listed[models.Agreement] | Listed[models.Addition]) -> object:
+def all_of(listed: RecordList[models.Agreement] | RecordList[models.Addition]) -> object:
     """Refuse a list with a record that cannot be read, as whoever needs every record does."""
     for one in listed.unreadable:
         raise ContractBroken(f"{one.why} (record {one.id})")

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
     from cw_pipeline.sandbox.sandbox import Sandbox
     from cw_pipeline.sync.previews import Previews
-    from cw_pipeline.sync.push import PushedMonth
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.vocabulary import Month
+    from cw_pipeline.warehouse.previews import PushedMonth
     from cw_pipeline_tests.support.active import Active
 
 OTHER_AGREEMENTS = 2

@@ -10,9 +10,10 @@ from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.reports.listings import companies
 from cw_pipeline.reports.status import HeldLine, next_tick, status
 from cw_pipeline.setup.mapping import map_company
-from cw_pipeline.sync.due import Why, told
+from cw_pipeline.sync.due import Why
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRow, OrganizationRow, PushLineRow
+from cw_pipeline.wording.cells import of_unpushed_months
 from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, company, integration, organization, put
 from cw_pipeline_tests.setup.pushes import SET_UP, keep, push, record
@@ -37,7 +38,7 @@ def test_the_status_says_why_a_month_is_due(msp: Warehouse) -> None:
         "2026-02": Why.REPORT,
         "2026-03": Why.MAPPING,
     }
-    assert told(why) == (
+    assert of_unpushed_months(why) == (
         "2025-10, 2025-11 (never pushed); 2025-12 (the last push did not succeed); "
         "2026-01 (lines were written, found or accepted since); 2026-02 (the usage report changed since); "
         "2026-03 (companies or products were mapped since)"

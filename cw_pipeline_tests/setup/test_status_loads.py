@@ -12,7 +12,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.reports.status import status
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.previews import save_push
+from cw_pipeline.warehouse.previews import PushedMonth, save_push
 from cw_pipeline.warehouse.tables import Base
 from cw_pipeline_tests.setup.conftest import FIRST, NOW
 from cw_pipeline_tests.warehouse.examples import PSA, a_line, keep_preview
@@ -30,9 +30,7 @@ def push(warehouse: Warehouse, *, right: int) -> None:
     with warehouse.transaction() as session:
         for month in MONTHS:
             stored = keep_preview(session, HELD, *[RIGHT] * right, month=month)
-            save_push(
-                session, stored.preview, psa=PSA, preview_id=stored.id, run_id="r", requests_read=0, requests_written=0
-            )
+            save_push(session, PushedMonth(stored.preview, stored.id, 0, 0), psa=PSA, run_id="r")
 
 
 def work_of_status(warehouse: Warehouse) -> Counter[str]:

@@ -14,7 +14,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, unbilled
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline.warehouse.previews import save_push
+from cw_pipeline.warehouse.previews import PushedMonth, save_push
 from cw_pipeline.warehouse.tables import ProductMappingRow, ProductRow
 from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, put
 from cw_pipeline_tests.setup.pushes import record
@@ -47,15 +47,7 @@ def priced(msp: Warehouse) -> Warehouse:
 def push(warehouse: Warehouse, *lines: PreviewLine, month: Month = MARCH) -> None:
     with warehouse.transaction() as session:
         preview = keep_preview(session, *lines, month=month)
-        save_push(
-            session,
-            preview.preview,
-            psa=PSA,
-            preview_id=preview.id,
-            run_id="run",
-            requests_read=0,
-            requests_written=0,
-        )
+        save_push(session, PushedMonth(preview.preview, preview.id, 0, 0), psa=PSA, run_id="run")
 
 
 def summary(warehouse: Warehouse) -> UnbilledSummary:

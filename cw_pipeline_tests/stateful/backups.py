@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cw_pipeline.sync.behind import RecordedPush
+from cw_pipeline.sync.outdated_warehouse import RecordedPush
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import tables
 

@@ -16,6 +16,7 @@ from cw_pipeline.setup.errors import NothingToAccept
 from cw_pipeline.sync.sync_run import SyncError, SyncRun
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import ledger, tables
+from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline_tests.stateful.oracle import about_one
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ class Decisions:
     def in_doubt(self) -> set[Case]:
         """The organizations' months with a write of which nobody knows what became."""
         with self.warehouse.transaction() as session:
-            intents = ledger.open_intents(session, self.run.psa)
-        return {(intent.organization_id, str(intent.month)) for intent in intents}
+            intents = open_intents(session, self.run.psa)
+        return {(intent.write.identity.organization_id, str(intent.write.identity.month)) for intent in intents}
 
     def accept(self, place: int, month: Month) -> None:
         """A person sets the lines of an organization's month to what the invoices say, and accepts that."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from cw_pipeline.connectwise import models
-    from cw_pipeline.connectwise.listed import Listed
+    from cw_pipeline.connectwise.record_list import RecordList
     from cw_pipeline.warehouse.database import Warehouse
 
 
@@ -68,13 +68,13 @@ class WatchedClient(ConnectWiseClient):
         )
         self._moments = moments
 
-    def agreements_by_id(self, ids: Iterable[int]) -> Listed[models.Agreement]:
+    def agreements_by_id(self, ids: Iterable[int]) -> RecordList[models.Agreement]:
         self._moments.passes()
         return super().agreements_by_id(ids)
 
     def additions(
         self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
-    ) -> Listed[models.Addition]:
+    ) -> RecordList[models.Addition]:
         self._moments.passes()
         return super().additions(agreement_id, wanted=wanted)
 

@@ -16,9 +16,9 @@ from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox import FaultKind, Sandbox
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.sync.behind import RecordedPush, require_not_behind
+from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
 from cw_pipeline.sync.previews import make_previews
-from cw_pipeline.sync.push import PushedMonth, push_months
+from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.sync_run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month, Plan
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.sync.previews import Previews
     from cw_pipeline.warehouse.database import Warehouse
+    from cw_pipeline.warehouse.previews import PushedMonth
     from cw_pipeline_tests.stateful.fault_clock import FaultClock
     from cw_pipeline_tests.stateful.strategies import Fault
 
@@ -142,10 +143,10 @@ class Syncs(Decisions):
 
     def _push(self, run: SyncRun, months: Sequence[Month], made: Previews | None, pushed: list[PushedMonth]) -> None:
         """Push as the job does: not with a warehouse that is behind; what succeeds is recorded in Dagster's storage."""
-        require_not_behind(self.warehouse, self.recorded.values())
+        require_up_to_date(self.warehouse, self.recorded.values())
         for month in push_months(run, months, made):
             pushed.append(month)
-            if month.push.succeeded:
+            if month.succeeded:
                 self._known_pushes.add((month.preview.month, run.run_id))
                 self.recorded[month.preview.month] = RecordedPush(month.preview.month, run.run_id, datetime.now(UTC))
 
@@ -182,7 +183,7 @@ class Syncs(Decisions):
         reported = sorted((row["organization_id"], row["consumed_licenses"]) for row in rows)
         told = [(line.organization_id, line.seats) for line in month.preview.lines if not line.also]
         assert sorted(told) == reported
-        assert month.push.succeeded is not any(line.outcome in FAILED for line in month.preview.lines)
+        assert month.succeeded is not any(line.outcome in FAILED for line in month.preview.lines)
 
     def _dispel_doubts(self, month: PushedMonth) -> None:
         """What a clean sync found right, or made right, on both plans has no trace of a wrong quantity any more."""

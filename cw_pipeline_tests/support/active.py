@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cw_pipeline.settings import Messages, Settings
 from cw_pipeline.setup import connection, imports, mapping, opening, organizations, products, suggest
 from cw_pipeline.setup.mapping import Mapped
-from cw_pipeline.sync import settling
+from cw_pipeline.sync import open_intents
 from cw_pipeline.vocabulary import Month, Plan
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Active:
 
 def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
     """Let the settings say `environment` and nothing else; the sandbox is never at work on what nobody waits for."""
-    monkeypatch.setattr(settling, "UNDER_WAY_SECONDS", 0)
+    monkeypatch.setattr(open_intents, "UNDER_WAY_SECONDS", 0)
     for name in Settings.model_fields | Messages.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.delenv(f"{name}_file".upper(), raising=False)

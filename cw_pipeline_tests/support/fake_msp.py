@@ -19,11 +19,12 @@ from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.sandbox.connectwise.company_names import COMPANY_NAMES
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.sync.previews import Previews, make_previews
-from cw_pipeline.sync.push import PushedMonth, push_months
+from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import tables
+from cw_pipeline.warehouse.previews import PushedMonth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -158,7 +158,7 @@ def stuck(pushed: Pushed) -> tuple[str, str]:
 
 def assert_settled(pushed: Pushed) -> None:
     """Nothing is held or has failed, and nothing is to be told of any line."""
-    assert pushed.month.push.succeeded
+    assert pushed.month.succeeded
     lines = pushed.month.preview.lines
     assert [(line.outcome, line.reason) for line in lines if line.outcome in HELD | FAILED] == []
     assert [line.warning for line in lines if line.warning] == []

@@ -62,7 +62,9 @@ HOLDS: dict[str, Held] = {
         "invoice_unclear",
         in_turn(invoiced, line(quantity=3)),
         {
-            "billed less": Way("if that is not as it was written, accept it", HERE, line(quantity=4), commands=(0,)),
+            "billed less": Way(
+                "if that differs from what was written, accept it", HERE, line(quantity=4), commands=(0,)
+            ),
             "set right": Way("set the line to what it billed; if", HERE, line(quantity=5)),
             "accepted": Way("accept it with", HERE, commands=(0,)),
         },

@@ -168,7 +168,7 @@ HOLDS_OF_AGREEMENTS: dict[str, Held] = {
         "moved",
         in_turn(invoiced, to_another_company),
         {
-            "credited": Way("Credit that company", {**HERE, **ELSEWHERE}, commands=(0,)),
+            "credited": Way(f"Credit company {COMPANY}", {**HERE, **ELSEWHERE}, commands=(0,)),
             "mapped back": Way("map the organization back", HERE, commands=(1, 2)),
             "left out": Way(BY_HAND, HERE, commands=(3,)),
         },
@@ -177,7 +177,7 @@ HOLDS_OF_AGREEMENTS: dict[str, Held] = {
         "moved",
         in_turn(invoiced, CANCEL, to_another_company, lambda customer: customer.do("import")),
         {
-            "credited": Way("Credit that company", {**HERE, **ELSEWHERE}, commands=(0,)),
+            "credited": Way(f"Credit company {COMPANY}", {**HERE, **ELSEWHERE}, commands=(0,)),
             "left out": Way(BY_HAND, HERE, commands=(1,)),
         },
     ),

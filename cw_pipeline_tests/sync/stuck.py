@@ -29,7 +29,7 @@ def assert_stuck(pushed: Pushed, outcome: str, *advice: str) -> None:
 def assert_right(msp: Msp, *quantities: int) -> Pushed:
     """The next sync is green with nothing held or failed, and these are the quantities of the one company's lines."""
     pushed = msp.sync()
-    assert pushed.month.push.succeeded
+    assert pushed.month.succeeded
     assert {line.outcome for line in pushed.month.preview.lines}.isdisjoint(HELD | FAILED)
     assert msp.quantities(ONE) == list(quantities)
     return pushed

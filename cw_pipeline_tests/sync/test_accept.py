@@ -37,7 +37,7 @@ def test_an_accepted_quantity_counts_as_billed_and_the_difference_is_billed_next
     assert sorted(edited.quantities(ONE)) == [2, 3]
 
 
-def test_a_line_that_is_gone_counts_as_having_billed_nothing_once_that_is_accepted(edited: Msp) -> None:
+def test_a_missing_line_billed_nothing_once_that_is_accepted(edited: Msp) -> None:
     (line,) = [one for one in edited.sandbox.connectwise.additions(agreement_id(ONE)) if one.get("serialNumber")]
     edited.sandbox.connectwise.delete_addition(agreement_id(ONE), line["id"])
     assert edited.sync().outcomes(ONE) == ["invoice_unclear"]
@@ -55,9 +55,7 @@ def test_nothing_is_recorded_where_every_line_is_as_it_was_written(edited: Msp) 
 
 
 @pytest.mark.parametrize("with_open_line", [True, False])
-def test_a_line_that_would_need_more_digits_than_can_be_sent_is_rejected_alone_and_a_person_can_settle_it(
-    msp: Msp, *, with_open_line: bool
-) -> None:
+def test_a_quantity_with_too_many_digits_is_rejected_alone_with_a_way_out(msp: Msp, *, with_open_line: bool) -> None:
     msp.sync(FEBRUARY, MARCH)
     msp.sandbox.connectwise.invoice(agreement_id(ONE), until=date(2026, 4, 1))
     (odd,) = msp.lines(ONE)

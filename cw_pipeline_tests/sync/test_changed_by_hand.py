@@ -42,13 +42,13 @@ def test_a_line_whose_agreement_is_shown_again_is_held_no_longer(invoiced: Msp) 
     assert invoiced.sync().outcomes(ONE) == ["unchanged"]
 
 
-def test_an_invoiced_line_that_was_deleted_by_hand_is_held_and_not_created_again(invoiced: Msp) -> None:
+def test_a_deleted_invoiced_line_is_held_and_not_created_again(invoiced: Msp) -> None:
     invoiced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(invoiced)["id"])
     assert_held(invoiced, because="no longer shown by ConnectWise")
     assert invoiced.quantities(ONE) == []
 
 
-def test_an_open_line_that_was_deleted_by_hand_is_created_again_beside_an_invoiced_one(invoiced: Msp) -> None:
+def test_a_deleted_open_line_is_created_again_beside_an_invoiced_one(invoiced: Msp) -> None:
     invoiced.use(7, ONE)
     invoiced.sync()
     invoiced.sandbox.connectwise.delete_addition(agreement_id(ONE), invoiced.lines(ONE)[1]["id"])
@@ -57,7 +57,7 @@ def test_an_open_line_that_was_deleted_by_hand_is_created_again_beside_an_invoic
     assert invoiced_seats(invoiced) == [2]
 
 
-def test_an_open_line_that_was_deleted_and_created_again_holds_nothing_once_the_new_one_is_invoiced(
+def test_a_replaced_open_line_holds_nothing_after_its_successor_is_invoiced(
     synced: Msp,
 ) -> None:
     for _ in range(2):
@@ -69,7 +69,7 @@ def test_an_open_line_that_was_deleted_and_created_again_holds_nothing_once_the_
     assert_held(synced, because="no longer shown by ConnectWise")
 
 
-def test_an_invoiced_line_that_was_deleted_is_held_although_another_was_once_made_for_its_period(synced: Msp) -> None:
+def test_a_deleted_invoiced_line_is_held_even_if_it_replaced_another(synced: Msp) -> None:
     first = the_line(synced)["id"]
     synced.bill_as(Plan.BUSINESS, OTHER_PRODUCT)
     assert synced.sync().outcomes(ONE) == ["created"]
@@ -107,7 +107,7 @@ def test_an_invoiced_line_whose_serial_number_was_edited_stays_billed(invoiced: 
     assert invoiced.written() == written
 
 
-def test_a_line_whose_serial_number_was_edited_to_another_month_s_does_not_count_for_that_month(synced: Msp) -> None:
+def test_an_edited_serial_number_does_not_move_a_line_to_another_month(synced: Msp) -> None:
     february = f"NP:2026-02:B:{organization_id(ONE)}"
     synced.use(5, ONE, month=FEBRUARY)
     synced.sandbox.connectwise.edit_addition(agreement_id(ONE), the_line(synced)["id"], serialNumber=february)

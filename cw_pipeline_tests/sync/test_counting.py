@@ -29,7 +29,7 @@ def reads_of_lines(msp: Msp) -> Counter[str]:
     return Counter(match[0] for path in reads if (match := re.search(r"/agreements/\d+/additions", path)))
 
 
-def test_the_first_push_looks_through_the_companies_agreements_once_and_writes_each_line_once(msp: Msp) -> None:
+def test_the_first_push_searches_each_company_once_and_writes_each_line_once(msp: Msp) -> None:
     pushed = msp.sync()
     assert pushed.outcomes() == ["created"] * len(MAPPED)
     assert reads_of_lines(msp) == dict.fromkeys(OF_THE_COMPANIES, 1)
@@ -67,7 +67,7 @@ def test_pushing_a_current_preview_only_reads_whether_something_was_invoiced_mea
     reads = len(msp.sandbox.journal.reads())
     (pushed,) = msp.push()
     assert len(msp.sandbox.journal.reads()) == reads + 1
-    assert (pushed.push.requests_read, pushed.push.requests_written) == (1, len(MAPPED))
+    assert (pushed.requests_read, pushed.requests_written) == (1, len(MAPPED))
 
 
 def test_a_run_reports_the_requests_that_it_sent(msp: Msp) -> None:

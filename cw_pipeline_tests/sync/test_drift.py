@@ -128,9 +128,7 @@ def test_an_open_line_that_was_edited_is_found(
 
 
 @pytest.mark.parametrize("fields", [edit[0] for edit in EDITS.values()], ids=EDITS)
-def test_a_sync_mends_what_it_is_offered_for_and_is_not_offered_for_what_it_leaves(
-    synced: Msp, fields: dict[str, Any]
-) -> None:
+def test_drift_offers_a_sync_exactly_where_a_sync_mends_it(synced: Msp, fields: dict[str, Any]) -> None:
     edit(synced, **fields)
     synced.sync()
     left = [finding.what_to_do for finding in drift(synced)]
@@ -139,7 +137,7 @@ def test_a_sync_mends_what_it_is_offered_for_and_is_not_offered_for_what_it_leav
 
 
 @pytest.mark.parametrize("edited", ["product", "serial number"])
-def test_what_no_sync_and_no_word_settles_after_invoicing_is_to_be_set_back(synced: Msp, edited: str) -> None:
+def test_after_invoicing_what_a_sync_cannot_mend_is_to_be_set_back(synced: Msp, edited: str) -> None:
     synced.sandbox.connectwise.invoice(until=TODAY)
     fields, expected, found, _ = EDITS[edited]
     edit(synced, **fields)
@@ -168,7 +166,7 @@ def test_a_line_whose_days_were_changed_is_found(synced: Msp, fields: dict[str, 
     assert what_to_do == "Set its days back."
 
 
-def test_days_that_a_line_may_have_been_invoiced_in_are_not_to_be_set_back(synced: Msp) -> None:
+def test_days_that_may_have_been_invoiced_are_not_set_back(synced: Msp) -> None:
     edit(synced, effectiveDate="2026-03-10T00:00:00Z")
     kind, _, _, what_to_do = the_finding(synced)
     assert kind == "cancelled"
@@ -184,7 +182,7 @@ def test_a_line_that_was_deleted_is_found_until_it_is_made_again(synced: Msp) ->
     assert drift(synced) == []
 
 
-def test_a_line_that_was_duplicated_is_found_until_it_is_set_to_0(synced: Msp) -> None:
+def test_a_duplicated_line_is_found_until_it_is_set_to_0(synced: Msp) -> None:
     original = the_line(synced)["id"]
     synced.sandbox.connectwise.duplicate_addition(agreement_id(ONE), original)
     kind, expected, found, what_to_do = the_finding(synced)
@@ -196,7 +194,7 @@ def test_a_line_that_was_duplicated_is_found_until_it_is_set_to_0(synced: Msp) -
     assert drift(synced) == []
 
 
-def test_a_line_with_a_serial_number_like_ours_that_nobody_here_wrote_is_found(synced: Msp) -> None:
+def test_an_unknown_line_with_a_serial_number_of_ours_is_found(synced: Msp) -> None:
     lines = synced.sandbox.connectwise.additions(agreement_id(ONE))
     other = next(line for line in lines if not line.get("serialNumber"))
     synced.sandbox.connectwise.edit_addition(

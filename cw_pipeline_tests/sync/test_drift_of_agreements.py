@@ -28,7 +28,7 @@ def test_a_mapped_company_that_was_deleted_is_found(synced: Msp) -> None:
     assert the_finding(synced)[::2] == ("company_gone", "no such company")
 
 
-def test_a_mapped_company_that_was_merged_into_another_is_found_with_that_one(synced: Msp) -> None:
+def test_a_merged_company_is_found_with_the_one_that_absorbed_it(synced: Msp) -> None:
     synced.sandbox.connectwise.remove_company(company_id(ONE), merged_into=company_id(SPARE))
     kind, _, found, what_to_do = the_finding(synced)
     assert kind == "company_merged"
@@ -68,14 +68,14 @@ def test_a_mapped_agreement_that_has_ended_is_found_whatever_its_status(synced: 
     assert finding.found == "ended on 2026-04-10"
 
 
-def test_a_mapped_agreement_that_is_gone_is_told_once_and_not_line_by_line(synced: Msp) -> None:
+def test_a_missing_mapped_agreement_is_reported_once_and_not_per_line(synced: Msp) -> None:
     synced.sandbox.connectwise.remove("agreements", agreement_id(ONE))
     kind, _, found, _ = the_finding(synced)
     assert kind == "agreement_not_billable"
     assert "no such agreement" in found
 
 
-def test_a_line_on_an_agreement_that_is_gone_and_no_longer_mapped_is_told_as_deleted(synced: Msp) -> None:
+def test_a_line_on_a_missing_unmapped_agreement_is_reported_as_deleted(synced: Msp) -> None:
     synced.map(ONE, agreement=agreement_id(SPARE))
     synced.sandbox.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(ONE))
     synced.sandbox.connectwise.remove("agreements", agreement_id(ONE))

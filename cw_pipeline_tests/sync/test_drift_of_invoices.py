@@ -38,7 +38,7 @@ def edit_agreement(msp: Msp, agreement: int = AGREEMENT, **fields: object) -> No
 # --- an agreement is copied with its lines to one that nobody maps ---
 
 
-def test_open_lines_that_were_copied_are_told_until_the_next_sync_sets_them_to_0(synced: Msp) -> None:
+def test_copied_open_lines_are_reported_until_a_sync_sets_them_to_0(synced: Msp) -> None:
     assert due(synced) == []
     copied = synced.sandbox.connectwise.copy_agreement(AGREEMENT)
     kind, found, what_to_do = the_finding(synced)
@@ -53,7 +53,7 @@ def test_open_lines_that_were_copied_are_told_until_the_next_sync_sets_them_to_0
     assert drift(synced, date(2026, 6, 1)) == []
 
 
-def test_copies_of_invoiced_lines_are_told_until_a_person_said_what_they_billed(invoiced: Msp) -> None:
+def test_copies_of_invoiced_lines_are_reported_until_a_person_accepts_them(invoiced: Msp) -> None:
     copied = invoiced.sandbox.connectwise.copy_agreement(AGREEMENT)
     kind, _, what_to_do = the_finding(invoiced)
     assert kind == "duplicated"
@@ -73,7 +73,7 @@ def test_a_copy_that_a_person_deleted_is_nobodys_loss(synced: Msp) -> None:
     assert drift(synced) == []
 
 
-def test_lines_that_were_ours_before_this_warehouse_are_told_once(synced: Msp) -> None:
+def test_lines_from_before_this_warehouse_are_reported_once(synced: Msp) -> None:
     with synced.run.warehouse.transaction() as session:
         session.query(tables.LedgerEntry).filter(tables.LedgerEntry.intent_id.is_not(None)).delete()
         session.query(tables.LedgerEntry).delete()
@@ -103,7 +103,7 @@ def cycle_id(msp: Msp, options: str) -> int:
     return int(cycles[options])
 
 
-def test_an_agreement_on_other_terms_than_were_accepted_is_told_until_they_are_accepted(synced: Msp) -> None:
+def test_changed_terms_are_reported_until_they_are_accepted(synced: Msp) -> None:
     map_on_these_terms(synced)
     assert drift(synced) == []
     edit_agreement(synced, periodType="Future")
@@ -114,7 +114,7 @@ def test_an_agreement_on_other_terms_than_were_accepted_is_told_until_they_are_a
     assert drift(synced) == []
 
 
-def test_nobody_is_told_to_accept_terms_on_which_no_company_can_be_mapped(synced: Msp) -> None:
+def test_terms_that_cannot_be_mapped_are_not_offered_to_be_accepted(synced: Msp) -> None:
     edit_agreement(synced, billingCycle=cycle_id(synced, "Weekly"))
     kind, found, what_to_do = the_finding(synced)
     assert (kind, found.split(",")[0]) == ("agreement_changed", "billed Weekly")
@@ -130,9 +130,7 @@ def test_nobody_is_told_to_accept_terms_on_which_no_company_can_be_mapped(synced
 
 
 @pytest.mark.parametrize("next_invoice", ["2026-04-01", None], ids=["moved back", "cleared"])
-def test_a_line_whose_invoice_may_be_gone_is_told_until_a_person_accepts_what_it_billed(
-    invoiced: Msp, next_invoice: str | None
-) -> None:
+def test_a_line_whose_invoice_may_be_gone_is_reported_until_accepted(invoiced: Msp, next_invoice: str | None) -> None:
     assert drift(invoiced) == []
     edit_agreement(invoiced, nextInvoiceDate=next_invoice)
     kind, found, what_to_do = the_finding(invoiced)
@@ -154,7 +152,7 @@ def test_a_next_invoice_date_that_is_set_right_again_ends_the_doubt(invoiced: Ms
 # --- an open line on an agreement that is no longer mapped ---
 
 
-def test_an_open_line_on_a_cancelled_agreement_that_is_no_longer_mapped_is_told_until_it_is_set_to_0(
+def test_an_open_line_on_a_cancelled_unmapped_agreement_is_reported_until_0(
     synced: Msp,
 ) -> None:
     edit_agreement(synced, ANOTHER, company=company_id(ONE))

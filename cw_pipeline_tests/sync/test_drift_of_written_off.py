@@ -38,7 +38,7 @@ def test_an_invoice_is_no_writing_off(watched: Msp) -> None:
     assert drift(watched) == []
 
 
-def test_a_period_that_was_written_off_is_told_with_its_lines_whatever_is_invoiced_later(written_off: Msp) -> None:
+def test_a_written_off_period_is_reported_whatever_is_invoiced_later(written_off: Msp) -> None:
     (finding,) = drift(written_off)
     assert (finding.kind.value, finding.agreement_id) == ("perhaps_written_off", AGREEMENT)
     assert finding.addition_id == written_off.lines(ONE)[0]["id"]
@@ -47,7 +47,7 @@ def test_a_period_that_was_written_off_is_told_with_its_lines_whatever_is_invoic
     assert drift(written_off, date(2026, 5, 2)) == [finding]
 
 
-def test_seats_of_a_period_that_was_written_off_are_billed_in_the_next_by_doing_what_it_says(written_off: Msp) -> None:
+def test_following_the_advice_bills_written_off_seats_in_the_next_period(written_off: Msp) -> None:
     _, _, what_to_do = the_finding(written_off)
     line = written_off.lines(ONE)[0]["id"]
     assert f"set line {line} to 0, accept that with {ACCEPT}, and sync the month again" in what_to_do
@@ -80,7 +80,7 @@ def test_a_period_that_was_reopened_and_invoiced_is_told_no_longer(written_off: 
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_where_the_recap_may_not_be_read_drift_says_so_once_and_goes_on_without(written_off: Msp, status: int) -> None:
+def test_without_the_right_to_the_recap_drift_says_so_once(written_off: Msp, status: int) -> None:
     said: list[str] = []
     run = replace(written_off.run, say=said.append)
     written_off.sandbox.faults.add(

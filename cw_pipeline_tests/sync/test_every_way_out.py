@@ -122,7 +122,7 @@ STEPS: dict[str, tuple[Callable[[Customer], None], list[tuple[str, Callable[[Cus
 
 @pytest.mark.parametrize("gone", [False, True], ids=["there", "gone"])
 @pytest.mark.parametrize(("spoil", "steps", "billed"), STEPS.values(), ids=STEPS)
-def test_a_way_out_that_leads_to_another_hold_leads_out_of_that_one_too(
+def test_a_way_out_into_another_hold_leads_out_of_it_too(
     customer: Customer,
     spoil: Callable[[Customer], None],
     steps: list[tuple[str, Callable[[Customer], None] | None]],
@@ -157,7 +157,7 @@ def found_again(customer: Customer) -> None:
 WARNINGS: dict[str, tuple[Callable[[Customer], None], str, Callable[[Customer], None] | None]] = {
     "not billed": (line(billCustomer="DoNotBill"), "Set it to Billable", line(billCustomer="Billable")),
     "included": (line(lessIncluded=3), "Set its included quantity to 0", line(lessIncluded=0)),
-    "lost": (line(serialNumber=None), f"Set it to {SERIAL_NUMBER}", found_again),
+    "lost": (line(serialNumber=None), f"Set its serial number to {SERIAL_NUMBER}", found_again),
     "not billed and invoiced": (in_turn(line(billCustomer="DoNotBill"), invoiced), "Bill the rest by hand", None),
     "included and invoiced": (in_turn(line(lessIncluded=3), invoiced), "Bill the rest by hand", None),
 }

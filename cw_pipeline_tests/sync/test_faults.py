@@ -98,7 +98,7 @@ def make_right(msp: Msp, seats: int) -> None:
     """The fault is over: the next push makes every line right, and there is one for each organization."""
     msp.sandbox.faults.clear()
     (pushed,) = msp.push()
-    assert pushed.push.succeeded
+    assert pushed.succeeded
     assert set(Pushed(pushed).outcomes()) <= {"created", "updated", "unchanged"}
     assert [msp.quantities(place) for place in MAPPED] == [[seats]] * len(MAPPED)
 
@@ -114,7 +114,7 @@ def test_a_line_to_create_is_there_once_whatever_happened(hasty: Msp, case: Case
     pushed = hasty.sync()
     assert pushed.outcomes(HIT) == [case.becomes or "created"]
     assert pushed.outcomes(*OTHERS) == ["created"] * len(OTHERS)
-    assert pushed.month.push.succeeded is (case.becomes is None)
+    assert pushed.month.succeeded is (case.becomes is None)
     assert hasty.ledger(HIT) == case.ledger
     assert requests_for(hasty) == 1
     make_right(hasty, 5)
@@ -131,7 +131,7 @@ def test_a_quantity_to_set_is_right_in_the_end_whatever_happened(hasty: Msp, cas
     pushed = hasty.sync()
     assert pushed.outcomes(HIT) == [case.becomes or "updated"]
     assert pushed.outcomes(*OTHERS) == ["updated"] * len(OTHERS)
-    assert pushed.month.push.succeeded is (case.becomes is None)
+    assert pushed.month.succeeded is (case.becomes is None)
     assert hasty.ledger(HIT) == [*WRITTEN, *case.ledger]
     assert requests_for(hasty) == 1
     make_right(hasty, 8)
@@ -166,7 +166,7 @@ def test_connectwise_s_own_words_are_kept_with_a_rejected_line(msp: Msp) -> None
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_a_write_that_is_carried_out_after_everybody_gave_up_is_found_by_the_next_push(hasty: Msp, method: str) -> None:
+def test_a_write_carried_out_late_is_found_by_the_next_push(hasty: Msp, method: str) -> None:
     seats = 5
     if method == "PATCH":
         hasty.sync()
@@ -181,7 +181,7 @@ def test_a_write_that_is_carried_out_after_everybody_gave_up_is_found_by_the_nex
     assert hasty.ledger(HIT)[-3:] == [*UNKNOWN, "confirmed"]
 
 
-def test_a_write_that_cannot_be_read_back_stays_open_and_is_settled_by_the_next_push(msp: Msp) -> None:
+def test_a_write_that_cannot_be_read_back_is_settled_by_the_next_push(msp: Msp) -> None:
     msp.fetch()
     msp.preview()
     msp.sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path=additions_of(HIT))
@@ -208,7 +208,7 @@ def test_while_open_intents_cannot_be_settled_nothing_is_written(msp: Msp) -> No
 
 
 @pytest.mark.parametrize("reply", [FaultKind.HTML, FaultKind.STATUS])
-def test_lines_that_are_not_found_for_a_moment_are_not_taken_as_gone(msp: Msp, reply: FaultKind) -> None:
+def test_lines_not_found_for_a_moment_do_not_count_as_gone(msp: Msp, reply: FaultKind) -> None:
     msp.sync()
     msp.use(8)
     msp.fetch()
@@ -220,20 +220,20 @@ def test_lines_that_are_not_found_for_a_moment_are_not_taken_as_gone(msp: Msp, r
     make_right(msp, 8)
 
 
-def test_a_write_is_not_taken_as_not_done_while_its_agreement_s_lines_are_not_found(msp: Msp) -> None:
+def test_a_write_stays_open_while_its_agreement_s_lines_are_not_found(msp: Msp) -> None:
     msp.sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path=additions_of(HIT))
     gone = msp.sandbox.faults.add(FaultKind.STATUS, method="GET", path=additions_of(HIT), nth=2, times=2, status=404)
     assert msp.sync().outcomes(HIT) == ["unconfirmed"]
     (pushed,) = msp.push()
     assert Pushed(pushed).outcomes(HIT) == ["unconfirmed"]
-    assert not pushed.push.succeeded
+    assert not pushed.succeeded
     assert msp.sandbox.faults.hits(gone) == 2
     assert msp.ledger(HIT) == UNKNOWN
     make_right(msp, 5)
     assert msp.ledger(HIT) == [*UNKNOWN, "confirmed"]
 
 
-def test_a_write_to_an_agreement_that_was_deleted_meanwhile_is_settled_as_not_done(msp: Msp) -> None:
+def test_a_write_to_a_deleted_agreement_is_settled_as_not_done(msp: Msp) -> None:
     msp.sandbox.faults.add(FaultKind.RESET_BEFORE, method="POST", path=additions_of(HIT))
     assert msp.sync().outcomes(HIT) == ["unconfirmed"]
     del msp.sandbox.connectwise.tables["agreements"][agreement_id(HIT)]
@@ -251,7 +251,7 @@ def test_credentials_that_are_refused_stop_the_remaining_writes(msp: Msp) -> Non
     make_right(msp, 5)
 
 
-def test_a_missing_right_is_named_and_does_not_stop_what_another_right_allows(msp: Msp) -> None:
+def test_a_missing_right_is_named_and_stops_no_other_write(msp: Msp) -> None:
     msp.use(0, HIT)
     msp.sync()
     msp.use(8)
@@ -266,7 +266,7 @@ def test_a_missing_right_is_named_and_does_not_stop_what_another_right_allows(ms
     make_right(msp, 8)
 
 
-def test_a_site_that_goes_away_leaves_every_line_unconfirmed_and_the_next_sync_makes_it_right(msp: Msp) -> None:
+def test_a_site_that_goes_away_leaves_lines_unconfirmed_until_the_next_sync(msp: Msp) -> None:
     msp.fetch()
     msp.preview()
     msp.sandbox.stop()

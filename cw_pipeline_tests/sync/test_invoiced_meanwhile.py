@@ -37,21 +37,19 @@ WRITTEN = ["intent", "confirmed"]
 
 
 @pytest.mark.parametrize("seats", [8, 3], ids=["more seats", "fewer seats"])
-def test_a_quantity_that_was_set_while_its_period_was_invoiced_is_unconfirmed_and_then_held(
-    synced: Msp, seats: int
-) -> None:
+def test_a_quantity_set_while_its_period_is_invoiced_is_unconfirmed_then_held(synced: Msp, seats: int) -> None:
     synced.use(seats, ONE)
     pushed = push_while_invoicing(synced)
     assert pushed.outcomes(ONE) == ["unconfirmed"]
     assert "invoiced the agreement while the line was written" in pushed.line(ONE).reason
-    assert not pushed.month.push.succeeded
+    assert not pushed.month.succeeded
     assert pushed.outcomes(*OTHERS) == ["unchanged"] * len(OTHERS)
     assert synced.ledger(ONE) == [*WRITTEN, *WRITTEN, "doubtful"]
     assert synced.quantities(ONE) == [seats]
     assert_held(synced, because="an uncertain quantity")
 
 
-def test_seats_of_a_line_whose_period_was_invoiced_meanwhile_are_told_at_every_sync(synced: Msp) -> None:
+def test_a_line_invoiced_while_it_was_written_is_held_at_every_sync(synced: Msp) -> None:
     synced.use(8, ONE)
     push_while_invoicing(synced)
     for _ in range(2):
@@ -59,7 +57,7 @@ def test_seats_of_a_line_whose_period_was_invoiced_meanwhile_are_told_at_every_s
         assert (line.outcome, line.seats) == ("invoice_unclear", 8)
 
 
-def test_a_push_that_cannot_see_whether_it_was_invoiced_meanwhile_leaves_that_to_the_next(synced: Msp) -> None:
+def test_a_push_that_cannot_see_the_invoice_leaves_that_to_the_next(synced: Msp) -> None:
     synced.use(8, ONE)
     synced.fetch()
     synced.preview()
@@ -77,19 +75,19 @@ def test_an_invoice_of_another_agreement_during_the_push_leaves_a_line_confirmed
     synced.use(8, *OTHERS)
     pushed = push_while_invoicing(synced)
     assert pushed.outcomes(*OTHERS) == ["updated"] * len(OTHERS)
-    assert pushed.month.push.succeeded
+    assert pushed.month.succeeded
 
 
-def test_a_new_line_that_is_refused_because_its_period_was_just_invoiced_is_created_in_the_next(msp: Msp) -> None:
+def test_a_new_line_refused_for_an_invoiced_period_goes_into_the_next(msp: Msp) -> None:
     pushed = push_while_invoicing(msp)
     assert pushed.outcomes(ONE) == ["rejected"]
-    assert not pushed.month.push.succeeded
+    assert not pushed.month.succeeded
     assert msp.sync().outcomes(ONE) == ["created"]
     assert the_line(msp)["effectiveDate"] == "2026-05-01T00:00:00Z"
     assert invoiced_seats(msp) == [5]
 
 
-def test_a_new_line_that_is_accepted_into_a_period_just_invoiced_is_unconfirmed_and_then_held(msp: Msp) -> None:
+def test_a_new_line_in_a_period_just_invoiced_is_unconfirmed_then_held(msp: Msp) -> None:
     msp.sandbox.connectwise.edit_agreement(agreement_id(ONE), prorateFlag=True)
     pushed = push_while_invoicing(msp)
     assert pushed.outcomes(ONE) == ["unconfirmed"]
@@ -97,15 +95,15 @@ def test_a_new_line_that_is_accepted_into_a_period_just_invoiced_is_unconfirmed_
     assert_held(msp, because="an uncertain quantity")
 
 
-def test_seats_that_move_from_an_agreement_while_it_is_invoiced_are_never_green(synced: Msp) -> None:
+def test_seats_moved_from_an_agreement_while_it_is_invoiced_fail_the_month(synced: Msp) -> None:
     give_spare_agreement(synced)
     pushed = push_while_invoicing(synced)
     assert [line.outcome for line in pushed.also(ONE)] == ["unconfirmed"]
-    assert not pushed.month.push.succeeded
+    assert not pushed.month.succeeded
     assert_held(synced, because="an uncertain quantity")
 
 
-def test_seats_that_were_invoiced_while_they_move_to_another_agreement_are_not_put_there(synced: Msp) -> None:
+def test_seats_invoiced_while_they_move_are_not_added_elsewhere(synced: Msp) -> None:
     give_spare_agreement(synced)
     push_while_invoicing(synced)
     assert [line["quantity"] for line in synced.lines(ONE) if line["agreementId"] == agreement_id(SPARE)] == []
@@ -126,16 +124,14 @@ def test_a_new_line_that_connectwise_gives_no_end_is_never_confirmed(msp: Msp, m
     for _ in range(2):
         pushed = msp.sync()
         assert pushed.outcomes() == ["unconfirmed"] * len(MAPPED)
-        assert not pushed.month.push.succeeded
+        assert not pushed.month.succeeded
         assert "to None" in pushed.line(ONE).reason
         assert sorted(msp.quantities(ONE))[-2:] in ([5], [0, 5])
     made, zeroed = ["intent", "unconfirmed", "confirmed"], ["intent", "confirmed"]
     assert msp.ledger(ONE) == [*made, *zeroed, *made]
 
 
-def test_a_line_without_an_end_is_set_to_0_before_one_that_ends_takes_its_place(
-    msp: Msp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_line_without_an_end_is_set_to_0_before_its_replacement(msp: Msp, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         ignore_cancelled_date(msp, patched)
         msp.sync()
@@ -149,7 +145,7 @@ def test_a_line_without_an_end_is_set_to_0_before_one_that_ends_takes_its_place(
     assert invoiced_seats(msp) == [0, 5]
 
 
-def test_an_answer_without_the_line_s_end_counts_for_nothing_where_the_line_shows_it(msp: Msp) -> None:
+def test_an_answer_without_the_line_s_end_is_checked_against_the_line(msp: Msp) -> None:
     answer = {
         "id": 6001,
         "product": {"id": BUSINESS_PRODUCT},

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.sandbox import Sandbox
     from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.intents import open_intents
 
 NEW, MORE, NONE, OTHER_PLAN, OTHER_AGREEMENT = ALL = (3, 15, 27, 39, 51)
 """What the next push has to do for each company: create a line, raise one, set one to 0, move the seats to another
@@ -76,12 +77,12 @@ class World:
 
     def open_intents(self) -> int:
         with self.msp.run.warehouse.transaction() as session:
-            return len(ledger.open_intents(session, self.msp.run.psa))
+            return len(open_intents(session, self.msp.run.psa))
 
     def end(self) -> End:
         """Push, undisturbed; where that ends."""
         (pushed,) = self.msp.push()
-        assert pushed.push.succeeded
+        assert pushed.succeeded
         assert self.open_intents() == 0
         with self.msp.run.warehouse.transaction() as session:
             known = ledger.written_lines(session, self.msp.run.psa, [MARCH])
@@ -131,9 +132,7 @@ def undisturbed(world: World) -> End:
     return end
 
 
-def test_a_push_that_is_killed_at_any_point_ends_like_an_undisturbed_one_when_it_is_run_again(
-    world: World, undisturbed: End
-) -> None:
+def test_a_push_killed_anywhere_ends_like_an_undisturbed_one_when_rerun(world: World, undisturbed: End) -> None:
     points = world.points()
     assert [point.split()[1] for point in points if point.startswith(WRITE_CARRIED_OUT)].count("POST") == 3
     ends: dict[str, End] = {}
@@ -145,7 +144,7 @@ def test_a_push_that_is_killed_at_any_point_ends_like_an_undisturbed_one_when_it
 
 
 @pytest.mark.parametrize("killed", ["after POST", "before PATCH"], ids=["to confirm", "to take as not done"])
-def test_a_push_that_is_killed_again_while_it_settles_is_made_right_by_the_third(
+def test_a_push_killed_again_while_settling_is_completed_by_the_third(
     world: World, undisturbed: End, killed: str
 ) -> None:
     for number in count(1):
@@ -181,9 +180,7 @@ def test_several_writes_whose_answers_a_killed_push_still_waited_for_are_settled
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_what_connectwise_is_still_at_work_on_when_the_push_is_killed_is_waited_for(
-    world: World, undisturbed: End, method: str
-) -> None:
+def test_requests_still_in_progress_after_a_kill_are_waited_for(world: World, undisturbed: End, method: str) -> None:
     faults = world.msp.sandbox.faults
     held = faults.add(FaultKind.SLOW, method=method, written=False)
     with running_push(world.url, world.msp.sandbox.environment()) as push:

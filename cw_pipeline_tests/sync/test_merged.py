@@ -152,7 +152,7 @@ def test_the_organization_of_a_merged_company_is_billed_beside_the_other_s(
     assert invoiced(customer, date(2026, 9, 1)) == {ONE: 8, OTHER: 9}
 
 
-def test_the_organization_of_a_company_that_was_deleted_is_billed_on_the_other_s_agreement(customer: Customer) -> None:
+def test_a_deleted_company_s_organization_is_billed_on_the_other_s_agreement(customer: Customer) -> None:
     connectwise = customer.msp.sandbox.connectwise
     assert_settled(customer.sync(anew=True))
     connectwise.remove_company(COMPANY)

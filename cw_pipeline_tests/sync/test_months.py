@@ -43,7 +43,7 @@ def assert_repeat_writes_nothing(msp: Msp) -> None:
     assert msp.written() == written
 
 
-def test_a_new_line_says_whose_seats_of_which_month_it_bills_and_lies_in_one_open_period(synced: Msp) -> None:
+def test_a_new_line_names_its_month_and_lies_in_one_open_period(synced: Msp) -> None:
     line = the_line(synced)
     assert line["serialNumber"] == f"NP:2026-03:B:{organization_id(ONE)}"
     assert (line["effectiveDate"], line["cancelledDate"]) == ("2026-04-01T00:00:00Z", "2026-04-30T00:00:00Z")
@@ -135,8 +135,8 @@ def test_seats_that_were_invoiced_too_much_are_a_person_s_to_credit(synced: Msp)
     written = synced.written()
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["credit_due"]
-    assert pushed.line(ONE).reason.startswith("2 more than were used")
-    assert pushed.month.push.succeeded
+    assert pushed.line(ONE).reason.startswith("2 seat(s) too many were invoiced")
+    assert pushed.month.succeeded
     assert synced.written() == written
 
 
@@ -155,7 +155,7 @@ def test_an_invoiced_line_that_was_edited_is_held_until_a_person_decides(synced:
     synced.use(12)
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["invoice_unclear"]
-    assert "now is 9 from 2026-04-01 to 2026-04-30 where 5 from" in pushed.line(ONE).reason
+    assert "and invoiced, but now has 9 from 2026-04-01 to 2026-04-30" in pushed.line(ONE).reason
     assert synced.quantities(ONE) == [9]
     assert synced.quantities(MAPPED[1]) == [12]
 
@@ -213,7 +213,7 @@ def test_nothing_is_written_for_a_company_that_was_merged_into_another(synced: M
     [({"license_type": "NFR"}, "nfr"), ({"license_type": "Trial"}, "trial"), ({"msp_managed": False}, "not_managed")],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_an_organization_that_is_not_billed_any_more_has_its_open_line_set_to_0(
+def test_an_organization_no_longer_billed_has_its_open_line_set_to_0(
     synced: Msp, change: dict[str, Any], becomes: str
 ) -> None:
     synced.sandbox.nordpass.edit_organization(organization_id(ONE), **change)
@@ -223,7 +223,7 @@ def test_an_organization_that_is_not_billed_any_more_has_its_open_line_set_to_0(
     assert synced.quantities(ONE) == [0]
 
 
-def test_an_organization_that_vanished_from_the_report_loses_its_line_only_once_a_person_accepts_that(
+def test_an_organization_missing_from_the_report_keeps_its_line_until_accepted(
     synced: Msp,
 ) -> None:
     synced.use(None, ONE)
@@ -241,7 +241,7 @@ def test_an_organization_that_vanished_from_the_report_loses_its_line_only_once_
     assert synced.quantities(ONE) == [0]
 
 
-def test_an_absence_that_was_accepted_is_asked_about_again_where_the_report_changes(synced: Msp) -> None:
+def test_an_accepted_absence_is_held_again_when_the_report_changes(synced: Msp) -> None:
     synced.use(None, ONE)
     synced.sync()
     accept_lines(synced.run, MARCH, organization_id(ONE))
@@ -250,7 +250,7 @@ def test_an_absence_that_was_accepted_is_asked_about_again_where_the_report_chan
     assert synced.quantities(ONE) == [5]
 
 
-def test_usage_of_0_sets_the_line_to_0_and_comes_back_on_the_same_line(synced: Msp) -> None:
+def test_a_line_set_to_0_is_used_again_when_usage_returns(synced: Msp) -> None:
     synced.use(0, ONE)
     assert synced.sync().outcomes(ONE) == ["zeroed"]
     synced.use(4, ONE)
@@ -264,7 +264,7 @@ def test_the_seats_over_all_outcomes_are_those_of_the_report(synced: Msp) -> Non
     assert sum(tally.seats for tally in preview.outcomes.values()) == seats == preview.usage_seats
 
 
-def test_seats_that_cannot_be_taken_from_one_line_are_not_added_to_another(synced: Msp) -> None:
+def test_seats_are_not_added_before_they_can_be_taken_away(synced: Msp) -> None:
     synced.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
     synced.use(8, *MAPPED[1:])
     synced.sandbox.faults.add(FaultKind.STATUS, method="PATCH", path=additions_of(ONE), status=400, reply="{}")
@@ -278,7 +278,7 @@ def test_seats_that_cannot_be_taken_from_one_line_are_not_added_to_another(synce
     assert synced.quantities(ONE) == [0, 5]
 
 
-def test_seats_that_may_have_been_taken_away_are_not_added_before_that_is_known(synced: Msp) -> None:
+def test_seats_are_not_added_while_taking_them_away_is_unconfirmed(synced: Msp) -> None:
     synced.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
     synced.sandbox.faults.add(FaultKind.SILENT_200, method="PATCH", path=additions_of(ONE))
     assert synced.sync().outcomes(ONE) == ["unconfirmed"]

@@ -56,7 +56,7 @@ def test_an_agreement_that_a_list_lacks_is_looked_through_all_the_same(invoiced:
         assert_nothing_is_written(invoiced, month)
 
 
-def test_a_line_that_a_person_accepted_is_never_taken_for_one_that_was_replaced(invoiced: Msp) -> None:
+def test_an_accepted_line_never_counts_as_replaced(invoiced: Msp) -> None:
     clear_next_invoice(invoiced)
     invoiced.use(9, ONE)
     invoiced.sync()
@@ -67,7 +67,7 @@ def test_a_line_that_a_person_accepted_is_never_taken_for_one_that_was_replaced(
     assert invoiced.quantities(ONE) == [4]
 
 
-def test_an_unclear_line_that_was_edited_to_what_it_should_be_is_not_right(invoiced: Msp) -> None:
+def test_an_unclear_line_edited_to_the_right_quantity_is_still_held(invoiced: Msp) -> None:
     clear_next_invoice(invoiced)
     invoiced.use(3, ONE)
     edit(invoiced, quantity=3)
@@ -76,7 +76,7 @@ def test_an_unclear_line_that_was_edited_to_what_it_should_be_is_not_right(invoi
     assert_nothing_is_written(invoiced, MARCH)
 
 
-def test_a_line_on_a_cancelled_agreement_without_a_next_invoice_date_was_perhaps_never_billed(msp: Msp) -> None:
+def test_a_line_on_a_cancelled_undated_agreement_may_never_be_billed(msp: Msp) -> None:
     msp.sync(*MONTHS)
     msp.sandbox.connectwise.edit_agreement(OLD, cancelledFlag=True, nextInvoiceDate=None)
     assert_nothing_is_written(msp, MARCH, outcome="invoice_unclear")
@@ -87,7 +87,7 @@ def test_a_line_on_a_cancelled_agreement_without_a_next_invoice_date_was_perhaps
     assert msp.sync().outcomes(ONE) == ["created"]
 
 
-def test_a_line_on_an_agreement_without_a_next_invoice_date_carries_a_warning(msp: Msp) -> None:
+def test_a_line_on_an_undated_agreement_has_a_warning(msp: Msp) -> None:
     clear_next_invoice(msp)
     msp.sync(JANUARY)
     line = msp.sync(JANUARY).line(ONE)
@@ -95,7 +95,7 @@ def test_a_line_on_an_agreement_without_a_next_invoice_date_carries_a_warning(ms
     assert "which has no next invoice date, so that ConnectWise may never invoice it" in (line.warning or "")
 
 
-def test_a_quantity_that_was_set_while_the_last_invoice_was_made_is_in_doubt(msp: Msp) -> None:
+def test_a_quantity_set_during_the_last_invoice_is_in_doubt(msp: Msp) -> None:
     msp.sync(*MONTHS)
     msp.use(8, ONE)
     msp.fetch()
@@ -106,7 +106,7 @@ def test_a_quantity_that_was_set_while_the_last_invoice_was_made_is_in_doubt(msp
     assert msp.sync().outcomes(ONE) == ["invoice_unclear"]
 
 
-def test_a_line_that_a_new_warehouse_found_is_no_copy_of_a_later_correction(invoiced: Msp) -> None:
+def test_a_line_found_by_a_new_warehouse_is_no_copy_of_its_correction(invoiced: Msp) -> None:
     lose_the_warehouse(invoiced)
     assert_nothing_is_written(invoiced, MARCH)
     invoiced.use(8, ONE)
@@ -166,7 +166,7 @@ def test_an_absence_that_was_accepted_after_the_preview_counts_in_the_push(msp: 
     assert [line.outcome for line in Pushed(msp.push()[0]).also(ONE)] == ["zeroed"]
 
 
-def test_a_line_of_a_plan_without_a_product_is_told_although_nobody_used_it(msp: Msp) -> None:
+def test_a_line_of_a_plan_without_a_product_is_reported_without_usage(msp: Msp) -> None:
     msp.sync(*MONTHS)
     msp.bill_as(Plan.BUSINESS, None)
     msp.use(None, ONE)

@@ -25,7 +25,7 @@ def test_an_agreement_that_is_never_billed_is_held_alone(msp: Msp, field: str) -
     assert msp.quantities(ONE) == []
 
 
-def test_an_agreement_whose_billing_was_put_off_for_good_still_counts_what_was_invoiced(msp: Msp) -> None:
+def test_billing_put_off_for_good_still_counts_what_was_invoiced(msp: Msp) -> None:
     msp.sync(FEBRUARY, MARCH)
     msp.sandbox.connectwise.invoice(agreement_id(ONE), until=date(2026, 5, 1))
     msp.sandbox.connectwise.edit_agreement(agreement_id(ONE), billStartDate=NEVER)

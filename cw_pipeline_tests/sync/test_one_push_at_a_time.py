@@ -48,9 +48,7 @@ def on_either(msp: Msp, warehouse: Warehouse) -> Msp:
 
 
 @on_every_way
-def test_of_two_pushes_from_two_machines_one_works_and_the_other_waits_and_says_for_whom(
-    on_either: Msp, warehouse_url: str
-) -> None:
+def test_of_two_pushes_one_waits_and_says_for_whom(on_either: Msp, warehouse_url: str) -> None:
     faults, environment = on_either.sandbox.faults, on_either.sandbox.environment()
     held = faults.add(FaultKind.SLOW, method="POST")
     with running_push(warehouse_url, environment, machine="billing-1") as first:
@@ -67,7 +65,7 @@ def test_of_two_pushes_from_two_machines_one_works_and_the_other_waits_and_says_
 
 
 @on_every_way
-def test_a_push_that_waits_goes_on_at_once_when_the_one_at_work_is_killed(on_either: Msp, warehouse_url: str) -> None:
+def test_a_waiting_push_goes_on_at_once_when_the_holder_is_killed(on_either: Msp, warehouse_url: str) -> None:
     faults, environment = on_either.sandbox.faults, on_either.sandbox.environment()
     held = faults.add(FaultKind.SLOW, method="POST")
     with running_push(warehouse_url, environment) as at_work:
@@ -83,9 +81,7 @@ def test_a_push_that_waits_goes_on_at_once_when_the_one_at_work_is_killed(on_eit
     assert on_either.written() == len(MAPPED)
 
 
-def test_a_push_that_does_not_get_the_lock_says_so_and_writes_nothing(
-    msp: Msp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_push_without_the_lock_says_so_and_writes_nothing(msp: Msp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync_run, "LOCK_WAIT_SECONDS", 0)
     told: list[str] = []
     waiting = replace(msp, run=replace(msp.run, say=told.append))
@@ -112,12 +108,12 @@ def test_a_push_that_waits_for_another_writes_only_what_that_one_left(msp: Msp) 
         first = pool.submit(msp.push, MARCH)
         assert msp.sandbox.faults.wait_for_hit(held)
         (pushed,) = second.push()
-        assert first.result()[0].push.succeeded
-    assert pushed.push.requests_written == 0
+        assert first.result()[0].succeeded
+    assert pushed.requests_written == 0
     assert [msp.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
 
 
-def test_a_write_that_waits_to_be_sent_again_is_not_sent_once_the_lock_is_lost(
+def test_a_write_waiting_to_be_retried_is_not_sent_without_the_lock(
     on_postgres: Msp, postgres_database_url: str
 ) -> None:
     def lose_the_lock(_seconds: float) -> None:
@@ -131,7 +127,7 @@ def test_a_write_that_waits_to_be_sent_again_is_not_sent_once_the_lock_is_lost(
             msp.push()
     assert on_postgres.written() == 1
     (again,) = on_postgres.push()
-    assert again.push.succeeded
+    assert again.succeeded
     assert [on_postgres.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
 
 
@@ -149,6 +145,6 @@ def test_a_push_that_lost_its_lock_writes_nothing_more(on_postgres: Msp, postgre
             pushing.result()
     assert msp.written() == 1
     (again,) = msp.push()
-    assert again.push.succeeded
+    assert again.succeeded
     assert [msp.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
     assert msp.written() == len(MAPPED)

@@ -54,17 +54,17 @@ def test_a_preview_that_no_longer_holds_is_made_anew(msp: Msp, change: Callable[
     (kept,) = msp.preview()
     change(msp)
     (pushed,) = msp.push()
-    assert pushed.push.preview_id != kept.id
-    assert pushed.push.succeeded
+    assert pushed.preview_id != kept.id
+    assert pushed.succeeded
 
 
 @pytest.mark.parametrize("minutes", [0, 14])
-def test_a_preview_of_the_last_quarter_of_an_hour_is_pushed_as_it_is(msp: Msp, minutes: int) -> None:
+def test_a_preview_under_15_minutes_old_is_pushed_as_it_is(msp: Msp, minutes: int) -> None:
     msp.fetch()
     (kept,) = msp.preview()
     let_time_pass(msp, minutes)
     (pushed,) = msp.push()
-    assert pushed.push.preview_id == kept.id
+    assert pushed.preview_id == kept.id
 
 
 def test_a_preview_is_pushed_only_once(msp: Msp) -> None:
@@ -79,7 +79,7 @@ def test_a_preview_is_pushed_only_once(msp: Msp) -> None:
 def test_a_push_without_a_preview_makes_one(msp: Msp) -> None:
     msp.fetch()
     (pushed,) = msp.push()
-    assert pushed.push.succeeded
+    assert pushed.succeeded
     assert [msp.quantities(place) for place in MAPPED] == [[5]] * len(MAPPED)
 
 
@@ -88,21 +88,19 @@ def test_previews_that_were_made_together_are_made_anew_together(msp: Msp) -> No
     kept = {preview.id for preview in msp.preview(FEBRUARY, MARCH)}
     msp.use(8)
     msp.fetch(MARCH)
-    assert kept.isdisjoint(one.push.preview_id for one in msp.push(FEBRUARY, MARCH))
+    assert kept.isdisjoint(one.preview_id for one in msp.push(FEBRUARY, MARCH))
     assert msp.quantities(MAPPED[0], MARCH) == [8]
 
 
-def test_a_month_whose_preview_grew_old_while_others_were_pushed_is_read_again(
-    msp: Msp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_preview_that_grew_old_during_other_pushes_is_made_again(msp: Msp, monkeypatch: pytest.MonkeyPatch) -> None:
     msp.fetch(FEBRUARY, MARCH)
     february, march = msp.preview(FEBRUARY, MARCH)
     pushing = push_months(msp.run, [FEBRUARY, MARCH], msp.previews[-1])
-    assert next(pushing).push.preview_id == february.id
+    assert next(pushing).preview_id == february.id
     monkeypatch.setattr(previews, "_HOLDS_FOR", timedelta(0))
     msp.map(MAPPED[0], bill_from=MARCH.plus(1))
     (pushed,) = pushing
-    assert pushed.push.preview_id != march.id
+    assert pushed.preview_id != march.id
     assert msp.quantities(MAPPED[0]) == []
 
 

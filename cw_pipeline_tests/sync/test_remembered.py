@@ -11,7 +11,7 @@ from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.rebuild import rebuild
-from cw_pipeline.sync.behind import RecordedPush, WarehouseBehind, require_not_behind
+from cw_pipeline.sync.outdated_warehouse import RecordedPush, WarehouseOutdated, require_up_to_date
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.support.clients import TODAY
@@ -51,7 +51,7 @@ def invoiced(invoiced_since_january: Msp) -> Msp:
 # --- a warehouse that is new, or was restored ---
 
 
-def test_lines_that_a_new_warehouse_finds_are_known_when_their_agreement_is_renewed_later(invoiced: Msp) -> None:
+def test_lines_found_by_a_new_warehouse_count_after_a_renewal(invoiced: Msp) -> None:
     lose_the_warehouse(invoiced)
     for month in MONTHS:
         assert_nothing_is_written(invoiced, month)
@@ -64,7 +64,7 @@ def test_lines_that_a_new_warehouse_finds_are_known_when_their_agreement_is_rene
     assert billed(invoiced) == [5, 5, 5]
 
 
-def test_a_new_warehouse_that_is_mapped_to_the_renewed_agreement_finds_what_was_billed_on_the_old_one(
+def test_a_new_warehouse_finds_what_was_billed_before_the_renewal(
     invoiced: Msp,
 ) -> None:
     lose_the_warehouse(invoiced)
@@ -75,7 +75,7 @@ def test_a_new_warehouse_that_is_mapped_to_the_renewed_agreement_finds_what_was_
     assert invoiced.written() == written
 
 
-def test_a_new_warehouse_writes_nothing_for_two_years_of_lines_on_agreements_that_were_renewed_once(msp: Msp) -> None:
+def test_a_new_warehouse_writes_nothing_for_two_years_of_renewed_agreements(msp: Msp) -> None:
     years = tuple(Month(2024, 4).until(MARCH))
     half = years[:12], years[12:]
     for place in MAPPED:
@@ -106,19 +106,19 @@ def recorded(run_id: str, at: datetime) -> list[RecordedPush]:
     return [RecordedPush(month, run_id, at) for month in MONTHS]
 
 
-def test_a_warehouse_that_knows_nothing_of_a_recorded_push_writes_nothing_until_it_is_rebuilt(invoiced: Msp) -> None:
+def test_an_outdated_warehouse_writes_nothing_until_it_is_rebuilt(invoiced: Msp) -> None:
     pushes = recorded(invoiced.run.run_id, datetime.now(UTC))
-    require_not_behind(invoiced.run.warehouse, pushes)
+    require_up_to_date(invoiced.run.warehouse, pushes)
     lose_the_warehouse(invoiced)
     renew(invoiced)
-    with pytest.raises(WarehouseBehind, match=r"2026-0[123] was pushed .*by run run-1.* 2 other month.*rebuild"):
-        require_not_behind(invoiced.run.warehouse, pushes)
+    with pytest.raises(WarehouseOutdated, match=r"2026-0[123] was pushed .*by run run-1.* 2 other month.*rebuild"):
+        require_up_to_date(invoiced.run.warehouse, pushes)
     rebuilt = rebuild(invoiced.run)
     assert len(rebuilt.found) == len(rebuilt.invoiced) == len(MAPPED) * len(MONTHS)
-    require_not_behind(invoiced.run.warehouse, pushes)
+    require_up_to_date(invoiced.run.warehouse, pushes)
     later = recorded("run-elsewhere", datetime.now(UTC) + timedelta(minutes=1))
-    with pytest.raises(WarehouseBehind):
-        require_not_behind(invoiced.run.warehouse, later)
+    with pytest.raises(WarehouseOutdated):
+        require_up_to_date(invoiced.run.warehouse, later)
     written = invoiced.written()
     for month in MONTHS:
         assert_nothing_is_written(invoiced, month)
@@ -148,7 +148,7 @@ def test_a_rebuild_takes_corrections_that_the_backup_does_not_know_for_ours(invo
 # --- the next invoice date is cleared or moved back ---
 
 
-def test_invoiced_seats_stay_where_they_are_when_the_next_invoice_date_is_cleared_and_the_company_mapped_elsewhere(
+def test_invoiced_seats_stay_after_the_date_is_cleared_and_the_company_remapped(
     invoiced: Msp,
 ) -> None:
     clear_next_invoice(invoiced)
@@ -161,7 +161,7 @@ def test_invoiced_seats_stay_where_they_are_when_the_next_invoice_date_is_cleare
     assert billed(invoiced) == [5, 5, 5]
 
 
-def test_a_correction_waits_for_a_person_where_the_next_invoice_date_is_cleared(invoiced: Msp) -> None:
+def test_a_correction_is_held_where_the_next_invoice_date_is_cleared(invoiced: Msp) -> None:
     clear_next_invoice(invoiced)
     invoiced.use(9, ONE)
     assert_nothing_is_written(invoiced, MARCH, outcome="invoice_unclear")
@@ -171,7 +171,7 @@ def test_a_correction_waits_for_a_person_where_the_next_invoice_date_is_cleared(
     assert invoiced.quantities(ONE) == [5, 4]
 
 
-def test_an_invoice_that_was_never_seen_is_unclear_where_the_next_invoice_date_was_cleared(msp: Msp) -> None:
+def test_an_unseen_invoice_is_unclear_once_the_date_is_cleared(msp: Msp) -> None:
     msp.sync(*MONTHS)
     msp.sandbox.connectwise.invoice(until=date(2026, 3, 1))
     clear_next_invoice(msp)
@@ -179,7 +179,7 @@ def test_an_invoice_that_was_never_seen_is_unclear_where_the_next_invoice_date_w
     assert_nothing_is_written(msp, MARCH, outcome="invoice_unclear")
 
 
-def test_a_month_whose_invoice_was_deleted_waits_for_a_person_before_anything_is_corrected(invoiced: Msp) -> None:
+def test_a_month_whose_invoice_was_deleted_is_held_before_a_correction(invoiced: Msp) -> None:
     first = min(
         (one for one in invoiced.sandbox.connectwise.invoices() if one["agreement_id"] == OLD),
         key=lambda invoice: invoice["period_start"],
@@ -196,7 +196,7 @@ def test_a_month_whose_invoice_was_deleted_waits_for_a_person_before_anything_is
 # --- an agreement is copied with its lines ---
 
 
-def test_copies_of_invoiced_lines_on_a_renewed_agreement_ask_nobody_for_a_credit(invoiced: Msp) -> None:
+def test_copies_of_invoiced_lines_are_not_credit_due(invoiced: Msp) -> None:
     copied = invoiced.sandbox.connectwise.copy_agreement(OLD)
     invoiced.map(ONE, agreement=copied, bill_from=JANUARY)
     assert_nothing_is_written(invoiced, MARCH, outcome="invoice_unclear")
@@ -219,7 +219,7 @@ def test_copies_of_open_lines_are_set_to_0(msp: Msp) -> None:
     assert billed(msp) == [5, 5, 5]
 
 
-def test_a_new_warehouse_tells_copies_from_the_lines_that_they_were_made_of(invoiced: Msp) -> None:
+def test_a_new_warehouse_distinguishes_copies_from_originals(invoiced: Msp) -> None:
     copied = invoiced.sandbox.connectwise.copy_agreement(OLD)
     lose_the_warehouse(invoiced)
     invoiced.map(ONE, agreement=copied, bill_from=JANUARY)
@@ -245,7 +245,7 @@ def test_a_line_is_billed_by_one_invoice_wherever_the_next_period_begins(
 # --- what no invoice will have ---
 
 
-def test_an_open_line_on_an_agreement_that_was_cancelled_is_told_although_nothing_is_to_be_written(msp: Msp) -> None:
+def test_an_open_line_on_a_cancelled_agreement_is_held_without_a_write(msp: Msp) -> None:
     msp.sync(*MONTHS)
     msp.sandbox.connectwise.edit_agreement(OLD, cancelledFlag=True)
     assert_nothing_is_written(msp, MARCH, outcome="agreement_inactive")
@@ -253,7 +253,7 @@ def test_an_open_line_on_an_agreement_that_was_cancelled_is_told_although_nothin
     assert msp.sync().outcomes(ONE) == ["before_bill_from"]
 
 
-def test_seats_are_not_billed_on_an_agreement_whose_billing_changed_after_it_was_mapped(msp: Msp) -> None:
+def test_seats_are_not_billed_on_an_agreement_whose_terms_changed(msp: Msp) -> None:
     with msp.run.warehouse.transaction() as session:
         mapping = session.get_one(tables.CompanyMappingRow, organization_id(ONE))
         mapping.cycle, mapping.prorates = "Monthly", False

@@ -49,9 +49,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("invoiced", [False, True], ids=["open", "invoiced"])
-def test_lines_that_were_made_after_the_backup_are_found_again_by_their_serial_numbers(
-    msp: Msp, file: Path, *, invoiced: bool
-) -> None:
+def test_lines_created_after_the_backup_are_found_by_serial_number(msp: Msp, file: Path, *, invoiced: bool) -> None:
     back_up(msp, file)
     assert msp.sync().outcomes() == ["created"] * len(MAPPED)
     if invoiced:
@@ -62,13 +60,11 @@ def test_lines_that_were_made_after_the_backup_are_found_again_by_their_serial_n
         assert restored.sync().outcomes() == ["unchanged"] * len(MAPPED)
         assert restored.written() == written
         restored.use(8)
-        assert restored.sync().month.push.succeeded
+        assert restored.sync().month.succeeded
         assert [sum(restored.quantities(place)) for place in MAPPED] == [8] * len(MAPPED)
 
 
-def test_a_quantity_that_was_set_and_invoiced_after_the_backup_is_held_until_a_person_accepts_it(
-    msp: Msp, file: Path
-) -> None:
+def test_a_quantity_invoiced_after_the_backup_is_held_until_accepted(msp: Msp, file: Path) -> None:
     msp.sync()
     back_up(msp, file)
     msp.use(8)
@@ -84,9 +80,7 @@ def test_a_quantity_that_was_set_and_invoiced_after_the_backup_is_held_until_a_p
         assert restored.written() == written
 
 
-def test_a_mapping_that_was_changed_after_the_backup_is_made_again_before_the_sync_and_nothing_is_written(
-    msp: Msp, file: Path
-) -> None:
+def test_after_a_restore_remapping_first_means_nothing_is_written(msp: Msp, file: Path) -> None:
     msp.sync()
     back_up(msp, file)
     msp.sandbox.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(ONE))
@@ -101,7 +95,7 @@ def test_a_mapping_that_was_changed_after_the_backup_is_made_again_before_the_sy
         assert sum(restored.quantities(ONE)) == 5
 
 
-def test_nobody_is_told_to_delete_lines_that_only_the_restored_ledger_does_not_know(msp: Msp, file: Path) -> None:
+def test_drift_does_not_advise_deleting_lines_newer_than_the_backup(msp: Msp, file: Path) -> None:
     back_up(msp, file)
     msp.sync()
     with restored_from(file, msp) as restored:

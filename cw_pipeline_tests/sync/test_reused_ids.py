@@ -72,7 +72,7 @@ def synced(msp: Msp) -> Msp:
 
 @pytest.mark.parametrize("invoiced", [False, True], ids=["open", "invoiced"])
 @pytest.mark.parametrize("seats", [5, 8, 0], ids=["as used", "more used", "nothing used"])
-def test_somebody_else_s_line_under_a_known_id_is_never_written_and_holds_the_month_until_a_person_said_what_was_billed(
+def test_another_line_under_a_known_id_is_never_written_and_holds_the_plan(
     since_january: Msp, seats: int, *, invoiced: bool
 ) -> None:
     msp = since_january
@@ -110,9 +110,7 @@ def test_somebody_else_s_line_under_a_known_id_is_never_written_and_holds_the_mo
     ],
     ids=str,
 )
-def test_a_line_of_which_anything_but_its_id_is_as_it_was_written_is_still_ours(
-    synced: Msp, edited: dict[str, Any]
-) -> None:
+def test_a_line_is_ours_if_anything_besides_its_id_agrees(synced: Msp, edited: dict[str, Any]) -> None:
     number = edit(synced, **edited)
     synced.use(8, ONE)
     assert synced.sync().outcomes(ONE) == ["created" if "product" in edited else "updated"]
@@ -121,7 +119,7 @@ def test_a_line_of_which_anything_but_its_id_is_as_it_was_written_is_still_ours(
     assert synced.sync().outcomes(ONE) == ["unchanged"]
 
 
-def test_a_line_of_the_product_that_its_plan_was_billed_as_before_is_still_ours(synced: Msp) -> None:
+def test_a_line_of_the_plan_s_former_product_is_still_ours(synced: Msp) -> None:
     number = edit(synced, serialNumber=None, invoiceDescription=None)
     synced.bill_as(Plan.BUSINESS, OTHER_PRODUCT)
     pushed = synced.sync()
@@ -131,7 +129,7 @@ def test_a_line_of_the_product_that_its_plan_was_billed_as_before_is_still_ours(
     assert old["quantity"] == 0
 
 
-def test_where_no_serial_number_is_kept_product_or_description_tell_whose_a_line_is(msp: Msp) -> None:
+def test_without_serial_numbers_product_or_description_identify_a_line(msp: Msp) -> None:
     msp.sandbox.connectwise.change_settings(keeps_serial_numbers=False)
     msp.sync()
     msp.sync()
@@ -173,7 +171,7 @@ def test_another_line_with_another_identity_of_ours_holds_both(claimed: Msp) -> 
     assert ACCEPT in what_to_do
 
 
-def test_the_id_of_a_line_that_is_gone_on_another_organization_s_line_holds_both(synced: Msp) -> None:
+def test_a_reused_id_on_another_organization_s_line_holds_both(synced: Msp) -> None:
     connectwise = synced.sandbox.connectwise
     connectwise.invoice(agreement_id(ONE))
     synced.sync()
@@ -217,7 +215,7 @@ def test_drift_tells_of_somebody_else_s_line_until_it_is_accepted(synced: Msp) -
     assert drift(synced) == []
 
 
-def test_what_happens_to_somebody_else_s_line_is_nothing_that_happens_to_ours(synced: Msp) -> None:
+def test_an_invoice_of_somebody_else_s_line_is_not_ours(synced: Msp) -> None:
     edit(synced, **FIREWALLS)
     before = synced.ledger(ONE)
     synced.sandbox.connectwise.invoice(until=TODAY)
@@ -237,7 +235,7 @@ def test_a_line_of_ours_that_carried_nothing_is_missed_by_nobody(synced: Msp) ->
     assert last_line(synced)["quantity"] == 40
 
 
-def test_a_write_of_which_nobody_knows_is_not_settled_by_somebody_else_s_line(synced: Msp) -> None:
+def test_an_open_write_is_not_settled_by_somebody_else_s_line(synced: Msp) -> None:
     synced.use(40, ONE)
     synced.sandbox.faults.add(FaultKind.RESET_BEFORE, method="PATCH", path=additions_of(ONE))
     assert synced.sync().outcomes(ONE) == ["unconfirmed"]
@@ -246,7 +244,7 @@ def test_a_write_of_which_nobody_knows_is_not_settled_by_somebody_else_s_line(sy
     assert synced.ledger(ONE)[-3:] == ["intent", "unconfirmed", "not_done"]
 
 
-def test_a_line_that_became_somebody_else_s_after_the_preview_is_not_green(synced: Msp) -> None:
+def test_a_line_replaced_after_the_preview_fails_the_month(synced: Msp) -> None:
     synced.use(8, ONE)
     synced.fetch()
     synced.preview()
@@ -255,7 +253,7 @@ def test_a_line_that_became_somebody_else_s_after_the_preview_is_not_green(synce
     assert synced.sync().outcomes(ONE) == ["invoice_unclear"]
 
 
-def test_an_id_that_is_answered_for_a_new_line_and_is_known_for_another_one_is_taken_for_neither(synced: Msp) -> None:
+def test_a_new_line_answered_with_a_known_id_is_unconfirmed(synced: Msp) -> None:
     answer = {
         "id": last_line(synced)["id"],
         "product": {"id": BUSINESS_PRODUCT},
@@ -271,6 +269,6 @@ def test_an_id_that_is_answered_for_a_new_line_and_is_known_for_another_one_is_t
     )
     pushed = synced.sync()
     assert pushed.outcomes(ONE, TWO) == ["unchanged", "unconfirmed"]
-    assert f"That id is known as {serial_number(ONE)}" in pushed.line(TWO).reason
+    assert f" as {serial_number(ONE)}, so it is not the new line" in pushed.line(TWO).reason
     assert synced.sync().outcomes(ONE, TWO) == ["unchanged", "created"]
     assert (synced.quantities(ONE), synced.quantities(TWO)) == ([5], [5])

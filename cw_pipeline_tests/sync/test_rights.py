@@ -17,7 +17,7 @@ def held(msp: Msp) -> dict[str, bool]:
         return {name: use.held for name, use in right_uses(session, msp.run.psa).items()}
 
 
-def test_a_created_line_proves_the_right_to_add_and_a_corrected_one_the_right_to_edit(msp: Msp) -> None:
+def test_a_created_line_proves_add_and_a_corrected_one_edit(msp: Msp) -> None:
     msp.sync(MARCH)
     assert held(msp) == {"Finance > Agreements: Add": True}
     msp.use(6)
@@ -25,7 +25,7 @@ def test_a_created_line_proves_the_right_to_add_and_a_corrected_one_the_right_to
     assert held(msp) == {"Finance > Agreements: Add": True, "Finance > Agreements: Edit": True}
 
 
-def test_a_refused_write_proves_that_the_right_is_missing_until_it_is_granted(msp: Msp) -> None:
+def test_a_refused_write_proves_the_right_missing_until_granted(msp: Msp) -> None:
     msp.sandbox.connectwise.set_role(SEED_ROLE - {Right.AGREEMENTS_ADD})
     msp.sync(MARCH)
     assert held(msp) == {"Finance > Agreements: Add": False}

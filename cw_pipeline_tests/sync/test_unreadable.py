@@ -49,9 +49,7 @@ def synced(msp: Msp) -> Msp:
 
 
 @pytest.mark.parametrize("spoiled", RECORDS.values(), ids=RECORDS)
-def test_a_record_that_cannot_be_read_holds_its_organization_alone_until_it_is_corrected(
-    synced: Msp, spoiled: Spoiled
-) -> None:
+def test_an_unreadable_record_holds_only_its_organization_until_corrected(synced: Msp, spoiled: Spoiled) -> None:
     spoil(synced, spoiled)
     for outcome in ("updated", "unchanged"):
         pushed = synced.sync()
@@ -59,12 +57,12 @@ def test_a_record_that_cannot_be_read_holds_its_organization_alone_until_it_is_c
         assert re.search(spoiled.says, reason)
         assert CORRECT_IT.rstrip(".") in reason
         assert reason.endswith("Then sync the month again.")
-        assert pushed.month.push.succeeded  # a hold is a warning
+        assert pushed.month.succeeded  # a hold is a warning
     assert synced.quantities(ONE) == [5]
     assert_right(synced)
 
 
-def test_a_line_that_its_list_lacks_and_that_cannot_be_read_holds_its_organization_alone(msp: Msp) -> None:
+def test_an_unreadable_line_missing_from_its_list_holds_only_its_organization(msp: Msp) -> None:
     two = OTHERS[0]
     msp.map(two, company=company_id(ONE), agreement=AGREEMENT)
     msp.sync()
@@ -95,7 +93,7 @@ def test_a_record_without_its_id_is_asked_for_by_itself(synced: Msp, path: str, 
     assert_right(synced, 9)
 
 
-def test_a_company_is_looked_through_again_until_each_of_its_agreements_has_an_id(synced: Msp) -> None:
+def test_a_company_is_searched_until_all_its_agreements_have_ids(synced: Msp) -> None:
     old = agreement_id(24)
     connectwise = synced.sandbox.connectwise
     connectwise.edit_agreement(old, company=company_id(1))
@@ -105,21 +103,21 @@ def test_a_company_is_looked_through_again_until_each_of_its_agreements_has_an_i
     synced.use(8, 1)
     spoil(synced, Spoiled("/finance/agreements$", {"id": "1"}, "", lambda _: old))
     pushed = synced.sync()
-    assert pushed.month.push.succeeded
+    assert pushed.month.succeeded
     assert pushed.outcomes() == ["updated"] * len(MAPPED)
     assert_right(synced)
     assert sum(synced.quantities(1)) == 8
 
 
 @pytest.mark.parametrize("name", [name for name in RECORDS if "line" not in name])
-def test_nothing_is_created_for_an_organization_whose_agreement_or_company_cannot_be_read(msp: Msp, name: str) -> None:
+def test_nothing_is_created_while_the_agreement_or_company_cannot_be_read(msp: Msp, name: str) -> None:
     spoil(msp, RECORDS[name])
     assert_held_alone(msp.sync(), "created")
     assert msp.lines(ONE) == []
     assert_right(msp, 5)
 
 
-def test_a_line_with_our_serial_number_that_the_ledger_does_not_know_holds_as_well(msp: Msp) -> None:
+def test_an_unreadable_line_unknown_to_the_ledger_holds_as_well(msp: Msp) -> None:
     connectwise = msp.sandbox.connectwise
     mark = f"NP:2026-03:B:{organization_id(ONE)}"
     line = {**connectwise.records("additions")[0], "agreementId": AGREEMENT, "serialNumber": mark}
@@ -129,7 +127,7 @@ def test_a_line_with_our_serial_number_that_the_ledger_does_not_know_holds_as_we
     assert len(msp.lines(ONE)) == 1
 
 
-def test_seats_are_not_put_on_the_other_plan_s_line_while_one_cannot_be_read(synced: Msp) -> None:
+def test_seats_do_not_move_to_another_plan_past_an_unreadable_line(synced: Msp) -> None:
     synced.sandbox.nordpass.edit_organization(organization_id(ONE), plan=Plan.ENTERPRISE)
     spoil(synced, RECORDS["a line without a product"])
     assert_held_alone(pushed := synced.sync(), "updated")
@@ -138,7 +136,7 @@ def test_seats_are_not_put_on_the_other_plan_s_line_while_one_cannot_be_read(syn
     assert_right(synced)
 
 
-def test_a_line_of_an_organization_that_is_not_billed_any_more_is_told_too(synced: Msp) -> None:
+def test_an_unreadable_line_of_an_organization_no_longer_billed_is_reported(synced: Msp) -> None:
     synced.sandbox.nordpass.edit_organization(organization_id(ONE), license_type="Trial")
     spoil(synced, RECORDS["a line without a product"])
     pushed = synced.sync()
@@ -154,7 +152,7 @@ def test_a_line_of_somebody_else_does_not_matter(synced: Msp) -> None:
     assert synced.sync().outcomes() == ["updated"] * len(MAPPED)
 
 
-def test_an_agreement_that_an_organization_left_holds_it_while_seats_are_on_it(synced: Msp) -> None:
+def test_an_unreadable_former_agreement_holds_while_seats_are_on_it(synced: Msp) -> None:
     other = 24
     synced.map(ONE, company=company_id(other), agreement=agreement_id(other))
     spoil(synced, RECORDS["an agreement with a date that is none"])
@@ -163,7 +161,7 @@ def test_an_agreement_that_an_organization_left_holds_it_while_seats_are_on_it(s
     assert_right(synced)
 
 
-def test_an_agreement_that_cannot_be_read_shows_by_its_lines_whom_it_concerns(synced: Msp) -> None:
+def test_an_unreadable_agreement_concerns_whoever_has_lines_on_it(synced: Msp) -> None:
     """Of a company that is billed for the first time, and of lines that this warehouse does not know."""
     old = agreement_id(24)
     connectwise = synced.sandbox.connectwise
@@ -182,11 +180,11 @@ def test_an_agreement_that_cannot_be_read_shows_by_its_lines_whom_it_concerns(sy
     assert sum(synced.quantities(1)) == 8
 
 
-def test_lines_that_cannot_be_listed_fail_their_organization_alone_and_are_tried_again(synced: Msp) -> None:
+def test_lines_that_cannot_be_listed_fail_only_their_organization(synced: Msp) -> None:
     synced.sandbox.faults.add(FaultKind.NOT_JSON, method="GET", path=f"{additions_of(ONE)}$", times=None)
     pushed = synced.sync()
     assert pushed.outcomes() == ["unconfirmed", "updated", "updated"]
-    assert not pushed.month.push.succeeded
+    assert not pushed.month.succeeded
     assert f"The list of the lines of agreement {AGREEMENT}" in pushed.line(ONE).reason
     assert_right(synced)
 
@@ -208,7 +206,7 @@ def test_what_cannot_be_read_is_not_accepted_as_gone(synced: Msp) -> None:
     assert_right(synced)
 
 
-def test_a_write_stays_open_while_its_line_cannot_be_read_and_stops_its_organization_alone(msp: Msp) -> None:
+def test_a_write_whose_line_cannot_be_read_stops_only_its_organization(msp: Msp) -> None:
     msp.sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path=additions_of(ONE))
     msp.sandbox.faults.add(
         FaultKind.SPOILED, method="GET", path=additions_of(ONE), nth=2, times=None, members={"product": None}
@@ -225,7 +223,7 @@ def test_a_write_stays_open_while_its_line_cannot_be_read_and_stops_its_organiza
     assert len(msp.lines(ONE)) == 1
 
 
-def test_an_organization_is_stopped_by_a_write_that_cannot_be_settled_whatever_its_preview_says(msp: Msp) -> None:
+def test_an_unsettled_write_stops_its_organization_whatever_its_preview_says(msp: Msp) -> None:
     msp.sandbox.faults.add(FaultKind.RESET_BEFORE, method="POST", path=additions_of(ONE))
     assert msp.sync().outcomes(ONE) == ["unconfirmed"]
     msp.use(8)
@@ -234,7 +232,7 @@ def test_an_organization_is_stopped_by_a_write_that_cannot_be_settled_whatever_i
     msp.sandbox.faults.add(FaultKind.NOT_JSON, method="GET", path=f"{additions_of(ONE)}$", times=5)
     (pushed,) = msp.push()
     assert Pushed(pushed).outcomes() == ["unconfirmed", "updated", "updated"]
-    assert not pushed.push.succeeded
+    assert not pushed.succeeded
     assert f"agreement {AGREEMENT}" in Pushed(pushed).line(ONE).reason
     assert msp.lines(ONE) == []
     assert_right(msp)
@@ -246,7 +244,7 @@ def test_a_write_whose_agreement_cannot_be_read_afterwards_is_unconfirmed_alone(
     spoil(synced, RECORDS["an agreement with a date that is none"])
     (pushed,) = synced.push()
     assert Pushed(pushed).outcomes() == ["unconfirmed", "updated", "updated"]
-    assert not pushed.push.succeeded
+    assert not pushed.succeeded
     assert "billStartDate" in Pushed(pushed).line(ONE).reason
     assert_right(synced)
     assert synced.ledger(ONE) == ["intent", "confirmed", "intent", "confirmed"]

@@ -76,7 +76,7 @@ def test_an_empty_report_does_not_replace_the_one_that_was_kept(msp: Msp) -> Non
         assert report.seats > 0
 
 
-def test_an_empty_report_of_a_month_for_which_nobody_is_billed_is_kept(msp: Msp) -> None:
+def test_an_empty_report_of_a_month_without_mappings_is_kept(msp: Msp) -> None:
     for place in MAPPED:
         msp.map(place, bill_from=MARCH.plus(1))
     empty_the_report(msp)

@@ -58,7 +58,7 @@ def assert_told(msp: Msp, what: str) -> None:
     written = msp.written()
     pushed = msp.sync()
     line = pushed.line(ONE)
-    assert (pushed.month.push.succeeded, line.outcome, msp.written()) == (True, "unchanged", written)
+    assert (pushed.month.succeeded, line.outcome, msp.written()) == (True, "unchanged", written)
     assert what in (line.warning or "")
     with msp.run.warehouse.transaction() as session:
         assert [kept.warning for _, kept in warned_lines(session, msp.run.psa)] == [line.warning]
@@ -69,7 +69,7 @@ def assert_told(msp: Msp, what: str) -> None:
 def assert_settled(msp: Msp) -> None:
     """A sync is green and nobody is told anything."""
     pushed = msp.sync()
-    assert pushed.month.push.succeeded
+    assert pushed.month.succeeded
     assert [line.warning for line in pushed.month.preview.lines if line.warning] == []
     assert drift(msp) == []
 
@@ -85,7 +85,7 @@ LEFT_OUT = {
 
 
 @pytest.mark.parametrize(("fields", "what", "invoiced"), LEFT_OUT.values(), ids=LEFT_OUT)
-def test_seats_that_no_invoice_has_are_told_before_and_after_invoicing_until_a_person_accepts_them(
+def test_unbilled_seats_are_warned_of_until_a_person_accepts_them(
     msp: Msp, fields: dict[str, object], what: str, invoiced: int | None
 ) -> None:
     msp.sync()
@@ -101,7 +101,7 @@ def test_seats_that_no_invoice_has_are_told_before_and_after_invoicing_until_a_p
 
 
 @pytest.mark.parametrize("fields", [one[0] for one in LEFT_OUT.values()], ids=LEFT_OUT)
-def test_a_line_that_is_set_right_before_it_is_invoiced_is_told_no_longer(msp: Msp, fields: dict[str, object]) -> None:
+def test_a_line_set_right_before_its_invoice_has_no_warning(msp: Msp, fields: dict[str, object]) -> None:
     msp.sync()
     edit(msp, **fields)
     assert_told(msp, "in ConnectWise before it is invoiced.")
@@ -114,13 +114,13 @@ def test_a_line_that_is_set_right_before_it_is_invoiced_is_told_no_longer(msp: M
 # --- a ConnectWise that keeps no serial numbers ---
 
 
-def test_where_no_serial_number_is_kept_one_line_is_made_and_told_whatever_is_repeated(msp: Msp) -> None:
+def test_without_serial_numbers_repeats_make_one_line_with_a_warning(msp: Msp) -> None:
     msp.sandbox.connectwise.change_settings(keeps_serial_numbers=False)
     first = msp.sync()
-    assert (first.line(ONE).outcome, first.month.push.succeeded) == ("unconfirmed", False)
+    assert (first.line(ONE).outcome, first.month.succeeded) == ("unconfirmed", False)
     assert "no second one is made. Set it right in ConnectWise." in first.line(ONE).reason
     retried = Pushed(msp.push()[0])
-    assert (retried.line(ONE).outcome, retried.month.push.succeeded) == ("unchanged", True)
+    assert (retried.line(ONE).outcome, retried.month.succeeded) == ("unchanged", True)
     for _ in range(3):
         assert_warned_of_no_serial_number(msp)
     (line,) = lines(msp)
@@ -132,7 +132,7 @@ def test_where_no_serial_number_is_kept_one_line_is_made_and_told_whatever_is_re
     assert_settled(msp)
 
 
-def test_a_push_that_was_killed_before_it_knew_the_line_finds_it_by_its_description(msp: Msp) -> None:
+def test_after_a_kill_a_line_is_found_by_its_description(msp: Msp) -> None:
     msp.sandbox.connectwise.change_settings(keeps_serial_numbers=False)
     msp.fetch()
     msp.preview()
@@ -150,8 +150,8 @@ def assert_warned_of_no_serial_number(msp: Msp) -> None:
     pushed = msp.sync()
     assert (pushed.line(ONE).outcome, msp.written()) == ("unchanged", written)
     assert pushed.line(ONE).warning == (
-        f"Line {line['id']} has the serial number none, so that it could not be found again. "
-        f"Set it to NP:2026-03:B:{organization_id(ONE)} in ConnectWise."
+        f"Line {line['id']} has no serial number, so a new warehouse could not find it. "
+        f"Set its serial number to NP:2026-03:B:{organization_id(ONE)} in ConnectWise."
     )
     (finding,) = find_drift(msp.run, TODAY)
     assert (finding.found, finding.what_to_do) == ("no serial number", "Set its serial number back.")

@@ -106,7 +106,7 @@ def test_what_a_reason_advises_makes_the_month_right(
 
 
 @pytest.mark.parametrize(("spoil", "outcome", "advice", "mend"), WAYS.values(), ids=WAYS)
-def test_what_a_reason_advises_makes_a_month_right_that_has_a_line_already(
+def test_what_a_reason_advises_makes_a_synced_month_right(
     msp: Msp, spoil: Callable[[Msp], None], outcome: str, advice: str, mend: Callable[[Msp], None]
 ) -> None:
     msp.sync()
@@ -128,21 +128,21 @@ def test_an_agreement_that_is_never_invoiced_is_given_a_next_invoice(msp: Msp, o
     assert_right(msp, 8 if line else 5)
 
 
-def test_seats_that_were_invoiced_before_their_agreement_was_never_to_be_invoiced_again_are_billed_once(
+def test_seats_invoiced_before_the_date_meant_never_are_billed_once(
     invoiced: Msp,
 ) -> None:
     invoice_next(invoiced, "9999-12-31")
     invoiced.use(8, ONE)
     map_elsewhere(invoiced)
     number = invoiced.lines(ONE)[0]["id"]
-    assert_stuck(invoiced.sync(), "invoice_unclear", f"Line {number} of 5", "the agreement is never invoiced next")
+    assert_stuck(invoiced.sync(), "invoice_unclear", f"Line {number} (quantity 5)", "next invoice date means never")
     invoiced.map(ONE)
     invoice_next(invoiced, "2026-05-01")
     assert_right(invoiced, 5, 3)
 
 
 @pytest.mark.parametrize("way", ["the company is mapped to another agreement", "a deleted company is restored"])
-def test_a_line_that_is_in_the_way_of_another_agreement_is_set_to_0_by_hand(msp: Msp, way: str) -> None:
+def test_a_line_in_the_way_of_another_agreement_is_zeroed_by_hand(msp: Msp, way: str) -> None:
     spoil, outcome, *_ = WAYS[way]
     msp.sync()
     spoil(msp)

@@ -37,17 +37,17 @@ def moved(invoiced: Msp) -> Msp:
 # --- credit_due ---
 
 
-def test_a_credit_that_was_issued_and_recorded_ends_credit_due_and_later_usage_is_balanced_from_there(
+def test_a_recorded_credit_ends_credit_due_and_counts_from_then_on(
     invoiced: Msp,
 ) -> None:
     invoiced.use(3, ONE)
-    assert_stuck(invoiced.sync(), "credit_due", "2 more than were used", accept(credited=2))
+    assert_stuck(invoiced.sync(), "credit_due", "2 seat(s) too many were invoiced", accept(credited=2))
     credit(invoiced, 2)
     assert "2 of them credited" in assert_right(invoiced, 5).line(ONE).reason
     invoiced.use(4, ONE)
     assert_right(invoiced, 5, 1)
     invoiced.use(2, ONE)
-    assert_stuck(invoiced.sync(), "credit_due", "1 more than were used")
+    assert_stuck(invoiced.sync(), "credit_due", "1 seat(s) too many were invoiced")
     assert invoiced.quantities(ONE) == [5, 0]  # what was still open needs no credit
     credit(invoiced, 1)
     assert_right(invoiced, 5, 0)
@@ -65,7 +65,7 @@ def test_only_the_seats_that_are_to_be_credited_are_taken_for_credited(invoiced:
         credit(invoiced, 2)
 
 
-def test_a_credit_for_seats_of_the_plan_that_an_organization_left_is_recorded_too(invoiced: Msp) -> None:
+def test_a_credit_for_the_former_plan_is_recorded_too(invoiced: Msp) -> None:
     invoiced.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
     (also,) = invoiced.sync().also(ONE)
     assert also.outcome == "credit_due"
@@ -74,7 +74,7 @@ def test_a_credit_for_seats_of_the_plan_that_an_organization_left_is_recorded_to
     assert_right(invoiced, 5, 5)
 
 
-def test_a_line_that_was_edited_is_accepted_before_a_credit_of_it_is(invoiced: Msp) -> None:
+def test_an_edited_line_is_accepted_before_its_credit(invoiced: Msp) -> None:
     line = invoiced.lines(ONE)[0]["id"]
     invoiced.sandbox.connectwise.edit_addition(agreement_id(ONE), line, quantity=8)
     with pytest.raises(NothingToAccept, match="Accept that first"):
@@ -88,7 +88,7 @@ def test_a_line_that_was_edited_is_accepted_before_a_credit_of_it_is(invoiced: M
 # --- moved ---
 
 
-def test_seats_invoiced_to_another_company_are_billed_to_the_new_one_once_they_were_credited(moved: Msp) -> None:
+def test_seats_of_another_company_are_billed_again_once_credited(moved: Msp) -> None:
     assert_stuck(moved.sync(), "moved", accept(credited=5), "map the organization back")
     credit(moved, 5)
     assert_right(moved, 5, 5)
@@ -101,7 +101,7 @@ def test_an_organization_that_is_mapped_back_is_moved_no_longer(moved: Msp) -> N
     assert_right(moved, 5)
 
 
-def test_a_month_that_was_settled_by_hand_is_left_out_by_a_later_bill_from(moved: Msp) -> None:
+def test_a_later_bill_from_leaves_out_a_month_settled_by_hand(moved: Msp) -> None:
     assert_stuck(moved.sync(), "moved", "--bill-from")
     moved.map(ONE, company=company_id(ANOTHER), agreement=agreement_id(ANOTHER), bill_from=APRIL)
     assert assert_right(moved, 5).outcomes(ONE) == ["before_bill_from"]
@@ -122,7 +122,7 @@ def test_what_was_billed_is_accepted_and_the_difference_is_billed(invoiced: Msp,
     assert_right(invoiced, *([5] if gone else [3, 2]))
 
 
-def test_a_line_that_billed_and_is_gone_counts_again_once_it_was_made_again_and_accepted(invoiced: Msp) -> None:
+def test_a_missing_billed_line_counts_once_made_again_and_accepted(invoiced: Msp) -> None:
     connectwise, line = invoiced.sandbox.connectwise, invoiced.lines(ONE)[0]["id"]
     again = connectwise.duplicate_addition(agreement_id(ONE), line)
     connectwise.delete_addition(agreement_id(ONE), line)
@@ -138,7 +138,7 @@ def test_a_line_that_billed_and_is_gone_counts_again_once_it_was_made_again_and_
     assert_right(invoiced, 5, 3)
 
 
-def test_a_line_that_was_invoiced_while_it_was_written_is_accepted_as_it_was_billed(msp: Msp) -> None:
+def test_a_line_invoiced_while_written_is_accepted_as_billed(msp: Msp) -> None:
     msp.sync()
     msp.use(8, ONE)
     msp.fetch()

@@ -63,7 +63,7 @@ def cut_the_link_of(lock: HeldLock) -> None:
         ours.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(program)))
 
 
-def test_both_ends_of_the_lock_are_asked_to_notice_within_a_minute_that_the_other_is_gone(
+def test_both_ends_of_the_lock_notice_within_a_minute(
     postgres_tcp_url: str,
 ) -> None:
     warehouse = Warehouse(postgres_tcp_url)
@@ -108,7 +108,7 @@ def test_the_database_frees_the_lock_of_a_machine_that_is_cut_off(postgres_tcp_u
 
 @pytest.mark.timeout(A_WHILE, method="thread")  # the driver waits where no signal reaches it
 @pytest.mark.usefixtures("notices_in_seconds")
-def test_a_holder_that_is_cut_off_from_the_database_learns_that_it_lost_the_lock(postgres_tcp_url: str) -> None:
+def test_a_holder_cut_off_from_the_database_loses_the_lock(postgres_tcp_url: str) -> None:
     warehouse = Warehouse(postgres_tcp_url)
     with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print) as lock:
         for setting in ("tcp_keepalives_idle", "tcp_user_timeout"):  # the database notices nothing, and so cannot tell

@@ -9,7 +9,7 @@ import pytest
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.warehouse import ledger
-from cw_pipeline.warehouse.intents import Result, append_intents, append_results
+from cw_pipeline.warehouse.intents import Intent, Result, append_intents, append_results, open_intents
 from cw_pipeline.warehouse.tables import LedgerEntry
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_write
 
@@ -40,19 +40,19 @@ def record(
     *results: EntryKind,
     addition_id: int | None = None,
     psa: str = PSA,
-) -> LedgerEntry:
+) -> Intent:
     """Record an intent, and what became of it."""
     with warehouse.transaction() as session:
         (intent,) = append_intents(session, psa, "run-1", [write])
     for kind in results:
         with warehouse.transaction() as session:
-            append_results(session, "run-2", [Result(intent, kind, "Words.", addition_id)])
+            append_results(session, psa, "run-2", [Result(intent, kind, "Words.", addition_id)])
     return intent
 
 
 def enter_manually(session: Session, kind: EntryKind, quantity: int) -> None:
     """Enter what a person said of `A_LINE`, which carried 5."""
-    ledger.append_manual_entry(
+    ledger.append_line(
         session,
         PSA,
         "run-3",
@@ -74,7 +74,7 @@ def accounted(warehouse: Warehouse, *months: Month) -> Mapping[int, frozenset[De
 def test_an_empty_ledger_is_at_position_0_and_knows_nothing(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
         assert ledger.position(session, PSA) == 0
-        assert ledger.open_intents(session, PSA) == []
+        assert open_intents(session, PSA) == []
         assert ledger.written_lines(session, PSA, [MARCH]) == {}
         assert ledger.agreements_with_lines(session, PSA, [MARCH]) == set()
 
@@ -107,7 +107,7 @@ def test_an_entry_says_what_was_written_where_and_what_was_there_before(warehous
 def test_an_intent_with_a_result_is_settled(warehouse: Warehouse, kind: EntryKind) -> None:
     record(warehouse, a_write(), kind)
     with warehouse.transaction() as session:
-        assert ledger.open_intents(session, PSA) == []
+        assert open_intents(session, PSA) == []
 
 
 def test_an_intent_without_a_result_or_unconfirmed_stays_open(warehouse: Warehouse) -> None:
@@ -115,13 +115,13 @@ def test_an_intent_without_a_result_or_unconfirmed_stays_open(warehouse: Warehou
     record(warehouse, a_write(), EntryKind.CONFIRMED)
     last = record(warehouse, a_write(), EntryKind.UNCONFIRMED)
     with warehouse.transaction() as session:
-        assert [intent.id for intent in ledger.open_intents(session, PSA)] == [first.id, last.id]
+        assert [intent.id for intent in open_intents(session, PSA)] == [first.id, last.id]
 
 
 def test_an_unconfirmed_intent_that_is_settled_later_is_no_longer_open(warehouse: Warehouse) -> None:
     record(warehouse, a_write(), EntryKind.UNCONFIRMED, EntryKind.NOT_DONE)
     with warehouse.transaction() as session:
-        assert ledger.open_intents(session, PSA) == []
+        assert open_intents(session, PSA) == []
 
 
 def test_the_quantity_last_confirmed_is_accounted_for(warehouse: Warehouse) -> None:
@@ -153,7 +153,7 @@ def test_only_the_months_asked_for_are_accounted_for(warehouse: Warehouse) -> No
     assert accounted(warehouse, MARCH, APRIL) == {77: {Decimal(5)}, 78: {Decimal(6)}}
 
 
-def test_a_line_is_remembered_as_it_was_created_however_often_its_quantity_is_set(warehouse: Warehouse) -> None:
+def test_a_line_keeps_its_dates_however_often_its_quantity_is_set(warehouse: Warehouse) -> None:
     created = a_write(5)
     record(warehouse, created, EntryKind.CONFIRMED, addition_id=77)
     record(warehouse, a_write(8, addition_id=77, before=5), EntryKind.CONFIRMED)
@@ -163,25 +163,25 @@ def test_a_line_is_remembered_as_it_was_created_however_often_its_quantity_is_se
     assert (written.effective_date, written.cancelled_date) == (date(2026, 4, 1), date(2026, 4, 30))
 
 
-def test_of_a_write_that_was_made_while_its_period_was_invoiced_no_quantity_is_accounted_for(
+def test_a_write_during_its_invoice_leaves_the_quantity_unknown(
     warehouse: Warehouse,
 ) -> None:
     record(warehouse, a_write(5), EntryKind.CONFIRMED, EntryKind.DOUBTFUL, addition_id=77)
     assert accounted(warehouse) == {77: frozenset()}
 
 
-def test_what_a_person_accepts_is_accounted_for_with_the_dates_that_the_line_has(warehouse: Warehouse) -> None:
+def test_an_accepted_line_is_accounted_for_with_its_dates(warehouse: Warehouse) -> None:
     record(warehouse, a_write(5), EntryKind.CONFIRMED, EntryKind.DOUBTFUL, addition_id=77)
     with warehouse.transaction() as session:
         enter_manually(session, EntryKind.ACCEPTED, 4)
     with warehouse.transaction() as session:
         written = ledger.written_lines(session, PSA, [MARCH])[77]
-        assert ledger.open_intents(session, PSA) == []
+        assert open_intents(session, PSA) == []
     assert written.quantities == {4}
     assert (written.effective_date, written.cancelled_date) == (date(2026, 5, 1), None)
 
 
-def test_a_credit_leaves_the_quantity_that_was_billed_and_lasts_until_another_word(warehouse: Warehouse) -> None:
+def test_a_credit_keeps_the_billed_quantity_until_the_next_entry(warehouse: Warehouse) -> None:
     record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
 
     def said(kind: EntryKind, quantity: int) -> tuple[frozenset[Decimal], Decimal]:
@@ -195,7 +195,7 @@ def test_a_credit_leaves_the_quantity_that_was_billed_and_lasts_until_another_wo
     assert said(EntryKind.ACCEPTED, 4) == ({4}, 0)
 
 
-def test_of_a_line_that_was_given_up_nothing_is_known_but_what_comes_after(warehouse: Warehouse) -> None:
+def test_a_line_given_up_is_unknown_until_written_again(warehouse: Warehouse) -> None:
     record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
     record(warehouse, a_write(6), EntryKind.CONFIRMED, addition_id=78)
     with warehouse.transaction() as session:
@@ -223,13 +223,13 @@ def test_another_connectwise_company_s_entries_are_invisible(warehouse: Warehous
     record(warehouse, a_write(8, addition_id=77, before=5), psa=ANOTHER_PSA)
     with warehouse.transaction() as session:
         assert ledger.position(session, PSA) == 0
-        assert ledger.open_intents(session, PSA) == []
+        assert open_intents(session, PSA) == []
         assert ledger.written_lines(session, PSA, [MARCH]) == {}
         assert ledger.agreements_with_lines(session, PSA, [MARCH]) == set()
-        assert len(ledger.open_intents(session, ANOTHER_PSA)) == 1
+        assert len(open_intents(session, ANOTHER_PSA)) == 1
 
 
-def test_the_last_entry_of_each_line_is_of_whatever_month_and_only_of_this_company(warehouse: Warehouse) -> None:
+def test_the_last_entries_are_of_every_month_of_this_company(warehouse: Warehouse) -> None:
     record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
     record(warehouse, a_write(8, addition_id=77, before=5), EntryKind.CONFIRMED, EntryKind.DOUBTFUL)
     record(warehouse, a_write(9, addition_id=77, before=8), EntryKind.REFUSED)

@@ -31,7 +31,7 @@ AT_ONCE = 5
 """Seconds, also where the machine is busy."""
 
 
-def test_a_free_lock_is_taken_without_a_word_and_again_when_it_was_let_go(warehouse: Warehouse) -> None:
+def test_a_free_lock_is_taken_without_waiting_and_again_after_release(warehouse: Warehouse) -> None:
     told: list[str] = []
     for _ in range(2):
         with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=told.append) as lock:
@@ -40,7 +40,7 @@ def test_a_free_lock_is_taken_without_a_word_and_again_when_it_was_let_go(wareho
 
 
 @on_every_way
-def test_a_second_push_is_told_who_holds_the_lock_and_waits_for_it(warehouse: Warehouse, warehouse_url: str) -> None:
+def test_a_second_push_waits_and_learns_who_holds_the_lock(warehouse: Warehouse, warehouse_url: str) -> None:
     told: list[str] = []
     with another_process(HOLD_THE_LOCK, warehouse_url, "msp") as holder:
         assert holder.says() == "held"
@@ -140,7 +140,7 @@ def test_a_lock_whose_connection_broke_is_lost_for_good(postgres_database_url: s
     warehouse.close()
 
 
-def test_a_push_that_lost_the_lock_does_not_unsay_who_holds_it_now(postgres_database_url: str) -> None:
+def test_a_push_that_lost_the_lock_keeps_the_new_holder_s_name(postgres_database_url: str) -> None:
     warehouse = Warehouse(postgres_database_url)
     with ExitStack() as lost:
         lost.enter_context(push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print))
@@ -167,7 +167,7 @@ def test_a_lock_whose_file_was_deleted_is_lost(tmp_path: Path, *, taken: bool) -
     warehouse.close()
 
 
-def test_a_push_that_waited_for_a_file_that_was_deleted_does_not_have_the_lock(tmp_path: Path) -> None:
+def test_waiting_for_a_deleted_lock_file_does_not_give_the_lock(tmp_path: Path) -> None:
     warehouse = Warehouse(f"sqlite:///{tmp_path / 'warehouse.db'}")
     with ExitStack() as first, ExitStack() as newcomer:
         first.enter_context(push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print))
@@ -185,9 +185,7 @@ def test_a_push_that_waited_for_a_file_that_was_deleted_does_not_have_the_lock(t
 
 
 @pytest.mark.parametrize("setting", ["statement_timeout", "idle_in_transaction_session_timeout"])
-def test_a_time_limit_of_the_database_cuts_neither_the_wait_nor_the_push_short(
-    postgres_database_url: str, setting: str
-) -> None:
+def test_a_database_time_limit_cuts_neither_wait_nor_push_short(postgres_database_url: str, setting: str) -> None:
     warehouse = Warehouse(postgres_database_url)
     with warehouse.transaction() as session:
         session.execute(text(f"ALTER DATABASE {warehouse.engine.url.database} SET {setting} = '500ms'"))
@@ -215,7 +213,7 @@ def test_a_lock_that_is_held_keeps_nothing_from_being_vacuumed(postgres_database
 
 
 @needs_pgbouncer
-def test_a_lock_that_was_let_go_does_not_stay_in_a_session_that_clients_share(postgres_database_url: str) -> None:
+def test_a_released_lock_does_not_stay_in_a_shared_session(postgres_database_url: str) -> None:
     direct = Warehouse(postgres_database_url)
     with pooled(postgres_database_url, "transaction") as pooled_url:
         shared = Warehouse(pooled_url)
@@ -228,7 +226,7 @@ def test_a_lock_that_was_let_go_does_not_stay_in_a_session_that_clients_share(po
 
 
 @needs_pgbouncer
-def test_a_pooler_that_lets_no_transaction_begin_is_refused_with_what_to_do(postgres_database_url: str) -> None:
+def test_a_pooler_without_transactions_is_refused_with_advice(postgres_database_url: str) -> None:
     with (
         pooled(postgres_database_url, "statement") as pooled_url,
         pytest.raises(DatabaseUnreachable, match=r"PgBouncer.*pool_mode must be session or transaction"),
@@ -238,9 +236,7 @@ def test_a_pooler_that_lets_no_transaction_begin_is_refused_with_what_to_do(post
 
 @needs_pgbouncer
 @pytest.mark.parametrize("pool_mode", ["session", "transaction"])
-def test_a_pooler_without_a_connection_to_spare_is_told_and_no_push_begins(
-    postgres_database_url: str, pool_mode: PoolMode
-) -> None:
+def test_a_pooler_without_a_free_connection_is_reported(postgres_database_url: str, pool_mode: PoolMode) -> None:
     Warehouse(postgres_database_url).close()
     with pooled(postgres_database_url, pool_mode, pool_size=1) as pooled_url:
         warehouse = Warehouse(pooled_url)

@@ -9,6 +9,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.warehouse.previews import (
     MonthReport,
+    PushedMonth,
     StoredPreview,
     latest_previews,
     run_reports,
@@ -19,26 +20,17 @@ from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, a_wr
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.preview import PreviewLine
-    from cw_pipeline.warehouse import tables
     from cw_pipeline.warehouse.database import Warehouse
 
 CREATED = a_line(Outcome.CREATED, 5, a_write(5))
 REJECTED = replace(CREATED, outcome=Outcome.REJECTED, reason="ConnectWise refused.")
 
 
-def keep_push(
-    warehouse: Warehouse, preview: StoredPreview, *lines: PreviewLine, run_id: str = "run-1"
-) -> tables.PushRow:
+def keep_push(warehouse: Warehouse, preview: StoredPreview, *lines: PreviewLine, run_id: str = "run-1") -> PushedMonth:
+    pushed = PushedMonth(replace(preview.preview, lines=lines), preview.id, requests_read=2, requests_written=1)
     with warehouse.transaction() as session:
-        return save_push(
-            session,
-            replace(preview.preview, lines=lines),
-            psa=PSA,
-            preview_id=preview.id,
-            run_id=run_id,
-            requests_read=2,
-            requests_written=1,
-        )
+        save_push(session, pushed, psa=PSA, run_id=run_id)
+    return pushed
 
 
 def reports(warehouse: Warehouse, run_id: str = "run-1", *, pushed: bool = True) -> list[MonthReport]:
@@ -106,7 +98,7 @@ def test_a_run_that_pushed_reports_what_became_of_the_lines(warehouse: Warehouse
     assert reports(warehouse) == [MonthReport(MARCH, (REJECTED,), requests_read=5, requests_written=1)]
 
 
-def test_a_run_that_pushed_an_earlier_run_s_preview_does_not_count_its_requests(warehouse: Warehouse) -> None:
+def test_requests_of_an_earlier_run_s_preview_are_not_counted(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
         preview = keep_preview(session, CREATED, run_id="earlier")
     keep_push(warehouse, preview, CREATED)

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.warehouse import tables
-from cw_pipeline.warehouse.previews import save_push
+from cw_pipeline.warehouse.previews import PushedMonth, save_push
 from cw_pipeline.warehouse.retention import delete_old_previews
 from cw_pipeline_tests.warehouse.examples import APRIL, PSA, a_line, a_write, keep_preview
 
@@ -37,9 +37,7 @@ def test_old_previews_are_deleted_with_their_lines(warehouse: Warehouse) -> None
 def test_pushed_previews_and_the_last_of_each_month_stay(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
         pushed = keep_preview(session, CREATED)
-        save_push(
-            session, pushed.preview, psa=PSA, preview_id=pushed.id, run_id="run-1", requests_read=0, requests_written=1
-        )
+        save_push(session, PushedMonth(pushed.preview, pushed.id, 0, 1), psa=PSA, run_id="run-1")
         keep_preview(session, CREATED)
         last = [keep_preview(session, CREATED), keep_preview(session, CREATED, month=APRIL)]
         of_another_company = keep_preview(session, CREATED, psa="other"), keep_preview(session, CREATED, psa="other")

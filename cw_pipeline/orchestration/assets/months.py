@@ -12,16 +12,17 @@ from functools import partial
 import dagster as dg
 from pydantic import Field
 
+from cw_pipeline.billing.preview import Preview
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.orchestration import checks, metadata
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
-from cw_pipeline.sync.month_loop import MonthEvent, MonthFailed, MonthLoop, PreviewMade, UsageFetched
-from cw_pipeline.sync.push import PushedMonth
+from cw_pipeline.sync.month_loop import MonthEvent, MonthFailed, MonthLoop
 from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.previews import latest_previews
+from cw_pipeline.warehouse.previews import PushedMonth, latest_previews
+from cw_pipeline.warehouse.usage import StoredReport
 
 USAGE = dg.AssetSpec(
     "monthly_usage",
@@ -109,15 +110,15 @@ def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Itera
 def _log_event(context: dg.AssetExecutionContext, connectwise: ConnectWiseClient, event: MonthEvent) -> None:
     """Record what happened to a month as Dagster's event, so that the UI shows it at once."""
     match event:
-        case UsageFetched():
-            details = metadata.of_usage(event.report)
+        case StoredReport():
+            details = metadata.of_usage(event)
             context.log_event(dg.AssetMaterialization(USAGE.key, partition=str(event.month), metadata=details))
-        case PreviewMade():
-            details, month = metadata.of_preview(event.preview, connectwise), str(event.preview.month)
+        case Preview():
+            details, month = metadata.of_preview(event, connectwise), str(event.month)
             context.log_event(dg.AssetMaterialization(PREVIEW.key, partition=month, metadata=details))
         case PushedMonth():
             details, month = metadata.of_push(event, connectwise), str(event.preview.month)
-            kind = dg.AssetMaterialization if event.push.succeeded else dg.AssetObservation
+            kind = dg.AssetMaterialization if event.succeeded else dg.AssetObservation
             context.log_event(kind(PUSH.key, partition=month, metadata=details))
         case MonthFailed():
             context.log.error(f"{event.month}: {event.error}")

@@ -12,6 +12,7 @@ from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.recaps import look_at_recaps, written_off
 from cw_pipeline.sync.remembering import remember, seen_in
 from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.mappings import mapping_facts
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
             mappings = mapping_facts(session)
             lines = _known_lines(session, run.psa, mappings)
             known = ledger.known_lines(session, run.psa)
-            unsettled = {intent.serial_number for intent in ledger.open_intents(session, run.psa)}
+            unsettled = {intent.write.identity.serial_number for intent in open_intents(session, run.psa)}
         written = {one.entry.addition_id: one.written for one in lines}
         agreement_ids = {one.agreement_id for one in (*mappings.values(), *written.values())}
         company_ids = {one.company_id for one in mappings.values()}

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.vocabulary import LicenseType, Month, Plan, State
-from cw_pipeline.warehouse.columns import EnumColumn, Exact, MonthColumn, UtcDateTime
+from cw_pipeline.warehouse.columns import Exact, TextColumn, UtcDateTime
 
 
 class Base(DeclarativeBase):
@@ -27,8 +27,8 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime,
         Decimal: Exact,
-        Month: MonthColumn,
-        **{kind: EnumColumn(kind) for kind in (LicenseType, Outcome, Plan, State)},
+        Month: TextColumn(Month.parse, 7),
+        **{kind: TextColumn(kind) for kind in (LicenseType, Outcome, Plan, State)},
         dict[str, Any]: JSON,
         list[Any]: JSON,
         list[int]: JSON,

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.vocabulary import Month, Plan
-from cw_pipeline.warehouse.columns import EnumColumn
+from cw_pipeline.warehouse.columns import TextColumn
 from cw_pipeline.warehouse.tables.base import Base
 
 
@@ -22,11 +22,11 @@ class LedgerEntry(Base):
     psa: Mapped[str]
     at: Mapped[datetime]
     run_id: Mapped[str]
-    kind: Mapped[EntryKind] = mapped_column(EnumColumn(EntryKind, 16))
+    kind: Mapped[EntryKind] = mapped_column(TextColumn(EntryKind, 16))
     intent_id: Mapped[int | None] = mapped_column(ForeignKey("ledger.id"), index=True)
     month: Mapped[Month]
     organization_id: Mapped[str]
-    plan: Mapped[Plan] = mapped_column(EnumColumn(Plan, 16))
+    plan: Mapped[Plan] = mapped_column(TextColumn(Plan, 16))
     serial_number: Mapped[str] = mapped_column(String(50))
     agreement_id: Mapped[int]
     product_id: Mapped[int]

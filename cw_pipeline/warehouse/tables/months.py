@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.writes import Write
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
+from cw_pipeline.warehouse.columns import JsonColumn
 from cw_pipeline.warehouse.tables.base import Base
 
 
@@ -77,7 +78,7 @@ class PreviewLineRow(_LineRow):
     organization_name: Mapped[str]
     company_id: Mapped[int | None]
     agreement_id: Mapped[int | None]
-    writes: Mapped[list[Any]]
+    writes: Mapped[tuple[Write, ...]] = mapped_column(JsonColumn[tuple[Write, ...]](tuple[Write, ...]))
 
 
 class PreviewRow(Base):

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cw_pipeline.billing.facts import Terms
 from cw_pipeline.vocabulary import LicenseType, Month, Plan, State
-from cw_pipeline.warehouse.columns import EnumColumn
+from cw_pipeline.warehouse.columns import TextColumn
 from cw_pipeline.warehouse.tables.base import Base
 
 
@@ -136,7 +136,7 @@ class ProductMappingRow(Base):
 
     __tablename__ = "product_mappings"
 
-    plan: Mapped[Plan] = mapped_column(EnumColumn(Plan, 16), primary_key=True)
+    plan: Mapped[Plan] = mapped_column(TextColumn(Plan, 16), primary_key=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
     confirmed_product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id"))
     mapped_at: Mapped[datetime]

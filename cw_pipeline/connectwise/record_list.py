@@ -1,6 +1,6 @@
-"""What a list of ConnectWise's holds: the records that can be read, and those that cannot.
+"""A list of ConnectWise's: the records that can be read, and those that cannot.
 
-One record that is not as promised says nothing about the others, so that whoever reads a list about many customers
+One record that is not as promised says nothing about the others, so whoever reads a list about many customers
 decides about each by itself.
 """
 
@@ -37,7 +37,7 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
-class Listed(Generic[RecordT]):
+class RecordList(Generic[RecordT]):
     """A list's records, in its order, and apart from them those that cannot be read.
 
     Attributes:
@@ -51,7 +51,7 @@ class Listed(Generic[RecordT]):
     nameless: tuple[str, ...] = ()
 
 
-def take_apart(found: Iterable[RecordT | Unreadable]) -> Listed[RecordT]:
+def record_list(found: Iterable[RecordT | Unreadable]) -> RecordList[RecordT]:
     """The records that can be read, and those that cannot."""
     records: list[RecordT] = []
     unreadable: list[Unreadable] = []
@@ -60,4 +60,4 @@ def take_apart(found: Iterable[RecordT | Unreadable]) -> Listed[RecordT]:
             unreadable.append(one)
         else:
             records.append(one)
-    return Listed(tuple(records), tuple(unreadable))
+    return RecordList(tuple(records), tuple(unreadable))

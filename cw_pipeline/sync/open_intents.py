@@ -1,0 +1,95 @@
+"""Settling open intents: what became of the writes that an earlier push did not see through."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.accounting import EntryKind
+from cw_pipeline.billing.writes import CreateLine
+from cw_pipeline.connectwise.errors import RecordUnreadable
+from cw_pipeline.sync.ownership import may_be_made_by
+from cw_pipeline.sync.read_back import already_invoiced, find_written, results_shown
+from cw_pipeline.sync.reading import addition_by_id
+from cw_pipeline.sync.unread import UNUSABLE
+from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.intents import Intent, Result, answered_ids, append_results, open_intents
+from cw_pipeline.wording import failed_writes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from cw_pipeline.sync.sync_run import SyncRun
+    from cw_pipeline.vocabulary import Month
+    from cw_pipeline.warehouse.ledger import Known
+
+UNDER_WAY_SECONDS = 60
+"""How long ConnectWise may still be at work on a request whose push is gone. What it carries out later than that is not
+noticed, and no push is to be held up for longer by one that was killed."""
+LONGEST_BATCH_SECONDS = 3600
+"""After so long a batch of writes is over, also where ConnectWise's limits slow it down."""
+
+
+def settle_open_intents(run: SyncRun) -> dict[tuple[Month, str], str]:
+    """Find out what became of every write that an earlier push did not see through, and record it.
+
+    Called under the push lock, so that only requests whose push was killed can be under way any more; where some
+    may be, they are waited for first.
+
+    Returns:
+        Why a write stays open, because what became of it cannot be read, by month and organization.
+
+    Raises:
+        ConnectWiseError: If ConnectWise cannot be read at all; what is not settled stays open.
+    """
+    with run.warehouse.transaction() as session:
+        intents = open_intents(session, run.psa)
+        if not intents:
+            return {}
+        answered = answered_ids(session, run.psa)
+        known = ledger.known_lines(session, run.psa)
+    run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
+    _let_requests_end(run, intents)
+    unsettled: dict[tuple[Month, str], str] = {}
+    for intent in intents:
+        try:
+            _settle(run, intent, answered.get(intent.id), known)
+        except UNUSABLE as error:
+            identity = intent.write.identity
+            why = unsettled[identity.month, identity.organization_id] = failed_writes.unsettled(intent.write, error)
+            run.say(why)
+    return unsettled
+
+
+def _settle(run: SyncRun, intent: Intent, answered: int | None, known: Mapping[int, Known]) -> None:
+    """Record what became of one write, of which ConnectWise may have `answered` the new line's id.
+
+    Raises:
+        ConnectWiseError: If ConnectWise cannot be read.
+    """
+    note = "Settled by a later push by reading back."
+    write, addition = intent.write, None
+    if answered and isinstance(write, CreateLine):
+        addition = addition_by_id(run, write.agreement_id, answered)
+    if addition is None or not may_be_made_by(addition, write, known):
+        addition = find_written(run, write)
+    if addition is None:
+        results = [Result(intent, EntryKind.NOT_DONE, note)]
+    else:
+        invoiced, unread = already_invoiced(run, [write])
+        if unread:
+            raise RecordUnreadable(unread[write], why=unread[write])
+        results = results_shown(intent, addition, invoiced=write in invoiced, note=note)
+    with run.warehouse.transaction() as session:
+        append_results(session, run.psa, run.run_id, results)
+
+
+def _let_requests_end(run: SyncRun, intents: Collection[Intent]) -> None:
+    """Wait, once for all, until no request of a push that is gone can be under way any more.
+
+    An intent tells when its batch began, not when its request was sent; the other machine's clock may be ahead.
+    """
+    age = (datetime.now(UTC) - max(intent.at for intent in intents)).total_seconds()
+    if age < LONGEST_BATCH_SECONDS + UNDER_WAY_SECONDS:
+        run.say("Waiting a minute, since ConnectWise may still be at work on requests of a push that is gone")
+        run.wait(UNDER_WAY_SECONDS)

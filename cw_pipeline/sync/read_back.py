@@ -1,0 +1,124 @@
+"""Reading a write back: which line shows that it was carried out, and whether that was invoiced meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.accounting import EntryKind
+from cw_pipeline.billing.identity import DESCRIPTION, PREFIX
+from cw_pipeline.billing.writes import CreateLine, SetQuantity, Write
+from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable
+from cw_pipeline.connectwise.record_list import RecordList
+from cw_pipeline.sync.agreement_facts import next_invoice_of
+from cw_pipeline.sync.ownership import is_still
+from cw_pipeline.vocabulary import plain
+from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.intents import Intent, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from cw_pipeline.connectwise.models import Addition
+    from cw_pipeline.connectwise.record_list import Unreadable
+    from cw_pipeline.sync.sync_run import SyncRun
+
+
+def find_written(run: SyncRun, write: Write) -> Addition | None:
+    """The line that shows that `write` was carried out; None if none does.
+
+    A new line is one that the ledger does not know from another write.
+
+    Raises:
+        RecordUnreadable: If none does that can be read, and one that cannot be may.
+    """
+    with run.warehouse.transaction() as session:
+        known = ledger.known_lines(session, run.psa).keys()
+    lines = _candidates(run, write, known)
+    taken = known if isinstance(write, CreateLine) else ()
+    for addition in lines.records:
+        if addition.id not in taken and shows(addition, write, or_description=True):
+            return addition
+    for one in lines.unreadable:
+        if _may_show(one, write, known):
+            what = f"Line {one.id} on agreement {write.agreement_id} cannot be read"
+            raise RecordUnreadable(f"{what}: {one.why.rstrip('.')}.", why=one.why)
+    return None
+
+
+def _candidates(run: SyncRun, write: Write, known: Collection[int]) -> RecordList[Addition]:
+    """The lines on the write's agreement that may be ours; none if it no longer exists."""
+
+    def may_be_ours(record: Mapping[str, object]) -> bool:
+        marked = str(record.get("serialNumber") or "").startswith(PREFIX)
+        described = str(record.get("invoiceDescription") or "").startswith(DESCRIPTION)
+        return record.get("id") in known or marked or described
+
+    try:
+        return run.connectwise.additions(write.agreement_id, wanted=may_be_ours)
+    except NotFound:
+        # Gateways say 404, too, and then the lines are still there.
+        found = run.connectwise.agreements_by_id([write.agreement_id])
+        if found.records or found.unreadable:
+            raise
+        return RecordList(())
+
+
+def _may_show(line: Unreadable, write: Write, known: Collection[int]) -> bool:
+    """Whether a line that cannot be read may be the one that `write` made or changed."""
+    if isinstance(write, SetQuantity):
+        return line.id == write.addition_id
+    return line.id not in known and line.text("serialNumber") in {"", write.identity.serial_number}
+
+
+def shows(addition: Addition, write: Write, *, or_description: bool = False) -> bool:
+    """Whether a line is as `write` meant it; ConnectWise is known to accept changes that it then ignores.
+
+    With `or_description`, a new line without a serial number is known by its invoice description.
+    """
+    identity = write.identity
+    if addition.quantity != write.quantity:
+        return False
+    if isinstance(write, SetQuantity):
+        return addition.id == write.addition_id and is_still(addition, identity.serial_number, {write.product_id})
+    described = not addition.serial_number and addition.invoice_description == identity.invoice_description
+    return (
+        (addition.serial_number == identity.serial_number or (or_description and described))
+        and addition.product.id == write.product_id
+        and (addition.effective_date, addition.cancelled_date) == (write.effective_date, write.cancelled_date)
+    )
+
+
+def already_invoiced(run: SyncRun, writes: Collection[Write]) -> tuple[set[Write], dict[Write, str]]:
+    """Those of `writes` whose line lies in a period that ConnectWise has, or may have, invoiced by now.
+
+    Apart from them, with the reason, those whose agreement cannot be read, so that it is unknown.
+
+    A line whose quantity was set was open, so its agreement had a next invoice date, unless the line begins in the
+    future: where that date is gone, the last invoice may have been made meanwhile.
+    """
+    agreements = run.connectwise.agreements_by_id({write.agreement_id for write in writes})
+    next_invoice = {agreement.id: next_invoice_of(agreement) for agreement in agreements.records}
+    broken = {agreement.id: agreement.why.rstrip(".") for agreement in agreements.unreadable}
+    unread = {
+        write: f"Agreement {write.agreement_id} cannot be read: {broken[write.agreement_id]}."
+        for write in writes
+        if write.agreement_id in broken
+    }
+
+    def is_invoiced(write: Write) -> bool:
+        following = next_invoice.get(write.agreement_id)
+        if following is None:
+            return isinstance(write, SetQuantity) and write.effective_date <= run.today()
+        return following > write.effective_date
+
+    return {write for write in writes if write not in unread and is_invoiced(write)}, unread
+
+
+def results_shown(intent: Intent, addition: Addition, *, invoiced: bool, note: str | None) -> list[Result]:
+    """What the ledger is to say of `intent`, whose line ConnectWise shows.
+
+    If the line was `invoiced` meanwhile, it is unknown whether with the quantity before or after. Both entries are
+    written in one transaction.
+    """
+    kinds = (EntryKind.CONFIRMED, EntryKind.DOUBTFUL) if invoiced else (EntryKind.CONFIRMED,)
+    return [Result(intent, kind, note, addition.id, plain(addition.quantity)) for kind in kinds]

@@ -1,0 +1,108 @@
+"""The sentence for each way in which a write to ConnectWise can fail: what is known of it, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.connectwise.fields import MOST_DIGITS
+from cw_pipeline.vocabulary import plain
+from cw_pipeline.wording.commands import SYNC_AGAIN, accept_command
+from cw_pipeline.wording.hold_reasons import CORRECT_IT, accept_what_was_billed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.preview import PreviewLine
+    from cw_pipeline.billing.writes import Write
+    from cw_pipeline.connectwise.errors import ConnectWiseError
+    from cw_pipeline.connectwise.models import Addition
+
+
+def not_tried(error: ConnectWiseError) -> str:
+    """Why a write was not sent: an earlier one met an `error` that this one would meet too."""
+    return f"Not tried: {error} {SYNC_AGAIN}"
+
+
+def nothing_written(error: ConnectWiseError) -> str:
+    """Why a write failed, after an error that proves that nothing was written."""
+    return f"Nothing was written: {error} {SYNC_AGAIN}"
+
+
+def refused(error: ConnectWiseError) -> str:
+    """Why ConnectWise refused a write, in its words."""
+    return f"{error} {SYNC_AGAIN}"
+
+
+def too_many_digits(write: Write, lines: Sequence[str]) -> str:
+    """What to do about a quantity with more digits than can be sent, which comes from these invoiced `lines`."""
+    return (
+        f"{write.quantity} are still to be billed, and only {MOST_DIGITS} digits can be sent to ConnectWise exactly. "
+        f"This comes from the quantity of {' and '.join(lines) or 'an invoiced line'}. In ConnectWise, set it to what "
+        "was billed in fewer digits, and accept that with "
+        f"{accept_command(write.identity.month, write.identity.organization_id)}. {SYNC_AGAIN}"
+    )
+
+
+def answered_otherwise(addition: Addition, known_as: str | None = None) -> str:
+    """What ConnectWise answered where that is not what was sent; `known_as` is another line's serial number."""
+    other = f" The ledger knows line {addition.id} as {known_as}, so it is not the new line." if known_as else ""
+    return f"ConnectWise answered, but {_shows(addition)}.{other}"
+
+
+def made_otherwise(write: Write, addition: Addition) -> str:
+    """What to do about a new line that is not as it was sent."""
+    return (
+        f"ConnectWise made the line, but {_shows(addition)} instead of {plain(write.quantity)} with the serial number "
+        f"{write.identity.serial_number}. It is known by its id from now on, and no second one is made. Set it right "
+        f"in ConnectWise. {SYNC_AGAIN}"
+    )
+
+
+def _shows(addition: Addition) -> str:
+    marked = addition.serial_number or "no serial number"
+    days = f"from {addition.effective_date} to {addition.cancelled_date}"
+    return f"shows {plain(addition.quantity)} {days} with {marked} on line {addition.id}"
+
+
+def read_back_failed(doubt: str, error: ConnectWiseError) -> str:
+    """Why it is unknown whether a write was carried out: after a `doubt`, ConnectWise could not be read."""
+    return f"{doubt} Reading back failed: {error} {SYNC_AGAIN}"
+
+
+def not_shown(doubt: str) -> str:
+    """Why it is unknown whether a write was carried out: no line shows it."""
+    return f"{doubt} ConnectWise does not show the line as intended. Sync the month again."
+
+
+def unsettled(write: Write, error: Exception) -> str:
+    """Why the write of an earlier push stays open: what would show whether it was carried out cannot be read."""
+    return (
+        f"Whether {write.identity.serial_number} was written on agreement {write.agreement_id} cannot be told: "
+        f"{error} {SYNC_AGAIN}"
+    )
+
+
+def invoiced_meanwhile(identity: Identity) -> str:
+    """Why it is unknown what a line billed that was invoiced while it was written."""
+    return (
+        "ConnectWise invoiced the agreement while the line was written, so it is unknown which quantity was billed. "
+        f"{accept_what_was_billed(identity.month, identity.organization_id)}"
+    )
+
+
+def invoiced_or_not(why: str) -> str:
+    """Why a write stays unconfirmed: its agreement could not be read afterwards. `why` says what went wrong."""
+    return (
+        f"ConnectWise shows the line as intended, but it is unknown whether it was invoiced meanwhile. {why} "
+        f"{CORRECT_IT} {SYNC_AGAIN}"
+    )
+
+
+def failed_lines(lines: Sequence[PreviewLine]) -> str:
+    """How many lines of a month failed, and why the first one did."""
+    first = lines[0]
+    return (
+        f"{len(lines)} line(s) failed, the others were written. "
+        f"{first.organization_name} ({first.organization_id}), {first.outcome}: {first.reason}"
+    )

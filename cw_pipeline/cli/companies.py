@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Map companies and their agreements to NordPass organizations.", no_args_is_help=True)
 
+_WHAT_NEXT = "`cw-pipeline preview` shows what a sync would write."
+
 _File = Annotated[Path, typer.Argument(help="A mapping file (CSV).")]
 _Company = Annotated[str, typer.Argument(help="The company's id or exact name.")]
 
@@ -74,12 +76,7 @@ def map_(
         output.document(vars(mapped))
         for warning in mapped.warnings:
             output.notice(warning)
-        output.say(
-            f"{mapped.company_name} ({mapped.company_id}) with agreement {mapped.agreement_name} "
-            f"({mapped.agreement_id}) {'is now' if mapped.changed else 'was already'} mapped to "
-            f"{mapped.organization_name} ({mapped.organization_id}), billed from {mapped.bill_from} on. "
-            "`cw-pipeline preview` shows what a sync would write."
-        )
+        output.say(f"{rooms.cells.mapped_sentence(mapped)} {_WHAT_NEXT}")
 
 
 @app.command()
@@ -98,10 +95,7 @@ def unmap(
         output.document(vars(unmapped))
         if unmapped.left_behind:
             output.notice(unmapped.left_behind)
-        output.say(
-            f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {unmapped.organization_name} "
-            f"({unmapped.organization_id}). Its lines in ConnectWise stay; its seats are no longer billed."
-        )
+        output.say(rooms.cells.unmapped_sentence(unmapped))
 
 
 @app.command()
@@ -163,11 +157,7 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
         output.document(vars(applied))
         for warning in applied.warnings:
             output.notice(warning)
-        output.say(
-            f"{applied.mapped} mapped, {applied.remapped} remapped, {applied.unmapped} unmapped, "
-            f"{applied.unchanged} unchanged. New mappings are billed from {applied.bill_from} on unless the file names "
-            "another month. `cw-pipeline preview` shows what a sync would write."
-        )
+        output.say(f"{rooms.cells.applied_sentence(applied)} {_WHAT_NEXT}")
 
 
 def _chosen_month(output: Output, mapped: Mapped) -> Month:

@@ -101,14 +101,12 @@ def add(
         output.document({**organization.model_dump(mode="json"), "mapped": mapped})
         for warning in mapped.warnings if mapped else ():
             output.notice(warning)
-        output.say(
-            f"{organization.name} ({organization.id}) is in NordPass and mapped to {mapped.company_name} "
-            f"({mapped.company_id}) with agreement {mapped.agreement_name} ({mapped.agreement_id}), billed from "
-            f"{mapped.bill_from} on."
+        what_next = (
+            rooms.cells.mapped_sentence(mapped)
             if mapped
-            else f"{organization.name} ({organization.id}) is in NordPass. Map it next: "
-            f"`cw-pipeline companies map COMPANY --agreement A --organization {organization.id}`."
+            else f"Map it next: `cw-pipeline companies map COMPANY --agreement A --organization {organization.id}`."
         )
+        output.say(f"{organization.name} ({organization.id}) is in NordPass. {what_next}")
 
 
 def _asked_to_map(company: str | None, agreement: str | None, bill_from: Month | None) -> MapTo | None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -56,6 +57,7 @@ NOTHING_DRIFTED = dg.AssetCheckSpec(
     asset="drift",
     description="Lines, mapped companies and agreements in ConnectWise are as they were written and mapped.",
 )
+_ERRORS = (SEATS_ADD_UP, NOTHING_FAILED)
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
 GRACE = timedelta(hours=3)
 """How long after its end a month is not late yet: its sync begins at 00:30 and may try again for an hour."""
@@ -67,33 +69,25 @@ def of_usage(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.transaction() as session:
         missing = missing_usage(session)
     by_month = Counter(str(month) for month, _ in missing)
-    return dg.AssetCheckResult(
-        asset_key=NOTHING_MISSING.asset_key,
-        check_name=NOTHING_MISSING.name,
+    return _result(
+        NOTHING_MISSING,
+        f"Mapped organizations have no row in the usage reports of {', '.join(sorted(by_month))}, so nothing is billed "
+        "for them. Look at those months in the NordPass panel. Sync a month again once its report is right; unmap the "
+        "company of an organization that is gone, or map it with a later --bill-from.",
         passed=not missing,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=(
-            f"Mapped organizations have no row in the usage reports of {', '.join(sorted(by_month))}, so nothing "
-            "is billed for them. Look at those months in the NordPass panel. Sync a month again once its report is "
-            "right; unmap the company of an organization that is gone, or map it with a later --bill-from."
-            if missing
-            else None
-        ),
-        metadata={
-            "organizations": names([f"{month}: {one.name} ({one.id})" for month, one in missing]),
-            "by_month": dict(by_month),
-        },
+        organizations=names([f"{month}: {one.name} ({one.id})" for month, one in missing]),
+        by_month=dict(by_month),
     )
 
 
 def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:
     """Whether every seat of these previews has an outcome."""
     unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
-    return dg.AssetCheckResult(
-        asset_key=SEATS_ADD_UP.asset_key,
-        check_name=SEATS_ADD_UP.name,
+    return _result(
+        SEATS_ADD_UP,
+        "Seats of a usage report have no outcome, so nothing is written. This is a fault in cw_pipeline: report it.",
         passed=not any(unaccounted.values()),
-        metadata={"unaccounted_seats": unaccounted},
+        unaccounted_seats=unaccounted,
     )
 
 
@@ -113,7 +107,6 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckResult]:
         NOTHING_UNMAPPED,
         summary.unmapped,
         f"are billed to nobody. Map the organizations{bill_from}, or confirm a product for their plan, and sync again.",
-        dg.AssetCheckSeverity.WARN,
     )
     kinds = sorted({outcome for outcomes in summary.held.by_month.values() for outcome in outcomes})
     ways_out = " ".join(f"{outcome}: {WAYS_OUT[Outcome(outcome)]}" for outcome in kinds)
@@ -121,20 +114,17 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckResult]:
         NOTHING_HELD,
         summary.held,
         f"are held for a person's decision; connectwise_push has the reason for each. {ways_out} Then sync them again.",
-        dg.AssetCheckSeverity.WARN,
     )
     yield _of_lines(
         NOTHING_FAILED,
         summary.failed,
         "were rejected or left unconfirmed. connectwise_push has the reason for each; sync their months again.",
-        dg.AssetCheckSeverity.ERROR,
     )
     yield _of_lines(
         NOTHING_WARNED,
         summary.warned,
         "have a warning: ConnectWise may not bill them as it should, although their quantity is right. Do what the "
         "warning in connectwise_push says, and sync their months again.",
-        dg.AssetCheckSeverity.WARN,
     )
 
 
@@ -142,12 +132,11 @@ def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
     """Whether nothing has drifted."""
     kinds = Counter(finding.kind for finding in findings)
     summary = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
-    return dg.AssetCheckResult(
-        check_name=NOTHING_DRIFTED.name,
+    return _result(
+        NOTHING_DRIFTED,
+        f"Found: {summary}. drift says what to do about each.",
         passed=not findings,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"Found: {summary}. drift says what to do about each." if findings else None,
-        metadata={"findings": len(findings)},
+        findings=len(findings),
     )
 
 
@@ -166,7 +155,7 @@ def unpushed_months(access: Access) -> dg.AssetCheckResult:
             if late
             else None
         ),
-        metadata={"months": dg.MetadataValue.json(list(late))},
+        metadata={"months": list(late)},
     )
 
 
@@ -175,23 +164,31 @@ def late_months(warehouse: Warehouse, now: datetime) -> dict[str, str]:
     return status(warehouse, first_month=first_month(), now=now - GRACE).why_unpushed
 
 
-def _of_lines(
-    spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str, severity: dg.AssetCheckSeverity
+def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> dg.AssetCheckResult:
+    return _result(
+        spec,
+        f"{_size(found)} {sentence}",
+        passed=not found.count,
+        lines=found.count,
+        seats=int(found.seats),
+        # Text, because Dagster's numbers are floats.
+        money_at_stake="unknown" if found.money is None else f"{found.money:.2f}",
+        seats_without_a_price=int(found.unpriced_seats),
+        by_month={month: dict(counts) for month, counts in found.by_month.items()},
+    )
+
+
+def _result(
+    spec: dg.AssetCheckSpec, description: str, *, passed: bool, **metadata: int | str | list[str] | dict[str, Any]
 ) -> dg.AssetCheckResult:
+    """The result of a check; the description is for when it did not pass."""
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
-        passed=not found.count,
-        severity=severity,
-        description=f"{_size(found)} {sentence}" if found.count else None,
-        metadata={
-            "lines": found.count,
-            "seats": int(found.seats),
-            # Text, because Dagster's numbers are floats.
-            "money_at_stake": "unknown" if found.money is None else f"{found.money:.2f}",
-            "seats_without_a_price": int(found.unpriced_seats),
-            "by_month": dg.MetadataValue.json({month: dict(counts) for month, counts in found.by_month.items()}),
-        },
+        passed=passed,
+        severity=dg.AssetCheckSeverity.ERROR if spec in _ERRORS else dg.AssetCheckSeverity.WARN,
+        description=None if passed else description,
+        metadata=metadata,
     )
 
 

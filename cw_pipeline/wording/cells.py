@@ -1,4 +1,4 @@
-"""The tables that the console and Dagster's UI both show: headings and rows. None is an empty cell."""
+"""Tables (headings and rows; None is an empty cell) and sentences that the console and Dagster's UI share."""
 
 from __future__ import annotations
 
@@ -15,11 +15,38 @@ if TYPE_CHECKING:
     from cw_pipeline.reports.drift.findings import Finding
     from cw_pipeline.reports.listings import ListedCompany
     from cw_pipeline.setup.connection import CheckedRight
+    from cw_pipeline.setup.mapping import Mapped, Unmapped
+    from cw_pipeline.setup.mapping_file import Applied
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.warehouse.tables import AuditEntry, CompanyRow, OrganizationRow
 
 Table: TypeAlias = "tuple[Sequence[str], list[tuple[object, ...]]]"
+
+
+def mapped_sentence(mapped: Mapped) -> str:
+    """Which company is mapped to which organization, from when on."""
+    return (
+        f"{mapped.company_name} ({mapped.company_id}) with agreement {mapped.agreement_name} ({mapped.agreement_id}) "
+        f"{'is now' if mapped.changed else 'was already'} mapped to {mapped.organization_name} "
+        f"({mapped.organization_id}), billed from {mapped.bill_from} on."
+    )
+
+
+def unmapped_sentence(unmapped: Unmapped) -> str:
+    """Which company is no longer mapped to which organization."""
+    return (
+        f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {unmapped.organization_name} "
+        f"({unmapped.organization_id}). Its lines in ConnectWise stay; its seats are no longer billed."
+    )
+
+
+def applied_sentence(applied: Applied) -> str:
+    """How many rows of a mapping file did what."""
+    return (
+        f"{applied.mapped} mapped, {applied.remapped} remapped, {applied.unmapped} unmapped, {applied.unchanged} "
+        f"unchanged. New mappings are billed from {applied.bill_from} on unless the file names another month."
+    )
 
 
 def companies(listed: Iterable[ListedCompany]) -> Table:

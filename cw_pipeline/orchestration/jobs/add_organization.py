@@ -8,10 +8,11 @@ from pydantic import Field, ValidationError
 from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.jobs.map_companies import MapToConfig, mapped_sentence
+from cw_pipeline.orchestration.jobs.map_companies import MapToConfig
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup import organizations
+from cw_pipeline.wording.cells import mapped_sentence
 
 
 class OrganizationConfig(dg.Config):

@@ -17,6 +17,7 @@ from cw_pipeline.setup import mapping, mapping_file
 from cw_pipeline.setup.suggest import suggest_mappings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.wording.cells import applied_sentence, mapped_sentence, unmapped_sentence
 
 _ACCEPT_WARNINGS = (
     "Go ahead despite warnings: the agreement is billed for several months at a time, is a child agreement, or has "
@@ -122,11 +123,7 @@ def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
             return mapped_sentence(mapped), mapped.warnings
         case UnmapCompany():
             unmapped = mapping.unmap_company(warehouse, asked.company, asked.organization)
-            which = f"{unmapped.organization_name} ({unmapped.organization_id})"
-            return (
-                f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {which}.",
-                tuple(filter(None, [unmapped.left_behind])),
-            )
+            return unmapped_sentence(unmapped), tuple(filter(None, [unmapped.left_behind]))
         case WriteFile():
             exported = mapping_file.export_mappings(
                 warehouse, Path(asked.file), suggestions=suggest_mappings(warehouse)
@@ -143,16 +140,7 @@ def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
                 accept_warnings=asked.accept_warnings,
                 first_month=first_month(),
             )
-            return (
-                f"{applied.mapped} mapped, {applied.remapped} anew, {applied.unmapped} unmapped; new ones are billed "
-                f"from {applied.bill_from} on where the file names no other month."
-            ), applied.warnings
-
-
-def mapped_sentence(mapped: mapping.Mapped) -> str:
-    """What was mapped, in a sentence."""
-    what = f"{mapped.company_name} ({mapped.company_id}) is mapped to {mapped.organization_name}"
-    return f"{what} on agreement {mapped.agreement_id} from {mapped.bill_from} on."
+            return applied_sentence(applied), applied.warnings
 
 
 @dg.job

@@ -56,7 +56,7 @@ def test_disconnecting_asks_and_a_no_changes_nothing(active: Active) -> None:
     assert run("status", "--json").document["state"] == "disconnected"
 
 
-def test_an_agreement_that_may_be_billed_otherwise_is_taken_after_a_yes(active: Active, sandbox: Sandbox) -> None:
+def test_an_agreement_with_a_warning_is_mapped_after_a_yes(active: Active, sandbox: Sandbox) -> None:
     one = active.mapped[0]
     own = next(
         agreement for agreement in sandbox.connectwise.records("agreements") if agreement["id"] == one.agreement_id

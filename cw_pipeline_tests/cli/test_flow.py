@@ -80,9 +80,7 @@ def test_each_step_ends_with_its_exit_code(said: dict[str, Answer], step: str) -
 
 
 @pytest.mark.parametrize("step", [name for name, words in STEPS.items() if words.endswith("--json")])
-def test_with_json_there_is_one_document_and_nothing_else_on_standard_output(
-    said: dict[str, Answer], step: str
-) -> None:
+def test_with_json_standard_output_is_one_document(said: dict[str, Answer], step: str) -> None:
     assert isinstance(said[step].document, dict)
 
 
@@ -92,7 +90,7 @@ def test_each_step_says_what_to_do_next(said: dict[str, Answer], step: str) -> N
     assert "." in answer.err if STEPS[step].endswith("--json") or answer.code else answer.out.rstrip().endswith(".")
 
 
-def test_status_says_what_is_missing_and_then_what_is_to_be_synced(said: dict[str, Answer]) -> None:
+def test_status_says_what_is_missing_then_what_to_sync(said: dict[str, Answer]) -> None:
     nothing, before, after = (said[f"status {when}"].document for when in ("of nothing", "before", "after"))
     assert (nothing["state"], nothing["site"]) == ("not_connected", None)
     assert any("cw-pipeline connect" in sentence for sentence in nothing["missing"])
@@ -122,7 +120,7 @@ def test_products_are_listed_mapped_created_and_confirmed(said: dict[str, Answer
     assert all(one["confirmed"] for one in confirmed.values())
 
 
-def test_an_import_without_a_choice_names_the_choices_and_one_is_remembered(said: dict[str, Answer]) -> None:
+def test_an_import_lists_the_choices_and_remembers_the_chosen(said: dict[str, Answer]) -> None:
     assert "Former client" in said["import without a choice"].sentence
     assert "There is no company type Klient" in said["import an unknown type"].sentence
     first, again = said["import"].document, said["import again"].document

@@ -74,7 +74,7 @@ def test_a_sync_that_is_not_set_up_starts_no_run(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("status", "outcome"), [(400, "rejected"), (502, "unconfirmed")])
-def test_a_line_that_failed_fails_the_command_and_its_reason_is_shown(
+def test_a_failed_line_fails_the_command_and_shows_its_reason(
     sandbox: Sandbox, active: Active, status: int, outcome: str
 ) -> None:
     agreement = active.mapped[0].agreement_id
@@ -96,7 +96,7 @@ def test_a_line_that_failed_fails_the_command_and_its_reason_is_shown(
 
 
 @pytest.mark.usefixtures("active")
-def test_a_sync_that_cannot_get_the_lock_exits_1_and_names_its_holder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sync_without_the_lock_exits_1_and_names_its_holder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync_run, "LOCK_WAIT_SECONDS", 0)
     with Access().sync_run("", print) as access:
         url = access.warehouse.engine.url.render_as_string(hide_password=False)

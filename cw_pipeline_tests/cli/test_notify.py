@@ -15,7 +15,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notify, "SECONDS_BETWEEN", 0)
 
 
-def test_every_address_is_sent_a_test_message_whatever_else_is_set_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_address_gets_a_test_message_whatever_else_is_misconfigured(monkeypatch: pytest.MonkeyPatch) -> None:
     with web_hook() as first, web_hook() as second:
         addresses = f"{first.address} {second.address}"
         use(monkeypatch, {"CW_PIPELINE_NOTIFY": addresses, "CONNECTWISE_REQUESTS_PER_MINUTE": "many"})

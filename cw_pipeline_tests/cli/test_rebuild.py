@@ -28,7 +28,7 @@ def forget() -> None:
     warehouse.close()
 
 
-def test_what_a_rebuild_finds_is_said_and_the_next_sync_writes_nothing(sandbox: Sandbox, active: Active) -> None:
+def test_a_rebuild_reports_its_finds_and_the_next_sync_writes_nothing(sandbox: Sandbox, active: Active) -> None:
     run("sync", "--month", MONTH)
     forget()
     sandbox.journal.clear()

@@ -83,7 +83,7 @@ def test_a_signal_is_passed_on_and_no_child_is_left(serving: subprocess.Popen[st
         os.kill(child, 0)
 
 
-def test_without_a_command_it_prints_the_environment_for_a_shell_and_waits(home: Path, port: str) -> None:
+def test_without_a_command_it_prints_exports_and_waits(home: Path, port: str) -> None:
     with subprocess.Popen(
         [PROGRAM, "sandbox", "--port", port], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -101,7 +101,7 @@ def test_without_a_command_it_prints_the_environment_for_a_shell_and_waits(home:
 
 
 @pytest.mark.usefixtures("home")
-def test_a_port_that_is_taken_is_said() -> None:
+def test_a_port_that_is_taken_is_an_error() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -112,7 +112,7 @@ def test_a_port_that_is_taken_is_said() -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_a_command_that_does_not_exist_is_said(port: str) -> None:
+def test_a_command_that_does_not_exist_is_an_error(port: str) -> None:
     answer = run("sandbox", "--port", port, "--", "no-such-program")
     assert answer.code == 2
     assert "no-such-program cannot be run" in answer.sentence

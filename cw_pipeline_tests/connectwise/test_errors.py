@@ -68,7 +68,7 @@ def test_every_known_shape_of_an_error_document_is_read(
 @pytest.mark.parametrize(
     "body", ["", "plain words", "<html><h1>Blocked</h1></html>", "null", "[1]", "[" * 100_000, "\x00"]
 )
-def test_a_body_that_is_no_error_document_is_kept_as_short_text(body: str) -> None:
+def test_a_body_without_an_error_document_is_kept_as_short_text(body: str) -> None:
     read = read_error_body(AttemptError(Failure.REFUSED, 400, body=body.encode()), redact=CREDENTIALS.redact)
     assert read.code == ""
     assert len(read.words) <= 500
@@ -161,7 +161,7 @@ def test_a_404_that_denies_the_endpoint_is_no_missing_record(
     assert isinstance(error, errors.AuthenticationFailed)
 
 
-def test_a_missing_record_is_told_apart(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
+def test_a_404_on_a_record_means_that_it_is_missing(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     error = refusal(site, client, 404, json={"code": "NotFound", "message": "Addition 9 not found"})
     assert isinstance(error, errors.NotFound)
 

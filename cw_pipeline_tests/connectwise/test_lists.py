@@ -80,7 +80,7 @@ def test_a_filter_too_long_for_a_url_is_applied_locally(
     assert "childConditions" not in query(site)
 
 
-def test_companies_by_id_include_deleted_ones_and_leave_out_what_is_gone(
+def test_companies_by_id_include_deleted_ones_but_not_missing_ones(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(COMPANIES, json=[company(1), company(2, deletedFlag=True)])
@@ -149,7 +149,7 @@ def test_ids_that_the_list_has_cost_no_more_than_the_list(
     assert len(api_calls(site)) == 1
 
 
-def test_what_cannot_be_asked_for_by_itself_is_not_taken_for_gone(
+def test_a_record_that_cannot_be_requested_does_not_count_as_gone(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(AGREEMENTS, json=[])
@@ -170,7 +170,7 @@ def test_many_ids_are_requested_in_urls_of_bounded_length(
     assert all(str(number) in asked for number in range(10_000, 11_000))
 
 
-def test_many_ids_are_looked_for_in_the_whole_list_where_that_is_shorter(
+def test_many_ids_are_found_in_the_whole_list_if_that_is_shorter(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     unreadable = agreement(3, 10_002) | {"company": None}

@@ -37,7 +37,7 @@ def client(credentials: Credentials, time: FakeTime) -> Iterator[ConnectWiseClie
 
 
 @BREAKS
-def test_a_write_over_a_connection_that_breaks_is_sent_once_and_uncertain(
+def test_a_write_over_a_broken_connection_is_sent_once_and_uncertain(
     server: BreakingServer, client: ConnectWiseClient, answer: bytes, *, reset: bool
 ) -> None:
     server.answer, server.reset = answer, reset
@@ -88,7 +88,7 @@ def test_a_name_that_does_not_resolve_is_unreachable(time: FakeTime) -> None:
         client.company_count()
 
 
-def test_a_port_that_speaks_plain_http_is_said_to_be_no_https(time: FakeTime) -> None:
+def test_a_plain_http_port_is_reported_as_not_https(time: FakeTime) -> None:
     with socket.create_server(("localhost", 0)) as listener:
 
         def answer_plainly() -> None:

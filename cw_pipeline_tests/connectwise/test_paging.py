@@ -147,7 +147,7 @@ def test_a_first_page_out_of_order_is_followed_by_page_numbers(
     assert ids(client) == [9, 5, 2]
 
 
-def test_a_page_much_shorter_than_others_of_the_site_is_the_last_whatever_it_links_to(
+def test_a_much_shorter_page_is_the_last_whatever_it_links_to(
     site: responses.RequestsMock, client: ConnectWiseClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paging, "PAGE_SIZE", 5)
@@ -187,7 +187,7 @@ def test_a_forward_page_that_does_not_advance_is_an_error(
         ids(client)
 
 
-def test_a_server_that_gives_the_same_page_for_ever_is_an_error(
+def test_a_list_that_repeats_its_page_forever_is_an_error(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     serve(site, lambda _asked, _forward: (rows(1, 2), None))

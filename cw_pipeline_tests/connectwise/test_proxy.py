@@ -105,7 +105,7 @@ def test_a_site_is_reached_through_the_proxy_which_sees_no_key(
 
 
 @BREAKS
-def test_a_write_that_went_through_the_tunnel_is_sent_once_and_uncertain(
+def test_a_write_through_the_tunnel_is_sent_once_and_uncertain(
     server: BreakingServer, client: ConnectWiseClient, answer: bytes, *, reset: bool
 ) -> None:
     server.answer, server.reset = answer, reset

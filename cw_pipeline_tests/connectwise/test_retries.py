@@ -129,7 +129,7 @@ def _short_replies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("failure", RULES)
-def test_a_get_is_sent_again_exactly_after_the_failures_of_its_column(
+def test_a_get_is_retried_exactly_after_the_listed_failures(
     site: responses.RequestsMock, client: ConnectWiseClient, failure: Failure
 ) -> None:
     let_fail(site, "GET", failure)

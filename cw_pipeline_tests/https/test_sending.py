@@ -42,7 +42,7 @@ def test_a_body_as_long_as_allowed_is_read_whole(server: responses.RequestsMock)
     assert (reply.status, len(reply.body), reply.headers["link"]) == (200, 200_000, "next")
 
 
-def test_a_longer_body_is_too_large_and_nothing_of_it_is_kept(server: responses.RequestsMock) -> None:
+def test_a_longer_body_is_too_large_and_is_dropped(server: responses.RequestsMock) -> None:
     server.get(URL, body=b"x" * 200_001)
     error = failure()
     assert (error.failure, error.status, error.body) == (Failure.TOO_LARGE, 200, b"")

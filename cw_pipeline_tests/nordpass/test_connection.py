@@ -49,7 +49,7 @@ def real_api(server: Server, authority: trustme.CA, private_key: str, tmp_path: 
         yield api
 
 
-def test_a_server_on_this_machine_is_not_asked_for_through_a_proxy(
+def test_a_server_on_this_machine_is_reached_without_a_proxy(
     server: Server, authority: trustme.CA, private_key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = tmp_path / "ca.pem"

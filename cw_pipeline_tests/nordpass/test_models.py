@@ -27,7 +27,7 @@ def test_a_report_cannot_hold_an_organization_twice() -> None:
         UsageReport(month=Month(2026, 3), generated_at=MADE, rows=(row("a"), row("b"), row("a")))
 
 
-def test_a_report_is_dated_in_utc_whatever_zone_it_was_dated_in() -> None:
+def test_a_report_is_dated_in_utc_whatever_its_zone() -> None:
     there = MADE.astimezone(timezone(timedelta(hours=5)))
     assert UsageReport(month=Month(2026, 3), generated_at=there, rows=()).generated_at.tzinfo is UTC
 

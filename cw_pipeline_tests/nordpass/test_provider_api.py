@@ -169,9 +169,7 @@ def test_every_fault_of_a_page_is_named_and_the_message_stays_short(
     assert len(str(error.value)) < 1800
 
 
-def test_an_organization_twice_in_a_month_is_malformed_even_on_different_pages(
-    api: ProviderApi, http: responses.RequestsMock
-) -> None:
+def test_an_organization_on_two_pages_is_malformed(api: ProviderApi, http: responses.RequestsMock) -> None:
     serve_usage(
         http,
         usage_page(usage_item("a"), next_cursor="2"),

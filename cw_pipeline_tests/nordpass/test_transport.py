@@ -82,7 +82,7 @@ def test_a_refusal_is_not_repeated(
 
 
 @pytest.mark.parametrize("body", ["", "<html>", '{"error": null}', '{"error": "no"}', '{"error": {"code": 5}}', "[]"])
-def test_a_401_without_the_assumed_error_body_is_still_an_authentication_failure(
+def test_a_401_without_an_error_body_is_an_authentication_failure(
     api: ProviderApi, http: responses.RequestsMock, body: str
 ) -> None:
     http.get(ORGANIZATIONS, status=401, body=body)
@@ -118,7 +118,7 @@ def test_problem_details_are_nordpass_s_words(
         ('["detail"]', "application/problem+json"),
     ],
 )
-def test_what_only_looks_like_problem_details_is_not_the_api_s_refusal(
+def test_a_lookalike_of_problem_details_is_not_a_refusal(
     api: ProviderApi, http: responses.RequestsMock, body: str, media_type: str
 ) -> None:
     http.get(ORGANIZATIONS, status=404, body=body, content_type=media_type)
@@ -176,7 +176,7 @@ def test_retry_after_is_honoured_up_to_half_a_minute(
 
 
 @pytest.mark.parametrize("asked", [None, "0", "soon", "-1", "9" * 5000, "Wed, 01 Jan 1998 00:00:00 GMT"])
-def test_without_a_retry_after_that_can_be_read_the_waits_are_short(
+def test_without_a_readable_retry_after_the_waits_are_short(
     api: ProviderApi, http: responses.RequestsMock, waits: list[float], asked: str | None
 ) -> None:
     http.get(ORGANIZATIONS, status=503, headers={"Retry-After": asked} if asked else None)
@@ -202,7 +202,7 @@ def test_without_a_retry_after_that_can_be_read_the_waits_are_short(
         "https://[nordpass",
     ],
 )
-def test_an_address_that_is_not_plain_https_is_refused_without_quoting_it(private_key: str, address: str) -> None:
+def test_an_address_that_is_not_https_is_refused_unquoted(private_key: str, address: str) -> None:
     with pytest.raises(InvalidSetting, match="NORDPASS_API_URL") as error:
         ProviderApi(address, msp_id=MSP, private_key=private_key)
     assert "hunter2" not in str(error.value)

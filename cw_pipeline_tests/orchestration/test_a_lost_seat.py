@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cw_pipeline_tests.support.active import Active
 
 
-def test_a_month_whose_preview_loses_a_seat_fails_the_check_and_the_run_and_only_the_others_are_pushed(
+def test_a_preview_that_loses_a_seat_blocks_only_its_month(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lose_a_seat_of(MIDDLE, monkeypatch)

@@ -67,7 +67,7 @@ def test_an_edited_line_is_accepted_and_then_the_credit_for_it(edited: str, inst
         pytest.param({"organization": "Nobody"}, "There is no organization Nobody.", id="unknown organization"),
     ],
 )
-def test_a_word_that_cannot_be_taken_is_refused_and_nothing_is_recorded(
+def test_an_acceptance_that_is_refused_records_nothing(
     edited: str, instance: dg.DagsterInstance, more: dict[str, str], sentence: str
 ) -> None:
     refused = accept(instance, **{"organization": edited, **more})

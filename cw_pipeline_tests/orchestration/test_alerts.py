@@ -68,7 +68,7 @@ def the_message(hook: WebHook) -> tuple[str, list[str]]:
     return message["title"], message["message"].splitlines()
 
 
-def test_a_month_that_failed_is_told_with_its_reason_the_next_step_and_a_link(
+def test_an_alert_for_a_failed_month_has_reason_next_step_and_link(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
 ) -> None:
     refused = active.mapped[0].organization_id
@@ -101,7 +101,7 @@ def test_a_job_that_failed_is_told_whatever_it_is(
 
 
 @pytest.mark.usefixtures("active")
-def test_a_setting_that_cannot_be_used_stops_the_run_and_not_the_message(
+def test_an_unusable_setting_stops_the_run_but_not_the_alert(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONNECTWISE_REQUESTS_PER_MINUTE", "many")
@@ -132,7 +132,7 @@ def test_a_run_whose_process_died_is_told(instance: dg.DagsterInstance, hook: We
     assert "its process died" in the_message(hook)[1][0]
 
 
-def test_what_is_held_in_a_run_that_succeeded_is_told_and_nothing_where_all_is_well(
+def test_a_successful_run_alerts_only_if_something_is_held(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
 ) -> None:
     for row in sandbox.nordpass.usage(MONTH):
@@ -153,7 +153,7 @@ def test_what_is_held_in_a_run_that_succeeded_is_told_and_nothing_where_all_is_w
     assert WAYS_OUT[Outcome.AGREEMENT_INACTIVE] in lines[0]
 
 
-def test_what_is_held_is_told_by_the_runs_of_its_month_and_not_by_those_of_others(
+def test_a_held_line_alerts_only_in_runs_of_its_month(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
 ) -> None:
     held, earlier = active.mapped[0], str(LAST_CLOSED.plus(-1))
@@ -175,7 +175,7 @@ def test_what_is_held_is_told_by_the_runs_of_its_month_and_not_by_those_of_other
 
 
 @pytest.mark.usefixtures("active")
-def test_a_month_that_is_late_is_told_every_day_until_it_is_pushed(
+def test_a_late_month_alerts_every_day_until_it_is_pushed(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
 ) -> None:
     for day in (1, 2):
@@ -193,7 +193,7 @@ def test_nobody_is_told_where_no_address_is_set(instance: dg.DagsterInstance, wa
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_message_that_cannot_be_delivered_fails_the_sensor_s_tick_without_a_word_of_the_address(
+def test_an_undelivered_alert_fails_the_tick_without_showing_the_address(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook.refusals = notify.TRIES
@@ -208,7 +208,7 @@ def test_a_message_that_cannot_be_delivered_fails_the_sensor_s_tick_without_a_wo
 # --- the message on its way ---
 
 
-def test_a_service_that_refuses_at_first_is_told_once_and_the_others_are_not_told_again() -> None:
+def test_a_retried_alert_reaches_each_address_only_once() -> None:
     with web_hook(refusals=1) as busy, web_hook() as ready:
         tell(SecretStr(f"{busy.address} {ready.address}"), title="Title", lines=["<b>1 & 2</b>", "3"])
         assert [one["message"] for one in busy.messages] == ["<b>1 & 2</b>\n3"]
@@ -216,7 +216,7 @@ def test_a_service_that_refuses_at_first_is_told_once_and_the_others_are_not_tol
 
 
 @pytest.mark.parametrize("unusable", ["top-secret-token", "unknown://top-secret-token"])
-def test_an_address_that_cannot_be_used_is_named_by_its_place_and_the_others_are_told(unusable: str) -> None:
+def test_an_unusable_address_is_named_by_position_and_others_get_the_alert(unusable: str) -> None:
     with web_hook() as hook:
         with pytest.raises(NotDelivered, match=r"1 of 2 addresses .* failed: address 1 \(cannot be used\)"):
             tell(SecretStr(f"{unusable} {hook.address}"), title="Title", lines=["1"])

@@ -28,7 +28,7 @@ def described(summary: UnbilledSummary) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("outcome", sorted(HELD))
-def test_of_each_kind_of_hold_the_check_says_what_a_person_can_do(outcome: Outcome) -> None:
+def test_the_check_says_what_to_do_about_each_kind_of_hold(outcome: Outcome) -> None:
     (sentence,) = described(UnbilledSummary(NOTHING, lines({"2026-03": {outcome: 1}}), NOTHING, NOTHING)).values()
     assert f"{outcome}: {WAYS_OUT[outcome]}" in sentence
     assert not any(WAYS_OUT[other] in sentence for other in HELD - {outcome})
@@ -36,7 +36,7 @@ def test_of_each_kind_of_hold_the_check_says_what_a_person_can_do(outcome: Outco
     assert "push_preview" not in sentence
 
 
-def test_unmapped_organizations_are_to_be_mapped_from_the_first_of_their_months_on() -> None:
+def test_unmapped_organizations_should_be_mapped_from_their_first_month() -> None:
     unmapped = lines({"2026-02": {"unmapped": 1}, "2026-03": {"unmapped": 1}})
     sentence = described(UnbilledSummary(unmapped, NOTHING, NOTHING, NOTHING))["nothing_unmapped"]
     assert "Map the organizations with --bill-from 2026-02" in sentence

@@ -116,9 +116,7 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
 
 
 @pytest.mark.usefixtures("either_database")
-def test_every_act_of_a_run_is_in_the_audit_with_the_run_that_did_it(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_the_audit_log_names_the_run_of_each_change(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     assert sandbox
     runs = [
         run(instance, "connect"),
@@ -157,7 +155,7 @@ def test_the_runs_show_what_there_is_to_decide_on(sandbox: Sandbox, instance: dg
     assert {"companies", "organizations", "latest_acts", "next_tick", "unpushed_months"} <= metadata.keys()
 
 
-def test_suggestions_are_made_and_shown_where_they_are_asked_for_and_nowhere_else(
+def test_suggestions_are_made_only_where_they_are_requested(
     active: Active, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared: list[str] = []

@@ -35,7 +35,7 @@ def test_seats_over_outcomes_are_the_seats_used(instance: dg.DagsterInstance) ->
     assert sum(metadata[group] for group in groups) == metadata["seats_used"] > 0
 
 
-def test_usage_of_organizations_that_nobody_mapped_is_a_warning_with_its_seats_and_money(
+def test_unmapped_usage_is_a_warning_with_its_seats_and_money(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     check = the_check(run(instance), "nothing_unmapped")
@@ -58,7 +58,7 @@ def test_usage_of_organizations_that_nobody_mapped_is_a_warning_with_its_seats_a
     assert f"with {seats} seats, worth {money:.2f}, are billed to nobody" in check.description
 
 
-def test_a_mapped_organization_without_a_row_is_a_warning_with_its_name_in_every_month_s_run(
+def test_a_mapped_organization_without_usage_warns_in_every_run(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     missing = active.mapped[0]
@@ -76,7 +76,7 @@ def test_a_mapped_organization_without_a_row_is_a_warning_with_its_name_in_every
     assert the_check(run(instance, [FIRST]), "nothing_missing").passed
 
 
-def test_a_failed_line_is_an_error_that_is_told_also_in_the_runs_of_other_months_until_its_month_is_synced(
+def test_a_failed_line_is_an_error_in_every_run_until_synced(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     refused = active.mapped[0].organization_id
@@ -91,7 +91,7 @@ def test_a_failed_line_is_an_error_that_is_told_also_in_the_runs_of_other_months
     assert the_check(run(instance, [FIRST]), "nothing_failed").passed
 
 
-def test_a_held_line_leaves_the_run_green_with_a_warning_that_names_its_seats(
+def test_a_held_line_is_a_warning_that_names_its_seats(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     sandbox.connectwise.edit_agreement(active.mapped[0].agreement_id, cancelledFlag=True)
@@ -104,7 +104,7 @@ def test_a_held_line_leaves_the_run_green_with_a_warning_that_names_its_seats(
     assert table.records[0].data["outcome"] == "agreement_inactive"
 
 
-def test_a_line_held_in_an_earlier_month_warns_in_every_month_s_run_until_that_month_is_synced(
+def test_a_held_line_warns_in_every_run_until_its_month_is_synced(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     held = active.mapped[0]
@@ -126,7 +126,7 @@ def test_a_line_held_in_an_earlier_month_warns_in_every_month_s_run_until_that_m
     assert resolved.metadata["by_month"].value == {}
 
 
-def test_a_held_month_warns_also_where_no_month_of_the_run_could_be_pushed(
+def test_a_held_month_warns_even_if_the_run_pushed_no_month(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     sandbox.nordpass.set_usage(active.mapped[0].organization_id, str(FIRST), 5)
@@ -138,7 +138,7 @@ def test_a_held_month_warns_also_where_no_month_of_the_run_could_be_pushed(
     assert not nothing_held(failed).passed
 
 
-def test_a_line_with_which_something_is_wrong_warns_in_every_month_s_run_until_it_is_set_right_and_synced(
+def test_a_line_with_a_warning_warns_in_every_run_until_fixed(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     mapped = active.mapped[0]

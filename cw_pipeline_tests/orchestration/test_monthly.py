@@ -77,9 +77,7 @@ def test_a_second_run_writes_nothing(sandbox: Sandbox, instance: dg.DagsterInsta
 
 
 @pytest.mark.usefixtures("active")
-def test_a_month_whose_report_is_not_final_fails_and_the_others_are_written(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_a_report_that_is_not_final_fails_only_its_month(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.nordpass.set_report_final(str(MIDDLE), final=False)
     result = run(instance, MONTHS)
     assert not result.success
@@ -92,7 +90,7 @@ def test_a_month_whose_report_is_not_final_fails_and_the_others_are_written(
 
 @pytest.mark.usefixtures("active")
 @pytest.mark.parametrize("status", [400, 502], ids=["refused", "unconfirmed"])
-def test_a_line_that_failed_fails_its_month_alone_and_every_other_line_is_written(
+def test_a_failed_line_fails_only_its_month_and_others_are_written(
     sandbox: Sandbox, instance: dg.DagsterInstance, status: int
 ) -> None:
     sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=f"NP:{MIDDLE}", times=1, status=status)
@@ -116,9 +114,7 @@ def test_a_preview_alone_writes_nothing_to_connectwise(
 
 
 @pytest.mark.usefixtures("active")
-def test_a_push_alone_makes_a_preview_of_its_own_where_the_kept_one_no_longer_holds(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_a_push_alone_replaces_a_preview_that_is_outdated(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     run(instance)
     sandbox.connectwise.edit_addition(our_lines(sandbox)[0]["agreementId"], our_lines(sandbox)[0]["id"], quantity=99)
     assert run(instance, assets=[PUSH]).success
@@ -134,9 +130,7 @@ def test_a_push_without_usage_fails_with_what_to_do(sandbox: Sandbox, instance: 
 
 
 @pytest.mark.usefixtures("active")
-def test_a_push_alone_pushes_the_months_that_have_usage_and_fails_the_one_that_has_none(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_a_push_alone_fails_only_the_month_without_usage(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     for month in (FIRST, LAST):
         assert run(instance, [month], assets=[USAGE]).success
     result = run(instance, MONTHS, assets=[PUSH])
@@ -162,7 +156,7 @@ def test_another_vendor_s_line_that_cannot_be_read_stops_nothing(
     assert [line for line in sandbox.connectwise.records("additions") if "billCustomer" not in line] == spoilt
 
 
-def test_after_a_disconnect_a_push_writes_nothing_and_says_what_is_missing(
+def test_a_push_after_a_disconnect_writes_nothing_and_says_why(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     assert active.mapped
@@ -176,7 +170,7 @@ def test_after_a_disconnect_a_push_writes_nothing_and_says_what_is_missing(
 
 
 @pytest.mark.usefixtures("active")
-def test_a_disconnect_between_a_run_s_preview_and_its_push_lets_nothing_be_written(
+def test_a_disconnect_between_preview_and_push_prevents_every_write(
     sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     push_months = sync_months.push_months
@@ -197,7 +191,7 @@ def test_a_disconnect_between_a_run_s_preview_and_its_push_lets_nothing_be_writt
 
 
 @pytest.mark.usefixtures("active")
-def test_a_run_says_in_its_log_which_process_pushes_and_goes_on_when_that_has_ended(
+def test_a_run_logs_whose_push_it_waits_for_then_continues(
     sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Access().sync_run("", print) as access:
@@ -234,7 +228,7 @@ def test_the_preview_links_to_the_agreements_that_it_changes(
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_an_integration_that_is_not_active_fails_the_run_and_says_what_is_missing(instance: dg.DagsterInstance) -> None:
+def test_an_inactive_integration_fails_the_run_and_says_what_is_missing(instance: dg.DagsterInstance) -> None:
     result = run(instance)
     assert not result.success
     assert "not active" in failure_of(result)

@@ -29,9 +29,7 @@ def forget_the_months() -> None:
 
 
 @pytest.mark.usefixtures("active")
-def test_after_a_restore_every_month_is_refused_until_a_rebuild_and_then_nothing_is_written(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_after_a_restore_only_a_rebuild_allows_pushes(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     assert run(instance, MONTHS).success
     lines = our_lines(sandbox)
     forget_the_months()

@@ -88,7 +88,7 @@ def billed(sandbox: Sandbox, organization_id: str) -> int:
 
 
 @pytest.mark.parametrize("job", ["preview", "recent_usage"])
-def test_a_report_that_was_corrected_after_the_push_makes_its_month_due_whoever_read_it(
+def test_a_report_corrected_after_the_push_makes_its_month_due(
     sandbox: Sandbox, either: Active, instance: dg.DagsterInstance, job: str
 ) -> None:
     assert late(instance).passed
@@ -107,7 +107,7 @@ def test_a_report_that_was_corrected_after_the_push_makes_its_month_due_whoever_
     assert requested() == []
 
 
-def test_reports_are_shown_as_new_where_they_changed_and_as_seen_where_not(
+def test_only_changed_reports_are_materialized_and_others_are_observed(
     sandbox: Sandbox, either: Active, instance: dg.DagsterInstance
 ) -> None:
     result = read_again(instance)
@@ -119,7 +119,7 @@ def test_reports_are_shown_as_new_where_they_changed_and_as_seen_where_not(
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_only_closed_months_are_read_that_somebody_is_billed_for_and_three_at_most(
+def test_at_most_three_closed_billed_months_are_read_again(
     instance: dg.DagsterInstance,
 ) -> None:
     assert events(read_again(instance)) == ([], [])
@@ -130,9 +130,7 @@ def test_only_closed_months_are_read_that_somebody_is_billed_for_and_three_at_mo
 
 
 @pytest.mark.usefixtures("active")
-def test_a_report_that_is_not_there_yet_is_no_failure_but_one_that_was_final_is(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_only_a_report_that_was_final_before_is_missed(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.nordpass.set_report_final(str(LAST), final=False)
     result = read_again(instance)
     assert result.success
@@ -149,7 +147,7 @@ def test_a_report_that_is_not_there_yet_is_no_failure_but_one_that_was_final_is(
 
 
 @pytest.mark.usefixtures("active")
-def test_a_month_that_cannot_be_read_fails_the_run_and_the_others_are_read_all_the_same(
+def test_an_unreadable_month_fails_the_run_after_others_are_read(
     sandbox: Sandbox, instance: dg.DagsterInstance
 ) -> None:
     pages = 1 + len(sandbox.nordpass.usage(str(FIRST))) // PAGE_SIZE
@@ -181,7 +179,7 @@ def test_every_day_before_the_monthly_sync_one_run_is_asked_for() -> None:
     assert (schedule.job_name, request.run_key) == ("recent_usage", "2026-03-01")
 
 
-def test_a_day_of_an_integration_that_is_not_active_is_skipped_and_says_what_is_missing(sandbox: Sandbox) -> None:
+def test_a_day_with_an_inactive_integration_is_skipped_with_the_reason(sandbox: Sandbox) -> None:
     data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick())
     assert not data.run_requests
     assert "cw-pipeline connect" in (data.skip_message or "")

@@ -73,9 +73,7 @@ def test_products_are_not_mapped_before_connecting(sandbox: Sandbox, instance: d
     assert sandbox.journal.writes() == []
 
 
-def test_an_import_of_a_type_that_does_not_exist_is_refused_with_the_choices(
-    active: Active, instance: dg.DagsterInstance
-) -> None:
+def test_an_import_of_an_unknown_type_is_refused_with_the_choices(active: Active, instance: dg.DagsterInstance) -> None:
     companies = {row.id for row in rows(CompanyRow)}
     config = {"types": ["Customer"], "statuses": ["Active"]}
     sentence = refusal(run(instance, "import_companies", "imported_companies", config), "imported_companies")
@@ -95,7 +93,7 @@ def test_an_import_of_a_type_that_does_not_exist_is_refused_with_the_choices(
         pytest.param({"organization": "Nobody"}, "There is no organization Nobody.", id="unknown organization"),
     ],
 )
-def test_a_mapping_that_cannot_be_made_is_refused_and_the_others_stay(
+def test_a_refused_mapping_leaves_the_others_alone(
     active: Active, instance: dg.DagsterInstance, changed: dict[str, str], sentence: str
 ) -> None:
     before, one = mapped(), active.mapped[0]
@@ -111,7 +109,7 @@ def test_a_mapping_that_cannot_be_made_is_refused_and_the_others_stay(
     assert told_of_mapping(instance) == []
 
 
-def test_another_organization_waits_for_its_warning_and_one_of_several_has_to_be_named_to_be_unmapped(
+def test_a_second_organization_needs_a_warning_accepted_and_a_name_to_unmap(
     active: Active, instance: dg.DagsterInstance
 ) -> None:
     one = active.mapped[0]
@@ -128,7 +126,7 @@ def test_another_organization_waits_for_its_warning_and_one_of_several_has_to_be
     assert mapped()[one.company_id][1] == another
 
 
-def test_a_list_that_lacks_everything_is_refused_until_its_warning_is_accepted(
+def test_an_empty_list_is_refused_until_its_warning_is_accepted(
     active: Active, sandbox: Sandbox, instance: dg.DagsterInstance
 ) -> None:
     for agreement in sandbox.connectwise.records("agreements"):

@@ -70,7 +70,7 @@ def waits_for(pid: int, home: str) -> bool:
     return any(log.user_message.startswith(waits) for log in logs)
 
 
-def test_of_two_syncs_of_a_month_at_the_same_time_one_waits_and_no_line_is_written_twice(
+def test_of_two_simultaneous_syncs_one_waits_and_nothing_is_written_twice(
     sandbox: Sandbox, meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONNECTWISE_MAX_CONCURRENCY", "1")

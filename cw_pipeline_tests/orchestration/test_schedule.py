@@ -55,7 +55,7 @@ def test_a_tick_asks_for_the_month_that_ended(when: tuple[int, ...], month: str)
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_tick_asks_for_every_closed_month_that_no_push_carried_out() -> None:
+def test_a_tick_requests_every_closed_month_that_is_not_pushed() -> None:
     activate(Month(2025, 11), companies=1)
     assert requested(tick(2026, 3, 1, 0, 30)) == ["2025-11", "2025-12", "2026-01", "2026-02"]
 
@@ -76,7 +76,7 @@ def test_a_tick_is_skipped_where_every_month_is_pushed(instance: dg.DagsterInsta
     assert "is pushed" in skipped_because(tick(following.year, following.number, 1, 0, 30))
 
 
-def test_a_tick_of_an_integration_that_is_not_active_is_skipped_and_says_what_is_missing(sandbox: Sandbox) -> None:
+def test_a_tick_with_an_inactive_integration_is_skipped_with_the_reason(sandbox: Sandbox) -> None:
     assert "cw-pipeline connect" in skipped_because(tick(2026, 3, 1, 0, 30))
     assert sandbox.journal.entries() == []
 
@@ -89,7 +89,7 @@ def test_a_tick_of_an_integration_that_is_not_active_is_skipped_and_says_what_is
         ("CONNECTWISE_REQUESTS_PER_MINUTE", "many"),
     ],
 )
-def test_where_nobody_can_tell_what_is_to_be_pushed_the_month_that_ended_is_asked_for_and_its_run_fails(
+def test_if_the_warehouse_cannot_be_read_a_run_is_requested_and_fails(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     activate(LAST_CLOSED.plus(-1), companies=1)
@@ -108,13 +108,13 @@ def test_where_nobody_can_tell_what_is_to_be_pushed_the_month_that_ended_is_aske
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_scheduled_run_waits_for_a_report_that_is_not_final_yet() -> None:
+def test_a_scheduled_run_waits_until_its_report_is_final() -> None:
     activate(Month(2026, 2), companies=1)
     requests = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick(2026, 3, 1, 0, 30)).run_requests or []
     assert requests[0].run_config["ops"]["sync_months"]["config"]["retries"] == 6
 
 
-def test_the_schedule_runs_at_half_past_midnight_utc_on_the_first_and_is_on_by_default() -> None:
+def test_the_schedule_is_on_by_default_at_0030_utc_on_the_first() -> None:
     schedule = defs.resolve_schedule_def(SCHEDULE)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 0 1 * *", "UTC")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING

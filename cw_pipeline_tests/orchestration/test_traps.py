@@ -76,7 +76,7 @@ def pushed(instance: dg.DagsterInstance) -> set[str]:
     return instance.get_materialized_partitions(PUSH.key)
 
 
-def test_a_backfill_of_everything_that_is_selected_pushes_the_good_months_and_never_a_bad_one(
+def test_a_backfill_of_all_assets_never_pushes_a_bad_month(
     sandbox: Sandbox, active: Active, ui: DagsterUi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.nordpass.set_report_final(str(MIDDLE), final=False)
@@ -94,7 +94,7 @@ def sync_now() -> dg.JobDefinition:
     return defs.resolve_job_def("sync_now")
 
 
-def test_a_backfill_that_failed_for_one_month_is_re_executed_from_failure_and_writes_only_what_is_missing(
+def test_a_failed_backfill_re_executed_writes_only_what_is_missing(
     sandbox: Sandbox, active: Active, ui: DagsterUi
 ) -> None:
     refuse_a_line_of(sandbox, MIDDLE)
@@ -108,7 +108,7 @@ def test_a_backfill_that_failed_for_one_month_is_re_executed_from_failure_and_wr
     assert written(sandbox) == lines_to_write(sandbox, active, FIRST, MIDDLE, LAST)
 
 
-def test_a_run_of_the_command_line_is_re_executed_from_failure_in_python_and_writes_only_what_is_missing(
+def test_a_command_line_run_re_executed_writes_only_what_is_missing(
     sandbox: Sandbox, active: Active, ui: DagsterUi
 ) -> None:
     refuse_a_line_of(sandbox, MIDDLE)
@@ -126,7 +126,7 @@ def test_a_run_of_the_command_line_is_re_executed_from_failure_in_python_and_wri
     assert written(sandbox) == lines_to_write(sandbox, active, FIRST, MIDDLE, LAST)
 
 
-def test_one_month_that_failed_is_re_executed_from_asset_failure_and_writes_only_what_is_missing(
+def test_a_failed_month_re_executed_writes_only_what_is_missing(
     sandbox: Sandbox, active: Active, ui: DagsterUi
 ) -> None:
     refuse_a_line_of(sandbox, LAST)
@@ -140,9 +140,7 @@ def test_one_month_that_failed_is_re_executed_from_asset_failure_and_writes_only
     assert written(sandbox) == lines_to_write(sandbox, active, LAST)
 
 
-def test_several_months_re_executed_from_asset_failure_leave_the_bad_one_unpushed_and_a_check_says_so(
-    sandbox: Sandbox, ui: DagsterUi
-) -> None:
+def test_months_re_executed_from_asset_failure_leave_the_bad_one_to_a_check(sandbox: Sandbox, ui: DagsterUi) -> None:
     refuse_a_line_of(sandbox, MIDDLE)
     assert ui.backfill(MONTHLY, MONTHS) == "COMPLETED_FAILED"
     (failed,) = ui.instance.get_runs()
@@ -158,7 +156,7 @@ def test_several_months_re_executed_from_asset_failure_leave_the_bad_one_unpushe
     assert check.metadata["months"].value == [str(MIDDLE)]
 
 
-def test_a_killed_push_that_still_holds_its_slot_of_the_pool_does_not_stop_the_next(
+def test_a_killed_push_in_the_pool_does_not_stop_the_next(
     sandbox: Sandbox, active: Active, shipped_ui: DagsterUi
 ) -> None:
     instance = shipped_ui.instance
@@ -177,7 +175,7 @@ def test_a_killed_push_that_still_holds_its_slot_of_the_pool_does_not_stop_the_n
     assert written(sandbox) == lines_to_write(sandbox, active, LAST)
 
 
-def test_a_run_that_the_ui_starts_without_a_job_waits_fails_and_is_told_like_one_of_a_job(
+def test_a_run_without_a_job_waits_fails_and_alerts_like_others(
     sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monthly, "RETRY_SECONDS", 0)
@@ -209,7 +207,7 @@ def test_nothing_that_keeps_a_push_safe_hangs_on_a_job() -> None:
         assert (job.tags, job.run_tags, job.hook_defs) == ({}, {}, frozenset()), job.name
 
 
-def test_the_schedule_a_person_and_a_backfill_that_sync_a_month_one_after_the_other_write_each_line_once(
+def test_schedule_person_and_backfill_write_each_line_of_a_month_once(
     sandbox: Sandbox, active: Active, ui: DagsterUi
 ) -> None:
     following = LAST.plus(1)
@@ -243,7 +241,7 @@ def test_what_dagster_can_show_of_the_resource_has_no_secret(monkeypatch: pytest
     assert "the secret of" not in f"{access!r} {access} {vars(access)}"
 
 
-def test_checks_that_are_executed_by_themselves_look_at_every_month_again_and_write_nothing(
+def test_checks_executed_alone_cover_every_month_and_write_nothing(
     ui: DagsterUi, sandbox: Sandbox, active: Active
 ) -> None:
     held = active.mapped[0]

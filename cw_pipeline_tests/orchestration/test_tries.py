@@ -37,9 +37,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("active")
-def test_a_month_that_may_pass_by_itself_is_tried_again_if_asked(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_a_transient_failure_is_tried_again_if_configured(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.nordpass.set_report_final(str(LAST), final=False)
     result = run(instance, retries=2)
     assert not result.success
@@ -102,7 +100,7 @@ def test_a_report_that_does_not_count_is_tried_again(
     assert tries(result) == 3
 
 
-def test_a_report_that_is_final_at_the_second_try_makes_the_run_a_success(
+def test_a_report_that_is_final_on_the_second_try_succeeds(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     not_final = {**sandbox.nordpass.report(str(LAST)), "final": False, "next_cursor": None}
@@ -118,9 +116,7 @@ def test_a_report_that_is_final_at_the_second_try_makes_the_run_a_success(
 
 
 @pytest.mark.usefixtures("active")
-def test_a_line_that_is_confirmed_at_the_second_try_makes_the_run_a_success(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_a_line_that_is_confirmed_on_the_second_try_succeeds(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.faults.add(FaultKind.RESET_BEFORE, method="POST", path="additions")
     assert run(instance, retries=6).success
     assert materialized(instance, PUSH) == {str(LAST)}

@@ -46,9 +46,7 @@ def shown(instance: dg.DagsterInstance) -> dict[str, Any]:
     return {name: value.value for name, value in record.asset_materialization.metadata.items()}
 
 
-def test_after_a_sync_of_every_month_all_is_well_and_looking_only_reads(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_after_a_full_sync_the_checks_pass_and_only_read(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     activate(LAST_CLOSED, companies=3)
     sync(instance)
     sandbox.journal.clear()
@@ -84,7 +82,7 @@ def test_drift_is_a_warning_and_a_table_of_what_to_do(
 
 
 @pytest.mark.usefixtures("active")
-def test_months_that_are_not_pushed_are_an_error_that_names_them_and_the_command(instance: dg.DagsterInstance) -> None:
+def test_unpushed_months_are_an_error_naming_them_and_the_command(instance: dg.DagsterInstance) -> None:
     sync(instance, back=1)
     check = checks(look(instance))["unpushed_months"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
@@ -116,9 +114,7 @@ def told(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> lis
 
 
 @pytest.mark.usefixtures("active", "no_waiting")
-def test_a_look_beside_a_push_waits_says_for_whom_and_fails_without_having_looked(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_drift_beside_a_push_waits_then_fails_naming_the_holder(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     with Access().sync_run("a push", print) as pushing:
         lock = push_lock(pushing.warehouse.engine, pushing.psa, wait_seconds=0, on_wait=print)
         sandbox.journal.clear()
@@ -136,9 +132,7 @@ def test_a_look_beside_a_push_waits_says_for_whom_and_fails_without_having_looke
 
 
 @pytest.mark.usefixtures("active", "no_waiting")
-def test_a_look_that_cannot_read_connectwise_does_not_keep_the_next_push_waiting(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_drift_that_cannot_read_connectwise_releases_the_lock(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.faults.add(FaultKind.STATUS, path="agreements", status=400, times=None)
     assert not look(instance).success
     sandbox.faults.clear()
@@ -146,7 +140,7 @@ def test_a_look_that_cannot_read_connectwise_does_not_keep_the_next_push_waiting
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_month_is_late_only_once_its_sync_has_had_time_to_try_again(instance: dg.DagsterInstance) -> None:
+def test_a_month_is_late_only_after_its_sync_could_retry(instance: dg.DagsterInstance) -> None:
     activate(LAST_CLOSED, companies=1)
     sync(instance)
     this = LAST_CLOSED.plus(1)
@@ -177,7 +171,7 @@ def test_every_day_at_six_one_run_is_asked_for() -> None:
     assert request.run_key == "2026-03-02"
 
 
-def test_a_day_of_an_integration_that_is_not_active_is_skipped_and_says_what_is_missing(sandbox: Sandbox) -> None:
+def test_a_day_with_an_inactive_integration_is_skipped_with_the_reason(sandbox: Sandbox) -> None:
     data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick())
     assert not data.run_requests
     assert "cw-pipeline connect" in (data.skip_message or "")
@@ -192,7 +186,7 @@ def test_a_day_of_an_integration_that_is_not_active_is_skipped_and_says_what_is_
         ("CONNECTWISE_REQUESTS_PER_MINUTE", "many"),
     ],
 )
-def test_where_nobody_can_tell_whether_the_integration_is_active_a_run_is_asked_for_whose_failure_says_so(
+def test_if_the_state_cannot_be_read_a_run_is_requested_and_fails(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)

@@ -55,7 +55,7 @@ class Command:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The warehouse. Raises `DatabaseUnreachable`."""
-        return self._stack.enter_context(closing(rooms.opening.open_warehouse(self.settings, who=_who())))
+        return self._stack.enter_context(closing(rooms.database.Warehouse(self.settings.database_url, who=_who())))
 
     @cached_property
     def connectwise(self) -> ConnectWiseClient:

@@ -29,6 +29,7 @@ from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import connection, imports, mapping, opening, organizations, products, suggest
 from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.previews import run_reports
 from cw_pipeline.warehouse.tables import CompanyMappingRow
 
@@ -103,7 +104,7 @@ class _Demo:
     def __init__(self, console: Console, sandbox: Sandbox, opened: ExitStack) -> None:
         self._console = console
         self._sandbox = sandbox
-        self._warehouse = opened.enter_context(closing(opening.open_warehouse(Settings(), who="the demonstration")))
+        self._warehouse = opened.enter_context(closing(Warehouse(Settings().database_url, who="the demonstration")))
         self._client = opened.enter_context(opening.open_connectwise(Settings()))
         self._nordpass = opened.enter_context(opening.open_nordpass(Settings()))
         self._dagster = opened.enter_context(local_instance(Settings().cw_pipeline_home))

@@ -12,6 +12,7 @@ import dagster as dg
 
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import opening
+from cw_pipeline.warehouse.database import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.sync.sync_run import SyncRun
-    from cw_pipeline.warehouse.database import Warehouse
 
 
 class Access(dg.ConfigurableResource[None]):
@@ -30,7 +30,7 @@ class Access(dg.ConfigurableResource[None]):
     def warehouse(self, run_id: str | None = None) -> Generator[Warehouse]:
         """The warehouse; the audit log names the run that changes it."""
         who = _name_of(run_id) if run_id else "Dagster"
-        with closing(opening.open_warehouse(Settings(), who=who)) as warehouse:
+        with closing(Warehouse(Settings().database_url, who=who)) as warehouse:
             yield warehouse
 
     @contextmanager

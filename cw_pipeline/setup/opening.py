@@ -1,4 +1,4 @@
-"""Opening what the settings name: the warehouse, ConnectWise, NordPass, and all that a sync works with."""
+"""Opening what the settings name: ConnectWise, NordPass, and all that a sync works with."""
 
 from __future__ import annotations
 
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
 
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.settings import Settings
-
-
-def open_warehouse(settings: Settings, *, who: str) -> Warehouse:
-    """The warehouse that the settings name, brought to the current schema; `who` is a person or a run.
-
-    Raises:
-        DatabaseUnreachable: If it cannot be opened.
-    """
-    return Warehouse(settings.database_url, who=who)
 
 
 def open_connectwise(settings: Settings) -> ConnectWiseClient:
@@ -89,7 +80,7 @@ def open_sync_run(settings: Settings, *, who: str, run_id: str, say: Callable[[s
         NotActive: If the integration is not active.
         WrongCompany: If the credentials are of another ConnectWise company than the connected one.
     """
-    with closing(open_warehouse(settings, who=who)) as warehouse, open_connectwise(settings) as client:
+    with closing(Warehouse(settings.database_url, who=who)) as warehouse, open_connectwise(settings) as client:
         with warehouse.transaction() as session:
             psa = psa_of(require_active(session, client))
         yield SyncRun(

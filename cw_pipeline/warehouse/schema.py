@@ -6,23 +6,26 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import alembic.command
-import alembic.config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import String, column, inspect, select, table
 
 from cw_pipeline.warehouse.errors import SchemaUnusable, place
 from cw_pipeline.warehouse.lock import migration_lock
 from cw_pipeline.warehouse.tables import Base
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, Engine
 
 
+_MIGRATIONS = files("cw_pipeline.warehouse") / "migrations"
+_VERSION = table("alembic_version", column("version_num", String))
+
+
 def revisions() -> list[str]:
-    """Every revision, the first one first."""
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+    """Every revision, the first one first: what the names of the migrations begin with."""
+    names = sorted(migration.name for migration in (_MIGRATIONS / "versions").iterdir())
+    return [name.partition("_")[0] for name in names if name[0].isdigit()]
 
 
 def revision(engine: Engine) -> str | None:
@@ -54,7 +57,11 @@ def migrate(engine: Engine) -> None:
     """
     if not pending(engine):
         return
-    config = _config()
+    import alembic.command  # noqa: PLC0415 - slow, and only a migration needs it
+    import alembic.config  # noqa: PLC0415
+
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
     with migration_lock(engine), engine.begin() as connection:
         _revision(connection)  # another process may have migrated it meanwhile, and be newer
         config.attributes["connection"] = connection
@@ -62,10 +69,10 @@ def migrate(engine: Engine) -> None:
 
 
 def _revision(connection: Connection) -> str | None:
-    found = MigrationContext.configure(connection).get_current_heads()
-    here = place(connection.engine.url)
+    here, tables = place(connection.engine.url), set(inspect(connection).get_table_names())
+    found: Sequence[str] = connection.scalars(select(_VERSION.c.version_num)).all() if _VERSION.name in tables else []
     if not found:
-        if ours := sorted(Base.metadata.tables.keys() & set(inspect(connection).get_table_names())):
+        if ours := sorted(Base.metadata.tables.keys() & tables):
             raise SchemaUnusable(
                 f"The warehouse {here} has tables ({', '.join(ours[:3])}, …) but no revision: it was restored or "
                 "migrated in part. Nothing was changed. Restore the whole backup, or name an empty database."
@@ -79,9 +86,3 @@ def _revision(connection: Connection) -> str | None:
             "Install that version, or restore the backup from before it."
         )
     return found[0]
-
-
-def _config() -> alembic.config.Config:
-    config = alembic.config.Config()
-    config.set_main_option("script_location", str(files("cw_pipeline.warehouse") / "migrations"))
-    return config

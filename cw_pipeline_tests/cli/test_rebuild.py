@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup.opening import open_warehouse
 from cw_pipeline.warehouse import tables
+from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline_tests.cli.conftest import run
 from cw_pipeline_tests.support.active import LAST_CLOSED
 
@@ -21,7 +21,7 @@ MONTH = str(LAST_CLOSED)
 
 def forget() -> None:
     """Restore a backup of the warehouse that was made before the first sync."""
-    warehouse = open_warehouse(Settings(), who="a test")
+    warehouse = Warehouse(Settings().database_url, who="a test")
     with warehouse.transaction() as session:
         for table in (tables.PushLineRow, tables.PushRow, tables.PreviewLineRow, tables.PreviewRow, tables.LedgerEntry):
             session.query(table).delete()

@@ -11,8 +11,9 @@ from cw_pipeline.settings import NotSetUp, Settings
 from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.setup.guards import require_active, require_connected
-from cw_pipeline.setup.opening import open_connectwise, open_nordpass, open_warehouse
+from cw_pipeline.setup.opening import open_connectwise, open_nordpass
 from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
+from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.tables import IntegrationRow
 from cw_pipeline_tests.setup.conftest import integration, put
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
-    from cw_pipeline.warehouse.database import Warehouse
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_folder_of_usage_exports_beside_the_provider_api_is_refused(settings: 
 
 
 def test_the_warehouse_is_opened_in_the_home_folder(tmp_path: Path) -> None:
-    warehouse = open_warehouse(Settings(cw_pipeline_home=tmp_path / "home"), who="a test")
+    warehouse = Warehouse(Settings(cw_pipeline_home=tmp_path / "home").database_url, who="a test")
     warehouse.close()
     assert (tmp_path / "home" / "warehouse.db").exists()
 

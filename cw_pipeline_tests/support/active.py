@@ -11,6 +11,7 @@ from cw_pipeline.setup import connection, imports, mapping, opening, organizatio
 from cw_pipeline.setup.mapping import Mapped
 from cw_pipeline.sync import open_intents
 from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.warehouse.database import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None
 def activate(bill_from: Month, *, companies: int = 5) -> Active:
     """Set up the integration that the environment names, with so many companies mapped from `bill_from` on."""
     settings = Settings()
-    warehouse = opening.open_warehouse(settings, who="the tests")
+    warehouse = Warehouse(settings.database_url, who="the tests")
     with opening.open_connectwise(settings) as client, opening.open_nordpass(settings) as nordpass:
         connection.connect(client, warehouse)
         products.map_product(client, warehouse, Plan.BUSINESS, "NORDPASS-BUS")

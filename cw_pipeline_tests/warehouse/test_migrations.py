@@ -10,6 +10,7 @@ import alembic.config
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine, inspect, select, text
 
 from cw_pipeline.vocabulary import Month
@@ -54,6 +55,12 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_describes(warehous
     with warehouse.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_migration_is_named_by_its_revision() -> None:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(files("cw_pipeline.warehouse") / "migrations"))
+    assert revisions() == [one.revision for one in ScriptDirectory.from_config(config).walk_revisions()][::-1]
 
 
 def test_opening_a_warehouse_again_keeps_what_is_in_it(warehouse: Warehouse, warehouse_url: str) -> None:

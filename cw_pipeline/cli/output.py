@@ -90,7 +90,7 @@ class Output:
     def _cell(self, text: str) -> str:
         shown = harmless(text)
         # What a terminal does not show may end up in a spreadsheet.
-        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else rooms.formulas.guarded(shown)
+        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else rooms.mapping_csv.guarded(shown)
 
     def say(self, sentence: str) -> None:
         """Print what was done, or what to do next."""

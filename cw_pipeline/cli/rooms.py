@@ -26,10 +26,10 @@ if TYPE_CHECKING:
         audit,
         connection,
         errors,
-        formulas,
         guards,
         imports,
         mapping,
+        mapping_csv,
         mapping_file,
         opening,
         organizations,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         rebuild,
         suggest,
     )
-    from cw_pipeline.warehouse import connection_key, database, previews, tables
+    from cw_pipeline.warehouse import database, previews
     from cw_pipeline.wording import cells, hold_reasons
 
 _PATHS = {
@@ -45,18 +45,17 @@ _PATHS = {
     "audit": "setup.audit",
     "cells": "wording.cells",
     "connection": "setup.connection",
-    "connection_key": "warehouse.connection_key",
     "database": "warehouse.database",
     "definitions": "definitions",
     "demonstration": "cli.demonstration",
     "errors": "setup.errors",
     "find_drift": "reports.drift.find",
-    "formulas": "setup.formulas",
     "guards": "setup.guards",
     "hold_reasons": "wording.hold_reasons",
     "imports": "setup.imports",
     "listings": "reports.listings",
     "mapping": "setup.mapping",
+    "mapping_csv": "setup.mapping_csv",
     "mapping_file": "setup.mapping_file",
     "models": "nordpass.models",
     "notifications": "notifications",
@@ -71,7 +70,6 @@ _PATHS = {
     "setup_assets": "orchestration.assets.setup",
     "status": "reports.status",
     "suggest": "setup.suggest",
-    "tables": "warehouse.tables",
 }
 
 

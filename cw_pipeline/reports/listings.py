@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import connected_psa
-from cw_pipeline.warehouse.mappings import company_mappings
+from cw_pipeline.warehouse.mappings import by_company, company_mappings
 from cw_pipeline.warehouse.names import Named, name_and_id
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, LedgerEntry, OrganizationRow
 from cw_pipeline.wording.commands import map_command, unmap_command
@@ -46,14 +46,12 @@ class ListedCompany(Named):
 def companies(session: Session) -> list[ListedCompany]:
     """The imported companies by name, with what they are mapped to."""
     active = active_agreements(session)
-    mappings: defaultdict[int, list[CompanyMappingRow]] = defaultdict(list)
-    for mapping in company_mappings(session):
-        mappings[mapping.company_id].append(mapping)
+    mappings = by_company(company_mappings(session))
     listed: list[ListedCompany] = []
     for company in session.scalars(select(CompanyRow)):
         agreements = tuple(Named(one.id, one.name) for one in active.get(company.id, ()))
-        listed += [_mapped(mapping, agreements) for mapping in mappings[company.id]]
-        if company.gone_at is None and not mappings[company.id]:
+        listed += [_mapped(mapping, agreements) for mapping in mappings.get(company.id, ())]
+        if company.gone_at is None and company.id not in mappings:
             listed.append(ListedCompany(company.id, company.name, "unmapped", agreements))
     return sorted(listed, key=lambda company: (company.name.casefold(), company.id))
 

@@ -63,9 +63,7 @@ class Status:
     """The state of the integration.
 
     Attributes:
-        state: How far the set-up has come.
-        site: The ConnectWise site, None before the first connection.
-        company_id: The ConnectWise company id, None before the first connection.
+        site: The ConnectWise site, None before the first connection, like `company_id`.
         missing: What is missing to become active, a sentence each.
         mapped: Companies that are mapped.
         mapped_organizations: The organizations that they are mapped to.
@@ -76,7 +74,6 @@ class Status:
         unpushed_months: Closed months that have to be pushed (again).
         why_unpushed: Why each of them has to be.
         held: How many lines are held, by month.
-        held_lines: Those lines.
         last_sync: When the last push ended.
         next_tick: When the schedule is next due.
     """

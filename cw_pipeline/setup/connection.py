@@ -13,7 +13,7 @@ from cw_pipeline.connectwise.errors import ConnectWiseError, MissingRight
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.errors import NotConfirmed
-from cw_pipeline.setup.guards import connected_integration, require_same_company
+from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.mapping_file import write_backup
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
@@ -187,7 +187,7 @@ def disconnect(warehouse: Warehouse, backup_file: Path, *, company_id: str | Non
         FileRefused: If the file exists or cannot be written.
     """
     with setup_transaction(warehouse) as session:
-        integration = connected_integration(session)
+        integration = require_connected(session)
         if company_id is not None and company_id.casefold() != integration.company_id.casefold():
             raise NotConfirmed(
                 f"Nothing was changed: the connected company is {integration.company_id}, not {company_id}. "
@@ -212,9 +212,8 @@ def new_backup_file(folder: Path, now: datetime) -> Path:
 
 def _require_free_or_same(session: Session, client: ConnectWiseClient) -> IntegrationRow | None:
     integration = session.get(IntegrationRow, 1)
-    if integration is not None and integration.state != State.DISCONNECTED:
-        require_same_company(integration, client)
-    return integration
+    is_free = integration is None or integration.state is State.DISCONNECTED
+    return integration if is_free else require_connected(session, client)
 
 
 def _snapshot(integration: IntegrationRow | None) -> dict[str, str]:

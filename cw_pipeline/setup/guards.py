@@ -1,4 +1,4 @@
-"""What has to hold before a command goes on: connected, active, and to the ConnectWise company of the credentials."""
+"""What a command requires: to be connected, to the company of the credentials, and active."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise.client import ConnectWiseClient
 
 
-def require_connected(session: Session, client: ConnectWiseClient) -> IntegrationRow:
-    """The integration, if it is connected to the company that `client` speaks to.
+def require_connected(session: Session, client: ConnectWiseClient | None = None) -> IntegrationRow:
+    """The integration, if it is connected, and to the company that `client` speaks to.
 
     Raises:
         NotConnected: If it is not connected.
         WrongCompany: If it is connected to another company.
     """
-    integration = connected_integration(session)
-    require_same_company(integration, client)
+    integration = session.get(IntegrationRow, 1)
+    if integration is None or integration.state is State.DISCONNECTED:
+        raise NotConnected
+    if client is not None and psa_of(integration) != psa_of_client(client):
+        raise WrongCompany(
+            connected=f"{integration.company_id} at {integration.site_url}",
+            given=f"{client.company_id} at {client.site_url}",
+        )
     return integration
 
 
@@ -35,32 +41,6 @@ def require_active(session: Session, client: ConnectWiseClient) -> IntegrationRo
         NotActive: If it is not active; says what is missing.
         WrongCompany: If it is connected to another company.
     """
-    missing = missing_to_be_active(session)
-    if missing:
+    if missing := missing_to_be_active(session):
         raise NotActive(missing)
     return require_connected(session, client)
-
-
-def connected_integration(session: Session) -> IntegrationRow:
-    """The integration, whatever company it is connected to.
-
-    Raises:
-        NotConnected: If it is not connected.
-    """
-    integration = session.get(IntegrationRow, 1)
-    if integration is None or integration.state == State.DISCONNECTED:
-        raise NotConnected
-    return integration
-
-
-def require_same_company(integration: IntegrationRow, client: ConnectWiseClient) -> None:
-    """Refuse credentials that point to another company.
-
-    Raises:
-        WrongCompany: If they do.
-    """
-    if psa_of(integration) != psa_of_client(client):
-        raise WrongCompany(
-            connected=f"{integration.company_id} at {integration.site_url}",
-            given=f"{client.company_id} at {client.site_url}",
-        )

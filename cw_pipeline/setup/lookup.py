@@ -76,18 +76,25 @@ def is_number(text: str) -> bool:
 
 
 def record_named(what: str, records: Iterable[ChoiceT], name: str | None) -> ChoiceT:
-    """The record of a setup table with this name or, if none is given, the only or the default one.
+    """The active record of a setup table with this name or, if none is given, the usual one.
 
     Raises:
         UnknownChoice: If there is none, or there are several.
     """
     choices = [record for record in records if not record.inactive_flag]
-    if name is not None:
-        fitting = [record for record in choices if record.name.casefold() == name.strip().casefold()]
-        problem = f"There {'are several' if fitting else 'is no'} {what} {name}."
-    else:
-        fitting = choices if len(choices) == 1 else [record for record in choices if record.default_flag]
-        problem = f"The {what} has to be chosen." if choices else f"ConnectWise has no {what} yet: create one there."
+    if name is None and (usual := usual_record(choices)):
+        return usual
+    fitting = [record for record in choices if name and record.name.casefold() == name.strip().casefold()]
     if len(fitting) == 1:
         return fitting[0]
+    problem = f"The {what} has to be chosen." if choices else f"ConnectWise has no {what} yet: create one there."
+    if name is not None:
+        problem = f"There {'are several' if fitting else 'is no'} {what} {name}."
     raise UnknownChoice(problem, sorted(record.name for record in choices))
+
+
+def usual_record(records: Iterable[ChoiceT]) -> ChoiceT | None:
+    """The only active record of a setup table, or the default one; None if there is no such."""
+    choices = [record for record in records if not record.inactive_flag]
+    usual = choices if len(choices) == 1 else [record for record in choices if record.default_flag]
+    return usual[0] if len(usual) == 1 else None

@@ -13,7 +13,7 @@ from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.setup.audit import setup_transaction
 from cw_pipeline.setup.bill_from import SyncedMonths, about_left_out, left_out
 from cw_pipeline.setup.errors import UnknownChoice, listed
-from cw_pipeline.setup.guards import connected_integration
+from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.lookup import company_and_agreement, find, find_listed
 from cw_pipeline.setup.proposal import propose, remove_mapping, require_mappable, snapshot
 from cw_pipeline.vocabulary import Month
@@ -105,7 +105,7 @@ def map_company(
     """
     months = SyncedMonths(first_month, now)
     with setup_transaction(warehouse) as session:
-        psa = psa_of(connected_integration(session))
+        psa = psa_of(require_connected(session))
         the_company, the_agreement = company_and_agreement(session, company, agreement)
         the_organization = find_listed("organization", organization, session.scalars(select(OrganizationRow)).all())
         proposal = propose(session, the_company, the_agreement, the_organization, bill_from)
@@ -137,7 +137,7 @@ def unmap_company(warehouse: Warehouse, company: int | str, organization: str | 
         NotConnected: If nothing is connected.
     """
     with setup_transaction(warehouse) as session:
-        psa = psa_of(connected_integration(session))
+        psa = psa_of(require_connected(session))
         is_mapped = CompanyRow.id.in_(select(CompanyMappingRow.company_id))
         the_company = find("mapped company", company, session.scalars(select(CompanyRow).where(is_mapped)).all())
         the_organization = _organization_of(session, the_company, organization)

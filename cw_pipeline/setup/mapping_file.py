@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from cw_pipeline.billing.identity import as_marked
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.bill_from import SyncedMonths, about_left_out, left_out
 from cw_pipeline.setup.errors import MappingFileRefused, WarningsNotAccepted
-from cw_pipeline.setup.guards import connected_integration
+from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.mapping import left_behind
 from cw_pipeline.setup.mapping_csv import Cells, read_rows, write_rows
-from cw_pipeline.setup.mapping_rows import FileChanges, read_known
+from cw_pipeline.setup.mapping_rows import FileChanges
 from cw_pipeline.setup.proposal import remove_mapping
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import psa_of
-from cw_pipeline.warehouse.mappings import company_mappings
+from cw_pipeline.warehouse.mappings import by_company, company_mappings
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import CompanyMappingRow
+from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -81,9 +83,10 @@ def export_mappings(warehouse: Warehouse, file: Path, *, suggestions: Iterable[S
     rows: list[Cells] = []
     mapped = 0
     with warehouse.transaction() as session:
-        known = read_known(session)
-    for company in sorted(known.companies.values(), key=lambda company: (company.name.casefold(), company.id)):
-        mappings, suggestion = known.by_company.get(company.id, ()), certain.get(company.id)
+        mapped_to = by_company(company_mappings(session))
+        companies = session.scalars(select(CompanyRow)).all()
+    for company in sorted(companies, key=lambda company: (company.name.casefold(), company.id)):
+        mappings, suggestion = mapped_to.get(company.id, ()), certain.get(company.id)
         mapped += len(mappings)
         rows += map(_mapping_cells, mappings)
         if not mappings and suggestion is not None and suggestion.agreement is not None:
@@ -139,8 +142,8 @@ def apply_mappings(
     rows, faults = read_rows(file)
     months = SyncedMonths(first_month, now)
     with setup_transaction(warehouse) as session:
-        psa = psa_of(connected_integration(session))
-        changes = FileChanges(rows, read_known(session), months)
+        psa = psa_of(require_connected(session))
+        changes = FileChanges(session, rows, months)
         if faults or changes.faults:
             raise MappingFileRefused(file, [*faults, *changes.faults])
         asked_for, dropped = _about_removed(session, psa, changes)
@@ -172,7 +175,7 @@ def _about_removed(session: Session, psa: str, changes: FileChanges) -> tuple[li
     for row, mapping in changes.to_remove:
         company, organization = mapping.company, mapping.organization
         about = f"Row {row.number}: {name_and_id(company)} is no longer mapped to {name_and_id(organization)}."
-        is_asked_for = row.is_bare and len(changes.known.by_company[company.id]) == 1
+        is_asked_for = row.is_bare and len(changes.mapped[company.id]) == 1
         sentences = (about, behind.get(as_marked(organization.id)))
         (asked_for if is_asked_for else dropped).append(" ".join(filter(None, sentences)))
     return asked_for, dropped

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from cw_pipeline.setup.proposal import Proposal, beside, used_organizations
 from cw_pipeline.setup.suggest import normalized
-from cw_pipeline.warehouse.mappings import company_mappings
+from cw_pipeline.warehouse.mappings import by_company, company_mappings
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, OrganizationRow
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, OrganizationRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,122 +22,98 @@ if TYPE_CHECKING:
     from cw_pipeline.setup.mapping_csv import Row
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is imported, listed and mapped, by id; mappings by organization, in the order of their companies."""
-
-    companies: Mapping[int, CompanyRow]
-    agreements: Mapping[int, AgreementRow]
-    organizations: Mapping[str, OrganizationRow]
-    mappings: Mapping[str, CompanyMappingRow]
-    used: frozenset[str]
-
-    @cached_property
-    def by_company(self) -> Mapping[int, Sequence[CompanyMappingRow]]:
-        """The mappings of each company that has any."""
-        mappings: defaultdict[int, list[CompanyMappingRow]] = defaultdict(list)
-        for mapping in self.mappings.values():
-            mappings[mapping.company_id].append(mapping)
-        return dict(mappings)
-
-    def proposal(self, row: Row) -> Proposal | None:
-        """The mapping that a row asks for; None if it asks to unmap its company.
-
-        Raises:
-            ValueError: If it names something that does not exist, or not enough.
-        """
-        if row.company_id not in self.companies:
-            raise ValueError(f"there is no company {row.company_id}")
-        if row.is_bare:
-            if row.cut_short and row.company_id in self.by_company:
-                raise ValueError("its last cells are missing: to unmap the company, leave them there and empty")
-            return None
-        if row.agreement_id is None or row.organization_id is None:
-            raise ValueError("agreement_id and organization_id are needed, both (or neither, to unmap the company)")
-        if row.agreement_id not in self.agreements:
-            raise ValueError(f"there is no agreement {row.agreement_id}")
-        if row.organization_id not in self.organizations:
-            raise ValueError(f"there is no organization {row.organization_id}")
-        return Proposal(
-            self.companies[row.company_id],
-            self.agreements[row.agreement_id],
-            self.organizations[row.organization_id],
-            row.bill_from,
-            current=self.mappings.get(row.organization_id),
-            used=row.organization_id in self.used,
-        )
-
-
-def read_known(session: Session) -> Known:
-    """What rows are compared with."""
-    return Known(
-        companies={row.id: row for row in session.scalars(select(CompanyRow))},
-        agreements={row.id: row for row in session.scalars(select(AgreementRow))},
-        organizations={row.id: row for row in session.scalars(select(OrganizationRow))},
-        mappings={row.organization_id: row for row in company_mappings(session)},
-        used=used_organizations(session),
-    )
-
-
 class FileChanges:
     """The changes that the rows of a mapping file ask for.
 
     Attributes:
-        known: What the rows are compared with.
         faults: What is wrong with rows, each with its row. The other attributes are complete only if there is nothing.
         to_store: The new and changed mappings, each with its row.
         to_remove: The mappings that are in no row although their company is, each with its company's first row.
         unchanged: How many rows say what is stored already.
         without_ids: The rows with names and no ids, which do nothing.
+        mapped: The mappings that each company has now.
     """
 
-    def __init__(self, rows: Sequence[Row], known: Known, months: SyncedMonths) -> None:
-        self.known = known
+    def __init__(self, session: Session, rows: Sequence[Row], months: SyncedMonths) -> None:
+        self._companies = {row.id: row for row in session.scalars(select(CompanyRow))}
+        self._agreements = {row.id: row for row in session.scalars(select(AgreementRow))}
+        self._organizations = {row.id: row for row in session.scalars(select(OrganizationRow))}
+        self._mappings = {row.organization_id: row for row in company_mappings(session)}
+        self._used = used_organizations(session)
+        self.mapped = by_company(self._mappings.values())
         self.faults: list[str] = []
         self.to_store: list[tuple[Row, Proposal]] = []
         self.unchanged = 0
         self.without_ids: list[Row] = []
+        self._rows_of: defaultdict[int, list[Row]] = defaultdict(list)
         for row in rows:
+            self._rows_of[row.company_id].append(row)
             try:
-                proposal = known.proposal(row)
+                self._add(row, months)
             except ValueError as error:
                 self.faults.append(f"row {row.number}: {error}")
-                continue
-            if proposal.changes_nothing if proposal else row.company_id not in known.by_company:
-                self.unchanged += 1
-                if row.is_bare and (row.cells.agreement_name or row.cells.organization_name):
-                    self.without_ids.append(row)
-            elif proposal is not None:
-                self.to_store.append((row, proposal))
-                if refusal := proposal.refusal(months):
-                    self.faults.append(f"row {row.number}: {refusal}")
-        self._of_company: defaultdict[int, list[Row]] = defaultdict(list)
-        for row in rows:
-            self._of_company[row.company_id].append(row)
         self.faults += self._contradictions(rows)
         named = {row.organization_id for row in rows}
         self.to_remove = [
-            (self._of_company[mapping.company_id][0], mapping)
-            for mapping in known.mappings.values()
-            if mapping.company_id in self._of_company and mapping.organization_id not in named
+            (self._rows_of[mapping.company_id][0], mapping)
+            for mapping in self._mappings.values()
+            if mapping.company_id in self._rows_of and mapping.organization_id not in named
         ]
+
+    def _add(self, row: Row, months: SyncedMonths) -> None:
+        proposal = self._proposal(row)
+        if proposal.changes_nothing if proposal else row.company_id not in self.mapped:
+            self.unchanged += 1
+            if row.is_bare and (row.cells.agreement_name or row.cells.organization_name):
+                self.without_ids.append(row)
+        elif proposal is not None:
+            if refusal := proposal.refusal(months):
+                raise ValueError(refusal)
+            self.to_store.append((row, proposal))
+
+    def _proposal(self, row: Row) -> Proposal | None:
+        """The mapping that a row asks for; None if it asks to unmap its company.
+
+        Raises:
+            ValueError: If it names something that does not exist, or not enough.
+        """
+        company = self._companies.get(row.company_id)
+        if company is None:
+            raise ValueError(f"there is no company {row.company_id}")
+        if row.is_bare:
+            if row.cut_short and row.company_id in self.mapped:
+                raise ValueError("its last cells are missing: to unmap the company, leave them there and empty")
+            return None
+        if row.agreement_id is None or row.organization_id is None:
+            raise ValueError("agreement_id and organization_id are needed, both (or neither, to unmap the company)")
+        if row.agreement_id not in self._agreements:
+            raise ValueError(f"there is no agreement {row.agreement_id}")
+        if row.organization_id not in self._organizations:
+            raise ValueError(f"there is no organization {row.organization_id}")
+        return Proposal(
+            company,
+            self._agreements[row.agreement_id],
+            self._organizations[row.organization_id],
+            row.bill_from,
+            current=self._mappings.get(row.organization_id),
+            used=row.organization_id in self._used,
+        )
 
     def _contradictions(self, rows: Sequence[Row]) -> Iterator[str]:
         """Faults of rows that do not go together, or with the companies that are not in the file."""
-        known = self.known
         holders: defaultdict[str, list[int]] = defaultdict(list)
         for row in rows:
             holders[row.organization_id or ""].append(row.company_id)
-        for mapping in known.mappings.values():
-            if mapping.company_id not in self._of_company and mapping.company.gone_at is None:
+        for mapping in self._mappings.values():
+            if mapping.company_id not in self._rows_of and mapping.company.gone_at is None:
                 holders[mapping.organization_id].append(mapping.company_id)
         for row in rows:
             others = [number for number in holders[row.organization_id or ""] if number != row.company_id]
             if row.organization_id and others:
-                other = known.companies.get(others[0])
+                other = self._companies.get(others[0])
                 name = name_and_id(other) if other else str(others[0])
                 yield f"row {row.number}: the organization {row.organization_id} is the company {name}'s"
-            own = self._of_company[row.company_id]
+            own = self._rows_of[row.company_id]
             same = next(one for one in own if one.organization_id == row.organization_id)
             if same is not row:
                 which = f" with the organization {row.organization_id}" if row.organization_id else ""
@@ -167,9 +140,9 @@ class FileChanges:
     def _beside_others(self) -> Iterator[str]:
         """What to know about companies that get an organization beside others."""
         billed: defaultdict[int, list[OrganizationRow]] = defaultdict(list)
-        for company_id, rows in self._of_company.items():
+        for company_id, rows in self._rows_of.items():
             named = {row.organization_id for row in rows}
-            own = self.known.by_company.get(company_id, ())
+            own = self.mapped.get(company_id, ())
             billed[company_id] = [one.organization for one in own if one.organization_id in named]
         for row, proposal in self.to_store:
             others = billed[row.company_id]

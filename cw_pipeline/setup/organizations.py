@@ -14,7 +14,7 @@ from cw_pipeline.nordpass.errors import NotSupported, Refused
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.bill_from import SyncedMonths
 from cw_pipeline.setup.errors import MappingRefused, OrganizationRefused
-from cw_pipeline.setup.guards import connected_integration
+from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.lookup import company_and_agreement
 from cw_pipeline.setup.mapping import Mapped, map_company
 from cw_pipeline.setup.proposal import propose, require_mappable
@@ -150,7 +150,7 @@ def _require_mappable(
     warehouse: Warehouse, new: models.NewOrganization, map_to: MapTo, first_month: Month, now: datetime
 ) -> None:
     with warehouse.transaction() as session:
-        connected_integration(session)
+        require_connected(session)
         company, agreement = company_and_agreement(session, map_to.company, map_to.agreement)
         # A call that was interrupted may have mapped it.
         mapped = (one for one in organizations_of(session, company.id) if one.name == new.name)

@@ -12,20 +12,18 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from cw_pipeline.connectwise.errors import MissingRight, NotFound, UncertainWrite
-from cw_pipeline.connectwise.models import Choice, NewCatalogItem
+from cw_pipeline.connectwise.models import NewCatalogItem
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.errors import MOST_LISTED, ProductRefused, UnknownChoice
-from cw_pipeline.setup.guards import connected_integration, require_connected
-from cw_pipeline.setup.lookup import is_number, record_named
+from cw_pipeline.setup.guards import require_connected
+from cw_pipeline.setup.lookup import is_number, record_named, usual_record
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.warehouse.tables import ProductMappingRow, ProductRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sqlalchemy.orm import Session
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
@@ -39,8 +37,7 @@ class MappedProduct:
     """A plan and the product that it is mapped to.
 
     Attributes:
-        price: Price of one seat, in the currency of the agreement; None or 0 where the catalog has none.
-        cost: Cost of one seat.
+        price: Price of one seat, in the currency of the agreement; None or 0 if the catalog has none.
         confirmed: Whether the next sync bills the plan as this product.
         warnings: What to complete in ConnectWise, a sentence each.
     """
@@ -76,7 +73,7 @@ def list_products(client: ConnectWiseClient, search: str | None = None) -> tuple
 
 
 def why_not_billable(item: CatalogItem) -> str | None:
-    """Why the product cannot be a line on an agreement; None where it can."""
+    """Why the product cannot be a line on an agreement; None if it can."""
     if item.inactive_flag:
         return "it is inactive"
     if item.product_class == "Bundle":
@@ -127,7 +124,8 @@ def create_product(
     with warehouse.transaction() as session:
         require_connected(session, client)
     name = f"NordPass {plan}"
-    units = tuple(client.units_of_measure())
+    units = client.units_of_measure()
+    unit_of_measure = record_named("unit of measure", units, unit) if unit else usual_record(units)
     try:
         new = NewCatalogItem(
             identifier=identifier or name,
@@ -135,7 +133,7 @@ def create_product(
             customer_description=customer_description or description or name,
             subcategory_id=record_named("subcategory", client.subcategories(), subcategory).id,
             type_id=record_named("product type", client.product_types(), product_type).id,
-            unit_of_measure_id=record_named("unit of measure", units, unit).id if unit else _usual(units),
+            unit_of_measure_id=unit_of_measure and unit_of_measure.id,  # None: ConnectWise takes its own default
             price=price,
             cost=cost,
         )
@@ -166,7 +164,7 @@ def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
         NotConnected: If nothing is connected.
     """
     with setup_transaction(warehouse) as session:
-        integration = connected_integration(session)
+        integration = require_connected(session)
         mappings = session.scalars(select(ProductMappingRow).order_by(ProductMappingRow.plan)).all()
         if not mappings:
             raise ProductRefused(
@@ -262,10 +260,3 @@ def _create(client: ConnectWiseClient, warehouse: Warehouse, new: NewCatalogItem
         save_right_uses(session, psa, {Right.CATALOG_ADD: True})
         log_action(session, AuditAction.CREATE_PRODUCT, str(created.id), after=new.model_dump(mode="json"))
     return created
-
-
-def _usual(units: Iterable[Choice]) -> int | None:
-    try:
-        return record_named("unit of measure", units, None).id
-    except UnknownChoice:
-        return None  # ConnectWise takes its own default

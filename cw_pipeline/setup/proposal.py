@@ -25,7 +25,7 @@ from cw_pipeline.wording.commands import unmap_command
 from cw_pipeline.wording.terms import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -74,31 +74,25 @@ class Proposal:
     @cached_property
     def why_not(self) -> str | None:
         """Why the three cannot be mapped to each other; None if they can."""
+        return next(self._obstacles(), None) or agreement_terms.why_not_billable(self.agreement)
+
+    def _obstacles(self) -> Iterator[str]:
         company, agreement, organization = self.company, self.agreement, self.organization
         the_agreement = f"the agreement {name_and_id(agreement)}"
         the_organization = f"the organization {name_and_id(organization)}"
         gone = "was not found by the last import: it is deleted, or"
-        refusals = (
-            (
-                company.gone_at is not None,
-                f"the company {name_and_id(company)} {gone} not of the chosen types and statuses: import with those",
-            ),
-            (
-                agreement.company_id != company.id,
-                f"{the_agreement} belongs to another company ({agreement.company_id})",
-            ),
-            (agreement.gone_at is not None, f"{the_agreement} {gone} its company is not imported any more"),
-            (agreement.status != "Active", f"{the_agreement} is {agreement.status}, and only Active ones are billed"),
-            (
-                organization.gone_at is not None and not self.used,
-                f"NordPass no longer lists {the_organization}, and no usage report has it",
-            ),
-            (
-                not organization.msp_managed,
-                f"{the_organization} is not MSP-managed: NordPass does not bill its seats through the MSP",
-            ),
-        )
-        return next((why for refused, why in refusals if refused), None) or agreement_terms.why_not_billable(agreement)
+        if company.gone_at is not None:
+            yield f"the company {name_and_id(company)} {gone} not of the chosen types and statuses: import with those"
+        if agreement.company_id != company.id:
+            yield f"{the_agreement} belongs to another company ({agreement.company_id})"
+        if agreement.gone_at is not None:
+            yield f"{the_agreement} {gone} its company is not imported any more"
+        if agreement.status != "Active":
+            yield f"{the_agreement} is {agreement.status}, and only Active ones are billed"
+        if organization.gone_at is not None and not self.used:
+            yield f"NordPass no longer lists {the_organization}, and no usage report has it"
+        if not organization.msp_managed:
+            yield f"{the_organization} is not MSP-managed: NordPass does not bill its seats through the MSP"
 
     @property
     def only_month(self) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.facts import Line, Unread
@@ -23,15 +23,6 @@ from cw_pipeline.warehouse.tables import IntegrationRow
 if TYPE_CHECKING:
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.vocabulary import Month
-
-
-class FoundMonth(NamedTuple):
-    """How many lines of a month were found, with how many seats, and how many of the lines were invoiced."""
-
-    month: Month
-    lines: int
-    seats: Decimal
-    invoiced: int
 
 
 @dataclass(frozen=True)
@@ -53,13 +44,13 @@ class Rebuilt:
     unread: tuple[Unread, ...]
 
     @property
-    def by_month(self) -> list[FoundMonth]:
-        """What was found, by month."""
+    def by_month(self) -> list[tuple[Month, int, Decimal, int]]:
+        """For each month with found lines: how many, with how many seats, and how many of them were invoiced."""
         months: defaultdict[Month, list[Line]] = defaultdict(list)
         for identity, line in self.found:
             months[identity.month].append(line)
         return [
-            FoundMonth(
+            (
                 month,
                 len(lines),
                 sum((line.quantity for line in lines), Decimal(0)),

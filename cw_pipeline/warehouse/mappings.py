@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from cw_pipeline.billing.facts import CompanyMapping
 from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -24,6 +25,14 @@ def company_mappings(session: Session) -> Sequence[CompanyMappingRow]:
         .options(*(joinedload(one, innerjoin=True) for one in (row.company, row.agreement, row.organization)))
         .order_by(row.company_id, row.organization_id)
     ).all()
+
+
+def by_company(mappings: Iterable[CompanyMappingRow]) -> Mapping[int, Sequence[CompanyMappingRow]]:
+    """The mappings of each company that has any."""
+    found: defaultdict[int, list[CompanyMappingRow]] = defaultdict(list)
+    for mapping in mappings:
+        found[mapping.company_id].append(mapping)
+    return dict(found)
 
 
 def mapping_facts(session: Session) -> dict[str, CompanyMapping]:

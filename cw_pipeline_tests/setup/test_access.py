@@ -66,13 +66,13 @@ def test_the_private_key_can_be_given_as_text(settings: Settings, monkeypatch: p
         assert nordpass.organizations()
 
 
-def test_a_folder_of_usage_exports_takes_the_place_of_the_provider_api(tmp_path: Path) -> None:
+def test_a_folder_of_usage_exports_replaces_the_provider_api(tmp_path: Path) -> None:
     settings = Settings(nordpass_usage_dir=tmp_path)
     with open_nordpass(settings, now=lambda: datetime(2026, 4, 1, tzinfo=UTC)) as nordpass:
         assert isinstance(nordpass, UsageExports)
 
 
-def test_a_folder_of_usage_exports_beside_the_provider_api_is_refused(settings: Settings, tmp_path: Path) -> None:
+def test_usage_exports_beside_the_provider_api_are_refused(settings: Settings, tmp_path: Path) -> None:
     both = settings.model_copy(update={"nordpass_usage_dir": tmp_path})
     with pytest.raises(NotSetUp, match="NORDPASS_API_URL and NORDPASS_USAGE_DIR are both set"):
         open_nordpass(both)
@@ -84,7 +84,7 @@ def test_the_warehouse_is_opened_in_the_home_folder(tmp_path: Path) -> None:
     assert (tmp_path / "home" / "warehouse.db").exists()
 
 
-def test_a_psa_is_the_same_whatever_the_capitals_of_the_company_id() -> None:
+def test_the_connection_key_ignores_capitals_of_the_company_id() -> None:
     row = integration()
     row.company_id = "MsP"
     assert psa_of(row) == "https://psa.example.com|msp"

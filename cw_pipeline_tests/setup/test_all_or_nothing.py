@@ -76,7 +76,7 @@ def take_all_down(warehouse: Warehouse, folder: Path) -> None:
         (take_all_down, AuditAction.DISCONNECT),
     ],
 )
-def test_an_act_that_cannot_be_recorded_leaves_mappings_state_and_acts_as_they_were(
+def test_an_action_that_cannot_be_logged_changes_nothing(
     act: Callable[[Warehouse, Path], None], action: AuditAction, mapped: Warehouse, tmp_path: Path
 ) -> None:
     before = everything(mapped)

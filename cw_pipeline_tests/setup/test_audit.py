@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
 
-def test_an_act_that_changed_nothing_is_not_in_the_audit_but_for_connecting_whose_keys_may_be_new(
+def test_what_changes_nothing_is_not_logged_except_connecting(
     warehouse: Warehouse, client: ConnectWiseClient, nordpass: NordPass, tmp_path: Path
 ) -> None:
     file = tmp_path / "mappings.csv"

@@ -35,7 +35,7 @@ def used(msp: Warehouse) -> Warehouse:
     return msp
 
 
-def test_usage_before_the_first_month_is_said_with_its_seats_and_the_option_that_bills_it(used: Warehouse) -> None:
+def test_usage_before_the_first_month_is_reported_with_the_option_that_bills_it(used: Warehouse) -> None:
     mapped = map_company(used, 1, 11, "org-a", first_month=FIRST, now=NOW)
     assert (mapped.left_out, mapped.bill_from_chosen) == (LEFT_OUT, False)
     (said,) = mapped.warnings
@@ -48,7 +48,7 @@ def test_usage_before_the_first_month_is_said_with_its_seats_and_the_option_that
 
 
 @pytest.mark.parametrize("mapped_before", [False, True])
-def test_whoever_names_the_first_month_has_chosen_and_is_told_once_what_that_leaves_out(
+def test_naming_the_first_month_warns_once_of_what_it_leaves_out(
     mapped_before: bool,  # noqa: FBT001 - a parameter of the test
     used: Warehouse,
 ) -> None:
@@ -64,7 +64,7 @@ def test_whoever_names_the_first_month_has_chosen_and_is_told_once_what_that_lea
     assert (mapped.left_out, mapped.warnings) == ({}, ())
 
 
-def test_the_choice_is_of_the_organization_and_not_of_the_company(used: Warehouse) -> None:
+def test_a_chosen_first_month_is_the_organization_s_own(used: Warehouse) -> None:
     map_company(used, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
     mapped = map_company(used, 1, 11, "org-b", accept_warnings=True, first_month=FIRST, now=NOW)
     assert (mapped.bill_from_chosen, sum(mapped.left_out.values())) == (False, 6)
@@ -76,16 +76,14 @@ def test_usage_that_is_not_billed_by_rule_is_not_left_out(fields: dict[str, obje
     assert map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW).left_out == {}
 
 
-def test_usage_that_has_a_line_was_billed_and_is_not_left_out(used: Warehouse) -> None:
+def test_usage_that_has_a_line_is_not_left_out(used: Warehouse) -> None:
     map_company(used, 1, 11, "org-a", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
     record(used, "2026-01", NOW, kind=EntryKind.CONFIRMED)
     unmap_company(used, 1)
     assert map_company(used, 2, 21, "org-a", first_month=FIRST, now=NOW).left_out.keys() == {"2025-12", "2026-02"}
 
 
-def test_a_file_says_it_by_row_and_an_export_that_is_applied_again_chooses_nothing(
-    used: Warehouse, tmp_path: Path
-) -> None:
+def test_a_file_warns_by_row_and_reapplying_an_export_chooses_nothing(used: Warehouse, tmp_path: Path) -> None:
     file = write(tmp_path / "m.csv", "2,,21,,org-b,,2026-03", "1,,11,,org-a,,")
     chosen, left_out = apply_mappings(used, file, NOW, first_month=FIRST).warnings
     assert chosen.startswith("Row 2: 6 seats of Bolt (org-b) in 2025-12, 2026-01, 2026-02 are not billed: 2026-03 was")
@@ -107,7 +105,7 @@ def test_a_file_says_it_by_row_and_an_export_that_is_applied_again_chooses_nothi
         (Month(2027, 3), "2027-03 is in the future"),
     ],
 )
-def test_a_month_that_is_never_synced_or_not_yet_is_refused_as_the_first(
+def test_a_first_month_that_is_never_or_not_yet_synced_is_refused(
     month: Month, why: str, msp: Warehouse, tmp_path: Path
 ) -> None:
     with pytest.raises(MappingRefused, match=why):
@@ -117,7 +115,7 @@ def test_a_month_that_is_never_synced_or_not_yet_is_refused_as_the_first(
     assert mappings(msp) == {}
 
 
-def test_no_organization_is_added_that_could_not_be_mapped_from_that_month(
+def test_no_organization_is_added_with_an_impossible_first_month(
     msp: Warehouse, nordpass: NordPass, sandbox: Sandbox
 ) -> None:
     with pytest.raises(MappingRefused, match="2024-12 is before 2025-01"):
@@ -126,11 +124,9 @@ def test_no_organization_is_added_that_could_not_be_mapped_from_that_month(
 
 
 @pytest.mark.parametrize("month", [FIRST, Month(2026, 4)])
-def test_any_month_from_the_first_that_is_synced_to_the_one_that_is_running_can_be_named(
-    month: Month, msp: Warehouse
-) -> None:
+def test_billing_can_start_from_the_first_synced_to_the_current_month(month: Month, msp: Warehouse) -> None:
     assert map_company(msp, 1, 11, "org-a", bill_from=month, first_month=FIRST, now=NOW).bill_from == month
 
 
-def test_nobody_is_billed_by_default_before_the_first_month_that_is_synced(msp: Warehouse) -> None:
+def test_by_default_billing_never_starts_before_the_first_synced_month(msp: Warehouse) -> None:
     assert map_company(msp, 1, 11, "org-a", first_month=Month(2026, 4), now=NOW).bill_from == Month(2026, 4)

@@ -54,7 +54,7 @@ def test_connecting_proves_the_rights_to_inquire_and_writes_nothing(
     assert {entry.status for entry in sandbox.journal.entries()} == {200}
 
 
-def test_a_right_that_only_a_write_proves_is_shown_as_it_was_when_last_used(
+def test_a_right_that_only_a_write_proves_is_shown_as_last_used(
     warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     connect(client, warehouse)
@@ -77,7 +77,7 @@ def test_a_right_that_only_a_write_proves_is_shown_as_it_was_when_last_used(
     assert connect(client, warehouse).rights[4].held is False
 
 
-def test_of_two_acts_at_the_same_time_one_waits_also_before_the_first_connection(warehouse: Warehouse) -> None:
+def test_of_two_actions_at_once_one_waits_even_before_connecting(warehouse: Warehouse) -> None:
     both_ready, at_work = Barrier(2), Barrier(2)
 
     def act_when_both_are_ready(_: int) -> bool:
@@ -131,7 +131,7 @@ def test_a_missing_right_is_named_and_nothing_is_saved(
     assert state_of(warehouse) is None
 
 
-def test_a_table_that_the_role_may_not_read_is_a_missing_right(
+def test_an_unreadable_setup_table_is_a_missing_right(
     warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add(FaultKind.STATUS, path="/finance/billingCycles", status=403)
@@ -140,7 +140,7 @@ def test_a_table_that_the_role_may_not_read_is_a_missing_right(
     assert state_of(warehouse) is None
 
 
-def test_a_role_that_may_not_read_the_invoice_recap_connects_and_is_told(
+def test_a_role_without_the_invoice_recap_connects_and_is_told_so(
     warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     sandbox.connectwise.change_settings(agreement_recap=False)
@@ -153,7 +153,7 @@ def test_a_role_that_may_not_read_the_invoice_recap_connects_and_is_told(
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_an_invoice_recap_that_cannot_be_read_is_no_reason_not_to_connect(
+def test_connecting_does_not_need_a_readable_invoice_recap(
     status: int, warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add(FaultKind.STATUS, path="/finance/agreementrecap/", status=status)
@@ -235,7 +235,7 @@ def test_disconnecting_removes_all_mappings_and_the_backup_brings_them_back(
     assert mappings(warehouse) == before != {}
 
 
-def test_a_backup_never_overwrites_a_file_and_then_nothing_is_removed(msp: Warehouse, tmp_path: Path) -> None:
+def test_a_backup_never_overwrites_a_file(msp: Warehouse, tmp_path: Path) -> None:
     map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
     file = tmp_path / "backup.csv"
     file.write_text("precious")
@@ -246,7 +246,7 @@ def test_a_backup_never_overwrites_a_file_and_then_nothing_is_removed(msp: Wareh
     assert state_of(msp) == State.CONNECTED
 
 
-def test_a_right_that_was_taken_away_later_is_named_and_the_state_stays(
+def test_a_right_taken_away_later_is_named_and_the_state_stays(
     warehouse: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     connect(client, warehouse)

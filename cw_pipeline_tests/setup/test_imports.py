@@ -72,10 +72,10 @@ def test_more_than_a_thousand_companies_and_their_agreements_all_arrive(
     assert len(import_agreements(client, connected).new) >= 1050
     assert {row for row in agreements(connected) if row >= 50000} == set(range(50000, 51050))
     lists = [entry for entry in sandbox.journal.entries() if entry.path.endswith("/company/companies")]
-    assert len(lists) == 3  # the last one is the empty page that a list of several pages ends with
+    assert len(lists) == 2  # without the empty page that a list of several pages ends with
 
 
-def test_what_cannot_be_read_stops_no_import_and_is_not_gone(
+def test_an_unreadable_record_stops_no_import_and_is_not_gone(
     connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     import_companies(client, connected, ["Client"], ["Active"])
@@ -100,7 +100,7 @@ def test_what_cannot_be_read_stops_no_import_and_is_not_gone(
     assert agreements(connected)[1004].gone_at is None
 
 
-def test_an_agreement_whose_id_cannot_be_read_is_told_and_none_is_gone(
+def test_an_agreement_with_an_unreadable_id_is_reported_and_none_gone(
     connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     import_companies(client, connected, ["Client"], ["Active"])
@@ -134,7 +134,7 @@ def test_the_choice_is_remembered(connected: Warehouse, client: ConnectWiseClien
     assert (again.kept, again.total, again.new) == (first.total, first.total, ())
 
 
-def test_without_any_choice_yet_the_choices_are_listed_and_nothing_is_imported(
+def test_without_a_choice_the_choices_are_listed_and_nothing_imported(
     connected: Warehouse, client: ConnectWiseClient
 ) -> None:
     with pytest.raises(UnknownChoice, match=r"not chosen yet.*Former client.*Credit hold"):
@@ -142,9 +142,7 @@ def test_without_any_choice_yet_the_choices_are_listed_and_nothing_is_imported(
     assert companies(connected) == {}
 
 
-def test_an_unknown_name_is_refused_listing_the_valid_ones_and_changes_nothing(
-    connected: Warehouse, client: ConnectWiseClient
-) -> None:
+def test_an_unknown_name_is_refused_with_the_valid_ones(connected: Warehouse, client: ConnectWiseClient) -> None:
     import_companies(client, connected, ["Partner"])
     with pytest.raises(UnknownChoice, match=r"no company type Customer. Choose one of: Client,"):
         import_companies(client, connected, ["Customer"])
@@ -153,7 +151,7 @@ def test_an_unknown_name_is_refused_listing_the_valid_ones_and_changes_nothing(
     assert import_companies(client, connected).types == ("Partner",)
 
 
-def test_a_remembered_type_that_no_longer_exists_is_not_taken_for_all(
+def test_a_remembered_type_that_is_gone_does_not_mean_all(
     connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     import_companies(client, connected, ["Partner"])
@@ -162,7 +160,7 @@ def test_a_remembered_type_that_no_longer_exists_is_not_taken_for_all(
         import_companies(client, connected)
 
 
-def test_a_new_import_reports_what_is_new_changed_and_gone_and_keeps_mappings(
+def test_an_import_reports_changes_and_keeps_mappings(
     connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     import_companies(client, connected, [], [])
@@ -200,7 +198,7 @@ def test_more_than_a_thousand_companies_are_imported(
     assert import_agreements(client, connected).total > 60
 
 
-def test_agreements_of_every_status_are_imported_with_what_decides_about_billing(
+def test_agreements_of_every_status_are_imported_with_their_terms(
     connected: Warehouse, client: ConnectWiseClient
 ) -> None:
     import_companies(client, connected, [], [])
@@ -219,7 +217,7 @@ def test_only_agreements_of_imported_companies_are_imported(connected: Warehouse
     assert {row.company_id for row in agreements(connected).values()} <= companies(connected).keys()
 
 
-def test_an_agreement_that_is_gone_is_reported_and_its_mapping_kept(
+def test_a_gone_agreement_is_reported_and_its_mapping_kept(
     connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     import_companies(client, connected, [], [])
@@ -236,7 +234,7 @@ def test_an_agreement_that_is_gone_is_reported_and_its_mapping_kept(
     assert import_agreements(client, connected).gone == ()
 
 
-def test_the_agreements_of_a_company_that_left_the_selection_are_not_called_gone(
+def test_agreements_of_a_company_outside_the_selection_are_not_gone(
     connected: Warehouse, client: ConnectWiseClient
 ) -> None:
     import_companies(client, connected, [], [])

@@ -42,7 +42,7 @@ def test_billing_begins_with_the_last_closed_month_unless_said_otherwise(msp: Wa
     )
 
 
-def test_a_move_to_another_agreement_keeps_the_first_month_and_a_mapping_after_an_unmapping_does_not(
+def test_changing_the_agreement_keeps_the_first_month_and_unmapping_forgets_it(
     msp: Warehouse,
 ) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
@@ -51,7 +51,7 @@ def test_a_move_to_another_agreement_keeps_the_first_month_and_a_mapping_after_a
     assert map_company(msp, 1, 12, "org-a", first_month=FIRST, now=NOW).bill_from == Month(2026, 3)
 
 
-def test_mapping_the_same_again_keeps_its_time_and_a_change_renews_it(msp: Warehouse) -> None:
+def test_only_a_change_renews_a_mapping_s_time(msp: Warehouse) -> None:
     later = NOW + timedelta(days=3)
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=later)
@@ -79,7 +79,7 @@ def test_an_organization_that_is_not_msp_managed_is_refused(msp: Warehouse) -> N
         map_company(msp, 1, 11, "Elsewhere", first_month=FIRST, now=NOW)
 
 
-def test_an_organization_that_another_company_has_is_refused_naming_that_company(msp: Warehouse) -> None:
+def test_another_company_s_organization_is_refused_naming_the_company(msp: Warehouse) -> None:
     map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
     with pytest.raises(MappingRefused, match=r"the company Bolt \(2\) has it; unmap .* unmap 2 --organization org-b`"):
         map_company(msp, 1, 11, "org-b", first_month=FIRST, now=NOW)
@@ -124,7 +124,7 @@ def test_what_is_gone_cannot_be_mapped(
     assert mappings(msp) == {}
 
 
-def test_an_organization_that_is_gone_but_was_used_is_mapped_and_mapped_anew(msp: Warehouse) -> None:
+def test_a_gone_organization_with_usage_can_be_mapped_and_remapped(msp: Warehouse) -> None:
     keep_usage(msp, {"org-a": 5})
     with msp.transaction() as session:
         session.get_one(OrganizationRow, "org-a").gone_at = NOW
@@ -135,13 +135,13 @@ def test_an_organization_that_is_gone_but_was_used_is_mapped_and_mapped_anew(msp
     assert map_company(msp, 2, 21, "Acme", first_month=FIRST, now=NOW).company_id == 2
 
 
-def test_of_two_organizations_of_one_name_the_one_that_is_listed_is_meant(msp: Warehouse) -> None:
+def test_a_name_means_the_organization_that_is_still_listed(msp: Warehouse) -> None:
     put(msp, organization("org-old", "Acme", gone_at=BEFORE))
     assert map_company(msp, 1, 11, "Acme", first_month=FIRST, now=NOW).organization_id == "org-a"
 
 
 @pytest.mark.parametrize("status", ["Cancelled", "Expired"])
-def test_a_mapping_that_could_not_be_made_any_more_can_still_leave_months_out(status: str, msp: Warehouse) -> None:
+def test_the_first_month_of_an_outdated_mapping_can_still_change(status: str, msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     with msp.transaction() as session:
         session.get_one(AgreementRow, 11).status = status
@@ -154,9 +154,7 @@ def test_a_mapping_that_could_not_be_made_any_more_can_still_leave_months_out(st
 
 
 @pytest.mark.parametrize("asked", [1, "Acme"])
-def test_a_company_that_the_last_import_did_not_find_is_refused_with_what_to_do(
-    asked: int | str, msp: Warehouse
-) -> None:
+def test_a_company_that_the_last_import_did_not_find_is_refused(asked: int | str, msp: Warehouse) -> None:
     with msp.transaction() as session:
         session.get_one(CompanyRow, 1).gone_at = NOW
     with pytest.raises(MappingRefused, match="not of the chosen types and statuses: import with those"):
@@ -193,7 +191,7 @@ def test_any_name_can_be_used(name: str, msp: Warehouse) -> None:
     assert mappings(msp)[5] == (51, "org-n", "2026-03")
 
 
-def test_the_audit_says_who_mapped_what_and_how_it_was_before(warehouse_url: str, msp: Warehouse) -> None:
+def test_the_audit_log_has_who_mapped_what_and_the_state_before(warehouse_url: str, msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     another = Warehouse(warehouse_url, who="Ada on desk-7")
     map_company(another, 1, 12, "org-a", first_month=FIRST, now=NOW)
@@ -217,13 +215,13 @@ def test_the_audit_says_who_mapped_what_and_how_it_was_before(warehouse_url: str
         assert [entry.who for entry in audit_log(session)] == ["unknown", "Ada on desk-7", "Ada on desk-7"]
 
 
-def test_an_act_that_is_refused_leaves_no_entry_in_the_audit(msp: Warehouse) -> None:
+def test_a_refused_action_is_not_logged(msp: Warehouse) -> None:
     with pytest.raises(MappingRefused):
         map_company(msp, 1, 21, "org-a", first_month=FIRST, now=NOW)
     assert acts(msp) == []
 
 
-def test_of_two_acts_at_the_same_time_one_waits_and_sees_what_the_other_did(msp: Warehouse) -> None:
+def test_of_two_actions_at_once_one_waits_and_sees_the_other_s_result(msp: Warehouse) -> None:
     both_ready = Barrier(2)
 
     def map_to_the_same_organization(pair: tuple[int, int]) -> str:

@@ -57,9 +57,7 @@ def test_an_export_applied_unchanged_changes_nothing(msp: Warehouse, file: Path)
     assert mapped_at(msp, 1) == NOW
 
 
-def test_a_row_that_changes_nothing_does_not_fail_over_what_happened_to_its_agreement(
-    msp: Warehouse, file: Path
-) -> None:
+def test_a_row_that_changes_nothing_is_not_checked(msp: Warehouse, file: Path) -> None:
     map_all(msp)
     export_mappings(msp, file)
     with msp.transaction() as session:
@@ -68,7 +66,7 @@ def test_a_row_that_changes_nothing_does_not_fail_over_what_happened_to_its_agre
     assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged == 3
 
 
-def test_rows_map_remap_and_unmap_and_other_companies_are_left_alone(msp: Warehouse, file: Path) -> None:
+def test_rows_map_remap_and_unmap_and_leave_other_companies_alone(msp: Warehouse, file: Path) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
     map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
     put(msp, company(4, "Dyne"), agreement(41, 4), organization("org-d", "Dyne"))
@@ -91,7 +89,7 @@ def test_two_organizations_can_be_swapped_and_three_rotated(msp: Warehouse, file
     assert {number: row[1] for number, row in mappings(msp).items()} == {1: "org-c", 2: "org-b", 3: "org-a"}
 
 
-def test_an_organization_can_go_from_an_unmapped_company_to_another_in_one_file(msp: Warehouse, file: Path) -> None:
+def test_one_file_moves_an_organization_from_an_unmapped_company(msp: Warehouse, file: Path) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     apply_mappings(msp, write(file, "2,,21,,org-a,,", "1,,,,,,"), NOW, first_month=FIRST)
     assert mappings(msp) == {2: (21, "org-a", "2026-03")}
@@ -137,7 +135,7 @@ def test_every_faulty_row_is_named_and_nothing_is_applied(msp: Warehouse, file: 
     assert "row 2:" not in text
 
 
-def test_an_organization_that_two_companies_would_have_is_named_in_each_row(msp: Warehouse, file: Path) -> None:
+def test_rows_that_claim_the_same_organization_are_each_refused(msp: Warehouse, file: Path) -> None:
     map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
     assert faults_of(msp, write(file, "1,,11,,org-a,,", "2,,21,,org-a,,")) == (
         "row 2: the organization org-a is the company Bolt (2)'s",
@@ -220,9 +218,7 @@ def test_the_names_of_another_connectwise_s_companies_are_noticed(msp: Warehouse
     assert mappings(msp) == {}
 
 
-def test_rows_with_a_warning_map_nothing_until_it_is_accepted_and_are_not_asked_about_again(
-    msp: Warehouse, file: Path
-) -> None:
+def test_rows_with_a_warning_map_nothing_until_it_is_accepted(msp: Warehouse, file: Path) -> None:
     put(msp, agreement(13, 1, name="Branch", parent_agreement_id=11))
     write(file, "2,,21,,org-b,,", "1,,13,,org-a,,")
     with pytest.raises(WarningsNotAccepted) as refused:
@@ -236,7 +232,7 @@ def test_rows_with_a_warning_map_nothing_until_it_is_accepted_and_are_not_asked_
     assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged == 2
 
 
-def test_the_audit_has_an_entry_for_each_organization_that_a_file_changed(msp: Warehouse, file: Path) -> None:
+def test_the_audit_log_has_an_entry_per_organization_that_a_file_changed(msp: Warehouse, file: Path) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
     map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)

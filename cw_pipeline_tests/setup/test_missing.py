@@ -25,7 +25,7 @@ def missing(warehouse: Warehouse) -> list[tuple[str, str]]:
         return [(str(month), organization.id) for month, organization in missing_usage(session)]
 
 
-def test_a_mapped_organization_that_a_report_does_not_have_is_missing_in_each_such_month(msp: Warehouse) -> None:
+def test_a_mapped_organization_is_missing_in_each_month_without_a_row(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=MARCH, first_month=FIRST, now=NOW)
     map_company(msp, 2, 21, "org-b", bill_from=MARCH, first_month=FIRST, now=NOW)
     report(msp, MARCH, "org-b")
@@ -33,7 +33,7 @@ def test_a_mapped_organization_that_a_report_does_not_have_is_missing_in_each_su
     assert missing(msp) == [("2026-03", "org-a"), ("2026-04", "org-a")]
 
 
-def test_before_its_first_billed_month_and_once_unmapped_an_organization_is_not_missing(msp: Warehouse) -> None:
+def test_an_organization_outside_its_billed_months_is_not_missing(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=APRIL, first_month=FIRST, now=NOW)
     report(msp, MARCH, "org-b")
     assert missing(msp) == []

@@ -36,7 +36,7 @@ def organizations(warehouse: Warehouse) -> dict[str, OrganizationRow]:
         return {row.id: row for row in session.query(OrganizationRow)}
 
 
-def test_organizations_are_kept_and_a_second_look_reports_only_what_changed(
+def test_a_second_look_at_organizations_reports_only_changes(
     warehouse: Warehouse, nordpass: NordPass, sandbox: Sandbox
 ) -> None:
     first = refresh_organizations(nordpass, warehouse)
@@ -70,7 +70,7 @@ def test_an_organization_is_added_once_though_the_answer_was_lost(
 class _Killed(BaseException): ...
 
 
-def test_a_repetition_adopts_what_a_killed_first_try_added_even_if_nordpass_knows_no_keys(
+def test_a_repetition_adopts_what_a_killed_first_try_added(
     warehouse: Warehouse, nordpass: NordPass, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add = nordpass.add_organization
@@ -89,16 +89,14 @@ def test_a_repetition_adopts_what_a_killed_first_try_added_even_if_nordpass_know
     assert [act for act, *_ in acts(warehouse)] == ["add organization"]
 
 
-def test_an_organization_of_a_name_that_nordpass_has_is_refused_naming_it(
-    warehouse: Warehouse, nordpass: NordPass, sandbox: Sandbox
-) -> None:
+def test_adding_a_name_that_nordpass_has_is_refused(warehouse: Warehouse, nordpass: NordPass, sandbox: Sandbox) -> None:
     there = add_organization(nordpass, warehouse, NEW, first_month=FIRST).organization
     with pytest.raises(OrganizationRefused, match=rf"NordPass has Newco \({there.id}, Business, Standard\) already"):
         add_organization(nordpass, warehouse, NEW.model_copy(update={"name": "NEWCO"}), first_month=FIRST)
     assert len([one for one in sandbox.nordpass.organizations() if one["name"].casefold() == "newco"]) == 1
 
 
-def test_of_two_who_add_the_same_organization_at_once_only_one_adds_it(
+def test_two_who_add_an_organization_at_once_add_it_once(
     warehouse: Warehouse, nordpass: NordPass, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look = nordpass.organizations
@@ -114,7 +112,7 @@ def test_of_two_who_add_the_same_organization_at_once_only_one_adds_it(
     assert len([one for one in sandbox.nordpass.organizations() if one["name"] == "Newco"]) == 1
 
 
-def test_a_company_that_has_another_organization_gets_the_new_one_beside_it_once_that_is_accepted(
+def test_a_new_organization_beside_others_needs_confirmation(
     msp: Warehouse, nordpass: NordPass, sandbox: Sandbox
 ) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
@@ -162,7 +160,7 @@ def test_what_cannot_be_mapped_is_not_added_either(
     assert "Newco" not in {one["name"] for one in sandbox.nordpass.organizations()}
 
 
-def test_an_organization_that_was_added_but_not_mapped_is_mapped_by_a_repetition(
+def test_a_repetition_maps_an_organization_that_was_only_added(
     msp: Warehouse, nordpass: NordPass, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
 ) -> None:
     def killed(*_: object, **__: object) -> NoReturn:

@@ -45,7 +45,7 @@ def test_the_catalog_is_listed_with_what_cannot_be_billed(client: ConnectWiseCli
 
 
 @pytest.mark.parametrize("product", [3, "3", "NORDPASS-BUS", "nordpass-bus"])
-def test_a_plan_is_mapped_by_id_or_identifier_and_bills_nothing_until_confirmed(
+def test_a_plan_mapped_by_id_or_identifier_needs_confirmation(
     product: int | str, connected: Warehouse, client: ConnectWiseClient
 ) -> None:
     mapped = map_product(client, connected, Plan.BUSINESS, product)
@@ -54,7 +54,7 @@ def test_a_plan_is_mapped_by_id_or_identifier_and_bills_nothing_until_confirmed(
 
 
 @pytest.mark.parametrize(("product", "why"), [("NORDPASS-2022", "inactive"), ("SEC-BUNDLE", "Bundle")])
-def test_a_product_that_cannot_be_billed_is_refused_with_the_reason(
+def test_an_unbillable_product_is_refused_with_the_reason(
     product: str, why: str, connected: Warehouse, client: ConnectWiseClient
 ) -> None:
     with pytest.raises(ProductRefused, match=why):
@@ -63,7 +63,7 @@ def test_a_product_that_cannot_be_billed_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize("product", ["no such", 999, "999"])
-def test_an_unknown_product_is_refused_listing_those_that_can_be_billed(
+def test_an_unknown_product_is_refused_with_the_billable_ones(
     product: int | str, connected: Warehouse, client: ConnectWiseClient
 ) -> None:
     with pytest.raises(UnknownChoice) as refused:
@@ -120,7 +120,7 @@ def test_a_product_without_a_price_is_warned_about(connected: Warehouse, client:
     assert "no price" in create_product(client, connected, Plan.BUSINESS).warnings[0]
 
 
-def test_what_has_to_be_chosen_is_listed_and_nothing_is_created(
+def test_choices_are_listed_and_nothing_is_created(
     connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     sandbox.connectwise.update("subcategories", 1, {"defaultFlag": False})
@@ -145,7 +145,7 @@ def test_a_text_that_is_too_long_is_named(connected: Warehouse, client: ConnectW
         create_product(client, connected, Plan.BUSINESS, description="x" * 61)
 
 
-def test_a_product_whose_creation_got_no_answer_is_found_and_not_created_twice(
+def test_a_product_whose_creation_got_no_answer_is_created_once(
     connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path="catalog")

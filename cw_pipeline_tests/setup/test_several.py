@@ -72,7 +72,7 @@ def two(one: Warehouse) -> Warehouse:
 BOTH: Rows = {("org-a", 1, 11, "2025-06"), ("org-b", 1, 12, MARCH)}
 
 
-def test_a_second_organization_is_added_beside_the_first_once_a_person_accepted_that(one: Warehouse) -> None:
+def test_a_second_organization_is_added_once_that_is_accepted(one: Warehouse) -> None:
     before = rows(one)
     with pytest.raises(WarningsNotAccepted) as refused:
         add(one, accept_warnings=False)
@@ -104,7 +104,7 @@ def test_to_replace_an_organization_it_is_unmapped_first(one: Warehouse) -> None
     assert rows(one) == {("org-b", 1, 12, MARCH)}
 
 
-def test_of_several_organizations_the_one_to_unmap_has_to_be_named(two: Warehouse) -> None:
+def test_of_several_organizations_one_must_be_named_to_unmap(two: Warehouse) -> None:
     with pytest.raises(UnknownChoice, match=r"several organizations.* Choose one of: Acme \(org-a\), Bolt \(org-b\)"):
         unmap_company(two, 1)
     with pytest.raises(UnknownChoice, match="no organization of Acme Core"):
@@ -114,7 +114,7 @@ def test_of_several_organizations_the_one_to_unmap_has_to_be_named(two: Warehous
     assert unmap_company(two, 1).organization_id == "org-b"
 
 
-def test_whoever_unmaps_is_told_which_lines_go_on_being_billed(two: Warehouse) -> None:
+def test_unmapping_reports_the_lines_that_stay_billed(two: Warehouse) -> None:
     have_a_line(two, "org-a", 71, kind=EntryKind.FOUND)
     have_a_line(two, "org-a", 72, kind=EntryKind.INVOICED)
     have_a_line(two, "org-b", 73, kind=EntryKind.FOUND)
@@ -123,9 +123,7 @@ def test_whoever_unmaps_is_told_which_lines_go_on_being_billed(two: Warehouse) -
 
 
 @pytest.mark.parametrize("agreement_moved", [True, False])
-def test_an_organization_comes_from_a_company_that_is_gone_to_the_one_that_it_was_merged_into(
-    two: Warehouse, *, agreement_moved: bool
-) -> None:
+def test_an_organization_moves_from_a_gone_company_to_its_successor(two: Warehouse, *, agreement_moved: bool) -> None:
     with two.transaction() as session:
         session.get_one(CompanyRow, 1).gone_at = NOW
         if agreement_moved:
@@ -142,7 +140,7 @@ def test_an_organization_comes_from_a_company_that_is_gone_to_the_one_that_it_wa
     assert [(state or {})["company_id"] for state in acts(two)[-1][2:]] == [1, 2]
 
 
-def test_an_organization_of_a_company_that_is_there_is_refused_with_what_to_do(two: Warehouse) -> None:
+def test_an_organization_of_a_listed_company_is_refused_with_what_to_do(two: Warehouse) -> None:
     with pytest.raises(MappingRefused, match=r"Acme \(1\) has it; .* unmap 1 --organization org-b`"):
         map_company(two, 2, 21, "org-b", accept_warnings=True, first_month=FIRST, now=NOW)
     assert rows(two) == BOTH
@@ -160,7 +158,7 @@ def test_lists_show_a_company_once_for_each_of_its_organizations(two: Warehouse)
 # --- the mapping file ---
 
 
-def test_a_file_has_a_row_for_each_mapping_and_changes_nothing_as_it_is(two: Warehouse, file: Path) -> None:
+def test_an_unchanged_file_with_a_row_per_mapping_changes_nothing(two: Warehouse, file: Path) -> None:
     exported = export_mappings(two, file)
     assert (exported.mapped, exported.unmapped) == (2, 2)
     assert file.read_text(encoding="utf-8-sig").splitlines() == [
@@ -194,7 +192,7 @@ def test_rows_that_give_a_company_another_organization_are_asked_about(one: Ware
     ],
     ids=["left out", "replaced", "all"],
 )
-def test_an_organization_that_a_company_s_rows_leave_out_is_unmapped_only_by_somebody_who_was_told(
+def test_leaving_out_an_organization_unmaps_it_after_a_warning(
     text: str, left: Rows, two: Warehouse, file: Path
 ) -> None:
     have_a_line(two, "org-a", 71, kind=EntryKind.FOUND)
@@ -210,9 +208,7 @@ def test_an_organization_that_a_company_s_rows_leave_out_is_unmapped_only_by_som
     assert applied.warnings[0] == first
 
 
-def test_a_row_that_unmaps_a_company_s_only_organization_is_not_asked_about_and_tells(
-    one: Warehouse, file: Path
-) -> None:
+def test_a_row_unmaps_a_company_s_only_organization_without_asking(one: Warehouse, file: Path) -> None:
     have_a_line(one, "org-a", 71, kind=EntryKind.FOUND)
     (told,) = apply_mappings(one, write(file, "1,,,,,,"), NOW, first_month=FIRST).warnings
     assert told.startswith("Row 2: Acme (1) is no longer mapped to Acme (org-a). While no company")

@@ -91,7 +91,7 @@ def read(what: str, mapped: Warehouse, client: ConnectWiseClient, nordpass: Nord
     return import_again
 
 
-def test_a_list_without_more_than_a_few_of_what_is_mapped_changes_nothing_until_it_is_accepted(
+def test_a_list_that_lacks_many_mapped_records_needs_confirmation(
     what: str, mapped: Warehouse, sandbox: Sandbox, read: Callable[[bool], Changes]
 ) -> None:
     lost = mapped_ids(mapped, what)

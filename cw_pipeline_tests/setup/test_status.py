@@ -57,7 +57,7 @@ def test_before_connecting_the_status_says_what_to_do(warehouse: Warehouse) -> N
     assert (found.unpushed_months, found.last_sync) == ((), None)
 
 
-def test_the_status_counts_what_can_be_mapped_and_tells_the_last_sync(msp: Warehouse) -> None:
+def test_status_counts_what_can_be_mapped_and_has_the_last_sync(msp: Warehouse) -> None:
     put(msp, company(4, "Gone", gone_at=BEFORE), organization("org-g", "Gone", gone_at=BEFORE))
     put(msp, organization("org-x", "Elsewhere", msp_managed=False))
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
@@ -137,7 +137,7 @@ def test_the_next_tick_is_half_past_midnight_on_the_first(now: datetime, tick: d
 
 
 @pytest.mark.parametrize("outcome", sorted(HELD))
-def test_of_each_held_line_the_status_has_its_reason_and_what_a_person_can_do(msp: Warehouse, outcome: Outcome) -> None:
+def test_status_gives_each_held_line_s_reason_and_what_to_do(msp: Warehouse, outcome: Outcome) -> None:
     fields = {"organization_id": "org-a", "plan": "Business", "also": False, "seats": Decimal(5)}
     held = PushLineRow(position=0, outcome=outcome, reason="Why.", **fields)
     right = PushLineRow(position=1, outcome=Outcome.UNCHANGED, reason="Nothing to do.", **fields)

@@ -60,7 +60,7 @@ def small(msp: Warehouse) -> Warehouse:
     return msp
 
 
-def test_the_same_name_and_one_agreement_are_certain_and_nothing_is_mapped(small: Warehouse) -> None:
+def test_the_same_name_with_one_agreement_is_certain(small: Warehouse) -> None:
     put(small, company(5, "Nord, Inc."), agreement(51, 5), organization("org-n", "NORD"))
     before = mappings(small)
     suggestion = only(suggest_mappings(small))
@@ -112,7 +112,7 @@ def test_different_legal_forms_are_not_certain(small: Warehouse) -> None:
     assert "legal forms differ" in suggestion.reason
 
 
-def test_a_name_that_two_have_is_not_certain_and_goes_to_one_company(small: Warehouse) -> None:
+def test_a_name_that_two_have_is_not_certain(small: Warehouse) -> None:
     put(
         small,
         *(company(5, "Nord Ltd"), company(6, "Nord"), agreement(51, 5), agreement(61, 6)),
@@ -123,12 +123,12 @@ def test_a_name_that_two_have_is_not_certain_and_goes_to_one_company(small: Ware
     assert "Several companies or organizations have this name" in suggestion.reason
 
 
-def test_a_name_that_a_mapped_company_has_as_well_is_not_certain(small: Warehouse) -> None:
+def test_a_name_that_a_mapped_company_has_is_not_certain(small: Warehouse) -> None:
     put(small, company(5, "ACME"), agreement(51, 5), organization("org-a2", "Acme"))
     assert not only(suggest_mappings(small)).certain
 
 
-def test_names_that_are_alike_are_suggested_with_their_score_and_are_not_certain(small: Warehouse) -> None:
+def test_similar_names_are_suggested_with_their_score_and_not_certain(small: Warehouse) -> None:
     put(small, company(5, "Northwind Traders"), agreement(51, 5), organization("org-n", "Nortwind Trader"))
     suggestion = only(suggest_mappings(small))
     assert 75 <= suggestion.score < 100
@@ -153,7 +153,7 @@ def test_words_in_another_order_are_alike_and_not_the_same(small: Warehouse) -> 
     assert (suggestion.score, suggestion.certain) == (100, False)
 
 
-def test_of_many_look_alikes_only_the_most_alike_are_kept_for_each_company(small: Warehouse) -> None:
+def test_only_the_most_alike_organizations_are_considered_for_a_company(small: Warehouse) -> None:
     many = range(100, 140)
     put(
         small,
@@ -175,7 +175,7 @@ def test_of_many_look_alikes_only_the_most_alike_are_kept_for_each_company(small
     ("name", "fields"),
     [("Nord", {"msp_managed": False}), ("Nord", {"gone_at": BEFORE}), ("Something else entirely", {}), ("🏮", {})],
 )
-def test_organizations_that_cannot_be_mapped_or_are_not_alike_are_not_suggested(
+def test_unmappable_or_dissimilar_organizations_are_not_suggested(
     name: str, fields: dict[str, object], small: Warehouse
 ) -> None:
     put(small, company(5, "Nord"), agreement(51, 5), organization("org-n", name, **fields))

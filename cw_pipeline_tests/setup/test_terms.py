@@ -65,7 +65,7 @@ def changed(warehouse: Warehouse) -> tuple[str, ...]:
         ({"prorates": None}, "was not imported yet: run `cw-pipeline import`"),
     ],
 )
-def test_an_agreement_that_cannot_bill_a_month_once_and_in_full_is_not_mapped(
+def test_an_agreement_that_cannot_bill_a_month_fully_is_not_mapped(
     fields: dict[str, object], why: str, msp: Warehouse, tmp_path: Path
 ) -> None:
     put(msp, agreement(13, 1, name="Odd", **fields))
@@ -84,7 +84,7 @@ def test_an_agreement_that_cannot_bill_a_month_once_and_in_full_is_not_mapped(
         ({"parent_agreement_id": 11}, "is a child of 11"),
     ],
 )
-def test_an_agreement_that_may_be_billed_otherwise_is_mapped_only_once_its_warning_is_accepted(
+def test_an_agreement_with_a_warning_is_mapped_once_it_is_accepted(
     fields: dict[str, object], warning: str, msp: Warehouse
 ) -> None:
     put(msp, agreement(13, 1, name="Odd", **fields))
@@ -98,7 +98,7 @@ def test_an_agreement_that_may_be_billed_otherwise_is_mapped_only_once_its_warni
     assert map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW).warnings == ()
 
 
-def test_a_monthly_agreement_that_prorates_is_mapped_and_its_terms_are_kept(msp: Warehouse) -> None:
+def test_a_prorated_monthly_agreement_is_mapped_with_its_terms(msp: Warehouse) -> None:
     put(msp, agreement(13, 1, name="Prorated", billing_cycle="Quarterly", prorates=True, period_type="Future"))
     map_company(msp, 1, 13, "org-a", first_month=FIRST, now=NOW)
     assert accepted(msp) == Terms(cycle="Monthly", period_type="Future", parent_agreement_id=None, prorates=True)
@@ -108,9 +108,7 @@ def test_a_monthly_agreement_that_prorates_is_mapped_and_its_terms_are_kept(msp:
 @pytest.mark.parametrize(
     "fields", [{"cycle": "Quarterly"}, {"period_type": "Future"}, {"parent_agreement_id": 12}, {"prorates": True}]
 )
-def test_terms_that_changed_are_told_until_the_company_is_mapped_again_and_accepts_them(
-    fields: dict[str, object], msp: Warehouse
-) -> None:
+def test_changed_terms_are_reported_until_they_are_accepted(fields: dict[str, object], msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     edit(msp, 11, **fields)
     (said,) = changed(msp)
@@ -156,7 +154,7 @@ def imported(warehouse: Warehouse, client: ConnectWiseClient) -> Warehouse:
     return warehouse
 
 
-def test_the_cycle_is_told_by_its_options_and_not_by_its_name(
+def test_the_billing_cycle_comes_from_its_options_not_its_name(
     imported: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     sandbox.connectwise.update("billing_cycles", 2, {"name": "Quarterly"})
@@ -172,7 +170,7 @@ def test_the_cycle_is_told_by_its_options_and_not_by_its_name(
     "edit_of_a_person",
     [{"billingCycle": 1}, {"periodType": "Future"}, {"prorateFlag": True}, {"parentAgreement": {"id": 1002}}],
 )
-def test_the_import_says_which_mapped_agreements_are_billed_otherwise_than_accepted(
+def test_the_import_reports_mapped_agreements_with_changed_terms(
     edit_of_a_person: dict[str, object], imported: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
     map_company(imported, 101, 1001, "org-1", first_month=FIRST, now=NOW)
@@ -183,9 +181,7 @@ def test_the_import_says_which_mapped_agreements_are_billed_otherwise_than_accep
     assert changed(imported) == (said,)
 
 
-def test_a_mapping_from_before_terms_were_recorded_gets_them_at_the_next_import_and_stays_as_it_was(
-    imported: Warehouse, client: ConnectWiseClient
-) -> None:
+def test_a_mapping_without_terms_gets_them_at_the_next_import(imported: Warehouse, client: ConnectWiseClient) -> None:
     put(
         imported,
         CompanyMappingRow(

@@ -75,7 +75,7 @@ def test_seats_are_worth_the_confirmed_product_s_price_to_the_cent(priced: Wareh
     assert (found.held.count, found.failed.count) == (2, 2)
 
 
-def test_a_later_push_of_another_month_does_not_hide_an_earlier_one_and_one_of_the_same_month_does(
+def test_only_a_later_push_of_the_same_month_replaces_a_push(
     priced: Warehouse,
 ) -> None:
     push(priced, HELD)
@@ -85,20 +85,20 @@ def test_a_later_push_of_another_month_does_not_hide_an_earlier_one_and_one_of_t
     assert summary(priced).held == NOTHING
 
 
-def test_seats_that_wait_to_move_from_one_line_to_another_count_once(priced: Warehouse) -> None:
+def test_seats_moving_between_lines_count_once(priced: Warehouse) -> None:
     push(priced, HELD, replace(HELD, also=True), replace(HELD, also=True, organization_id="org-c"))
     found = summary(priced).held
     assert (found.count, found.seats, found.money) == (3, 8, Decimal("34.80"))
 
 
-def test_of_what_is_to_be_credited_the_seats_to_credit_are_unbilled_on_every_line(priced: Warehouse) -> None:
+def test_of_lines_to_credit_the_seats_to_credit_count(priced: Warehouse) -> None:
     due = replace(HELD, outcome=Outcome.CREDIT_DUE, seats=Decimal(0), to_credit=Decimal(5))
     push(priced, due, replace(due, also=True, seats=Decimal(2), to_credit=Decimal(2)))
     found = summary(priced).held
     assert (found.count, found.seats, found.money) == (2, 7, Decimal("30.45"))
 
 
-def test_without_a_price_nobody_knows_the_money_and_the_seats_are_counted_apart(priced: Warehouse) -> None:
+def test_without_a_price_the_money_is_unknown_and_seats_count_separately(priced: Warehouse) -> None:
     push(priced, NO_PRODUCT)
     assert summary(priced).unmapped == UnbilledLines(
         {"2026-03": {"product_unmapped": 1}}, Decimal(3), money=None, unpriced_seats=Decimal(3)
@@ -108,7 +108,7 @@ def test_without_a_price_nobody_knows_the_money_and_the_seats_are_counted_apart(
     assert (found.seats, found.money, found.unpriced_seats) == (7, Decimal("17.40"), 3)
 
 
-def test_lines_that_are_warned_of_are_told_until_their_month_is_pushed_without_a_warning(priced: Warehouse) -> None:
+def test_lines_with_a_warning_are_reported_until_pushed_without_one(priced: Warehouse) -> None:
     right = a_line(Outcome.UNCHANGED, 4, organization_id="org-a")
     push(priced, replace(right, warning="3 of its seats are not billed."))
     push(priced, right, month=APRIL)
@@ -125,7 +125,7 @@ def test_an_organization_that_was_mapped_since_is_no_longer_unmapped(priced: War
     assert summary(priced).unmapped.by_month == {"2026-03": {"unmapped": 1}}
 
 
-def test_usage_before_a_first_month_stays_reported_until_a_person_names_the_month(priced: Warehouse) -> None:
+def test_usage_before_a_first_month_is_reported_until_a_person_names_it(priced: Warehouse) -> None:
     push(priced, UNMAPPED)
     left_out = UnbilledLines({"2026-03": {"unmapped": 1}}, Decimal(4), Decimal("17.40"), Decimal(0))
     map_company(priced, 1, 11, "org-a", first_month=FIRST, now=MAY)
@@ -136,20 +136,20 @@ def test_usage_before_a_first_month_stays_reported_until_a_person_names_the_mont
     assert summary(priced).unmapped == NOTHING
 
 
-def test_usage_that_will_be_billed_at_the_next_sync_is_not_unbilled(priced: Warehouse) -> None:
+def test_usage_that_the_next_sync_bills_is_not_unbilled(priced: Warehouse) -> None:
     push(priced, UNMAPPED)
     map_company(priced, 1, 11, "org-a", bill_from=MARCH, first_month=FIRST, now=MAY)
     assert summary(priced).unmapped == NOTHING
 
 
-def test_a_month_before_a_first_month_that_has_a_line_was_billed(priced: Warehouse) -> None:
+def test_a_month_before_the_first_is_billed_if_it_has_a_line(priced: Warehouse) -> None:
     push(priced, replace(UNMAPPED, outcome=Outcome.BEFORE_BILL_FROM))
     map_company(priced, 1, 11, "org-a", first_month=FIRST, now=MAY)
     record(priced, "2026-03", NOW, kind=EntryKind.CONFIRMED)
     assert summary(priced).unmapped == NOTHING
 
 
-def test_seats_that_want_for_a_product_are_unbilled_until_their_month_is_synced_with_one(priced: Warehouse) -> None:
+def test_seats_without_a_product_are_unbilled_until_synced_with_one(priced: Warehouse) -> None:
     push(priced, NO_PRODUCT)
     put(priced, ProductMappingRow(plan="Enterprise", product_id=4, confirmed_product_id=4, mapped_at=NOW))
     found = summary(priced).unmapped
@@ -158,7 +158,7 @@ def test_seats_that_want_for_a_product_are_unbilled_until_their_month_is_synced_
     assert summary(priced).unmapped == NOTHING
 
 
-def test_seats_that_wait_behind_a_plan_without_a_product_are_unbilled_though_their_own_plan_has_one(
+def test_seats_behind_a_plan_without_a_product_are_unbilled(
     priced: Warehouse,
 ) -> None:
     waits = replace(NO_PRODUCT, plan=Plan.BUSINESS)

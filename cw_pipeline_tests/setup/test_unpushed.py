@@ -27,21 +27,21 @@ def test_without_mappings_nothing_has_to_be_pushed(msp: Warehouse) -> None:
     assert unpushed(msp) == []
 
 
-def test_every_closed_month_since_the_first_that_is_billed_has_to_be_pushed(msp: Warehouse) -> None:
+def test_every_closed_month_from_the_first_billed_one_is_due(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=SET_UP)
     map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
     assert unpushed(msp) == ["2026-01", "2026-02", "2026-03"]
     assert unpushed(msp, first=Month(2026, 2)) == ["2026-02", "2026-03"]
 
 
-def test_a_month_that_has_not_closed_does_not_have_to_be_pushed(msp: Warehouse) -> None:
+def test_a_month_that_has_not_closed_is_not_due(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 4), first_month=FIRST, now=SET_UP)
     assert unpushed(msp) == []
     assert unpushed(msp, now=datetime(2026, 4, 30, 23, 59, 59, tzinfo=UTC)) == []
     assert unpushed(msp, now=datetime(2026, 5, 1, tzinfo=UTC)) == ["2026-04"]
 
 
-def test_a_month_is_done_only_by_a_push_that_succeeded_for_this_company(msp: Warehouse) -> None:
+def test_only_a_successful_push_for_this_company_completes_a_month(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
     push(msp, "2026-02", NOW)
     push(msp, "2026-03", NOW, succeeded=False)
@@ -51,7 +51,7 @@ def test_a_month_is_done_only_by_a_push_that_succeeded_for_this_company(msp: War
     assert unpushed(msp) == []
 
 
-def test_a_month_whose_last_push_failed_is_due_again_although_an_earlier_one_succeeded(msp: Warehouse) -> None:
+def test_a_month_whose_last_push_failed_is_due_again(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
     push(msp, "2026-02", NOW)
     push(msp, "2026-03", NOW)
@@ -61,7 +61,7 @@ def test_a_month_whose_last_push_failed_is_due_again_although_an_earlier_one_suc
     assert unpushed(msp) == []
 
 
-def test_a_month_that_was_written_to_after_its_last_push_ended_is_due_again(msp: Warehouse) -> None:
+def test_a_month_with_writes_after_its_last_push_is_due_again(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
     for month in ("2026-02", "2026-03"):
         push(msp, month, NOW)
@@ -102,7 +102,7 @@ def test_writes_to_another_connectwise_company_make_no_month_due(msp: Warehouse)
     assert unpushed(msp) == []
 
 
-def test_a_company_that_is_mapped_late_makes_its_months_due_again_and_no_others(msp: Warehouse) -> None:
+def test_mapping_a_company_late_makes_only_its_months_due_again(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=SET_UP)
     for month in ("2026-01", "2026-02", "2026-03"):
         push(msp, month, NOW)
@@ -114,7 +114,7 @@ def test_a_company_that_is_mapped_late_makes_its_months_due_again_and_no_others(
     assert unpushed(msp) == []
 
 
-def test_a_mapping_changed_while_a_push_ran_makes_the_month_due_again(msp: Warehouse) -> None:
+def test_a_mapping_changed_during_a_push_makes_the_month_due(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
     push(msp, "2026-03", NOW, took=timedelta(minutes=5))
     map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=NOW + timedelta(minutes=2))
@@ -129,7 +129,7 @@ def test_unmapping_a_company_makes_nothing_due(msp: Warehouse) -> None:
     assert unpushed(msp) == []
 
 
-def test_a_month_whose_report_changed_after_its_push_is_due_until_that_is_pushed_or_taken_back(msp: Warehouse) -> None:
+def test_a_month_whose_report_changed_after_its_push_is_due(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 2), first_month=FIRST, now=SET_UP)
     for month in ("2026-02", "2026-03"):
         push(msp, month, NOW)

@@ -7,10 +7,9 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
+from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import quote
-
-import requests
+from urllib.parse import quote, urlencode
 
 from cw_pipeline.connectwise.errors import InvalidConfiguration, Refused, UnknownCompany
 from cw_pipeline.connectwise.failures import LONGEST_WAIT, MAX_ATTEMPTS, Method, error_for, is_sent_again, never_left
@@ -20,7 +19,7 @@ from cw_pipeline.connectwise.sites import api_origin
 from cw_pipeline.connectwise.throttle import Throttle
 from cw_pipeline.https.failures import AttemptError, Failure
 from cw_pipeline.https.safe_text import Hidden
-from cw_pipeline.https.sending import open_session, repeat, send_once
+from cw_pipeline.https.sending import Server, repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +32,7 @@ CONNECT_TIMEOUT = 10.0  # seconds
 LONGEST_REPLY = 16 * 1024 * 1024  # bytes, uncompressed: 1,000 records of 16 kB, where true ones take 5
 _PAUSE = 5.0  # seconds after a 429 that asks for none
 LONGEST_DOWNLOAD = 300.0  # seconds for the body of one reply, however steadily it trickles in
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Http:
         self.origin = api_origin(credentials.site_url)
         self._credentials = credentials
         self._timeout = (CONNECT_TIMEOUT, read_timeout)
-        self._session = open_session(
+        self._server = Server(
             self.origin,
             ca_bundle=credentials.ca_bundle,
             headers={
@@ -110,7 +110,7 @@ class Http:
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._server.close()
 
     def company_info(self) -> CompanyInfo:
         """Ask the site, without credentials, which API serves the company.
@@ -124,9 +124,9 @@ class Http:
             "Check CONNECTWISE_COMPANY_ID and CONNECTWISE_SITE_URL."
         )
         try:
-            document = self._send("GET", path, requests.Request("GET", self.origin + path)).document
+            document = self._send("GET", path, self.origin + path).document
         except Refused as refused:
-            if refused.status == requests.codes.not_found:
+            if refused.status == HTTPStatus.NOT_FOUND:
                 raise unknown from None
             raise
         if document is None:
@@ -153,25 +153,20 @@ class Http:
             UncertainWrite: A POST or PATCH may or may not have been carried out.
             ReadFailed: A GET got no usable reply.
         """
-        request = requests.Request(
-            method,
-            headers={"Authorization": self._credentials.authorization(), **(headers or {})},
-            params=params,
-            data=None if body is None else json.dumps(body, default=_exact_number).encode(),
-        )
+        headers = {"Authorization": self._credentials.authorization(), **(headers or {})}
+        query = f"?{urlencode(params)}" if params else ""
+        data = None if body is None else json.dumps(body, default=_exact_number).encode()
         codebase = self._codebase()
-        request.url = self._url(path, codebase)
         try:
-            return self._send(method, path, request)
+            return self._send(method, path, self._url(path, codebase) + query, headers, data)
         except Refused as refused:
             # The code NotFound is about a record, so the path is right.
-            if refused.status != requests.codes.not_found or refused.code == "NotFound":
+            if refused.status != HTTPStatus.NOT_FOUND or refused.code == "NotFound":
                 raise
             newer = self._codebase(stale=codebase)
             if newer == codebase:
                 raise
-        request.url = self._url(path, newer)
-        return self._send(method, path, request)
+        return self._send(method, path, self._url(path, newer) + query, headers, data)
 
     def url(self, path: str) -> str:
         """The whole URL of a path of the API."""
@@ -188,11 +183,13 @@ class Http:
                 known = self._known_codebase = self.company_info().codebase
             return known
 
-    def _send(self, method: Method, path: str, request: requests.Request) -> Reply:
+    def _send(
+        self, method: Method, path: str, url: str, headers: Mapping[str, str] = _NONE, body: bytes | None = None
+    ) -> Reply:
         """Send until it succeeds or the table of failures says no."""
         try:
             return repeat(
-                lambda: self._attempt(method, request),
+                lambda: self._attempt(method, url, headers, body),
                 again=lambda attempt: is_sent_again(method, attempt.failure),
                 attempts=MAX_ATTEMPTS,
                 longest_wait=LONGEST_WAIT,
@@ -202,15 +199,17 @@ class Http:
             error = error_for(attempt, redact=self._credentials.redact, method=method, path=path, origin=self.origin)
         raise error  # outside of the handler: the attempt's own chain holds the request with its headers
 
-    def _attempt(self, method: Method, request: requests.Request) -> Reply:
+    def _attempt(self, method: Method, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         with self._slots:
             self._throttle.wait()
             if method != "GET":
                 self.before_write()
             try:
-                raw = send_once(
-                    self._session,
-                    request,
+                raw = self._server.send_once(
+                    method,
+                    url,
+                    headers=headers,
+                    body=body,
                     timeout=self._timeout,
                     most_bytes=LONGEST_REPLY,
                     most_seconds=LONGEST_DOWNLOAD,

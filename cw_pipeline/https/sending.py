@@ -1,4 +1,4 @@
-"""Opening a session, making one attempt at a request with bounds on time and size, and repeating attempts."""
+"""Making one attempt at a request with bounds on time and size, and repeating attempts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -30,27 +31,6 @@ T = TypeVar("T")
 LONGEST_REFUSAL = 64 * 1024  # bytes of an error document that are read
 _CHUNK = 64 * 1024
 _HTTP_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
-
-
-def open_session(
-    origin: str, *, ca_bundle: Path | None, headers: Mapping[str, str], connections: int = 10
-) -> requests.Session:
-    """A session that repeats nothing by itself, keeps no cookies, and takes from the environment only the proxy.
-
-    It trusts the authorities in the PEM file `ca_bundle`, or the public ones, and keeps so many `connections` open.
-    `trust_env` is off because requests would otherwise replace our credentials by those of a netrc file, and our
-    certificate authority by one from the environment. A proxy (HTTPS_PROXY, NO_PROXY) is honoured except for this
-    machine itself. It sees no credentials, since the encryption goes through it.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    session.verify = str(ca_bundle) if ca_bundle else True
-    if not _is_this_machine(origin):  # the address of a proxy may hold a password
-        session.proxies = {scheme: Hidden(address) for scheme, address in get_environ_proxies(origin).items()}
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.headers.update({"User-Agent": "cw-pipeline", **headers})
-    session.mount("https://", HTTPAdapter(max_retries=0, pool_maxsize=connections))
-    return session
 
 
 def ca_bundle_fault(path: Path) -> str | None:
@@ -79,44 +59,83 @@ class RawReply:
     body: bytes
 
 
-def send_once(
-    session: requests.Session,
-    request: requests.Request,
-    *,
-    timeout: tuple[float, float],
-    most_bytes: int,
-    most_seconds: float,
-    clock: Callable[[], float] = time.monotonic,
-) -> RawReply:
-    """Make one attempt at a request, signed anew if it has an `auth`, and read the whole reply.
+class Server:
+    """The connections to one server.
+
+    requests' session is left out: it would take credentials and certificate authorities from the environment, follow
+    redirects and keep cookies, all of which would have to be switched off, and costs as much time as the connection.
+    From the environment comes only the proxy (HTTPS_PROXY, NO_PROXY), except for this machine itself. It sees no
+    credentials, since the encryption goes through it.
 
     Args:
-        session: See `open_session`.
-        request: What to send. A redirect is not followed.
-        timeout: Seconds to connect, and seconds to wait for the answer or for its next part.
-        most_bytes: Most bytes of the body, uncompressed.
-        most_seconds: Most seconds for the whole body, however steadily it trickles in.
-        clock: Seconds of a clock that only goes forward.
-
-    Raises:
-        AttemptError: There was no reply, no whole reply, or one whose status is no success.
+        origin: The server's `https://` address.
+        ca_bundle: The PEM file of the authorities to trust; None: the public ones.
+        headers: Sent with each request.
+        connections: How many stay open.
     """
-    try:
-        prepared = session.prepare_request(request)
-        response = session.send(prepared, timeout=timeout, allow_redirects=False, stream=True)
-    except _HTTP_ERRORS as error:
-        raise AttemptError(failure_of_exception(error)) from None
-    status, headers = response.status_code, response.headers
-    refusal = failure_of_status(status)
-    with response:
-        body, broken = _read(
-            response, most_bytes if refusal is None else LONGEST_REFUSAL, clock() + most_seconds, clock
-        )
-    if refusal is not None:
-        raise AttemptError(refusal, status, headers, body)
-    if broken is not None:
-        raise AttemptError(broken, status, headers)
-    return RawReply(status, headers, body)
+
+    def __init__(
+        self, origin: str, *, ca_bundle: Path | None, headers: Mapping[str, str], connections: int = 10
+    ) -> None:
+        self._adapter = HTTPAdapter(max_retries=0, pool_maxsize=connections)
+        self._verify = str(ca_bundle) if ca_bundle else True
+        self._headers = {"User-Agent": "cw-pipeline", "Accept-Encoding": "gzip, deflate", **headers}
+        environment = {} if _is_this_machine(origin) else get_environ_proxies(origin)
+        self.proxies = {scheme: Hidden(address) for scheme, address in environment.items()}  # it may hold a password
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._adapter.close()
+
+    def send_once(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        timeout: tuple[float, float],
+        most_bytes: int,
+        most_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> RawReply:
+        """Make one attempt at a request, and read the whole reply. A redirect is not followed.
+
+        Args:
+            method: GET, POST or PATCH.
+            url: With its query.
+            headers: In addition to those of each request.
+            body: What to send.
+            timeout: Seconds to connect, and seconds to wait for the answer or for its next part.
+            most_bytes: Most bytes of the body, uncompressed.
+            most_seconds: Most seconds for the whole body, however steadily it trickles in.
+            clock: Seconds of a clock that only goes forward.
+
+        Raises:
+            AttemptError: There was no reply, no whole reply, or one whose status is no success.
+        """
+        request = PreparedRequest()
+        request.method, request.url, request.body = method, url, body
+        request.headers = CaseInsensitiveDict({**self._headers, **headers})
+        if body is not None:
+            request.headers["Content-Length"] = str(len(body))
+        try:
+            response = self._adapter.send(
+                request, stream=True, timeout=timeout, verify=self._verify, proxies=self.proxies
+            )
+        except _HTTP_ERRORS as error:
+            raise AttemptError(failure_of_exception(error)) from None
+        status, received = response.status_code, response.headers
+        refusal = failure_of_status(status)
+        with response:
+            content, broken = _read(
+                response, most_bytes if refusal is None else LONGEST_REFUSAL, clock() + most_seconds, clock
+            )
+        if refusal is not None:
+            raise AttemptError(refusal, status, received, content)
+        if broken is not None:
+            raise AttemptError(broken, status, received)
+        return RawReply(status, received, content)
 
 
 def _read(

@@ -11,8 +11,6 @@ import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from requests import PreparedRequest
-from requests.auth import AuthBase
 
 from cw_pipeline.https.safe_text import Hidden
 from cw_pipeline.nordpass.errors import InvalidSetting
@@ -26,8 +24,8 @@ _WHAT_TO_DO: Final = (
 )
 
 
-class SignedRequests(AuthBase):
-    """Gives each request a fresh bearer token. Neither its repr nor its errors show the key.
+class Tokens:
+    """Makes a bearer token for each request. Neither its repr nor its errors show the key.
 
     Args:
         msp_id: Who signs.
@@ -41,8 +39,8 @@ class SignedRequests(AuthBase):
         self._msp_id = msp_id
         self._key = _rsa_key(private_key)
 
-    def __call__(self, r: PreparedRequest) -> PreparedRequest:
-        """Sign one request."""
+    def authorization(self) -> str:
+        """The header that signs one request."""
         now = datetime.now(UTC)
         claims = {
             "iss": self._msp_id,
@@ -52,8 +50,7 @@ class SignedRequests(AuthBase):
             "exp": now + LIFE,
             "jti": uuid4().hex,
         }
-        r.headers["Authorization"] = Hidden(f"Bearer {jwt.encode(claims, self._key, algorithm='RS256')}")
-        return r
+        return Hidden(f"Bearer {jwt.encode(claims, self._key, algorithm='RS256')}")
 
 
 def _rsa_key(pem: str) -> RSAPrivateKey:

@@ -6,18 +6,17 @@ What the body of a successful reply means is in `provider_api`.
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-import requests
 from pydantic import AliasPath, BaseModel, Field, ValidationError
-from requests.auth import AuthBase
 
 from cw_pipeline.https.errors import ErrorBody
 from cw_pipeline.https.failures import AttemptError, Failure
 from cw_pipeline.https.safe_text import one_line
-from cw_pipeline.https.sending import ca_bundle_fault, open_session, repeat, send_once
+from cw_pipeline.https.sending import Server, ca_bundle_fault, repeat
 from cw_pipeline.nordpass import errors
 
 CONNECT_AND_READ_SECONDS: Final = (5.0, 30.0)
@@ -56,14 +55,14 @@ _ERRORS: Final[Mapping[Failure, tuple[type[errors.NordPassError], str]]] = {
 
 
 class Transport:
-    """A session with one Provider API.
+    """The connection to one Provider API.
 
     A request is sent again, with a new token each time, where that can help. POST too, because each carries an
     `Idempotency-Key`, which the assumed contract says is honoured: it is the same at every attempt.
 
     Args:
         base_url: `https://` address of the API, without query.
-        auth: Signs each request.
+        authorization: Makes the header of that name, anew for each request.
         ca_bundle: PEM file of the certificate authorities to trust instead of the public ones.
         sleep: Waits so many seconds.
 
@@ -71,16 +70,22 @@ class Transport:
         InvalidSetting: The address is not HTTPS, or the file holds no certificates.
     """
 
-    def __init__(self, base_url: str, auth: AuthBase, ca_bundle: Path | None, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        authorization: Callable[[], str],
+        ca_bundle: Path | None,
+        sleep: Callable[[float], None],
+    ) -> None:
         self.base_url = _https_address(base_url)
-        self._auth = auth
+        self._authorization = authorization
         self._sleep = sleep
         if ca_bundle is not None and (fault := ca_bundle_fault(ca_bundle)):
             raise errors.InvalidSetting(
                 f"The certificate file {ca_bundle} cannot be used ({fault}). "
                 "Correct NORDPASS_CA_BUNDLE: a readable PEM file of certificate authorities."
             )
-        self._session = open_session(
+        self._server = Server(
             self.base_url, ca_bundle=ca_bundle, headers={"Accept": "application/json, application/problem+json"}
         )
 
@@ -90,7 +95,8 @@ class Transport:
         Raises:
             NordPassError: There was no successful reply.
         """
-        return self._request(requests.Request("GET", self.base_url + path, params=params, auth=self._auth))
+        url = self.base_url + path
+        return self._request("GET", url, query=f"?{urlencode(params)}" if params else "")
 
     def post(self, path: str, body: BaseModel, *, idempotency_key: str) -> bytes:
         """Send `body`, without its None fields, to `path`, and return the body of the reply.
@@ -101,20 +107,29 @@ class Transport:
         """
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
         data = body.model_dump_json(exclude_none=True).encode()
-        url = self.base_url + path
-        return self._request(requests.Request("POST", url, headers=headers, data=data, auth=self._auth))
+        return self._request("POST", self.base_url + path, headers=headers, body=data)
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._server.close()
 
-    def _request(self, request: requests.Request) -> bytes:
-        what = f"{request.method} {request.url}"
+    def _request(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> bytes:
+        what = f"{method} {url}"
         try:
             reply = repeat(
-                lambda: send_once(
-                    self._session,
-                    request,
+                lambda: self._server.send_once(
+                    method,
+                    url + query,
+                    headers={"Authorization": self._authorization(), **(headers or {})},
+                    body=body,
                     timeout=CONNECT_AND_READ_SECONDS,
                     most_bytes=MOST_REPLY_BYTES,
                     most_seconds=MOST_REPLY_SECONDS,
@@ -124,7 +139,7 @@ class Transport:
                 longest_wait=LONGEST_WAIT_SECONDS,
                 sleep=self._sleep,
             )
-            if reply.status in {requests.codes.ok, requests.codes.created}:
+            if reply.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
                 return reply.body
             error = errors.UnexpectedReply(f"{what}: HTTP {reply.status}. {_CHECK_ADDRESS}", status=reply.status)
         except AttemptError as attempt:
@@ -168,7 +183,7 @@ def _error(what: str, attempt: AttemptError) -> errors.NordPassError:
     """The error for a request that has failed for good."""
     body = _body(attempt)
     kind, advice = _ERRORS.get(attempt.failure, _UNREACHABLE)
-    if attempt.status in {requests.codes.unauthorized, requests.codes.forbidden}:
+    if attempt.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         kind, advice = errors.AuthenticationFailed, _CHECK_KEY
     elif kind is errors.Refused and body is None:
         kind, advice = errors.UnexpectedReply, _CHECK_ADDRESS

@@ -6,12 +6,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
 import responses
 import urllib3
 
 from cw_pipeline.https.failures import AttemptError, Failure
-from cw_pipeline.https.sending import LONGEST_REFUSAL, RawReply, open_session, repeat, send_once
+from cw_pipeline.https.sending import LONGEST_REFUSAL, RawReply, Server, repeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +25,8 @@ def server() -> Iterator[responses.RequestsMock]:
 
 
 def attempt() -> RawReply:
-    session = open_session(URL, ca_bundle=None, headers={})
-    return send_once(session, requests.Request("GET", URL), timeout=(1, 1), most_bytes=200_000, most_seconds=5)
+    server = Server(URL, ca_bundle=None, headers={})
+    return server.send_once("GET", URL, headers={}, timeout=(1, 1), most_bytes=200_000, most_seconds=5)
 
 
 def failure() -> AttemptError:
@@ -70,16 +69,16 @@ def test_a_refusal_whose_body_breaks_off_is_still_that_refusal(
 def test_a_proxy_with_its_password_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://someone:s3cret@proxy.example.com")
     monkeypatch.setenv("NO_PROXY", "")
-    session = open_session(URL, ca_bundle=None, headers={})
-    assert session.proxies["https"] == "http://someone:s3cret@proxy.example.com"
-    assert "s3cret" not in repr(vars(session))
+    server = Server(URL, ca_bundle=None, headers={})
+    assert server.proxies["https"] == "http://someone:s3cret@proxy.example.com"
+    assert "s3cret" not in repr(vars(server))
 
 
 @pytest.mark.parametrize("origin", ["https://localhost:8443", "https://127.0.0.2", "https://[::1]:8443"])
 def test_no_proxy_is_used_for_this_machine(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com")
     monkeypatch.setenv("NO_PROXY", "")
-    assert open_session(origin, ca_bundle=None, headers={}).proxies == {}
+    assert Server(origin, ca_bundle=None, headers={}).proxies == {}
 
 
 def repeated(*failures: AttemptError) -> tuple[int, list[float]]:

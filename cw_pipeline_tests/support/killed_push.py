@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import TYPE_CHECKING, Any
 
-import requests
+from requests.adapters import HTTPAdapter
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,8 @@ from cw_pipeline_tests.support.processes import PROCESSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
+
+    from requests import PreparedRequest, Response
 
 _LONGEST = 60
 """Seconds after which a push is taken to hang."""
@@ -153,14 +155,14 @@ def _notice_points(at: Point | None) -> list[str]:
 
     event.listen(Session, "before_commit", commit("before"))
     event.listen(Session, "after_commit", commit("after"))
-    requests.Session.send = _noticed(requests.Session.send, point)
+    HTTPAdapter.send = _noticed(HTTPAdapter.send, point)
     return passed
 
 
 def _noticed(send: Callable[..., Any], point: Callable[[str], None]) -> Callable[..., Any]:
-    def noticed(session: requests.Session, request: requests.PreparedRequest, **arguments: object) -> requests.Response:
+    def noticed(adapter: HTTPAdapter, request: PreparedRequest, **arguments: object) -> Response:
         point(f"before {request.method} {request.path_url}")
-        response: requests.Response = send(session, request, **arguments)
+        response: Response = send(adapter, request, **arguments)
         point(f"after {request.method} {request.path_url}")
         return response
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
 import sys
 import tempfile
-from functools import cache
 from pathlib import Path
 from shutil import copyfile
 from typing import TYPE_CHECKING
 
 import pytest
-from alembic.script import ScriptDirectory
 
-from cw_pipeline.nordpass import tokens
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.support.once import check_keys_once, compile_statements_once, read_migrations_once
 from cw_pipeline_tests.support.pooler import pooled
 from cw_pipeline_tests.support.postgres import (
     PostgresWarehouses,
@@ -27,8 +26,6 @@ from cw_pipeline_tests.support.postgres import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from alembic.config import Config
 
 _MEMORY = Path("/dev/shm")
 _NEEDED_BYTES = 4 * 2**30
@@ -52,21 +49,20 @@ def _keep_files_in_memory() -> None:
         tempfile.tempdir = None  # asks again
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what was imported, and look at the rest less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 100)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def files_that_never_change() -> Iterator[None]:
-    """Migrations, Dagster's among them, and NordPass keys are read and checked once, not at each use."""
-    read, parse = ScriptDirectory.from_config, tokens.load_pem_private_key
-    scripts: dict[str | None, ScriptDirectory] = {}
-
-    def from_config(config: Config) -> ScriptDirectory:
-        folder = config.get_main_option("script_location")
-        if folder not in scripts:
-            scripts[folder] = read(config)
-        return scripts[folder]
-
+def what_never_changes() -> Iterator[None]:
+    """Migrations are read once, NordPass keys checked once, and statements compiled once."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ScriptDirectory, "from_config", from_config)
-        patched.setattr(tokens, "load_pem_private_key", cache(parse))
+        read_migrations_once(patched)
+        check_keys_once(patched)
+        compile_statements_once(patched)
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import tracemalloc
 import zlib
 from collections.abc import Callable, Sequence
@@ -23,20 +24,21 @@ MIB = 1024 * 1024
 BLOCK = b" " * 64 * 1024
 GZIP = {"Content-Encoding": "gzip"}
 Act: TypeAlias = Callable[[Handler], None]
-Body: TypeAlias = bytes | None
-"""A reply's bytes; None: blanks without end."""
+Body: TypeAlias = bytes | Callable[[], bytes] | None
+"""A reply's bytes, or what makes them; None: blanks without end."""
 
 
 def answer(body: Body, *, status: int = 200, headers: dict[str, str] | None = None) -> Act:
     def act(handler: Handler) -> None:
         handler.close_connection = True
+        content = body() if callable(body) else body
         with contextlib.suppress(OSError):  # the client has had enough
             handler.send_response(status)
             for name, value in {**(headers or {}), "Connection": "close"}.items():
                 handler.send_header(name, value)
             handler.end_headers()
-            handler.wfile.write(body or b"")
-            while body is None:
+            handler.wfile.write(content or b"")
+            while content is None:
                 handler.wfile.write(BLOCK)
 
     return act
@@ -84,6 +86,12 @@ def memory_below(most: int) -> Generator[None]:
 
 def bomb(block: bytes, times: int, around: tuple[bytes, bytes] = (b"", b"")) -> bytes:
     """Much, compressed to little."""
-    packer = zlib.compressobj(wbits=31)
+    packer = zlib.compressobj(zlib.Z_BEST_SPEED, wbits=31)
     packed = [packer.compress(part) for part in (around[0], *[block] * times, around[1])]
     return b"".join(packed) + packer.flush()
+
+
+@functools.cache
+def half_a_gigabyte() -> bytes:
+    """Blanks, compressed: made when it is first sent, since that takes seconds."""
+    return bomb(BLOCK, 8_000)

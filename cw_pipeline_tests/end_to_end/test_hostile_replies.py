@@ -20,7 +20,6 @@ from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
 from cw_pipeline_tests.end_to_end.hostile import (
-    BLOCK,
     GZIP,
     LONGEST_MESSAGE,
     MIB,
@@ -28,6 +27,7 @@ from cw_pipeline_tests.end_to_end.hostile import (
     Service,
     answer,
     bomb,
+    half_a_gigabyte,
     memory_below,
 )
 from cw_pipeline_tests.nordpass.conftest import MSP, pem_of, rsa_key
@@ -138,7 +138,7 @@ def service(request: pytest.FixtureRequest) -> Service:
 
 @pytest.mark.parametrize("status", [200, 401, 503])
 @pytest.mark.parametrize(
-    ("body", "headers"), [(None, {}), (bomb(BLOCK, 8_000), GZIP)], ids=["endless", "half a gigabyte, compressed"]
+    ("body", "headers"), [(None, {}), (half_a_gigabyte, GZIP)], ids=["endless", "half a gigabyte, compressed"]
 )
 def test_a_reply_without_end_is_given_up_with_little_memory(
     service: Service, status: int, body: Body, headers: dict[str, str]
@@ -220,7 +220,7 @@ def test_a_good_page_is_read(service: Service) -> None:
     ("body", "headers"),
     [
         (None, {}),
-        (bomb(BLOCK, 8_000), GZIP),
+        (half_a_gigabyte, GZIP),
         (b"[" * 100_000, {}),
         (b'{"id": ' * 100_000, {}),
         (b'{"id": ' + b"9" * 100_000 + b"}", {}),

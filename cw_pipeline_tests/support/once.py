@@ -1,0 +1,54 @@
+"""What a process of tests works out once, not at each use: migrations, NordPass keys, compiled statements."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from alembic.script import ScriptDirectory
+from sqlalchemy.sql.elements import ClauseElement
+from sqlalchemy.util import LRUCache
+
+from cw_pipeline.nordpass import tokens
+
+if TYPE_CHECKING:
+    import pytest
+    from alembic.config import Config
+    from sqlalchemy import Dialect
+
+_MOST_STATEMENTS = 5_000
+
+
+def read_migrations_once(patched: pytest.MonkeyPatch) -> None:
+    """Keep each folder of migrations, Dagster's among them, once it is read."""
+    read = ScriptDirectory.from_config
+    scripts: dict[str | None, ScriptDirectory] = {}
+
+    def from_config(config: Config) -> ScriptDirectory:
+        folder = config.get_main_option("script_location")
+        if folder not in scripts:
+            scripts[folder] = read(config)
+        return scripts[folder]
+
+    patched.setattr(ScriptDirectory, "from_config", from_config)
+
+
+def check_keys_once(patched: pytest.MonkeyPatch) -> None:
+    """Keep each NordPass key once it is parsed."""
+    patched.setattr(tokens, "load_pem_private_key", cache(tokens.load_pem_private_key))
+
+
+def compile_statements_once(patched: pytest.MonkeyPatch) -> None:
+    """Let all engines of a kind share the statements that one of them compiled: there is a new engine in each test."""
+    compile_with_cache = ClauseElement._compile_w_cache
+    dialects: dict[tuple[object, ...], Dialect] = {}
+    statements = LRUCache[Any, Any](_MOST_STATEMENTS)
+
+    def compiled(self: ClauseElement, dialect: Dialect, *, compiled_cache: object, **more: Any) -> object:  # noqa: ANN401
+        if compiled_cache is None:
+            return compile_with_cache(self, dialect, compiled_cache=None, **more)
+        json = (getattr(dialect, "_json_serializer", None), getattr(dialect, "_json_deserializer", None))
+        kind = (type(dialect), dialect.paramstyle, dialect.server_version_info, *json)
+        return compile_with_cache(self, dialects.setdefault(kind, dialect), compiled_cache=statements, **more)
+
+    patched.setattr(ClauseElement, "_compile_w_cache", compiled)

@@ -30,9 +30,9 @@ class EntryKind(StrEnum):
     NOT_DONE = "not_done"
     """Nothing was written: it was never sent, or reading back showed so."""
     UNCONFIRMED = "unconfirmed"
-    """Nobody knows yet; the intent stays open until a later push settles it."""
+    """Not known yet; the intent stays open until a later push settles it."""
     DOUBTFUL = "doubtful"
-    """It was written while ConnectWise invoiced its period: nobody knows which quantity was billed."""
+    """It was written while ConnectWise invoiced its period: it is unknown which quantity was billed."""
     FOUND = "found"
     """A line of ours that ConnectWise shows and that this ledger did not know."""
     REBUILT = "rebuilt"
@@ -44,7 +44,7 @@ class EntryKind(StrEnum):
     CREDITED = "credited"
     """A person issued a credit for an invoiced line."""
     GIVEN_UP = "given_up"
-    """A person said that a line's id is another line's now, and ours billed nothing: it is not known any more."""
+    """A person confirmed that a line's id is another line's now and that ours billed nothing: it is forgotten."""
 
 
 SEEN = frozenset({EntryKind.FOUND, EntryKind.REBUILT})
@@ -116,7 +116,7 @@ def account(entries: Iterable[Entry], intended: Iterable[tuple[int, Decimal]]) -
 
 
 def _after(entry: Entry, known: Written | None) -> Written:
-    """What is accounted for of a line after `entry`, of which `known` was accounted for before it."""
+    """What is accounted for of a line after `entry`; `known` is what was before it."""
     if known is None:
         return Written(
             agreement_id=entry.agreement_id,
@@ -148,5 +148,5 @@ def _after(entry: Entry, known: Written | None) -> Written:
 
 
 def _quantities(entry: Entry) -> frozenset[Decimal]:
-    """The quantity that a line should have after `entry`; none where nobody knows."""
+    """The quantity that a line should have after `entry`; none where that is unknown."""
     return frozenset() if entry.kind is EntryKind.DOUBTFUL else frozenset({entry.quantity})

@@ -43,7 +43,7 @@ class Balance:
     copies: tuple[Line, ...]
     """Copies that carry seats, or did when they were found, and that may have been invoiced."""
     open: tuple[Line, ...]
-    """The lines that are surely open and not stale."""
+    """The lines that are certainly open and not stale."""
     warned: tuple[Line, ...]
     """Lines with which something is wrong although their quantity is right."""
     credited: Decimal

@@ -50,7 +50,7 @@ class CompanyMapping:
     agreement_id: int
     bill_from: Month
     terms: Terms | None = field(default=None, kw_only=True)
-    """How the agreement was billed when it was mapped; None where nobody recorded that."""
+    """How the agreement was billed when it was mapped; None where that was not recorded."""
     company_name: str = field(default="", kw_only=True, compare=False)
     """As it was imported."""
 
@@ -71,7 +71,7 @@ class Agreement:
     bill_start_date: date | None
     next_invoice_date: date | None
     never_invoiced: bool = False
-    """Whether its next invoice date is a person's way to say never: it does not tell what was invoiced before."""
+    """Whether its next invoice date means never: it does not show what was invoiced before."""
     terms: Terms = Terms(cycle="Monthly", period_type=None, parent_agreement_id=None, prorates=False)
 
 
@@ -112,7 +112,7 @@ class Written:
     cancelled_date: date | None
     """None where it has none, or where only its quantity is accounted for."""
     credited: Decimal = Decimal(0)
-    """How much of an invoiced line a person said was credited."""
+    """How much of an invoiced line was credited, as a person recorded."""
     found: bool = False
     """Whether it was found in ConnectWise, and not written by this warehouse."""
     rebuilt: bool = False
@@ -122,12 +122,12 @@ class Written:
     invoiced: bool = False
     """Whether it was seen to be invoiced."""
     accepted: bool = False
-    """Whether a person said what it billed."""
+    """Whether a person accepted what it billed."""
 
 
 @dataclass(frozen=True)
 class Unread:
-    """What is in ConnectWise and cannot be read, so that nobody knows what is billed there.
+    """What is in ConnectWise and cannot be read, so it is unknown what is billed there.
 
     Attributes:
         what: It, with its id, as a sentence begins.
@@ -135,7 +135,7 @@ class Unread:
         agreement_id: The agreement that it is, or is on.
         addition_id: The line that it is; None where it concerns whatever is on the agreement.
         serial_numbers: Those of the lines that it is known to concern.
-        company_id: The company whose organizations it concerns, because nobody knows which lines it does.
+        company_id: The company whose organizations it concerns, because its lines are unknown.
         passes: Whether it may pass without anybody correcting anything.
     """
 
@@ -165,7 +165,7 @@ class Facts:
     """What has the id of a line of ours and is another line by now, by that id, with the serial number of ours."""
     today: date = date.max
     absences: frozenset[tuple[Month, str]] = frozenset()
-    """Organizations that a month's report does not have, of which a person accepted that they used nothing."""
+    """Organizations missing from a month's report that a person accepted as having used nothing."""
     unread: Sequence[Unread] = ()
 
     def counted(self, *lines: Line) -> Decimal:

@@ -110,9 +110,9 @@ def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, 
 def _invoice_unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> InvoiceUnclear | None:
     """The lines of a plan whose billed quantity is unknown; None where it is known, or does not matter.
 
-    A copy that may have been invoiced always matters, since nothing tells what the plan's lines bill together. Any
-    other unclear line does where something has to be written, or where its agreement will not bill it and nobody saw
-    that it did.
+    A copy that may have been invoiced always matters, since it is unknown what the plan's lines bill together. Any
+    other unclear line does where something has to be written, or where its agreement will not bill it and was
+    not seen to.
     """
     identity = result.identity
     edited = tuple(line for line in (*result.invoiced, *result.unclear) if is_edited(line, facts))
@@ -132,7 +132,7 @@ def _invoice_unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> 
 def vanished_lines(identity: Identity, facts: Facts) -> Iterator[int]:
     """The addition ids of lines that ConnectWise no longer shows though they may have been invoiced, or are others now.
 
-    One that was surely not invoiced was deleted by a person, and its seats are simply put on a new line.
+    One that was certainly not invoiced was deleted by a person, and its seats are simply put on a new line.
     """
     shown = {line.addition_id for line in facts.lines_of(identity)}
     for addition_id, written in facts.accounted(identity.serial_number):
@@ -156,7 +156,7 @@ def is_replaced(addition_id: int, written: Written, facts: Facts) -> bool:
 def is_edited(line: Line, facts: Facts) -> bool:
     """Whether `line` is not, in quantity and dates, what the ledger accounts for.
 
-    The dates of a line that was set to 0 tell nothing: on whatever invoice it was, it billed nobody.
+    The dates of a line that was set to 0 do not matter: on whatever invoice it was, it billed nobody.
     """
     written = facts.ledger.get(line.addition_id)
     if written is None or (line.quantity == 0 and written.quantities == NOTHING):

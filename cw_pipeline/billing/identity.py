@@ -1,4 +1,4 @@
-"""A line's identity: whose seats of which month it carries, told by the line itself."""
+"""A line's identity, which its serial number says: organization, month and plan."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Identity:
 
     @classmethod
     def parse(cls, serial_number: str) -> Identity | None:
-        """The identity that a `serialNumber` tells, with the organization id as it is marked there; None if none."""
+        """The identity in a `serialNumber`, with the organization id as it is marked there; None if none."""
         match = _SERIAL_NUMBER.fullmatch(serial_number)
         plan = next((plan for plan in Plan if match and plan[0] == match["plan"]), None)
         return cls(Month.parse(match["month"]), plan, match["organization"]) if match and plan else None

@@ -59,7 +59,7 @@ def is_copy(line: Line, facts: Facts) -> bool:
     """Whether a line that was found is a copy of another one of the same organization, month and plan.
 
     It is if the ledger knew another one before. What a rebuild found may as well be what was written after the backup,
-    and of lines that were found together nobody knows which came first: there a copy is known by having the days of
+    and lines that were found together have no known order: there a copy is known by having the days of
     another line with seats that was known before, or is older.
     """
     written = facts.ledger.get(line.addition_id)
@@ -91,7 +91,7 @@ def needs_warning(line: Line, facts: Facts) -> bool:
 
 
 def is_accepted(line: Line, facts: Facts) -> bool:
-    """Whether a person said what the line billed."""
+    """Whether a person accepted what the line billed."""
     written = facts.ledger.get(line.addition_id)
     return written is not None and written.accepted
 
@@ -108,7 +108,7 @@ def is_invoiced_on(day: date, agreement: Agreement) -> bool:
 
 
 def may_have_been_invoiced(written: Written, agreement: Agreement | None, today: date) -> bool:
-    """Whether a line that is gone may have been invoiced: nobody can tell where its agreement has no next invoice."""
+    """Whether a line that is gone may have been invoiced, as it may where its agreement has no next invoice date."""
     if written.invoiced or agreement is None or is_invoiced_on(written.effective_date, agreement):
         return True
     return agreement.never_invoiced or (agreement.next_invoice_date is None and written.effective_date <= today)

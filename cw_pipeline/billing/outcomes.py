@@ -63,4 +63,4 @@ HELD = frozenset(
 """A person has to decide."""
 
 FAILED = frozenset({Outcome.REJECTED, Outcome.UNCONFIRMED})
-"""ConnectWise did not do what was asked, or nobody knows whether it did."""
+"""ConnectWise did not do what was asked, or it is unknown whether it did."""

@@ -1,4 +1,4 @@
-"""A month's preview: every usage row with its one outcome, and what happens to other lines beside it."""
+"""A month's preview: every usage row with its one outcome, and what also happens to other lines."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Preview(Generic[ReasonT, WarningT]):
 
     @property
     def also(self) -> Mapping[Outcome, Tally]:
-        """What happens beside the usage rows, by outcome."""
+        """What also happens to other lines, by outcome."""
         return tally(line for line in self.lines if line.also)
 
 

@@ -69,7 +69,7 @@ def is_billed_once(line: Line, agreement: Agreement) -> bool:
 
 
 def _first_days(agreement: Agreement, month: Month) -> set[int]:
-    """The days of `month` on which a period of the agreement may begin, beside the first."""
+    """The days of `month` on which a period of the agreement may begin, besides the first."""
     anchor = agreement.next_invoice_date or agreement.bill_start_date or month.first_day
     lengths = [last_day_of_month(one.first_day).day for one in Month.of(anchor).until(month)] or [_MOST_DAYS]
     days = {min(anchor.day, lengths[-1]), min(anchor.day, *lengths)}

@@ -1,7 +1,7 @@
 """Periods that were perhaps written off: an agreement's next invoice moved on, and its last invoice stayed the same.
 
-A line in such a period looks invoiced, and perhaps nobody was billed for it. A person who set the date forward leaves
-the same traces, so that it is told and never acted on.
+A line in such a period looks invoiced, but may never have been billed. A person who set the date forward leaves the
+same traces, so it is only reported.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recap:
-    """What ConnectWise said of an agreement's invoices at some moment."""
+    """What ConnectWise's invoice recap showed of an agreement at some moment."""
 
     next_invoice_date: date | None
     last_invoice_number: str | None
 
 
 def perhaps_written_off(recaps: Sequence[Recap]) -> list[Window]:
-    """The days that no invoice seems to have, from what was said of one agreement, oldest first.
+    """The days that no invoice seems to have, from the recaps of one agreement, oldest first.
 
-    Where no invoice was ever named, nothing can be told. Days to which the next invoice was moved back are yet to be
+    Where no recap names an invoice, there are none. Days to which the next invoice was moved back are yet to be
     invoiced.
     """
     dated = [(one.next_invoice_date, one.last_invoice_number) for one in recaps if one.next_invoice_date is not None]

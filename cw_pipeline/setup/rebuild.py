@@ -15,7 +15,7 @@ from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import RebuildRefused, listed
 from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.reading import read
-from cw_pipeline.sync.remembering import remember, seen_in
+from cw_pipeline.sync.seen_lines import append_seen, seen_in
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.mappings import mapping_facts
 from cw_pipeline.warehouse.tables import IntegrationRow
@@ -89,7 +89,7 @@ def rebuild(run: SyncRun) -> Rebuilt:
                 "may be missing. Nothing was rebuilt. Try again in some minutes."
             )
         seen = seen_in(reading, {}, unsettled=())
-        remember(run, lock, seen, mappings, found_as=EntryKind.REBUILT)
+        append_seen(run, lock, seen, mappings, found_as=EntryKind.REBUILT)
         with run.warehouse.transaction() as session:
             session.get_one(IntegrationRow, 1).rebuilt_at = datetime.now(UTC)
             after = {"agreements": len(reading.agreements), "found": len(seen.found), "invoiced": len(seen.invoiced)}

@@ -1,4 +1,4 @@
-"""Settling open intents: what became of the writes that an earlier push did not see through."""
+"""Settling open intents: what became of the writes that an earlier push did not finish."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LONGEST_BATCH_SECONDS = 3600
 
 
 def settle_open_intents(run: SyncRun) -> dict[tuple[Month, str], str]:
-    """Find out what became of every write that an earlier push did not see through, and record it.
+    """Find out what became of every write that an earlier push did not finish, and record it.
 
     Called under the push lock, so that only requests whose push was killed can be under way any more; where some
     may be, they are waited for first.
@@ -48,7 +48,7 @@ def settle_open_intents(run: SyncRun) -> dict[tuple[Month, str], str]:
             return {}
         answered = answered_ids(session, run.psa)
         known = ledger.known_lines(session, run.psa)
-    run.say(f"Settling {len(intents)} write(s) that an earlier push did not see through")
+    run.say(f"Settling {len(intents)} write(s) that an earlier push did not finish")
     _let_requests_end(run, intents)
     unsettled: dict[tuple[Month, str], str] = {}
     for intent in intents:
@@ -62,7 +62,7 @@ def settle_open_intents(run: SyncRun) -> dict[tuple[Month, str], str]:
 
 
 def _settle(run: SyncRun, intent: Intent, answered: int | None, known: Mapping[int, Known]) -> None:
-    """Record what became of one write, of which ConnectWise may have `answered` the new line's id.
+    """Record what became of one write; for a new line, ConnectWise may have `answered` its id.
 
     Raises:
         ConnectWiseError: If ConnectWise cannot be read.
@@ -87,7 +87,7 @@ def _settle(run: SyncRun, intent: Intent, answered: int | None, known: Mapping[i
 def _let_requests_end(run: SyncRun, intents: Collection[Intent]) -> None:
     """Wait, once for all, until no request of a push that is gone can be under way any more.
 
-    An intent tells when its batch began, not when its request was sent; the other machine's clock may be ahead.
+    An intent says when its batch began, not when its request was sent; the other machine's clock may be ahead.
     """
     age = (datetime.now(UTC) - max(intent.at for intent in intents)).total_seconds()
     if age < LONGEST_BATCH_SECONDS + UNDER_WAY_SECONDS:

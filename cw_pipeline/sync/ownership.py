@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def is_still(addition: Addition, serial_number: str, product_ids: Collection[int]) -> bool:
     """Whether a record with the id of a line of ours is that line, which had this serial number and these products.
 
-    Something beside the id has to agree, and one thing is enough: people edit single fields, and ConnectWise may keep
+    Something besides the id has to agree, and one thing is enough: people edit single fields, and ConnectWise may keep
     no serial number.
     """
     if addition.serial_number == serial_number:

@@ -12,7 +12,7 @@ from cw_pipeline.billing.facts import CompanyMapping, Facts
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.sync.reading import read
-from cw_pipeline.sync.remembering import Seen, remember, seen_in
+from cw_pipeline.sync.seen_lines import Seen, append_seen, seen_in
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse import ledger, tables
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
 
-_HOLDS_FOR = timedelta(minutes=15)
-"""How long nobody is expected to change ConnectWise by hand between a preview and its push."""
+_MAX_AGE = timedelta(minutes=15)
+"""How old a preview may be when it is pushed: ConnectWise may be changed by hand after that."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Previews:
     @property
     def is_old(self) -> bool:
         """Whether ConnectWise may have been changed by hand since."""
-        return self.read.at < datetime.now(UTC) - _HOLDS_FOR
+        return self.read.at < datetime.now(UTC) - _MAX_AGE
 
 
 def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
@@ -91,7 +91,7 @@ def preview_now(run: SyncRun, lock: HeldLock, month: Month) -> tuple[Preview, Fa
         ConnectWiseError: If ConnectWise cannot be read.
     """
     read_now = _read(run, [month])
-    remember(run, lock, read_now.seen, read_now.facts.mappings)
+    append_seen(run, lock, read_now.seen, read_now.facts.mappings)
     return read_now.preview(month), read_now.facts
 
 
@@ -104,7 +104,7 @@ def current_previews(run: SyncRun, lock: HeldLock, months: Sequence[Month], made
     if made is None or not _still_right(run, months, made):
         run.say(f"Previewing {', '.join(map(str, months))}")
         made = make_previews(run, months)
-    remember(run, lock, made.read.seen, made.read.facts.mappings)
+    append_seen(run, lock, made.read.seen, made.read.facts.mappings)
     return made
 
 

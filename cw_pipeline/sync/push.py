@@ -56,7 +56,7 @@ def _push_month(
 ) -> PushedMonth:
     """Carry out and keep one month's push; the requests of the `settling` before it are counted on it, too.
 
-    Nothing is written for the organizations that are `stuck`, for the reason beside them, with an earlier write.
+    Nothing is written for the organizations that are `stuck`, with an earlier write, for the reason that it maps to.
     """
     check_seats(made.preview)
     before = run.connectwise.requests

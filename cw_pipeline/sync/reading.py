@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound, RecordUnr
 from cw_pipeline.connectwise.record_list import RecordList, Unreadable
 from cw_pipeline.sync.agreement_facts import agreement_facts
 from cw_pipeline.sync.ownership import is_still, shows_another
-from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.sync.unread import (
     UNUSABLE,
     Lines,
@@ -36,73 +35,48 @@ from cw_pipeline.warehouse.ledger import Known
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from cw_pipeline.sync.sync_run import SyncRun
 
-@dataclass(frozen=True)
+
+@dataclass
 class Reading:
-    """What ConnectWise shows of our lines.
+    """What ConnectWise shows of our lines, as far as it was read.
 
     Attributes:
-        agreements: Those that were read and exist, by id.
-        additions: Those that are ours, or have an id by which we know one, as ConnectWise sent them, by agreement.
         known: What the ledger knew, by addition id, before anything was read.
-        looked_through: The companies whose agreements were listed without a gap, as far as can be told.
-        unread: What cannot be read. An agreement without its record, its company or its lines is only here.
+        agreements: Those that exist and can be read, with their companies and lines, by id.
+        additions: Those that are ours, or have an id by which we know one, as ConnectWise sent them, by agreement.
+        unread_on: What cannot be read, by the agreement that it is or is on.
+        looked_through: The companies whose agreements were listed without a known gap.
         in_part: Of the companies that were to be looked through, those with something that cannot be read.
     """
 
-    agreements: dict[int, Agreement]
-    additions: dict[int, list[models.Addition]]
     known: Mapping[int, Known]
-    looked_through: frozenset[int]
-    unread: tuple[Unread, ...] = ()
-    in_part: frozenset[int] = frozenset()
-
-    @cached_property
-    def lines(self) -> list[Line]:
-        """Our lines, by agreement."""
-        return [self._line(*one) for one in self._shown if not self._is_strange(*one)]
-
-    @cached_property
-    def strangers(self) -> dict[int, Line]:
-        """What has the id of a line that the ledger knows and is another line, by that id, with what it is known by."""
-        return {
-            addition.id: self._line(number, addition)
-            for number, addition in self._shown
-            if self._is_strange(number, addition)
-        }
-
-    @cached_property
-    def unread_agreements(self) -> frozenset[int]:
-        """The agreements of which it is unknown which lines of ours they have."""
-        return frozenset(one.agreement_id for one in self.unread if one.addition_id is None)
+    agreements: dict[int, Agreement] = field(default_factory=dict[int, Agreement])
+    additions: dict[int, Sequence[models.Addition]] = field(default_factory=dict[int, Sequence[models.Addition]])
+    unread_on: dict[int, list[Unread]] = field(default_factory=dict[int, list[Unread]])
+    looked_through: set[int] = field(default_factory=set[int])
+    in_part: set[int] = field(default_factory=set[int])
 
     @property
-    def _shown(self) -> Iterator[tuple[int, models.Addition]]:
-        """Each addition, with its agreement."""
-        return ((number, one) for number, additions in self.additions.items() for one in additions)
+    def lines(self) -> list[Line]:
+        """Our lines, by agreement."""
+        return [line for line, is_stranger in self._shown() if not is_stranger]
 
-    def _is_strange(self, agreement_id: int, addition: models.Addition) -> bool:
-        known = self.known.get(addition.id)
-        return known is not None and not (
-            is_still(addition, known.serial_number, known.product_ids)
-            and (agreement_id in known.agreement_ids or not shows_another(addition, known.serial_number))
-        )
+    @property
+    def strangers(self) -> dict[int, Line]:
+        """What has the id of a line that the ledger knows and is another line, by that id, with what it is known by."""
+        return {line.addition_id: line for line, is_stranger in self._shown() if is_stranger}
 
-    def _line(self, agreement_id: int, addition: models.Addition) -> Line:
-        """The line as the rule sees it: one that the ledger knows keeps the serial number that it is known by."""
-        ours = self.known.get(addition.id)
-        return Line(
-            addition_id=addition.id,
-            agreement_id=agreement_id,
-            product_id=addition.product.id,
-            serial_number=ours.serial_number if ours else addition.serial_number or "",
-            quantity=plain(addition.quantity),
-            effective_date=addition.effective_date,
-            cancelled_date=addition.cancelled_date,
-            shown_serial_number=addition.serial_number or "",
-            bill_customer=addition.bill_customer,
-            less_included=plain(addition.less_included),
-        )
+    @property
+    def unread(self) -> tuple[Unread, ...]:
+        """What cannot be read."""
+        return tuple(chain.from_iterable(self.unread_on.values()))
+
+    @property
+    def unread_agreements(self) -> frozenset[int]:
+        """The agreements whose lines of ours are unknown."""
+        return frozenset(one.agreement_id for one in self.unread if one.addition_id is None)
 
     @property
     def lines_by_serial_number(self) -> dict[str, tuple[Line, ...]]:
@@ -117,6 +91,31 @@ class Reading:
         """The lines that the ledger does not know, each with what its serial number says; others say nothing."""
         unknown = [line for line in self.lines if line.addition_id not in self.known]
         return [(identity, line) for line in unknown if (identity := Identity.parse(line.serial_number))]
+
+    def _shown(self) -> Iterator[tuple[Line, bool]]:
+        """Each addition as the rule sees it, and whether it is a stranger under an id that the ledger knows.
+
+        A line that the ledger knows keeps the serial number that it is known by.
+        """
+        for agreement_id, addition in ((number, one) for number, on in self.additions.items() for one in on):
+            known, shown = self.known.get(addition.id), addition.serial_number or ""
+            is_stranger = known is not None and not (
+                is_still(addition, known.serial_number, known.product_ids)
+                and (agreement_id in known.agreement_ids or not shows_another(addition, known.serial_number))
+            )
+            line = Line(
+                addition_id=addition.id,
+                agreement_id=agreement_id,
+                product_id=addition.product.id,
+                serial_number=known.serial_number if known else shown,
+                quantity=plain(addition.quantity),
+                effective_date=addition.effective_date,
+                cancelled_date=addition.cancelled_date,
+                shown_serial_number=shown,
+                bill_customer=addition.bill_customer,
+                less_included=plain(addition.less_included),
+            )
+            yield line, is_stranger
 
 
 def read(
@@ -144,92 +143,70 @@ def read(
         ConnectWiseError: If ConnectWise cannot be read at all. What cannot be read of single records is in the reading.
     """
     cycles = {one.id: one.billing_options for one in run.connectwise.billing_cycles().records}
-    reader = _Reader(run, known, expected or {}, cycles, frozenset(agreement_ids))
-    reading = reader.reading()
+    reading = Reading(known)
     asked, to_look_through, tried = set(agreement_ids), set(companies), set[int]()
     while asked or to_look_through:
         asked |= _imported_agreements(run, to_look_through)
-        reader.read_agreements(asked, to_look_through)
-        reading = reader.reading()
+        _read_agreements(
+            run, reading, asked, to_look_through, cycles=cycles, expected=expected or {}, wanted=agreement_ids
+        )
         tried |= to_look_through
         asked.clear()
         to_look_through = {reading.agreements[line.agreement_id].company_id for _, line in reading.found} - tried
     return reading
 
 
-@dataclass
-class _Reader:
-    """Reads agreements, their companies and our lines on them, and puts aside what cannot be read."""
+def _read_agreements(
+    run: SyncRun,
+    reading: Reading,
+    agreement_ids: Collection[int],
+    companies: Collection[int],
+    *,
+    cycles: Mapping[int, str | None],
+    expected: Mapping[int, int],
+    wanted: Collection[int],
+) -> None:
+    """Add these agreements, and all of these companies, to the reading, and put aside what cannot be read.
 
-    run: SyncRun
-    known: Mapping[int, Known]
-    expected: Mapping[int, int]
-    cycles: Mapping[int, str | None]
-    wanted: frozenset[int]
-    """The agreements that matter whatever is on them; on the others only lines of ours do."""
-    agreements: dict[int, Agreement] = field(default_factory=dict[int, Agreement])
-    additions: dict[int, list[models.Addition]] = field(default_factory=dict[int, list[models.Addition]])
-    unread: dict[int, list[Unread]] = field(default_factory=dict[int, list[Unread]])
-    """By agreement."""
-    looked_through: set[int] = field(default_factory=set[int])
-    in_part: set[int] = field(default_factory=set[int])
-
-    def reading(self) -> Reading:
-        """What was read so far."""
-        return Reading(
-            self.agreements,
-            self.additions,
-            self.known,
-            looked_through=frozenset(self.looked_through),
-            unread=tuple(chain.from_iterable(self.unread.values())),
-            in_part=frozenset(self.in_part),
-        )
-
-    def read_agreements(self, agreement_ids: Collection[int], companies: Collection[int]) -> None:
-        """Read these agreements that were not read yet, and all of these companies."""
-        before = self.agreements.keys() | self.unread.keys()
-        by_id = self.run.connectwise.agreements_by_id(sorted(set(agreement_ids) - before))
-        listed = self.run.connectwise.agreements(company_ids=sorted(companies))
-        new = {one.id: one for one in (*by_id.records, *listed.records) if one.id not in before}
-        broken = {one.id: one for one in (*by_id.unreadable, *listed.unreadable) if one.id not in before}
-        owners = self.run.connectwise.companies_by_id({one.company.id for one in new.values()})
-        by_company = {one.id: one for one in owners.records}
-        broken_companies = {one.id: one for one in owners.unreadable}
-        in_part = set[int]()
-        for number, lines in _lines(self.run, new.keys() | broken.keys(), self.known, self.expected).items():
-            owner = company_of(broken[number]) if number in broken else new[number].company.id
-            if number in broken:
-                found = [unread_agreement(broken[number], lines, self.known)]
-            elif owner in broken_companies:
-                found = [unread_company(number, broken_companies[owner], lines, self.known)]
-            elif isinstance(lines, ConnectWiseError):
-                found = [unread_lines(new[number], lines)]
-            else:
-                found = [unread_line(number, one, self.known) for one in lines.unreadable]
-                company = by_company.get(new[number].company.id)
-                self.agreements[number] = agreement_facts(new[number], company, self.cycles)
-                self.additions[number] = list(lines.records)
-            of_nobody = (
-                number not in self.wanted and isinstance(lines, RecordList) and not (lines.records or lines.unreadable)
-            )
-            self.unread[number] = [] if of_nobody else found
-            if self.unread[number]:  # whose it is that does not even say that, nobody knows
-                in_part |= set(companies) if owner is None else {owner}
-        self.in_part |= in_part & set(companies)
+    Agreements that are `wanted` matter whatever is on them; on the others only lines of ours do.
+    """
+    before = reading.agreements.keys() | reading.unread_on.keys()
+    by_id = run.connectwise.agreements_by_id(sorted(set(agreement_ids) - before))
+    listed = run.connectwise.agreements(company_ids=sorted(companies))
+    new = {one.id: one for one in (*by_id.records, *listed.records) if one.id not in before}
+    broken = {one.id: one for one in (*by_id.unreadable, *listed.unreadable) if one.id not in before}
+    owners = run.connectwise.companies_by_id({one.company.id for one in new.values()})
+    by_company = {one.id: one for one in owners.records}
+    broken_companies = {one.id: one for one in owners.unreadable}
+    in_part = set[int]()
+    for number, lines in _lines(run, new.keys() | broken.keys(), reading.known, expected).items():
+        owner = company_of(broken[number]) if number in broken else new[number].company.id
+        if number in broken:
+            found = [unread_agreement(broken[number], lines, reading.known)]
+        elif owner in broken_companies:
+            found = [unread_company(number, broken_companies[owner], lines, reading.known)]
+        elif isinstance(lines, ConnectWiseError):
+            found = [unread_lines(new[number], lines)]
+        else:
+            found = [unread_line(number, one, reading.known) for one in lines.unreadable]
+            company = by_company.get(new[number].company.id)
+            reading.agreements[number] = agreement_facts(new[number], company, cycles)
+            reading.additions[number] = lines.records
+        is_empty = isinstance(lines, RecordList) and not (lines.records or lines.unreadable)
+        reading.unread_on[number] = [] if is_empty and number not in wanted else found
+        if reading.unread_on[number]:  # where it does not say whose it is, it may be anybody's
+            in_part |= set(companies) if owner is None else {owner}
+    reading.in_part |= in_part & set(companies)
+    if not listed.nameless:  # it is unknown whose they are
         shown = {one.id for one in (*listed.records, *listed.unreadable)}
-        if not listed.nameless:  # whose they are, nobody can tell
-            self.looked_through |= set(companies) - _cut_short(self.agreements, shown)
+        cut_short = {one.company_id for one in reading.agreements.values() if one.id not in shown}
+        reading.looked_through |= set(companies) - cut_short
 
 
 def _imported_agreements(run: SyncRun, companies: Collection[int]) -> set[int]:
     """The agreements of these companies that were ever imported: a list may lack one."""
     with run.warehouse.transaction() as session:
         return set(session.scalars(select(tables.AgreementRow.id).where(tables.AgreementRow.company_id.in_(companies))))
-
-
-def _cut_short(agreements: Mapping[int, Agreement], listed: Collection[int]) -> set[int]:
-    """The companies of which an agreement is there and was not listed: their lists may lack others, too."""
-    return {one.company_id for one in agreements.values() if one.id not in listed}
 
 
 def _lines(

@@ -1,4 +1,4 @@
-"""ConnectWise's invoice recap, where the API member may read it: it alone can tell of a period that was written off."""
+"""ConnectWise's invoice recap, where the API member may read it: nothing else shows that a period was written off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in ConnectWise and cannot be read: which lines it may concern, as far as can be told."""
+"""What is in ConnectWise and cannot be read, with the lines that it may concern."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _RECENT = 3
-"""How many closed months' reports are read again: later than that, nobody corrects one."""
+"""How many closed months' reports are read again, since NordPass may correct them."""
 
 
 class EmptyReport(SyncError):
@@ -57,7 +57,7 @@ def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> Store
 
 @dataclass(frozen=True)
 class ReadAgain:
-    """A month's usage report as it is kept now, and whether it says something else than what was kept before."""
+    """A month's usage report as it is kept now, and whether it differs from the one kept before."""
 
     report: StoredReport
     changed: bool

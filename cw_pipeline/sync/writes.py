@@ -53,8 +53,8 @@ class _Attempt:
         intent: The intent.
         kind: What the ledger is to say of it; None where that is there already.
         note: Why.
-        failure: What people are told of it, if it failed.
-        addition: The line of which ConnectWise shows that it was written.
+        failure: Its outcome and reason, if it failed.
+        addition: The line that shows the write.
     """
 
     intent: Intent
@@ -156,7 +156,7 @@ class Writer:
 
     def _try(self, intent: Intent) -> _Attempt:
         write = intent.write
-        hindrance = self._hindrance(write)  # of which the batch was not aware when it began
+        hindrance = self._hindrance(write)  # which came up after the batch began
         if hindrance is not None:
             return _Attempt(intent, EntryKind.NOT_DONE, hindrance.reason, hindrance)
         try:
@@ -222,7 +222,7 @@ class Writer:
         return _Attempt(intent, EntryKind.CONFIRMED, f"{doubt} Read back: written.", addition=addition)
 
     def _look_at(self, intent: Intent, addition_id: int, doubt: str) -> _Attempt:
-        """Look at a new line of which ConnectWise answered the id, but not that it is as meant.
+        """Look at a new line whose id ConnectWise answered, but not as it was sent.
 
         Whatever it is like, it is known by its id from now on, also if this push is killed before the batch ends, so
         that no second one is made.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _CLOSED = "server closed the connection unexpectedly"
-"""What the driver says where the other side said why, as PgBouncer does, and then hung up."""
+"""What the driver reports where the server closed the connection, as PgBouncer does."""
 
 
 class WarehouseError(CwPipelineError):

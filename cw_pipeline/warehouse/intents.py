@@ -73,7 +73,7 @@ def append_results(session: Session, psa: str, run_id: str, results: Sequence[Re
 
 
 def open_intents(session: Session, psa: str) -> list[Intent]:
-    """The intents of which it is not known yet what became, oldest first."""
+    """The intents without a result, oldest first."""
     settled = select(LedgerEntry.intent_id).where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(SETTLED))
     is_open = (LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.INTENT, LedgerEntry.id.not_in(settled))
     rows = session.scalars(select(LedgerEntry).where(*is_open).order_by(LedgerEntry.id))

@@ -45,7 +45,7 @@ def append_line(
     quantity: Decimal | None = None,
     note: str | None = None,
 ) -> None:
-    """Record what ConnectWise shows of a line, or what a person said of an invoiced one.
+    """Record what ConnectWise shows of a line, or what a person entered about an invoiced one.
 
     Args:
         session: The transaction.
@@ -148,7 +148,7 @@ class Known:
     """What the ledger knows of an addition, of whatever month, without its quantities."""
 
     serial_number: str
-    """With which it was written or found, or taken on a person's word."""
+    """With which it was written, found or accepted."""
     product_ids: frozenset[int]
     """The products that it was written with, or had when it was seen."""
     agreement_ids: frozenset[int]
@@ -157,7 +157,7 @@ class Known:
 
 
 def known_lines(session: Session, psa: str) -> dict[int, Known]:
-    """Each addition that was written or found, or taken on a person's word, by addition id."""
+    """Each addition that was written, found or accepted, by addition id."""
     seen_invoiced = func.max(case((LedgerEntry.kind.in_(SEEN_INVOICED), 1), else_=0))
     columns = (LedgerEntry.addition_id, LedgerEntry.serial_number, LedgerEntry.product_id, LedgerEntry.agreement_id)
     entries = session.execute(_since_given_up(select(*columns, seen_invoiced), psa).group_by(*columns)).tuples()

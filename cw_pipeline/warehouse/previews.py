@@ -42,7 +42,7 @@ def save_preview(
     usage_report_id: int,
     requests_read: int,
 ) -> StoredPreview:
-    """Store a preview, and of which usage report it was made."""
+    """Store a preview, and from which usage report it was made."""
     row = PreviewRow(
         psa=psa,
         month=preview.month,
@@ -155,7 +155,7 @@ class MonthReport:
 def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthReport]:
     """What the run with `run_id` came to, month by month: what it `pushed`, or what it previewed.
 
-    A month that it neither pushed nor said why not is left out. A run that was tried again is reported as its last
+    A month that was neither pushed nor failed is left out. A run that was tried again is reported as its last
     attempt left it, with the requests of all its attempts.
     """
     reports: dict[Month, MonthReport] = {}

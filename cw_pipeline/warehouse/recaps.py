@@ -1,4 +1,4 @@
-"""What ConnectWise's invoice recap said of agreements, change by change."""
+"""What ConnectWise's invoice recap showed of agreements, change by change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def recaps_of(session: Session, psa: str) -> dict[int, list[Recap]]:
-    """What was said of each agreement, oldest first."""
+    """The recaps of each agreement, oldest first."""
     recaps: defaultdict[int, list[Recap]] = defaultdict(list)
     for row in session.scalars(
         select(AgreementRecapRow).where(AgreementRecapRow.psa == psa).order_by(AgreementRecapRow.id)
@@ -28,7 +28,7 @@ def recaps_of(session: Session, psa: str) -> dict[int, list[Recap]]:
 
 
 def keep_recaps(session: Session, psa: str, seen: Mapping[int, Recap]) -> None:
-    """Keep what is said of agreements now, where it is not what was said last."""
+    """Keep the recaps that differ from the last ones kept."""
     kept, now = recaps_of(session, psa), datetime.now(UTC)
     for agreement_id, recap in seen.items():
         if kept.get(agreement_id, [None])[-1] != recap:

@@ -81,14 +81,14 @@ def _stored(report: UsageReportRow) -> StoredReport:
 
 
 def accept_absence(session: Session, report: StoredReport, organization_id: str) -> None:
-    """Keep a person's word that an organization, which `report` does not have, used nothing."""
+    """Record that a person accepted that an organization missing from `report` used nothing."""
     session.merge(
         AcceptedAbsenceRow(report_id=report.id, organization_id=organization_id, accepted_at=datetime.now(UTC))
     )
 
 
 def accepted_absences(session: Session, reports: Mapping[Month, StoredReport]) -> frozenset[tuple[Month, str]]:
-    """The organizations of which a person accepted that they are in none of these `reports`, each with the month."""
+    """The organizations whose absence from one of these `reports` a person accepted, each with the month."""
     months = {report.id: month for month, report in reports.items()}
     accepted = session.execute(
         select(AcceptedAbsenceRow.report_id, AcceptedAbsenceRow.organization_id).where(

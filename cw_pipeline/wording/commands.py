@@ -1,4 +1,4 @@
-"""The commands that a reason tells a person to run, as they can be pasted."""
+"""The commands that sentences advise, ready to be pasted."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ SYNC_AGAIN = "Then sync the month again."
 
 
 def accept_command(month: Month, organization_id: str, *, credited: Decimal | int | None = None) -> str:
-    """The command that takes a person's word about an organization's invoiced lines, as it can be pasted."""
+    """The command that accepts an organization's invoiced lines, or records a credit for them."""
     seats = "" if credited is None else f" --credited {credited}"
     whose = f"--month {month} --organization {shlex.quote(organization_id)}"
     return f"`cw-pipeline lines accept {whose}{seats}`"
 
 
 def map_command(company_id: int, agreement_id: int, organization_id: str, bill_from: Month | None = None) -> str:
-    """The command that maps an organization to a company and its agreement, as it can be pasted.
+    """The command that maps an organization to a company and its agreement.
 
-    With `bill_from` whoever runs it says that earlier usage is not to be billed.
+    With `bill_from`, usage before that month is not billed.
     """
     first_month = f" --bill-from {bill_from}" if bill_from else ""
     return (
@@ -34,5 +34,5 @@ def map_command(company_id: int, agreement_id: int, organization_id: str, bill_f
 
 
 def unmap_command(company_id: int, organization_id: str) -> str:
-    """The command that removes a company's mapping to an organization, as it can be pasted."""
+    """The command that removes a company's mapping to an organization."""
     return f"`cw-pipeline companies unmap {company_id} --organization {shlex.quote(organization_id)}`"

@@ -78,7 +78,7 @@ def not_shown(doubt: str) -> str:
 def unsettled(write: Write, error: Exception) -> str:
     """Why the write of an earlier push stays open: what would show whether it was carried out cannot be read."""
     return (
-        f"Whether {write.identity.serial_number} was written on agreement {write.agreement_id} cannot be told: "
+        f"It is unknown whether {write.identity.serial_number} was written on agreement {write.agreement_id}: "
         f"{error} {SYNC_AGAIN}"
     )
 

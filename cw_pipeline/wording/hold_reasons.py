@@ -138,7 +138,7 @@ def vanished(
 
 
 def in_full(line: Line) -> str:
-    """What ConnectWise shows of a line that tells whose it is."""
+    """What ConnectWise shows of a line, with its serial number."""
     marked = f"the serial number {line.shown_serial_number}" if line.shown_serial_number else "no serial number"
     return f"{line.quantity} of product {line.product_id} with {marked}"
 
@@ -256,7 +256,7 @@ def bill_the_new_owner(agreement: Agreement, mapping: CompanyMapping) -> str:
     if not _can_be_mapped(agreement):
         return f"Give it back in ConnectWise; or {to_another_company(mapping)}, or to another agreement of that one."
     return (
-        "Give it back in ConnectWise; or, if the company that has it now is to be billed, also beside its other "
+        "Give it back in ConnectWise; or, if the company that has it now is to be billed, also besides its other "
         "organizations, run `cw-pipeline import` so that it is among the companies, "
         f"{_from_here_to(agreement, mapping)}."
     )
@@ -275,6 +275,6 @@ def _from_here_to(agreement: Agreement, mapping: CompanyMapping) -> str:
 
 
 def settle_never_invoiced(addition_id: int | None) -> str:
-    """What to do about an agreement whose next invoice date no longer tells whether the line on it was invoiced."""
-    doubt = "" if addition_id is None else f"Whether line {addition_id} was invoiced cannot be told from that. "
+    """What to do about an agreement whose next invoice date means never."""
+    doubt = "" if addition_id is None else f"It does not show whether line {addition_id} was invoiced. "
     return f"{doubt}Set its next invoice date to the first day that is not invoiced yet."

@@ -1,4 +1,4 @@
-"""The sentence that a preview gives for what becomes of a usage row, or of a line beside it."""
+"""The sentence that a preview gives for what becomes of a usage row, or of another line."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class ConnectWise:
         absences: Iterable[tuple[Month, str]] = (),
     ) -> Facts:
         """What a preview would read now, after it entered in the ledger what it sees."""
-        self.remember()
+        self.append_seen()
         lines: dict[str, tuple[Line, ...]] = {}
         for addition in self.additions.values():
             line = _line(addition)
@@ -62,7 +62,7 @@ class ConnectWise:
             absences=frozenset(absences),
         )
 
-    def remember(self) -> None:
+    def append_seen(self) -> None:
         """Lines that the ledger does not know are found, and those that look invoiced were invoiced, for good."""
         for addition in self.additions.values():
             known = self.ledger.get(addition.id) or _written(addition, found=True)

@@ -163,7 +163,7 @@ class AnyHistory(BilledOnce):
     @rule(agreement_id=agreement_ids)
     def next_invoice_is_cleared(self, agreement_id: int) -> None:
         assume(self._has_whole_months_invoiced(agreement_id))
-        self.connectwise.remember()
+        self.connectwise.append_seen()
         self.connectwise.clear_next_invoice(agreement_id)
 
     @rule(agreement_id=agreement_ids)
@@ -177,7 +177,7 @@ class AnyHistory(BilledOnce):
         """A person sets it to the first day of an earlier period, whose invoice there still is."""
         agreement = self.connectwise.agreements[agreement_id]
         assume(agreement.next_invoice_date and self._has_whole_months_invoiced(agreement_id))
-        self.connectwise.remember()
+        self.connectwise.append_seen()
         firsts = [one.first for one in self.connectwise.invoices if one.agreement_id == agreement_id]
         day = min(firsts[-1 - min(back, len(firsts) - 1)], agreement.next_invoice_date or date.max)
         self.connectwise.agreements[agreement_id] = replace(agreement, next_invoice_date=day)

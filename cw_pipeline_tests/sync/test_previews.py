@@ -97,7 +97,7 @@ def test_a_preview_that_grew_old_during_other_pushes_is_made_again(msp: Msp, mon
     february, march = msp.preview(FEBRUARY, MARCH)
     pushing = push_months(msp.run, [FEBRUARY, MARCH], msp.previews[-1])
     assert next(pushing).preview_id == february.id
-    monkeypatch.setattr(previews, "_HOLDS_FOR", timedelta(0))
+    monkeypatch.setattr(previews, "_MAX_AGE", timedelta(0))
     msp.map(MAPPED[0], bill_from=MARCH.plus(1))
     (pushed,) = pushing
     assert pushed.preview_id != march.id

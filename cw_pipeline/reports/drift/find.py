@@ -10,7 +10,7 @@ from cw_pipeline.reports.drift.compare_lines import KnownLine, drifted_line, fou
 from cw_pipeline.reports.drift.compare_mappings import drifted_agreement, drifted_company, unread_finding
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.recaps import look_at_recaps, written_off
-from cw_pipeline.sync.remembering import remember, seen_in
+from cw_pipeline.sync.seen_lines import append_seen, seen_in
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.mappings import mapping_facts
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.window import Window
     from cw_pipeline.reports.drift.findings import Finding
     from cw_pipeline.sync.reading import Reading
-    from cw_pipeline.sync.remembering import Seen
+    from cw_pipeline.sync.seen_lines import Seen
     from cw_pipeline.sync.sync_run import SyncRun
 
 
@@ -53,7 +53,7 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
         carrying = {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
         reading = read(run, agreement_ids, known, expected=carrying, companies=company_ids)
         seen = seen_in(reading, written, unsettled)
-        remember(run, lock, seen, mappings.keys())
+        append_seen(run, lock, seen, mappings.keys())
         look_at_recaps(run, {line.agreement_id for line in reading.lines})
         with run.warehouse.transaction() as session:
             lines = _known_lines(session, run.psa, mappings)

@@ -126,7 +126,7 @@ class NordPassApi:
             raise _Refusal(409, "conflict", "An MSP has one organization that is not for resale.")
         organization = self._state.add_organization(body)
         if key:
-            self._state.remember(key, body, organization)
+            self._state.append_seen(key, body, organization)
         return json_response(organization, 201)
 
     async def _no_endpoint(self, _request: Request, _error: Exception) -> Response:

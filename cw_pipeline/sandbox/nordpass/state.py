@@ -139,7 +139,7 @@ class NordPass:
         """The request that came with this idempotency key, and its organization."""
         return self._requests.get(key)
 
-    def remember(self, key: str, body: Record, organization: Record) -> None:
+    def append_seen(self, key: str, body: Record, organization: Record) -> None:
         """Keep what an idempotency key was used for."""
         with self.lock:
             self._requests[key] = {"body": body, "organization": organization}

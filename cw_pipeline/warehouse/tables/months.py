@@ -44,7 +44,7 @@ class UsageReportRow(Base):
 
 
 class AcceptedAbsenceRow(Base):
-    """A person's word that an organization, which a report does not have, used nothing in that month."""
+    """A person accepted that an organization missing from a report used nothing in that month."""
 
     __tablename__ = "accepted_absences"
 

@@ -152,7 +152,7 @@ class CompanyMappingRow(_HasTerms, Base):
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
     bill_from: Mapped[Month]
     bill_from_chosen: Mapped[bool] = mapped_column(default=False)
-    """Whether a person named the first month, and so said that earlier usage is not to be billed."""
+    """Whether a person chose the first month, so that earlier usage is not to be billed."""
     mapped_at: Mapped[datetime]
     looked_through_at: Mapped[datetime | None]
     """When all agreements of the company were last looked through for our lines; None: since it was mapped, never."""
@@ -163,7 +163,7 @@ class CompanyMappingRow(_HasTerms, Base):
 
 
 class AgreementRecapRow(Base):
-    """What ConnectWise's invoice recap said of an agreement from some moment on, in the order in which it was seen."""
+    """What ConnectWise's invoice recap showed of an agreement from some moment on, in the order it was seen."""
 
     __tablename__ = "agreement_recaps"
 

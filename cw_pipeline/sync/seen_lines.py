@@ -1,4 +1,4 @@
-"""Entering what ConnectWise shows into the ledger, so that it is known whatever changes there later."""
+"""What ConnectWise shows of our lines and the ledger does not know yet, and entering it in the ledger."""
 
 from __future__ import annotations
 
@@ -55,19 +55,17 @@ def seen_in(reading: Reading, written: Mapping[int, Written], unsettled: Collect
     A line with one of the `unsettled` serial numbers may be what an open intent made, and is left to its settling.
     """
     found = [(identity, line) for identity, line in reading.found if line.serial_number not in unsettled]
-    known = [(Identity.parse(line.serial_number), line) for line in reading.lines if _may_be_news(line, reading)]
-    invoiced = [
-        (identity, line)
-        for identity, line in (*found, *known)
-        if identity is not None
-        and was_seen_invoiced(
-            line, written.get(line.addition_id), reading.agreements[line.agreement_id], identity.month
-        )
-    ]
-    return Seen(found, invoiced, reading.looked_through - reading.in_part, reading.in_part)
+    not_invoiced = {number for number, one in reading.known.items() if not one.invoiced}
+    known = [(Identity.parse(line.serial_number), line) for line in reading.lines if line.addition_id in not_invoiced]
+    invoiced: list[tuple[Identity, Line]] = []
+    for identity, line in (*found, *known):
+        agreement, entered = reading.agreements[line.agreement_id], written.get(line.addition_id)
+        if identity and was_seen_invoiced(line, entered, agreement, identity.month):
+            invoiced.append((identity, line))
+    return Seen(found, invoiced, frozenset(reading.looked_through - reading.in_part), frozenset(reading.in_part))
 
 
-def remember(
+def append_seen(
     run: SyncRun, lock: HeldLock, seen: Seen, organization_ids: Iterable[str], *, found_as: EntryKind = EntryKind.FOUND
 ) -> None:
     """Enter what was `seen` in the ledger; the companies that were looked through need not be again.
@@ -87,23 +85,12 @@ def remember(
             for marked, line in lines:
                 identity = replace(marked, organization_id=owners.get(marked.organization_id, marked.organization_id))
                 ledger.append_line(session, run.psa, run.run_id, identity, line, kind=kind, at=now)
-        session.execute(
-            update(CompanyMappingRow)
-            .where(CompanyMappingRow.company_id.in_(seen.looked_through), CompanyMappingRow.looked_through_at.is_(None))
-            .values(looked_through_at=now)
-        )
-        session.execute(
-            update(CompanyMappingRow)
-            .where(CompanyMappingRow.company_id.in_(seen.in_part))
-            .values(looked_through_at=None)
-        )
+        row = CompanyMappingRow
+        is_new = (row.company_id.in_(seen.looked_through), row.looked_through_at.is_(None))
+        session.execute(update(row).where(*is_new).values(looked_through_at=now))
+        session.execute(update(row).where(row.company_id.in_(seen.in_part)).values(looked_through_at=None))
     if seen.found:
         run.say(f"Found {len(seen.found)} line(s) of ours that this warehouse did not know")
-
-
-def _may_be_news(line: Line, reading: Reading) -> bool:
-    known = reading.known.get(line.addition_id)
-    return known is not None and not known.invoiced
 
 
 def _as_found(identity: Identity, line: Line) -> Written:

@@ -43,11 +43,10 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
     mapped anew, or other products are confirmed, after the preview that was pushed last was made; and when the usage
     report that is kept says something else than the one that was pushed.
     """
-    mappings = [(row.bill_from, row.mapped_at) for row in session.scalars(select(CompanyMappingRow))]
+    mappings = session.execute(select(CompanyMappingRow.bill_from, CompanyMappingRow.mapped_at)).tuples().all()
     if not mappings:
         return {}
-    integration = session.get(IntegrationRow, 1)
-    confirmed = [integration.confirmed_at] if integration and integration.confirmed_at else []
+    confirmed = [at for at in session.scalars(select(IntegrationRow.confirmed_at)) if at]
     pushed, written, reports = _last_pushes(session, psa), _last_written(session, psa), _kept_reports(session)
     unpushed: dict[Month, Why] = {}
     first = max(first_month, min(bill_from for bill_from, _ in mappings))

@@ -17,7 +17,7 @@ from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.intents import open_intents
-from cw_pipeline.warehouse.mappings import mapping_facts
+from cw_pipeline.warehouse.mappings import confirmed_products, mapping_facts
 from cw_pipeline.warehouse.previews import StoredPreview, save_preview
 from cw_pipeline.warehouse.retention import delete_old_previews
 from cw_pipeline.warehouse.usage import StoredReport, accepted_absences, latest_report
@@ -174,13 +174,10 @@ def _basis(session: Session) -> tuple[dict[str, CompanyMapping], dict[Plan, int]
     Raises:
         SyncError: If the integration is not active.
     """
-    integration = session.get(tables.IntegrationRow, 1)
-    if integration is None or integration.state is not State.ACTIVE:
+    if session.scalar(select(tables.IntegrationRow.state)) is not State.ACTIVE:
         msg = "The integration is not active any more. Nothing is written. See `cw-pipeline status`."
         raise SyncError(msg)
-    products = session.scalars(select(tables.ProductMappingRow))
-    confirmed = {row.plan: row.confirmed_product_id for row in products if row.confirmed_product_id is not None}
-    return mapping_facts(session), confirmed
+    return mapping_facts(session), confirmed_products(session)
 
 
 def _billed_for_the_first_time(session: Session, months: Sequence[Month]) -> set[int]:

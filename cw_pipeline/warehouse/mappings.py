@@ -1,4 +1,4 @@
-"""The company mappings, as they are stored now."""
+"""The mappings of companies and products, as they are stored now."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from cw_pipeline.billing.facts import CompanyMapping
-from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow
+from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow, ProductMappingRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.orm import Session
+
+    from cw_pipeline.vocabulary import Plan
 
 
 def company_mappings(session: Session) -> Sequence[CompanyMappingRow]:
@@ -59,3 +61,10 @@ def organizations_of(session: Session, company_id: int) -> Sequence[Organization
         .where(CompanyMappingRow.company_id == company_id)
         .order_by(OrganizationRow.name, OrganizationRow.id)
     ).all()
+
+
+def confirmed_products(session: Session) -> dict[Plan, int]:
+    """The catalog item id that each plan is confirmed to be billed as."""
+    row = ProductMappingRow
+    rows = session.execute(select(row.plan, row.confirmed_product_id)).tuples()
+    return {plan: product_id for plan, product_id in rows if product_id is not None}

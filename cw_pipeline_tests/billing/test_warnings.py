@@ -1,4 +1,4 @@
-"""Lines whose quantity is right, but of which invoices leave seats out or which could not be found again."""
+"""Lines whose quantity is right, but of which invoices leave seats out or which show another serial number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Line
 
 RIGHT = a_line(1, 5)
-ODD = [
+WARNED = [
     pytest.param(
         replace(RIGHT, less_included=Decimal(2)),
         "bills 3 of its 5 seats",
@@ -31,10 +31,10 @@ ODD = [
         replace(RIGHT, shown_serial_number="SN-1"), "number SN-1", RIGHT.serial_number, id="another serial number"
     ),
 ]
-odd_lines = pytest.mark.parametrize(("line", "what", "set_right"), ODD)
+warned_lines = pytest.mark.parametrize(("line", "what", "set_right"), WARNED)
 
 
-@odd_lines
+@warned_lines
 def test_an_open_line_is_warned_of_with_what_sets_it_right(line: Line, what: str, set_right: str) -> None:
     row = row_line(preview_of(the_facts(line, ledger={1: [5]}), used(5)))
     assert row.outcome is Outcome.UNCHANGED
@@ -43,7 +43,7 @@ def test_an_open_line_is_warned_of_with_what_sets_it_right(line: Line, what: str
     assert set_right in row.warning
 
 
-@pytest.mark.parametrize(("line", "what", "set_right"), ODD[:3])
+@pytest.mark.parametrize(("line", "what", "set_right"), WARNED[:3])
 def test_an_invoiced_line_is_warned_of_until_a_person_accepts_it(line: Line, what: str, set_right: str) -> None:
     invoiced = replace(line, effective_date=INVOICED)
     row = row_line(preview_of(the_facts(invoiced, ledger={1: [5]}), used(5)))
@@ -55,7 +55,7 @@ def test_an_invoiced_line_is_warned_of_until_a_person_accepts_it(line: Line, wha
     assert (accepted.outcome, accepted.warning) == (Outcome.UNCHANGED, None)
 
 
-@pytest.mark.parametrize(("line", "what", "set_right"), ODD[3:])
+@pytest.mark.parametrize(("line", "what", "set_right"), WARNED[3:])
 def test_a_missing_serial_number_is_warned_of_until_it_is_back(line: Line, what: str, set_right: str) -> None:
     for invoiced in (line, replace(line, effective_date=INVOICED)):
         warning = row_line(preview_of(the_facts(invoiced, accepted=[1]), used(5))).warning

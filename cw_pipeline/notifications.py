@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,10 @@ import tenacity
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
 from cw_pipeline.errors import CwPipelineError
+from cw_pipeline.https.logs import without_paths_in_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydantic import SecretStr
 
@@ -22,7 +22,6 @@ TRIES, SECONDS_BETWEEN = 3, 3
 
 # It would write the parts of addresses, which are secrets, into logs. Not `disabled`: configuring logging undoes that.
 logging.getLogger("apprise").addFilter(lambda _record: False)
-_URLLIB3 = logging.getLogger("urllib3")
 
 
 class NotDelivered(CwPipelineError):
@@ -83,7 +82,7 @@ def _deliver(services: Mapping[str, Apprise], title: str, body: str) -> set[str]
     told: set[str] = set()
 
     def try_the_rest() -> bool:
-        with _without_paths_in_logs():
+        with without_paths_in_logs():
             for name, service in services.items():
                 if name not in told and service.notify(
                     body=body, title=title, notify_type=NotifyType.WARNING, body_format=NotifyFormat.TEXT
@@ -98,14 +97,3 @@ def _deliver(services: Mapping[str, Apprise], title: str, body: str) -> set[str]
         retry_error_callback=lambda _state: False,
     )(try_the_rest)
     return told
-
-
-@contextmanager
-def _without_paths_in_logs() -> Generator[None]:
-    """Keep the paths that are asked for out of a log of everything: a web hook's is its secret."""
-    before = _URLLIB3.level
-    _URLLIB3.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        _URLLIB3.setLevel(before)

@@ -51,6 +51,13 @@ class Messages(_Environment):
     cw_pipeline_dagster_url: str | None = None
 
 
+class Heartbeat(_Environment):
+    """Who is told that all is well, read by itself so that it can neither prevent an alert nor a sync."""
+
+    cw_pipeline_heartbeat_url: SecretStr | None = None
+    cw_pipeline_heartbeat_ca_bundle: Path | None = None
+
+
 class Settings(FirstMonth):
     """The settings, read from the environment when an instance is made, but for those that are given `instead`.
 

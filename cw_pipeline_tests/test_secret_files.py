@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from cw_pipeline.settings import Messages, NotSetUp, Settings
+from cw_pipeline.settings import Heartbeat, Messages, NotSetUp, Settings
 from cw_pipeline_tests.support.active import use
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ def test_a_secret_is_read_from_its_file(name: str, file: Path, monkeypatch: pyte
 def test_the_addresses_of_alerts_are_read_from_their_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, {"CW_PIPELINE_NOTIFY_FILE": str(file)})
     assert Messages().cw_pipeline_notify == SecretStr("very secret")
+
+
+def test_the_address_of_the_heartbeat_is_read_from_its_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, {"CW_PIPELINE_HEARTBEAT_URL_FILE": str(file)})
+    assert Heartbeat().cw_pipeline_heartbeat_url == SecretStr("very secret")
 
 
 @pytest.mark.parametrize("name", SECRETS)

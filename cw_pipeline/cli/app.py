@@ -12,6 +12,7 @@ import typer
 from cw_pipeline.cli import (
     companies,
     drift,
+    health,
     history,
     imports,
     lifecycle,
@@ -51,7 +52,7 @@ def options(
     """Carries NordPass seat counts to the right line of the right ConnectWise PSA agreement, every month."""
 
 
-_TRYING_OUT, _SETTING_UP, _EVERY_MONTH = "Trying out", "Setting up", "Every month"
+_TRYING_OUT, _SETTING_UP, _EVERY_MONTH, _MONITORING = "Trying out", "Setting up", "Every month", "Monitoring"
 
 app.command(rich_help_panel=_TRYING_OUT)(sandbox.demo)
 app.command(rich_help_panel=_TRYING_OUT, context_settings={"allow_interspersed_args": False})(sandbox.sandbox)
@@ -70,6 +71,8 @@ app.command(rich_help_panel=_EVERY_MONTH)(history.history)
 app.command(rich_help_panel=_EVERY_MONTH)(drift.drift)
 app.command(rich_help_panel=_EVERY_MONTH)(rebuild.rebuild)
 app.add_typer(lines.app, name="lines", rich_help_panel=_EVERY_MONTH)
+app.command(rich_help_panel=_MONITORING)(health.health)
+app.command(rich_help_panel=_MONITORING)(health.metrics)
 
 
 def main() -> None:

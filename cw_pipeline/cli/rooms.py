@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cw_pipeline import definitions, notifications, settings
     from cw_pipeline.cli import demonstration
     from cw_pipeline.nordpass import models
-    from cw_pipeline.orchestration import runs
+    from cw_pipeline.orchestration import health, metrics, runs
     from cw_pipeline.orchestration.assets import setup as setup_assets
     from cw_pipeline.reports import listings, status
     from cw_pipeline.reports.drift import find as find_drift
@@ -51,12 +51,14 @@ _PATHS = {
     "errors": "setup.errors",
     "find_drift": "reports.drift.find",
     "guards": "setup.guards",
+    "health": "orchestration.health",
     "hold_reasons": "wording.hold_reasons",
     "imports": "setup.imports",
     "listings": "reports.listings",
     "mapping": "setup.mapping",
     "mapping_csv": "setup.mapping_csv",
     "mapping_file": "setup.mapping_file",
+    "metrics": "orchestration.metrics",
     "models": "nordpass.models",
     "notifications": "notifications",
     "opening": "setup.opening",

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
+import warnings
+from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,7 @@ from cw_pipeline.sync.outdated_warehouse import RecordedPush
 from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
@@ -31,14 +34,39 @@ def local_instance(home: Path) -> dg.DagsterInstance:
     Raises:
         NotSetUp: If it cannot be opened.
     """
-    dagster_home = Path(os.environ.setdefault("DAGSTER_HOME", str(home / "dagster")))
-    config = dagster_home / "dagster.yaml"
-    try:
+    config = _config(home)
+    with _storage_errors():
         if not config.exists():
-            dagster_home.mkdir(parents=True, exist_ok=True)
+            config.parent.mkdir(parents=True, exist_ok=True)
             with as_file(files("cw_pipeline.orchestration") / "dagster.yaml") as shipped:
                 shutil.copyfile(shipped, config)
         return dg.DagsterInstance.get()
+
+
+@contextmanager
+def existing_instance(home: Path) -> Generator[dg.DagsterInstance]:
+    """Dagster's storage where `local_instance` looks for it, for a block that only reads it.
+
+    Raises:
+        NotSetUp: If it is not there, or cannot be read.
+    """
+    config = _config(home)
+    if not config.is_file():
+        msg = f"There is no {config}, so Dagster was never started here. Set DAGSTER_HOME as the daemon has it."
+        raise NotSetUp(msg)
+    with _storage_errors(), dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def _config(home: Path) -> Path:
+    """The settings of Dagster's storage, whose folder Dagster finds in `DAGSTER_HOME`."""
+    return Path(os.environ.setdefault("DAGSTER_HOME", str(home / "dagster"))) / "dagster.yaml"
+
+
+@contextmanager
+def _storage_errors() -> Generator[None]:
+    try:
+        yield
     except (dg.DagsterError, SQLAlchemyError, OSError) as error:
         msg = (
             f"Dagster's storage cannot be opened ({type(error).__name__}), and nothing was done. Check DAGSTER_HOME, "
@@ -69,15 +97,24 @@ def run_months(
             on_month(event.asset_key.to_user_string(), event.partition or "")
 
     instance.add_event_listener(run_id, listen)  # pyright: ignore[reportUnknownMemberType] - no annotation
-    job.execute_in_process(
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},  # the caller says what happened
-        instance=instance,
-        partition_key=one,
-        raise_on_error=False,
-        run_id=run_id,
-        tags=tags,
-    )
+    with _unlogged():
+        job.execute_in_process(
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            instance=instance,
+            partition_key=one,
+            raise_on_error=False,
+            run_id=run_id,
+            tags=tags,
+        )
     return run_id
+
+
+@contextmanager
+def _unlogged() -> Generator[None]:
+    """Keep the log that dagster.yaml sends to standard output out of what a command prints: it says what happened."""
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Handling yaml-defined logging configuration")
+        yield
 
 
 def failure_of(run_id: str, instance: dg.DagsterInstance) -> str | None:
@@ -94,6 +131,13 @@ def failure_of(run_id: str, instance: dg.DagsterInstance) -> str | None:
             return data.user_failure_data.description
         return f"The run failed: {data.error_display_string.strip().splitlines()[0]}"
     return None
+
+
+def check_evaluations(run_id: str, instance: dg.DagsterInstance) -> Sequence[dg.AssetCheckEvaluation]:
+    """The last evaluation of each check that the run evaluated."""
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
+    return list({evaluation.asset_check_key: evaluation for evaluation in evaluations}.values())
 
 
 def months_of(run: dg.DagsterRun) -> list[str]:

@@ -1,13 +1,15 @@
-"""The sensors: an alert for each run that failed, and for each that succeeded with a check that did not pass."""
+"""The sensors: an alert for each run that failed or has a check that did not pass, and a ping when all is well."""
 
 from collections.abc import Iterator
 from typing import cast
 
 import dagster as dg
 
+from cw_pipeline.heartbeat import ping
 from cw_pipeline.notifications import tell
-from cw_pipeline.orchestration.runs import months_of
-from cw_pipeline.settings import Messages
+from cw_pipeline.orchestration.jobs.daily_checks import daily_checks, not_passed
+from cw_pipeline.orchestration.runs import check_evaluations, months_of
+from cw_pipeline.settings import Heartbeat, Messages
 from cw_pipeline.vocabulary import Month, month_options
 
 _MOST_LINES = 30
@@ -40,6 +42,27 @@ def failed_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
     """
     found = list(_failed_checks(context))
     return _alert(context, "needs attention", found) if found else dg.SkipReason("Every check of the run passed.")
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[daily_checks],
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Requests the address in CW_PIPELINE_HEARTBEAT_URL after each run of daily_checks that found nothing.",
+)
+def daily_heartbeat(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+    """Ping the service that raises the alarm when no ping comes.
+
+    Raises:
+        NotPinged: If the service did not take the ping, so that the sensor's tick fails, too.
+    """
+    settings = Heartbeat()
+    if settings.cw_pipeline_heartbeat_url is None:
+        return dg.SkipReason("CW_PIPELINE_HEARTBEAT_URL is not set, so no ping is sent.")
+    if failed := not_passed(context.dagster_run.run_id, context.instance):
+        return dg.SkipReason(f"These checks did not pass, so no ping is sent: {', '.join(failed)}.")
+    ping(settings.cw_pipeline_heartbeat_url, ca_bundle=settings.cw_pipeline_heartbeat_ca_bundle)
+    return None
 
 
 def _alert(context: dg.RunStatusSensorContext, what: str, found: list[str]) -> dg.SkipReason | None:
@@ -91,11 +114,8 @@ def _failures(context: dg.RunStatusSensorContext) -> Iterator[str]:
 
 def _failed_checks(context: dg.RunStatusSensorContext) -> Iterator[str]:
     """The description of each check whose last evaluation did not pass, if it concerns the run's months."""
-    entries = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
-    last = {evaluation.asset_check_key: evaluation for evaluation in evaluations}
     months = months_of(context.dagster_run)
-    for evaluation in last.values():
+    for evaluation in check_evaluations(context.dagster_run.run_id, context.instance):
         if not evaluation.passed and _concerns(evaluation, months):
             name = f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}"
             yield f"{name} ({evaluation.severity.value}): {evaluation.description or 'did not pass.'}"

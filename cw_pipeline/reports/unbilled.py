@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month, Plan
     from cw_pipeline.warehouse.tables import PushLineRow
 
-_UNMAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM, Outcome.PRODUCT_UNMAPPED})
+UNMAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM, Outcome.PRODUCT_UNMAPPED})
 _KINDS_OF_LINES = (EntryKind.CONFIRMED, EntryKind.FOUND, EntryKind.INVOICED, EntryKind.ACCEPTED)
 
 
@@ -98,7 +98,7 @@ def unbilled(session: Session, psa: str) -> UnbilledSummary:
         left_out = month < mapping.bill_from and not mapping.bill_from_chosen
         return left_out and (month, line.organization_id) not in billed
 
-    unmapped = [(month, line) for month, line in lines_with(session, psa, _UNMAPPED) if nobody_pays(month, line)]
+    unmapped = [(month, line) for month, line in lines_with(session, psa, UNMAPPED) if nobody_pays(month, line)]
     return UnbilledSummary(
         unmapped=_summed(unmapped, prices),
         held=_summed(lines_with(session, psa, HELD), prices),

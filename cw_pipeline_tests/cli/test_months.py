@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from cw_pipeline.cli.months import months_asked
 from cw_pipeline.cli.output import UsageError
@@ -15,10 +16,13 @@ from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sync import sync_run
 from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.cli.conftest import PROGRAM, run
+from cw_pipeline_tests.orchestration.dagster_ui import PROJECT
 from cw_pipeline_tests.support.active import LAST_CLOSED
 from cw_pipeline_tests.support.processes import HOLD_THE_LOCK, another_process
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cw_pipeline.sandbox import Sandbox
     from cw_pipeline.sandbox.wire import Record
     from cw_pipeline_tests.support.active import Active
@@ -216,3 +220,14 @@ def test_ctrl_c_stops_a_sync_and_the_next_one_continues(sandbox: Sandbox, active
 
 def is_for_last_month(line: Record) -> bool:
     return str(line.get("serialNumber", "")).startswith(f"NP:{LAST_CLOSED}:")
+
+
+@pytest.mark.usefixtures("active")
+def test_a_log_of_runs_on_standard_output_does_not_mix_with_what_a_command_prints(tmp_path: Path) -> None:
+    (tmp_path / "dagster").mkdir()
+    log = yaml.safe_load((PROJECT / "deploy" / "dagster.yaml").read_text())["python_logs"]
+    (tmp_path / "dagster" / "dagster.yaml").write_text(yaml.safe_dump({"python_logs": log}))
+    answer = run("preview", "--json")
+    assert answer.code == 0
+    assert len(answer.document["months"]) == 1
+    assert "{" not in answer.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -10,7 +11,9 @@ import pytest
 from sqlalchemy import create_engine, inspect
 
 from cw_pipeline.definitions import defs
+from cw_pipeline.orchestration.health import collect
 from cw_pipeline.orchestration.runs import local_instance, run_months
+from cw_pipeline.settings import Settings
 from cw_pipeline_tests.end_to_end.conftest import PROJECT
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 
@@ -32,7 +35,7 @@ def sync_last_month(instance: dg.DagsterInstance) -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_sync_runs_on_the_production_storage(
+def test_a_sync_runs_on_the_production_storage_and_its_health_is_read_there(
     postgres_database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     home = tmp_path / "dagster"
@@ -43,6 +46,9 @@ def test_a_sync_runs_on_the_production_storage(
     with dg.DagsterInstance.get() as instance:
         sync_last_month(instance)
         assert instance.get_concurrency_config().pool_config.default_pool_limit == 3
+    found = collect(Settings(), now=datetime.now(UTC))
+    assert [problem.partition(" (")[0] for problem in found.problems] == ["Dagster's daemon has given no heartbeat yet"]
+    assert (found.months_due, found.pending_migrations) == ((), ())
     engine = create_engine(postgres_database_url)
     assert {"runs", "event_logs"} <= set(inspect(engine).get_table_names())
     engine.dispose()

@@ -20,10 +20,14 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster._daemon.types import DaemonHeartbeat
+from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster_graphql.cli import execute_query
+from dagster_shared.error import SerializableErrorInfo
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
+    from datetime import datetime
 
 PROJECT = Path(__file__).parents[2]
 _MOST_ROUNDS = 10
@@ -53,6 +57,12 @@ mutation Reexecute($run: String!, $strategy: ReexecutionStrategy!) {
     ... on LaunchRunSuccess { run { runId } }
     ... on PythonError { message }
   }
+}
+"""
+_SCHEDULES = "{ repositoriesOrError { ... on RepositoryConnection { nodes { schedules { id name } } } } }"
+_STOP_SCHEDULE = """
+mutation Stop($id: String!) {
+  stopRunningSchedule(id: $id) { ... on ScheduleStateResult { scheduleState { status } } }
 }
 """
 
@@ -102,6 +112,24 @@ class DagsterUi:
             error for error in QueuedRunCoordinatorDaemon(interval_seconds=0).run_iteration(self._workspace) if error
         ]
         assert errors == []
+
+    def evaluate_schedules(self, at: datetime) -> None:
+        """What the scheduler does at that moment; its first time only notes which schedules there are."""
+        errors = [one for one in launch_scheduled_runs(self._workspace, logging.getLogger(), at, {}) if one]
+        assert errors == []
+
+    def stop_schedule(self, name: str) -> None:
+        """Switch a schedule off."""
+        (repository,) = self._query(_SCHEDULES, {})["repositoriesOrError"]["nodes"]
+        (schedule_id,) = [schedule["id"] for schedule in repository["schedules"] if schedule["name"] == name]
+        stopped = self._query(_STOP_SCHEDULE, {"id": schedule_id})["stopRunningSchedule"]
+        assert stopped["scheduleState"]["status"] == "STOPPED"
+
+    def give_heartbeats(self, at: datetime, *, error: str | None = None) -> None:
+        """A heartbeat of each daemon at that moment, after an `error` of this class or after none."""
+        errors = [SerializableErrorInfo("secret text", [], error)] if error else None
+        for daemon in self.instance.get_required_daemon_types():
+            self.instance.add_daemon_heartbeat(DaemonHeartbeat(at.timestamp(), daemon, None, errors))
 
     def _query(self, query: str, variables: Mapping[str, object]) -> dict[str, Any]:
         answer = execute_query(self._workspace, query, variables)

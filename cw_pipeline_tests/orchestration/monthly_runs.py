@@ -119,11 +119,11 @@ def failure_of(result: dg.ExecuteInProcessResult) -> str:
 
 
 class Watcher:
-    """The two sensors, as the daemon evaluates them: each tick goes on where the one before ended."""
+    """Sensors, as the daemon evaluates them: each tick goes on where the one before ended."""
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
+    def __init__(self, instance: dg.DagsterInstance, *sensors: str) -> None:
         self._instance = instance
-        self._cursors: dict[str, str | None] = {"failed_runs": None, "failed_checks": None}
+        self._cursors: dict[str, str | None] = dict.fromkeys(sensors or ("failed_runs", "failed_checks"))
         self.ticks()  # what was before the first tick is not looked at
 
     def ticks(self) -> list[str]:

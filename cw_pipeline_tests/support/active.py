@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from cw_pipeline.settings import Messages, Settings
+from cw_pipeline.settings import Heartbeat, Messages, Settings
 from cw_pipeline.setup import connection, imports, mapping, opening, organizations, products, suggest
 from cw_pipeline.setup.mapping import Mapped
 from cw_pipeline.sync import open_intents
@@ -48,7 +48,7 @@ class Active:
 def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
     """Let the settings say `environment` and nothing else; the sandbox is never at work on what nobody waits for."""
     monkeypatch.setattr(open_intents, "UNDER_WAY_SECONDS", 0)
-    for name in Settings.model_fields | Messages.model_fields:
+    for name in Settings.model_fields | Messages.model_fields | Heartbeat.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.delenv(f"{name}_file".upper(), raising=False)
     for name, value in environment.items():

@@ -1,18 +1,21 @@
-"""Where messages arrive: a web hook and a mail server on this machine."""
+"""Where messages and pings arrive: a web hook, a mail server and an HTTPS server on this machine."""
 
 from __future__ import annotations
 
 import json
 import socket
+import ssl
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
+import trustme
 from aiosmtpd.controller import Controller
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
+    from pathlib import Path
 
     from aiosmtpd.smtp import Envelope
 
@@ -86,3 +89,55 @@ def mail_server() -> Generator[MailServer]:
         yield server
     finally:
         controller.stop()
+
+
+class PingServer(ThreadingHTTPServer):
+    """Keeps the paths that are requested; answers with `statuses` in turn, and then with 200."""
+
+    def __init__(self, statuses: Iterable[int]) -> None:
+        super().__init__(("127.0.0.1", 0), _PingHandler)
+        self.pings: list[str] = []
+        self.statuses = list(statuses)
+        self.authority = trustme.CA()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.authority.issue_cert("localhost").configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - its own annotation
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    @property
+    def address(self) -> str:
+        """The address, with a secret in it."""
+        return f"https://localhost:{self.server_port}/ping/top-secret-token"
+
+    def write_authority(self, file: Path) -> Path:
+        """The certificate authority to trust, in this file."""
+        self.authority.cert_pem.write_to_path(str(file))
+        return file
+
+
+class _PingHandler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        server = cast("PingServer", self.server)
+        server.pings.append(self.path)
+        status = server.statuses.pop(0) if server.statuses else 200
+        self.send_response(status)
+        if status // 100 == 3:
+            self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Nothing is logged."""
+
+
+@contextmanager
+def ping_server(*statuses: int) -> Generator[PingServer]:
+    """A server that takes pings, and answers the first with these statuses."""
+    server = PingServer(statuses)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

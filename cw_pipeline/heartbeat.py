@@ -1,0 +1,87 @@
+"""The dead man's switch: requests an address whose service raises the alarm when the requests stop."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+
+from cw_pipeline.errors import CwPipelineError
+from cw_pipeline.https.failures import AttemptError, Failure
+from cw_pipeline.https.logs import without_paths_in_logs
+from cw_pipeline.https.safe_text import Hidden
+from cw_pipeline.https.sending import ca_bundle_fault, open_session, repeat, send_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+ATTEMPTS = 3
+LONGEST_WAIT = 4.0  # seconds between two attempts; Dagster gives a sensor a minute for everything
+_CONNECT_AND_READ = (5.0, 5.0)  # seconds
+_LONGEST_DOWNLOAD = 5.0  # seconds
+_LONGEST_REPLY = 64 * 1024  # bytes
+_FINAL = frozenset({Failure.UNTRUSTED_CERTIFICATE, Failure.TOO_LARGE, Failure.REDIRECTED, Failure.REFUSED})
+"""The failures after which another attempt would end the same way."""
+
+
+class NotPinged(CwPipelineError):
+    """The address did not take the ping. The error never contains the address, since that is a secret."""
+
+
+def ping(address: SecretStr, *, ca_bundle: Path | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Request `address` with GET, up to `ATTEMPTS` times.
+
+    Args:
+        address: `https://…`. No redirect is followed.
+        ca_bundle: PEM file of the certificate authorities to trust instead of the public ones.
+        sleep: Waits so many seconds.
+
+    Raises:
+        NotPinged: If the address cannot be used, or no attempt was answered with success.
+    """
+    url = Hidden(address.get_secret_value())
+    if not _is_https(url):
+        raise NotPinged("CW_PIPELINE_HEARTBEAT_URL is not an address that begins with https://. Correct it.")
+    if ca_bundle is not None and (fault := ca_bundle_fault(ca_bundle)):
+        raise NotPinged(
+            f"The file {ca_bundle} in CW_PIPELINE_HEARTBEAT_CA_BUNDLE cannot be used ({fault}). Correct it."
+        )
+    request = requests.Request("GET", url)
+    with without_paths_in_logs(), open_session(url, ca_bundle=ca_bundle, headers={}) as session:
+        try:
+            repeat(
+                lambda: send_once(
+                    session,
+                    request,
+                    timeout=_CONNECT_AND_READ,
+                    most_bytes=_LONGEST_REPLY,
+                    most_seconds=_LONGEST_DOWNLOAD,
+                ),
+                again=lambda attempt: attempt.failure not in _FINAL,
+                attempts=ATTEMPTS,
+                longest_wait=LONGEST_WAIT,
+                sleep=sleep,
+            )
+        except AttemptError as attempt:
+            status = f" (HTTP {attempt.status})" if attempt.status else ""
+            complaint = f"The address in CW_PIPELINE_HEARTBEAT_URL was not reached: {attempt.failure}{status}."
+        else:
+            return
+    # Outside of the handler, because the attempt's own chain holds the request with its address.
+    raise NotPinged(
+        f"{complaint} Check the address, the network and any proxy. Until a ping arrives, its service will report that "
+        "none came."
+    )
+
+
+def _is_https(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)

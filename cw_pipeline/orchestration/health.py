@@ -1,0 +1,264 @@
+"""Whether all is well, for monitoring: what Dagster's storage and the warehouse show, and what is wrong."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+import dagster as dg
+
+from cw_pipeline.orchestration.checks import GRACE
+from cw_pipeline.orchestration.jobs.daily_checks import daily_checks, not_passed
+from cw_pipeline.orchestration.runs import existing_instance
+from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule
+from cw_pipeline.reports.last_pushed import PushedMonth, last_pushed
+from cw_pipeline.reports.status import status
+from cw_pipeline.settings import NotSetUp
+from cw_pipeline.setup.errors import NotActive
+from cw_pipeline.vocabulary import Month, month_options
+from cw_pipeline.warehouse import schema
+from cw_pipeline.warehouse.database import Warehouse, pending_migrations
+from cw_pipeline.warehouse.tables import IntegrationRow
+from cw_pipeline.wording.cells import of_unpushed_months
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cw_pipeline.settings import Settings
+
+HEARTBEAT_TOLERANCE = timedelta(minutes=30)
+"""How old a heartbeat may be: as Dagster's own `dagster-daemon liveness-check` has it."""
+LONGEST_WITHOUT_A_GOOD_CHECK = timedelta(hours=26)
+"""The checks run once a day; reading all agreements takes less than two hours."""
+_MOST_RUNS = 31
+"""Runs of the daily checks among which the last good one is looked for."""
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One of the daemons that the daemon's process consists of.
+
+    Attributes:
+        type: Dagster's name for it, such as `SCHEDULER`.
+        healthy: Whether its last heartbeat is recent and without an error.
+        last_heartbeat: When that was.
+        error: The name of the last error that it met in the five minutes before that heartbeat.
+    """
+
+    type: str
+    healthy: bool
+    last_heartbeat: datetime | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A schedule's tick; `status` is `started`, `skipped`, `success` or `failure`."""
+
+    at: datetime
+    status: str
+    skip_reason: str | None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The monthly schedule."""
+
+    on: bool
+    last_tick: Tick | None
+
+
+@dataclass(frozen=True)
+class DailyChecks:
+    """The runs of the daily checks.
+
+    Attributes:
+        last_run: When the last one ended.
+        not_passed: The checks that did not pass in it, or that it did not evaluate.
+        last_good: When the last one ended in which every check passed.
+    """
+
+    last_run: datetime | None
+    not_passed: tuple[str, ...]
+    last_good: datetime | None
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether all is well.
+
+    Attributes:
+        problems: What is wrong, a sentence each that says what to do.
+        daemons: Those that the daemon's process has to run.
+        pending_migrations: The revisions that the warehouse's schema lacks.
+        schedule: The monthly schedule; None if Dagster's daemon never loaded it.
+        daily_checks: The runs of the daily checks.
+        months_due: Closed months that have to be pushed; None if the schema is not up to date.
+        last_pushed_month: None before the first push, and if the schema is not up to date.
+    """
+
+    problems: tuple[str, ...]
+    daemons: tuple[Daemon, ...]
+    pending_migrations: tuple[str, ...]
+    schedule: Schedule | None
+    daily_checks: DailyChecks
+    months_due: tuple[Month, ...] | None
+    last_pushed_month: PushedMonth | None
+
+
+class _Billing(NamedTuple):
+    """What the warehouse shows."""
+
+    active_since: datetime
+    why_due: dict[str, str]
+    last_pushed_month: PushedMonth | None
+
+
+def collect(settings: Settings, *, now: datetime) -> Health:
+    """Look at Dagster's storage and the warehouse. Changes nothing; in particular, the schema is not migrated.
+
+    Raises:
+        NotSetUp: If nothing is set up yet, or Dagster's storage is not there or cannot be read.
+        NotActive: If the integration is not active.
+        DatabaseUnreachable: If the warehouse cannot be opened.
+        SchemaUnusable: If this version cannot work with its schema.
+    """
+    pending = pending_migrations(settings.database_url)
+    if pending == schema.revisions():
+        raise NotSetUp("The warehouse is empty, so nothing is set up yet. Run `cw-pipeline connect`.")
+    billing = None if pending else _billing(settings, now)
+    with existing_instance(settings.cw_pipeline_home) as instance:
+        daemons = tuple(_daemons(instance, now))
+        schedule = _monthly_schedule(instance)
+        checks = _daily_checks(instance)
+    problems = [
+        *_problems_of_daemons(daemons),
+        *_problems_of_schedule(schedule, daemons),
+        *_problems_of_billing(billing, checks, now),
+    ]
+    if pending:
+        problems.append(f"The warehouse's schema lacks {', '.join(pending)}. Run `cw-pipeline migrate`.")
+    return Health(
+        problems=tuple(problems),
+        daemons=daemons,
+        pending_migrations=tuple(pending),
+        schedule=schedule,
+        daily_checks=checks,
+        months_due=tuple(map(Month.parse, billing.why_due)) if billing else None,
+        last_pushed_month=billing.last_pushed_month if billing else None,
+    )
+
+
+def _billing(settings: Settings, now: datetime) -> _Billing:
+    with closing(Warehouse(settings.database_url)) as warehouse:
+        found = status(warehouse, first_month=Month.parse(settings.cw_pipeline_first_month), now=now)
+        if found.missing:
+            raise NotActive(found.missing)
+        with warehouse.transaction() as session:
+            integration = session.get_one(IntegrationRow, 1)
+            return _Billing(
+                active_since=max(integration.connected_at, integration.confirmed_at or integration.connected_at),
+                why_due=found.why_unpushed,
+                last_pushed_month=last_pushed(session),
+            )
+
+
+def _daemons(instance: dg.DagsterInstance, now: datetime) -> Iterator[Daemon]:
+    for name, daemon in sorted(instance.get_daemon_statuses().items()):
+        heartbeat = daemon.last_heartbeat
+        at = _moment(heartbeat.timestamp) if heartbeat else None
+        error = heartbeat.errors[0] if heartbeat and heartbeat.errors else None
+        yield Daemon(
+            type=name,
+            healthy=at is not None and now - at <= HEARTBEAT_TOLERANCE and error is None,
+            last_heartbeat=at,
+            error=((error.cause or error).cls_name or "unknown") if error else None,
+        )
+
+
+def _monthly_schedule(instance: dg.DagsterInstance) -> Schedule | None:
+    """The schedule in the code location in which it ticked last: a renamed one leaves its state behind."""
+    found: list[tuple[float, Schedule]] = []
+    for state in instance.all_instigator_state():
+        if state.instigator_name == monthly_sync_schedule.name:
+            tick = next(iter(instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)), None)
+            last = tick and Tick(_moment(tick.timestamp), tick.status.value.lower(), tick.skip_reason)
+            found.append((tick.timestamp if tick else 0, Schedule(on=state.is_running, last_tick=last)))
+    return max(found, key=lambda one: (one[0], one[1].on), default=(0, None))[1]
+
+
+def _daily_checks(instance: dg.DagsterInstance) -> DailyChecks:
+    ended = dg.RunsFilter(
+        job_name=daily_checks.name, statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+    )
+    last_run, failed = None, ()
+    for record in instance.get_run_records(ended, limit=_MOST_RUNS):
+        at, missing = _moment(record.end_time or 0), not_passed(record.dagster_run.run_id, instance)
+        if last_run is None:
+            last_run, failed = at, missing
+        if record.dagster_run.is_success and not missing:
+            return DailyChecks(last_run=last_run, not_passed=failed, last_good=at)
+    return DailyChecks(last_run=last_run, not_passed=failed, last_good=None)
+
+
+def _problems_of_daemons(daemons: Sequence[Daemon]) -> Iterator[str]:
+    silent = [daemon for daemon in daemons if not daemon.healthy and daemon.error is None]
+    if silent:
+        beats = [daemon.last_heartbeat for daemon in silent if daemon.last_heartbeat]
+        since = f"since {_minute(max(beats))}" if beats else "yet"
+        yield (
+            f"Dagster's daemon has given no heartbeat {since} ({', '.join(daemon.type for daemon in silent)}). "
+            "Start `dagster-daemon run`, or restart it if its process still exists."
+        )
+    for daemon in daemons:
+        if daemon.error is not None:
+            yield (
+                f"Dagster's daemon {daemon.type} reports an error ({daemon.error}). Its log, and *Deployment*, "
+                "*Daemons* in the UI, say more."
+            )
+
+
+def _problems_of_schedule(schedule: Schedule | None, daemons: Sequence[Daemon]) -> Iterator[str]:
+    name = monthly_sync_schedule.name
+    if schedule is None:
+        if all(daemon.healthy for daemon in daemons):
+            yield f"Dagster's daemon never loaded {name}. *Deployment* in Dagster says whether its code location loads."
+        return
+    if not schedule.on:
+        yield f"The schedule {name} is off. Switch it on under *Automation* in Dagster."
+    if schedule.last_tick is not None and schedule.last_tick.status == "failure":
+        yield (
+            f"The last tick of {name} failed, at {_minute(schedule.last_tick.at)}. *Automation* in Dagster says why; "
+            "then run `cw-pipeline sync`."
+        )
+
+
+def _problems_of_billing(billing: _Billing | None, checks: DailyChecks, now: datetime) -> Iterator[str]:
+    if billing is None:
+        return
+    late = {key: why for key, why in billing.why_due.items() if Month.parse(key).closes_at + GRACE <= now}
+    if late:
+        options = month_options(Month.parse(min(late)), Month.parse(max(late)))
+        yield f"Not pushed, or changed since: {of_unpushed_months(late)}. Run `cw-pipeline sync {options}`."
+    good_since = max(billing.active_since, checks.last_good or billing.active_since)
+    if now - good_since > LONGEST_WITHOUT_A_GOOD_CHECK:
+        if checks.last_run is not None and now - checks.last_run <= LONGEST_WITHOUT_A_GOOD_CHECK:
+            yield (
+                f"The daily checks have not passed since {_minute(good_since)} "
+                f"({', '.join(checks.not_passed) or 'their run failed'}). Do what they say in Dagster."
+            )
+        else:
+            yield (
+                f"The daily checks have not run since {_minute(checks.last_run or good_since)}. See under *Automation* "
+                f"in Dagster whether {daily_checks_schedule.name} is on."
+            )
+
+
+def _moment(timestamp: float) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -44,8 +44,8 @@ class HeldLine:
 
     Attributes:
         seats: Those of the usage row; of a line beside it, the quantity that it loses or that is held.
-        reason: Why it is held, and what to do about this line, with its ids.
-        what_to_do: What to do about any line of this outcome, a sentence.
+        reason: Why it is held, and what to do about it, with its ids.
+        what_to_do: What to do about any line of this outcome.
     """
 
     month: Month

@@ -55,12 +55,8 @@ def log_action(
 ) -> None:
     """Add an audit entry in the transaction that makes the change; nothing if `before` equals `after`.
 
-    Args:
-        session: The transaction; its warehouse knows who works with it.
-        action: What was done.
-        subject: What it was done to, by id where it has one.
-        before: The values before, as JSON has them; None if there was nothing.
-        after: The values after; None if there is nothing any more.
+    `subject` is what was changed, by id if it has one. `before` and `after` are its values as JSON; None if there were
+    or are none.
     """
     if before == after:
         return

@@ -39,10 +39,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CheckedRight:
-    """A right of the API member's security role.
+    """A right of the API member's security role, by the name that it has there.
 
     Attributes:
-        name: As the security role names it.
         why: What it is needed for.
         held: Whether the API member has it; None if only a write proves it, and there was none yet.
         used_at: When it was last used, if only that proves it.

@@ -27,11 +27,7 @@ class NotConnected(IntegrationError):
 
 
 class NotActive(IntegrationError):
-    """A sync needs the integration to be active, and it isn't.
-
-    Attributes:
-        missing: What is missing, a sentence each.
-    """
+    """A sync needs the integration to be active; `missing` says what it lacks, a sentence each."""
 
     def __init__(self, missing: Sequence[str]) -> None:
         super().__init__(f"The integration is not active. {' '.join(missing)}")
@@ -54,11 +50,7 @@ class NotConfirmed(IntegrationError):
 
 
 class UnknownChoice(IntegrationError):
-    """What was named does not exist, or several things have the name.
-
-    Attributes:
-        choices: Everything that could be chosen instead.
-    """
+    """What was named does not exist, or several have the name; `choices` is everything that could be chosen instead."""
 
     def __init__(self, problem: str, choices: Iterable[str], what_to_do: str = "") -> None:
         self.choices = tuple(choices)
@@ -75,11 +67,7 @@ class MappingRefused(IntegrationError):
 
 
 class WarningsNotAccepted(MappingRefused):
-    """The mapping can be made once a person accepts its warnings.
-
-    Attributes:
-        warnings: What may happen, a sentence each.
-    """
+    """The mapping can be made once a person accepts its `warnings`, a sentence each."""
 
     def __init__(self, warnings: Sequence[str]) -> None:
         super().__init__(
@@ -90,11 +78,7 @@ class WarningsNotAccepted(MappingRefused):
 
 
 class TooManyGone(IntegrationError):
-    """A list may have been cut short, so that a person has to confirm what is gone.
-
-    Attributes:
-        warnings: What it lacks, a sentence.
-    """
+    """A list may have been cut short, so that a person has to confirm what is gone: `warnings`, one sentence."""
 
     def __init__(self, what: str, system: str, total: int, gone: Sequence[str], *, mapped: bool) -> None:
         which = f"{len(gone)} mapped ones" if mapped else f"the {len(gone)} that were there"
@@ -122,11 +106,7 @@ class NothingToAccept(IntegrationError):
 
 
 class MappingFileRefused(MappingRefused):
-    """The mapping file cannot be applied.
-
-    Attributes:
-        faults: Everything that is wrong with it, each with its row.
-    """
+    """The mapping file cannot be applied; `faults` is everything that is wrong with it, each with its row."""
 
     def __init__(self, file: object, faults: Sequence[str]) -> None:
         super().__init__(

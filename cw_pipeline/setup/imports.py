@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImportReport(Changes):
-    """What an import of companies changed; deleted companies are left out.
+    """What an import of companies changed.
 
     Attributes:
-        types: Names of the chosen company types; empty means all.
-        statuses: Names of the chosen company statuses; empty means all.
+        types: Names of the chosen company types, like the next; empty means all.
         unreadable: What is listed and cannot be read, a sentence each; its row is kept.
     """
 

@@ -36,13 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exported:
-    """A mapping file that was written.
-
-    Attributes:
-        mapped: Rows of mappings: a company may have several.
-        suggested: Rows filled in with a suggestion.
-        unmapped: Rows left to fill in.
-    """
+    """A mapping file that was written, with how many rows of each kind; a company may have several mappings."""
 
     file: Path
     mapped: int
@@ -69,12 +63,9 @@ class Applied:
 
 
 def export_mappings(warehouse: Warehouse, file: Path, *, suggestions: Iterable[Suggestion] = ()) -> Exported:
-    """Write every company with its mappings, ready to be completed and applied.
+    """Write every company with its mappings to `file`, which is overwritten, ready to be completed and applied.
 
-    Args:
-        warehouse: Where the mappings are.
-        file: Is overwritten.
-        suggestions: Those that are certain fill in the rows of their companies.
+    Certain `suggestions` fill in the rows of their companies.
 
     Raises:
         FileRefused: If the file cannot be written.

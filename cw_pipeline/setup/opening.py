@@ -61,8 +61,9 @@ def open_nordpass(settings: Settings, *, now: Callable[[], datetime] = lambda: d
             ca_bundle=settings.nordpass_ca_bundle,
         )
     if settings.nordpass_api_url is not None:
-        msg = "NORDPASS_API_URL and NORDPASS_USAGE_DIR are both set. Set only the one that usage is to come from."
-        raise NotSetUp(msg)
+        raise NotSetUp(
+            "NORDPASS_API_URL and NORDPASS_USAGE_DIR are both set. Set only the one that usage is to come from."
+        )
     return UsageExports(settings.nordpass_usage_dir, now=now)
 
 
@@ -70,11 +71,8 @@ def open_nordpass(settings: Settings, *, now: Callable[[], datetime] = lambda: d
 def open_sync_run(settings: Settings, *, who: str, run_id: str, say: Callable[[str], None]) -> Generator[SyncRun]:
     """What a sync works with; only an active integration has one.
 
-    Args:
-        settings: Name the systems.
-        who: The person or the run, for the audit log.
-        run_id: Names the run in the ledger.
-        say: Called with each message about progress.
+    `who`, a person or a run, is named in the audit log, and `run_id` in the ledger; `say` is called with each message
+    about progress.
 
     Raises:
         NotActive: If the integration is not active.

@@ -1,4 +1,4 @@
-"""What every act of the monthly sync works with."""
+"""What every step of a sync works with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a line's invoice: open, invoiced, unclear or a copy, and what a person's word settles."""
+"""What is known of a line's invoice: open, invoiced, unclear or a copy, and what accepting it settles."""
 
 from __future__ import annotations
 

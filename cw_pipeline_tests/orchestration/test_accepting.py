@@ -1,4 +1,4 @@
-"""The job `accept_lines`: a person's word about invoiced lines, given in the UI."""
+"""The job `accept_lines`: accepting invoiced lines in the UI."""
 
 from __future__ import annotations
 

@@ -137,8 +137,8 @@ def keep_usage(warehouse: Warehouse, seats: Mapping[str, int], month: str = "202
     )
 
 
-def acts(warehouse: Warehouse) -> list[tuple[str, str, dict[str, object] | None, dict[str, object] | None]]:
-    """What the audit says was done, to what, and how it was before and after."""
+def logged(warehouse: Warehouse) -> list[tuple[str, str, dict[str, object] | None, dict[str, object] | None]]:
+    """The audit log: action, subject, and the values before and after."""
     with warehouse.transaction() as session:
         return [(entry.action, entry.subject, entry.before, entry.after) for entry in audit_log(session)]
 

@@ -10,7 +10,7 @@ from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.setup.products import confirm_products, map_product
 from cw_pipeline.setup.suggest import suggest_mappings
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline_tests.setup.conftest import FIRST, acts
+from cw_pipeline_tests.setup.conftest import FIRST, logged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def test_what_changes_nothing_is_not_logged_except_connecting(
         if not file.exists():
             export_mappings(warehouse, file, suggestions=suggest_mappings(warehouse))
         apply_mappings(warehouse, file, datetime.now(UTC), first_month=FIRST)
-        return [act for act, *_ in acts(warehouse)]
+        return [action for action, *_ in logged(warehouse)]
 
     once = set_up()
     assert {"connect", "map product", "confirm products", "import", "apply mapping file"} <= set(once)

@@ -1,4 +1,4 @@
-"""The first month that is billed: which may be named, and what is said of usage that it leaves out."""
+"""The first month that is billed: which may be named, and the warning about usage that it leaves out."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def used(msp: Warehouse) -> Warehouse:
 def test_usage_before_the_first_month_is_reported_with_the_option_that_bills_it(used: Warehouse) -> None:
     mapped = map_company(used, 1, 11, "org-a", first_month=FIRST, now=NOW)
     assert (mapped.left_out, mapped.bill_from_chosen) == (LEFT_OUT, False)
-    (said,) = mapped.warnings
-    assert said == (
+    (sentence,) = mapped.warnings
+    assert sentence == (
         "51 seats of Acme (org-a) in 2025-12, 2026-01, 2026-02 are billed to nobody, because 2026-03 is the first "
         "month that is billed. Map the company again with --bill-from 2025-12 to bill them, or with --bill-from "
         "2026-03 if they are not to be."

@@ -24,7 +24,7 @@ from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.warehouse.tables import CompanyRow, IntegrationRow, ProductMappingRow, ProductRow
-from cw_pipeline_tests.setup.conftest import FIRST, NOW, acts, company, integration, mappings, put
+from cw_pipeline_tests.setup.conftest import FIRST, NOW, company, integration, logged, mappings, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +100,7 @@ def test_connecting_and_disconnecting_are_in_the_audit(
     connect(client, warehouse)
     disconnect(warehouse, tmp_path / "backup.csv")
     there = {"site": client.site_url, "company_id": client.company_id, "state": "connected"}
-    assert acts(warehouse) == [
+    assert logged(warehouse) == [
         ("connect", client.company_id, {"state": "not_connected"}, {**there, "keys": "accepted"}),
         ("connect", client.company_id, there, {**there, "keys": "accepted"}),
         (

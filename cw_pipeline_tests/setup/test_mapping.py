@@ -16,10 +16,10 @@ from cw_pipeline_tests.setup.conftest import (
     BEFORE,
     FIRST,
     NOW,
-    acts,
     agreement,
     company,
     keep_usage,
+    logged,
     mapped_at,
     mappings,
     organization,
@@ -206,7 +206,7 @@ def test_the_audit_log_has_who_mapped_what_and_the_state_before(warehouse_url: s
         "terms": "billed Monthly, for the period Current, not prorated",
     }
     moved = {**first, "agreement_id": 12}
-    assert acts(msp) == [
+    assert logged(msp) == [
         ("map company", "1", None, first),
         ("map company", "1", first, moved),
         ("unmap company", "1", moved, None),
@@ -218,7 +218,7 @@ def test_the_audit_log_has_who_mapped_what_and_the_state_before(warehouse_url: s
 def test_a_refused_action_is_not_logged(msp: Warehouse) -> None:
     with pytest.raises(MappingRefused):
         map_company(msp, 1, 21, "org-a", first_month=FIRST, now=NOW)
-    assert acts(msp) == []
+    assert logged(msp) == []
 
 
 def test_of_two_actions_at_once_one_waits_and_sees_the_other_s_result(msp: Warehouse) -> None:

@@ -17,11 +17,11 @@ from cw_pipeline_tests.setup.conftest import (
     FIRST,
     HEADER,
     NOW,
-    acts,
     agreement,
     cells,
     company,
     faults_of,
+    logged,
     map_all,
     mapped_at,
     mappings,
@@ -238,7 +238,7 @@ def test_the_audit_log_has_an_entry_per_organization_that_a_file_changed(msp: Wa
     map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
     write(file, "1,,11,,org-b,,", "2,,,,,,", "3,,31,,org-c,,")
     apply_mappings(msp, file, NOW, first_month=FIRST, accept_warnings=True)
-    unmapped, mapped, applied = acts(msp)[3:]
+    unmapped, mapped, applied = logged(msp)[3:]
     assert unmapped[:2] == ("unmap company", "1")
     assert (unmapped[2] or {})["organization_id"] == "org-a"
     assert mapped[:2] == ("map company", "1")

@@ -16,7 +16,7 @@ from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.organizations import MapTo, add_organization, refresh_organizations
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow
-from cw_pipeline_tests.setup.conftest import FIRST, NOW, acts, agreement, mappings, put
+from cw_pipeline_tests.setup.conftest import FIRST, NOW, agreement, logged, mappings, put
 
 if TYPE_CHECKING:
     from cw_pipeline.nordpass.source import NordPass
@@ -86,7 +86,7 @@ def test_a_repetition_adopts_what_a_killed_first_try_added(
     again = add_organization(nordpass, warehouse, NEW, first_month=FIRST).organization
     assert [one["id"] for one in sandbox.nordpass.organizations() if one["name"] == "Newco"] == [again.id]
     assert len([entry for entry in sandbox.journal.writes() if entry.path.endswith("/organizations")]) == 1
-    assert [act for act, *_ in acts(warehouse)] == ["add organization"]
+    assert [act for act, *_ in logged(warehouse)] == ["add organization"]
 
 
 def test_adding_a_name_that_nordpass_has_is_refused(warehouse: Warehouse, nordpass: NordPass, sandbox: Sandbox) -> None:
@@ -139,7 +139,7 @@ def test_an_organization_is_added_and_mapped_in_one_act(msp: Warehouse, nordpass
     done = add_organization(nordpass, msp, NEW, MapTo("Acme", "Security", Month(2026, 2)), first_month=FIRST)
     assert done.mapped is not None
     assert mappings(msp) == {1: (12, done.organization.id, "2026-02")}
-    assert [act for act, *_ in acts(msp)] == ["add organization", "map company"]
+    assert [act for act, *_ in logged(msp)] == ["add organization", "map company"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from cw_pipeline.setup.errors import TooManyGone
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, OrganizationRow
-from cw_pipeline_tests.setup.conftest import BEFORE, acts, put
+from cw_pipeline_tests.setup.conftest import BEFORE, logged, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,9 +79,9 @@ def gone(warehouse: Warehouse, what: str) -> set[int | str]:
 
 @pytest.fixture
 def read(what: str, mapped: Warehouse, client: ConnectWiseClient, nordpass: NordPass) -> Callable[[bool], Changes]:
-    """Import the list again; told whether its warnings are accepted."""
+    """Import the list again; the argument says whether its warnings are accepted."""
 
-    def import_again(accepted: bool) -> Changes:  # noqa: FBT001 - the one thing that it is told
+    def import_again(accepted: bool) -> Changes:  # noqa: FBT001 - its only argument
         if what == "companies":
             return import_companies(client, mapped, accept_warnings=accepted)
         if what == "agreements":
@@ -96,14 +96,14 @@ def test_a_list_that_lacks_many_mapped_records_needs_confirmation(
 ) -> None:
     lost = mapped_ids(mapped, what)
     remove(sandbox, what, lost)
-    before = acts(mapped)
+    before = logged(mapped)
     with pytest.raises(
         TooManyGone, match=rf"{what} were not imported.*without 4 mapped ones: .*{lost[0]}.*--yes"
     ) as no:
-        read(False)  # noqa: FBT003 - the one thing that it is told
+        read(False)  # noqa: FBT003 - its only argument
     assert len(no.value.warnings) == 1
-    assert (gone(mapped, what), acts(mapped)) == (set(), before)
-    assert {row.id for row in read(True).gone} >= set(lost)  # noqa: FBT003 - the one thing that it is told
+    assert (gone(mapped, what), logged(mapped)) == (set(), before)
+    assert {row.id for row in read(True).gone} >= set(lost)  # noqa: FBT003 - its only argument
     assert mapped_ids(mapped, what) == lost
 
 
@@ -112,7 +112,7 @@ def test_a_few_that_are_gone_are_taken_as_gone(
 ) -> None:
     lost = mapped_ids(mapped, what)[:3]
     remove(sandbox, what, lost)
-    assert {row.id for row in read(False).gone} == set(lost)  # noqa: FBT003 - the one thing that it is told
+    assert {row.id for row in read(False).gone} == set(lost)  # noqa: FBT003 - its only argument
 
 
 def test_an_empty_list_changes_nothing_even_where_nothing_is_mapped(
@@ -124,6 +124,6 @@ def test_an_empty_list_changes_nothing_even_where_nothing_is_mapped(
         ids: list[int | str] = [row.id for row in session.query(table)]
     remove(sandbox, what, ids)
     with pytest.raises(TooManyGone, match=rf"lists 0 {what}, without the {len(ids)} that were there"):
-        read(False)  # noqa: FBT003 - the one thing that it is told
+        read(False)  # noqa: FBT003 - its only argument
     assert gone(mapped, what) == set()
-    assert len(read(True).gone) == len(ids)  # noqa: FBT003 - the one thing that it is told
+    assert len(read(True).gone) == len(ids)  # noqa: FBT003 - its only argument

@@ -109,8 +109,8 @@ def test_a_mapping_of_what_is_gone_is_marked_and_said(
     assert status(msp, first_month=FIRST, now=NOW).gone == ()
     with msp.transaction() as session:
         session.get_one(table, key).gone_at = NOW
-    (said,) = status(msp, first_month=FIRST, now=NOW).gone
-    assert said.startswith(sentence)
+    (found,) = status(msp, first_month=FIRST, now=NOW).gone
+    assert found.startswith(sentence)
     with msp.transaction() as session:
         assert {one.id: one.state for one in companies(session)} == {1: state, 2: "mapped", 3: "unmapped"}
 

@@ -1,4 +1,4 @@
-"""How a mapped agreement is billed: what can be mapped, what was accepted, and what is said when it changes."""
+"""How a mapped agreement is billed: what can be mapped, what was accepted, and what is reported when that changes."""
 
 from __future__ import annotations
 
@@ -111,9 +111,9 @@ def test_a_prorated_monthly_agreement_is_mapped_with_its_terms(msp: Warehouse) -
 def test_changed_terms_are_reported_until_they_are_accepted(fields: dict[str, object], msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     edit(msp, 11, **fields)
-    (said,) = changed(msp)
-    assert said.startswith("The agreement Managed (11) of Acme (1) is billed ")
-    assert "`cw-pipeline companies map 1 --agreement 11 --organization org-a`" in said
+    (sentence,) = changed(msp)
+    assert sentence.startswith("The agreement Managed (11) of Acme (1) is billed ")
+    assert "`cw-pipeline companies map 1 --agreement 11 --organization org-a`" in sentence
 
     later = NOW + timedelta(days=1)
     with pytest.raises(WarningsNotAccepted, match="was billed Monthly, for the period Current, not prorated when"):
@@ -128,8 +128,8 @@ def test_changed_terms_are_reported_until_they_are_accepted(fields: dict[str, ob
 def test_an_agreement_that_became_weekly_cannot_be_accepted(msp: Warehouse) -> None:
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     edit(msp, 11, cycle="Weekly")
-    (said,) = changed(msp)
-    assert "or map the company to another agreement" in said
+    (sentence,) = changed(msp)
+    assert "or map the company to another agreement" in sentence
     with pytest.raises(MappingRefused, match="is billed Weekly"):
         map_company(msp, 1, 11, "org-a", accept_warnings=True, first_month=FIRST, now=NOW)
     assert accepted(msp) == MONTHLY
@@ -176,9 +176,9 @@ def test_the_import_reports_mapped_agreements_with_changed_terms(
     map_company(imported, 101, 1001, "org-1", first_month=FIRST, now=NOW)
     assert import_agreements(client, imported).agreement_changed == ()
     sandbox.connectwise.edit_agreement(1001, **edit_of_a_person)
-    (said,) = import_agreements(client, imported).agreement_changed
-    assert said.startswith("The agreement Managed Services (1001) of Abbott & Lane LLP (101) is ")
-    assert changed(imported) == (said,)
+    (sentence,) = import_agreements(client, imported).agreement_changed
+    assert sentence.startswith("The agreement Managed Services (1001) of Abbott & Lane LLP (101) is ")
+    assert changed(imported) == (sentence,)
 
 
 def test_a_mapping_without_terms_gets_them_at_the_next_import(imported: Warehouse, client: ConnectWiseClient) -> None:

@@ -1,4 +1,4 @@
-"""`invoice_unclear` is settled by a person's word."""
+"""Accepting lines resolves `invoice_unclear`."""
 
 from __future__ import annotations
 

@@ -23,9 +23,7 @@ class OrganizationConfig(dg.Config):
     license_type: Literal["Standard", "Trial", "NFR"] = Field(description="Its license type; only Standard is billed.")
     contact_email: str = Field(description="Where NordPass sends the invitation to its first member.")
     country: str | None = Field(default=None, description="Its country, if known.")
-    map_to: MapToConfig | None = Field(
-        default=None, description="Map it in the same act. Leave it out to map it later."
-    )
+    map_to: MapToConfig | None = Field(default=None, description="Map it at once. Leave it out to map it later.")
 
 
 @dg.op

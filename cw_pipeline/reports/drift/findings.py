@@ -15,34 +15,20 @@ if TYPE_CHECKING:
 class Kind(StrEnum):
     """What differs from what was written, mapped or imported."""
 
-    EDITED = "edited"
-    """A line's quantity, product, serial number, or whether all of it is billed."""
-    CANCELLED = "cancelled"
-    """A line's first or last day."""
-    DELETED = "deleted"
-    """A line that carried seats is no longer shown, alone or with an agreement that is no longer the mapped one."""
-    REPLACED = "replaced"
-    """The id of a line that carried seats is another line's now."""
-    DUPLICATED = "duplicated"
-    """A line that carries seats and a serial number of ours, but was not written by this warehouse."""
-    INVOICE_UNCLEAR = "invoice_unclear"
-    """A line was invoiced, and its agreement's next invoice date was moved back or cleared: the invoice may be gone."""
-    PERHAPS_WRITTEN_OFF = "perhaps_written_off"
-    """A line's agreement is to be invoiced later than before, but nothing was invoiced."""
-    COMPANY_GONE = "company_gone"
-    """A mapped company is deleted, or no longer shown."""
-    COMPANY_MERGED = "company_merged"
-    """A mapped company is gone, and its agreement belongs to another one now."""
-    COMPANY_RENAMED = "company_renamed"
-    """A mapped company has another name than when it was imported."""
-    AGREEMENT_MOVED = "agreement_moved"
-    """A mapped agreement belongs to another company now."""
-    AGREEMENT_NOT_BILLABLE = "agreement_not_billable"
-    """A mapped agreement, or another one with an open line, is gone, not active, or has ended."""
-    UNREADABLE = "unreadable"
-    """A line of ours, or a mapped company's agreement, cannot be read, or the company itself."""
-    AGREEMENT_CHANGED = "agreement_changed"
-    """A mapped agreement is billed on other terms than were accepted, or on some that nobody may accept."""
+    EDITED = "edited"  # a line's quantity, product, serial number, or whether all of it is billed
+    CANCELLED = "cancelled"  # a line's first or last day
+    DELETED = "deleted"  # a line that carried seats, perhaps with an agreement that is not mapped any more
+    REPLACED = "replaced"  # the id of a line that carried seats is another line's now
+    DUPLICATED = "duplicated"  # a line of ours that this warehouse did not write
+    INVOICE_UNCLEAR = "invoice_unclear"  # the next invoice date of an invoiced line was moved back or cleared
+    PERHAPS_WRITTEN_OFF = "perhaps_written_off"  # its agreement's next invoice moved on without an invoice
+    COMPANY_GONE = "company_gone"  # a mapped company is deleted, or no longer shown
+    COMPANY_MERGED = "company_merged"  # a mapped company is gone, and its agreement belongs to another one now
+    COMPANY_RENAMED = "company_renamed"  # a mapped company has another name than when it was imported
+    AGREEMENT_MOVED = "agreement_moved"  # a mapped agreement belongs to another company now
+    AGREEMENT_NOT_BILLABLE = "agreement_not_billable"  # it, or another with an open line, is gone, inactive or ended
+    UNREADABLE = "unreadable"  # a line of ours, or a mapped company's agreement, cannot be read, or the company itself
+    AGREEMENT_CHANGED = "agreement_changed"  # its terms are not the accepted ones, or cannot be accepted
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from cw_pipeline.vocabulary import Month, Plan, State, last_day_of_month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, IntegrationRow
-from cw_pipeline_tests.setup.conftest import FIRST, HEADER, NOW, acts, faults_of, write
+from cw_pipeline_tests.setup.conftest import FIRST, HEADER, NOW, faults_of, logged, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,8 +118,8 @@ def test_unmapping_reports_the_lines_that_stay_billed(two: Warehouse) -> None:
     have_a_line(two, "org-a", 71, kind=EntryKind.FOUND)
     have_a_line(two, "org-a", 72, kind=EntryKind.INVOICED)
     have_a_line(two, "org-b", 73, kind=EntryKind.FOUND)
-    told = unmap_company(two, 1, "org-a").left_behind or ""
-    assert "billed as they are: line 71 of 5 for 2026-03 on agreement 11. Set those to 0" in told
+    sentence = unmap_company(two, 1, "org-a").left_behind or ""
+    assert "billed as they are: line 71 of 5 for 2026-03 on agreement 11. Set those to 0" in sentence
 
 
 @pytest.mark.parametrize("agreement_moved", [True, False])
@@ -136,8 +136,8 @@ def test_an_organization_moves_from_a_gone_company_to_its_successor(two: Warehou
     mapped = map_company(two, 2, 11 if agreement_moved else 21, "org-a", first_month=FIRST, now=NOW)
     assert mapped.bill_from == (JUNE if agreement_moved else Month(2026, 3))
     assert {row for row in rows(two) if row[0] == "org-b"} == {("org-b", 1, 12, MARCH)}
-    assert acts(two)[-1][:2] == ("map company", "2")
-    assert [(state or {})["company_id"] for state in acts(two)[-1][2:]] == [1, 2]
+    assert logged(two)[-1][:2] == ("map company", "2")
+    assert [(state or {})["company_id"] for state in logged(two)[-1][2:]] == [1, 2]
 
 
 def test_an_organization_of_a_listed_company_is_refused_with_what_to_do(two: Warehouse) -> None:
@@ -210,8 +210,8 @@ def test_leaving_out_an_organization_unmaps_it_after_a_warning(
 
 def test_a_row_unmaps_a_company_s_only_organization_without_asking(one: Warehouse, file: Path) -> None:
     have_a_line(one, "org-a", 71, kind=EntryKind.FOUND)
-    (told,) = apply_mappings(one, write(file, "1,,,,,,"), NOW, first_month=FIRST).warnings
-    assert told.startswith("Row 2: Acme (1) is no longer mapped to Acme (org-a). While no company")
+    (sentence,) = apply_mappings(one, write(file, "1,,,,,,"), NOW, first_month=FIRST).warnings
+    assert sentence.startswith("Row 2: Acme (1) is no longer mapped to Acme (org-a). While no company")
     assert rows(one) == set()
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
+from cw_pipeline.billing.facts import Terms
 from cw_pipeline.billing.terms import NEVER, OF_PARTS_OF_A_MONTH, OF_SEVERAL_MONTHS, can_be_billed
 from cw_pipeline.warehouse.mappings import company_mappings
 from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow
 from cw_pipeline.wording.commands import map_command
 from cw_pipeline.wording.terms import in_words
 
@@ -14,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.orm import Session
-
-    from cw_pipeline.warehouse.tables import AgreementRow
 
 
 def why_not_billable(agreement: AgreementRow) -> str | None:
@@ -56,7 +58,12 @@ def warnings(agreement: AgreementRow) -> tuple[str, ...]:
 
 def changed_agreements(session: Session) -> Iterator[str]:
     """The mapped agreements whose terms differ from what was accepted, and what to do, a sentence each."""
-    for mapping in company_mappings(session):
+    mapped, agreement = CompanyMappingRow, AgreementRow
+    accepted = (mapped.cycle, mapped.period_type, mapped.parent_agreement_id, mapped.prorates)
+    imported = (agreement.cycle, agreement.period_type, agreement.parent_agreement_id, agreement.prorates)
+    rows = session.execute(select(mapped.organization_id, *accepted, *imported).join(mapped.agreement))
+    suspect = [row[0] for row in rows if row[1:5] != row[5:] or not can_be_billed(Terms(*row[5:]))]
+    for mapping in company_mappings(session, mapped.organization_id.in_(suspect)):
         company, agreement, terms = mapping.company, mapping.agreement, mapping.agreement.terms
         why_not = why_not_billable(agreement)
         if mapping.terms is None or terms is None or agreement.gone_at or (mapping.terms == terms and not why_not):

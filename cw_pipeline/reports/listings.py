@@ -82,7 +82,8 @@ def active_agreements(session: Session) -> Mapping[int, Sequence[AgreementRow]]:
 
 def gone_mappings(session: Session) -> Iterator[str]:
     """The mapped records that the last import no longer found, and what to do, a sentence each."""
-    for mapping in company_mappings(session):
+    gone = (CompanyRow.gone_at, AgreementRow.gone_at, OrganizationRow.gone_at)
+    for mapping in company_mappings(session, or_(*(moment.is_not(None) for moment in gone))):
         company, agreement, organization = mapping.company, mapping.agreement, mapping.organization
         the_company, the_organization = name_and_id(company), name_and_id(organization)
         unmap = unmap_command(company.id, organization.id)

@@ -150,8 +150,12 @@ def missing_to_be_active(session: Session) -> tuple[str, ...]:
 
 
 def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
-    names = dict(session.execute(select(OrganizationRow.id, OrganizationRow.name)).tuples().all())
-    for month, line in lines_with(session, psa, HELD):
+    lines = lines_with(session, psa, HELD)
+    organizations = select(OrganizationRow.id, OrganizationRow.name).where(
+        OrganizationRow.id.in_({line.organization_id for _, line in lines})
+    )
+    names = dict(session.execute(organizations).tuples().all())
+    for month, line in lines:
         yield HeldLine(
             month=month,
             organization_id=line.organization_id,

@@ -43,7 +43,8 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
     mapped anew, or other products are confirmed, after the preview that was pushed last was made; and when the usage
     report that is kept says something else than the one that was pushed.
     """
-    mappings = session.execute(select(CompanyMappingRow.bill_from, CompanyMappingRow.mapped_at)).tuples().all()
+    last_mapped = select(CompanyMappingRow.bill_from, func.max(CompanyMappingRow.mapped_at))
+    mappings = session.execute(last_mapped.group_by(CompanyMappingRow.bill_from)).tuples().all()
     if not mappings:
         return {}
     confirmed = [at for at in session.scalars(select(IntegrationRow.confirmed_at)) if at]

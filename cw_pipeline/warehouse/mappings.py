@@ -6,27 +6,32 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager
 
 from cw_pipeline.billing.facts import CompanyMapping
-from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow, ProductMappingRow
+from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow, OrganizationRow, ProductMappingRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from cw_pipeline.vocabulary import Plan
 
 
-def company_mappings(session: Session) -> Sequence[CompanyMappingRow]:
-    """All mappings, each with its company, agreement and organization, by the ids of company and organization."""
+def company_mappings(session: Session, *where: ColumnElement[bool]) -> Sequence[CompanyMappingRow]:
+    """The mappings, each with its company, agreement and organization, by the ids of company and organization.
+
+    Args:
+        session: The transaction.
+        where: Conditions on any of the four; none: all mappings.
+    """
     row = CompanyMappingRow
-    return session.scalars(
-        select(row)
-        .options(*(joinedload(one, innerjoin=True) for one in (row.company, row.agreement, row.organization)))
-        .order_by(row.company_id, row.organization_id)
-    ).all()
+    statement = select(row).where(*where).order_by(row.company_id, row.organization_id)
+    for one in (row.company, row.agreement, row.organization):
+        statement = statement.join(one).options(contains_eager(one))
+    return session.scalars(statement).all()
 
 
 def by_company(mappings: Iterable[CompanyMappingRow]) -> Mapping[int, Sequence[CompanyMappingRow]]:
@@ -39,17 +44,21 @@ def by_company(mappings: Iterable[CompanyMappingRow]) -> Mapping[int, Sequence[C
 
 def mapping_facts(session: Session) -> dict[str, CompanyMapping]:
     """All mappings as the rule takes them, by organization id."""
+    mapping = CompanyMappingRow
+    rows = session.execute(
+        select(mapping, OrganizationRow.name, CompanyRow.name).join(mapping.organization).join(mapping.company)
+    )
     return {
         row.organization_id: CompanyMapping(
             organization_id=row.organization_id,
-            organization_name=row.organization.name,
+            organization_name=organization_name,
             company_id=row.company_id,
             agreement_id=row.agreement_id,
             bill_from=row.bill_from,
             terms=row.terms,
-            company_name=row.company.name,
+            company_name=company_name,
         )
-        for row in company_mappings(session)
+        for row, organization_name, company_name in rows.tuples()
     }
 
 

@@ -60,3 +60,10 @@ def test_status_costs_the_same_however_many_lines_were_pushed(msp: Warehouse, ri
     before = work_of_status(msp)
     push(msp, right=right)
     assert work_of_status(msp) == before
+
+
+def test_status_loads_no_mapping_that_is_in_order(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", bill_from=MONTHS[0], first_month=FIRST, now=NOW)
+    push(msp, right=0)
+    work = work_of_status(msp)
+    assert not {"companies", "agreements", "organizations", "company_mappings"} & work.keys()

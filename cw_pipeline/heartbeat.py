@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import requests
 
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.https.failures import AttemptError, Failure
 from cw_pipeline.https.logs import without_paths_in_logs
 from cw_pipeline.https.safe_text import Hidden
-from cw_pipeline.https.sending import ca_bundle_fault, open_session, repeat, send_once
+from cw_pipeline.https.sending import Server, ca_bundle_fault, repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,13 +50,13 @@ def ping(address: SecretStr, *, ca_bundle: Path | None = None, sleep: Callable[[
         raise NotPinged(
             f"The file {ca_bundle} in CW_PIPELINE_HEARTBEAT_CA_BUNDLE cannot be used ({fault}). Correct it."
         )
-    request = requests.Request("GET", url)
-    with without_paths_in_logs(), open_session(url, ca_bundle=ca_bundle, headers={}) as session:
+    with without_paths_in_logs(), closing(Server(url, ca_bundle=ca_bundle, headers={})) as server:
         try:
             repeat(
-                lambda: send_once(
-                    session,
-                    request,
+                lambda: server.send_once(
+                    "GET",
+                    url,
+                    headers={},
                     timeout=_CONNECT_AND_READ,
                     most_bytes=_LONGEST_REPLY,
                     most_seconds=_LONGEST_DOWNLOAD,
@@ -72,7 +71,7 @@ def ping(address: SecretStr, *, ca_bundle: Path | None = None, sleep: Callable[[
             complaint = f"The address in CW_PIPELINE_HEARTBEAT_URL was not reached: {attempt.failure}{status}."
         else:
             return
-    # Outside of the handler, because the attempt's own chain holds the request with its address.
+    # Outside of the handler: the attempt's own chain holds the address.
     raise NotPinged(
         f"{complaint} Check the address, the network and any proxy. Until a ping arrives, its service will report that "
         "none came."

@@ -140,6 +140,12 @@ def test_an_address_that_is_not_https_is_refused_without_showing_it(address: str
     assert SECRET not in str(refused.value)
 
 
+def test_a_character_that_no_address_has_is_encoded(tmp_path: Path) -> None:
+    with ping_server() as server:
+        ping(SecretStr(f"{server.address} ü"), ca_bundle=server.write_authority(tmp_path / "ca.pem"))
+        assert server.pings == [f"{PATH}%20%C3%BC"]
+
+
 def test_a_certificate_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotPinged, match=r"CW_PIPELINE_HEARTBEAT_CA_BUNDLE cannot be used \(No such file"):
         ping(SecretStr("https://localhost/"), ca_bundle=tmp_path / "none.pem")

@@ -15,7 +15,7 @@ from cw_pipeline.setup.bill_from import SyncedMonths, about_left_out, left_out
 from cw_pipeline.setup.errors import UnknownChoice, listed
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.lookup import company_and_agreement, find, find_listed
-from cw_pipeline.setup.proposal import propose, remove_mapping, require_mappable, snapshot
+from cw_pipeline.setup.wanted_mapping import remove_mapping, require_mappable, snapshot, wanted_mapping
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.connection_key import psa_of
@@ -108,10 +108,10 @@ def map_company(
         psa = psa_of(require_connected(session))
         the_company, the_agreement = company_and_agreement(session, company, agreement)
         the_organization = find_listed("organization", organization, session.scalars(select(OrganizationRow)).all())
-        proposal = propose(session, the_company, the_agreement, the_organization, bill_from)
-        warnings = require_mappable(session, proposal, months, accept_warnings=accept_warnings)
-        before = snapshot(proposal.current)
-        mapping = proposal.store(session, months)
+        wanted = wanted_mapping(session, the_company, the_agreement, the_organization, bill_from)
+        warnings = require_mappable(session, wanted, months, accept_warnings=accept_warnings)
+        before = snapshot(wanted.current)
+        mapping = wanted.store(session, months)
         seats = left_out(session, psa, first_month).get(the_organization.id, {})
         return Mapped(
             company_id=the_company.id,

@@ -16,7 +16,7 @@ from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.mapping import left_behind
 from cw_pipeline.setup.mapping_csv import Cells, read_rows, write_rows
 from cw_pipeline.setup.mapping_rows import FileChanges
-from cw_pipeline.setup.proposal import remove_mapping
+from cw_pipeline.setup.wanted_mapping import remove_mapping
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.mappings import by_company, company_mappings
@@ -143,9 +143,9 @@ def apply_mappings(
             raise WarningsNotAccepted(warnings)
         for _, mapping in changes.to_remove:
             remove_mapping(session, mapping)
-        for _, proposal in changes.to_store:
-            proposal.store(session, months)
-        remapped = sum(proposal.current is not None for _, proposal in changes.to_store)
+        for _, wanted in changes.to_store:
+            wanted.store(session, months)
+        remapped = sum(wanted.current is not None for _, wanted in changes.to_store)
         mapped, unmapped = len(changes.to_store) - remapped, len(changes.to_remove)
         numbers = {"mapped": mapped, "remapped": remapped, "unmapped": unmapped}
         changed = {name: number for name, number in numbers.items() if number}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from cw_pipeline.setup.proposal import Proposal, beside, used_organizations
 from cw_pipeline.setup.suggest import normalized
+from cw_pipeline.setup.wanted_mapping import WantedMapping, beside, used_organizations
 from cw_pipeline.warehouse.mappings import by_company, company_mappings
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, OrganizationRow
@@ -42,7 +42,7 @@ class FileChanges:
         self._used = used_organizations(session)
         self.mapped = by_company(self._mappings.values())
         self.faults: list[str] = []
-        self.to_store: list[tuple[Row, Proposal]] = []
+        self.to_store: list[tuple[Row, WantedMapping]] = []
         self.unchanged = 0
         self.without_ids: list[Row] = []
         self._rows_of: defaultdict[int, list[Row]] = defaultdict(list)
@@ -61,17 +61,17 @@ class FileChanges:
         ]
 
     def _add(self, row: Row, months: SyncedMonths) -> None:
-        proposal = self._proposal(row)
-        if proposal.changes_nothing if proposal else row.company_id not in self.mapped:
+        wanted = self._wanted(row)
+        if wanted.changes_nothing if wanted else row.company_id not in self.mapped:
             self.unchanged += 1
             if row.is_bare and (row.cells.agreement_name or row.cells.organization_name):
                 self.without_ids.append(row)
-        elif proposal is not None:
-            if refusal := proposal.refusal(months):
+        elif wanted is not None:
+            if refusal := wanted.refusal(months):
                 raise ValueError(refusal)
-            self.to_store.append((row, proposal))
+            self.to_store.append((row, wanted))
 
-    def _proposal(self, row: Row) -> Proposal | None:
+    def _wanted(self, row: Row) -> WantedMapping | None:
         """The mapping that a row asks for; None if it asks to unmap its company.
 
         Raises:
@@ -90,7 +90,7 @@ class FileChanges:
             raise ValueError(f"there is no agreement {row.agreement_id}")
         if row.organization_id not in self._organizations:
             raise ValueError(f"there is no organization {row.organization_id}")
-        return Proposal(
+        return WantedMapping(
             company,
             self._agreements[row.agreement_id],
             self._organizations[row.organization_id],
@@ -126,15 +126,15 @@ class FileChanges:
 
     def warnings(self) -> Iterator[str]:
         """What to know before the mappings are stored, a sentence each with its row."""
-        for row, proposal in self.to_store:
-            if (proposal.current is None or proposal.current.agreement_id != row.agreement_id) and _is_another(
-                row.cells.company_name, proposal.company.name
+        for row, wanted in self.to_store:
+            if (wanted.current is None or wanted.current.agreement_id != row.agreement_id) and _is_another(
+                row.cells.company_name, wanted.company.name
             ):
                 yield (
                     f"Row {row.number}: The file calls the company {row.company_id} {row.cells.company_name}, but it "
-                    f"is {proposal.company.name}: the file's ids may be those of another ConnectWise."
+                    f"is {wanted.company.name}: the file's ids may be those of another ConnectWise."
                 )
-            yield from (f"Row {row.number}: {about}" for about in proposal.terms_to_accept())
+            yield from (f"Row {row.number}: {about}" for about in wanted.terms_to_accept())
         yield from self._beside_others()
 
     def _beside_others(self) -> Iterator[str]:
@@ -144,13 +144,13 @@ class FileChanges:
             named = {row.organization_id for row in rows}
             own = self.mapped.get(company_id, ())
             billed[company_id] = [one.organization for one in own if one.organization_id in named]
-        for row, proposal in self.to_store:
+        for row, wanted in self.to_store:
             others = billed[row.company_id]
-            if proposal.organization in others:
+            if wanted.organization in others:
                 continue
             if others:
-                yield f"Row {row.number}: {beside(proposal.company, others)}"
-            others.append(proposal.organization)
+                yield f"Row {row.number}: {beside(wanted.company, others)}"
+            others.append(wanted.organization)
 
 
 def _is_another(in_the_file: str, name: str) -> bool:

@@ -17,8 +17,8 @@ from cw_pipeline.setup.errors import MappingRefused, OrganizationRefused
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.lookup import company_and_agreement
 from cw_pipeline.setup.mapping import Mapped, map_company
-from cw_pipeline.setup.proposal import propose, require_mappable
 from cw_pipeline.setup.reconcile import Changes, reconcile
+from cw_pipeline.setup.wanted_mapping import require_mappable, wanted_mapping
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.mappings import organizations_of
 from cw_pipeline.warehouse.tables import OrganizationRow, PendingOrganizationRow
@@ -155,8 +155,8 @@ def _require_mappable(
         # A call that was interrupted may have mapped it.
         mapped = (one for one in organizations_of(session, company.id) if one.name == new.name)
         to_be = OrganizationRow(id="new", name=new.name, msp_managed=True, gone_at=None)
-        proposal = propose(session, company, agreement, next(mapped, to_be), map_to.bill_from)
-        require_mappable(session, proposal, SyncedMonths(first_month, now), accept_warnings=map_to.accept_warnings)
+        wanted = wanted_mapping(session, company, agreement, next(mapped, to_be), map_to.bill_from)
+        require_mappable(session, wanted, SyncedMonths(first_month, now), accept_warnings=map_to.accept_warnings)
 
 
 def _row(organization: models.Organization, now: datetime) -> OrganizationRow:

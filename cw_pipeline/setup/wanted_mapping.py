@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Proposal:
+class WantedMapping:
     """A company and an agreement to map to an organization.
 
     Attributes:
@@ -139,17 +139,17 @@ class Proposal:
         return mapping
 
 
-def propose(
+def wanted_mapping(
     session: Session,
     company: CompanyRow,
     agreement: AgreementRow,
     organization: OrganizationRow,
     bill_from: Month | None,
-) -> Proposal:
-    """A proposal with what is stored about the organization now."""
+) -> WantedMapping:
+    """A wanted mapping, with what is stored about the organization now."""
     current = session.get(CompanyMappingRow, organization.id)
     used = organization.id in used_organizations(session)
-    return Proposal(company, agreement, organization, bill_from, current, used)
+    return WantedMapping(company, agreement, organization, bill_from, current, used)
 
 
 def used_organizations(session: Session) -> frozenset[str]:
@@ -158,9 +158,9 @@ def used_organizations(session: Session) -> frozenset[str]:
 
 
 def require_mappable(
-    session: Session, proposal: Proposal, months: SyncedMonths, *, accept_warnings: bool
+    session: Session, wanted: WantedMapping, months: SyncedMonths, *, accept_warnings: bool
 ) -> tuple[str, ...]:
-    """What to know about the proposal, a sentence each, if it can be stored.
+    """What to know about the wanted mapping, a sentence each, if it can be stored.
 
     An organization of another company is only taken from it if the last import no longer found that company: it may be
     merged into this one.
@@ -169,25 +169,23 @@ def require_mappable(
         MappingRefused: If it cannot be stored.
         WarningsNotAccepted: If there is something to know, and `accept_warnings` is not set.
     """
-    company, organization, current = proposal.company, proposal.organization, proposal.current
-    refusal = proposal.refusal(months)
+    company, organization, current = wanted.company, wanted.organization, wanted.current
+    refusal = wanted.refusal(months)
     if current is not None and current.company_id != company.id and current.company.gone_at is None:
         unmap, holder = unmap_command(current.company_id, organization.id), name_and_id(current.company)
-        refusal = (
-            months.why_not(proposal.bill_from) or f"the company {holder} has it; unmap that one first, with {unmap}"
-        )
-    if proposal.only_month and not proposal.chooses_month:
-        refusal = proposal.why_not
+        refusal = months.why_not(wanted.bill_from) or f"the company {holder} has it; unmap that one first, with {unmap}"
+    if wanted.only_month and not wanted.chooses_month:
+        refusal = wanted.why_not
     if refusal is not None:
         raise MappingRefused(f"{name_and_id(company)} was not mapped to {name_and_id(organization)}: {refusal}.")
     others = organizations_of(session, company.id)
     about = [beside(company, others)] if others and organization.id not in {one.id for one in others} else []
-    warnings = (*about, *proposal.terms_to_accept())
+    warnings = (*about, *wanted.terms_to_accept())
     if warnings and not accept_warnings:
         raise WarningsNotAccepted(warnings)
-    if proposal.only_month:
-        about.append(f"Only the first month that is billed was set, because {proposal.why_not}.")
-    return (*about, *agreement_terms.warnings(proposal.agreement))
+    if wanted.only_month:
+        about.append(f"Only the first month that is billed was set, because {wanted.why_not}.")
+    return (*about, *agreement_terms.warnings(wanted.agreement))
 
 
 def beside(company: CompanyRow, others: Sequence[OrganizationRow]) -> str:

@@ -28,7 +28,7 @@ class RunLogFormatter(JsonFormatter):
             run_id=run["run_id"],
             job=run["job_name"],
             step=run["step_key"],
-            event=event.event_type_value if event else None,
+            event=event.event_type.name if event else None,
             message=record.message,
             **message_dict,
         )

@@ -1,6 +1,6 @@
 """What `health` collects, as metrics for Prometheus.
 
-Moments are given in Unix time, not as the seconds since then: in a file that nobody renews those would stand still.
+Times are in Unix time, and not seconds since then: in a file that is no longer renewed those would stand still.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def execute(statement: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.usefixtures("sandbox")
-def test_before_anything_is_set_up_it_says_so_and_makes_nothing(command: str, tmp_path: Path) -> None:
+def test_before_the_setup_it_ends_with_2_and_creates_nothing(command: str, tmp_path: Path) -> None:
     answer = run(command, "--json")
     assert (answer.code, list(tmp_path.iterdir())) == (2, [])
     assert "Run `cw-pipeline connect`" in answer.document["error"]
@@ -58,7 +58,7 @@ def test_before_anything_is_set_up_it_says_so_and_makes_nothing(command: str, tm
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.usefixtures("active")
-def test_where_dagster_was_never_started_it_says_so_and_makes_nothing(command: str, tmp_path: Path) -> None:
+def test_without_dagsters_storage_it_ends_with_2_and_creates_nothing(command: str, tmp_path: Path) -> None:
     answer = run(command, "--json")
     assert answer.code == 2
     assert "Set DAGSTER_HOME as the daemon has it." in answer.document["error"]
@@ -67,7 +67,7 @@ def test_where_dagster_was_never_started_it_says_so_and_makes_nothing(command: s
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.usefixtures("started")
-def test_a_database_that_cannot_be_reached_is_told(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_cannot_be_reached_ends_with_2(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CW_PIPELINE_DATABASE_URL", "postgresql://me:secret@localhost:1/x")
     answer = run(command, "--json")
     assert answer.code == 2
@@ -75,7 +75,7 @@ def test_a_database_that_cannot_be_reached_is_told(command: str, monkeypatch: py
     assert "secret" not in answer.out + answer.err
 
 
-def test_what_is_wrong_ends_with_1_and_looking_changes_nothing(started: Path) -> None:
+def test_a_problem_ends_with_1_and_looking_changes_nothing(started: Path) -> None:
     run("health")
     before = files(started)
     answer, document = run("health"), run("health", "--json")
@@ -88,7 +88,7 @@ def test_what_is_wrong_ends_with_1_and_looking_changes_nothing(started: Path) ->
     assert all(problem in told for problem in document.document["problems"])
 
 
-def test_a_schema_that_is_not_up_to_date_is_told_and_not_migrated(started: Path) -> None:
+def test_an_older_schema_is_reported_and_not_migrated(started: Path) -> None:
     before_last, last = revisions()[-2:]
     execute(f"UPDATE alembic_version SET version_num = '{before_last}'")
     before = files(started)
@@ -102,7 +102,7 @@ def test_a_schema_that_is_not_up_to_date_is_told_and_not_migrated(started: Path)
 
 
 @pytest.mark.usefixtures("started")
-def test_the_moment_at_which_one_looks_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_late_depends_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     told = "The daily checks have not run since "
     assert told not in run("health").out
     monkeypatch.setattr(health, "now", lambda: datetime.now(UTC) + timedelta(hours=27))
@@ -110,7 +110,7 @@ def test_the_moment_at_which_one_looks_decides(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("started")
-def test_every_metric_has_its_help_its_type_and_the_products_prefix() -> None:
+def test_every_metric_has_help_type_and_prefix() -> None:
     families = list(text_string_to_metric_families(run("metrics").out))
     assert len(families) > 8
     for family in families:

@@ -223,7 +223,7 @@ def is_for_last_month(line: Record) -> bool:
 
 
 @pytest.mark.usefixtures("active")
-def test_a_log_of_runs_on_standard_output_does_not_mix_with_what_a_command_prints(tmp_path: Path) -> None:
+def test_the_log_of_runs_stays_out_of_a_commands_output(tmp_path: Path) -> None:
     (tmp_path / "dagster").mkdir()
     log = yaml.safe_load((PROJECT / "deploy" / "dagster.yaml").read_text())["python_logs"]
     (tmp_path / "dagster" / "dagster.yaml").write_text(yaml.safe_dump({"python_logs": log}))

@@ -40,7 +40,7 @@ def daemon(log: Path) -> Generator[None]:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_daemon_that_was_stopped_is_told_half_an_hour_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_daemon_is_reported_half_an_hour_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "dagster"
     home.mkdir()
     shutil.copyfile(PROJECT / "dagster.yaml", home / "dagster.yaml")

@@ -35,7 +35,7 @@ def sync_last_month(instance: dg.DagsterInstance) -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_sync_runs_on_the_production_storage_and_its_health_is_read_there(
+def test_a_sync_runs_on_the_production_storage(
     postgres_database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     home = tmp_path / "dagster"

@@ -62,7 +62,7 @@ def samples(health: Health) -> dict[str, float]:
     }
 
 
-def test_where_all_is_well_nothing_is_wrong(ui: DagsterUi) -> None:
+def test_a_healthy_deployment_has_no_problems(ui: DagsterUi) -> None:
     sync(ui)
     check(ui)
     found = look(datetime.now(UTC))
@@ -92,7 +92,7 @@ def test_an_error_of_the_daemon_is_named_without_its_text(ui: DagsterUi) -> None
     assert "secret text" not in str(found)
 
 
-def test_a_daemon_that_never_ran_is_told_once(ui: DagsterUi) -> None:
+def test_a_daemon_that_never_ran_is_one_problem(ui: DagsterUi) -> None:
     ui.instance.wipe_daemon_heartbeats()
     ui.instance.wipe_all_schedules()
     found = look()
@@ -103,12 +103,12 @@ def test_a_daemon_that_never_ran_is_told_once(ui: DagsterUi) -> None:
     ]
 
 
-def test_a_schedule_that_no_living_daemon_loads_is_told(ui: DagsterUi) -> None:
+def test_a_schedule_that_no_daemon_loads_is_a_problem(ui: DagsterUi) -> None:
     ui.instance.wipe_all_schedules()
     assert "Dagster's daemon never loaded monthly_sync_schedule." in look().problems[0]
 
 
-def test_a_schedule_that_is_off_is_told(ui: DagsterUi) -> None:
+def test_a_schedule_that_is_off_is_a_problem(ui: DagsterUi) -> None:
     ui.stop_schedule("monthly_sync_schedule")
     assert "The schedule monthly_sync_schedule is off." in look().problems[0]
 
@@ -124,7 +124,7 @@ def test_the_last_tick_is_shown_with_why_it_was_skipped(ui: DagsterUi) -> None:
     assert samples(found)["schedule_last_tick_timestamp_seconds"] == tick_at.timestamp()
 
 
-def test_a_month_is_due_at_once_and_wrong_three_hours_later(ui: DagsterUi) -> None:
+def test_a_month_is_due_at_once_and_a_problem_after_three_hours(ui: DagsterUi) -> None:
     sync(ui)
     this = LAST_CLOSED.plus(1)
     due = look(this.closes_at + HOUR)
@@ -136,7 +136,7 @@ def test_a_month_is_due_at_once_and_wrong_three_hours_later(ui: DagsterUi) -> No
 
 
 @pytest.mark.usefixtures("ui")
-def test_a_day_without_daily_checks_is_told() -> None:
+def test_a_day_without_daily_checks_is_a_problem() -> None:
     assert not [problem for problem in look(NOW + 26 * HOUR).problems if "daily checks" in problem]
     (problem,) = [problem for problem in look(NOW + 27 * HOUR).problems if "daily checks" in problem]
     assert problem.startswith("The daily checks have not run since ")
@@ -157,7 +157,7 @@ def test_checks_that_did_not_pass_for_a_day_are_named(ui: DagsterUi) -> None:
     assert "(unpushed_months)" in problem
 
 
-def test_the_metrics_say_the_same_and_what_the_last_push_came_to(ui: DagsterUi) -> None:
+def test_the_metrics_have_the_same_facts_and_the_last_push(ui: DagsterUi) -> None:
     before = samples(look())
     assert (before["healthy"], before["months_due"]) == (0, 1)
     assert not [name for name in before if "seats" in name or name.startswith(("lines", "daily"))]

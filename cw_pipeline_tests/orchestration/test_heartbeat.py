@@ -56,7 +56,7 @@ def check(instance: dg.DagsterInstance, *, only: list[dg.AssetKey] | None = None
 # --- when a ping is sent ---
 
 
-def test_each_run_of_the_daily_checks_that_finds_nothing_is_followed_by_one_ping(
+def test_each_good_run_of_the_daily_checks_sends_one_ping(
     instance: dg.DagsterInstance, server: PingServer, watcher: Watcher
 ) -> None:
     sync(instance)
@@ -90,7 +90,7 @@ def test_without_an_address_the_tick_is_skipped(instance: dg.DagsterInstance, wa
     assert watcher.ticks() == []
 
 
-def test_a_ping_that_fails_fails_the_tick_without_a_word_of_the_address(
+def test_a_failed_ping_fails_the_tick_without_showing_the_address(
     instance: dg.DagsterInstance, server: PingServer, watcher: Watcher, caplog: pytest.LogCaptureFixture
 ) -> None:
     sync(instance)

@@ -53,7 +53,7 @@ def test_each_message_and_event_of_a_run_is_a_line_of_json(
     logged = lines(capsys)
     assert {line["run_id"] for line in logged} == {run.run_id}
     assert {line["job"] for line in logged} == {"small"}
-    assert {"PIPELINE_START", "STEP_START", "STEP_SUCCESS", "PIPELINE_SUCCESS"} <= {line["event"] for line in logged}
+    assert {"RUN_START", "STEP_START", "STEP_SUCCESS", "RUN_SUCCESS"} <= {line["event"] for line in logged}
     (message,) = [line for line in logged if line["event"] is None]
     assert (message["level"], message["step"]) == ("WARNING", "speak")
     assert message["message"].endswith('two\nlines, "quoted"')

@@ -1,4 +1,4 @@
-"""Sends messages to people through apprise, by whatever service their addresses name."""
+"""Messages to people, sent through apprise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a running command works with: its output, its settings, and the systems that it asks for."""
+"""What a running command works with."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.settings import Settings
     from cw_pipeline.setup.reconcile import Changes
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.database import Warehouse
@@ -32,18 +33,20 @@ MAP_ANYWAY = "Map it anyway?"
 REALLY_GONE = "Are they really gone?"
 
 
-class Command:
-    """A running command. Each system is opened when it is first asked for, and closed when the command ends.
+class Command(Output):
+    """A running command: its output, its settings, and the systems that it asks for.
+
+    Each system is opened when it is first asked for, and closed when the command ends.
 
     Attributes:
-        output: What it prints to.
         settings: The environment.
         imported: What it imported, by asset; shown in Dagster even if the command fails later.
     """
 
-    def __init__(self, output: Output, stack: ExitStack) -> None:
-        self.output = output
-        self.settings = rooms.settings.Settings()
+    settings: Settings
+
+    def __init__(self, stack: ExitStack, *, as_json: bool) -> None:
+        super().__init__(as_json=as_json)
         self.imported: dict[str, Changes] = {}
         self._stack = stack
 
@@ -80,7 +83,7 @@ class Command:
             WrongCompany: If the credentials are for another ConnectWise company than the connected one.
         """
         run = self._stack.enter_context(
-            rooms.opening.open_sync_run(self.settings, who=_who(), run_id=f"{name} {uuid4()}", say=self.output.notice)
+            rooms.opening.open_sync_run(self.settings, who=_who(), run_id=f"{name} {uuid4()}", say=self.notice)
         )
         self.warehouse = run.warehouse
         return run
@@ -94,23 +97,25 @@ class Command:
             yes: Whether warnings are accepted from the start.
 
         Raises:
-            UsageError: If there are warnings and nobody to ask.
+            UsageError: If there are warnings and no terminal to ask on.
             Exit: If the answer is no.
         """
         try:
             return act(accept_warnings=yes)
         except (rooms.errors.WarningsNotAccepted, rooms.errors.TooManyGone) as refused:
-            for warning in refused.warnings:
-                self.output.notice(warning)
-            self.output.confirm(question, refusal=str(refused))
+            self.notice(*refused.warnings)
+            self.confirm(question, refusal=str(refused))
         return act(accept_warnings=True)
 
 
 @contextmanager
 def command(*, as_json: bool) -> Generator[Command]:
     """Run a command; its errors become a sentence and an exit code."""
-    with command_output(as_json=as_json) as output, ExitStack() as stack:
-        yield Command(output, stack)
+    stack = ExitStack()
+    running = Command(stack, as_json=as_json)
+    with command_output(running), stack:
+        running.settings = rooms.settings.Settings()
+        yield running
 
 
 @contextmanager

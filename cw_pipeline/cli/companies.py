@@ -29,18 +29,17 @@ _Company = Annotated[str, typer.Argument(help="The company's id or exact name.")
 def list_(*, as_json: AsJson = False) -> None:
     """List the imported companies with their active agreements and mappings."""
     with command(as_json=as_json) as running:
-        output = running.output
         with running.warehouse.transaction() as session:
             listed = rooms.listings.companies(session)
-        output.document({"companies": listed})
-        output.table(*rooms.cells.companies(listed))
+        running.document({"companies": listed})
+        running.table(*rooms.cells.companies(listed))
         unmapped, there = sum(one.state == "unmapped" for one in listed), len({one.id for one in listed})
         if not listed:
-            output.say("No company is imported: run `cw-pipeline import --type … --status …`.")
+            running.say("No company is imported: run `cw-pipeline import --type … --status …`.")
         elif unmapped:
-            output.say(f"{unmapped} of {there} are not mapped: see `cw-pipeline companies suggest`.")
+            running.say(f"{unmapped} of {there} are not mapped: see `cw-pipeline companies suggest`.")
         else:
-            output.say("Every imported company is mapped.")
+            running.say("Every imported company is mapped.")
 
 
 @app.command("map")
@@ -60,7 +59,6 @@ def map_(
     whether to bill earlier usage too.
     """
     with setup_command(as_json=as_json) as running:
-        output = running.output
         map_it = partial(
             rooms.mapping.map_company,
             running.warehouse,
@@ -71,12 +69,11 @@ def map_(
             now=now(),
         )
         mapped = running.confirm_warnings(partial(map_it, bill_from=bill_from), question=MAP_ANYWAY, yes=yes)
-        if mapped.left_out and not mapped.bill_from_chosen and output.can_ask and not yes:
-            mapped = map_it(bill_from=_chosen_month(output, mapped), accept_warnings=True)
-        output.document(vars(mapped))
-        for warning in mapped.warnings:
-            output.notice(warning)
-        output.say(f"{rooms.cells.mapped_sentence(mapped)} {_WHAT_NEXT}")
+        if mapped.left_out and not mapped.bill_from_chosen and running.can_ask and not yes:
+            mapped = map_it(bill_from=_chosen_month(running, mapped), accept_warnings=True)
+        running.document(vars(mapped))
+        running.notice(*mapped.warnings)
+        running.say(f"{rooms.cells.mapped_sentence(mapped)} {_WHAT_NEXT}")
 
 
 @app.command()
@@ -90,12 +87,11 @@ def unmap(
 ) -> None:
     """Remove a company's mapping to an organization. Lines in ConnectWise stay."""
     with setup_command(as_json=as_json) as running:
-        output = running.output
         unmapped = rooms.mapping.unmap_company(running.warehouse, company, organization)
-        output.document(vars(unmapped))
+        running.document(vars(unmapped))
         if unmapped.left_behind:
-            output.notice(unmapped.left_behind)
-        output.say(rooms.cells.unmapped_sentence(unmapped))
+            running.notice(unmapped.left_behind)
+        running.say(rooms.cells.unmapped_sentence(unmapped))
 
 
 @app.command()
@@ -108,33 +104,32 @@ def suggest(
 ) -> None:
     """Suggest organizations for unmapped companies. Maps nothing."""
     with command(as_json=as_json) as running:
-        output, warehouse = running.output, running.warehouse
+        warehouse = running.warehouse
         suggestions = rooms.suggest.suggest_mappings(warehouse)
         exported = rooms.mapping_file.export_mappings(warehouse, file, suggestions=suggestions) if file else None
-        output.document({"suggestions": suggestions, "file": exported})
-        output.table(*rooms.cells.suggestions(suggestions))
+        running.document({"suggestions": suggestions, "file": exported})
+        running.table(*rooms.cells.suggestions(suggestions))
         if exported:
-            output.say(
+            running.say(
                 f"{exported.file} has {exported.suggested} certain suggestions filled in; {exported.unmapped} "
                 f"companies are left for you. Complete it and run `cw-pipeline companies apply {exported.file}`."
             )
         elif suggestions:
-            output.say(
+            running.say(
                 "Nothing is mapped yet. `cw-pipeline companies suggest --file FILE` writes the certain suggestions to "
                 "a file to complete and apply; `cw-pipeline companies map` maps one company."
             )
         else:
-            output.say("Nothing to suggest. `cw-pipeline companies list` shows what is mapped.")
+            running.say("Nothing to suggest. `cw-pipeline companies list` shows what is mapped.")
 
 
 @app.command()
 def export(file: _File, *, as_json: AsJson = False) -> None:
     """Write every company and its mappings to a file, to edit and apply."""
     with command(as_json=as_json) as running:
-        output = running.output
         exported = rooms.mapping_file.export_mappings(running.warehouse, file)
-        output.document(vars(exported))
-        output.say(
+        running.document(vars(exported))
+        running.say(
             f"{exported.mapped} mappings and {exported.unmapped} unmapped companies are in {exported.file}. "
             f"Edit it and run `cw-pipeline companies apply {exported.file}`."
         )
@@ -149,15 +144,13 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
     of others, or have changed their terms since they were accepted.
     """
     with setup_command(as_json=as_json) as running:
-        output = running.output
         apply = partial(
             rooms.mapping_file.apply_mappings, running.warehouse, file, now(), first_month=running.first_month
         )
         applied = running.confirm_warnings(apply, question=MAP_ANYWAY, yes=yes)
-        output.document(vars(applied))
-        for warning in applied.warnings:
-            output.notice(warning)
-        output.say(f"{rooms.cells.applied_sentence(applied)} {_WHAT_NEXT}")
+        running.document(vars(applied))
+        running.notice(*applied.warnings)
+        running.say(f"{rooms.cells.applied_sentence(applied)} {_WHAT_NEXT}")
 
 
 def _chosen_month(output: Output, mapped: Mapped) -> Month:

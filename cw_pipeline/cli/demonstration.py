@@ -1,7 +1,7 @@
-"""The demonstration: the whole job against the sandbox, step by step, and at its end every seat accounted for.
+"""The demonstration: the whole job against the sandbox, step by step, with a table of every seat at the end.
 
-It uses the product as its users do, in a folder of its own that it empties at its start. What the environment says
-about a real ConnectWise or NordPass is put aside.
+It uses the product as its users do, in a folder of its own that it empties first. Settings for a real ConnectWise or
+NordPass are ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy import select
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.billing.outcomes import NOT_BILLED
 from cw_pipeline.billing.preview import tally
-from cw_pipeline.cli.demonstration_rows import Row, print_rows, rows_of
+from cw_pipeline.cli.demonstration_rows import print_rows
 from cw_pipeline.cli.months import progress_bar
 from cw_pipeline.orchestration.assets.setup import report_setup
 from cw_pipeline.orchestration.runs import local_instance, run_months
@@ -70,14 +70,12 @@ def run_demo(console: Console, folder: Path, *, port: int) -> bool:
         demo.sync_a_year()
         demo.change_usage()
         demo.invoice_and_correct()
-        rows = demo.rows()
-    print_rows(console, rows)
-    equal = sum(row.equal for row in rows)
+        equal, rows = print_rows(console, sandbox, demo.billed_usage())
     console.print(
-        f"\n[bold]{equal} of {len(rows)}[/] organization-months are equal: used, on lines and invoiced. "
+        f"\n[bold]{equal} of {rows}[/] organization-months are equal: used, on lines and invoiced. "
         f"{time.monotonic() - started:.0f} s.\nSee the runs and assets in the Dagster UI: [bold]make dev[/]"
     )
-    return equal == len(rows)
+    return equal == rows
 
 
 @contextmanager
@@ -89,7 +87,7 @@ def _environment(sandbox: Sandbox, folder: Path) -> Generator[None]:
             del os.environ[name]
     first_month = str(Month.last_closed(datetime.now(UTC)).plus(1 - _MONTHS))
     os.environ.update(sandbox.environment(), CW_PIPELINE_HOME=str(folder), DAGSTER_HOME=str(folder / "dagster"))
-    # A year of partitions is what `make dev` then shows, whatever day it is.
+    # So that `make dev` shows a year of partitions on any day.
     os.environ["CW_PIPELINE_FIRST_MONTH"] = min(first_month, "2025-01")
     try:
         yield
@@ -187,8 +185,8 @@ class _Demo:
         self._sync("10. Correct a month", [month], f"{row['organization_name']} +2 in {month}")
         self._invoice("11. Invoice again")
 
-    def rows(self) -> list[Row]:
-        return rows_of(self._sandbox, {month: self._billed_usage(month) for month in self._months})
+    def billed_usage(self) -> dict[Month, list[Record]]:
+        return {month: self._billed_usage(month) for month in self._months}
 
     def _billed_usage(self, month: Month) -> list[Record]:
         """The usage rows of mapped organizations that are billed: no trials, and none that is not managed."""

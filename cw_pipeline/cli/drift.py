@@ -11,12 +11,11 @@ from cw_pipeline.errors import HELD_OR_FAILED
 def drift(*, as_json: AsJson = False) -> None:
     """Find what was edited, deleted, duplicated or cancelled by hand in ConnectWise. Changes nothing there."""
     with command(as_json=as_json) as running:
-        output = running.output
         findings = rooms.find_drift.find_drift(running.sync_run("drift"), now().date())
-        output.document({"drift": [vars(finding) for finding in findings]})
+        running.document({"drift": [vars(finding) for finding in findings]})
         if not findings:
-            output.say("No drift: lines, companies and agreements are as they were written, imported and mapped.")
+            running.say("No drift: lines, companies and agreements are as they were written, imported and mapped.")
             return
-        output.table(*rooms.cells.drift(findings))
-        output.say(f"{len(findings)} thing(s) drifted. Do what each row says. Then run this again.")
-        output.exit_code = HELD_OR_FAILED
+        running.table(*rooms.cells.drift(findings))
+        running.say(f"{len(findings)} thing(s) drifted. Do what each row says. Then run this again.")
+        running.exit_code = HELD_OR_FAILED

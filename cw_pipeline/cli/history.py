@@ -33,14 +33,13 @@ def history(
         _acts(asked_for_writes=month is not None or organization is not None, as_json=as_json)
         return
     with command(as_json=as_json) as running:
-        output = running.output
         with running.warehouse.transaction() as session:
             entries = rooms.listings.ledger_entries(session, month=month, organization=organization)
-        output.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
+        running.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
         if not entries:
-            output.say("The ledger has no such entry. `cw-pipeline sync` makes them.")
+            running.say("The ledger has no such entry. `cw-pipeline sync` makes them.")
             return
-        output.table(
+        running.table(
             ["Id", "At", "Month", "Organization", "Plan", "Agreement", "Line", "Kind", "Quantity", "Note"],
             [
                 (
@@ -58,21 +57,20 @@ def history(
                 for entry, name in entries
             ],
         )
-        output.say(f"{len(entries)} entries. `cw-pipeline preview` shows what a sync would write now.")
+        running.say(f"{len(entries)} entries. `cw-pipeline preview` shows what a sync would write now.")
 
 
 def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
     with command(as_json=as_json) as running:
-        output = running.output
         if asked_for_writes:
             raise UsageError("--acts goes with neither --month nor --organization.")
         with running.warehouse.transaction() as session:
             entries = rooms.audit.audit_log(session)
-        output.document(
+        running.document(
             {"acts": [{name: getattr(one, name) for name in _AUDIT_MEMBERS} | {"act": one.action} for one in entries]}
         )
-        output.table(*rooms.cells.audit_log(entries))
-        output.say(f"{len(entries)} entries. `cw-pipeline history` shows what was written to ConnectWise.")
+        running.table(*rooms.cells.audit_log(entries))
+        running.say(f"{len(entries)} entries. `cw-pipeline history` shows what was written to ConnectWise.")
 
 
 def _members(entry: LedgerEntry) -> dict[str, object]:

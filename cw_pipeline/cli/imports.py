@@ -26,7 +26,7 @@ def import_(
     list that is empty, or that lacks more than a few of the mapped records.
     """
     with setup_command(as_json=as_json) as running:
-        output, client, warehouse = running.output, running.connectwise, running.warehouse
+        client, warehouse = running.connectwise, running.warehouse
         nordpass = running.nordpass  # opened first: nothing is imported where a setting is missing
         running.imported["imported_companies"] = companies = running.confirm_warnings(
             partial(rooms.imports.import_companies, client, warehouse, types or None, statuses or None),
@@ -44,10 +44,10 @@ def import_(
         with warehouse.transaction() as session:
             gone = tuple(rooms.listings.gone_mappings(session))
         chosen = {"types": companies.types, "statuses": companies.statuses}
-        output.document(
+        running.document(
             {"chosen": chosen, "companies": companies, "agreements": agreements, "organizations": organizations}
         )
-        output.table(
+        running.table(
             ["", "Total", "New", "Changed", "Gone"],
             [
                 (name.removeprefix("imported_"), one.total, len(one.new), len(one.changed), len(one.gone))
@@ -55,8 +55,7 @@ def import_(
             ],
         )
         unreadable = (*companies.unreadable, *agreements.unreadable)
-        for sentence in (*gone, *agreements.agreement_changed, *unreadable):
-            output.notice(sentence)
-        output.say("Next, map the new companies: see `cw-pipeline companies suggest`.")
+        running.notice(*gone, *agreements.agreement_changed, *unreadable)
+        running.say("Next, map the new companies: see `cw-pipeline companies suggest`.")
         if unreadable:
-            output.exit_code = HELD_OR_FAILED
+            running.exit_code = HELD_OR_FAILED

@@ -29,28 +29,27 @@ def migrate(
     with command(as_json=as_json) as running:
         if check:
             pending = rooms.database.pending_migrations(running.settings.database_url)
-            running.output.document({"pending": pending})
+            running.document({"pending": pending})
             if pending:
-                running.output.say(f"To be migrated: {', '.join(pending)}. Run `cw-pipeline migrate`.")
+                running.say(f"To be migrated: {', '.join(pending)}. Run `cw-pipeline migrate`.")
                 raise typer.Exit(1)
-            running.output.say("The warehouse's schema is up to date.")
+            running.say("The warehouse's schema is up to date.")
             return
         revision = running.warehouse.revision
-        running.output.document({"revision": revision})
-        running.output.say(f"The warehouse is at revision {revision}. Next, run `cw-pipeline connect`.")
+        running.document({"revision": revision})
+        running.say(f"The warehouse is at revision {revision}. Next, run `cw-pipeline connect`.")
 
 
 def connect(*, as_json: AsJson = False) -> None:
     """Check the ConnectWise credentials and the API member's rights, and store which company they are for."""
     with setup_command(as_json=as_json) as running:
-        output = running.output
         connected = rooms.connection.connect(running.connectwise, running.warehouse)
-        output.document(vars(connected))
-        output.table(*rooms.cells.rights(connected.rights))
+        running.document(vars(connected))
+        running.table(*rooms.cells.rights(connected.rights))
         if connected.refusal is not None:
-            output.notice(connected.refusal)
+            running.notice(connected.refusal)
             raise typer.Exit(USAGE_ERROR)
-        output.say(
+        running.say(
             f"Connected to {connected.company_name} ({connected.company_id}) at {connected.site_url}. "
             "`cw-pipeline status` shows the next step."
         )
@@ -66,16 +65,15 @@ def disconnect(
 ) -> None:
     """Save all mappings to a file, remove them, and stop syncing. Lines in ConnectWise stay."""
     with setup_command(as_json=as_json) as running:
-        output = running.output
         if not yes:
-            output.confirm(
+            running.confirm(
                 "Remove all mappings and stop the syncs?",
                 refusal="This removes all mappings and stops the syncs. Add --yes if that is meant.",
             )
         file = backup or rooms.connection.new_backup_file(running.settings.cw_pipeline_home, now())
         done = rooms.connection.disconnect(running.warehouse, file)
-        output.document(vars(done))
-        output.say(
+        running.document(vars(done))
+        running.say(
             f"Disconnected from {done.company_id}: {done.company_mappings} company mappings and "
             f"{done.product_mappings} product mappings were removed. To undo this, connect again, map and confirm the "
             f"products, and run `cw-pipeline companies apply {done.backup_file}`."
@@ -85,10 +83,9 @@ def disconnect(
 def status(*, as_json: AsJson = False) -> None:
     """Show how far the setup is, what is missing, and which months still have to be synced."""
     with command(as_json=as_json) as running:
-        output = running.output
         found = rooms.status.status(running.warehouse, first_month=running.first_month, now=now())
-        output.document(vars(found))
-        output.table(
+        running.document(vars(found))
+        running.table(
             ["", ""],
             [
                 ("State", found.state.replace("_", " ")),
@@ -101,12 +98,11 @@ def status(*, as_json: AsJson = False) -> None:
                 ("Next scheduled", f"{found.next_tick:%Y-%m-%d %H:%M} UTC"),
             ],
         )
-        for sentence in (*found.gone, *found.agreement_changed):
-            output.notice(sentence)
+        running.notice(*found.gone, *found.agreement_changed)
         for sentence in found.missing or [_next_step(found)]:
-            output.say(sentence)
+            running.say(sentence)
         if found.held:
-            _print_held(output, found)
+            _print_held(running, found)
 
 
 def _print_held(output: Output, found: Status) -> None:

@@ -1,4 +1,4 @@
-"""`lines`: a person's decisions about single lines."""
+"""`lines`: decisions about single lines."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ def accept(
     With --credited, resolve `credit_due` or `moved`: confirm that a credit was issued.
     """
     with setup_command(as_json=as_json) as running:
-        output = running.output
         accepted = rooms.accept.accept_lines(running.sync_run("lines accept"), month, organization, credited=credited)
-        output.document(
+        running.document(
             {
                 "accepted": [
                     {
@@ -53,7 +52,7 @@ def accept(
                 ]
             }
         )
-        output.table(
+        running.table(
             ["Line", "Agreement", "Plan", "Before", "Counts for"],
             [
                 (
@@ -66,4 +65,4 @@ def accept(
                 for one in accepted
             ],
         )
-        output.say(f"Next, run `cw-pipeline sync --month {month}`.")
+        running.say(f"Next, run `cw-pipeline sync --month {month}`.")

@@ -40,7 +40,7 @@ def preview(
     with command(as_json=as_json) as running:
         reports = _run(running, "preview", month, first, last)
         options = month_options(reports[0].month, reports[-1].month)
-        _print_months(running.output, reports, f"Nothing was written. To write it, run `cw-pipeline sync {options}`.")
+        _print_months(running, reports, f"Nothing was written. To write it, run `cw-pipeline sync {options}`.")
 
 
 def sync(
@@ -49,7 +49,7 @@ def sync(
     """Write the seats of closed months to the agreements, again if need be. Default: the last closed month."""
     with command(as_json=as_json) as running:
         reports = _run(running, "sync_now", month, first, last)
-        _print_months(running.output, reports, "Every write is in `cw-pipeline history`.")
+        _print_months(running, reports, "Every write is in `cw-pipeline history`.")
 
 
 def months_asked(
@@ -92,7 +92,7 @@ def _run(
     _ = running.nordpass
     definition = rooms.definitions.defs.resolve_job_def(job)
     last_step = "push_preview" if job == "preview" else "connectwise_push"
-    with _progress(running.output, months, last_step) as on_month:
+    with _progress(running, months, last_step) as on_month:
         run_id = rooms.runs.run_months(definition, months, running.dagster, on_month=on_month)
         failure = rooms.runs.failure_of(run_id, running.dagster)
     with warehouse.transaction() as session:

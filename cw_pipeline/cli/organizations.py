@@ -29,7 +29,7 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
     Asks before it accepts a list that is empty, or that lacks more than a few of the mapped organizations.
     """
     with setup_command(as_json=as_json) as running:
-        output, nordpass, warehouse = running.output, running.nordpass, running.warehouse
+        nordpass, warehouse = running.nordpass, running.warehouse
         running.imported["organizations"] = changes = running.confirm_warnings(
             partial(rooms.organizations.refresh_organizations, nordpass, warehouse), question=REALLY_GONE, yes=yes
         )
@@ -47,9 +47,9 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
             }
             for organization, company in listed
         ]
-        output.document({"organizations": rows, "gone": changes.gone})
-        output.table(*rooms.cells.organizations(listed))
-        output.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
+        running.document({"organizations": rows, "gone": changes.gone})
+        running.table(*rooms.cells.organizations(listed))
+        running.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
 
 
 @app.command()
@@ -75,7 +75,6 @@ def add(
     from pydantic import ValidationError  # noqa: PLC0415 - slow, and the help does not need it
 
     with setup_command(as_json=as_json) as running:
-        output = running.output
         to_map = _asked_to_map(company, agreement, bill_from)
         try:
             new = rooms.models.NewOrganization(
@@ -98,15 +97,14 @@ def add(
 
         added = running.confirm_warnings(add_it, question=MAP_ANYWAY, yes=yes)
         organization, mapped = added.organization, added.mapped
-        output.document({**organization.model_dump(mode="json"), "mapped": mapped})
-        for warning in mapped.warnings if mapped else ():
-            output.notice(warning)
+        running.document({**organization.model_dump(mode="json"), "mapped": mapped})
+        running.notice(*(mapped.warnings if mapped else ()))
         what_next = (
             rooms.cells.mapped_sentence(mapped)
             if mapped
             else f"Map it next: `cw-pipeline companies map COMPANY --agreement A --organization {organization.id}`."
         )
-        output.say(f"{organization.name} ({organization.id}) is in NordPass. {what_next}")
+        running.say(f"{organization.name} ({organization.id}) is in NordPass. {what_next}")
 
 
 def _asked_to_map(company: str | None, agreement: str | None, bill_from: Month | None) -> MapTo | None:

@@ -118,15 +118,15 @@ class Output:
         """Whether the answer at the terminal is yes; there is no default answer."""
         return typer.confirm(question, default=None, err=True)
 
-    def notice(self, sentence: str) -> None:
-        """Print progress or a problem to standard error."""
-        self.notices.print(harmless(sentence), soft_wrap=True)
+    def notice(self, *sentences: str) -> None:
+        """Print progress or problems to standard error."""
+        for sentence in sentences:
+            self.notices.print(harmless(sentence), soft_wrap=True)
 
 
 @contextmanager
-def command_output(*, as_json: bool) -> Generator[Output]:
-    """The output of a command; its errors become a sentence and an exit code."""
-    output = Output(as_json=as_json)
+def command_output(output: Output) -> Generator[Output]:
+    """Run a command with this output; its errors become a sentence and an exit code."""
     try:
         yield output
     except KeyboardInterrupt:

@@ -34,7 +34,7 @@ def list_(
 ) -> None:
     """List the products of the ConnectWise catalog, with the plans that are mapped to them."""
     with command(as_json=as_json) as running:
-        output, client = running.output, running.connectwise
+        client = running.connectwise
         with running.warehouse.transaction() as session:
             rooms.guards.require_connected(session, client)
             mapped = rooms.products.mapped_products(session)
@@ -53,9 +53,9 @@ def list_(
             }
             for item in found
         ]
-        output.document({"products": rows})
-        output.table(*rooms.cells.catalog(found, mapped))
-        output.say("Map a plan with `cw-pipeline products map PLAN PRODUCT`.")
+        running.document({"products": rows})
+        running.table(*rooms.cells.catalog(found, mapped))
+        running.say("Map a plan with `cw-pipeline products map PLAN PRODUCT`.")
 
 
 @app.command("map")
@@ -68,7 +68,7 @@ def map_(
     """Map a plan to a product of the ConnectWise catalog; takes effect after `products confirm`."""
     with setup_command(as_json=as_json) as running:
         mapped = rooms.products.map_product(running.connectwise, running.warehouse, plan, product)
-        _print_mapped(running.output, [mapped], "This takes effect after `cw-pipeline products confirm`.")
+        _print_mapped(running, [mapped], "This takes effect after `cw-pipeline products confirm`.")
 
 
 @app.command()
@@ -104,7 +104,7 @@ def create(
             price=price,
             cost=cost,
         )
-        _print_mapped(running.output, [created], "This takes effect after `cw-pipeline products confirm`.")
+        _print_mapped(running, [created], "This takes effect after `cw-pipeline products confirm`.")
 
 
 @app.command()
@@ -112,12 +112,11 @@ def confirm(*, as_json: AsJson = False) -> None:
     """Confirm the product mapping, which makes the integration active."""
     with setup_command(as_json=as_json) as running:
         confirmed = rooms.products.confirm_products(running.warehouse)
-        _print_mapped(running.output, confirmed, "The integration is active. `cw-pipeline status` shows the next step.")
+        _print_mapped(running, confirmed, "The integration is active. `cw-pipeline status` shows the next step.")
 
 
 def _print_mapped(output: Output, mapped: Sequence[MappedProduct], next_step: str) -> None:
     output.document({"products": mapped})
     output.table(*rooms.cells.products(mapped))
-    for warning in (warning for one in mapped for warning in one.warnings):
-        output.notice(warning)
+    output.notice(*(warning for one in mapped for warning in one.warnings))
     output.say(next_step)

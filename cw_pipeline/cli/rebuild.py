@@ -16,12 +16,11 @@ def rebuild(*, as_json: AsJson = False) -> None:
     to ConnectWise.
     """
     with setup_command(as_json=as_json) as running:
-        output = running.output
         rebuilt = rooms.rebuild.rebuild(running.sync_run("rebuild"))
         unreadable = [
             f"{rooms.hold_reasons.cannot_be_read(one)} {rooms.hold_reasons.CORRECT_IT}" for one in rebuilt.unread
         ]
-        output.document(
+        running.document(
             {
                 "companies": rebuilt.companies,
                 "agreements": rebuilt.agreements,
@@ -42,13 +41,12 @@ def rebuild(*, as_json: AsJson = False) -> None:
             }
         )
         if rebuilt.found:
-            output.table(["Month", "Lines", "Seats", "Invoiced"], rebuilt.by_month)
-        output.say(
+            running.table(["Month", "Lines", "Seats", "Invoiced"], rebuilt.by_month)
+        running.say(
             f"Searched {rebuilt.agreements} agreements of {rebuilt.companies} companies: {len(rebuilt.found)} line(s) "
             f"are new to this warehouse, and {len(rebuilt.invoiced)} are now known to be invoiced. "
             "Next, run `cw-pipeline preview`."
         )
-        for sentence in unreadable:
-            output.notice(sentence)
+        running.notice(*unreadable)
         if unreadable:
-            output.exit_code = HELD_OR_FAILED
+            running.exit_code = HELD_OR_FAILED

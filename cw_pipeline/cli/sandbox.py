@@ -16,7 +16,7 @@ from rich.console import Console
 
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.options import AsJson
-from cw_pipeline.cli.output import UsageError, command_output
+from cw_pipeline.cli.output import Output, UsageError, command_output
 from cw_pipeline.errors import HELD_OR_FAILED
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def sandbox(
 
     With COMMAND, run it with these variables instead, and exit with its exit code.
     """
-    with command_output(as_json=as_json) as output, _serving(rooms.settings.Settings(), port) as running:
+    with command_output(Output(as_json=as_json)) as output, _serving(rooms.settings.Settings(), port) as running:
         # Empty counts as not set: of these, the settings allow only one that names where usage comes from.
         environment = dict.fromkeys(_PUT_ASIDE, "") | running.environment()
         if command:
@@ -65,7 +65,7 @@ def sandbox(
 
 def demo(port: PortOption = _PORT, *, as_json: AsJson = False) -> None:
     """Run a year of syncs against the sandbox, from connect to invoice, and check that each seat is billed once."""
-    with command_output(as_json=as_json) as output:
+    with command_output(Output(as_json=as_json)) as output:
         _require_sandbox()
         folder = rooms.settings.Settings().cw_pipeline_home / "demo"
         try:

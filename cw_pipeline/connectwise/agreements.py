@@ -26,7 +26,7 @@ class Agreements(Endpoints):
         return self._records.by_reference(_AGREEMENTS, models.Agreement, "company/id", company_ids)
 
     def agreements_by_id(self, ids: Iterable[int]) -> RecordList[models.Agreement]:
-        """Return the agreements with these ids, whatever their status. An id that does not exist is just absent."""
+        """Return the agreements with these ids, whatever their status. An id that does not exist is left out."""
         return self._records.by_ids(_AGREEMENTS, models.Agreement, ids)
 
     def agreement(self, agreement_id: int) -> models.Agreement:
@@ -58,7 +58,7 @@ class Agreements(Endpoints):
     ) -> RecordList[models.Addition]:
         """Return the lines of the agreement, cancelled ones included, that are `wanted` as ConnectWise sends them.
 
-        Of the others only the id is looked at, so that an odd line of somebody else's is nobody's problem.
+        Of the others only the id is looked at, so that an unreadable line that is not ours stops nothing.
         """
         return record_list(self._records.each(_additions(agreement_id), models.Addition, wanted=wanted))
 
@@ -75,7 +75,7 @@ class Agreements(Endpoints):
 
         Raises:
             Refused: ConnectWise refused; nothing was written.
-            UncertainWrite: Nobody knows whether it was created: look for it before trying again.
+            UncertainWrite: It may or may not have been created: look for it before trying again.
         """
         return self._records.write("POST", _additions(agreement_id), addition.body(), models.Addition)
 
@@ -87,7 +87,7 @@ class Agreements(Endpoints):
         Raises:
             ValueError: The quantity is negative, or has more digits than can be sent.
             Refused: ConnectWise refused; nothing was written.
-            UncertainWrite: Nobody knows whether it was set: read the line before trying again.
+            UncertainWrite: It may or may not have been set: read the line before trying again.
         """
         if not can_be_sent(quantity) or quantity < 0:
             msg = f"the quantity of a line cannot be negative or of more than {MOST_DIGITS} digits: {quantity}"

@@ -24,7 +24,7 @@ class Catalog(Endpoints):
             yield from self._records.all(_CATALOG, models.CatalogItem)
             return
         value = quoted(search)
-        # Not in one condition: some sites answer a compound one with an empty list, whatever there is.
+        # Not in one condition: some sites answer a compound one with an empty list although there are matches.
         conditions = [f"identifier contains {value}", f"description contains {value}"] if value else [None]
         seen: set[int] = set()
         for item in chain.from_iterable(map(self._catalog_items, conditions)):
@@ -61,7 +61,7 @@ class Catalog(Endpoints):
 
         Raises:
             ValidationRejected: For example because the identifier exists already; nothing was written.
-            UncertainWrite: Nobody knows whether it was created: look for its identifier before trying again.
+            UncertainWrite: It may or may not have been created: look for its identifier before trying again.
         """
         return self._records.write("POST", _CATALOG, item.body(), models.CatalogItem)
 

@@ -23,7 +23,7 @@ class Companies(Endpoints):
         """Return the companies that are not deleted, of any of these types and statuses (none given: of all).
 
         ConnectWise filters, and the client filters again, but for those that cannot be read. Some sites answer a
-        compound condition with an empty list, whatever there is; then all companies are read.
+        compound condition with an empty list although there are matches; then all companies are read.
         """
         simple = "deletedFlag = false"
         chosen = {"conditions": " and ".join([simple, *_any_of("status/id", status_ids)])}
@@ -44,7 +44,7 @@ class Companies(Endpoints):
         return RecordList(tuple(filter(is_chosen, found.records)), found.unreadable)
 
     def companies_by_id(self, ids: Iterable[int]) -> RecordList[models.Company]:
-        """Return the companies with these ids, deleted ones included. An id that does not exist is just absent."""
+        """Return the companies with these ids, deleted ones included. An id that does not exist is left out."""
         return self._records.by_ids(_COMPANIES, models.Company, ids)
 
     def company_types(self) -> Iterator[models.Choice]:

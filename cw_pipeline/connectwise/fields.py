@@ -42,7 +42,7 @@ def calendar_date(value: object) -> object:
         return value
     try:
         return datetime.fromisoformat(value.strip()).date()
-    except ValueError:  # its own words quote the text, however long it is and whatever it echoes
+    except ValueError:  # its own message quotes the text, which may be long or hold a secret
         msg = "a date like 2026-04-01, with or without a time, is expected"
         raise ValueError(msg) from None
 

@@ -41,7 +41,7 @@ class RequestCount:
 
     Attributes:
         read: GET requests.
-        written: POST and PATCH requests, whatever came of them.
+        written: POST and PATCH requests, failed ones included.
     """
 
     read: int = 0
@@ -54,7 +54,7 @@ class Reply:
 
     Attributes:
         document: Its JSON, with numbers as int and Decimal.
-        link: The `Link` header; None where there is none.
+        link: The `Link` header, if there is one.
     """
 
     document: object

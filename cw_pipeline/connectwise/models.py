@@ -128,7 +128,7 @@ class AgreementRecap(Identified):
 
     Attributes:
         next_invoice_date: First day of the period that is invoiced next.
-        last_invoice_number: Of whatever invoice was made last; None where there is none.
+        last_invoice_number: Number of the latest invoice, of any kind; None if there is none.
     """
 
     next_invoice_date: OptionalDate = None

@@ -108,7 +108,7 @@ class Records:
         return replace(found, nameless=tuple(one.why for one in nameless))
 
     def by_ids(self, path: str, model: type[IdentifiedT], ids: Iterable[int]) -> RecordList[IdentifiedT]:
-        """The records with these ids. One that the list lacks is asked for by itself: lists are known to lag.
+        """The records with these ids. One that the list lacks is requested by itself: lists are known to lag.
 
         So is one that the list has without a readable id.
         """
@@ -135,7 +135,7 @@ class Records:
         """Send a write; an answer that does not show what was written leaves open whether it was.
 
         Raises:
-            UncertainWrite: Nobody knows whether it was carried out.
+            UncertainWrite: It may or may not have been carried out.
         """
         document = self._http.request(method, path, body=body).document
         try:

@@ -62,7 +62,7 @@ def web_origin(origin: str) -> str:
 
 
 def _invalid(why: str) -> InvalidSiteUrl:
-    """The URL itself stays out of the message: somebody may have put a key into it."""
+    """The URL itself stays out of the message, because it may contain a key."""
     return InvalidSiteUrl(
         f"The site URL {why}. Set CONNECTWISE_SITE_URL to the site's address and nothing else, for example "
         "https://na.myconnectwise.net."

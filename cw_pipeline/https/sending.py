@@ -106,7 +106,7 @@ class Server:
             url: With its query.
             headers: In addition to those of each request.
             body: What to send.
-            timeout: Seconds to connect, and seconds to wait for the answer or for its next part.
+            timeout: Seconds to connect, and seconds to wait for the reply or for its next part.
             most_bytes: Most bytes of the body, uncompressed.
             most_seconds: Most seconds for the whole body, however steadily it trickles in.
             clock: Seconds of a clock that only goes forward.

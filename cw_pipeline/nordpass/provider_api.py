@@ -201,7 +201,7 @@ def _fault(kind: str, location: Sequence[int | str], value: object) -> Fault:
 
 
 def _require_same_report(source: str, page: _UsagePage, first: _UsagePage, month: Month) -> None:
-    """Refuse a page of another month, or of a report that was made anew while its pages were being read."""
+    """Refuse a page of another month, or of a report that NordPass replaced while its pages were read."""
     expected = {"month": month, "final": first.final, "generated_at": first.generated_at}
     faults = [
         Fault(f"{value} on every page", shown(str(getattr(page, column))), column=column)

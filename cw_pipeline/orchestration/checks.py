@@ -1,4 +1,4 @@
-"""The checks: that no seat is lost, that nobody overlooks what is not billed, and that every month is pushed."""
+"""The checks: every seat has an outcome, everything is billed, and every month is pushed."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -43,7 +43,7 @@ _GROUPS = {"right": RIGHT, "not_billed": NOT_BILLED, "held": HELD, "failed": FAI
 _LATEST_ENTRIES = 20
 _MOST_LINKS = 50
 _MOST_ROWS = 200
-"""Metadata stays in Dagster's storage for good."""
+"""Dagster never deletes metadata."""
 _LONGEST_TEXT = 1_000
 
 

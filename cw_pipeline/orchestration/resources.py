@@ -33,17 +33,13 @@ class Access(dg.ConfigurableResource[None]):
         with closing(Warehouse(Settings().database_url, who=who)) as warehouse:
             yield warehouse
 
-    @contextmanager
-    def connectwise(self) -> Generator[ConnectWiseClient]:
+    def connectwise(self) -> ConnectWiseClient:
         """A ConnectWise client."""
-        with opening.open_connectwise(Settings()) as client:
-            yield client
+        return opening.open_connectwise(Settings())
 
-    @contextmanager
-    def nordpass(self) -> Generator[NordPass]:
+    def nordpass(self) -> NordPass:
         """The source of organizations and usage."""
-        with opening.open_nordpass(Settings()) as nordpass:
-            yield nordpass
+        return opening.open_nordpass(Settings())
 
     def sync_run(self, run_id: str, say: Callable[[str], None]) -> AbstractContextManager[SyncRun]:
         """What a sync works with; only an active integration has one.

@@ -29,7 +29,7 @@ _MONTH = "dagster/partition"
 
 
 def local_instance(home: Path) -> dg.DagsterInstance:
-    """Dagster's storage in `DAGSTER_HOME`; where that is not set, in a folder of `home`, made if need be.
+    """Dagster's storage in `DAGSTER_HOME` or, if that is not set, in `home`/dagster, which is created if necessary.
 
     Raises:
         NotSetUp: If it cannot be opened.
@@ -84,8 +84,8 @@ def run_months(
 ) -> str:
     """Run a monthly job for `months`, which follow each other, and return the run's id.
 
-    What came of it is in the warehouse's reports of that run. `on_month` is told the asset and the month of each
-    materialization as soon as it happens.
+    Its results are in the warehouse, in the reports of that run. `on_month` is called with the asset and the month of
+    each materialization as soon as it happens.
     """
     run_id = str(uuid.uuid4())
     one = str(months[0]) if len(months) == 1 else None
@@ -124,12 +124,10 @@ def failure_of(run_id: str, instance: dg.DagsterInstance) -> str | None:
         KeyboardInterrupt: If the run was interrupted, which Dagster records as a failure of the step.
     """
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        data = entry.get_dagster_event().step_failure_data
-        if data.error is not None and data.error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        error = entry.get_dagster_event().step_failure_data.error
+        if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
             raise KeyboardInterrupt
-        if data.user_failure_data is not None and data.user_failure_data.description:
-            return data.user_failure_data.description
-        return f"The run failed: {data.error_display_string.strip().splitlines()[0]}"
+        return step_failure(entry)
     return None
 
 
@@ -138,6 +136,15 @@ def check_evaluations(run_id: str, instance: dg.DagsterInstance) -> Sequence[dg.
     entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     evaluations = [entry.get_dagster_event().asset_check_evaluation_data for entry in entries]
     return list({evaluation.asset_check_key: evaluation for evaluation in evaluations}.values())
+
+
+def step_failure(entry: dg.EventLogEntry) -> str:
+    """Why a step failed; of an unexpected error only its name, since its message may hold a secret."""
+    failure = entry.get_dagster_event().step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error and (failure.error.cause or failure.error)
+    return f"Unexpected error: {error.cls_name if error else 'unknown'}."
 
 
 def months_of(run: dg.DagsterRun) -> list[str]:

@@ -8,7 +8,7 @@ import dagster as dg
 from cw_pipeline.heartbeat import ping
 from cw_pipeline.notifications import tell
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks, not_passed
-from cw_pipeline.orchestration.runs import check_evaluations, months_of
+from cw_pipeline.orchestration.runs import check_evaluations, months_of, step_failure
 from cw_pipeline.settings import Heartbeat, Messages
 from cw_pipeline.vocabulary import Month, month_options
 
@@ -99,15 +99,10 @@ def _what_next(run: dg.DagsterRun) -> str:
 
 
 def _failures(context: dg.RunStatusSensorContext) -> Iterator[str]:
-    """The sentences with which the run's steps failed; of an unexpected error only its name."""
+    """Why the run failed, line by line."""
     entries = context.instance.all_logs(context.dagster_run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     for entry in entries:
-        data = entry.get_dagster_event().step_failure_data
-        if data.user_failure_data is not None and data.user_failure_data.description:
-            yield from data.user_failure_data.description.splitlines()
-        else:
-            error = data.error.cause or data.error if data.error else None
-            yield f"Unexpected error: {error.cls_name if error else 'unknown'}."
+        yield from step_failure(entry).splitlines()
     if not entries:
         yield "It ended without an error message: its process died, it took too long, or it could not start."
 

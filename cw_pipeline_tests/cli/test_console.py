@@ -135,7 +135,7 @@ def test_json_has_numbers_and_iso_times_on_standard_output_alone(
 def test_each_known_error_is_a_sentence_and_an_exit_code(
     error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(typer.Exit) as ended, command_output(as_json=True):
+    with pytest.raises(typer.Exit) as ended, command_output(Output(as_json=True)):
         raise error
     assert ended.value.exit_code == code
     said = capsys.readouterr()
@@ -143,5 +143,5 @@ def test_each_known_error_is_a_sentence_and_an_exit_code(
 
 
 def test_a_fault_of_the_program_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError), command_output(as_json=False):
+    with pytest.raises(ZeroDivisionError), command_output(Output(as_json=False)):
         raise ZeroDivisionError

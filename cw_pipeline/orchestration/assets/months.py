@@ -94,7 +94,7 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
 
 
 def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Iterator[dg.AssetCheckResult]:
-    """The checks by themselves, over every month as it was last kept: the UI starts them without months."""
+    """Evaluate the selected checks over the stored data of every month: the UI starts them without months."""
     with run.warehouse.transaction() as session:
         previews = latest_previews(session, run.psa)
     selected = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}

@@ -15,7 +15,7 @@ from cw_pipeline.warehouse.database import Warehouse
 
 
 class ListConfig(dg.Config):
-    """Whether a list is believed that lacks much of what was there."""
+    """Whether to accept a list that lacks much of what was there."""
 
     accept_warnings: bool = Field(
         default=False,
@@ -72,13 +72,13 @@ def nordpass_organizations(
 
 @dg.asset(group_name="mapping", kinds={"python"}, deps=[agreements, nordpass_organizations])
 def mapped_organizations(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
-    """Which company and agreement each organization is billed to: a person's decisions, as they stand."""
+    """The company and agreement that each organization is billed to, as people mapped them."""
     with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
         return dg.MaterializeResult(metadata=of_mapping(warehouse))
 
 
 def materialized_mapping(warehouse: Warehouse) -> dg.AssetMaterialization:
-    """The event by which whoever changed the mapping shows `mapped_organizations` as it is now."""
+    """The event that shows `mapped_organizations` in the UI after a change."""
     return dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse))
 
 

@@ -35,7 +35,7 @@ class MapToConfig(dg.Config):
         default=None,
         description=(
             "First month it is billed for, as 2026-03; usage before it is not billed then. Leave it out for the last "
-            "closed month: usage before that is warned of until somebody names a month."
+            "closed month; then earlier usage is a warning until a month is given."
         ),
     )
     accept_warnings: bool = Field(default=False, description=_ACCEPT_WARNINGS)
@@ -88,7 +88,7 @@ class MappingConfig(dg.Config):
 
 @dg.op
 def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, access: Access) -> None:
-    """Map or unmap one company, or write or apply a mapping file; where nothing is asked, show the suggestions."""
+    """Map or unmap one company, or write or apply a mapping file; with no config, show the suggestions."""
     # Dagster's type of a nested config is not known.
     choices = cast("list[_Asked | None]", [config.map, config.unmap, config.write_file, config.apply_file])
     asked = [choice for choice in choices if choice is not None]
@@ -106,7 +106,7 @@ def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, 
 
 
 def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
-    """Do what is asked; what was done, in a sentence, and what to know about it."""
+    """Do one of these; a sentence about it, and warnings."""
     now = datetime.now(UTC)
     match asked:
         case MapCompany():

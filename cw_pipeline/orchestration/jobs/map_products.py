@@ -71,7 +71,7 @@ def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, acce
 def _change(
     config: ProductsConfig, client: ConnectWiseClient, warehouse: Warehouse
 ) -> Iterator[products.MappedProduct]:
-    """Make the changes one after the other, each told before the next is made."""
+    """Make the changes one after the other; yield each before the next is made."""
     new = cast("NewProductConfig | None", config.create)  # Dagster's type of a nested config is not known
     if new is not None:
         yield _create(new, client, warehouse)

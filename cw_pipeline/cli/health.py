@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 def health(*, as_json: AsJson = False) -> None:
     """Say whether daemon, schedule, schema, months and daily checks are well, for monitoring. Changes nothing."""
     with command(as_json=as_json) as running:
-        output = running.output
         found = rooms.health.collect(running.settings, now=now())
-        output.document({"healthy": not found.problems, **vars(found)})
-        output.table(["", ""], _rows(found))
+        running.document({"healthy": not found.problems, **vars(found)})
+        running.table(["", ""], _rows(found))
         for sentence in found.problems or ["All is well."]:
-            output.say(sentence)
+            running.say(sentence)
         if found.problems:
-            output.exit_code = HELD_OR_FAILED
+            running.exit_code = HELD_OR_FAILED
 
 
 def metrics(*, as_json: AsJson = False) -> None:
@@ -34,9 +33,7 @@ def metrics(*, as_json: AsJson = False) -> None:
     with command(as_json=as_json) as running:
         found = rooms.metrics.Metrics(rooms.health.collect(running.settings, now=now()))
         samples = [sample for metric in found.collect() for sample in metric.samples]
-        running.output.document(
-            {"metrics": [{"name": one.name, "labels": one.labels, "value": one.value} for one in samples]}
-        )
+        running.document({"metrics": [{"name": one.name, "labels": one.labels, "value": one.value} for one in samples]})
         if not as_json:
             sys.stdout.write(str(found))
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from benchmarks.fake import Fake
+from urllib3 import PoolManager
+
+from benchmarks.fake import Fake, Site
+from benchmarks.fake.records import FIRST_AGREEMENT
 from benchmarks.harness import MEGABYTE, Cost, Row, Sizes, measured
 from benchmarks.world import COMPANY_ID, LAST_MONTH, TODAY, Deployment, opened, set_up, sync
 from cw_pipeline.reports.drift.find import find_drift
@@ -40,6 +43,8 @@ def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
         yield from _costs(f"drift of {number:,} agreements", drift, 10 * share)
         yield Row.at_most(f"reads of drift of {number:,} agreements", drift.result[0], 1.02 * number, "{:,.0f}")
         yield Row.exactly("findings of drift where nothing has drifted", drift.result[1], 0)
+        bare = measured(bare_reads, fake.site, number)
+        yield Row.noted(f"processor time, {number:,} bare GET requests with urllib3", f"{bare.processor:.1f} s")
         yield from status_rows(f"with {number:,} agreements", deployment)
 
 
@@ -48,6 +53,14 @@ def find(deployment: Deployment) -> tuple[int, int]:
     with opened(deployment) as run:
         findings = find_drift(run, TODAY)
         return run.connectwise.requests.read, len(findings)
+
+
+def bare_reads(site: Site, number: int) -> None:
+    """Read an agreement's lines so many times, and do nothing with them: what no program can do without."""
+    url = f"{site.url}/v4_6_release/apis/3.0/finance/agreements/{FIRST_AGREEMENT}/additions"
+    with PoolManager(ca_certs=str(site.ca_bundle)) as pool:
+        for _ in range(number):
+            pool.request("GET", url)
 
 
 def status_rows(which: str, deployment: Deployment) -> Iterator[Row]:

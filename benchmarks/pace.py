@@ -19,9 +19,9 @@ _SITE_LIMIT = 300  # that the site allows, without saying so
 
 def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
     """The time of first syncs at several concurrencies, and where the site refuses more than so many requests."""
-    customers = sizes.agreements // 5
-    with Fake(customers, folder) as fake:
-        for concurrency in (1, 4, 16):
+    for concurrency in (1, 4, 16):
+        customers = concurrency * sizes.agreements // 20
+        with Fake(customers, folder) as fake:
             deployment = _set_up(fake, folder / f"pace-{concurrency}.db", customers)
             fake.behave(Behaviour(latency=_LATENCY))
             cost = measured(sync, deployment, [LAST_MONTH], concurrency=concurrency)
@@ -29,7 +29,8 @@ def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
             ratio = cost.wall / (counts.all * _LATENCY / concurrency)
             what = f"time of {counts.reads:,} reads and {counts.writes:,} writes, {concurrency} at a time"
             yield Row.at_most(f"{what}, over requests * latency / {concurrency}", ratio, 1.15, "{:.2f}")
-        yield from _limited(fake, _set_up(fake, folder / "limited.db", customers))
+    with Fake(sizes.agreements // 5, folder) as fake:
+        yield from _limited(fake, _set_up(fake, folder / "limited.db", sizes.agreements // 5))
 
 
 def _limited(fake: Fake, deployment: Deployment) -> Iterator[Row]:

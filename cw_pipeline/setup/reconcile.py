@@ -85,6 +85,7 @@ def reconcile(
         TooManyGone: If the list looks cut short, and `accept_warnings` is not set.
     """
     columns = inspect(table).column_attrs.keys()
+    facts, times = [name for name in columns if name not in _TIMES], _TIMES.intersection(columns)
     missing = {row.id: row for row in session.scalars(select(table))}
     listed = {row.id: row for row in found}
     new: list[Named] = []
@@ -95,9 +96,10 @@ def reconcile(
             session.add(row)
             new.append(Named(row.id, row.name))
             continue
-        if old.gone_at or any(getattr(old, name) != getattr(row, name) for name in columns if name not in _TIMES):
+        is_changed = old.gone_at or any(getattr(old, name) != getattr(row, name) for name in facts)
+        if is_changed:
             changed.append(Named(row.id, row.name))
-        for name in columns:
+        for name in columns if is_changed else times:
             setattr(old, name, getattr(row, name))
     gone = [row for row in missing.values() if row.gone_at is None and is_expected(row)]
     for row in gone:

@@ -46,6 +46,14 @@ def test_a_repeat_reads_each_mapped_agreement_s_lines_once_and_writes_nothing(ms
     assert msp.written() == 0
 
 
+def test_a_repeat_reads_no_empty_page_after_an_agreement_s_lines(msp: Msp) -> None:
+    msp.sandbox.connectwise.change_settings(numbered_pages_end_with_empty_page=True)
+    msp.sync()
+    msp.sandbox.journal.clear()
+    assert msp.sync().outcomes() == ["unchanged"] * len(MAPPED)
+    assert reads_of_lines(msp) == dict.fromkeys(map(additions_of, MAPPED), 1)
+
+
 def test_twelve_months_in_one_run_read_each_agreement_s_lines_once(msp: Msp) -> None:
     for place in MAPPED:
         msp.map(place, bill_from=YEAR[0])

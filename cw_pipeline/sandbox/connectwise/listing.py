@@ -58,7 +58,7 @@ def list_response(request: Request, records: Iterable[Record], resource: Resourc
     else:
         number = _positive(query, "page", 1)
         page = _ordered(chosen, query.get("orderBy", ""), resource)[(number - 1) * size : number * size]
-        last = max(1, -(-len(chosen) // size))
+        last = max(1, -(-len(chosen) // size)) + (settings.numbered_pages_end_with_empty_page and bool(page))
         # An endpoint that does not know forward-only paging answers such a request without the header.
         if not forward_only and (last > 1 or settings.link_on_single_page):
             headers["Link"] = _navigation(request, number, last)

@@ -26,6 +26,8 @@ class Settings(BaseModel):
     """Longer URLs: 414."""
     link_on_single_page: bool = False
     """A `Link` header (empty) also where there is only one page."""
+    numbered_pages_end_with_empty_page: bool = False
+    """Every numbered page that has rows names a next one, so that the last page is an empty one."""
     forward_only_ends_with_empty_page: bool = True
     """Every forward-only page that has rows names a next one, as documented, so that the last page is an empty one."""
     forward_only_additions: bool = True

@@ -91,12 +91,13 @@ def measured(work: Callable[P, DoneT], *args: P.args, **kwargs: P.kwargs) -> Cos
 
 
 def _cost(work: Callable[P, DoneT], *args: P.args, **kwargs: P.kwargs) -> Cost[DoneT]:
-    began, used_before = monotonic(), _processor()
+    began, used_before = monotonic(), processor_time(RUSAGE_SELF)
     result = work(*args, **kwargs)
-    wall, used = monotonic() - began, _processor() - used_before
+    wall, used = monotonic() - began, processor_time(RUSAGE_SELF) - used_before
     return Cost(result, wall, used, getrusage(RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT)
 
 
-def _processor() -> float:
-    usage = getrusage(RUSAGE_SELF)
+def processor_time(of: int) -> float:
+    """The seconds of processor time of this process (RUSAGE_SELF), or of those that it waited for (RUSAGE_CHILDREN)."""
+    usage = getrusage(of)
     return usage.ru_utime + usage.ru_stime

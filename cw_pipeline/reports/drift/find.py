@@ -56,7 +56,8 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
         append_seen(run, lock, seen, mappings.keys())
         look_at_recaps(run, {line.agreement_id for line in reading.lines})
         with run.warehouse.transaction() as session:
-            lines = _known_lines(session, run.psa, mappings)
+            if seen.found or seen.invoiced:
+                lines = _known_lines(session, run.psa, mappings)
             unbilled = written_off(session, run.psa)
         companies = run.connectwise.companies_by_id(company_ids)
 

@@ -2,6 +2,9 @@
 
 Secrets are kept as `SecretStr`, which no `repr`, log or error prints. Each can be given as a file instead, whose path
 is in the variable `…_FILE`.
+
+A tenant's variables begin with its prefix. Those that name its ConnectWise and NordPass are its own; any other that it
+does not set is read without the prefix, so that a deployment sets it once for all.
 """
 
 from __future__ import annotations
@@ -10,13 +13,24 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
+from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, MonthlySchedule, MonthText, Tenant, current_tenant
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+_CONNECTWISE = (
+    "CONNECTWISE_SITE_URL",
+    "CONNECTWISE_COMPANY_ID",
+    "CONNECTWISE_PUBLIC_KEY",
+    "CONNECTWISE_PRIVATE_KEY",
+    "CONNECTWISE_CLIENT_ID",
+)
+_NORDPASS = ("NORDPASS_API_URL", "NORDPASS_MSP_ID", "NORDPASS_PRIVATE_KEY")
+_OWN = frozenset({*_CONNECTWISE, *_NORDPASS, "NORDPASS_USAGE_DIR", "CW_PIPELINE_HEARTBEAT_URL"})
+"""What a tenant never has from the deployment. A ping of one tenant says nothing of another."""
 
 
 class NotSetUp(CwPipelineError):
@@ -25,23 +39,33 @@ class NotSetUp(CwPipelineError):
     exit_code = USAGE_ERROR
 
 
-class _Environment(BaseSettings):
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+class _Environment(BaseModel):
+    """What the environment says to the process's tenant, or where it has none, to everybody."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+    tenant: Tenant | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _read_secret_files(cls, given: dict[str, object]) -> dict[str, object]:
-        secrets = [name for name, field in cls.model_fields.items() if field.annotation == SecretStr | None]
-        files = {name: file for name in secrets if (file := os.environ.get(f"{name}_file".upper()))}
-        for name in files.keys() & given.keys():
-            raise ValueError(f"{name.upper()} and {name.upper()}_FILE are both set. Set only one of them")
-        return given | {name: _read_secret(f"{name}_file".upper(), file) for name, file in files.items()}
+    def _read(cls, given: dict[str, object]) -> dict[str, object]:
+        tenant = current_tenant()
+        found: dict[str, object] = {}
+        for name, field in cls.model_fields.items():
+            values = _values(name.upper(), tenant, secret=field.annotation == SecretStr | None)
+            if len(values) > 1:
+                raise ValueError(f"{' and '.join(values)} are both set. Set only one of them")
+            if values:
+                (found[name],) = values.values()
+        if tenant is not None and tenant.first_month is not None and "cw_pipeline_first_month" in cls.model_fields:
+            found["cw_pipeline_first_month"] = tenant.first_month
+        return found | {"tenant": tenant} | given
 
 
 class FirstMonth(_Environment):
     """The one setting that is needed to load the project, read by itself so that no other can prevent that."""
 
-    cw_pipeline_first_month: str = Field(default="2025-01", pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+    cw_pipeline_first_month: MonthText = "2025-01"
 
 
 class Messages(_Environment):
@@ -107,18 +131,25 @@ class Settings(FirstMonth):
         return self.cw_pipeline_database_url or SecretStr(f"sqlite:///{self.cw_pipeline_home / 'warehouse.db'}")
 
     @property
+    def tenant_key(self) -> str | None:
+        """The tenant's key; None without one."""
+        return self.tenant.key if self.tenant else None
+
+    @property
+    def own_folder(self) -> Path:
+        """Where files of this integration alone are kept: the home folder, or the tenant's own in it."""
+        return self.cw_pipeline_home / "tenants" / self.tenant.key if self.tenant else self.cw_pipeline_home
+
+    @property
+    def schedule(self) -> MonthlySchedule:
+        """When months are synced."""
+        return self.tenant.schedule if self.tenant else DEFAULT_SCHEDULE
+
+    @property
     def missing(self) -> list[str]:
         """The variables that are needed and not set."""
-        needed = [
-            "CONNECTWISE_SITE_URL",
-            "CONNECTWISE_COMPANY_ID",
-            "CONNECTWISE_PUBLIC_KEY",
-            "CONNECTWISE_PRIVATE_KEY",
-            "CONNECTWISE_CLIENT_ID",
-        ]
-        if self.nordpass_usage_dir is None:
-            needed += ["NORDPASS_API_URL", "NORDPASS_MSP_ID", "NORDPASS_PRIVATE_KEY"]
-        return [name for name in needed if getattr(self, name.lower()) is None]
+        needed = _CONNECTWISE if self.nordpass_usage_dir is not None else _CONNECTWISE + _NORDPASS
+        return [_names(name, self.tenant)[0] for name in needed if getattr(self, name.lower()) is None]
 
     def required(self, name: str) -> str:
         """The text of the setting whose environment variable is `name`.
@@ -134,21 +165,50 @@ class Settings(FirstMonth):
                 f"{', '.join(missing)} {are} not set. Set {them} in the environment and try again. "
                 "A key can also be a file, whose path is in the variable with _FILE at its end."
             )
+            if self.tenant is not None and self.tenant.secrets_folder is not None:
+                msg += f" Or write files into {self.tenant.secrets_folder}, named as the variables but without prefix."
             raise NotSetUp(msg)
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
 
-def _read_secret(variable: str, file: str) -> str:
+def _names(variable: str, tenant: Tenant | None) -> tuple[str, ...]:
+    """What a variable may be called; the first name that is set counts."""
+    if tenant is None:
+        return (variable,)
+    own = f"{tenant.environment_prefix}{variable}"
+    return (own,) if variable in _OWN else (own, variable)
+
+
+def _values(variable: str, tenant: Tenant | None, *, secret: bool) -> dict[str, str]:
+    """What is set for a variable, by where it is set; several only if they contradict each other."""
+    values: dict[str, str] = {}
+    if tenant is not None and tenant.secrets_folder is not None:
+        file = str(tenant.secrets_folder / variable)
+        if value := _read_secret("secrets_folder", file, missing=""):
+            values[file] = value
+    for name in _names(variable, tenant):
+        if value := os.environ.get(name):
+            values[name] = value
+        if secret and (file := os.environ.get(f"{name}_FILE")):
+            values[f"{name}_FILE"] = _read_secret(f"{name}_FILE", file)
+        if values:
+            break
+    return values
+
+
+def _read_secret(named_by: str, file: str, *, missing: str | None = None) -> str:
     try:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
+        if missing is not None and isinstance(error, FileNotFoundError):
+            return missing
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ValueError(f"{variable} names {file}, which cannot be read: {reason}") from None
+        raise ValueError(f"{named_by} names {file}, which cannot be read: {reason}") from None
 
 
 def _fault(detail: ErrorDetails) -> str:
     if not detail["loc"]:
         return detail["msg"].removeprefix("Value error, ")
-    variable = str(detail["loc"][0]).upper()
-    pattern = detail["type"] == "string_pattern_mismatch"
-    return f"{variable} cannot be used: {'a month such as 2025-01 is expected' if pattern else detail['msg']}"
+    names = _names(str(detail["loc"][0]).upper(), current_tenant())
+    variable = next((name for name in names if os.environ.get(name)), names[0])
+    return f"{variable} cannot be used: {detail['msg'].removeprefix('Value error, ')}"

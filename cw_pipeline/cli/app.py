@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 from io import TextIOWrapper
@@ -22,7 +23,9 @@ from cw_pipeline.cli import (
     organizations,
     products,
     rebuild,
+    rooms,
     sandbox,
+    tenants,
 )
 
 
@@ -45,17 +48,24 @@ app = typer.Typer(
 @app.callback()
 def options(
     *,
+    tenant: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="For which of several tenants, see `tenants`. Default: $CW_PIPELINE_TENANT."),
+    ] = None,
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Carries NordPass seat counts to the right line of the right ConnectWise PSA agreement, every month."""
+    if tenant is not None:
+        os.environ[rooms.tenant_file.VARIABLE] = tenant
 
 
 _TRYING_OUT, _SETTING_UP, _EVERY_MONTH, _MONITORING = "Trying out", "Setting up", "Every month", "Monitoring"
 
 app.command(rich_help_panel=_TRYING_OUT)(sandbox.demo)
 app.command(rich_help_panel=_TRYING_OUT, context_settings={"allow_interspersed_args": False})(sandbox.sandbox)
+app.command(rich_help_panel=_SETTING_UP)(tenants.tenants)
 app.command(rich_help_panel=_SETTING_UP)(lifecycle.migrate)
 app.command(rich_help_panel=_SETTING_UP)(lifecycle.connect)
 app.add_typer(products.app, name="products", rich_help_panel=_SETTING_UP)

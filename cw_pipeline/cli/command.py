@@ -58,7 +58,9 @@ class Command(Output):
     @cached_property
     def warehouse(self) -> Warehouse:
         """The warehouse. Raises `DatabaseUnreachable`."""
-        return self._stack.enter_context(closing(rooms.database.Warehouse(self.settings.database_url, who=_who())))
+        settings = self.settings
+        warehouse = rooms.database.Warehouse(settings.database_url, tenant=settings.tenant_key, who=_who())
+        return self._stack.enter_context(closing(warehouse))
 
     @cached_property
     def connectwise(self) -> ConnectWiseClient:

@@ -28,7 +28,8 @@ def migrate(
     """Update the warehouse's schema. Every command does this first; this one does only that."""
     with command(as_json=as_json) as running:
         if check:
-            pending = rooms.database.pending_migrations(running.settings.database_url)
+            settings = running.settings
+            pending = rooms.database.pending_migrations(settings.database_url, tenant=settings.tenant_key)
             running.document({"pending": pending})
             if pending:
                 running.say(f"To be migrated: {', '.join(pending)}. Run `cw-pipeline migrate`.")
@@ -70,7 +71,7 @@ def disconnect(
                 "Remove all mappings and stop the syncs?",
                 refusal="This removes all mappings and stops the syncs. Add --yes if that is meant.",
             )
-        file = backup or rooms.connection.new_backup_file(running.settings.cw_pipeline_home, now())
+        file = backup or rooms.connection.new_backup_file(running.settings.own_folder, now())
         done = rooms.connection.disconnect(running.warehouse, file)
         running.document(vars(done))
         running.say(
@@ -83,7 +84,8 @@ def disconnect(
 def status(*, as_json: AsJson = False) -> None:
     """Show how far the setup is, what is missing, and which months still have to be synced."""
     with command(as_json=as_json) as running:
-        found = rooms.status.status(running.warehouse, first_month=running.first_month, now=now())
+        schedule = running.settings.schedule
+        found = rooms.status.status(running.warehouse, first_month=running.first_month, now=now(), schedule=schedule)
         running.document(vars(found))
         running.table(
             ["", ""],

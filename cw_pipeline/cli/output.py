@@ -7,6 +7,7 @@ where there is no terminal no cell of a table is a formula.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from cw_pipeline.cli import rooms
 from cw_pipeline.errors import DONE, HELD_OR_FAILED, INTERRUPTED, USAGE_ERROR, CwPipelineError
 from cw_pipeline.https import safe_text
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.wording.commands import for_tenant
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -56,6 +58,7 @@ class Output:
         self.exit_code = DONE
         self.notices = _console(stderr=True)
         """Standard error, for progress and errors."""
+        self._tenant = os.environ.get("CW_PIPELINE_TENANT")
         self._answers = self.notices if as_json else _console(stderr=False)
 
     def document(self, document: Mapping[str, object]) -> None:
@@ -88,13 +91,13 @@ class Output:
             self._answers.print(table)
 
     def _cell(self, text: str) -> str:
-        shown = harmless(text)
+        shown = harmless(for_tenant(text, self._tenant))
         # What a terminal does not show may end up in a spreadsheet.
         return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else rooms.mapping_csv.guarded(shown)
 
     def say(self, sentence: str) -> None:
         """Print what was done, or what to do next."""
-        self._answers.print(harmless(sentence), soft_wrap=True)
+        self._answers.print(harmless(for_tenant(sentence, self._tenant)), soft_wrap=True)
 
     def confirm(self, question: str, *, refusal: str) -> None:
         """Go on only if the person at the terminal says yes.
@@ -121,7 +124,7 @@ class Output:
     def notice(self, *sentences: str) -> None:
         """Print progress or problems to standard error."""
         for sentence in sentences:
-            self.notices.print(harmless(sentence), soft_wrap=True)
+            self.notices.print(harmless(for_tenant(sentence, self._tenant)), soft_wrap=True)
 
 
 @contextmanager

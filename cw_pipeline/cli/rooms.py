@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from cw_pipeline import definitions, notifications, settings
+    from cw_pipeline import definitions, notifications, settings, tenant_file
     from cw_pipeline.cli import demonstration
     from cw_pipeline.nordpass import models
     from cw_pipeline.orchestration import health, metrics, runs
@@ -72,6 +72,7 @@ _PATHS = {
     "setup_assets": "orchestration.assets.setup",
     "status": "reports.status",
     "suggest": "setup.suggest",
+    "tenant_file": "tenant_file",
 }
 
 

@@ -26,6 +26,7 @@ from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
 from cw_pipeline.orchestration.partitions import months_from
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule, recent_usage_schedule
 from cw_pipeline.orchestration.sensors import daily_heartbeat, failed_checks, failed_runs
+from cw_pipeline.orchestration.tenant import TAGS
 from cw_pipeline.vocabulary import Month
 
 _SETUP_JOBS = [
@@ -52,12 +53,15 @@ def build_definitions(*, first_month: Month, resources: Mapping[str, object]) ->
     months = months_from(first_month)
     return dg.Definitions(
         assets=[
-            imported_companies,
-            agreements,
-            nordpass_organizations,
-            mapped_organizations,
-            sync_months.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=months)),
-            drift,
+            asset.map_asset_specs(lambda spec: spec.merge_attributes(tags=TAGS))
+            for asset in (
+                imported_companies,
+                agreements,
+                nordpass_organizations,
+                mapped_organizations,
+                sync_months.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=months)),
+                drift,
+            )
         ],
         asset_checks=[unpushed_months],
         jobs=[monthly_sync, sync_now, preview, daily_checks, recent_usage, *_SETUP_JOBS],

@@ -13,6 +13,7 @@ from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.metadata import names
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.tenant import SCHEDULE, asset_key
 from cw_pipeline.reports.drift.findings import Finding
 from cw_pipeline.reports.status import status
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, missing_usage, unbilled
@@ -23,44 +24,44 @@ from cw_pipeline.wording.ways_out import WAYS_OUT
 
 SEATS_ADD_UP = dg.AssetCheckSpec(
     "seats_add_up",
-    asset="push_preview",
+    asset=asset_key("push_preview"),
     blocking=True,
     description="The seats of all outcomes add up to the month's usage report.",
 )
 NOTHING_MISSING = dg.AssetCheckSpec(
     "nothing_missing",
-    asset="monthly_usage",
+    asset=asset_key("monthly_usage"),
     description="Every mapped organization has a row in each month's usage report, from its first billed month on.",
 )
 NOTHING_UNMAPPED = dg.AssetCheckSpec(
     "nothing_unmapped",
-    asset="connectwise_push",
+    asset=asset_key("connectwise_push"),
     description="No seats in any month's latest push are unmapped.",
 )
 NOTHING_HELD = dg.AssetCheckSpec(
     "nothing_held",
-    asset="connectwise_push",
+    asset=asset_key("connectwise_push"),
     description="No line in any month's latest push is held for a person's decision.",
 )
 NOTHING_FAILED = dg.AssetCheckSpec(
     "nothing_failed",
-    asset="connectwise_push",
+    asset=asset_key("connectwise_push"),
     description="No line in any month's latest push was rejected or left unconfirmed.",
 )
 NOTHING_WARNED = dg.AssetCheckSpec(
     "nothing_warned",
-    asset="connectwise_push",
+    asset=asset_key("connectwise_push"),
     description="No line in any month's latest push has a warning.",
 )
 NOTHING_DRIFTED = dg.AssetCheckSpec(
     "nothing_drifted",
-    asset="drift",
+    asset=asset_key("drift"),
     description="Lines, mapped companies and agreements in ConnectWise are as they were written and mapped.",
 )
 _ERRORS = (SEATS_ADD_UP, NOTHING_FAILED)
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
-GRACE = timedelta(hours=3)
-"""How long after its end a month is not late yet: its sync begins at 00:30 and may try again for an hour."""
+GRACE = SCHEDULE.after_month + timedelta(hours=2, minutes=30)
+"""How long after its end a month is not late yet: its sync, once it is due, may try again for an hour."""
 _NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 
 
@@ -140,7 +141,9 @@ def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(asset="connectwise_push", description="Every closed month that companies are billed for is pushed.")
+@dg.asset_check(
+    asset=asset_key("connectwise_push"), description="Every closed month that companies are billed for is pushed."
+)
 def unpushed_months(access: Access) -> dg.AssetCheckResult:
     """Whether any month is late: the schedule did not run, its run failed, or something changed since."""
     with failing_the_run(), access.warehouse() as warehouse:
@@ -160,7 +163,7 @@ def unpushed_months(access: Access) -> dg.AssetCheckResult:
 
 
 def late_months(warehouse: Warehouse, now: datetime) -> dict[str, str]:
-    """The months that have to be pushed and that ended at least `GRACE` before `now`, each with the reason."""
+    """The months that have to be pushed and ended at least `GRACE` before `now`, each with the reason."""
     return status(warehouse, first_month=first_month(), now=now - GRACE).why_unpushed
 
 

@@ -13,6 +13,7 @@ from cw_pipeline.orchestration.checks import GRACE
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks, not_passed
 from cw_pipeline.orchestration.runs import existing_instance
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule
+from cw_pipeline.orchestration.tenant import KEY, TAGS
 from cw_pipeline.reports.last_pushed import PushedMonth, last_pushed
 from cw_pipeline.reports.status import status
 from cw_pipeline.settings import NotSetUp
@@ -125,7 +126,7 @@ def collect(settings: Settings, *, now: datetime) -> Health:
         DatabaseUnreachable: If the warehouse cannot be opened.
         SchemaUnusable: If this version cannot work with its schema.
     """
-    pending = pending_migrations(settings.database_url)
+    pending = pending_migrations(settings.database_url, tenant=settings.tenant_key)
     if pending == schema.revisions():
         raise NotSetUp("The warehouse is empty, so nothing is set up yet. Run `cw-pipeline connect`.")
     billing = None if pending else _billing(settings, now)
@@ -152,7 +153,7 @@ def collect(settings: Settings, *, now: datetime) -> Health:
 
 
 def _billing(settings: Settings, now: datetime) -> _Billing:
-    with closing(Warehouse(settings.database_url)) as warehouse:
+    with closing(Warehouse(settings.database_url, tenant=settings.tenant_key)) as warehouse:
         found = status(warehouse, first_month=Month.parse(settings.cw_pipeline_first_month), now=now)
         if found.missing:
             raise NotActive(found.missing)
@@ -182,7 +183,8 @@ def _monthly_schedule(instance: dg.DagsterInstance) -> Schedule | None:
     """The schedule in the code location in which it ticked last: a renamed one leaves its state behind."""
     found: list[tuple[float, Schedule]] = []
     for state in instance.all_instigator_state():
-        if state.instigator_name == monthly_sync_schedule.name:
+        location = state.origin.repository_origin.code_location_origin.location_name
+        if state.instigator_name == monthly_sync_schedule.name and KEY in (None, location):
             tick = next(iter(instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)), None)
             last = tick and Tick(_moment(tick.timestamp), tick.status.value.lower(), tick.skip_reason)
             found.append((tick.timestamp if tick else 0, Schedule(on=state.is_running, last_tick=last)))
@@ -191,7 +193,7 @@ def _monthly_schedule(instance: dg.DagsterInstance) -> Schedule | None:
 
 def _daily_checks(instance: dg.DagsterInstance) -> DailyChecks:
     ended = dg.RunsFilter(
-        job_name=daily_checks.name, statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+        job_name=daily_checks.name, tags=TAGS, statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
     )
     last_run, failed = None, ()
     for record in instance.get_run_records(ended, limit=_MOST_RUNS):

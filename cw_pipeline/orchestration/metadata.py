@@ -15,6 +15,7 @@ import dagster as dg
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.https.safe_text import shortened
 from cw_pipeline.orchestration.partitions import first_month
+from cw_pipeline.orchestration.tenant import SCHEDULE
 from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.reports.listings import companies, organizations
 from cw_pipeline.reports.status import status
@@ -155,7 +156,7 @@ def of_changes(changes: Changes) -> Details:
 
 def of_mapping(warehouse: Warehouse) -> Details:
     """How far the set-up has come, what is mapped and what could be, and what people did last; suggests nothing."""
-    now = status(warehouse, first_month=first_month(), now=datetime.now(UTC))
+    now = status(warehouse, first_month=first_month(), now=datetime.now(UTC), schedule=SCHEDULE)
     with warehouse.transaction() as session:
         listed = companies(session)
         all_organizations = organizations(session)

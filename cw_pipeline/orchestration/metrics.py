@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from prometheus_client import Metric, generate_latest
 
 from cw_pipeline.orchestration.health import Health
+from cw_pipeline.orchestration.tenant import TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -99,5 +100,5 @@ def _labelled(name: str, documentation: str, samples: Iterable[tuple[Mapping[str
     for labels, value in samples:
         if value is not None:
             number = value.timestamp() if isinstance(value, datetime) else float(value)
-            metric.add_sample(metric.name, dict(labels), number)
+            metric.add_sample(metric.name, TAGS | dict(labels), number)
     return metric

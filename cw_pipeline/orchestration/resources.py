@@ -30,7 +30,8 @@ class Access(dg.ConfigurableResource[None]):
     def warehouse(self, run_id: str | None = None) -> Generator[Warehouse]:
         """The warehouse; the audit log names the run that changes it."""
         who = _name_of(run_id) if run_id else "Dagster"
-        with closing(Warehouse(Settings().database_url, who=who)) as warehouse:
+        settings = Settings()
+        with closing(Warehouse(settings.database_url, tenant=settings.tenant_key, who=who)) as warehouse:
             yield warehouse
 
     def connectwise(self) -> ConnectWiseClient:

@@ -84,8 +84,8 @@ def run_months(
 ) -> str:
     """Run a monthly job for `months`, which follow each other, and return the run's id.
 
-    Its results are in the warehouse, in the reports of that run. `on_month` is called with the asset and the month of
-    each materialization as soon as it happens.
+    Its results are in the warehouse, in the reports of that run. `on_month` is called with the asset's name and the
+    month of each materialization as soon as it happens.
     """
     run_id = str(uuid.uuid4())
     one = str(months[0]) if len(months) == 1 else None
@@ -94,7 +94,7 @@ def run_months(
     def listen(entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
         if event is not None and event.is_step_materialization and event.asset_key is not None:
-            on_month(event.asset_key.to_user_string(), event.partition or "")
+            on_month(event.asset_key.path[-1], event.partition or "")
 
     instance.add_event_listener(run_id, listen)  # pyright: ignore[reportUnknownMemberType] - no annotation
     with _unlogged():

@@ -15,6 +15,7 @@ from cw_pipeline.orchestration.jobs.monthly import monthly_sync
 from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.tenant import SCHEDULE
 from cw_pipeline.reports.status import Status, status
 from cw_pipeline.vocabulary import Month
 
@@ -24,7 +25,7 @@ TRIES_AGAIN = 6
 
 @dg.schedule(
     job=monthly_sync,
-    cron_schedule="30 0 1 * *",
+    cron_schedule=SCHEDULE.cron,
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Pushes the month that just ended, and every earlier month that is not yet pushed.",

@@ -9,8 +9,10 @@ from cw_pipeline.heartbeat import ping
 from cw_pipeline.notifications import tell
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks, not_passed
 from cw_pipeline.orchestration.runs import check_evaluations, months_of, step_failure
+from cw_pipeline.orchestration.tenant import KEY, TITLE
 from cw_pipeline.settings import Heartbeat, Messages
 from cw_pipeline.vocabulary import Month, month_options
+from cw_pipeline.wording.commands import for_tenant
 
 _MOST_LINES = 30
 _OFF = dg.SkipReason("CW_PIPELINE_NOTIFY is not set, so no alert is sent.")
@@ -75,8 +77,8 @@ def _alert(context: dg.RunStatusSensorContext, what: str, found: list[str]) -> d
     where = f"{ui.rstrip('/')}/runs/{run.run_id}" if ui else f"The run is {run.run_id}."
     tell(
         messages.cw_pipeline_notify,
-        title=f"cw_pipeline: {_name(run)} {what}",
-        lines=[*found[:_MOST_LINES], *more, f"{_what_next(run)} {where}"],
+        title=f"{TITLE}: {_name(run)} {what}",
+        lines=[for_tenant(line, KEY) for line in (*found[:_MOST_LINES], *more, f"{_what_next(run)} {where}")],
     )
     return None
 

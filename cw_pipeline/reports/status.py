@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.reports.agreement_terms import changed_agreements
 from cw_pipeline.reports.listings import gone_mappings
 from cw_pipeline.sync.due import unpushed_months
+from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, MonthlySchedule
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.previews import lines_with
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.warehouse.database import Warehouse
-
-_TICK = time(0, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,9 @@ class Status:
     next_tick: datetime
 
 
-def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status:
+def status(
+    warehouse: Warehouse, *, first_month: Month, now: datetime, schedule: MonthlySchedule = DEFAULT_SCHEDULE
+) -> Status:
     """The state of the integration at `now`; `first_month` is the first month that is ever synced."""
     with warehouse.transaction() as session:
         integration = session.get(IntegrationRow, 1)
@@ -131,7 +132,7 @@ def status(warehouse: Warehouse, *, first_month: Month, now: datetime) -> Status
             held=dict(Counter(str(line.month) for line in held_lines)),
             held_lines=held_lines,
             last_sync=session.scalar(select(func.max(PushRow.pushed_at)).where(PushRow.psa == psa)),
-            next_tick=next_tick(now),
+            next_tick=schedule.next_tick(now),
         )
 
 
@@ -166,9 +167,3 @@ def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
             reason=line.reason,
             what_to_do=WAYS_OUT[line.outcome],
         )
-
-
-def next_tick(now: datetime) -> datetime:
-    """The next 00:30 UTC on the first day of a month, after `now`."""
-    this = datetime.combine(Month.of(now).first_day, _TICK)
-    return this if this > now else datetime.combine(Month.of(now).plus(1).first_day, _TICK)

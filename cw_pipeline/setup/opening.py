@@ -78,7 +78,8 @@ def open_sync_run(settings: Settings, *, who: str, run_id: str, say: Callable[[s
         NotActive: If the integration is not active.
         WrongCompany: If the credentials are of another ConnectWise company than the connected one.
     """
-    with closing(Warehouse(settings.database_url, who=who)) as warehouse, open_connectwise(settings) as client:
+    opened = Warehouse(settings.database_url, tenant=settings.tenant_key, who=who)
+    with closing(opened) as warehouse, open_connectwise(settings) as client:
         with warehouse.transaction() as session:
             psa = psa_of(require_active(session, client))
         yield SyncRun(

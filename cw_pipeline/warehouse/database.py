@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from cw_pipeline.warehouse import schema
 from cw_pipeline.warehouse.errors import DatabaseUnreachable, reachable
+from cw_pipeline.warehouse.tenant_schema import in_schema
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -30,6 +31,8 @@ class Warehouse:
 
     Args:
         url: The database's URL.
+        tenant: Whose warehouse it is: on PostgreSQL a schema of this name, on SQLite a file in a folder of this name.
+            None for the one that is alone in its database.
         who: Who works with it: a person or a run, for the record of what people did.
 
     Raises:
@@ -37,9 +40,9 @@ class Warehouse:
         SchemaUnusable: If this version cannot work with its schema.
     """
 
-    def __init__(self, url: str | SecretStr, *, who: str = "unknown") -> None:
+    def __init__(self, url: str | SecretStr, *, tenant: str | None = None, who: str = "unknown") -> None:
         self._who = who
-        self.engine = _engine(_parsed(url))
+        self.engine = _engine(_parsed(url, tenant), tenant)
         with reachable(self.engine.url, DBAPIError):
             schema.migrate(self.engine)
 
@@ -63,17 +66,19 @@ class Warehouse:
         self.engine.dispose()
 
 
-def pending_migrations(url: str | SecretStr) -> list[str]:
-    """The revisions that the warehouse at `url` still has to be migrated to, in order. Changes nothing.
+def pending_migrations(url: str | SecretStr, *, tenant: str | None = None) -> list[str]:
+    """The revisions that a warehouse, named as `Warehouse` takes it, still has to be migrated to, in order.
+
+    Changes nothing.
 
     Raises:
         DatabaseUnreachable: If there is no such database, or it does not let us in.
         SchemaUnusable: If this version cannot work with its schema.
     """
-    parsed = _parsed(url)
+    parsed = _parsed(url, tenant)
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
         return schema.revisions()  # to connect would make the file
-    engine = _engine(parsed)
+    engine = _engine(parsed, tenant)
     try:
         with reachable(engine.url, DBAPIError):
             return schema.pending(engine)
@@ -81,7 +86,7 @@ def pending_migrations(url: str | SecretStr) -> list[str]:
         engine.dispose()
 
 
-def _parsed(url: str | SecretStr) -> URL:
+def _parsed(url: str | SecretStr, tenant: str | None) -> URL:
     try:
         parsed = make_url(url.get_secret_value() if isinstance(url, SecretStr) else url)
     except (ArgumentError, ValueError):
@@ -94,12 +99,16 @@ def _parsed(url: str | SecretStr) -> URL:
     if driver is None:
         msg = f"{parsed.get_backend_name()} databases are not supported. Use PostgreSQL or SQLite."
         raise DatabaseUnreachable(msg)
+    if tenant and driver == "sqlite" and parsed.database:
+        file = Path(parsed.database)
+        parsed = parsed.set(database=str(file.parent / "tenants" / tenant / file.name))
     return parsed.set(drivername=driver)
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, tenant: str | None) -> Engine:
     if url.get_backend_name() == "postgresql":
-        return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        return in_schema(engine, tenant) if tenant else engine
     if not url.database or url.database == ":memory:":
         msg = "The warehouse cannot be an SQLite database in memory: other processes must see it. Name a file."
         raise DatabaseUnreachable(msg)

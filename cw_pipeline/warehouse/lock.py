@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from cw_pipeline.warehouse.errors import LockHeld, LockLost, reachable
 from cw_pipeline.warehouse.tables import LockHolderRow
+from cw_pipeline.warehouse.tenant_schema import schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -91,8 +92,9 @@ def migration_lock(engine: Engine, *, wait_seconds: int = 60) -> Generator[None]
     Raises:
         LockHeld: If another process is still changing it after `wait_seconds`.
     """
-    with _connection(engine, "migrations") as connection:
-        if not _acquire(connection, "migrations", wait_seconds):
+    name = f"{schema_of(engine)}migrations"
+    with _connection(engine, name) as connection:
+        if not _acquire(connection, name, wait_seconds):
             msg = "Another process is changing the warehouse's schema and does not finish. Look for it and try again."
             raise LockHeld(msg)
         yield
@@ -100,8 +102,9 @@ def migration_lock(engine: Engine, *, wait_seconds: int = 60) -> Generator[None]
 
 def lock_setup(session: Session) -> None:
     """Let other setup transactions wait until this one ends; on SQLite every transaction does so once begun."""
-    if session.connection().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock(_number("acts"))))
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_number(f"{schema_of(connection)}acts"))))
 
 
 @contextmanager

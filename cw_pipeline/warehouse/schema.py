@@ -11,6 +11,7 @@ from sqlalchemy import String, column, inspect, select, table
 from cw_pipeline.warehouse.errors import SchemaUnusable, place
 from cw_pipeline.warehouse.lock import migration_lock
 from cw_pipeline.warehouse.tables import Base
+from cw_pipeline.warehouse.tenant_schema import create_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,7 @@ def migrate(engine: Engine) -> None:
     config = alembic.config.Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     with migration_lock(engine), engine.begin() as connection:
+        create_schema(connection)
         _revision(connection)  # another process may have migrated it meanwhile, and be newer
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")

@@ -14,6 +14,11 @@ SYNC_AGAIN = "Then sync the month again."
 """What to do after a failure, once its cause is gone."""
 
 
+def for_tenant(text: str, tenant: str | None) -> str:
+    """The text, whose commands are for the tenant with this key, as they can be pasted."""
+    return text.replace("`cw-pipeline ", f"`cw-pipeline --tenant {tenant} ") if tenant else text
+
+
 def accept_command(month: Month, organization_id: str, *, credited: Decimal | int | None = None) -> str:
     """The command that accepts an organization's invoiced lines, or records a credit for them."""
     seats = "" if credited is None else f" --credited {credited}"

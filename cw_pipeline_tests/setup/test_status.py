@@ -8,9 +8,10 @@ import pytest
 
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.reports.listings import companies
-from cw_pipeline.reports.status import HeldLine, next_tick, status
+from cw_pipeline.reports.status import HeldLine, status
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.sync.due import Why
+from cw_pipeline.tenant_file import DEFAULT_SCHEDULE
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRow, OrganizationRow, PushLineRow
 from cw_pipeline.wording.cells import of_unpushed_months
@@ -133,7 +134,7 @@ def test_an_active_integration_misses_nothing(warehouse: Warehouse) -> None:
     ],
 )
 def test_the_next_tick_is_half_past_midnight_on_the_first(now: datetime, tick: datetime) -> None:
-    assert next_tick(now) == tick
+    assert DEFAULT_SCHEDULE.next_tick(now) == tick
 
 
 @pytest.mark.parametrize("outcome", sorted(HELD))

@@ -10,6 +10,7 @@ from cw_pipeline.settings import Heartbeat, Messages, Settings
 from cw_pipeline.setup import connection, imports, mapping, opening, organizations, products, suggest
 from cw_pipeline.setup.mapping import Mapped
 from cw_pipeline.sync import open_intents
+from cw_pipeline.tenant_file import FOLDER_VARIABLE, VARIABLE
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.database import Warehouse
 
@@ -51,6 +52,8 @@ def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None
     for name in Settings.model_fields | Messages.model_fields | Heartbeat.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
         monkeypatch.delenv(f"{name}_file".upper(), raising=False)
+    for name in (VARIABLE, FOLDER_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
@@ -58,7 +61,7 @@ def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None
 def activate(bill_from: Month, *, companies: int = 5) -> Active:
     """Set up the integration that the environment names, with so many companies mapped from `bill_from` on."""
     settings = Settings()
-    warehouse = Warehouse(settings.database_url, who="the tests")
+    warehouse = Warehouse(settings.database_url, tenant=settings.tenant_key, who="the tests")
     with opening.open_connectwise(settings) as client, opening.open_nordpass(settings) as nordpass:
         connection.connect(client, warehouse)
         products.map_product(client, warehouse, Plan.BUSINESS, "NORDPASS-BUS")

@@ -10,10 +10,17 @@ from cw_pipeline.orchestration import checks
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.metadata import of_drift
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.tenant import PREFIX, asset_key
 from cw_pipeline.reports.drift.find import find_drift
 
 
-@dg.asset(group_name="watch", kinds={"connectwise"}, deps=["connectwise_push"], check_specs=[checks.NOTHING_DRIFTED])
+@dg.asset(
+    key_prefix=PREFIX,
+    group_name="watch",
+    kinds={"connectwise"},
+    deps=[asset_key("connectwise_push")],
+    check_specs=[checks.NOTHING_DRIFTED],
+)
 def drift(
     context: dg.AssetExecutionContext, access: Access
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:

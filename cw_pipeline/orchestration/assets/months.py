@@ -18,6 +18,7 @@ from cw_pipeline.orchestration import checks, metadata
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
+from cw_pipeline.orchestration.tenant import PUSH_POOL, asset_key
 from cw_pipeline.sync.month_loop import MonthEvent, MonthFailed, MonthLoop
 from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.vocabulary import Month
@@ -25,23 +26,23 @@ from cw_pipeline.warehouse.previews import PushedMonth, latest_previews
 from cw_pipeline.warehouse.usage import StoredReport
 
 USAGE = dg.AssetSpec(
-    "monthly_usage",
+    asset_key("monthly_usage"),
     description="A month's usage of every organization, as NordPass reports it; final reports only.",
     group_name="monthly_sync",
     kinds={"nordpass"},
     skippable=True,
 )
 PREVIEW = dg.AssetSpec(
-    "push_preview",
-    deps=["monthly_usage", "mapped_organizations"],
+    asset_key("push_preview"),
+    deps=[USAGE, asset_key("mapped_organizations")],
     description="What a push would do for a month, line by line, with a reason for each: the dry run.",
     group_name="monthly_sync",
     kinds={"python"},
     skippable=True,
 )
 PUSH = dg.AssetSpec(
-    "connectwise_push",
-    deps=["push_preview"],
+    asset_key("connectwise_push"),
+    deps=[PREVIEW],
     description="A month's seats on the lines of the ConnectWise agreements.",
     group_name="monthly_sync",
     kinds={"connectwise"},
@@ -70,7 +71,7 @@ class SyncConfig(dg.Config):
     check_specs=[checks.NOTHING_MISSING, checks.SEATS_ADD_UP, *checks.OF_PUSHES],
     can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
-    pool="connectwise_push",
+    pool=PUSH_POOL,
 )
 def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: Access) -> Iterator[dg.AssetCheckResult]:
     """Fetch usage, preview and push, as far as selected, for every month of the run; or only evaluate the checks."""

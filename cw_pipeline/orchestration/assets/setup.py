@@ -9,6 +9,7 @@ from pydantic import Field
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.metadata import of_changes, of_mapping
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.tenant import PREFIX, asset_key
 from cw_pipeline.setup import imports, organizations
 from cw_pipeline.setup.reconcile import Changes
 from cw_pipeline.warehouse.database import Warehouse
@@ -36,7 +37,7 @@ class ImportConfig(ListConfig):
     )
 
 
-@dg.asset(group_name="mapping", kinds={"connectwise"})
+@dg.asset(key_prefix=PREFIX, group_name="mapping", kinds={"connectwise"})
 def imported_companies(
     context: dg.AssetExecutionContext, config: ImportConfig, access: Access
 ) -> dg.MaterializeResult[Any]:
@@ -50,7 +51,7 @@ def imported_companies(
     return dg.MaterializeResult(metadata=of_changes(report))
 
 
-@dg.asset(group_name="mapping", kinds={"connectwise"}, deps=[imported_companies])
+@dg.asset(key_prefix=PREFIX, group_name="mapping", kinds={"connectwise"}, deps=[imported_companies])
 def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Access) -> dg.MaterializeResult[Any]:
     """The agreements of the imported companies."""
     with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
@@ -60,7 +61,7 @@ def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Ac
     return dg.MaterializeResult(metadata=of_changes(report))
 
 
-@dg.asset(name="organizations", group_name="mapping", kinds={"nordpass"})
+@dg.asset(name="organizations", key_prefix=PREFIX, group_name="mapping", kinds={"nordpass"})
 def nordpass_organizations(
     context: dg.AssetExecutionContext, config: ListConfig, access: Access
 ) -> dg.MaterializeResult[Any]:
@@ -70,7 +71,7 @@ def nordpass_organizations(
     return dg.MaterializeResult(metadata=of_changes(report))
 
 
-@dg.asset(group_name="mapping", kinds={"python"}, deps=[agreements, nordpass_organizations])
+@dg.asset(key_prefix=PREFIX, group_name="mapping", kinds={"python"}, deps=[agreements, nordpass_organizations])
 def mapped_organizations(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
     """The company and agreement that each organization is billed to, as people mapped them."""
     with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
@@ -93,5 +94,5 @@ def report_setup(
         imported: What was imported, by the name of its asset.
     """
     for asset, changes in (imported or {}).items():
-        instance.report_runless_asset_event(dg.AssetMaterialization(asset, metadata=of_changes(changes)))
+        instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(asset), metadata=of_changes(changes)))
     instance.report_runless_asset_event(materialized_mapping(warehouse))

@@ -5,10 +5,12 @@ import dagster as dg
 from cw_pipeline.orchestration.assets.drift import drift
 from cw_pipeline.orchestration.checks import NOTHING_DRIFTED, unpushed_months
 from cw_pipeline.orchestration.runs import check_evaluations
+from cw_pipeline.orchestration.tenant import TAGS
 
 daily_checks = dg.define_asset_job(
     "daily_checks",
     selection=dg.AssetSelection.assets(drift) | dg.AssetSelection.checks(unpushed_months),
+    tags=TAGS,
     description="Looks for drift in ConnectWise and for closed months that are not pushed. Nothing is written there.",
 )
 _CHECKS = frozenset({NOTHING_DRIFTED.key, *unpushed_months.check_keys})

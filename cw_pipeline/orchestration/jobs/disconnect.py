@@ -33,7 +33,7 @@ class DisconnectConfig(dg.Config):
 def remove_mappings(context: dg.OpExecutionContext, config: DisconnectConfig, access: Access) -> None:
     """Write all mappings to a file, remove them, and stop syncing. Lines in ConnectWise stay."""
     with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
-        file = config.backup_file or connection.new_backup_file(Settings().cw_pipeline_home, datetime.now(UTC))
+        file = config.backup_file or connection.new_backup_file(Settings().own_folder, datetime.now(UTC))
         done = connection.disconnect(warehouse, Path(file), company_id=config.confirm_company)
         context.log.info(f"Removed {done.company_mappings} mappings; {done.backup_file} takes them back")
         context.log_event(materialized_mapping(warehouse))

@@ -3,26 +3,39 @@
 import dagster as dg
 
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
+from cw_pipeline.orchestration.assets.setup import (
+    agreements,
+    imported_companies,
+    mapped_organizations,
+    nordpass_organizations,
+)
 from cw_pipeline.orchestration.checks import unpushed_months
+from cw_pipeline.orchestration.tenant import TAGS
 
 # `unpushed_months` covers all months, so a single month's run leaves it out.
 _MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key) - dg.AssetSelection.checks(unpushed_months)
 
 monthly_sync = dg.define_asset_job(
-    "monthly_sync", selection=_MONTHLY, description="A month's usage, preview and push; what the schedule runs."
+    "monthly_sync",
+    selection=_MONTHLY,
+    tags=TAGS,
+    description="A month's usage, preview and push; what the schedule runs.",
 )
 sync_now = dg.define_asset_job(
     "sync_now",
     selection=_MONTHLY,
+    tags=TAGS,
     description="Sync any closed month at once; values that were synced before are overwritten.",
 )
 preview = dg.define_asset_job(
     "preview",
     selection=dg.AssetSelection.assets(USAGE.key, PREVIEW.key),
+    tags=TAGS,
     description="The dry run: a month's usage and preview. Nothing is written to ConnectWise.",
 )
 import_companies = dg.define_asset_job(
     "import_companies",
-    selection=dg.AssetSelection.assets("imported_companies", "agreements", "organizations", "mapped_organizations"),
+    selection=dg.AssetSelection.assets(imported_companies, agreements, nordpass_organizations, mapped_organizations),
+    tags=TAGS,
     description="Import companies, agreements and organizations again. Mappings are kept.",
 )

@@ -11,6 +11,7 @@ from cw_pipeline.orchestration.assets.months import USAGE
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.tenant import TAGS
 from cw_pipeline.sync.usage import read_again, recent_months
 
 
@@ -37,7 +38,10 @@ def read_recent_usage(
     yield dg.Output(None)
 
 
-@dg.job(description="Reads the last three closed months' usage reports again: a month whose report changed is due.")
+@dg.job(
+    tags=TAGS,
+    description="Reads the last three closed months' usage reports again: a month whose report changed is due.",
+)
 def recent_usage() -> None:
     """Notice what NordPass corrected after it was pushed. Nothing is written to ConnectWise."""
     read_recent_usage()

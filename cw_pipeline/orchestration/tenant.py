@@ -1,0 +1,23 @@
+"""The tenant that this process serves, as Dagster's objects show it.
+
+A deployment's code locations share asset keys and pools, so a tenant's begin with its key. Names of jobs, schedules and
+sensors are a location's own.
+"""
+
+import dagster as dg
+
+from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, current_tenant
+
+_TENANT = current_tenant()
+KEY = _TENANT.key if _TENANT else None
+PREFIX = [KEY] if KEY else []
+TAGS = {"tenant": KEY} if KEY else {}
+TITLE = " ".join(["cw_pipeline", *PREFIX])
+"""What messages begin with."""
+SCHEDULE = _TENANT.schedule if _TENANT else DEFAULT_SCHEDULE
+PUSH_POOL = "/".join([*PREFIX, "connectwise_push"])
+
+
+def asset_key(name: str) -> dg.AssetKey:
+    """The key of an asset of this project."""
+    return dg.AssetKey([*PREFIX, name])

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
-from cw_pipeline.billing.preview import tally
+from cw_pipeline.billing.outcomes import FAILED
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import command, now
+from cw_pipeline.cli.month_results import print_preview, print_sync
 from cw_pipeline.cli.options import AsJson, FromOption, MonthOption, ToOption
-from cw_pipeline.cli.output import UsageError, number
-from cw_pipeline.errors import HELD_OR_FAILED
+from cw_pipeline.cli.output import UsageError
 from cw_pipeline.vocabulary import Month, month_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
 
     from rich.console import Console
 
-    from cw_pipeline.billing.outcomes import Outcome
-    from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.cli.command import Command
     from cw_pipeline.cli.output import Output
     from cw_pipeline.warehouse.previews import MonthReport
 
-_GROUPS = {"Right": RIGHT, "Not billed": NOT_BILLED, "Held": HELD, "Failed": FAILED}
 _STEPS = {"monthly_usage": "usage read", "push_preview": "previewed", "connectwise_push": "synced"}
 
 
@@ -40,7 +35,7 @@ def preview(
     with command(as_json=as_json) as running:
         reports = _run(running, "preview", month, first, last)
         options = month_options(reports[0].month, reports[-1].month)
-        _print_months(running, reports, f"Nothing was written. To write it, run `cw-pipeline sync {options}`.")
+        print_preview(running, reports, f"Nothing was written. To write it, run `cw-pipeline sync {options}`.")
 
 
 def sync(
@@ -49,7 +44,7 @@ def sync(
     """Write the seats of closed months to the agreements, again if need be. Default: the last closed month."""
     with command(as_json=as_json) as running:
         reports = _run(running, "sync_now", month, first, last)
-        _print_months(running, reports, "Every write is in `cw-pipeline history`.")
+        print_sync(running, reports, "Every write is in `cw-pipeline history`.")
 
 
 def months_asked(
@@ -105,7 +100,7 @@ def _complete(
 ) -> list[MonthReport]:
     """A report for each of the months; one that the run did not report, or failed after, has an error."""
     error = failure or f"The run {run_id} ended before this month. See it in the Dagster UI, and run the month again."
-    explained = any(report.error or _with(FAILED, report.lines) for report in reports.values())
+    explained = any(report.error or any(line.outcome in FAILED for line in report.lines) for report in reports.values())
     unexplained = failure is not None and not explained
     kept: Mapping[Month, MonthReport] = {} if unexplained else reports
     return [kept.get(month) or rooms.previews.MonthReport(month, error=error) for month in months]
@@ -142,100 +137,3 @@ def progress_bar(
         steps = list(_STEPS).index(last_step) + 1
         task = progress.add_task(title, total=len(months) * steps, step="starting Dagster")
         yield lambda asset, month: progress.update(task, advance=1, step=f"{month} {_STEPS[asset]}")
-
-
-def _print_months(output: Output, reports: Sequence[MonthReport], next_step: str) -> None:
-    """Print each month's result; the exit code says whether anything was held or failed."""
-    output.document({"months": [_document(report) for report in reports]})
-    output.table(
-        ["Month", "Lines", "Seats", *_GROUPS, "Also", "Read", "Written"],
-        [_row(report) for report in reports],
-    )
-    stuck = [(report.month, line) for report in reports for line in _with(HELD | FAILED, report.lines)]
-    _print_lines(output, "Reason", [(month, line, line.reason) for month, line in stuck])
-    warned = [(report.month, line, line.warning) for report in reports for line in report.lines if line.warning]
-    _print_lines(output, "Warning", warned)
-    for report in reports:
-        if report.error:
-            output.notice(f"{report.month}: {report.error}")
-    if stuck or any(report.error for report in reports):
-        output.say(
-            "Some lines are held or failed. Do what each reason says, then run this again: "
-            "lines that are right are not written again."
-        )
-        output.exit_code = HELD_OR_FAILED
-        return
-    output.say(next_step)
-
-
-def _print_lines(output: Output, what: str, lines: Sequence[tuple[Month, PreviewLine, str]]) -> None:
-    """Print each line with its sentence, in a column named `what`."""
-    if lines:
-        output.table(
-            ["Month", "Organization", "Plan", "Outcome", "Seats", what],
-            [
-                (
-                    month,
-                    f"{line.organization_name} ({line.organization_id})",
-                    line.plan,
-                    f"{line.outcome} (also)" if line.also else line.outcome,
-                    line.seats,
-                    sentence,
-                )
-                for month, line, sentence in lines
-            ],
-        )
-
-
-def _document(report: MonthReport) -> dict[str, object]:
-    if report.error is not None:
-        return {"month": report.month, "error": report.error}
-    return {
-        "month": report.month,
-        "outcomes": _tallies(line for line in report.lines if not line.also),
-        "also": _tallies(line for line in report.lines if line.also),
-        "warnings": [
-            {
-                "organization_id": line.organization_id,
-                "plan": line.plan,
-                "agreement_id": line.agreement_id,
-                "seats": number(line.seats),
-                "warning": line.warning,
-            }
-            for line in report.lines
-            if line.warning
-        ],
-        "requests": {"read": report.requests_read, "written": report.requests_written},
-    }
-
-
-def _tallies(lines: Iterable[PreviewLine]) -> dict[str, object]:
-    return {outcome: {"lines": one.lines, "seats": number(one.seats)} for outcome, one in tally(lines).items()}
-
-
-def _row(report: MonthReport) -> tuple[object, ...]:
-    if report.error is not None:
-        return (report.month, *[None] * (len(_GROUPS) + 4), "failed")
-    rows = [line for line in report.lines if not line.also]
-    return (
-        report.month,
-        len(rows),
-        _seats(rows),
-        *(_cell(_with(group, rows)) for group in _GROUPS.values()),
-        _cell([line for line in report.lines if line.also]),
-        report.requests_read,
-        report.requests_written,
-    )
-
-
-def _cell(lines: Sequence[PreviewLine]) -> str | None:
-    """Lines and seats, as in `3: 45`."""
-    return f"{len(lines)}: {_seats(lines)}" if lines else None
-
-
-def _seats(lines: Iterable[PreviewLine]) -> Decimal:
-    return sum((line.seats for line in lines), Decimal(0))
-
-
-def _with(outcomes: frozenset[Outcome], lines: Iterable[PreviewLine]) -> list[PreviewLine]:
-    return [line for line in lines if line.outcome in outcomes]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         suggest,
     )
     from cw_pipeline.warehouse import database, previews
-    from cw_pipeline.wording import cells, hold_reasons
+    from cw_pipeline.wording import cells, hold_reasons, seats, ways_out
 
 _PATHS = {
     "accept": "setup.accept",
@@ -68,11 +68,13 @@ _PATHS = {
     "rebuild": "setup.rebuild",
     "runs": "orchestration.runs",
     "sandbox": "sandbox.sandbox",
+    "seats": "wording.seats",
     "settings": "settings",
     "setup_assets": "orchestration.assets.setup",
     "status": "reports.status",
     "suggest": "setup.suggest",
     "tenant_file": "tenant_file",
+    "ways_out": "wording.ways_out",
 }
 
 

@@ -127,6 +127,13 @@ def organizations(session: Session) -> Sequence[tuple[OrganizationRow, CompanyRo
     )
 
 
+def imported_names(session: Session) -> tuple[dict[int, str], dict[int, str]]:
+    """The names of all companies and of all agreements that were imported, by id."""
+    companies = session.execute(select(CompanyRow.id, CompanyRow.name)).tuples()
+    agreements = session.execute(select(AgreementRow.id, AgreementRow.name)).tuples()
+    return dict(companies.all()), dict(agreements.all())
+
+
 def ledger_entries(
     session: Session, *, month: Month | None, organization: str | None
 ) -> Sequence[tuple[LedgerEntry, str | None]]:

@@ -1,4 +1,4 @@
-"""What a person can do about each kind of hold, in a sentence without ids."""
+"""What a person can do about each kind of hold or failure, in a sentence without ids."""
 
 from __future__ import annotations
 
@@ -30,5 +30,9 @@ WAYS_OUT = {
         "See the month in the NordPass panel, and sync it again once its report has the organization, accept that "
         "nothing was used, or leave the month as it is, with the commands in the reason."
     ),
+    Outcome.REJECTED: "Correct what ConnectWise refuses, as the reason says, and sync the month again.",
+    Outcome.UNCONFIRMED: (
+        "Do what the reason says, and sync the month again: a sync first finds out what was written."
+    ),
 }
-"""What a person can do about each kind of hold; the reason of a line says it with its ids and commands."""
+"""What a person can do about each kind of hold or failure; the reason of a line says it with its ids and commands."""

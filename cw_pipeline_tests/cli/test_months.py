@@ -89,10 +89,18 @@ def test_a_failed_line_fails_the_command_and_shows_its_reason(
         FaultKind.STATUS, method="POST", path=f"/finance/agreements/{agreement}/", status=status, times=None
     )
     answer = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED))
+    failed = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED), "--json")
     sandbox.faults.clear()
     assert answer.code == 1
     assert outcome in answer.out
     assert active.mapped[0].organization_id in answer.out
+    [attention, _] = [month["attention"] for month in failed.document["months"]]
+    mapped = active.mapped[0]
+    assert [
+        (one["organization_id"], one["company_name"], one["agreement_name"], one["outcome"]) for one in attention
+    ] == [(mapped.organization_id, mapped.company_name, mapped.agreement_name, outcome)]
+    assert (f"HTTP {status}" if outcome == "rejected" else "ConnectWise") in attention[0]["reason"]
+    assert "sync the month again" in attention[0]["what_to_do"]
 
     again = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED), "--json")
     assert again.code == 0
@@ -136,6 +144,50 @@ def test_a_held_line_exits_1_and_says_what_to_do(sandbox: Sandbox, active: Activ
     assert answer.code == 1
     assert "agreement_inactive" in answer.out
     assert "which is not active for that period. Renew it in ConnectWise" in answer.out
+
+
+def test_a_preview_shows_each_line_that_it_would_write_and_where_the_other_seats_go(
+    sandbox: Sandbox, active: Active
+) -> None:
+    written, changed, held = active.mapped
+    run("sync")
+    sandbox.nordpass.set_usage(changed.organization_id, str(LAST_CLOSED), 4_321)
+    sandbox.nordpass.set_usage(held.organization_id, str(LAST_CLOSED), 8_888)
+    sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=True)
+    for_people, answer = run("preview"), run("preview", "--json")
+    sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=False)
+    usage = {row["organization_id"]: row["consumed_licenses"] for row in sandbox.nordpass.usage(str(LAST_CLOSED))}
+    assert for_people.code == 1
+    rows = [" ".join(row.split()) for row in for_people.out.splitlines()]
+    [row] = [row for row in rows if "→ 4321" in row and "line " in row]
+    for name in (changed.company_name, changed.organization_id, changed.agreement_name):
+        assert name in row
+    assert not any("→" in row and written.organization_id in row for row in rows)
+    [month] = answer.document["months"]
+    [attention] = month["attention"]
+    assert attention == {
+        "organization_id": held.organization_id,
+        "organization_name": held.organization_name,
+        "company_id": held.company_id,
+        "company_name": held.company_name,
+        "agreement_id": held.agreement_id,
+        "agreement_name": held.agreement_name,
+        "plan": attention["plan"],
+        "seats": 8_888,
+        "also": False,
+        "outcome": "agreement_inactive",
+        "reason": attention["reason"],
+        "what_to_do": attention["what_to_do"],
+    }
+    assert "Renew it in ConnectWise" in attention["reason"]
+    [sentence] = [row for row in rows if "seats used" in row]
+    unmapped = month["outcomes"]["unmapped"]["seats"]
+    billed = usage[written.organization_id] + 4_321
+    assert sentence.startswith(f"{LAST_CLOSED}: {sum(usage.values()):,} seats used: {billed:,} billed, ")
+    assert f"unmapped {unmapped:,}" in sentence
+    assert "8,888 held (agreement_inactive 8,888)" in sentence
+    unmapped_lines = month["outcomes"]["unmapped"]["lines"]
+    assert f"{LAST_CLOSED} unmapped {unmapped_lines} {unmapped}" in rows
 
 
 @pytest.mark.parametrize("command", ["preview", "sync"])

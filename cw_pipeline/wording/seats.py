@@ -1,0 +1,27 @@
+"""Where the seats of a month go, in one sentence."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
+from cw_pipeline.billing.preview import tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cw_pipeline.billing.preview import PreviewLine
+
+
+def where_seats_go(lines: Iterable[PreviewLine]) -> str:
+    """How many seats of a month's usage are billed, not billed and why, held and failed."""
+    seats = {outcome: one.seats for outcome, one in tally(line for line in lines if not line.also).items() if one.seats}
+    groups = {"billed": RIGHT, "not billed": NOT_BILLED, "held": HELD, "failed": FAILED}
+    parts: list[str] = []
+    for name, members in groups.items():
+        found = sorted((outcome for outcome in seats if outcome in members), key=seats.__getitem__, reverse=True)
+        why = ", ".join(f"{outcome} {seats[outcome]:,}" for outcome in found if name != "billed")
+        if found or name == "billed":
+            parts.append(f"{sum((seats[one] for one in found), Decimal(0)):,} {name}" + (f" ({why})" if why else ""))
+    return f"{sum(seats.values(), Decimal(0)):,} seats used: {', '.join(parts)}."

@@ -51,12 +51,14 @@ lint: .venv/installed ## The house rules
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/sizes.py
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 hooks: .venv/installed ## Install the git hooks that run the house rules before each commit
 	$(BIN)/pre-commit install
 
 lock: .venv/installed ## Renew constraints.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --no-header --no-annotate \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --extra k8s --no-header --no-annotate \
 		--output-file constraints.txt pyproject.toml
 
 clean: ## Remove what the commands above made

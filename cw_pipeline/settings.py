@@ -189,8 +189,9 @@ def _values(variable: str, tenant: Tenant | None, *, secret: bool) -> dict[str, 
     for name in _names(variable, tenant):
         if value := os.environ.get(name):
             values[name] = value
-        if secret and (file := os.environ.get(f"{name}_FILE")):
-            values[f"{name}_FILE"] = _read_secret(f"{name}_FILE", file)
+        file = os.environ.get(f"{name}_FILE") if secret else None
+        if file and (value := _read_secret(f"{name}_FILE", file)):
+            values[f"{name}_FILE"] = value
         if values:
             break
     return values

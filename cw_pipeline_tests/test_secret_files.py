@@ -44,6 +44,12 @@ def test_the_address_of_the_heartbeat_is_read_from_its_file(file: Path, monkeypa
     assert Heartbeat().cw_pipeline_heartbeat_url == SecretStr("very secret")
 
 
+def test_an_empty_file_is_no_secret(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text("\n")
+    use(monkeypatch, {"CW_PIPELINE_NOTIFY_FILE": str(file)})
+    assert Messages().cw_pipeline_notify is None
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_given_twice_is_refused_and_not_shown(name: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, {name: "another secret", f"{name}_FILE": str(file)})

@@ -48,10 +48,10 @@ class Webserver:
         return document["data"]
 
 
-def until(condition: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the condition returns
+def until(condition: Callable[[], Any], *, seconds: int = DEADLINE_SECONDS) -> Any:  # noqa: ANN401 - whatever it returns
     """What `condition` returns as soon as that is true; a connection that is refused counts as not yet."""
     wait = tenacity.Retrying(
-        stop=tenacity.stop_after_delay(DEADLINE_SECONDS),
+        stop=tenacity.stop_after_delay(seconds),
         wait=tenacity.wait_fixed(0.3),
         retry=tenacity.retry_if_exception_type(requests.ConnectionError) | tenacity.retry_if_not_result(bool),
     )
@@ -77,7 +77,7 @@ def dagster_dev(log: Path) -> Generator[Webserver]:
     try:
         until(lambda: webserver.query("{ version }"))
         until(lambda: _daemons_are_healthy(webserver))
-        _stop_schedules(webserver)
+        stop_schedules(webserver)
         yield webserver
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -94,7 +94,7 @@ def _daemons_are_healthy(webserver: Webserver) -> bool:
     return all(status["healthy"] for status in statuses if status["required"])
 
 
-def _stop_schedules(webserver: Webserver) -> None:
+def stop_schedules(webserver: Webserver) -> None:
     """By the real clock a tick may be due while a test runs; it would sync or check beside the test."""
     running = webserver.query(SCHEDULES)["repositoriesOrError"]["nodes"][0]["schedules"]
     assert running

@@ -1,0 +1,185 @@
+"""The deployment of deploy/compose.yaml with its runs on Celery workers, while its parts are killed and restarted."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from cw_pipeline.billing.identity import PREFIX, Identity
+from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.sandbox.sandbox import Sandbox
+from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline_tests.end_to_end.conftest import Webserver, stop_schedules, until
+from cw_pipeline_tests.orchestration.monthly_runs import our_lines
+from cw_pipeline_tests.support.active import LAST_CLOSED, Active, activate, use
+from cw_pipeline_tests.support.deployment import Deployment, deployment, free_port, listens, needs_redis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+pytestmark = needs_redis
+
+FIRST, MIDDLE, LAST = (str(LAST_CLOSED.plus(-2)), str(LAST_CLOSED.plus(-1)), str(LAST_CLOSED))
+WORKERS = ["worker-1", "worker-2"]
+
+LAUNCH = """
+mutation Launch($month: String!) {
+  launchPipelineExecution(executionParams: {
+    selector: {
+      pipelineName: "sync_now", repositoryName: "__repository__", repositoryLocationName: "cw_pipeline"
+    }
+    executionMetadata: {tags: [{key: "dagster/partition", value: $month}]}
+  }) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+RUN = """
+query Run($id: ID!) {
+  runOrError(runId: $id) {
+    ... on Run { status }
+  }
+  logsForRun(runId: $id) {
+    ... on EventConnection { events { ... on MessageEvent { message } } }
+  }
+}
+"""
+
+
+def launch(webserver: Webserver, month: str) -> str:
+    """Launch the sync of a month, and return the run's id."""
+    launched = webserver.query(LAUNCH, month=month)["launchPipelineExecution"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    return launched["run"]["runId"]
+
+
+def messages(webserver: Webserver, run_id: str) -> list[str]:
+    return [event["message"] for event in webserver.query(RUN, id=run_id)["logsForRun"]["events"] if event]
+
+
+def ended(webserver: Webserver, run_id: str) -> str:
+    """How a run ended, which is waited for, also while the webserver finds no database."""
+
+    def status() -> str | None:
+        try:
+            found: str = webserver.query(RUN, id=run_id)["runOrError"]["status"]
+        except requests.HTTPError:
+            return None
+        return found if found in {"SUCCESS", "FAILURE", "CANCELED"} else None
+
+    return until(status, seconds=240)
+
+
+def worker_of(webserver: Webserver, run_id: str, running: Deployment) -> str:
+    """The worker in whose process group a run is, as soon as it is."""
+    started: list[str] = until(
+        lambda: [one for one in messages(webserver, run_id) if one.startswith("Started process")]
+    )
+    group = os.getpgid(int(started[0].split("pid: ")[1].split(")")[0]))
+    (name,) = [name for name in WORKERS if running.group(name) == group]
+    return name
+
+
+def serial_number(month: str, row: Mapping[str, Any]) -> str:
+    return Identity(Month.parse(month), Plan(row["plan"]), row["organization_id"]).serial_number
+
+
+def start_worker(running: Deployment, name: str) -> None:
+    """Start a worker; its name says which it is, where containers have host names of their own."""
+    running.start("worker", "--hostname", f"celery@{name}", name=name)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def code_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def running(sandbox: Sandbox, code_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The deployment, with two workers."""
+    home = tmp_path_factory.mktemp("deployment")
+    with deployment(home, sandbox.environment(), {"cw_pipeline": code_port}) as started:
+        started.start("code", ports={"4000": code_port})
+        for name in WORKERS:
+            start_worker(started, name)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def active(running: Deployment) -> Iterator[Active]:
+    with pytest.MonkeyPatch.context() as patched:
+        use(patched, running.environment)
+        yield activate(Month.parse(FIRST))
+
+
+@pytest.fixture(scope="module")
+def webserver(running: Deployment, active: Active, code_port: int) -> Webserver:  # noqa: ARG001 - set up before
+    """The webserver, when all else is there too; by the real clock a schedule's tick may be due, so they are off."""
+    until(lambda: listens(code_port))
+    port = free_port()
+    running.start("webserver", ports={"3000": port})
+    started = Webserver(f"http://127.0.0.1:{port}")
+    until(lambda: started.query("{ version }"))
+    stop_schedules(started)
+    running.start("daemon")
+    return started
+
+
+def test_a_worker_that_is_stopped_first_ends_its_run(
+    webserver: Webserver, running: Deployment, sandbox: Sandbox
+) -> None:
+    held = sandbox.faults.add(FaultKind.SLOW, method="POST", path="additions")
+    run_id = launch(webserver, FIRST)
+    assert until(lambda: sandbox.faults.wait_for_hit(held, timeout=1))
+    worker = worker_of(webserver, run_id, running)
+    running.stop(worker)
+    sandbox.faults.clear()
+    assert ended(webserver, run_id) == "SUCCESS"
+    assert running.ended(worker) == 0
+    start_worker(running, worker)
+
+
+@pytest.mark.timeout(600)  # the first push after a killed one waits a minute for what may be under way
+def test_whatever_is_killed_every_month_is_right_in_the_end_and_no_line_is_written_twice(
+    webserver: Webserver, running: Deployment, sandbox: Sandbox, active: Active, code_port: int
+) -> None:
+    held = sandbox.faults.add(FaultKind.SLOW, method="POST", path="additions", body=f"{PREFIX}{MIDDLE}", nth=2)
+    killed, waiting = launch(webserver, MIDDLE), launch(webserver, LAST)
+    assert until(lambda: sandbox.faults.wait_for_hit(held, timeout=1))
+    worker = worker_of(webserver, killed, running)
+    worker_of(webserver, waiting, running)
+
+    running.kill(worker)
+    running.kill("daemon")
+    running.kill("code")
+    running.restart_postgres()
+    start_worker(running, worker)
+    running.start("code", ports={"4000": code_port})
+    running.start("daemon")
+    sandbox.faults.clear()
+
+    assert ended(webserver, killed) == "FAILURE"
+    assert [one for one in messages(webserver, killed) if f"The Celery worker celery@{worker} is gone" in one]
+    ended(webserver, waiting)  # well or not: it may have been a run of the killed worker, or lost its lock
+    for month in (MIDDLE, LAST):
+        assert ended(webserver, launch(webserver, month)) == "SUCCESS"
+
+    due = {
+        serial_number(month, row): row["consumed_licenses"]
+        for month in (FIRST, MIDDLE, LAST)
+        for row in active.billed_usage(sandbox, Month.parse(month))
+    }
+    lines = our_lines(sandbox)
+    assert {line["serialNumber"]: int(line["quantity"]) for line in lines} == due
+    assert len(lines) == len(due) > 0

@@ -49,7 +49,7 @@ class HeldLock:
         """
         try:
             with self._one_at_a_time:
-                self._connection.execute(text("SELECT 1"))
+                self._connection.exec_driver_sql("SELECT 1")
         except (DBAPIError, PendingRollbackError) as error:  # the latter from the second check on
             msg = "The connection that holds the push lock broke. Nothing more is written; run the sync again."
             raise LockLost(msg) from error

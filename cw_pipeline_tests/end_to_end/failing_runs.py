@@ -1,4 +1,4 @@
-"""Acts that fail, in a process of their own which logs all it can: commands, jobs and messages, as standard input says.
+"""Acts that fail, in a process of their own which logs all it can: commands, jobs and messages.
 
 Each is an object `{"environment": {…}, "act": "command" | "job" | "tell", "arguments": […], "breaks": bool, "faults":
 [{…}]}`; the faults are the sandbox's. After a job its failure is told, as the daemon does.
@@ -13,6 +13,7 @@ import sys
 import traceback
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NoReturn
 from unittest.mock import patch
 
@@ -25,6 +26,7 @@ from cw_pipeline.definitions import defs
 from cw_pipeline.sandbox.control import SandboxControl
 from cw_pipeline.settings import Messages
 from cw_pipeline_tests.orchestration.monthly_runs import Watcher
+from cw_pipeline_tests.support.processes import PROCESSES, Start
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -70,10 +72,12 @@ def _switch_on(faults: list[dict[str, Any]], stack: ExitStack) -> None:
         sandbox.add_fault(**fault)
 
 
-def _run() -> None:
+def _run(acts: list[dict[str, Any]], start: Start, stdout: Path, stderr: Path) -> None:
+    with Path(os.devnull).open() as nothing, stdout.open("wb") as out, stderr.open("wb") as err:
+        start.enter(stdin=nothing.fileno(), stdout=out.fileno(), stderr=err.fileno())
     notify.SECONDS_BETWEEN = 0
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-    for one in json.load(sys.stdin):
+    for one in acts:
         with ExitStack() as stack:
             stack.enter_context(patch.dict(os.environ, one["environment"]))
             _switch_on(one["faults"], stack)
@@ -93,5 +97,15 @@ def _run() -> None:
         print(f"{one['act']} {one['arguments'][0]} ended {ended}", flush=True)  # noqa: T201
 
 
-if __name__ == "__main__":
-    _run()
+def failing_runs(acts: list[dict[str, Any]], environment: dict[str, str], folder: Path) -> tuple[bytes, bytes]:
+    """Let the acts fail one after the other in a process in `folder`; its standard output and standard error."""
+    acts = [{"environment": {}, "breaks": False, "faults": []} | act for act in acts]
+    with TemporaryDirectory() as streams:
+        stdout, stderr = Path(streams) / "stdout", Path(streams) / "stderr"
+        start = Start((), os.environ | environment, folder)
+        process = PROCESSES.Process(target=_run, args=(acts, start, stdout, stderr))
+        process.start()
+        process.join()
+        assert process.exitcode == 0, stderr.read_text()
+        process.close()
+        return stdout.read_bytes(), stderr.read_bytes()

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import ssl
-import subprocess
-import sys
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from cw_pipeline_tests.nordpass.conftest import pem_of, rsa_key
 
@@ -114,20 +111,6 @@ def serving(server: Echo) -> Generator[Echo]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def failing_runs(
-    acts: list[dict[str, Any]], environment: dict[str, str], folder: Path
-) -> subprocess.CompletedProcess[bytes]:
-    """Let the acts fail one after the other, in a process that logs all it can."""
-    return subprocess.run(
-        [sys.executable, "-m", "cw_pipeline_tests.end_to_end.failing_runs"],
-        input=json.dumps([{"environment": {}, "breaks": False, "faults": []} | act for act in acts]).encode(),
-        env=os.environ | environment,
-        capture_output=True,
-        check=True,
-        cwd=folder,
-    )
 
 
 def files_in(*folders: Path) -> dict[Path, bytes]:

@@ -18,6 +18,7 @@ from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import opening
+from cw_pipeline_tests.end_to_end.failing_runs import failing_runs
 from cw_pipeline_tests.end_to_end.secret_search import (
     CLIENT,
     COMPANY,
@@ -29,7 +30,6 @@ from cw_pipeline_tests.end_to_end.secret_search import (
     PUBLIC,
     SECRETS,
     Echo,
-    failing_runs,
     files_in,
     secrets_in,
     serving,
@@ -127,21 +127,21 @@ def test_no_run_that_fails_leaves_a_secret_anywhere(sites: Sites, tmp_path: Path
             {"act": "tell", "arguments": ["a line"], "environment": told},
         ]
         environment = sites.environment | {"CW_PIPELINE_HOME": str(home), "DAGSTER_HOME": str(dagster)}
-        ran = failing_runs(acts, environment, tmp_path)
+        stdout, stderr = failing_runs(acts, environment, tmp_path)
         assert len(hook.messages) == 1
 
     # The secrets were sent and echoed, the acts failed, and all was logged: else there was nothing to find.
     sent = "".join(sites.refusing.seen)
     assert [name for name in ("client id", "Basic header", "token") if SECRETS[name] not in sent] == []
-    ended = [line for line in ran.stdout.decode().splitlines() if line.startswith(("command ", "job ", "tell "))]
+    ended = [line for line in stdout.decode().splitlines() if line.startswith(("command ", "job ", "tell "))]
     assert len(ended) == len(acts)
     assert [line for line in ended if line.endswith("well")] == ["tell a line ended well"]
     assert sum(line.endswith("with RuntimeError") for line in ended) == 2
     files = files_in(home, dagster)
-    assert b"DEBUG:urllib3.connectionpool" in ran.stderr
+    assert b"DEBUG:urllib3.connectionpool" in stderr
     assert any(b"urllib3" in content and b"nobody expected this" in content for content in files.values())
 
-    left = {"standard output": ran.stdout, "standard error": ran.stderr} | files
+    left = {"standard output": stdout, "standard error": stderr} | files
     assert {place: found for place, content in left.items() if (found := secrets_in(content))} == {}
 
 

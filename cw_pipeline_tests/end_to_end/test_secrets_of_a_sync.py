@@ -18,6 +18,7 @@ from cw_pipeline.sandbox.connectwise import api
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline_tests.end_to_end.conftest import PROJECT
+from cw_pipeline_tests.end_to_end.failing_runs import failing_runs
 from cw_pipeline_tests.end_to_end.secret_search import (
     BASIC,
     CLIENT,
@@ -29,7 +30,6 @@ from cw_pipeline_tests.end_to_end.secret_search import (
     PUBLIC,
     SECRETS,
     Echo,
-    failing_runs,
     files_in,
     secrets_in,
     serving,
@@ -167,12 +167,12 @@ def test_no_sync_that_fails_leaves_a_secret_in_a_file_a_database_or_a_message(
             sync_job(LAST, breaks=True),
             {"act": "job", "arguments": ["daily_checks", "{}"], "faults": [refused("GET", times=None)]},
         ]
-        ran = failing_runs(acts, environment, tmp_path)
+        stdout, stderr = failing_runs(acts, environment, tmp_path)
         messages = json.dumps(hook.messages)
 
-    ended = [line for line in ran.stdout.decode().splitlines() if line.startswith(("command ", "job "))]
+    ended = [line for line in stdout.decode().splitlines() if line.startswith(("command ", "job "))]
     assert [line.rpartition(" ended ")[2] for line in ended] == ["with 1"] * len(acts)
-    left = place.left() | {"standard output": ran.stdout, "standard error": ran.stderr, "messages": messages.encode()}
+    left = place.left() | {"standard output": stdout, "standard error": stderr, "messages": messages.encode()}
     # Keys were echoed, and the words about them were kept everywhere: else there was nothing to find.
     assert SECRETS["token"] in "".join(nordpass.seen)
     kept = {name for name, content in left.items() if MARK.encode() in content}

@@ -6,15 +6,17 @@ request to ConnectWise, and after it, when ConnectWise has carried it out and no
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from requests.adapters import HTTPAdapter
 from sqlalchemy import event
 from sqlalchemy.orm import Session
@@ -23,6 +25,7 @@ from cw_pipeline.sync.push import push_months
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline_tests.support.clients import open_client, sync_run
 from cw_pipeline_tests.support.fake_msp import MARCH
+from cw_pipeline_tests.support.once import compile_statements_once
 from cw_pipeline_tests.support.processes import PROCESSES
 
 if TYPE_CHECKING:
@@ -48,7 +51,6 @@ class RunningPush:
 
     process: ForkServerProcess
     _said: Connection
-    _points: Connection
 
     def says(self) -> str:
         """Its next sentence.
@@ -57,14 +59,6 @@ class RunningPush:
             EOFError: If it ends without one.
         """
         return _next(self._said)
-
-    def points(self) -> list[str]:
-        """The points that it passed, each said in words, when it has come to its end.
-
-        Raises:
-            EOFError: If it ends before.
-        """
-        return _next(self._points)
 
     def exit_code(self) -> int | None:
         """How it ended; it is waited for."""
@@ -85,17 +79,58 @@ def _next(told: Connection) -> Any:  # noqa: ANN401 - whatever was sent
 def killed_push(url: str, environment: Mapping[str, str], at: Point) -> bool:
     """Push until `at`; False if the push ended before it got there."""
     with running_push(url, environment, at) as push:
-        exit_code = push.exit_code()
-        assert exit_code in {0, -signal.SIGKILL}
-        return exit_code == -signal.SIGKILL
+        return _was_killed(push.exit_code())
 
 
-def points_passed(url: str, environment: Mapping[str, str]) -> list[str]:
-    """Push to the end; the points that it passed."""
-    with running_push(url, environment) as push:
-        points = push.points()
-        assert push.exit_code() == 0
-        return points
+def _was_killed(exit_code: int | None) -> bool:
+    assert exit_code in {0, -signal.SIGKILL}
+    return exit_code == -signal.SIGKILL
+
+
+class Pushes:
+    """Pushes that are killed, each in a process that is forked from one that has pushed once.
+
+    What a push has to load and to compile takes many times what the push itself does.
+    """
+
+    def __init__(self, ours: Connection) -> None:
+        self._ours = ours
+        self.points: list[str] = _next(ours)
+        """The points that the first push passed, which came to its end."""
+
+    def kill(self, at: Point) -> bool:
+        """Push until `at`; False if the push ended before it got there."""
+        self._ours.send(at)
+        return _was_killed(_next(self._ours))
+
+
+@contextmanager
+def killed_pushes(url: str, environment: Mapping[str, str]) -> Generator[Pushes]:
+    """Push once, to the end; then as often as it is asked for."""
+    ours, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=_fork_pushes, args=(url, dict(environment), theirs))
+    with ours:
+        with theirs:  # closed once it has its own, so that its end is noticed
+            process.start()
+        try:
+            yield Pushes(ours)  # pyright: ignore[reportArgumentType] - Windows has others
+        finally:
+            process.kill()
+            process.join()
+            process.close()
+
+
+def _fork_pushes(url: str, environment: Mapping[str, str], ours: Connection) -> None:
+    compile_statements_once(pytest.MonkeyPatch())
+    ours.send(_push(url, environment))
+    gc.disable()  # it would touch, and so copy, every page that a child shares with this process
+    while True:
+        at: Point = ours.recv()
+        child = os.fork()
+        if child == 0:
+            _push(url, environment, at)
+            os._exit(0)
+        ours.send(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 @contextmanager
@@ -109,14 +144,13 @@ def running_push(
 ) -> Generator[RunningPush]:
     """A push that is under way; it does not outlive the block."""
     hear_said, said = PROCESSES.Pipe(duplex=False)
-    hear_points, points = PROCESSES.Pipe(duplex=False)
-    more = {"concurrency": concurrency, "machine": machine, "said": said, "points": points}
+    more = {"concurrency": concurrency, "machine": machine, "said": said}
     process = PROCESSES.Process(target=_push, args=(url, dict(environment), at), kwargs=more)
-    with hear_said, hear_points:
-        with said, points:  # ours are closed once it has its own, so that its end is noticed
+    with hear_said:
+        with said:  # ours are closed once it has its own, so that its end is noticed
             process.start()
         try:
-            yield RunningPush(process, hear_said, hear_points)  # pyright: ignore[reportArgumentType] - Windows has others
+            yield RunningPush(process, hear_said)  # pyright: ignore[reportArgumentType] - Windows has others
         finally:
             process.kill()
             process.join()
@@ -126,19 +160,20 @@ def running_push(
 def _push(
     url: str,
     environment: Mapping[str, str],
-    at: Point | None,
+    at: Point | None = None,
     *,
-    concurrency: int,
-    machine: str,
-    said: Connection,
-    points: Connection,
-) -> None:
+    concurrency: int = 1,
+    machine: str = "elsewhere",
+    said: Connection | None = None,
+) -> list[str]:
+    """Push to the end, or until this process is killed at a point; the points that were passed."""
     socket.gethostname = lambda: machine
-    with open_client(environment) as client:
-        run = replace(sync_run(client, Warehouse(url), "killed run"), concurrency=concurrency, say=said.send)
+    with open_client(environment) as client, closing(Warehouse(url)) as warehouse:
+        run = sync_run(client, warehouse, "killed run")
+        run = replace(run, concurrency=concurrency, say=said.send if said else run.say)
         passed = _notice_points(at)
         list(push_months(run, [MARCH]))
-        points.send(passed)
+        return passed
 
 
 def _notice_points(at: Point | None) -> list[str]:

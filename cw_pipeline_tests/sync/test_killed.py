@@ -18,7 +18,7 @@ from cw_pipeline.sandbox.wire import Record
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline_tests.support.clients import open_client, sync_run
 from cw_pipeline_tests.support.fake_msp import MARCH, PLACES, Msp, agreement_id, company_id, open_nordpass, set_up
-from cw_pipeline_tests.support.killed_push import Point, killed_push, points_passed, running_push
+from cw_pipeline_tests.support.killed_push import Point, Pushes, killed_pushes, running_push
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,14 +67,6 @@ class World:
                 if self.rows[table.name]:
                     session.execute(table.insert(), self.rows[table.name])
 
-    def points(self) -> list[str]:
-        """Let a push run to its end; the points that it passed."""
-        return points_passed(self.url, self.msp.sandbox.environment())
-
-    def kill(self, number: int, *kinds: str) -> bool:
-        """Let a push run, and kill it at this point; False if it ended before."""
-        return killed_push(self.url, self.msp.sandbox.environment(), Point(number, kinds or ("",)))
-
     def open_intents(self) -> int:
         with self.msp.run.warehouse.transaction() as session:
             return len(open_intents(session, self.msp.run.psa))
@@ -121,6 +113,14 @@ def world(sandbox: Sandbox, warehouse: Warehouse, warehouse_url: str) -> Iterato
 
 
 @pytest.fixture
+def pushes(world: World) -> Iterator[Pushes]:
+    """Pushes that are killed."""
+    with killed_pushes(world.url, world.msp.sandbox.environment()) as forked:
+        world.renew()
+        yield forked
+
+
+@pytest.fixture
 def undisturbed(world: World) -> End:
     """Where a push ends that nothing happens to."""
     world.renew()
@@ -132,35 +132,39 @@ def undisturbed(world: World) -> End:
     return end
 
 
-def test_a_push_killed_anywhere_ends_like_an_undisturbed_one_when_rerun(world: World, undisturbed: End) -> None:
-    points = world.points()
+def test_a_push_killed_anywhere_ends_like_an_undisturbed_one_when_rerun(
+    world: World, pushes: Pushes, undisturbed: End
+) -> None:
+    points = pushes.points
     assert [point.split()[1] for point in points if point.startswith(WRITE_CARRIED_OUT)].count("POST") == 3
     ends: dict[str, End] = {}
     for number, point in enumerate(points, start=1):
         world.renew()
-        assert world.kill(number)
+        assert pushes.kill(Point(number))
         ends[f"{number}, {point}"] = world.end()
     assert {point: end for point, end in ends.items() if end != undisturbed} == {}
 
 
 @pytest.mark.parametrize("killed", ["after POST", "before PATCH"], ids=["to confirm", "to take as not done"])
 def test_a_push_killed_again_while_settling_is_completed_by_the_third(
-    world: World, undisturbed: End, killed: str
+    world: World, pushes: Pushes, undisturbed: End, killed: str
 ) -> None:
     for number in count(1):
         world.renew()
-        assert world.kill(1, killed)
+        assert pushes.kill(Point(1, (killed,)))
         assert world.open_intents() > 0
-        assert world.kill(number)
+        assert pushes.kill(Point(number))
         settled = world.open_intents() == 0
         assert world.end() == undisturbed, f"killed at point {number} of the second push"
         if settled:
             break
 
 
-def test_pushes_that_are_each_killed_after_one_write_get_to_the_end(world: World, undisturbed: End) -> None:
+def test_pushes_that_are_each_killed_after_one_write_get_to_the_end(
+    world: World, pushes: Pushes, undisturbed: End
+) -> None:
     kills = 0
-    while world.kill(1, *WRITE_CARRIED_OUT):
+    while pushes.kill(Point(1, WRITE_CARRIED_OUT)):
         kills += 1
     assert kills == len(undisturbed.requests)
     assert world.end() == undisturbed

@@ -13,6 +13,7 @@ from cw_pipeline.billing.accounting import SETTLED, EntryKind
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.writes import CreateLine, SetQuantity, Write
 from cw_pipeline.warehouse.tables import LedgerEntry
+from cw_pipeline.warehouse.tables.base import IN_BULK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,7 @@ def append_intents(session: Session, psa: str, run_id: str, writes: Sequence[Wri
     ids = session.scalars(
         insert(LedgerEntry).returning(LedgerEntry.id, sort_by_parameter_order=True),
         [entry | _columns(write) for write in writes],
+        execution_options=IN_BULK,
     )
     return [Intent(number, now, write) for number, write in zip(ids, writes, strict=True)]
 
@@ -69,7 +71,7 @@ def append_results(session: Session, psa: str, run_id: str, results: Sequence[Re
         row |= {} if one.quantity is None else {"quantity": one.quantity}
         rows.append(row)
     if rows:
-        session.execute(insert(LedgerEntry), rows)
+        session.execute(insert(LedgerEntry), rows, execution_options=IN_BULK)
 
 
 def open_intents(session: Session, psa: str) -> list[Intent]:

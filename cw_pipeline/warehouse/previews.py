@@ -12,6 +12,7 @@ from cw_pipeline.billing import preview as billing
 from cw_pipeline.billing.outcomes import FAILED, Outcome
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import MonthErrorRow, PreviewLineRow, PreviewRow, PushLineRow, PushRow
+from cw_pipeline.warehouse.tables.base import IN_BULK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -56,7 +57,7 @@ def save_preview(
     session.flush()
     lines = [vars(line) | {"preview_id": row.id, "position": position} for position, line in enumerate(preview.lines)]
     if lines:
-        session.execute(insert(PreviewLineRow), lines)
+        session.execute(insert(PreviewLineRow), lines, execution_options=IN_BULK)
     return StoredPreview(row.id, preview)
 
 
@@ -112,7 +113,7 @@ def save_push(session: Session, pushed: PushedMonth, *, psa: str, run_id: str) -
         for position, line in enumerate(pushed.preview.lines)
     ]
     if lines:
-        session.execute(insert(PushLineRow), lines)
+        session.execute(insert(PushLineRow), lines, execution_options=IN_BULK)
 
 
 def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[Month, PushLineRow]]:

@@ -11,6 +11,9 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.vocabulary import LicenseType, Month, Plan, State
 from cw_pipeline.warehouse.columns import Exact, TextColumn, UtcDateTime
 
+IN_BULK = {"render_nulls": True}
+"""The execution options of an insert of many rows: one statement, also where a column is empty in some of them."""
+
 
 class Base(DeclarativeBase):
     """The base of every table; constraints are named, so that migrations can change them on both databases."""

@@ -162,6 +162,8 @@ def _fault(detail: ErrorDetails) -> str:
     field = ".".join(map(str, detail["loc"]))
     if detail["type"] == "missing":
         return f"{field} is missing"
+    if detail["type"] == "model_type":
+        return f"{field} must have fields of its own: {{day: 1, hour: 0, minute: 30}}"
     if detail["type"] == "extra_forbidden":
         return f"{field} is no field of a tenant"
     return f"{field} cannot be used: {detail['msg'].removeprefix('Value error, ')}"

@@ -59,7 +59,7 @@ def test_a_file_says_prefix_schedule_and_first_month(folder: Path, monkeypatch: 
         ("schedule: {day: 31, hour: 0, minute: 0}", "schedule.day cannot be used: .* less than or equal to 28"),
         ("schedule: {day: 2, hour: 4}", "schedule.minute is missing"),
         ("schedule: {day: true, hour: 4, minute: 0}", "schedule.day cannot be used: .* integer"),
-        ("schedule: 30 0 1 * *", "schedule cannot be used"),
+        ("schedule: 30 0 1 * *", "schedule must have fields of its own: {day: 1, hour: 0, minute: 30}"),
         ("first_month: 2026-13", "first_month cannot be used: a month such as 2025-01 is expected"),
         ("first_month: 2026", "first_month cannot be used: a month such as 2025-01 is expected"),
         ("environment_prefix: acme", "environment_prefix cannot be used"),

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         rebuild,
         suggest,
     )
-    from cw_pipeline.warehouse import database, previews
+    from cw_pipeline.warehouse import connection_key, database, previews
     from cw_pipeline.wording import cells, hold_reasons, seats, ways_out
 
 _PATHS = {
@@ -45,6 +45,7 @@ _PATHS = {
     "audit": "setup.audit",
     "cells": "wording.cells",
     "connection": "setup.connection",
+    "connection_key": "warehouse.connection_key",
     "database": "warehouse.database",
     "definitions": "definitions",
     "demonstration": "cli.demonstration",

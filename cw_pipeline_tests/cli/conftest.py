@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,11 @@ def run(*arguments: str) -> Answer:
 
 def validate_document(document: object, arguments: Sequence[str]) -> None:
     """Make sure that a document is one that docs/cli-json.schema.json describes for the command."""
-    words = [word for word in arguments if word == "--acts" or not word.startswith("-")]
+    words = [
+        word
+        for before, word in pairwise(("", *arguments))
+        if before != "--tenant" and (word == "--acts" or not word.startswith("-"))
+    ]
     command = next(name for count in (2, 1) if (name := " ".join(words[:count])) in SCHEMA["$defs"])
     described = {"anyOf": [{"$ref": f"#/$defs/{command}"}, {"$ref": "#/$defs/error"}], "$defs": SCHEMA["$defs"]}
     validator = Draft202012Validator(described, format_checker=FormatChecker())

@@ -17,7 +17,7 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget, WorkspaceFileTarget, WorkspaceLoadTarget
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._daemon.types import DaemonHeartbeat
@@ -118,6 +118,11 @@ class DagsterUi:
         errors = [one for one in launch_scheduled_runs(self._workspace, logging.getLogger(), at, {}) if one]
         assert errors == []
 
+    def location_errors(self) -> dict[str, str]:
+        """What is wrong with each code location; empty for one that is loaded."""
+        entries = self._workspace.create_request_context().get_code_location_entries().values()
+        return {entry.origin.location_name: str(entry.load_error or "") for entry in entries}
+
     def stop_schedule(self, name: str) -> None:
         """Switch a schedule off."""
         (repository,) = self._query(_SCHEDULES, {})["repositoriesOrError"]["nodes"]
@@ -141,11 +146,26 @@ class DagsterUi:
 @contextmanager
 def dagster_ui(home: Path, config: Path) -> Generator[DagsterUi]:
     """The UI on an instance in `home`, which `DAGSTER_HOME` names, as `config` has it; runs have no processes."""
-    settings = yaml.safe_load(config.read_text())
-    launcher = {"module": "dagster._core.launcher.sync_in_memory_run_launcher", "class": "SyncInMemoryRunLauncher"}
-    home.mkdir()
-    (home / "dagster.yaml").write_text(yaml.safe_dump(settings | {"run_launcher": launcher}))
     module = LoadableTargetOrigin(module_name="cw_pipeline.definitions", working_directory=str(PROJECT))
     target = InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(module, location_name="cw_pipeline"))
+    launcher = {"module": "dagster._core.launcher.sync_in_memory_run_launcher", "class": "SyncInMemoryRunLauncher"}
+    with _dagster_ui(home, config, target, {"run_launcher": launcher}) as ui:
+        yield ui
+
+
+@contextmanager
+def dagster_ui_of(workspace: Path, home: Path, config: Path) -> Generator[DagsterUi]:
+    """The same with the code locations of a workspace file; each of them and each run is a process."""
+    with _dagster_ui(home, config, WorkspaceFileTarget([str(workspace)]), {}) as ui:
+        yield ui
+
+
+@contextmanager
+def _dagster_ui(
+    home: Path, config: Path, target: WorkspaceLoadTarget, instead: Mapping[str, object]
+) -> Generator[DagsterUi]:
+    settings = yaml.safe_load(config.read_text())
+    home.mkdir()
+    (home / "dagster.yaml").write_text(yaml.safe_dump(settings | instead))
     with dg.DagsterInstance.get() as instance, create_test_daemon_workspace_context(target, instance) as workspace:
         yield DagsterUi(instance, workspace)

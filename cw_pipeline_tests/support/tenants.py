@@ -35,7 +35,7 @@ def use_tenants(
     """
     folder = home / "tenants"
     folder.mkdir()
-    names = environment | {"CW_PIPELINE_HOME": str(home), FOLDER_VARIABLE: str(folder)}
+    names = environment | {"CW_PIPELINE_HOME": str(home), FOLDER_VARIABLE: str(folder), VARIABLE: ""}
     for key, sandbox in tenants.items():
         (folder / f"{key}.yaml").touch()
         own = sandbox.environment() if sandbox else {}

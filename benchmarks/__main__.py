@@ -52,8 +52,9 @@ def main() -> None:
 def _document(groups: Iterable[str], sizes: Sizes) -> Iterator[str]:
     """The tables of these groups, line by line in Markdown."""
     yield "# What the product costs\n"
-    yield f"By `make bench`, {datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors, {platform.system()} "
-    yield f"{platform.machine()}, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} when it began."
+    machine = f"{os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()}, SQLite"
+    yield f"By `make bench`, {datetime.now(UTC):%Y-%m-%d}; {machine}; load {os.getloadavg()[0]:.0f} when it began."
+    yield "A load beyond the number of processors makes times longer than the work takes, and processor time, too."
     for name in groups:
         group, columns = GROUPS[name]
         yield f"\n## {(group.__doc__ or name).strip()}\n"

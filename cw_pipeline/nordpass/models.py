@@ -97,7 +97,7 @@ class _Frozen(BaseModel):
 
 
 class Organization(_Frozen):
-    """A NordPass tenant."""
+    """A customer's account in NordPass."""
 
     id: OrganizationId
     name: Text

@@ -105,6 +105,11 @@ def plain(number: Decimal) -> Decimal:
     return number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()
 
 
+def counted(number: Decimal | int, noun: str, plural: str | None = None) -> str:
+    """How many there are of something: `1 line`, `2 lines`; the plural ends in s if none is given."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 class Plan(StrEnum):
     """A NordPass plan."""
 

@@ -11,7 +11,7 @@ import typer
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import MAP_ANYWAY, command, now, setup_command
 from cw_pipeline.cli.options import AsJson, BillFromOption, YesOption
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.vocabulary import Month, counted
 
 if TYPE_CHECKING:
     from cw_pipeline.cli.output import Output
@@ -130,7 +130,8 @@ def export(file: _File, *, as_json: AsJson = False) -> None:
         exported = rooms.mapping_file.export_mappings(running.warehouse, file)
         running.document(vars(exported))
         running.say(
-            f"{exported.mapped} mappings and {exported.unmapped} unmapped companies are in {exported.file}. "
+            f"{exported.file} has {counted(exported.mapped, 'mapping')} and "
+            f"{counted(exported.unmapped, 'unmapped company', 'unmapped companies')}. "
             f"Edit it and run `cw-pipeline companies apply {exported.file}`."
         )
 

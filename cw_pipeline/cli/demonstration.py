@@ -28,7 +28,7 @@ from cw_pipeline.orchestration.runs import local_instance, run_months
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import connection, imports, mapping, opening, organizations, products, suggest
-from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.vocabulary import Month, Plan, counted
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.previews import run_reports
 from cw_pipeline.warehouse.tables import CompanyMappingRow
@@ -226,7 +226,7 @@ class _Demo:
         lines = self._sandbox.connectwise.records("additions")
         ours = [line["effectiveDate"] for line in lines if line.get("serialNumber", "").startswith(PREFIX)]
         made = self._sandbox.connectwise.invoice(until=date.fromisoformat(max(ours)[:10]))
-        self._say(step, f"ConnectWise made {len(made)} invoices")
+        self._say(step, f"ConnectWise made {counted(len(made), 'invoice')}")
 
     def _say(self, step: str, *lines: str) -> None:
         self._console.print(f"[bold]{step}[/]")

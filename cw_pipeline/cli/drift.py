@@ -6,6 +6,7 @@ from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import command, now
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.errors import HELD_OR_FAILED
+from cw_pipeline.vocabulary import counted
 
 
 def drift(*, as_json: AsJson = False) -> None:
@@ -17,5 +18,5 @@ def drift(*, as_json: AsJson = False) -> None:
             running.say("No drift: lines, companies and agreements are as they were written, imported and mapped.")
             return
         running.table(*rooms.cells.drift(findings))
-        running.say(f"{len(findings)} thing(s) drifted. Do what each row says. Then run this again.")
+        running.say(f"{counted(len(findings), 'thing')} drifted. Do what each row says. Then run this again.")
         running.exit_code = HELD_OR_FAILED

@@ -34,7 +34,8 @@ def history(
         return
     with command(as_json=as_json) as running:
         with running.warehouse.transaction() as session:
-            entries = rooms.listings.ledger_entries(session, month=month, organization=organization)
+            known = rooms.lookup.organization_ids(session, organization) if organization is not None else None
+            entries = rooms.listings.ledger_entries(session, month=month, organizations=known)
         running.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
         if not entries:
             running.say("The ledger has no such entry. `cw-pipeline sync` makes them.")
@@ -57,7 +58,7 @@ def history(
                 for entry, name in entries
             ],
         )
-        running.say(f"{len(entries)} entries. `cw-pipeline preview` shows what a sync would write now.")
+        running.say(f"Entries: {len(entries)}. `cw-pipeline preview` shows what a sync would write now.")
 
 
 def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
@@ -70,7 +71,7 @@ def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
             {"acts": [{name: getattr(one, name) for name in _AUDIT_MEMBERS} | {"act": one.action} for one in entries]}
         )
         running.table(*rooms.cells.audit_log(entries))
-        running.say(f"{len(entries)} entries. `cw-pipeline history` shows what was written to ConnectWise.")
+        running.say(f"Entries: {len(entries)}. `cw-pipeline history` shows what was written to ConnectWise.")
 
 
 def _members(entry: LedgerEntry) -> dict[str, object]:

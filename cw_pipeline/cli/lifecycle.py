@@ -11,7 +11,7 @@ from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import command, now, setup_command
 from cw_pipeline.cli.options import AsJson, YesOption
 from cw_pipeline.errors import USAGE_ERROR
-from cw_pipeline.vocabulary import Month, month_options
+from cw_pipeline.vocabulary import Month, counted, month_options
 
 if TYPE_CHECKING:
     from cw_pipeline.cli.output import Output
@@ -95,7 +95,10 @@ def status(*, as_json: AsJson = False) -> None:
                 ("Companies", f"{found.mapped} mapped, {found.unmapped_companies} unmapped"),
                 ("Organizations", f"{found.mapped_organizations} mapped, {found.unmapped_organizations} unmapped"),
                 ("Months to sync", rooms.cells.of_unpushed_months(found.why_unpushed) or "none"),
-                ("Held", ", ".join(f"{month}: {lines} line(s)" for month, lines in found.held.items()) or "none"),
+                (
+                    "Held",
+                    ", ".join(f"{month}: {counted(lines, 'line')}" for month, lines in found.held.items()) or "none",
+                ),
                 ("Last sync", f"{found.last_sync:%Y-%m-%d %H:%M} UTC" if found.last_sync else "never"),
                 ("Next scheduled", f"{found.next_tick:%Y-%m-%d %H:%M} UTC"),
             ],

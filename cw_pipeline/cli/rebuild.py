@@ -7,6 +7,7 @@ from cw_pipeline.cli.command import setup_command
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.cli.output import number
 from cw_pipeline.errors import HELD_OR_FAILED
+from cw_pipeline.vocabulary import counted
 
 
 def rebuild(*, as_json: AsJson = False) -> None:
@@ -43,8 +44,9 @@ def rebuild(*, as_json: AsJson = False) -> None:
         if rebuilt.found:
             running.table(["Month", "Lines", "Seats", "Invoiced"], rebuilt.by_month)
         running.say(
-            f"Searched {rebuilt.agreements} agreements of {rebuilt.companies} companies: {len(rebuilt.found)} line(s) "
-            f"are new to this warehouse, and {len(rebuilt.invoiced)} are now known to be invoiced. "
+            f"Searched {counted(rebuilt.agreements, 'agreement')} of "
+            f"{counted(rebuilt.companies, 'company', 'companies')}. New to this warehouse: "
+            f"{counted(len(rebuilt.found), 'line')}; now known to be invoiced: {len(rebuilt.invoiced)}. "
             "Next, run `cw-pipeline preview`."
         )
         running.notice(*unreadable)

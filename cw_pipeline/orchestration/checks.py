@@ -17,7 +17,7 @@ from cw_pipeline.orchestration.tenant import SCHEDULE, asset_key
 from cw_pipeline.reports.drift.findings import Finding
 from cw_pipeline.reports.status import status
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, missing_usage, unbilled
-from cw_pipeline.vocabulary import Month, month_options
+from cw_pipeline.vocabulary import Month, counted, month_options
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.cells import of_unpushed_months
 from cw_pipeline.wording.ways_out import WAYS_OUT
@@ -203,4 +203,6 @@ def _size(found: UnbilledLines) -> str:
         worth = f"worth {found.money:.2f} and {found.unpriced_seats} of unknown price"
     else:
         worth = f"worth {found.money:.2f}"
-    return f"{found.count} line(s) of {', '.join(found.by_month)} with {found.seats} seats, {worth},"
+    return (
+        f"{counted(found.count, 'line')} of {', '.join(found.by_month)} with {counted(found.seats, 'seat')}, {worth},"
+    )

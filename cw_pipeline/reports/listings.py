@@ -16,7 +16,7 @@ from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, Compan
 from cw_pipeline.wording.commands import map_command, unmap_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -135,11 +135,11 @@ def imported_names(session: Session) -> tuple[dict[int, str], dict[int, str]]:
 
 
 def ledger_entries(
-    session: Session, *, month: Month | None, organization: str | None
+    session: Session, *, month: Month | None, organizations: Collection[str] | None
 ) -> Sequence[tuple[LedgerEntry, str | None]]:
     """The connected company's ledger entries with their organizations' names, oldest first.
 
-    `month` selects those of a month, `organization` those of an organization, by id or name.
+    `month` selects those of a month, `organizations` those of the organizations with these ids.
     """
     query = (
         select(LedgerEntry, OrganizationRow.name)
@@ -149,6 +149,6 @@ def ledger_entries(
     )
     if month is not None:
         query = query.where(LedgerEntry.month == month)
-    if organization is not None:
-        query = query.where(or_(LedgerEntry.organization_id == organization, OrganizationRow.name == organization))
+    if organizations is not None:
+        query = query.where(LedgerEntry.organization_id.in_(organizations))
     return session.execute(query).tuples().all()

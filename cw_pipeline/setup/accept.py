@@ -21,7 +21,7 @@ from cw_pipeline.setup.errors import NothingToAccept, listed
 from cw_pipeline.setup.lookup import find
 from cw_pipeline.sync.previews import preview_now, usage_report
 from cw_pipeline.sync.recaps import written_off
-from cw_pipeline.vocabulary import Plan
+from cw_pipeline.vocabulary import Plan, counted
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.tables import OrganizationRow
 from cw_pipeline.warehouse.usage import accept_absence
@@ -176,7 +176,9 @@ def _credited(what: str, due: Sequence[Credit], seats: Decimal, facts: Facts) ->
     of_plans = [[one for one in due if one.identity.plan is plan] for plan in Plan]
     issued = next((some for some in (due, *of_plans) if some and sum(one.seats for one in some) == seats), None)
     if issued is None:
-        lines = listed([f"{one.seats} seats (line {one.line.addition_id}, {one.identity.plan})" for one in due])
+        lines = listed(
+            [f"{counted(one.seats, 'seat')} (line {one.line.addition_id}, {one.identity.plan})" for one in due]
+        )
         raise NothingToAccept(
             f"The credit due for {what} is {lines}, not {seats}. Credit that, and record it with --credited."
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import func, select
 
 from cw_pipeline.reports.unbilled import billed_months
-from cw_pipeline.vocabulary import LicenseType, Month
+from cw_pipeline.vocabulary import LicenseType, Month, counted
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationUsageRow, UsageReportRow
 
@@ -75,10 +75,11 @@ def about_left_out(mapping: CompanyMappingRow, seats_by_month: Mapping[str, int]
     if not seats_by_month:
         return None
     which = f"{name_and_id(mapping.organization)} in {', '.join(seats_by_month)}"
-    seats, bill_from = f"{sum(seats_by_month.values())} seats of {which}", mapping.bill_from
+    left_out, bill_from = sum(seats_by_month.values()), mapping.bill_from
+    seats = f"{counted(left_out, 'seat')} of {which} {'is' if left_out == 1 else 'are'}"
     if mapping.bill_from_chosen:
-        return f"{seats} are not billed: {bill_from} was named as the first month."
+        return f"{seats} not billed: {bill_from} was named as the first month."
     return (
-        f"{seats} are billed to nobody, because {bill_from} is the first month that is billed. Map the company again "
+        f"{seats} billed to nobody, because {bill_from} is the first month that is billed. Map the company again "
         f"with --bill-from {min(seats_by_month)} to bill them, or with --bill-from {bill_from} if they are not to be."
     )

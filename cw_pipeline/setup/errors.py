@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rapidfuzz import process
+from rapidfuzz.utils import default_process
+
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-MOST_LISTED = 20
+_MOST_NEAR = 5
+_MOST_LISTED = 20
 """Most choices or faults that a message lists."""
 
 
@@ -50,12 +54,22 @@ class NotConfirmed(IntegrationError):
 
 
 class UnknownChoice(IntegrationError):
-    """What was named does not exist, or several have the name; `choices` is everything that could be chosen instead."""
+    """What was named does not exist, or several have the name; `choices` is everything that could be chosen instead.
 
-    def __init__(self, problem: str, choices: Iterable[str], what_to_do: str = "") -> None:
+    Args:
+        problem: What is wrong, a sentence.
+        choices: All of them, of which the message lists some.
+        what_to_do: A sentence more.
+        near: What was typed: where there are more than a few choices, only those that are like it are listed.
+    """
+
+    def __init__(self, problem: str, choices: Iterable[str], what_to_do: str = "", *, near: str | None = None) -> None:
         self.choices = tuple(choices)
-        sentences = (problem, f"Choose one of: {listed(self.choices)}." if self.choices else "", what_to_do)
-        super().__init__(" ".join(filter(None, sentences)))
+        some = f"Choose one of: {listed(self.choices)}." if self.choices else ""
+        if near is not None and len(self.choices) > _MOST_NEAR:
+            alike = process.extract(near, self.choices, processor=default_process, limit=_MOST_NEAR)
+            some = f"The nearest of {len(self.choices)} are: {', '.join(choice for choice, _, _ in alike)}."
+        super().__init__(" ".join(filter(None, (problem, some, what_to_do))))
 
 
 class ProductRefused(IntegrationError):
@@ -121,6 +135,6 @@ class FileRefused(IntegrationError):
 
 
 def listed(texts: Sequence[str], *, separator: str = ", ") -> str:
-    """The texts in one line, at most `MOST_LISTED` of them."""
-    more = len(texts) - MOST_LISTED
-    return separator.join(texts[:MOST_LISTED]) + (f"{separator}and {more} more" if more > 0 else "")
+    """The texts in one line, at most `_MOST_LISTED` of them."""
+    more = len(texts) - _MOST_LISTED
+    return separator.join(texts[:_MOST_LISTED]) + (f"{separator}and {more} more" if more > 0 else "")

@@ -180,7 +180,7 @@ def _ids(what: str, records: Mapping[int, str], names: Iterable[str]) -> list[in
     for name in names:
         fitting = {number for number, known in records.items() if known.casefold() == name.strip().casefold()}
         if not fitting:
-            raise UnknownChoice(f"There is no {what} {name}.", sorted(records.values()))
+            raise UnknownChoice(f"There is no {what} {name}.", sorted(records.values()), near=name)
         ids |= fitting
     return sorted(ids)
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from cw_pipeline.setup.errors import UnknownChoice
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, OrganizationRow
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, LedgerEntry, OrganizationRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,7 +61,22 @@ def find(what: str, asked: int | str, records: Sequence[ImportedT]) -> ImportedT
     if fitting:
         raise UnknownChoice(f"Several have the name of the {what} {asked}: name its id.", map(name_and_id, fitting))
     by_name = sorted(records, key=lambda one: one.name.casefold())
-    raise UnknownChoice(f"There is no {what} {asked}.", map(name_and_id, by_name))
+    raise UnknownChoice(f"There is no {what} {asked}.", map(name_and_id, by_name), near=str(asked))
+
+
+def organization_ids(session: Session, asked: str) -> set[str]:
+    """The ids of the organizations with this id or exact name: those that NordPass listed, and those in the ledger.
+
+    Raises:
+        UnknownChoice: If there is none.
+    """
+    listed = session.scalars(select(OrganizationRow)).all()
+    in_ledger = set(session.scalars(select(LedgerEntry.organization_id).distinct()))
+    found = {one.id for one in _fitting(asked, listed)} | {one for one in in_ledger if one == asked.strip()}
+    if not found:
+        choices = [*map(name_and_id, listed), *sorted(in_ledger - {one.id for one in listed})]
+        raise UnknownChoice(f"There is no organization {asked}.", choices, near=asked)
+    return found
 
 
 def _fitting(asked: int | str, records: Sequence[ImportedT]) -> Sequence[ImportedT]:
@@ -90,7 +105,7 @@ def record_named(what: str, records: Iterable[ChoiceT], name: str | None) -> Cho
     problem = f"The {what} has to be chosen." if choices else f"ConnectWise has no {what} yet: create one there."
     if name is not None:
         problem = f"There {'are several' if fitting else 'is no'} {what} {name}."
-    raise UnknownChoice(problem, sorted(record.name for record in choices))
+    raise UnknownChoice(problem, sorted(record.name for record in choices), near=name)
 
 
 def usual_record(records: Iterable[ChoiceT]) -> ChoiceT | None:

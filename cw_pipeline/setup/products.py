@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -15,7 +14,7 @@ from cw_pipeline.connectwise.errors import MissingRight, NotFound, UncertainWrit
 from cw_pipeline.connectwise.models import NewCatalogItem
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
-from cw_pipeline.setup.errors import MOST_LISTED, ProductRefused, UnknownChoice
+from cw_pipeline.setup.errors import ProductRefused, UnknownChoice
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.lookup import is_number, record_named, usual_record
 from cw_pipeline.vocabulary import State
@@ -239,8 +238,9 @@ def _find(client: ConnectWiseClient, product: int | str) -> CatalogItem:
     billable = (item.identifier for item in client.catalog_items() if why_not_billable(item) is None)
     raise UnknownChoice(
         f"There is no product {text}.",
-        islice(billable, MOST_LISTED),
+        billable,
         "Search for others with `cw-pipeline products list`.",
+        near=text,
     )
 
 

@@ -16,6 +16,7 @@ from cw_pipeline.setup.errors import RebuildRefused, listed
 from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.seen_lines import append_seen, seen_in
+from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.mappings import mapping_facts
 from cw_pipeline.warehouse.tables import IntegrationRow
@@ -80,7 +81,7 @@ def rebuild(run: SyncRun) -> Rebuilt:
                 "No company is mapped, so there is nowhere to look. Map the companies as they were, then rebuild."
             )
         companies = {one.company_id for one in mappings.values()}
-        run.say(f"Reading every agreement of {len(companies)} mapped companies")
+        run.say(f"Reading every agreement of {counted(len(companies), 'mapped company', 'mapped companies')}")
         reading = read(run, {one.agreement_id for one in mappings.values()}, known, companies=companies)
         cut_short = listed(sorted(map(str, companies - reading.looked_through)))
         if cut_short:

@@ -12,6 +12,7 @@ from cw_pipeline.sync.ownership import may_be_made_by
 from cw_pipeline.sync.read_back import already_invoiced, find_written, results_shown
 from cw_pipeline.sync.reading import addition_by_id
 from cw_pipeline.sync.unread import UNUSABLE
+from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.intents import Intent, Result, answered_ids, append_results, open_intents
 from cw_pipeline.wording import failed_writes
@@ -48,7 +49,7 @@ def settle_open_intents(run: SyncRun) -> dict[tuple[Month, str], str]:
             return {}
         answered = answered_ids(session, run.psa)
         known = ledger.known_lines(session, run.psa)
-    run.say(f"Settling {len(intents)} write(s) that an earlier push did not finish")
+    run.say(f"Settling {counted(len(intents), 'write')} that an earlier push did not finish")
     _let_requests_end(run, intents)
     unsettled: dict[tuple[Month, str], str] = {}
     for intent in intents:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.sync.sync_run import SyncError
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.vocabulary import Month, counted
 from cw_pipeline.warehouse.tables import IntegrationRow, PushRow
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def require_up_to_date(warehouse: Warehouse, recorded: Collection[RecordedPush])
     ]
     if unknown:
         last = max(unknown, key=lambda push: push.at)
-        others = f", nor those of {len(unknown) - 1} other month(s)" if len(unknown) > 1 else ""
+        others = f", nor those of {counted(len(unknown) - 1, 'other month')}" if len(unknown) > 1 else ""
         msg = (
             f"Dagster's storage says that {last.month} was pushed at {last.at:%Y-%m-%d %H:%M} UTC by run "
             f"{last.run_id}, but this warehouse does not have that push{others}: it was restored from an older backup, "

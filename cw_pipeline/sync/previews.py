@@ -14,7 +14,7 @@ from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.seen_lines import Seen, append_seen, seen_in
 from cw_pipeline.sync.sync_run import SyncError
-from cw_pipeline.vocabulary import Month, Plan, State
+from cw_pipeline.vocabulary import Month, Plan, State, counted
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.mappings import confirmed_products, mapping_facts
@@ -150,7 +150,7 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
         absences = accepted_absences(session, reports)
         first_time = _billed_for_the_first_time(session, months)
 
-    run.say(f"Reading {len(to_read)} agreements and their lines for {len(months)} month(s)")
+    run.say(f"Reading {counted(len(to_read), 'agreement')} and their lines for {counted(len(months), 'month')}")
     carrying = {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
     reading = read(run, to_read, known, expected=carrying, companies=first_time)
     seen = seen_in(reading, written, unsettled)

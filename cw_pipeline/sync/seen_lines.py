@@ -13,6 +13,7 @@ from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.facts import Line, Written
 from cw_pipeline.billing.identity import Identity, as_marked
 from cw_pipeline.billing.invoiced import was_seen_invoiced
+from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.tables import CompanyMappingRow
 
@@ -90,7 +91,7 @@ def append_seen(
         session.execute(update(row).where(*is_new).values(looked_through_at=now))
         session.execute(update(row).where(row.company_id.in_(seen.in_part)).values(looked_through_at=None))
     if seen.found:
-        run.say(f"Found {len(seen.found)} line(s) of ours that this warehouse did not know")
+        run.say(f"Found {counted(len(seen.found), 'line')} of ours that this warehouse did not know")
 
 
 def _as_found(identity: Identity, line: Line) -> Written:

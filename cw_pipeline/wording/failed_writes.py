@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise.fields import MOST_DIGITS
-from cw_pipeline.vocabulary import plain
+from cw_pipeline.vocabulary import counted, plain
 from cw_pipeline.wording.commands import SYNC_AGAIN, accept_command
 from cw_pipeline.wording.hold_reasons import CORRECT_IT, accept_what_was_billed
 
@@ -103,6 +103,6 @@ def failed_lines(lines: Sequence[PreviewLine]) -> str:
     """How many lines of a month failed, and why the first one did."""
     first = lines[0]
     return (
-        f"{len(lines)} line(s) failed, the others were written. "
+        f"{counted(len(lines), 'line')} failed, the others were written. "
         f"{first.organization_name} ({first.organization_id}), {first.outcome}: {first.reason}"
     )

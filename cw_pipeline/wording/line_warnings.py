@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.invoiced import State, is_short, state_of
+from cw_pipeline.vocabulary import counted
 from cw_pipeline.wording.commands import accept_command
 
 if TYPE_CHECKING:
@@ -46,9 +47,11 @@ def line_warning(identity: Identity, line: Line, facts: Facts) -> str:
 def left_out(identity: Identity, line: Line, facts: Facts) -> str:
     """Which seats of a line no invoice has, and what to do about it."""
     if line.bill_customer != "Billable":
-        what, set_right = f"is {line.bill_customer}: its {line.quantity} seats are not billed", "Set it to Billable"
+        are = "is" if line.quantity == 1 else "are"
+        what = f"is {line.bill_customer}: its {counted(line.quantity, 'seat')} {are} not billed"
+        set_right = "Set it to Billable"
     else:
-        seats = f"{max(line.quantity - line.less_included, 0)} of its {line.quantity} seats"
+        seats = f"{max(line.quantity - line.less_included, 0)} of its {counted(line.quantity, 'seat')}"
         what = f"bills {seats}: {line.less_included} count as included in the agreement"
         set_right = "Set its included quantity to 0"
     if state_of(line, facts, identity.month) is State.OPEN:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.invoiced import is_copy
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.writes import SetQuantity
+from cw_pipeline.vocabulary import counted
 from cw_pipeline.wording.commands import SYNC_AGAIN, accept_command
 from cw_pipeline.wording.hold_reasons import leave_out
 
@@ -33,8 +34,8 @@ def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> st
 def balanced(result: Balance, mapping: CompanyMapping) -> str:
     """What a plan's balance comes to."""
     invoiced = sum(line.quantity for line in result.invoiced)
-    credited = f", and {result.credited} of them credited" if result.credited else ""
-    already = f" {invoiced} were invoiced already{credited}." if result.invoiced else ""
+    credited = f", {result.credited} of them credited" if result.credited else ""
+    already = f" Invoiced already: {counted(invoiced, 'seat')}{credited}." if invoiced else ""
     several = f" There are {len(result.open)} open lines where one is enough." if len(result.open) > 1 else ""
     writes = ", ".join(
         f"line {write.addition_id}: {write.before} → {write.quantity}"
@@ -48,8 +49,8 @@ def balanced(result: Balance, mapping: CompanyMapping) -> str:
         Outcome.UNCHANGED: "Nothing to do.",
         Outcome.ZERO_USAGE: "No seats were used and there is no line.",
         Outcome.CREDIT_DUE: (
-            f"{-result.target} seat(s) too many were invoiced. Issue the credit in ConnectWise, and record it with "
-            f"{accept_command(result.identity.month, result.identity.organization_id, credited=-result.target)}."
+            f"Invoiced too much: {counted(-result.target, 'seat')}. Issue the credit in ConnectWise, and record it "
+            f"with {accept_command(result.identity.month, result.identity.organization_id, credited=-result.target)}."
             + (f" {writes}." if writes else "")
         ),
         Outcome.AGREEMENT_INACTIVE: (

@@ -42,6 +42,8 @@ STEPS = {
     "add badly": "organizations add --name X --plan Business --license-type Trial --contact-email nobody",
     "unmap": "companies unmap {company} --json",
     "map": "companies map {company} --agreement {agreement} --organization {organization} --bill-from 2025-06 --json",
+    "history of an organization": "history --organization {organization} --json",
+    "history of nobody": "history --organization {typo} --json",
     "map nobody": "companies map Nobody --agreement 1 --organization x",
     "map a child agreement": "companies map {child_company} --agreement {child} --organization {free}",
     "map a child agreement knowingly": "companies map {child_company} --agreement {child} --organization {free} --yes "
@@ -76,6 +78,7 @@ REFUSED = {
     "add and map halfway",
     "add badly",
     "map nobody",
+    "history of nobody",
     "map a child agreement",
     "disconnect unasked",
     "sync after it",

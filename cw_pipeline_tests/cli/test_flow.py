@@ -57,6 +57,7 @@ def said(home: Path, database_url: str) -> Iterator[dict[str, Answer]]:
                 places["company"] = str(mapped["id"])
                 places["agreement"] = str(mapped["agreement"]["id"])
                 places["organization"] = str(mapped["organization"]["id"])
+                places["typo"] = places["organization"][:-1]
             if name == "add and map halfway":
                 listed = {one["id"]: one for one in answers["companies"].document["companies"]}
                 child = next(one for one in children if one["company"]["id"] in listed)
@@ -161,6 +162,10 @@ def test_history_has_an_intent_and_a_confirmation_for_each_line(said: dict[str, 
     assert all(entry["organization_name"] and entry["serial_number"].startswith("NP:") for entry in entries)
     assert "0 → " in said["history for people"].out
     assert "no such entry" in said["history of another month"].out
+    [organization_id] = {one["organization_id"] for one in said["history of an organization"].document["entries"]}
+    refused = said["history of nobody"].document["error"]
+    assert f"There is no organization {organization_id[:-1]}. The nearest of " in refused
+    assert f"({organization_id})" in refused
 
 
 def test_organizations_are_listed_with_their_companies_and_added(said: dict[str, Answer]) -> None:

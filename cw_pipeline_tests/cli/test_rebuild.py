@@ -42,7 +42,7 @@ def test_a_rebuild_reports_its_finds_and_the_next_sync_writes_nothing(sandbox: S
     assert {line["month"] for line in found} == {MONTH}
     again = run("rebuild")
     assert again.code == 0
-    assert "0 line(s) are new to this warehouse" in " ".join(again.out.split())
+    assert "New to this warehouse: 0 lines" in " ".join(again.out.split())
     assert run("sync", "--month", MONTH).code == 0
     assert sandbox.journal.writes() == []
 

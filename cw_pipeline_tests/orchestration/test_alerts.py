@@ -79,9 +79,9 @@ def test_an_alert_for_a_failed_month_has_reason_next_step_and_link(
     assert watcher.ticks() == []
     title, lines = the_message(hook)
     assert title == f"cw_pipeline: sync_now for {MONTH} failed"
-    assert lines[0].startswith(f"{MONTH}: 1 line(s) failed, the others were written.")
+    assert lines[0].startswith(f"{MONTH}: 1 line failed, the others were written.")
     assert lines[1].startswith("connectwise_push, nothing_unmapped (WARN): ")
-    assert lines[2].startswith(f"connectwise_push, nothing_failed (ERROR): 1 line(s) of {MONTH} with 5 seats, worth ")
+    assert lines[2].startswith(f"connectwise_push, nothing_failed (ERROR): 1 line of {MONTH} with 5 seats, worth ")
     assert lines[3] == (
         f"Fix what is listed above, then run `cw-pipeline sync --month {MONTH}`. "
         f"https://dagster.example.com/runs/{failed.run_id}"
@@ -149,7 +149,7 @@ def test_a_successful_run_alerts_only_if_something_is_held(
     assert watcher.ticks() == []
     title, lines = the_message(hook)
     assert title == f"cw_pipeline: sync_now for {MONTH} needs attention"
-    assert lines[0].startswith(f"connectwise_push, nothing_held (WARN): 1 line(s) of {MONTH} with 400 seats, worth ")
+    assert lines[0].startswith(f"connectwise_push, nothing_held (WARN): 1 line of {MONTH} with 400 seats, worth ")
     assert WAYS_OUT[Outcome.AGREEMENT_INACTIVE] in lines[0]
 
 

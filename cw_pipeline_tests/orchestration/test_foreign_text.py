@@ -62,7 +62,7 @@ def test_names_that_are_markup_are_shown_and_never_read_as_markup(
         for value in metadata.values():
             (marked_up if isinstance(value, dg.MarkdownMetadataValue) else plain).append(str(value.value))
     assert any("[Agreement " in text for text in marked_up)
-    assert any("line(s) of " in text for text in marked_up)
+    assert any("line of " in text for text in marked_up)
     assert [text for text in marked_up if any(sign in text for sign in SIGNS)] == []
     assert [sign for sign in SIGNS if sign not in "".join(plain)] == []
     assert active.mapped

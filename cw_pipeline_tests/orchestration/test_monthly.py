@@ -96,7 +96,7 @@ def test_a_failed_line_fails_only_its_month_and_others_are_written(
     sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", body=f"NP:{MIDDLE}", times=1, status=status)
     result = run(instance, MONTHS)
     assert not result.success
-    assert f"{MIDDLE}: 1 line(s) failed, the others were written." in failure_of(result)
+    assert f"{MIDDLE}: 1 line failed, the others were written." in failure_of(result)
     assert materialized(instance, PUSH) == {str(FIRST), str(LAST)}
     assert materialized(instance, PREVIEW) == {str(month) for month in MONTHS}
     whole = run(instance, MONTHS)

@@ -135,7 +135,7 @@ def test_seats_that_were_invoiced_too_much_are_a_person_s_to_credit(synced: Msp)
     written = synced.written()
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["credit_due"]
-    assert pushed.line(ONE).reason.startswith("2 seat(s) too many were invoiced")
+    assert pushed.line(ONE).reason.startswith("Invoiced too much: 2 seats.")
     assert pushed.month.succeeded
     assert synced.written() == written
 

@@ -41,13 +41,13 @@ def test_a_recorded_credit_ends_credit_due_and_counts_from_then_on(
     invoiced: Msp,
 ) -> None:
     invoiced.use(3, ONE)
-    assert_stuck(invoiced.sync(), "credit_due", "2 seat(s) too many were invoiced", accept(credited=2))
+    assert_stuck(invoiced.sync(), "credit_due", "Invoiced too much: 2 seats.", accept(credited=2))
     credit(invoiced, 2)
     assert "2 of them credited" in assert_right(invoiced, 5).line(ONE).reason
     invoiced.use(4, ONE)
     assert_right(invoiced, 5, 1)
     invoiced.use(2, ONE)
-    assert_stuck(invoiced.sync(), "credit_due", "1 seat(s) too many were invoiced")
+    assert_stuck(invoiced.sync(), "credit_due", "Invoiced too much: 1 seat.")
     assert invoiced.quantities(ONE) == [5, 0]  # what was still open needs no credit
     credit(invoiced, 1)
     assert_right(invoiced, 5, 0)

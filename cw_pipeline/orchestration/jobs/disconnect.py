@@ -11,6 +11,7 @@ from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import connection
+from cw_pipeline.vocabulary import counted
 
 
 class DisconnectConfig(dg.Config):
@@ -35,7 +36,7 @@ def remove_mappings(context: dg.OpExecutionContext, config: DisconnectConfig, ac
     with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
         file = config.backup_file or connection.new_backup_file(Settings().own_folder, datetime.now(UTC))
         done = connection.disconnect(warehouse, Path(file), company_id=config.confirm_company)
-        context.log.info(f"Removed {done.company_mappings} mappings; {done.backup_file} takes them back")
+        context.log.info(f"Removed {counted(done.company_mappings, 'mapping')}; {done.backup_file} takes them back")
         context.log_event(materialized_mapping(warehouse))
 
 

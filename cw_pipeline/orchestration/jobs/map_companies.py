@@ -15,7 +15,7 @@ from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup import mapping, mapping_file
 from cw_pipeline.setup.suggest import suggest_mappings
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.vocabulary import Month, counted
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.cells import applied_sentence, mapped_sentence, unmapped_sentence
 
@@ -129,8 +129,9 @@ def _do(asked: _Asked, warehouse: Warehouse) -> tuple[str, Sequence[str]]:
                 warehouse, Path(asked.file), suggestions=suggest_mappings(warehouse)
             )
             return (
-                f"{exported.file} has {exported.mapped} mappings, {exported.suggested} companies with a certain "
-                f"suggestion and {exported.unmapped} to fill in. Complete it and apply it."
+                f"{exported.file} has {counted(exported.mapped, 'mapping')}, "
+                f"{counted(exported.suggested, 'company', 'companies')} with a certain suggestion and "
+                f"{exported.unmapped} to fill in. Complete it and apply it."
             ), ()
         case ApplyFile():
             applied = mapping_file.apply_mappings(

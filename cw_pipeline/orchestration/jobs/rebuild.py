@@ -7,6 +7,7 @@ from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.metadata import of_mapping, table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
+from cw_pipeline.vocabulary import counted
 from cw_pipeline.wording.hold_reasons import CORRECT_IT, cannot_be_read
 
 
@@ -16,8 +17,9 @@ def look_through_agreements(context: dg.OpExecutionContext, access: Access) -> N
     with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
         rebuilt = rebuild_ledger(run)
         context.log.info(
-            f"Looked through {rebuilt.agreements} agreements of {rebuilt.companies} companies: found "
-            f"{len(rebuilt.found)} line(s) that the warehouse did not know. Carry on with the job sync_now."
+            f"Looked through {counted(rebuilt.agreements, 'agreement')} of "
+            f"{counted(rebuilt.companies, 'company', 'companies')}: found {counted(len(rebuilt.found), 'line')} that "
+            "the warehouse did not know. Carry on with the job sync_now."
         )
         for one in rebuilt.unread:
             context.log.warning(f"{cannot_be_read(one)} {CORRECT_IT}")

@@ -11,6 +11,7 @@ from cw_pipeline.reports.drift.compare_mappings import drifted_agreement, drifte
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.recaps import look_at_recaps, written_off
 from cw_pipeline.sync.seen_lines import append_seen, seen_in
+from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.mappings import mapping_facts
@@ -49,7 +50,8 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
         written = {one.entry.addition_id: one.written for one in lines}
         agreement_ids = {one.agreement_id for one in (*mappings.values(), *written.values())}
         company_ids = {one.company_id for one in mappings.values()}
-        run.say(f"Reading {len(agreement_ids)} agreements, and all others of {len(company_ids)} companies")
+        companies = counted(len(company_ids), "company", "companies")
+        run.say(f"Reading {counted(len(agreement_ids), 'agreement')}, and all others of {companies}")
         carrying = {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
         reading = read(run, agreement_ids, known, expected=carrying, companies=company_ids)
         seen = seen_in(reading, written, unsettled)

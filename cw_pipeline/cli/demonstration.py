@@ -1,4 +1,4 @@
-"""The demonstration: the whole job against the sandbox, step by step, with a table of every seat at the end.
+"""The demonstration: the whole job against the sandbox, step by step, with a table of every month's seats at the end.
 
 It uses the product as its users do, in a folder of its own that it empties first. Settings for a real ConnectWise or
 NordPass are ignored.
@@ -7,11 +7,13 @@ NordPass are ignored.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import time
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -19,7 +21,7 @@ from rich.padding import Padding
 from sqlalchemy import select
 
 from cw_pipeline.billing.identity import PREFIX
-from cw_pipeline.billing.outcomes import NOT_BILLED
+from cw_pipeline.billing.outcomes import NOT_BILLED, RIGHT
 from cw_pipeline.billing.preview import tally
 from cw_pipeline.cli.demonstration_rows import print_rows
 from cw_pipeline.cli.months import progress_bar
@@ -34,11 +36,11 @@ from cw_pipeline.warehouse.previews import run_reports
 from cw_pipeline.warehouse.tables import CompanyMappingRow
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-    from pathlib import Path
+    from collections.abc import Generator, Iterator, Sequence
 
     from rich.console import Console
 
+    from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.sandbox.wire import Record
     from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.warehouse.previews import MonthReport
@@ -73,9 +75,21 @@ def run_demo(console: Console, folder: Path, *, port: int) -> bool:
         equal, rows = print_rows(console, sandbox, demo.billed_usage())
     console.print(
         f"\n[bold]{equal} of {rows}[/] organization-months are equal: used, on lines and invoiced. "
-        f"{time.monotonic() - started:.0f} s.\nSee the runs and assets in the Dagster UI: [bold]make dev[/]"
+        f"{time.monotonic() - started:.0f} s.\nSee the runs and assets in the Dagster UI:"
     )
+    console.print(start_the_ui(folder, port), style="bold", markup=False, highlight=False, soft_wrap=True)
     return equal == rows
+
+
+def start_the_ui(folder: Path, port: int) -> str:
+    """The command that starts the Dagster UI of a demonstration in `folder`: make only has it in a clone."""
+    if (Path(__file__).parents[2] / "Makefile").is_file():
+        return "make dev"
+    where = shlex.quote(str(folder.resolve()))
+    return (
+        f"CW_PIPELINE_HOME={where} DAGSTER_HOME={where}/dagster "
+        f"cw-pipeline sandbox --port {port} -- dagster dev -m cw_pipeline.definitions"
+    )
 
 
 @contextmanager
@@ -87,7 +101,7 @@ def _environment(sandbox: Sandbox, folder: Path) -> Generator[None]:
             del os.environ[name]
     first_month = str(Month.last_closed(datetime.now(UTC)).plus(1 - _MONTHS))
     os.environ.update(sandbox.environment(), CW_PIPELINE_HOME=str(folder), DAGSTER_HOME=str(folder / "dagster"))
-    # So that `make dev` shows a year of partitions on any day.
+    # So that the Dagster UI shows a year of partitions on any day.
     os.environ["CW_PIPELINE_FIRST_MONTH"] = min(first_month, "2025-01")
     try:
         yield
@@ -236,13 +250,25 @@ class _Demo:
 
 def _summary(reports: Sequence[MonthReport]) -> list[str]:
     """What a run came to, over its months."""
-    outcomes = tally(line for report in reports for line in report.lines if not line.also)
-    written = [one for one in outcomes if one not in NOT_BILLED]
+    lines = [line for report in reports for line in report.lines]
+    written = [line for line in lines if line.writes and line.outcome in RIGHT]
+    outcomes = tally(line for line in lines if not line.also and line not in written)
+    others = [one for one in outcomes if one not in NOT_BILLED]
     not_billed = [one for one in outcomes if one in NOT_BILLED and outcomes[one].seats]
     requests = f"{sum(report.requests_read for report in reports)} reads"
     return [
         *(f"{report.month}: {report.error}" for report in reports if report.error),
-        ", ".join(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,} seats" for one in written),
+        ", ".join(
+            [*_writes(written), *(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,} seats" for one in others)]
+        ),
         "not billed: " + ", ".join(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,}" for one in not_billed),
         f"{requests}, {sum(report.requests_written for report in reports)} writes",
     ]
+
+
+def _writes(lines: Sequence[PreviewLine]) -> Iterator[str]:
+    """What was written, by outcome: how many lines, and the seats on them before and after."""
+    for outcome, one in tally(lines).items():
+        writes = [write for line in lines if line.outcome is outcome for write in line.writes]
+        before, after = sum(write.before for write in writes), sum(write.quantity for write in writes)
+        yield f"{one.lines} {outcome}: {before:,} → {after:,} seats"

@@ -1,4 +1,4 @@
-"""The demonstration's table: where the seats of every month ended up, as NordPass and ConnectWise show it."""
+"""The demonstration's result: where the seats of every month ended up, as NordPass and ConnectWise show it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox
     from cw_pipeline.sandbox.wire import Record
 
+_SEATS = ("used", "on lines", "invoiced")
+
 
 def print_rows(console: Console, sandbox: Sandbox, usage: Mapping[Month, Sequence[Record]]) -> tuple[int, int]:
-    """Print the seats used, on lines and invoiced, by organization and month.
+    """Print the seats used, on lines and invoiced, by month, and each organization of which they differ.
 
     Returns:
-        In how many rows the three are equal, and how many rows there are.
+        For how many organization-months the three are equal, and how many there are.
     """
     on_lines, invoiced = defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
     for addition in sandbox.connectwise.records("additions"):
@@ -33,19 +35,29 @@ def print_rows(console: Console, sandbox: Sandbox, usage: Mapping[Month, Sequenc
     for invoice in sandbox.connectwise.invoices():
         for line in invoice["lines"]:
             invoiced[line["serial_number"] or ""] += line["quantity"]
-    table = Table("organization", "month", title="Every seat of every month")
-    for name in ("used", "on lines", "invoiced", ""):
+    months = _table("Every seat of every month", "month", "organizations")
+    differing = _table("Not equal", "month", "organization")
+    total = 0
+    for month, rows in usage.items():
+        seats: list[tuple[Decimal, ...]] = []
+        for row in rows:
+            serial_numbers = [Identity(month, plan, row["organization_id"]).serial_number for plan in Plan]
+            carried = (sum((where[one] for one in serial_numbers), Decimal(0)) for where in (on_lines, invoiced))
+            seats.append((Decimal(row["consumed_licenses"]), *carried))
+            if len(set(seats[-1])) > 1:
+                differing.add_row(str(month), escape(row["organization_name"]), *map(str, seats[-1]))
+        same = all(len(set(one)) == 1 for one in seats)
+        sums = (f"{sum(column):,}" for column in zip(*seats, strict=True))
+        months.add_row(str(month), str(len(rows)), *sums, "[green]=[/]" if same else "[red]≠[/]")
+        total += len(rows)
+    console.print(months)
+    if differing.row_count:
+        console.print(differing)
+    return total - differing.row_count, total
+
+
+def _table(title: str, *names: str) -> Table:
+    table = Table(*names, title=title)
+    for name in (*_SEATS, ""):
         table.add_column(name, justify="right")
-    equal = 0
-    rows = [(row["organization_name"], month, row) for month, rows in usage.items() for row in rows]
-    for name, month, row in sorted(rows, key=lambda one: one[:2]):
-        serial_numbers = [Identity(month, plan, row["organization_id"]).serial_number for plan in Plan]
-        seats = [
-            Decimal(row["consumed_licenses"]),
-            *(sum((where[one] for one in serial_numbers), Decimal(0)) for where in (on_lines, invoiced)),
-        ]
-        same = len(set(seats)) == 1
-        equal += same
-        table.add_row(escape(name), str(month), *map(str, seats), "[green]=[/]" if same else "[red]≠[/]")
-    console.print(table)
-    return equal, len(rows)
+    return table

@@ -27,6 +27,9 @@ def test_the_demonstration_invoices_every_seat_of_a_year_exactly_once(
     again = told[told.index("7. ") : told.index("8. ")]
     assert " 0 writes" in again
     assert "≠" not in told
+    assert len(told.splitlines()) < 80
+    correction = told[told.index("10. ") : told.index("11. ")]
+    assert "1 created: 0 → 2 seats" in correction
     assert "make dev" in told.splitlines()[-1]
     assert "a-real-site" not in told
 

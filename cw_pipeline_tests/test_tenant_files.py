@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from cw_pipeline.settings import Messages, NotSetUp, Settings
+from cw_pipeline.settings import Heartbeat, Messages, NotSetUp, Settings
 from cw_pipeline.tenant_file import FOLDER_VARIABLE, TenantUnusable, current_tenant, read_tenant, tenant_files
 from cw_pipeline_tests.support.active import use
 from cw_pipeline_tests.support.tenants import serving, use_tenants
@@ -115,6 +115,15 @@ def test_what_a_tenant_does_not_set_is_the_deployments(monkeypatch: pytest.Monke
         assert settings.connectwise_requests_per_minute == 30
         assert settings.database_url == SecretStr("postgresql://shared")
         assert Messages().cw_pipeline_notify == SecretStr("json://everybody")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_tenant_pings_only_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CW_PIPELINE_HEARTBEAT_URL", "https://of-all.example.com")
+    with serving("acme"):
+        assert Heartbeat().cw_pipeline_heartbeat_url is None
+        monkeypatch.setenv("ACME_CW_PIPELINE_HEARTBEAT_URL", "https://of-acme.example.com")
+        assert Heartbeat().cw_pipeline_heartbeat_url == SecretStr("https://of-acme.example.com")
 
 
 @pytest.mark.usefixtures("folder")

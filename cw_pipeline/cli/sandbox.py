@@ -45,11 +45,13 @@ def sandbox(
 ) -> None:
     """Serve a local ConnectWise PSA and NordPass over HTTPS, and print the environment variables to use them.
 
-    With COMMAND, run it with these variables instead, and exit with its exit code.
+    With COMMAND, run it with these variables instead, and exit with its exit code. A tenant has a sandbox of its own.
     """
     with command_output(Output(as_json=as_json)) as output, _serving(rooms.settings.Settings(), port) as running:
         # Empty counts as not set: of these, the settings allow only one that names where usage comes from.
-        environment = dict.fromkeys(_PUT_ASIDE, "") | running.environment()
+        own = dict.fromkeys(_PUT_ASIDE, "") | running.environment()
+        tenant = rooms.settings.Settings().tenant
+        environment = {f"{tenant.environment_prefix if tenant else ''}{name}": value for name, value in own.items()}
         if command:
             output.notice(f"The sandbox is at {running.url}.")
             raise typer.Exit(_run(command, environment))
@@ -89,7 +91,7 @@ def _require_sandbox() -> None:
 @contextmanager
 def _serving(settings: Settings, port: int) -> Generator[Sandbox]:
     _require_sandbox()
-    running = rooms.sandbox.Sandbox(home=settings.cw_pipeline_home / "sandbox", port=port)
+    running = rooms.sandbox.Sandbox(home=settings.own_folder / "sandbox", port=port)
     try:
         running.start()
     except OSError as error:

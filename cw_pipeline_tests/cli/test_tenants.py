@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from cw_pipeline_tests.cli.conftest import run
+from cw_pipeline_tests.cli.conftest import PROGRAM, run
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 from cw_pipeline_tests.support.tenants import definitions_of, serving, use_tenants
 
@@ -104,6 +107,18 @@ def test_commands_work_for_the_tenant_that_is_named(folder: Path, shared: Sandbo
         assert disconnected["backup_file"].startswith(f"{folder.parent}/tenants/acme/mappings-")
     assert run("--tenant", "globex", "status", "--json").document["state"] == "not_connected"
     assert run("--tenant", "", "status", "--json").document["state"] == "not_connected"
+
+
+@pytest.mark.parametrize("new_database_url", ["sqlite"], indirect=True)
+def test_a_tenant_has_a_sandbox_of_its_own(folder: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    for_globex = [PROGRAM, "--tenant", "globex"]
+    command = [*for_globex, "sandbox", "--port", port, "--", *for_globex, "connect", "--json"]
+    used = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(used.stdout)["site_url"] == f"https://localhost:{port}"
+    assert (folder.parent / "tenants" / "globex" / "sandbox" / "ca.pem").exists()
 
 
 @pytest.mark.parametrize("new_database_url", ["sqlite"], indirect=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -13,8 +15,10 @@ from sqlalchemy import NullPool, create_engine, select, text
 from cw_pipeline import notifications
 from cw_pipeline.connectwise import http
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.runs import local_instance
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.sandbox import Sandbox
+from cw_pipeline.settings import Settings
 from cw_pipeline.tenant_file import TenantUnusable
 from cw_pipeline.warehouse.tables import LedgerEntry
 from cw_pipeline_tests.orchestration.monthly_runs import our_lines
@@ -24,7 +28,6 @@ from cw_pipeline_tests.support.tenants import definitions_of, serving, use_tenan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 MONTH = str(LAST_CLOSED)
 FOLLOWING = LAST_CLOSED.plus(1)
@@ -35,6 +38,7 @@ TICK = datetime(FOLLOWING.year, FOLLOWING.number, 1, 0, 30, tzinfo=UTC)
 class Tenants:
     """A deployment of two tenants, each with a sandbox of its own and one month to sync."""
 
+    home: Path
     database_url: str
     sandboxes: dict[str, Sandbox]
     mapped: dict[str, set[str]] = field(default_factory=dict)
@@ -63,7 +67,7 @@ def tenants(
         sandbox.journal.clear()
         sandbox.faults.clear()
     use_tenants(monkeypatch, tmp_path, two_sandboxes, CW_PIPELINE_DATABASE_URL=new_database_url)
-    deployment = Tenants(new_database_url, two_sandboxes)
+    deployment = Tenants(tmp_path, new_database_url, two_sandboxes)
     for companies, key in ((2, "acme"), (3, "globex")):
         with serving(key):
             deployment.mapped[key] = activate(LAST_CLOSED, companies=companies).organization_ids
@@ -167,6 +171,20 @@ def test_an_alert_goes_to_the_tenants_own_addresses_and_names_it(
             [f"cw_pipeline globex: monthly_sync for {MONTH} failed"],
         ]
         assert f"run `cw-pipeline --tenant acme sync --month {MONTH}`" in of_acme.messages[0]["message"]
+
+
+@pytest.mark.parametrize("new_database_url", ["sqlite"], indirect=True)
+def test_health_and_metrics_are_those_of_one_tenant(tenants: Tenants, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tenants.home / "dagster"))
+    for key in ("acme", "globex"):
+        with definitions_of(key) as defs, local_instance(tenants.home) as instance:
+            health = import_module("cw_pipeline.orchestration.health")
+            metrics = import_module("cw_pipeline.orchestration.metrics")
+            assert health.collect(Settings(), now=TICK).daily_checks.last_run is None
+            defs.resolve_job_def("daily_checks").execute_in_process(instance=instance, raise_on_error=False)
+            found = health.collect(Settings(), now=TICK)
+            assert found.daily_checks.last_run is not None
+            assert f'cw_pipeline_months_due{{tenant="{key}"}} 1.0' in str(metrics.Metrics(found))
 
 
 def test_assets_pool_and_tag_of_a_tenant_name_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -28,23 +28,23 @@ def test_an_invoiced_line_whose_agreement_disappears_is_held_and_not_created_els
     else:
         invoiced.sandbox.connectwise.remove("agreements", agreement_id(ONE))
     give_spare_agreement(invoiced)
-    assert_held(invoiced, because="no longer shown by ConnectWise")
+    assert_held(invoiced, because="ConnectWise no longer shows it")
     invoiced.use(9, ONE)
-    assert_held(invoiced, because="no longer shown by ConnectWise")
+    assert_held(invoiced, because="ConnectWise no longer shows it")
 
 
 def test_a_line_whose_agreement_is_shown_again_is_held_no_longer(invoiced: Msp) -> None:
     invoiced.sandbox.connectwise.edit_agreement(agreement_id(ONE), type={"id": 2, "name": "Security"})
     invoiced.sandbox.connectwise.change_settings(hidden_agreement_types=(2,))
     give_spare_agreement(invoiced)
-    assert_held(invoiced, because="no longer shown by ConnectWise")
+    assert_held(invoiced, because="ConnectWise no longer shows it")
     invoiced.sandbox.connectwise.change_settings(hidden_agreement_types=())
     assert invoiced.sync().outcomes(ONE) == ["unchanged"]
 
 
 def test_a_deleted_invoiced_line_is_held_and_not_created_again(invoiced: Msp) -> None:
     invoiced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(invoiced)["id"])
-    assert_held(invoiced, because="no longer shown by ConnectWise")
+    assert_held(invoiced, because="ConnectWise no longer shows it")
     assert invoiced.quantities(ONE) == []
 
 
@@ -66,7 +66,7 @@ def test_a_replaced_open_line_holds_nothing_after_its_successor_is_invoiced(
     assert invoiced_seats(synced) == [5]
     assert synced.sync().outcomes(ONE) == ["unchanged"]
     synced.sandbox.connectwise.delete_addition(agreement_id(ONE), the_line(synced)["id"])
-    assert_held(synced, because="no longer shown by ConnectWise")
+    assert_held(synced, because="ConnectWise no longer shows it")
 
 
 def test_a_deleted_invoiced_line_is_held_even_if_it_replaced_another(synced: Msp) -> None:
@@ -77,7 +77,7 @@ def test_a_deleted_invoiced_line_is_held_even_if_it_replaced_another(synced: Msp
     assert synced.sync().outcomes(ONE) == ["updated"]
     assert invoiced_seats(synced) == [5]
     synced.sandbox.connectwise.delete_addition(agreement_id(ONE), first)
-    assert_held(synced, because="no longer shown by ConnectWise")
+    assert_held(synced, because="ConnectWise no longer shows it")
 
 
 OTHER_TEXTS = pytest.mark.parametrize(

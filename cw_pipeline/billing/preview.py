@@ -76,6 +76,14 @@ class Preview(Generic[ReasonT, WarningT]):
         return tally(line for line in self.lines if line.also)
 
 
+def seats_at_stake(seats: Decimal, to_credit: Decimal | None) -> Decimal:
+    """How many of a line's `seats` wait for somebody: of `credit_due` only those that are `to_credit`.
+
+    Where lines are listed or checked, this number is shown; a tally of outcomes has the seats used, which add up.
+    """
+    return seats if to_credit is None else to_credit
+
+
 def tally(lines: Iterable[PreviewLine[Any, Any]]) -> dict[Outcome, Tally]:
     """`lines` counted by outcome, in the order of the outcomes' codes."""
     seats: defaultdict[Outcome, list[Decimal]] = defaultdict(list)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
-from cw_pipeline.billing.preview import tally
+from cw_pipeline.billing.preview import seats_at_stake, tally
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.output import number
 from cw_pipeline.errors import HELD_OR_FAILED
@@ -131,7 +131,7 @@ class _Results:
                     _organization(line),
                     line.plan,
                     f"{line.outcome} (also)" if line.also else line.outcome,
-                    line.seats,
+                    seats_at_stake(line.seats, line.to_credit),
                     sentence,
                 )
                 for month, line, sentence in lines
@@ -169,7 +169,7 @@ class _Results:
             "agreement_id": line.agreement_id,
             "agreement_name": line.agreement_id and self._agreements.get(line.agreement_id),
             "plan": line.plan,
-            "seats": number(line.seats),
+            "seats": number(seats_at_stake(line.seats, line.to_credit)),
             "also": line.also,
             "outcome": line.outcome,
             "reason": line.reason,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import dagster as dg
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
+from cw_pipeline.billing.preview import seats_at_stake
 from cw_pipeline.https.safe_text import shortened
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.tenant import SCHEDULE
@@ -112,7 +113,7 @@ def _lines(lines: Iterable[PreviewLine]) -> dg.MetadataValue:
                 f"{line.organization_name} ({line.organization_id})",
                 line.plan,
                 line.agreement_id,
-                line.seats,
+                seats_at_stake(line.seats, line.to_credit),
                 ", ".join(f"{write.before} → {write.quantity}" for write in line.writes),
                 line.reason,
                 line.warning,

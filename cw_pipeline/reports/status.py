@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.outcomes import HELD, Outcome
+from cw_pipeline.billing.preview import seats_at_stake
 from cw_pipeline.reports.agreement_terms import changed_agreements
 from cw_pipeline.reports.listings import gone_mappings
 from cw_pipeline.sync.due import unpushed_months
@@ -42,7 +43,8 @@ class HeldLine:
     """A line that waits for a person's decision, from its month's latest push.
 
     Attributes:
-        seats: Those of the usage row; of a line beside it, the quantity that it loses or that is held.
+        seats: Those of the usage row, of `credit_due` those to credit; of a line beside the row, the quantity that it
+            loses or that is held.
         reason: Why it is held, and what to do about it, with its ids.
         what_to_do: What to do about any line of this outcome.
     """
@@ -163,7 +165,7 @@ def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
             organization_name=names.get(line.organization_id, line.organization_id),
             plan=line.plan,
             outcome=line.outcome,
-            seats=line.seats,
+            seats=seats_at_stake(line.seats, line.to_credit),
             reason=line.reason,
             what_to_do=WAYS_OUT[line.outcome],
         )

@@ -12,6 +12,7 @@ from sqlalchemy import exists, func, select
 
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
+from cw_pipeline.billing.preview import seats_at_stake
 from cw_pipeline.warehouse.previews import lines_with, warned_lines
 from cw_pipeline.warehouse.tables import (
     AcceptedAbsenceRow,
@@ -116,7 +117,7 @@ def _summed(lines: Iterable[tuple[Month, PushLineRow]], prices: Mapping[Plan, De
         if line.to_credit is None:
             by_organization[month, line.organization_id].append(line)
         else:
-            seats[line.plan] += line.to_credit
+            seats[line.plan] += seats_at_stake(line.seats, line.to_credit)
     for of_one in by_organization.values():
         # The lines beside a usage row have the same seats, on their way from or to another line.
         for line in [line for line in of_one if not line.also] or of_one:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.outcomes import HELD
 from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.warehouse.tables import AuditEntry
+from cw_pipeline_tests.cli.conftest import run
 from cw_pipeline_tests.orchestration import job_runs, monthly_runs
 from cw_pipeline_tests.orchestration.job_runs import refusal, rows, told_of_mapping
 from cw_pipeline_tests.orchestration.monthly_runs import LAST, latest
@@ -33,6 +35,21 @@ def held(instance: dg.DagsterInstance) -> set[str]:
     }
 
 
+def seats_of_the_held_line(instance: dg.DagsterInstance) -> dict[str, int]:
+    """The seats of the only held line, wherever people see it."""
+    (on_page,) = [one.data for one in latest(instance, PUSH, LAST)["lines"].records if one.data["outcome"] in HELD]
+    check = monthly_runs.run(instance).get_asset_check_evaluations()
+    (seats,) = [one.metadata["seats"].value for one in check if one.check_name == "nothing_held"]
+    (in_status,) = run("status", "--json").document["held_lines"]
+    (attention,) = run("preview", "--json").document["months"][0]["attention"]
+    return {
+        "month": int(str(on_page["seats"])),
+        "check": int(str(seats)),
+        "status": in_status["seats"],
+        "attention": attention["seats"],
+    }
+
+
 @pytest.fixture
 def edited(sandbox: Sandbox, active: Active, instance: dg.DagsterInstance) -> str:
     """An organization whose line of last month was invoiced and then given one seat more."""
@@ -50,6 +67,7 @@ def test_an_edited_line_is_accepted_and_then_the_credit_for_it(edited: str, inst
     accepted = accept(instance, edited)
     assert accepted.success
     assert held(instance) == {"credit_due"}
+    assert seats_of_the_held_line(instance) == {"month": 1, "check": 1, "status": 1, "attention": 1}
     credited = accept(instance, edited, credited="1")
     assert credited.success
     assert held(instance) == set()

@@ -150,3 +150,10 @@ def test_status_gives_each_held_line_s_reason_and_what_to_do(msp: Warehouse, out
     )
     push(msp, "2026-03", NOW, right)
     assert status(msp, first_month=FIRST, now=NOW).held_lines == ()
+
+
+def test_of_a_line_to_credit_status_gives_the_seats_to_credit(msp: Warehouse) -> None:
+    fields = {"organization_id": "org-a", "plan": "Business", "also": False, "reason": "Why."}
+    due = PushLineRow(position=0, outcome=Outcome.CREDIT_DUE, seats=Decimal(7), to_credit=Decimal(2), **fields)
+    push(msp, "2026-03", NOW, due)
+    assert [line.seats for line in status(msp, first_month=FIRST, now=NOW).held_lines] == [2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Month, Plan, State, counted
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.intents import open_intents
+from cw_pipeline.warehouse.ledger import Known
 from cw_pipeline.warehouse.mappings import confirmed_products, mapping_facts
 from cw_pipeline.warehouse.previews import StoredPreview, save_preview
 from cw_pipeline.warehouse.retention import delete_old_previews
@@ -131,6 +133,8 @@ class _Read:
     reports: dict[Month, StoredReport]
     facts: Facts
     seen: Seen
+    known: Mapping[int, Known]
+    """What the ledger knows once what was seen is entered."""
 
     def preview(self, month: Month) -> Preview:
         return preview_in_words(preview_month(month, self.reports[month].rows, self.facts), self.facts)
@@ -165,7 +169,7 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
         absences=absences,
         unread=reading.unread,
     )
-    return _Read(at, position, reports, facts, seen)
+    return _Read(at, position, reports, facts, seen, seen.added_to_known(known))
 
 
 def _basis(session: Session) -> tuple[dict[str, CompanyMapping], dict[Plan, int]]:

@@ -43,7 +43,7 @@ def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = N
         previews = current_previews(run, lock, months, made)
         for month in months:
             check_seats(previews.of_months[month].preview)
-        writer = Writer(run, lock)
+        writer = Writer(run, lock, previews.read.known)
         for index, month in enumerate(months):
             if previews.is_old:
                 previews = current_previews(run, lock, months[index:], None)

@@ -15,6 +15,7 @@ from cw_pipeline.billing.identity import Identity, as_marked
 from cw_pipeline.billing.invoiced import was_seen_invoiced
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.ledger import Known
 from cw_pipeline.warehouse.tables import CompanyMappingRow
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ class Seen:
             if line.addition_id in accounted:
                 accounted[line.addition_id] = replace(accounted[line.addition_id], invoiced=True)
         return accounted
+
+    def added_to_known(self, known: Mapping[int, Known]) -> dict[int, Known]:
+        """What the ledger knows once this is entered."""
+        return {**known} | {
+            line.addition_id: Known(
+                line.serial_number, frozenset({line.product_id}), frozenset({line.agreement_id}), invoiced=False
+            )
+            for _, line in self.found
+        }
 
 
 def seen_in(reading: Reading, written: Mapping[int, Written], unsettled: Collection[str]) -> Seen:

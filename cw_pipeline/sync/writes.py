@@ -28,9 +28,10 @@ from cw_pipeline.warehouse.intents import Intent, Result, append_intents, append
 from cw_pipeline.wording import failed_writes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cw_pipeline.sync.sync_run import SyncRun
+    from cw_pipeline.warehouse.ledger import Known
     from cw_pipeline.warehouse.lock import HeldLock
 
 BATCH = 10
@@ -65,16 +66,15 @@ class _Attempt:
 
 
 class Writer:
-    """Carries out writes while the push lock is held."""
+    """Carries out writes while the push lock is held; `known` is what the ledger knows, by addition id."""
 
-    def __init__(self, run: SyncRun, lock: HeldLock) -> None:
+    def __init__(self, run: SyncRun, lock: HeldLock, known: Mapping[int, Known]) -> None:
         self._run = run
         self._lock = lock
+        self._known = known
         self._aborted_by: ConnectWiseError | None = None
         self.rights: dict[str, bool] = {}
         """The rights that were used, and whether ConnectWise granted them: only writing proves these."""
-        with run.warehouse.transaction() as session:
-            self._known = ledger.known_lines(session, run.psa)
 
     def carry_out(self, writes: Sequence[Write]) -> dict[Write, FailedWrite]:
         """Send `writes`, several at a time, and make sure that ConnectWise shows them; those that failed, with why.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Select, case, func, select
 
@@ -143,8 +142,7 @@ def _since_given_up(statement: SelectT, psa: str) -> SelectT:
     )
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """What the ledger knows of an addition, of whatever month, without its quantities."""
 
     serial_number: str
@@ -163,12 +161,16 @@ def known_lines(session: Session, psa: str) -> dict[int, Known]:
     entries = session.execute(_since_given_up(select(*columns, seen_invoiced), psa).group_by(*columns)).tuples()
     known: dict[int, Known] = {}
     for number, serial_number, product_id, agreement_id, invoiced in entries:
-        if number:
-            one = known.get(number, Known(serial_number, frozenset(), frozenset(), invoiced=False))
-            known[number] = Known(
+        if number is None:
+            continue
+        one = Known(serial_number, frozenset({product_id}), frozenset({agreement_id}), invoiced == 1)
+        if number in known:
+            before = known[number]
+            one = Known(
                 serial_number,
-                one.product_ids | {product_id},
-                one.agreement_ids | {agreement_id},
-                one.invoiced or invoiced == 1,
+                before.product_ids | one.product_ids,
+                before.agreement_ids | one.agreement_ids,
+                before.invoiced or one.invoiced,
             )
+        known[number] = one
     return known

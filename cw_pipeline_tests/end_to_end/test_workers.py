@@ -144,9 +144,8 @@ def webserver(running: Deployment, active: Active, code_port: int) -> Webserver:
     return started
 
 
-def test_a_worker_that_is_stopped_first_ends_its_run(
-    webserver: Webserver, running: Deployment, sandbox: Sandbox
-) -> None:
+def stop_a_worker_that_pushes(webserver: Webserver, running: Deployment, sandbox: Sandbox) -> None:
+    """Sync the first month, and stop its worker meanwhile: it first ends the run, and then itself."""
     held = sandbox.faults.add(FaultKind.SLOW, method="POST", path="additions")
     run_id = launch(webserver, FIRST)
     assert until(lambda: sandbox.faults.wait_for_hit(held, timeout=1))
@@ -158,10 +157,8 @@ def test_a_worker_that_is_stopped_first_ends_its_run(
     start_worker(running, worker)
 
 
-@pytest.mark.timeout(600)  # the first push after a killed one waits a minute for what may be under way
-def test_whatever_is_killed_every_month_is_right_in_the_end_and_no_line_is_written_twice(
-    webserver: Webserver, running: Deployment, sandbox: Sandbox, active: Active, code_port: int
-) -> None:
+def kill_all_but_one_worker(webserver: Webserver, running: Deployment, sandbox: Sandbox, code_port: int) -> None:
+    """Kill a worker that pushes, the daemon, the code server and PostgreSQL, while a run waits on the other worker."""
     held = sandbox.faults.add(FaultKind.SLOW, method="POST", path="additions", body=f"{PREFIX}{MIDDLE}", nth=2)
     killed = launch(webserver, MIDDLE)
     assert until(lambda: sandbox.faults.wait_for_hit(held, timeout=1))
@@ -181,12 +178,17 @@ def test_whatever_is_killed_every_month_is_right_in_the_end_and_no_line_is_writt
     sandbox.faults.clear()
 
     assert ended(webserver, killed) == "FAILURE"
-    assert [
-        one
-        for one in messages(webserver, killed)
-        if f"The Celery worker celery@{worker} does not work on it any more" in one
-    ]
+    gone = f"The Celery worker celery@{worker} does not work on it any more"
+    assert [one for one in messages(webserver, killed) if gone in one]
     assert ended(webserver, waiting) == "FAILURE"  # it lost its lock, or its place in the queue for that
+
+
+@pytest.mark.timeout(600)  # the first push after a killed one waits a minute for what may be under way
+def test_whatever_is_stopped_or_killed_every_month_is_right_in_the_end_and_no_line_is_written_twice(
+    webserver: Webserver, running: Deployment, sandbox: Sandbox, active: Active, code_port: int
+) -> None:
+    stop_a_worker_that_pushes(webserver, running, sandbox)
+    kill_all_but_one_worker(webserver, running, sandbox, code_port)
     for month in (MIDDLE, LAST):
         assert ended(webserver, launch(webserver, month)) == "SUCCESS"
 

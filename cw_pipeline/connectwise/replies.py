@@ -85,17 +85,17 @@ def read_error_body(attempt: AttemptError, *, redact: Callable[[str], str]) -> E
     is shortened, which might leave half of one.
     """
 
-    def text(value: object) -> str:
+    def safe(value: object) -> str:
         return _shortened(redact(value)) if isinstance(value, str) else ""
 
-    request_id = text(attempt.headers.get("x-cw-request-id")) or None
+    request_id = safe(attempt.headers.get("x-cw-request-id")) or None
     body = attempt.body.decode(errors="replace")
     try:
         document = parse_json(body.encode())
     except ValueError:
         document = None
     if not isinstance(document, Mapping):
-        words = "(an HTML page)" if body.lstrip().startswith("<") else text(body)
+        words = "(an HTML page)" if body.lstrip().startswith("<") else safe(body)
         return ErrorBody(words=words, request_id=request_id)
     fields = cast("Mapping[str, object]", document)
     listed = fields.get("errors")
@@ -103,12 +103,12 @@ def read_error_body(attempt: AttemptError, *, redact: Callable[[str], str]) -> E
     for one in cast("list[object]", listed[:_MOST_FIELD_ERRORS]) if isinstance(listed, list) else []:
         if isinstance(one, Mapping):
             entry = cast("Mapping[str, object]", one)
-            field, message = text(entry.get("field")), text(entry.get("message")) or text(entry.get("code"))
+            field, message = safe(entry.get("field")), safe(entry.get("message")) or safe(entry.get("code"))
             details.append(f"{field}: {message}" if field else message)
-    words = text(fields.get("message"))
+    words = safe(fields.get("message"))
     if any(details):
         words = f"{words} ({_shortened('; '.join(filter(None, details)))})".strip()
-    return ErrorBody(text(fields.get("code")) or text(fields.get("error")), words, request_id)
+    return ErrorBody(safe(fields.get("code")) or safe(fields.get("error")), words, request_id)
 
 
 def _shortened(text: str) -> str:

@@ -12,7 +12,7 @@ from cw_pipeline.orchestration.assets.setup import (
     mapped_organizations,
     nordpass_organizations,
 )
-from cw_pipeline.orchestration.checks import unpushed_months
+from cw_pipeline.orchestration.checks import CLOSED_MONTHS, unpushed_months
 from cw_pipeline.orchestration.jobs.accept_lines import accept_lines
 from cw_pipeline.orchestration.jobs.add_organization import add_organization
 from cw_pipeline.orchestration.jobs.connect import connect
@@ -53,15 +53,18 @@ def build_definitions(*, first_month: Month, resources: Mapping[str, object]) ->
     months = months_from(first_month)
     return dg.Definitions(
         assets=[
-            asset.map_asset_specs(lambda spec: spec.merge_attributes(tags=TAGS))
-            for asset in (
-                imported_companies,
-                agreements,
-                nordpass_organizations,
-                mapped_organizations,
-                sync_months.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=months)),
-                drift,
-            )
+            CLOSED_MONTHS.merge_attributes(tags=TAGS),
+            *(
+                asset.map_asset_specs(lambda spec: spec.merge_attributes(tags=TAGS))
+                for asset in (
+                    imported_companies,
+                    agreements,
+                    nordpass_organizations,
+                    mapped_organizations,
+                    sync_months.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=months)),
+                    drift,
+                )
+            ),
         ],
         asset_checks=[unpushed_months],
         jobs=[monthly_sync, sync_now, preview, daily_checks, recent_usage, *_SETUP_JOBS],

@@ -58,6 +58,16 @@ NOTHING_DRIFTED = dg.AssetCheckSpec(
     asset=asset_key("drift"),
     description="Lines, mapped companies and agreements in ConnectWise are as they were written and mapped.",
 )
+CLOSED_MONTHS = dg.AssetSpec(
+    asset_key("closed_months"),
+    deps=[asset_key("connectwise_push")],
+    description=(
+        "Every month that has ended. Nothing materializes it, so that no run of a month makes Dagster skip or hide its "
+        "check, which covers all months."
+    ),
+    group_name="watch",
+    kinds={"python"},
+)
 _ERRORS = (SEATS_ADD_UP, NOTHING_FAILED)
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
 GRACE = SCHEDULE.after_month + timedelta(hours=2, minutes=30)
@@ -141,9 +151,7 @@ def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
     )
 
 
-@dg.asset_check(
-    asset=asset_key("connectwise_push"), description="Every closed month that companies are billed for is pushed."
-)
+@dg.asset_check(asset=CLOSED_MONTHS.key, description="Every closed month that companies are billed for is pushed.")
 def unpushed_months(access: Access) -> dg.AssetCheckResult:
     """Whether any month is late: the schedule did not run, its run failed, or something changed since."""
     with failing_the_run(), access.warehouse() as warehouse:

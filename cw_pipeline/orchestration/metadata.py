@@ -171,7 +171,6 @@ def of_mapping(warehouse: Warehouse) -> Details:
         "mapped_organizations": now.mapped_organizations,
         "unmapped_companies": now.unmapped_companies,
         "unmapped_organizations": now.unmapped_organizations,
-        "unpushed_months": [str(month) for month in now.unpushed_months],
         "next_tick": dg.MetadataValue.timestamp(now.next_tick),
         "companies": table(*cells.companies(sorted(listed, key=lambda one: one.state == "mapped"))),
         "organizations": table(*cells.organizations(all_organizations)),

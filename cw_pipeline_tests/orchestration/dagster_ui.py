@@ -51,6 +51,23 @@ mutation ExecuteChecks($checks: [AssetCheckHandleInput!]!) {
   }
 }
 """
+_LAUNCH = """
+mutation Launch($job: String!, $assets: [AssetKeyInput!], $tags: [ExecutionTag!]!) {
+  launchPipelineExecution(executionParams: {mode: "default", executionMetadata: {tags: $tags}, selector: {
+    pipelineName: $job, repositoryName: "__repository__", repositoryLocationName: "cw_pipeline", assetSelection: $assets
+  }}) {
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}
+"""
+_CHECKS = """
+{
+  assetNodes { assetChecksOrError { ... on AssetChecks { checks {
+    name executionForLatestMaterialization { status }
+  } } } }
+}
+"""
 _REEXECUTE = """
 mutation Reexecute($run: String!, $strategy: ReexecutionStrategy!) {
   launchRunReexecution(reexecutionParams: {parentRunId: $run, strategy: $strategy}) {
@@ -95,9 +112,28 @@ class DagsterUi:
         launched = self._query(_EXECUTE_CHECKS, {"checks": selected})["launchPipelineExecution"]
         return self._ended(launched["run"]["runId"])
 
+    def launch(self, job: str, month: str | None = None, *, assets: Sequence[str] | None = None) -> dg.DagsterRun:
+        """The run of a job, or of `assets` with all their checks as their page starts it, when it has ended."""
+        variables = {
+            "job": job,
+            "assets": [{"path": [asset]} for asset in assets] if assets else None,
+            "tags": [{"key": "dagster/partition", "value": month}] if month else [],
+        }
+        return self._ended(self._query(_LAUNCH, variables)["launchPipelineExecution"]["run"]["runId"])
+
+    def check_status(self, name: str) -> str | None:
+        """What the UI shows of a check; None where it was not evaluated since its asset was materialized."""
+        nodes = self._query(_CHECKS, {})["assetNodes"]
+        (check,) = [
+            one for node in nodes for one in node["assetChecksOrError"].get("checks", []) if one["name"] == name
+        ]
+        execution = check["executionForLatestMaterialization"]
+        return execution and execution["status"]
+
     def reexecute(self, run_id: str, strategy: str) -> dg.DagsterRun:
         """The run that re-executes another one, when it has ended."""
         launched = self._query(_REEXECUTE, {"run": run_id, "strategy": strategy})["launchRunReexecution"]
+        assert "run" in launched, launched["message"]
         return self._ended(launched["run"]["runId"])
 
     def _ended(self, run_id: str) -> dg.DagsterRun:

@@ -55,6 +55,7 @@ def test_the_assets_depend_on_each_other_in_one_direction() -> None:
         "push_preview": {"monthly_usage", "mapped_organizations"},
         "connectwise_push": {"push_preview"},
         "drift": {"connectwise_push"},
+        "closed_months": {"connectwise_push"},
     }
 
 

@@ -14,7 +14,7 @@ from cw_pipeline.orchestration.assets import months as monthly
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE, sync_months
 from cw_pipeline.orchestration.checks import NOTHING_HELD, NOTHING_MISSING, OF_PUSHES, SEATS_ADD_UP
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.runs import run_months
+from cw_pipeline.orchestration.runs import check_evaluations, run_months
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.settings import Messages, Settings
 from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, DagsterUi, dagster_ui
@@ -140,20 +140,47 @@ def test_a_failed_month_re_executed_writes_only_what_is_missing(
     assert written(sandbox) == lines_to_write(sandbox, active, LAST)
 
 
-def test_months_re_executed_from_asset_failure_leave_the_bad_one_to_a_check(sandbox: Sandbox, ui: DagsterUi) -> None:
+def test_months_cannot_be_re_executed_from_asset_failure_and_a_check_names_the_bad_one(
+    sandbox: Sandbox, ui: DagsterUi
+) -> None:
     refuse_a_line_of(sandbox, MIDDLE)
     assert ui.backfill(MONTHLY, MONTHS) == "COMPLETED_FAILED"
     (failed,) = ui.instance.get_runs()
     sandbox.journal.clear()
-    again = ui.reexecute(failed.run_id, "FROM_ASSET_FAILURE")
-    # To Dagster an asset that was materialized for other months has not failed, so it runs nothing but the check.
-    assert again.status is dg.DagsterRunStatus.SUCCESS
+    # To Dagster an asset that was materialized for other months has not failed.
+    with pytest.raises(AssertionError, match="No assets or asset checks needed to be retried"):
+        ui.reexecute(failed.run_id, "FROM_ASSET_FAILURE")
     assert sandbox.journal.writes() == []
     assert pushed(ui.instance) == {str(FIRST), str(LAST)}
-    (log,) = ui.instance.all_logs(again.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    check = log.get_dagster_event().asset_check_evaluation_data
-    assert (check.check_name, check.passed) == ("unpushed_months", False)
+    evaluated = check_evaluations(ui.launch("daily_checks").run_id, ui.instance)
+    (check,) = [one for one in evaluated if one.check_name == "unpushed_months"]
+    assert not check.passed
     assert check.metadata["months"].value == [str(MIDDLE)]
+
+
+def test_the_alarm_of_months_that_are_not_pushed_survives_every_kind_of_run(ui: DagsterUi) -> None:
+    assert ui.launch("daily_checks").status is dg.DagsterRunStatus.SUCCESS
+    assert ui.check_status("unpushed_months") == "FAILED"
+    runs = {
+        "the assets' page": lambda: ui.launch("__ASSET_JOB", str(FIRST), assets=MONTHLY).status,
+        "a backfill": lambda: ui.backfill(MONTHLY, [str(FIRST)]),
+        "sync_now": lambda: ui.launch("sync_now", str(FIRST)).status,
+        "the schedule's job": lambda: ui.launch("monthly_sync", str(FIRST)).status,
+        "a mapping": lambda: ui.launch("__ASSET_JOB", assets=["mapped_organizations"]).status,
+    }
+    for started_by, start in runs.items():
+        assert start() in (dg.DagsterRunStatus.SUCCESS, "COMPLETED_SUCCESS"), started_by
+        assert ui.check_status("unpushed_months") == "FAILED", started_by
+    evaluated = [
+        entry.run_id
+        for run in ui.instance.get_runs()
+        for entry in ui.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        if entry.get_dagster_event().asset_check_evaluation_data.check_name == "unpushed_months"
+    ]
+    assert len(evaluated) == 1  # no month's run alerts to other months
+    assert ui.backfill(MONTHLY, MONTHS) == "COMPLETED_SUCCESS"
+    assert ui.launch("daily_checks").status is dg.DagsterRunStatus.SUCCESS
+    assert ui.check_status("unpushed_months") == "SUCCEEDED"
 
 
 def test_a_killed_push_in_the_pool_does_not_stop_the_next(

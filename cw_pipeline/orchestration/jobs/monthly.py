@@ -9,11 +9,9 @@ from cw_pipeline.orchestration.assets.setup import (
     mapped_organizations,
     nordpass_organizations,
 )
-from cw_pipeline.orchestration.checks import unpushed_months
 from cw_pipeline.orchestration.tenant import TAGS
 
-# `unpushed_months` covers all months, so a single month's run leaves it out.
-_MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key) - dg.AssetSelection.checks(unpushed_months)
+_MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key)
 
 monthly_sync = dg.define_asset_job(
     "monthly_sync",

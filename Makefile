@@ -37,7 +37,7 @@ dev: .venv/installed ## The Dagster UI at http://localhost:3000, with the sandbo
 		$(BIN)/cw-pipeline sandbox --port $(PORT) -- $(BIN)/dagster dev --workspace workspace.yaml
 
 test: .venv/installed ## Every test
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 soak: .venv/installed ## Random histories of the whole product, about 10 minutes: EXAMPLES=600 on each database
 	SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/pytest cw_pipeline_tests/stateful --hypothesis-profile soak --numprocesses 2

@@ -56,6 +56,7 @@ mutation Launch($job: String!, $assets: [AssetKeyInput!], $tags: [ExecutionTag!]
   launchPipelineExecution(executionParams: {mode: "default", executionMetadata: {tags: $tags}, selector: {
     pipelineName: $job, repositoryName: "__repository__", repositoryLocationName: "cw_pipeline", assetSelection: $assets
   }}) {
+    __typename
     ... on LaunchRunSuccess { run { runId } }
     ... on PythonError { message }
   }
@@ -119,7 +120,9 @@ class DagsterUi:
             "assets": [{"path": [asset]} for asset in assets] if assets else None,
             "tags": [{"key": "dagster/partition", "value": month}] if month else [],
         }
-        return self._ended(self._query(_LAUNCH, variables)["launchPipelineExecution"]["run"]["runId"])
+        launched = self._query(_LAUNCH, variables)["launchPipelineExecution"]
+        assert "run" in launched, launched
+        return self._ended(launched["run"]["runId"])
 
     def check_status(self, name: str) -> str | None:
         """What the UI shows of a check; None where it was not evaluated since its asset was materialized."""

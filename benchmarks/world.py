@@ -35,6 +35,7 @@ COMPANY_ID = "bench"
 UNLIMITED = 100_000_000  # requests a minute
 _SET_UP_AT = datetime(2026, 1, 5, tzinfo=UTC)
 _ONE_IN = 100
+_TERMS = {"cycle": "Monthly", "period_type": "Current", "prorates": False}
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,7 @@ def _agreement(one: int) -> dict[str, object]:
         "name": f"Managed services {one}",
         "status": "Active",
         "imported_at": _SET_UP_AT,
+        **_TERMS,
     }
 
 
@@ -200,6 +202,7 @@ def _mapping(one: int, bill_from: Month) -> dict[str, object]:
         "bill_from": bill_from,
         "bill_from_chosen": False,
         "mapped_at": _SET_UP_AT,
+        **_TERMS,
     }
 
 

@@ -62,7 +62,8 @@ def changed_agreements(session: Session) -> Iterator[str]:
     accepted = (mapped.cycle, mapped.period_type, mapped.parent_agreement_id, mapped.prorates)
     imported = (agreement.cycle, agreement.period_type, agreement.parent_agreement_id, agreement.prorates)
     rows = session.execute(select(mapped.organization_id, *accepted, *imported).join(mapped.agreement))
-    suspect = [row[0] for row in rows if row[1:5] != row[5:] or not can_be_billed(Terms(*row[5:]))]
+    recorded = [(row[0], Terms(*row[1:5]), Terms(*row[5:])) for row in rows if None not in {row[4], row[8]}]
+    suspect = [one for one, terms, now in recorded if terms != now or not can_be_billed(now)]
     for mapping in company_mappings(session, mapped.organization_id.in_(suspect)):
         company, agreement, terms = mapping.company, mapping.agreement, mapping.agreement.terms
         why_not = why_not_billable(agreement)

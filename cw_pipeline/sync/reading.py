@@ -171,8 +171,9 @@ def _read_agreements(
     Agreements that are `wanted` matter whatever is on them; on the others only lines of ours do.
     """
     before = reading.agreements.keys() | reading.unread_on.keys()
-    by_id = run.connectwise.agreements_by_id(sorted(set(agreement_ids) - before))
     listed = run.connectwise.agreements(company_ids=sorted(companies))
+    shown = {one.id for one in (*listed.records, *listed.unreadable)}
+    by_id = run.connectwise.agreements_by_id(sorted(set(agreement_ids) - before - shown))
     new = {one.id: one for one in (*by_id.records, *listed.records) if one.id not in before}
     broken = {one.id: one for one in (*by_id.unreadable, *listed.unreadable) if one.id not in before}
     owners = run.connectwise.companies_by_id({one.company.id for one in new.values()})
@@ -198,7 +199,6 @@ def _read_agreements(
             in_part |= set(companies) if owner is None else {owner}
     reading.in_part |= in_part & set(companies)
     if not listed.nameless:  # it is unknown whose they are
-        shown = {one.id for one in (*listed.records, *listed.unreadable)}
         cut_short = {one.company_id for one in reading.agreements.values() if one.id not in shown}
         reading.looked_through |= set(companies) - cut_short
 

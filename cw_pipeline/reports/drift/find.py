@@ -69,12 +69,13 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
     ]
     by_id = {one.id: one for one in companies.records}
     unread_companies = {one.id for one in companies.unreadable}
+    unread_agreements = reading.unread_agreements
     of_mappings: list[Finding] = []
     for one in mappings.values():
         agreement = reading.agreements.get(one.agreement_id)
         if one.company_id not in unread_companies:
             of_mappings += drifted_company(one, by_id.get(one.company_id), agreement)
-        if one.agreement_id not in reading.unread_agreements:
+        if one.agreement_id not in unread_agreements:
             of_mappings += drifted_agreement(one, agreement, today)
     return [finding for some in (of_lines, of_mappings) for finding in sorted(some, key=lambda one: one.place)]
 
@@ -108,11 +109,11 @@ def _of_lines(
     )
     shown = {line.addition_id: line for line in reading.lines}
     new = {line.addition_id: (identity, line) for identity, line in seen.found}
-    unread_lines = {one.addition_id for one in reading.unread}
+    unread_lines, unread_agreements = {one.addition_id for one in reading.unread}, reading.unread_agreements
     for line in known:
         number, agreement_id = line.entry.addition_id, line.written.agreement_id
         is_new = new.pop(number, None) is not None
-        if number in unread_lines or agreement_id in reading.unread_agreements:
+        if number in unread_lines or agreement_id in unread_agreements:
             continue
         if agreement_id in facts.agreements or agreement_id != line.mapping.agreement_id:
             yield from drifted_line(line, shown.get(number), facts, unbilled, is_new=is_new)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 _MONTHS = 12
 _BY_HAND = 2
 
+_WORKSPACE = "load_from: [{python_module: {module_name: cw_pipeline.definitions, location_name: cw_pipeline}}]\n"
 _PUT_ASIDE = ("CONNECTWISE_", "NORDPASS_", "CW_PIPELINE_", "DAGSTER_HOME")
 
 
@@ -64,6 +65,7 @@ def run_demo(console: Console, folder: Path, *, port: int) -> bool:
         _environment(sandbox, folder),
         ExitStack() as opened,
     ):
+        (folder / "workspace.yaml").write_text(_WORKSPACE)
         demo = _Demo(console, sandbox, opened)
         demo.connect()
         demo.map_products()
@@ -88,7 +90,7 @@ def start_the_ui(folder: Path, port: int) -> str:
     where = shlex.quote(str(folder.resolve()))
     return (
         f"CW_PIPELINE_HOME={where} DAGSTER_HOME={where}/dagster "
-        f"cw-pipeline sandbox --port {port} -- dagster dev -m cw_pipeline.definitions"
+        f"cw-pipeline sandbox --port {port} -- dagster dev --workspace {where}/workspace.yaml"
     )
 
 

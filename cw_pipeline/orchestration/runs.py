@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
+from cw_pipeline.orchestration.tenant import LOCATION
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.sync.outdated_warehouse import RecordedPush
 from cw_pipeline.vocabulary import Month
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 _MONTH = "dagster/partition"
+_REPOSITORY = ".dagster/repository"
+"""By this tag *Overview* and *Jobs* find a code location's runs."""
 
 
 def local_instance(home: Path) -> dg.DagsterInstance:
@@ -89,7 +92,9 @@ def run_months(
     """
     run_id = str(uuid.uuid4())
     one = str(months[0]) if len(months) == 1 else None
-    tags = {} if one else {_RANGE_START: str(months[0]), _RANGE_END: str(months[-1])}
+    tags = {_REPOSITORY: f"__repository__@{LOCATION}", "months": one or f"{months[0]} to {months[-1]}"}
+    if not one:
+        tags |= {_RANGE_START: str(months[0]), _RANGE_END: str(months[-1])}
 
     def listen(entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event

@@ -11,6 +11,8 @@ from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, current_tenant
 _TENANT = current_tenant()
 KEY = _TENANT.key if _TENANT else None
 PREFIX = [KEY] if KEY else []
+LOCATION = KEY or "cw_pipeline"
+"""The name of the code location in the workspace files."""
 TAGS = {"tenant": KEY} if KEY else {}
 TITLE = " ".join(["cw_pipeline", *PREFIX])
 """What messages begin with."""

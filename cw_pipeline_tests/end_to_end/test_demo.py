@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,9 +15,9 @@ from cw_pipeline.cli.demonstration import run_demo
 from cw_pipeline.definitions import defs
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
+
+PROGRAM = Path(sys.executable).with_name("dagster")
 
 
 def test_the_demonstration_invoices_every_seat_of_a_year_exactly_once(
@@ -32,6 +35,9 @@ def test_the_demonstration_invoices_every_seat_of_a_year_exactly_once(
     assert "1 created: 0 → 2 seats" in correction
     assert "make dev" in told.splitlines()[-1]
     assert "a-real-site" not in told
+
+    command = [PROGRAM, "definitions", "validate", "--workspace", str(tmp_path / "demo" / "workspace.yaml")]
+    subprocess.run(command, check=True, capture_output=True)
 
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "demo" / "dagster"))
     with dg.DagsterInstance.get() as instance:

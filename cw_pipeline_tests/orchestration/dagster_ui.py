@@ -69,6 +69,13 @@ _CHECKS = """
   } } } }
 }
 """
+_RUNS = """
+query Runs($job: String!) {
+  pipelineOrError(params: {
+    pipelineName: $job, repositoryName: "__repository__", repositoryLocationName: "cw_pipeline"
+  }) { ... on Pipeline { runs { runId tags { key value } } } }
+}
+"""
 _REEXECUTE = """
 mutation Reexecute($run: String!, $strategy: ReexecutionStrategy!) {
   launchRunReexecution(reexecutionParams: {parentRunId: $run, strategy: $strategy}) {
@@ -123,6 +130,11 @@ class DagsterUi:
         launched = self._query(_LAUNCH, variables)["launchPipelineExecution"]
         assert "run" in launched, launched
         return self._ended(launched["run"]["runId"])
+
+    def runs_of(self, job: str) -> dict[str, dict[str, str]]:
+        """The tags of each run that the job's page shows, by the run's id."""
+        runs = self._query(_RUNS, {"job": job})["pipelineOrError"]["runs"]
+        return {run["runId"]: {tag["key"]: tag["value"] for tag in run["tags"]} for run in runs}
 
     def check_status(self, name: str) -> str | None:
         """What the UI shows of a check; None where it was not evaluated since its asset was materialized."""

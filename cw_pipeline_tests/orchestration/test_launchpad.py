@@ -32,14 +32,16 @@ def ui(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DagsterUi]:
 
 @pytest.mark.parametrize("job", INCOMPLETE)
 def test_a_job_that_needs_config_is_invalid_without_it(job: str) -> None:
-    for config in ({}, {"ops": {}}, {"ops": {INCOMPLETE[job]: {}}}, {"ops": {INCOMPLETE[job]: {"config": {}}}}):
+    configs: list[dict[str, dict[str, object]]]
+    configs = [{}, {"ops": {}}, {"ops": {INCOMPLETE[job]: {}}}, {"ops": {INCOMPLETE[job]: {"config": {}}}}]
+    for config in configs:
         with pytest.raises(dg.DagsterInvalidConfigError, match="Missing required config"):
             dg.validate_run_config(defs.resolve_job_def(job), config)
 
 
 @pytest.mark.parametrize("choice", ["map", "unmap", "write_file", "apply_file"])
 def test_each_choice_of_a_mapping_needs_its_fields(choice: str) -> None:
-    config = {"ops": {"choose_organizations": {"config": {choice: {}}}}}
+    config: dict[str, object] = {"ops": {"choose_organizations": {"config": {choice: {}}}}}
     with pytest.raises(dg.DagsterInvalidConfigError, match="Missing required config"):
         dg.validate_run_config(defs.resolve_job_def("map_companies"), config)
 

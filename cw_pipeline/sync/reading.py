@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,7 +14,6 @@ from sqlalchemy import select
 
 from cw_pipeline.billing.facts import Agreement, Line, Unread
 from cw_pipeline.billing.identity import PREFIX, Identity
-from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound, RecordUnreadable
 from cw_pipeline.connectwise.record_list import RecordList, Unreadable
 from cw_pipeline.sync.agreement_facts import agreement_facts
@@ -33,8 +32,9 @@ from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.ledger import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable
 
+    from cw_pipeline.connectwise import models
     from cw_pipeline.sync.sync_run import SyncRun
 
 
@@ -45,7 +45,9 @@ class Reading:
     Attributes:
         known: What the ledger knew, by addition id, before anything was read.
         agreements: Those that exist and can be read, with their companies and lines, by id.
-        additions: Those that are ours, or have an id by which we know one, as ConnectWise sent them, by agreement.
+        lines: Our lines.
+        strangers: What has the id of a line that the ledger knows and is another line, by that id, with what it is
+            known by.
         unread_on: What cannot be read, by the agreement that it is or is on.
         looked_through: The companies whose agreements were listed without a known gap.
         in_part: Of the companies that were to be looked through, those with something that cannot be read.
@@ -53,20 +55,11 @@ class Reading:
 
     known: Mapping[int, Known]
     agreements: dict[int, Agreement] = field(default_factory=dict[int, Agreement])
-    additions: dict[int, Sequence[models.Addition]] = field(default_factory=dict[int, Sequence[models.Addition]])
+    lines: list[Line] = field(default_factory=list[Line])
+    strangers: dict[int, Line] = field(default_factory=dict[int, Line])
     unread_on: dict[int, list[Unread]] = field(default_factory=dict[int, list[Unread]])
     looked_through: set[int] = field(default_factory=set[int])
     in_part: set[int] = field(default_factory=set[int])
-
-    @property
-    def lines(self) -> list[Line]:
-        """Our lines, by agreement."""
-        return [line for line, is_stranger in self._shown() if not is_stranger]
-
-    @property
-    def strangers(self) -> dict[int, Line]:
-        """What has the id of a line that the ledger knows and is another line, by that id, with what it is known by."""
-        return {line.addition_id: line for line, is_stranger in self._shown() if is_stranger}
 
     @property
     def unread(self) -> tuple[Unread, ...]:
@@ -92,12 +85,12 @@ class Reading:
         unknown = [line for line in self.lines if line.addition_id not in self.known]
         return [(identity, line) for line in unknown if (identity := Identity.parse(line.serial_number))]
 
-    def _shown(self) -> Iterator[tuple[Line, bool]]:
-        """Each addition as the rule sees it, and whether it is a stranger under an id that the ledger knows.
+    def add(self, agreement_id: int, additions: Iterable[models.Addition]) -> None:
+        """Add what an agreement has of ours, or under an id that the ledger knows, as the rule sees it.
 
         A line that the ledger knows keeps the serial number that it is known by.
         """
-        for agreement_id, addition in ((number, one) for number, on in self.additions.items() for one in on):
+        for addition in additions:
             known, shown = self.known.get(addition.id), addition.serial_number or ""
             is_stranger = known is not None and not (
                 is_still(addition, known.serial_number, known.product_ids)
@@ -115,7 +108,10 @@ class Reading:
                 bill_customer=addition.bill_customer,
                 less_included=plain(addition.less_included),
             )
-            yield line, is_stranger
+            if is_stranger:
+                self.strangers[line.addition_id] = line
+            else:
+                self.lines.append(line)
 
 
 def read(
@@ -192,7 +188,7 @@ def _read_agreements(
             found = [unread_line(number, one, reading.known) for one in lines.unreadable]
             company = by_company.get(new[number].company.id)
             reading.agreements[number] = agreement_facts(new[number], company, cycles)
-            reading.additions[number] = lines.records
+            reading.add(number, lines.records)
         is_empty = isinstance(lines, RecordList) and not (lines.records or lines.unreadable)
         reading.unread_on[number] = [] if is_empty and number not in wanted else found
         if reading.unread_on[number]:  # where it does not say whose it is, it may be anybody's

@@ -8,6 +8,8 @@ EXAMPLES ?= 600
 AGREEMENTS ?= 2000
 MONTHS ?= 36
 GROUPS ?=
+# How many tenants `make tenants` deploys, three of them broken.
+TENANTS ?= 20
 BIN := .venv/bin
 # Where `make demo` leaves what `make dev` shows.
 DEMO := $(CURDIR)/.cw_pipeline/demo
@@ -16,7 +18,7 @@ DEMO := $(CURDIR)/.cw_pipeline/demo
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test soak bench lint hooks lock clean
+.PHONY: help demo dev test soak tenants bench lint hooks lock clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/'
@@ -41,6 +43,9 @@ test: .venv/installed ## Every test
 
 soak: .venv/installed ## Random histories of the whole product, about 10 minutes: EXAMPLES=600 on each database
 	SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/pytest cw_pipeline_tests/stateful --hypothesis-profile soak --numprocesses 2
+
+tenants: .venv/installed ## A deployment of 20 tenants whose months are all due, about 4 minutes: TENANTS=20
+	TENANTS=$(TENANTS) $(BIN)/pytest cw_pipeline_tests/end_to_end/test_many_tenants.py
 
 bench: .venv/installed ## What the product costs, beside its limits, about 20 minutes: benchmarks/results.md
 	$(BIN)/python -m benchmarks --agreements $(AGREEMENTS) --months $(MONTHS) $(GROUPS)

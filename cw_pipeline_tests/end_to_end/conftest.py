@@ -97,9 +97,9 @@ def _daemons_are_healthy(webserver: Webserver) -> bool:
 
 def stop_schedules(webserver: Webserver) -> None:
     """By the real clock a tick may be due while a test runs; it would sync or check beside the test."""
-    running = webserver.query(SCHEDULES)["repositoriesOrError"]["nodes"][0]["schedules"]
-    assert running
-    for schedule in running:
+    repositories = webserver.query(SCHEDULES)["repositoriesOrError"]["nodes"]
+    assert repositories
+    for schedule in (schedule for repository in repositories for schedule in repository["schedules"]):
         stopped = webserver.query(STOP, id=schedule["id"])["stopRunningSchedule"]
         assert stopped["__typename"] == "ScheduleStateResult", stopped
 

@@ -118,7 +118,7 @@ def running(sandbox: Sandbox, code_port: int, tmp_path_factory: pytest.TempPathF
     """The deployment, with two workers."""
     home = tmp_path_factory.mktemp("deployment")
     with deployment(home, sandbox.environment(), {"cw_pipeline": code_port}) as started:
-        started.start("code", ports={"4000": code_port})
+        started.start("code", instead={"4000": str(code_port)})
         for name in WORKERS:
             start_worker(started, name)
         yield started
@@ -136,7 +136,7 @@ def webserver(running: Deployment, active: Active, code_port: int) -> Webserver:
     """The webserver, when all else is there too; by the real clock a schedule's tick may be due, so they are off."""
     until(lambda: listens(code_port))
     port = free_port()
-    running.start("webserver", ports={"3000": port})
+    running.start("webserver", instead={"3000": str(port)})
     started = Webserver(f"http://127.0.0.1:{port}")
     until(lambda: started.query("{ version }"))
     stop_schedules(started)
@@ -173,7 +173,7 @@ def kill_all_but_one_worker(webserver: Webserver, running: Deployment, sandbox: 
     running.kill("code")
     running.restart_postgres()
     start_worker(running, worker)
-    running.start("code", ports={"4000": code_port})
+    running.start("code", instead={"4000": str(code_port)})
     running.start("daemon")
     sandbox.faults.clear()
 

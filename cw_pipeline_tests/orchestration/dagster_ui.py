@@ -212,11 +212,24 @@ def dagster_ui_of(workspace: Path, home: Path, config: Path) -> Generator[Dagste
 
 
 @contextmanager
+def dagster_ui_beside(workspace: Path) -> Generator[DagsterUi]:
+    """The UI on the instance of a deployment, which `DAGSTER_HOME` names, and on its code servers."""
+    with _on_this_instance(WorkspaceFileTarget([str(workspace)])) as ui:
+        yield ui
+
+
+@contextmanager
 def _dagster_ui(
     home: Path, config: Path, target: WorkspaceLoadTarget, instead: Mapping[str, object]
 ) -> Generator[DagsterUi]:
     settings = yaml.safe_load(config.read_text())
     home.mkdir()
     (home / "dagster.yaml").write_text(yaml.safe_dump(settings | instead))
+    with _on_this_instance(target) as ui:
+        yield ui
+
+
+@contextmanager
+def _on_this_instance(target: WorkspaceLoadTarget) -> Generator[DagsterUi]:
     with dg.DagsterInstance.get() as instance, create_test_daemon_workspace_context(target, instance) as workspace:
         yield DagsterUi(instance, workspace)

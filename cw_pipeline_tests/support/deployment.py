@@ -58,18 +58,20 @@ class Deployment:
         self._postgres = postgres
         self._running: dict[str, tuple[subprocess.Popen[bytes], IO[bytes]]] = {}
 
-    def start(self, service: str, *more: str, name: str | None = None, ports: Mapping[str, int] | None = None) -> None:
+    def start(
+        self, service: str, *more: str, name: str | None = None, instead: Mapping[str, str] | None = None
+    ) -> None:
         """Start a service with its command of the compose file.
 
         Args:
             service: Its name in the compose file.
             more: Options that a machine of its own would make needless, such as a name among several workers.
             name: What to call it, if there are several.
-            ports: Instead of those in the command.
+            instead: What replaces parts of the command, such as a port.
         """
         command: list[str] = list(COMPOSE["services"][service]["command"])
-        for there, here in {"0.0.0.0": "127.0.0.1", **(ports or {})}.items():
-            command = [word.replace(there, str(here)) for word in command]
+        for there, here in {"0.0.0.0": "127.0.0.1", **(instead or {})}.items():
+            command = [word.replace(there, here) for word in command]
         end_of_options = command.index("--") if "--" in command else len(command)
         command[end_of_options:end_of_options] = more
         log = (self._home / f"{name or service}.log").open("ab")

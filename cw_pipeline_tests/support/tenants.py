@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from cw_pipeline_tests.support.active import use
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
-    from pathlib import Path
     from types import ModuleType
 
     import dagster as dg
@@ -33,15 +33,20 @@ def use_tenants(
 
     A tenant with a sandbox has the settings to use it, under names with its prefix. What `environment` has is for all.
     """
+    names = settings_of(home, {key: sandbox.environment() if sandbox else {} for key, sandbox in tenants.items()})
+    use(monkeypatch, environment | {"CW_PIPELINE_HOME": str(home), VARIABLE: ""} | names)
+    return Path(names[FOLDER_VARIABLE])
+
+
+def settings_of(home: Path, tenants: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Write an empty file for each tenant; the environment that names their folder and has each one's own variables."""
     folder = home / "tenants"
     folder.mkdir()
-    names = environment | {"CW_PIPELINE_HOME": str(home), FOLDER_VARIABLE: str(folder), VARIABLE: ""}
-    for key, sandbox in tenants.items():
+    names = {FOLDER_VARIABLE: str(folder)}
+    for key, own in tenants.items():
         (folder / f"{key}.yaml").touch()
-        own = sandbox.environment() if sandbox else {}
         names |= {f"{key.upper()}_{name}": value for name, value in own.items()}
-    use(monkeypatch, names)
-    return folder
+    return names
 
 
 @contextmanager

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _Raw: TypeAlias = "Mapping[str, object]"
 
 PAGE_SIZE = 1_000  # the most that ConnectWise gives
+_DEFAULT_PAGE_SIZE = 25  # what it gives where nothing is asked
 MOST_PAGES = 10_000
 MOST_RECORDS = 250_000  # many more than any list here has; what a caller keeps of them fits into memory
 _FORWARD_ONLY = {"pagination-type": "forward-only"}
@@ -124,9 +125,10 @@ class Pages:
         """Whether nothing follows a page, whatever it links to: it is so short that no limit of the site cut it.
 
         Some sites link every page that has records to another one, which may be empty, and give fewer records at a time
-        than they are asked for; how many, other pages show. Twice as many leave room for pages of differing length.
+        than they are asked for. No list's limit is below what ConnectWise gives where nothing is asked; and other pages
+        of the site were more than twice as long.
         """
-        return page.length == 0 or 2 * page.length < self._longest
+        return page.length == 0 or (page.length < _DEFAULT_PAGE_SIZE and 2 * page.length < self._longest)
 
     def _numbered_page(self, path: str, query: Mapping[str, str], number: int) -> _Page:
         return self._page(path, {**query, "page": str(number), "orderBy": "id asc"})

@@ -8,7 +8,7 @@ import ssl
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trustme
 from aiosmtpd.controller import Controller
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aiosmtpd.smtp import Envelope
+
+ServerT = TypeVar("ServerT", bound=ThreadingHTTPServer)
 
 
 class WebHook(ThreadingHTTPServer):
@@ -51,9 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def web_hook(refusals: int = 0) -> Generator[WebHook]:
-    """A web hook that takes messages, all but the first `refusals`."""
-    server = WebHook(refusals)
+def _serving(server: ServerT) -> Generator[ServerT]:
+    """The server, at work in a thread of its own until the block ends."""
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -62,6 +63,13 @@ def web_hook(refusals: int = 0) -> Generator[WebHook]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def web_hook(refusals: int = 0) -> Generator[WebHook]:
+    """A web hook that takes messages, all but the first `refusals`."""
+    with _serving(WebHook(refusals)) as server:
+        yield server
 
 
 class MailServer:
@@ -132,12 +140,5 @@ class _PingHandler(BaseHTTPRequestHandler):
 @contextmanager
 def ping_server(*statuses: int) -> Generator[PingServer]:
     """A server that takes pings, and answers the first with these statuses."""
-    server = PingServer(statuses)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with _serving(PingServer(statuses)) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -18,7 +18,7 @@ DEMO := $(CURDIR)/.cw_pipeline/demo
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test soak tenants bench lint hooks lock clean
+.PHONY: help demo dev test soak tenants bench docs lint hooks lock clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /	/'
@@ -50,6 +50,9 @@ tenants: .venv/installed ## A deployment of 20 tenants whose months are all due,
 bench: .venv/installed ## What the product costs, beside its limits, about 20 minutes: benchmarks/results.md
 	$(BIN)/python -m benchmarks --agreements $(AGREEMENTS) --months $(MONTHS) $(GROUPS)
 
+docs: .venv/installed ## The documentation as a site: .site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file docs/site/mkdocs.yml
+
 lint: .venv/installed ## The house rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,4 +70,4 @@ lock: .venv/installed ## Renew constraints.txt
 		--output-file constraints.txt pyproject.toml
 
 clean: ## Remove what the commands above made
-	rm -rf .venv .cw_pipeline .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .cw_pipeline .site .pytest_cache .ruff_cache .hypothesis .import_linter_cache

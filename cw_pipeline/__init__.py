@@ -15,5 +15,6 @@ The packages, from the top down; each imports only those below it:
 - `https`: what both clients share
 - `settings`, `vocabulary`, `errors`: the environment; months, plans, license types; the base class of all errors
 
-`sandbox` is a local ConnectWise PSA and NordPass. It imports none of these. `docs/architecture.md` has a picture.
+`sandbox` is a local ConnectWise PSA and NordPass. It imports none of these. `docs/explanation/architecture.md` has a
+picture.
 """

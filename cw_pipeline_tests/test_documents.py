@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PROMISES = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+PROMISES = (ROOT / "docs/explanation/reliability.md").read_text(encoding="utf-8")
 NAMED = re.compile(r"`(\w+/test_\w+\.py)(?:::(test_\w+))?`")
 CI = "ci.yml"
 
@@ -27,7 +27,9 @@ def test_every_promise_names_a_test_or_the_job_that_takes_its_place() -> None:
 
 
 def test_the_architecture_names_modules_and_what_is_in_them() -> None:
-    named = re.findall(r"`([\w/]+\.py)`(?: `(\w+)`)?", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    named = re.findall(
+        r"`([\w/]+\.py)`(?: `(\w+)`)?", (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
+    )
     assert len(named) > 20
     for module, name in named:
         text = (ROOT / "cw_pipeline" / module).read_text(encoding="utf-8")

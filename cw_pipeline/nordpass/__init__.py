@@ -8,5 +8,5 @@ Does not belong here: which usage is billed (`billing`), storing usage (`warehou
 (`settings`).
 
 The contract of the Provider API is an assumption, because NordPass publishes its guide only inside its own panel.
-`docs/nordpass-contract.md` states it, and only this package depends on it.
+`docs/reference/nordpass-contract.md` states it, and only this package depends on it.
 """

@@ -73,7 +73,7 @@ class Fault:
 
 
 class MalformedReport(NordPassError):
-    """A file or a reply is not in the form that is documented in `docs/nordpass-contract.md`.
+    """A file or a reply is not in the form that is documented in `docs/reference/nordpass-contract.md`.
 
     Attributes:
         source: The file, or the endpoint and page.

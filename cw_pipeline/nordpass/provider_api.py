@@ -1,6 +1,6 @@
 """The Provider API as a source: its replies, checked field by field, and its paging.
 
-The contract is an assumption (`docs/nordpass-contract.md`): NordPass's own guide is not public.
+The contract is an assumption (`docs/reference/nordpass-contract.md`): NordPass's own guide is not public.
 """
 
 import re
@@ -35,8 +35,8 @@ _MOST_ITEMS_ON_A_PAGE: Final = 10_000
 _LONGEST_CURSOR: Final = 4_000
 _IDEMPOTENCY_KEY: Final = re.compile(r"[!-~]{1,255}")
 _WHAT_TO_DO: Final = (
-    "Run this again; if it stays so, the API differs from docs/nordpass-contract.md: compare it with the guide in "
-    "NordPass's panel, and use the panel's usage exports (NORDPASS_USAGE_DIR) meanwhile."
+    "Run this again; if it stays so, the API differs from docs/reference/nordpass-contract.md: compare it with the "
+    "guide in NordPass's panel, and use the panel's usage exports (NORDPASS_USAGE_DIR) meanwhile."
 )
 
 

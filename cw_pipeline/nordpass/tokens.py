@@ -1,6 +1,6 @@
 """The MSP's private key, and the short-lived tokens signed with it.
 
-The claims are part of the assumed contract (`docs/nordpass-contract.md`).
+The claims are part of the assumed contract (`docs/reference/nordpass-contract.md`).
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,6 @@
 """A folder of the panel's monthly usage exports as a source: `usage-2026-03.csv` and its like.
 
-The columns are an assumption (`docs/nordpass-contract.md`). A file counts whole or not at all.
+The columns are an assumption (`docs/reference/nordpass-contract.md`). A file counts whole or not at all.
 """
 
 import os

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline_tests.support.active import Active
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "cli-json.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/reference/cli-json.schema.json").read_text(encoding="utf-8"))
 PROGRAM = Path(sys.executable).with_name("cw-pipeline")
 
 
@@ -56,7 +56,7 @@ def run(*arguments: str) -> Answer:
 
 
 def validate_document(document: object, arguments: Sequence[str]) -> None:
-    """Make sure that a document is one that docs/cli-json.schema.json describes for the command."""
+    """Make sure that a document is one that docs/reference/cli-json.schema.json describes for the command."""
     words = [
         word
         for before, word in pairwise(("", *arguments))

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Facts
 
 PROJECT = Path(__file__).parents[2]
-GUIDES = ["README.md", "docs/runbook.md"]
-DOCUMENTS = ["README.md", *sorted(f"docs/{file.name}" for file in (PROJECT / "docs").glob("*.md"))]
+GUIDES = ["README.md", "docs/how-to/runbook.md"]
+DOCUMENTS = ["README.md", *sorted(str(file.relative_to(PROJECT)) for file in (PROJECT / "docs").rglob("*.md"))]
 
 COMMAND = re.compile(r"cw-pipeline ([^`#;\n]+)")
 LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)")

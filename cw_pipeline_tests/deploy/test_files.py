@@ -1,4 +1,4 @@
-"""The files of deploy/ hold what docs/deployment.md promises of them; `make lint` checks their form."""
+"""The files of deploy/ hold what docs/how-to/deployment.md promises of them; `make lint` checks their form."""
 
 from __future__ import annotations
 

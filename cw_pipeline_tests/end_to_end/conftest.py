@@ -19,10 +19,13 @@ import tenacity
 
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline_tests.support.active import use
+from cw_pipeline_tests.support.browser import browser, browser_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+    from contextlib import AbstractContextManager
 
+__all__ = ["browser", "browser_program"]  # fixtures, for every module here
 PROJECT = Path(__file__).parents[2]
 HURRIED = Path(__file__).with_name("hurried")
 DEADLINE_SECONDS = 120
@@ -61,14 +64,25 @@ def until(condition: Callable[[], Any], *, seconds: int = DEADLINE_SECONDS) -> A
 
 @contextmanager
 def dagster_dev(log: Path) -> Generator[Webserver]:
-    """`dagster dev` with this process's environment, in a process group of its own, which ends as a whole.
+    """`dagster dev` with this process's environment; its daemon looks after backfills more often than usual."""
+    with _served("dagster", "dev", log=log) as webserver:
+        until(lambda: _daemons_are_healthy(webserver))
+        stop_schedules(webserver)
+        yield webserver
 
-    Its daemon looks after backfills more often than usual.
-    """
+
+def dagster_webserver(log: Path) -> AbstractContextManager[Webserver]:
+    """The webserver without the daemon, with this process's environment: for what is only looked at."""
+    return _served("dagster_webserver", log=log)
+
+
+@contextmanager
+def _served(*program: str, log: Path) -> Generator[Webserver]:
+    """A program that serves the UI, in a process group of its own, which ends as a whole."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "dagster", "dev", "--workspace", "workspace.yaml", "--port", str(port)]
+    command = [sys.executable, "-m", *program, "--workspace", "workspace.yaml", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -81,8 +95,6 @@ def dagster_dev(log: Path) -> Generator[Webserver]:
     webserver = Webserver(f"http://127.0.0.1:{port}")
     try:
         until(lambda: webserver.query("{ version }"))
-        until(lambda: _daemons_are_healthy(webserver))
-        stop_schedules(webserver)
         yield webserver
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # what it would do in order takes seconds

@@ -104,6 +104,8 @@ def test_an_upgrade_from_the_first_schema_keeps_what_is_in_it(new_database_url: 
         config = alembic.config.Config()
         config.set_main_option("script_location", str(files("cw_pipeline.warehouse") / "migrations"))
         with warehouse.engine.begin() as connection:
+            for view in ("v_latest", "v_lines", "v_runs", "v_line_changes"):
+                connection.execute(text(f"DROP VIEW {view}"))
             for table in reversed(Base.metadata.sorted_tables):
                 table.drop(connection)
             connection.execute(text("DELETE FROM alembic_version"))
@@ -152,7 +154,7 @@ def test_a_schema_of_a_newer_version_is_refused(new_database_url: str) -> None:
 
 def test_a_warehouse_that_was_restored_in_part_is_refused(new_database_url: str) -> None:
     Warehouse(new_database_url).close()
-    execute(new_database_url, "DROP TABLE alembic_version", "DROP TABLE ledger")
+    execute(new_database_url, "DROP TABLE alembic_version", "DROP TABLE lock_holders")
     assert "restored or migrated in part" in refusal(new_database_url)
 
 

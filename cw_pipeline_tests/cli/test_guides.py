@@ -41,10 +41,9 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Facts
 
 PROJECT = Path(__file__).parents[2]
-GUIDES = ["README.md", "docs/how-to/runbook.md"]
 DOCUMENTS = ["README.md", *sorted(str(file.relative_to(PROJECT)) for file in (PROJECT / "docs").rglob("*.md"))]
 
-COMMAND = re.compile(r"cw-pipeline ([^`#;\n]+)")
+COMMAND = re.compile(r"(?<!secret generic )(?<!-)cw-pipeline ([a-z-][^`#;\n]+)")
 LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
@@ -60,10 +59,10 @@ def options_and_commands(command: Any) -> tuple[set[str], dict[str, Any]]:  # no
     return options, getattr(command, "commands", {})
 
 
-@pytest.mark.parametrize("guide", GUIDES)
-def test_every_command_of_a_guide_exists_with_its_options(guide: str) -> None:
-    lines = COMMAND.findall((PROJECT / guide).read_text().replace("\\\n", ""))
-    assert len(lines) > 10
+def test_every_command_of_a_document_exists_with_its_options() -> None:
+    texts = [(PROJECT / document).read_text().replace("\\\n", "") for document in DOCUMENTS]
+    lines = [line for text in texts for line in COMMAND.findall(text)]
+    assert len(lines) > 100
     for line in lines:
         options, commands = options_and_commands(typer.main.get_command(app))
         words = iter(line.split())
@@ -81,7 +80,6 @@ def test_every_command_of_a_guide_exists_with_its_options(guide: str) -> None:
 def test_every_link_of_a_document_leads_somewhere(document: str) -> None:
     here = PROJECT / document
     links = [link for link in LINK.findall(here.read_text()) if any(link)]
-    assert links or document not in GUIDES
     for path, anchor in links:
         target = here.parent / path if path else here
         assert target.is_file(), path

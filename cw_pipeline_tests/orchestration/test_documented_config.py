@@ -12,7 +12,7 @@ from dagster_shared.yaml_utils import load_run_config_yaml
 from cw_pipeline.definitions import defs
 
 PROJECT = Path(__file__).parents[2]
-DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 JOBS = list(defs.resolve_all_job_defs())
 CONFIG = re.compile(r"`(ops: [^`]+)`|^ +(ops: .+)$", re.MULTILINE)
 

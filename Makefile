@@ -36,7 +36,7 @@ demo: .venv/installed ## The whole job against a local ConnectWise PSA and NordP
 dev: .venv/installed ## The Dagster UI at http://localhost:3000, with the sandbox behind it
 	@mkdir -p $(DEMO)/dagster && cp dagster.yaml $(DEMO)/dagster/
 	CW_PIPELINE_HOME=$(DEMO) DAGSTER_HOME=$(DEMO)/dagster CW_PIPELINE_DATABASE_URL= \
-		$(BIN)/cw-pipeline sandbox --port $(PORT) -- $(BIN)/dagster dev --workspace workspace.yaml
+		$(BIN)/cw-pipeline sandbox --port $(PORT) -- $(BIN)/dg dev
 
 test: .venv/installed ## Every test
 	$(BIN)/pytest --numprocesses 2 --dist worksteal

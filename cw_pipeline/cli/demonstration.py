@@ -90,7 +90,7 @@ def start_the_ui(folder: Path, port: int) -> str:
     where = shlex.quote(str(folder.resolve()))
     return (
         f"CW_PIPELINE_HOME={where} DAGSTER_HOME={where}/dagster "
-        f"cw-pipeline sandbox --port {port} -- dagster dev --workspace {where}/workspace.yaml"
+        f"cw-pipeline sandbox --port {port} -- dg dev --workspace {where}/workspace.yaml"
     )
 
 

@@ -53,5 +53,5 @@ def test_outside_a_clone_it_names_a_command_that_works_there(tmp_path: Path, mon
     assert (home, dagster_home) == (f"CW_PIPELINE_HOME={folder}", f"DAGSTER_HOME={folder}/dagster")
     assert (program, arguments) == (
         "cw-pipeline",
-        ["sandbox", "--port", "8443", "--", "dagster", "dev", "--workspace", f"{folder}/workspace.yaml"],
+        ["sandbox", "--port", "8443", "--", "dg", "dev", "--workspace", f"{folder}/workspace.yaml"],
     )

@@ -1,4 +1,4 @@
-"""Real processes: Dagster's webserver and daemon as `dagster dev` starts them, with a sandbox behind them."""
+"""Real processes: Dagster's webserver and daemon as `dg dev` starts them, with a sandbox behind them."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def until(condition: Callable[[], Any], *, seconds: int = DEADLINE_SECONDS) -> A
 
 @contextmanager
 def dagster_dev(log: Path) -> Generator[Webserver]:
-    """`dagster dev` with this process's environment; its daemon looks after backfills more often than usual."""
-    with _served("dagster", "dev", log=log) as webserver:
+    """`dg dev` with this process's environment; its daemon looks after backfills more often than usual."""
+    with _served("dagster_dg_cli.cli", "dev", log=log) as webserver:
         until(lambda: _daemons_are_healthy(webserver))
         stop_schedules(webserver)
         yield webserver
@@ -73,7 +73,7 @@ def dagster_dev(log: Path) -> Generator[Webserver]:
 
 def dagster_webserver(log: Path) -> AbstractContextManager[Webserver]:
     """The webserver without the daemon, with this process's environment: for what is only looked at."""
-    return _served("dagster_webserver", log=log)
+    return _served("dagster_webserver", "--workspace", "workspace.yaml", log=log)
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def _served(*program: str, log: Path) -> Generator[Webserver]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", *program, "--workspace", "workspace.yaml", "--port", str(port)]
+    command = [sys.executable, "-m", *program, "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from cw_pipeline.definitions import defs
+from cw_pipeline.vocabulary import State
+from cw_pipeline_tests.orchestration.job_runs import state
+
+if TYPE_CHECKING:
+    from cw_pipeline.sandbox.sandbox import Sandbox
 
 PROJECT = Path(__file__).parents[2]
+DG = Path(sys.executable).with_name("dg")
 
 
-def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """A Python of its own in the project's folder, with an empty environment."""
+def program(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A program in the project's folder, with this environment and nothing else."""
     return subprocess.run(
-        [sys.executable, *arguments],
+        list(command),
         cwd=PROJECT,
-        env={"PATH": os.defpath},
+        env={"PATH": os.defpath, **environment},
         capture_output=True,
         text=True,
         timeout=120,
@@ -27,14 +35,32 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_workspace_validates_with_an_empty_environment() -> None:
-    validated = python("-m", "dagster", "definitions", "validate", "--workspace", "workspace.yaml")
-    assert validated.returncode == 0, validated.stderr
-    assert "Validation successful for code location cw_pipeline" in validated.stdout + validated.stderr
+def test_dg_loads_the_project_with_an_empty_environment() -> None:
+    checked = program(DG, "check", "defs")
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.endswith("All definitions loaded successfully.\n")
+    listed = program(DG, "list", "defs", "--json")
+    assert listed.returncode == 0, listed.stderr
+    found = {
+        kind: {one.get("name", one.get("asset_key")) for one in all_of}
+        for kind, all_of in json.loads(listed.stdout).items()
+    }
+    assert "connectwise_push" in found["assets"]
+    assert "sync_now" in found["jobs"]
+    assert "monthly_sync_schedule" in found["schedules"]
+
+
+def test_dg_launches_a_job(sandbox: Sandbox, tmp_path: Path) -> None:
+    home = tmp_path / "dagster"
+    home.mkdir()
+    environment = {**sandbox.environment(), "CW_PIPELINE_HOME": str(tmp_path), "DAGSTER_HOME": str(home)}
+    launched = program(DG, "launch", "--job", "connect", **environment)
+    assert launched.returncode == 0, launched.stderr
+    assert state() == State.CONNECTED
 
 
 def test_loading_leans_on_nothing_that_dagster_may_still_change() -> None:
-    loaded = python("-W", "always", "-c", "import cw_pipeline.definitions")
+    loaded = program(sys.executable, "-W", "always", "-c", "import cw_pipeline.definitions")
     assert loaded.returncode == 0, loaded.stderr
     assert "BetaWarning" not in loaded.stderr
     assert "PreviewWarning" not in loaded.stderr

@@ -9,6 +9,7 @@ from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import command, now
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.errors import HELD_OR_FAILED
+from cw_pipeline.wording.commands import for_tenant
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +21,9 @@ def health(*, as_json: AsJson = False) -> None:
     """Say whether daemon, schedule, schema, months and daily checks are well, for monitoring. Changes nothing."""
     with command(as_json=as_json) as running:
         found = rooms.health.collect(running.settings, now=now())
-        running.document({"healthy": not found.problems, **vars(found)})
+        tenant = running.settings.tenant_key
+        problems = [for_tenant(sentence, tenant) for sentence in found.problems]
+        running.document({"healthy": not problems, "tenant": tenant, **vars(found), "problems": problems})
         running.table(["", ""], _rows(found))
         for sentence in found.problems or ["All is well."]:
             running.say(sentence)

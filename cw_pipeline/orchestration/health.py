@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 
@@ -13,7 +13,8 @@ from cw_pipeline.orchestration.checks import GRACE
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks, not_passed
 from cw_pipeline.orchestration.runs import existing_instance
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule
-from cw_pipeline.orchestration.tenant import KEY, TAGS
+from cw_pipeline.orchestration.sensors import daily_heartbeat, failed_checks, failed_runs
+from cw_pipeline.orchestration.tenant import KEY, LOCATION, TAGS
 from cw_pipeline.reports.last_pushed import PushedMonth, last_pushed
 from cw_pipeline.reports.status import status
 from cw_pipeline.settings import NotSetUp
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
 
 HEARTBEAT_TOLERANCE = timedelta(minutes=30)
 """How old a heartbeat may be: as Dagster's own `dagster-daemon liveness-check` has it."""
+LONGEST_UNSEEN = timedelta(minutes=30)
+"""The daemon evaluates a location's sensors twice a minute."""
 LONGEST_WITHOUT_A_GOOD_CHECK = timedelta(hours=26)
 """The checks run once a day; reading all agreements takes less than two hours."""
+_SENSORS = frozenset(sensor.name for sensor in (failed_runs, failed_checks, daily_heartbeat))
 _MOST_RUNS = 31
 """Runs of the daily checks among which the last good one is looked for."""
 
@@ -94,6 +98,7 @@ class Health:
         problems: What is wrong, a sentence each that says what to do.
         daemons: Those that the daemon's process has to run.
         pending_migrations: The revisions that the warehouse's schema lacks.
+        location_seen_at: When Dagster's daemon last evaluated a sensor of the code location; None if none is on.
         schedule: The monthly schedule; None if Dagster's daemon never loaded it.
         daily_checks: The runs of the daily checks.
         months_due: Closed months that have to be pushed; None if the schema is not up to date.
@@ -103,6 +108,7 @@ class Health:
     problems: tuple[str, ...]
     daemons: tuple[Daemon, ...]
     pending_migrations: tuple[str, ...]
+    location_seen_at: datetime | None
     schedule: Schedule | None
     daily_checks: DailyChecks
     months_due: tuple[Month, ...] | None
@@ -132,11 +138,13 @@ def collect(settings: Settings, *, now: datetime) -> Health:
     billing = None if pending else _billing(settings, now)
     with existing_instance(settings.cw_pipeline_home) as instance:
         daemons = tuple(_daemons(instance, now))
+        seen_at = _location_seen_at(instance)
         schedule = _monthly_schedule(instance)
         checks = _daily_checks(instance)
     problems = [
         *_problems_of_daemons(daemons),
-        *_problems_of_schedule(schedule, daemons),
+        *(_problems_of_location(schedule, seen_at, now) if all(daemon.healthy for daemon in daemons) else ()),
+        *(_problems_of_schedule(schedule) if schedule else ()),
         *_problems_of_billing(billing, checks, now),
     ]
     if pending:
@@ -145,6 +153,7 @@ def collect(settings: Settings, *, now: datetime) -> Health:
         problems=tuple(problems),
         daemons=daemons,
         pending_migrations=tuple(pending),
+        location_seen_at=seen_at,
         schedule=schedule,
         daily_checks=checks,
         months_due=tuple(map(Month.parse, billing.why_due)) if billing else None,
@@ -179,16 +188,31 @@ def _daemons(instance: dg.DagsterInstance, now: datetime) -> Iterator[Daemon]:
         )
 
 
+def _location_seen_at(instance: dg.DagsterInstance) -> datetime | None:
+    seen: list[float] = []
+    for state in _states(instance):
+        if state.instigator_name in _SENSORS and state.is_running:
+            data: Any = state.instigator_data
+            seen.append(max(data.last_tick_success_timestamp or 0, data.last_sensor_start_timestamp or 0))
+    return _moment(max(seen)) if seen else None
+
+
 def _monthly_schedule(instance: dg.DagsterInstance) -> Schedule | None:
     """The schedule in the code location in which it ticked last: a renamed one leaves its state behind."""
     found: list[tuple[float, Schedule]] = []
-    for state in instance.all_instigator_state():
-        location = state.origin.repository_origin.code_location_origin.location_name
-        if state.instigator_name == monthly_sync_schedule.name and KEY in (None, location):
+    for state in _states(instance):
+        if state.instigator_name == monthly_sync_schedule.name:
             tick = next(iter(instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)), None)
             last = tick and Tick(_moment(tick.timestamp), tick.status.value.lower(), tick.skip_reason)
             found.append((tick.timestamp if tick else 0, Schedule(on=state.is_running, last_tick=last)))
     return max(found, key=lambda one: (one[0], one[1].on), default=(0, None))[1]
+
+
+def _states(instance: dg.DagsterInstance) -> Iterator[Any]:
+    """The states of schedules and sensors of the tenant's code location, or without one, of every location."""
+    for state in instance.all_instigator_state():
+        if KEY in (None, state.origin.repository_origin.code_location_origin.location_name):
+            yield state
 
 
 def _daily_checks(instance: dg.DagsterInstance) -> DailyChecks:
@@ -222,12 +246,16 @@ def _problems_of_daemons(daemons: Sequence[Daemon]) -> Iterator[str]:
             )
 
 
-def _problems_of_schedule(schedule: Schedule | None, daemons: Sequence[Daemon]) -> Iterator[str]:
-    name = monthly_sync_schedule.name
+def _problems_of_location(schedule: Schedule | None, seen_at: datetime | None, now: datetime) -> Iterator[str]:
+    where = "*Deployment* in Dagster says whether its code location loads."
     if schedule is None:
-        if all(daemon.healthy for daemon in daemons):
-            yield f"Dagster's daemon never loaded {name}. *Deployment* in Dagster says whether its code location loads."
-        return
+        yield f"Dagster's daemon never loaded {monthly_sync_schedule.name}. {where}"
+    elif seen_at is not None and now - seen_at > LONGEST_UNSEEN:
+        yield f"Dagster's daemon has not reached the code location {LOCATION} for half an hour. {where}"
+
+
+def _problems_of_schedule(schedule: Schedule) -> Iterator[str]:
+    name = monthly_sync_schedule.name
     if not schedule.on:
         yield f"The schedule {name} is off. Switch it on under *Automation* in Dagster."
     if schedule.last_tick is not None and schedule.last_tick.status == "failure":

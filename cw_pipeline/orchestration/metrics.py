@@ -45,6 +45,11 @@ class Metrics:
             "When the daemon gave its last heartbeat.",
             [({"daemon": daemon.type}, daemon.last_heartbeat) for daemon in health.daemons],
         )
+        yield _metric(
+            "location_seen_timestamp_seconds",
+            "When the daemon last evaluated a sensor of the code location.",
+            health.location_seen_at,
+        )
         yield _metric("schedule_on", "1 if the monthly schedule is on, else 0.", schedule is not None and schedule.on)
         yield _metric(
             "schedule_last_tick_timestamp_seconds", "When the monthly schedule ticked last.", tick.at if tick else None

@@ -103,6 +103,8 @@ def test_commands_work_for_the_tenant_that_is_named(folder: Path, shared: Sandbo
         synced = run("--tenant", "acme", "sync", "--json")
         assert synced.code == 0
         assert [month["month"] for month in synced.document["months"]] == [str(LAST_CLOSED)]
+        healthy = run("--tenant", "acme", "health", "--json").document
+        assert healthy["tenant"] == "acme"
         disconnected = run("--tenant", "acme", "disconnect", "--yes", "--json").document
         assert disconnected["backup_file"].startswith(f"{folder.parent}/tenants/acme/mappings-")
     assert run("--tenant", "globex", "status", "--json").document["state"] == "not_connected"

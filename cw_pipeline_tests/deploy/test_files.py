@@ -101,7 +101,10 @@ def test_the_chart_is_told_what_dagster_yaml_says() -> None:
     assert VALUES["concurrency"] == {
         "enabled": True,
         "pools": {"granularity": "run", "defaultLimit": ours["concurrency"]["pools"]["default_limit"]},
-        "runs": {"maxConcurrentRuns": ours["concurrency"]["runs"]["max_concurrent_runs"]},
+        "runs": {
+            "maxConcurrentRuns": ours["concurrency"]["runs"]["max_concurrent_runs"],
+            "tagConcurrencyLimits": ours["concurrency"]["runs"]["tag_concurrency_limits"],
+        },
     }
     for kind, ticks in ours["retention"].items():
         forever = {"started": -1}  # the chart wants it said
@@ -113,8 +116,8 @@ def test_the_chart_is_told_what_dagster_yaml_says() -> None:
 def test_a_run_has_a_place_in_a_worker() -> None:
     workers = SERVICES["worker"]["deploy"]["replicas"]
     runs = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())["concurrency"]["runs"]["max_concurrent_runs"]
-    (concurrency,) = [word for word in SERVICES["worker"]["command"] if word.startswith("--concurrency=")]
-    assert workers * int(concurrency.removeprefix("--concurrency=")) == runs
+    (most,) = re.findall(r"--autoscale=(\d+),1", " ".join(SERVICES["worker"]["command"]))
+    assert workers * int(most) == runs
 
 
 def test_dagster_takes_both_parts_of_its_settings_as_one(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ TENANTS = int(os.environ.get("TENANTS", "5"))
 DEAD, NOT_FINAL, WRONG_KEY = "dead", "not_final", "wrong_key"
 WAITING = (DEAD, NOT_FINAL)
 """What is wrong with them may pass, so their runs try again for an hour. They are first in the queue."""
+EARLIER = LAST_CLOSED.plus(-2)
+"""From here on nothing is pushed of those that wait: each has three months to push, and may have two runs."""
 RIGHT = tuple(f"msp_{number}" for number in range(1, TENANTS - 2))
 ALL = (*WAITING, WRONG_KEY, *RIGHT)
 FOLLOWING = LAST_CLOSED.plus(1)
@@ -95,11 +98,12 @@ def active(
     mapped: dict[str, Active] = {}
     for seats, key in enumerate(ALL, 101):
         with serving(key):
-            mapped[key] = activate(LAST_CLOSED, companies=1)
+            mapped[key] = activate(EARLIER if key in WAITING else LAST_CLOSED, companies=1)
         (organization_id,) = mapped[key].organization_ids
         sandboxes[key].nordpass.set_usage(organization_id, str(LAST_CLOSED), seats)
     dead_connectwise.stop()
-    sandboxes[NOT_FINAL].nordpass.set_report_final(str(LAST_CLOSED), final=False)
+    for month in (EARLIER, EARLIER.plus(1), LAST_CLOSED):
+        sandboxes[NOT_FINAL].nordpass.set_report_final(str(month), final=False)
     running.environment[f"{WRONG_KEY.upper()}_CONNECTWISE_PRIVATE_KEY"] = "another"
     return mapped
 
@@ -122,31 +126,32 @@ def webserver(running: Deployment, active: Mapping[str, Active], ports: dict[str
     return started
 
 
-def runs(webserver: Webserver) -> dict[str, dict[str, Any]]:
-    """The run of each tenant."""
-    found = webserver.query(RUNS)["runsOrError"]["results"]
-    assert len(found) == TENANTS
-    tagged = [({tag["key"]: tag["value"] for tag in run["tags"]}, run) for run in found]
-    assert {tags["dagster/partition"] for tags, _ in tagged} == {str(LAST_CLOSED)}
-    return {tags["tenant"]: run for tags, run in tagged}
+def runs(webserver: Webserver) -> dict[str, list[dict[str, Any]]]:
+    """The runs of each tenant, by their months."""
+    found: dict[str, list[dict[str, Any]]] = {key: [] for key in ALL}
+    for run in webserver.query(RUNS)["runsOrError"]["results"]:
+        tags = {tag["key"]: tag["value"] for tag in run["tags"]}
+        found[tags["tenant"]].append(run | {"month": tags["dagster/partition"]})
+    return {key: sorted(of_tenant, key=itemgetter("month")) for key, of_tenant in found.items()}
 
 
 def statuses(webserver: Webserver, keys: Sequence[str]) -> list[str]:
     found = runs(webserver)
-    return [found[key]["status"] for key in keys]
+    return [run["status"] for key in keys for run in found[key]]
 
 
 def events(webserver: Webserver, key: str) -> list[dict[str, Any]]:
-    return webserver.query(EVENTS, id=runs(webserver)[key]["runId"])["logsForRun"]["events"]
+    """What happened to the tenant's first run."""
+    return webserver.query(EVENTS, id=runs(webserver)[key][0]["runId"])["logsForRun"]["events"]
 
 
 def waits(webserver: Webserver, key: str) -> bool:
-    """Whether the tenant's run has failed and will try again."""
+    """Whether the tenant's first run has failed and will try again."""
     return any(event["__typename"] == "ExecutionStepUpForRetryEvent" for event in events(webserver, key))
 
 
 def failure(webserver: Webserver, key: str) -> str:
-    """Why the tenant's run failed."""
+    """Why the tenant's first run failed."""
     (description,) = [
         event["failureMetadata"]["description"]
         for event in events(webserver, key)
@@ -185,10 +190,10 @@ def test_three_broken_tenants_fail_with_their_own_sentence_and_delay_no_other(
     until(lambda: set(statuses(webserver, ended)) <= {"SUCCESS", "FAILURE"}, seconds=120 + 30 * TENANTS)
     assert statuses(webserver, ended) == ["FAILURE", *["SUCCESS"] * len(RIGHT)]
     until(lambda: all(waits(webserver, key) for key in WAITING))
-    assert statuses(webserver, WAITING) == ["STARTED", "STARTED"]
+    assert statuses(webserver, WAITING) == ["STARTED", "STARTED", "QUEUED"] * 2
 
     Path(running.environment["HURRIED_UNTIL"]).touch()
-    until(lambda: set(statuses(webserver, WAITING)) == {"FAILURE"}, seconds=240)
+    until(lambda: {runs(webserver)[key][0]["status"] for key in WAITING} == {"FAILURE"}, seconds=240)
     for key, sentence in SENTENCES.items():
         reason = failure(webserver, key)
         assert [one for one in SENTENCES.values() if one in reason] == [sentence]

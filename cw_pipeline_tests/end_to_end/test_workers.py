@@ -144,13 +144,24 @@ def webserver(running: Deployment, active: Active, code_port: int) -> Webserver:
     return started
 
 
-def stop_a_worker_that_pushes(webserver: Webserver, running: Deployment, sandbox: Sandbox) -> None:
-    """Sync the first month, and stop its worker meanwhile: it first ends the run, and then itself."""
+def replace(running: Deployment, service: str, **instead: str) -> None:
+    """Stop a service and start it again, as an upgrade does with each."""
+    running.stop(service)
+    running.ended(service)
+    running.start(service, instead=instead)
+
+
+def upgrade_during_a_push(webserver: Webserver, running: Deployment, sandbox: Sandbox, code_port: int) -> None:
+    """Upgrade while the first month is pushed: its worker first ends the run, and then itself."""
     held = sandbox.faults.add(FaultKind.SLOW, method="POST", path="additions")
     run_id = launch(webserver, FIRST)
     assert until(lambda: sandbox.faults.wait_for_hit(held, timeout=1))
     worker = worker_of(webserver, run_id, running)
     running.stop(worker)
+    running.run("migrate")
+    replace(running, "code", **{"4000": str(code_port)})
+    replace(running, "daemon")
+    until(lambda: listens(code_port))
     sandbox.faults.clear()
     assert ended(webserver, run_id) == "SUCCESS"
     assert running.ended(worker) == 0
@@ -184,10 +195,10 @@ def kill_all_but_one_worker(webserver: Webserver, running: Deployment, sandbox: 
 
 
 @pytest.mark.timeout(600)  # the first push after a killed one waits a minute for what may be under way
-def test_whatever_is_stopped_or_killed_every_month_is_right_in_the_end_and_no_line_is_written_twice(
+def test_whatever_is_upgraded_or_killed_every_month_is_right_in_the_end_and_no_line_is_written_twice(
     webserver: Webserver, running: Deployment, sandbox: Sandbox, active: Active, code_port: int
 ) -> None:
-    stop_a_worker_that_pushes(webserver, running, sandbox)
+    upgrade_during_a_push(webserver, running, sandbox, code_port)
     kill_all_but_one_worker(webserver, running, sandbox, code_port)
     for month in (MIDDLE, LAST):
         assert ended(webserver, launch(webserver, month)) == "SUCCESS"

@@ -20,6 +20,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget, WorkspaceFileTarget, WorkspaceLoadTarget
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
+from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._daemon.types import DaemonHeartbeat
 from dagster._scheduler.scheduler import launch_scheduled_runs
 from dagster_graphql.cli import execute_query
@@ -168,6 +169,10 @@ class DagsterUi:
         """What the scheduler does at that moment; its first time only notes which schedules there are."""
         errors = [one for one in launch_scheduled_runs(self._workspace, logging.getLogger(), at, {}) if one]
         assert errors == []
+
+    def evaluate_sensors(self) -> None:
+        """What the daemon does with sensors twice a minute."""
+        assert not any(execute_sensor_iteration(self._workspace, logging.getLogger(), None, None))
 
     def location_errors(self) -> dict[str, str]:
         """What is wrong with each code location; empty for one that is loaded."""

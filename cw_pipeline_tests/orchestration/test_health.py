@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
 from cw_pipeline.definitions import defs
-from cw_pipeline.orchestration.health import HEARTBEAT_TOLERANCE, Health, Schedule, Tick, collect
+from cw_pipeline.orchestration.health import HEARTBEAT_TOLERANCE, LONGEST_UNSEEN, Health, Schedule, Tick, collect
 from cw_pipeline.orchestration.metrics import Metrics
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import Settings
@@ -106,6 +106,19 @@ def test_a_daemon_that_never_ran_is_one_problem(ui: DagsterUi) -> None:
 def test_a_schedule_that_no_daemon_loads_is_a_problem(ui: DagsterUi) -> None:
     ui.instance.wipe_all_schedules()
     assert "Dagster's daemon never loaded monthly_sync_schedule." in look().problems[0]
+
+
+def test_a_code_location_that_no_longer_loads_is_a_problem(ui: DagsterUi) -> None:
+    ui.evaluate_sensors()
+    seen_at = look().location_seen_at
+    assert seen_at is not None
+    later = seen_at + LONGEST_UNSEEN + timedelta(seconds=1)
+    assert not [problem for problem in look(later).problems if "location" in problem]  # the daemon is what is down
+    ui.give_heartbeats(later)
+    assert not [problem for problem in look(seen_at + LONGEST_UNSEEN).problems if "location" in problem]
+    found = look(later)
+    assert found.problems[0].startswith("Dagster's daemon has not reached the code location cw_pipeline for half an ")
+    assert samples(found)["location_seen_timestamp_seconds"] == pytest.approx(seen_at.timestamp())
 
 
 def test_a_schedule_that_is_off_is_a_problem(ui: DagsterUi) -> None:

@@ -172,7 +172,8 @@ class DagsterUi:
 
     def evaluate_sensors(self) -> None:
         """What the daemon does with sensors twice a minute."""
-        assert not any(execute_sensor_iteration(self._workspace, logging.getLogger(), None, None))
+        errors = [one for one in execute_sensor_iteration(self._workspace, logging.getLogger(), None, None) if one]
+        assert errors == []
 
     def location_errors(self) -> dict[str, str]:
         """What is wrong with each code location; empty for one that is loaded."""

@@ -25,7 +25,7 @@ from cw_pipeline.orchestration.jobs.rebuild import rebuild
 from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
 from cw_pipeline.orchestration.partitions import months_from
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule, recent_usage_schedule
-from cw_pipeline.orchestration.sensors import daily_heartbeat, failed_checks, failed_runs
+from cw_pipeline.orchestration.sensors import daily_heartbeat, messages
 from cw_pipeline.orchestration.tenant import TAGS
 from cw_pipeline.vocabulary import Month
 
@@ -69,7 +69,7 @@ def build_definitions(*, first_month: Month, resources: Mapping[str, object]) ->
         asset_checks=[unpushed_months],
         jobs=[monthly_sync, sync_now, preview, daily_checks, recent_usage, *_SETUP_JOBS],
         schedules=[monthly_sync_schedule, recent_usage_schedule, daily_checks_schedule],
-        sensors=[failed_runs, failed_checks, daily_heartbeat],
+        sensors=[messages, daily_heartbeat],
         resources=resources,
         executor=dg.in_process_executor,
     )

@@ -128,12 +128,17 @@ def failure_of(run_id: str, instance: dg.DagsterInstance) -> str | None:
     Raises:
         KeyboardInterrupt: If the run was interrupted, which Dagster records as a failure of the step.
     """
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+    for entry in step_failures(run_id, instance):
         error = entry.get_dagster_event().step_failure_data.error
         if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
             raise KeyboardInterrupt
         return step_failure(entry)
     return None
+
+
+def step_failures(run_id: str, instance: dg.DagsterInstance) -> Sequence[dg.EventLogEntry]:
+    """The failures of the run's steps."""
+    return instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
 
 
 def check_evaluations(run_id: str, instance: dg.DagsterInstance) -> Sequence[dg.AssetCheckEvaluation]:
@@ -155,6 +160,11 @@ def step_failure(entry: dg.EventLogEntry) -> str:
 def months_of(run: dg.DagsterRun) -> list[str]:
     """The one month of a run, or the first and the last of several; none where it is not about months."""
     return list(dict.fromkeys(run.tags[tag] for tag in (_MONTH, _RANGE_START, _RANGE_END) if tag in run.tags))
+
+
+def location_of(run: dg.DagsterRun) -> str | None:
+    """The name of the run's code location; None for a run that no Dagster process and no command started."""
+    return run.tags.get(_REPOSITORY, "").partition("@")[2] or None
 
 
 def recorded_pushes(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[RecordedPush]:

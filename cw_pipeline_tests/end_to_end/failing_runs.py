@@ -52,7 +52,8 @@ def _act(act: str, arguments: list[str]) -> None:
     else:
         addresses = Messages().cw_pipeline_notify
         assert addresses is not None
-        notify.tell(addresses, title="a title", lines=arguments)
+        for address in notify.addresses(addresses):
+            print(address.name, address.takes("a title", arguments))  # noqa: T201
 
 
 def _product(error: Exception) -> TracebackType | None:
@@ -75,7 +76,6 @@ def _switch_on(faults: list[dict[str, Any]], stack: ExitStack) -> None:
 def _run(acts: list[dict[str, Any]], start: Start, stdout: Path, stderr: Path) -> None:
     with Path(os.devnull).open() as nothing, stdout.open("wb") as out, stderr.open("wb") as err:
         start.enter(stdin=nothing.fileno(), stdout=out.fileno(), stderr=err.fileno())
-    notify.SECONDS_BETWEEN = 0
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     for one in acts:
         with ExitStack() as stack:

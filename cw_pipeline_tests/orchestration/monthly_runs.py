@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
+from cw_pipeline.errors import CwPipelineError
+from cw_pipeline.orchestration.problems import Problems
 from cw_pipeline.sync import previews
 from cw_pipeline_tests.support.active import LAST_CLOSED
 
@@ -123,15 +126,29 @@ class Watcher:
 
     def __init__(self, instance: dg.DagsterInstance, *sensors: str) -> None:
         self._instance = instance
-        self._cursors: dict[str, str | None] = dict.fromkeys(sensors or ("failed_runs", "failed_checks"))
+        self._cursors: dict[str, str | None] = dict.fromkeys(sensors or ("messages",))
         self.ticks()  # what was before the first tick is not looked at
+
+    def let_days_pass(self, days: int) -> None:
+        """Let everything that the messages' sensor remembers have happened so much earlier."""
+        remembered = Problems.model_validate_json(self._cursors["messages"] or "")
+        for told in remembered.told.values():
+            for key, one in told.items():
+                told[key] = one.model_copy(update={"at": one.at - timedelta(days=days)})
+        for key, one in remembered.open.items():
+            remembered.open[key] = one.model_copy(update={"since": one.since - timedelta(days=days)})
+        self._cursors["messages"] = remembered.model_dump_json()
 
     def ticks(self) -> list[str]:
         """A tick of each; the errors that they failed with."""
         errors: list[str] = []
         for name, cursor in self._cursors.items():
             context = dg.build_sensor_context(instance=self._instance, cursor=cursor)
-            data = defs.resolve_sensor_def(name).evaluate_tick(context)
+            try:
+                data = defs.resolve_sensor_def(name).evaluate_tick(context)
+            except CwPipelineError as error:
+                errors.append(f"{type(error).__name__}: {error}")
+                continue
             self._cursors[name] = data.cursor
             errors += [one.error.to_string() for one in data.dagster_run_reactions or [] if one.error]
         return errors

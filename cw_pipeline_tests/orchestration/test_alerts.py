@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 import logging.config
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
 from pydantic import SecretStr
 
-from cw_pipeline import notifications as notify
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.definitions import defs
-from cw_pipeline.notifications import NotDelivered, tell
+from cw_pipeline.notifications import addresses
 from cw_pipeline.sandbox.connectwise.api import COMPANY_ID
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.wording.ways_out import WAYS_OUT
-from cw_pipeline_tests.orchestration.monthly_runs import Watcher, the_check
-from cw_pipeline_tests.support.active import LAST_CLOSED
+from cw_pipeline_tests.orchestration.monthly_runs import Watcher
+from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 from cw_pipeline_tests.support.receivers import WebHook, mail_server, web_hook
 
 if TYPE_CHECKING:
@@ -29,11 +29,7 @@ if TYPE_CHECKING:
 
 SECRET = "top-secret-token"  # in the receivers' addresses
 MONTH = str(LAST_CLOSED)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notify, "SECONDS_BETWEEN", 0)
+DISCONNECT = {"ops": {"remove_mappings": {"config": {"confirm_company": COMPANY_ID}}}}
 
 
 @pytest.fixture
@@ -78,14 +74,18 @@ def test_an_alert_for_a_failed_month_has_reason_next_step_and_link(
     assert not failed.success
     assert watcher.ticks() == []
     title, lines = the_message(hook)
-    assert title == f"cw_pipeline: sync_now for {MONTH} failed"
-    assert lines[0].startswith(f"{MONTH}: 1 line failed, the others were written.")
-    assert lines[1].startswith("connectwise_push, nothing_unmapped (WARN): ")
-    assert lines[2].startswith(f"connectwise_push, nothing_failed (ERROR): 1 line of {MONTH} with 5 seats, worth ")
-    assert lines[3] == (
-        f"Fix what is listed above, then run `cw-pipeline sync --month {MONTH}`. "
-        f"https://dagster.example.com/runs/{failed.run_id}"
-    )
+    assert title == f"cw_pipeline: {MONTH} not synced, and 2 more"
+    not_synced, of_failed, of_unmapped = (list(part) for empty, part in groupby(lines, bool) if empty)
+    assert not_synced[0] == f"{MONTH} not synced"
+    assert not_synced[1].startswith(f"{MONTH}: 1 line failed, the others were written.")
+    assert not_synced[2:] == [
+        f"Correct that, then run `cw-pipeline sync --month {MONTH}`.",
+        f"https://dagster.example.com/runs/{failed.run_id}",
+    ]
+    assert of_failed[0] == f"Failed lines of {MONTH}"
+    assert of_failed[1].startswith(f"connectwise_push, nothing_failed (ERROR): 1 line of {MONTH} with 5 seats, worth ")
+    assert of_failed[-1] == (f"https://dagster.example.com/assets/connectwise_push?view=partitions&partition={MONTH}")
+    assert of_unmapped[1].startswith("connectwise_push, nothing_unmapped (WARN): ")
     assert watcher.ticks() == []
     assert len(hook.messages) == 1
 
@@ -94,7 +94,7 @@ def test_an_alert_for_a_failed_month_has_reason_next_step_and_link(
 def test_a_job_that_failed_is_told_whatever_it_is(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
 ) -> None:
-    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"confirm_company": COMPANY_ID}}}})
+    run(instance, "disconnect", DISCONNECT)
     assert watcher.ticks() == []
     assert the_message(hook)[0] == "cw_pipeline: disconnect failed"
     assert "Not connected to ConnectWise" in the_message(hook)[1][0]
@@ -148,89 +148,155 @@ def test_a_successful_run_alerts_only_if_something_is_held(
     assert run(instance, "sync_now").success
     assert watcher.ticks() == []
     title, lines = the_message(hook)
-    assert title == f"cw_pipeline: sync_now for {MONTH} needs attention"
+    assert title == f"cw_pipeline: held lines of {MONTH}"
     assert lines[0].startswith(f"connectwise_push, nothing_held (WARN): 1 line of {MONTH} with 400 seats, worth ")
     assert WAYS_OUT[Outcome.AGREEMENT_INACTIVE] in lines[0]
 
 
-def test_a_held_line_alerts_only_in_runs_of_its_month(
+def titles(hook: WebHook) -> list[str]:
+    """The titles of the messages that came since they were last looked at."""
+    found = [message["title"].removeprefix("cw_pipeline: ") for message in hook.messages]
+    hook.messages.clear()
+    return found
+
+
+def test_each_problem_is_told_once_again_after_a_week_and_when_it_is_solved(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
 ) -> None:
-    held, earlier = active.mapped[0], str(LAST_CLOSED.plus(-1))
-    for month in (earlier, MONTH):
-        for row in sandbox.nordpass.usage(month):
-            if row["organization_id"] not in active.organization_ids:
-                sandbox.nordpass.set_usage(row["organization_id"], month, None)
-    sandbox.nordpass.set_usage(held.organization_id, earlier, 7)
-    sandbox.nordpass.set_usage(held.organization_id, MONTH, 0)
-    sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=True)
-    for month in (earlier, MONTH, MONTH, earlier):
-        result = run(instance, "sync_now", month=month)
-        assert result.success
-        assert not the_check(result, "nothing_held").passed
+    first, second = (one.organization_id for one in active.mapped[:2])
+    for row in sandbox.nordpass.usage(MONTH):
+        if row["organization_id"] not in active.organization_ids:
+            sandbox.nordpass.set_usage(row["organization_id"], MONTH, None)
+    agreements = {one.organization_id: one.agreement_id for one in active.mapped}
+
+    def sync_with(*held: str) -> list[str]:
+        for organization, agreement in agreements.items():
+            sandbox.connectwise.edit_agreement(agreement, cancelledFlag=organization in held)
+            seats = 400 if organization in held else sandbox.nordpass.usage(MONTH)[0]["consumed_licenses"]
+            sandbox.nordpass.set_usage(organization, MONTH, seats)
+        run(instance, "sync_now")
         assert watcher.ticks() == []
-    assert [message["title"] for message in hook.messages] == [
-        f"cw_pipeline: sync_now for {earlier} needs attention"
-    ] * 2
+        return titles(hook)
+
+    held = f"held lines of {MONTH}"
+    assert sync_with() == []
+    assert sync_with(first) == [held]
+    assert sync_with(first) == []
+    assert sync_with(first, second) == [held]
+    assert sync_with(second) == []
+    watcher.let_days_pass(6)
+    assert sync_with(second) == []
+    watcher.let_days_pass(1)
+    assert watcher.ticks() == []
+    assert titles(hook) == [f"still {held}"]
+    assert sync_with(second) == []
+    assert sync_with() == [f"solved: {held}"]
+    assert sync_with() == []
 
 
 @pytest.mark.usefixtures("active")
-def test_a_late_month_alerts_every_day_until_it_is_pushed(
-    instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
+def test_a_late_month_is_told_once_by_whatever_notices_it_first(
+    instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, sandbox: Sandbox
 ) -> None:
-    for day in (1, 2):
+    for _ in range(2):
         assert run(instance, "daily_checks").success
         assert watcher.ticks() == []
-        assert len(hook.messages) == day
     assert f"{MONTH} (never pushed). The months' runs say why." in hook.messages[-1]["message"]
+    (late,) = titles(hook)
+    assert late.endswith(f"{MONTH} not synced")
+    sandbox.nordpass.set_report_final(MONTH, final=False)
+    assert not run(instance, "sync_now").success
+    assert watcher.ticks() == []
+    assert titles(hook) == []
+    sandbox.nordpass.set_report_final(MONTH, final=True)
+    run(instance, "sync_now")
+    assert watcher.ticks() == []
+    (message,) = hook.messages
+    assert f"Solved: {MONTH} not synced" in message["message"]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_scheduled_job_that_fails_every_day_is_told_once_and_when_it_works_again(
+    instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
+) -> None:
+    for _ in range(3):
+        assert not run(instance, "daily_checks").success
+        assert watcher.ticks() == []
+    assert titles(hook) == ["daily_checks failed"]
+    activate(LAST_CLOSED, companies=1)
+    assert run(instance, "daily_checks").success
+    assert watcher.ticks() == []
+    (message,) = hook.messages
+    assert "Solved: daily_checks failed" in message["message"]
 
 
 @pytest.mark.usefixtures("sandbox")
 def test_nobody_is_told_where_no_address_is_set(instance: dg.DagsterInstance, watcher: Watcher) -> None:
     run(instance, "connect", {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}})
-    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"confirm_company": COMPANY_ID}}}})
+    run(instance, "disconnect", DISCONNECT)
     assert watcher.ticks() == []
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_an_undelivered_alert_fails_the_tick_without_showing_the_address(
+def test_a_message_that_no_address_took_is_sent_at_a_later_tick_once(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hook.refusals = notify.TRIES
-    run(instance, "disconnect", {"ops": {"remove_mappings": {"config": {"confirm_company": COMPANY_ID}}}})
+    hook.refusals = 2
+    run(instance, "disconnect", DISCONNECT)
     with caplog.at_level(logging.INFO):
-        (error,) = watcher.ticks()
+        assert watcher.ticks() == []  # it remembers the run
+        (error,) = watcher.ticks()  # nothing new: the tick fails
     assert "NotDelivered: 1 of 1 addresses in CW_PIPELINE_NOTIFY failed: address 1 (JSON)." in error
     assert SECRET not in error + caplog.text
-    assert hook.messages == []
+    for _ in range(2):
+        assert watcher.ticks() == []
+    assert titles(hook) == ["disconnect failed"]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_each_address_gets_a_message_once_although_another_is_down(
+    instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with web_hook(refusals=3) as down:
+        monkeypatch.setenv("CW_PIPELINE_NOTIFY", f"{down.address} {hook.address}")
+        for _ in range(2):
+            run(instance, "disconnect", DISCONNECT)
+            watcher.ticks()
+        assert (titles(hook), titles(down)) == (["disconnect failed"] * 2, [])
+        watcher.ticks()
+        assert watcher.ticks() == []
+        assert (titles(hook), titles(down)) == ([], ["disconnect failed, and 1 more"])
+        run(instance, "daily_checks")
+        watcher.ticks()
+    with web_hook() as new:
+        monkeypatch.setenv("CW_PIPELINE_NOTIFY", f"{hook.address} {hook.address} {new.address}")
+        assert watcher.ticks() == []
+        assert titles(new) == ["daily_checks failed"]
 
 
 # --- the message on its way ---
 
 
-def test_a_retried_alert_reaches_each_address_only_once() -> None:
-    with web_hook(refusals=1) as busy, web_hook() as ready:
-        tell(SecretStr(f"{busy.address} {ready.address}"), title="Title", lines=["<b>1 & 2</b>", "3"])
-        assert [one["message"] for one in busy.messages] == ["<b>1 & 2</b>\n3"]
-        assert len(ready.messages) == 1
-
-
 @pytest.mark.parametrize("unusable", ["top-secret-token", "unknown://top-secret-token"])
 def test_an_unusable_address_is_named_by_position_and_others_get_the_alert(unusable: str) -> None:
     with web_hook() as hook:
-        with pytest.raises(NotDelivered, match=r"1 of 2 addresses .* failed: address 1 \(cannot be used\)"):
-            tell(SecretStr(f"{unusable} {hook.address}"), title="Title", lines=["1"])
-        assert len(hook.messages) == 1
+        told = {
+            one.name: one.takes("Title", ["<b>1 & 2</b>", "3"])
+            for one in addresses(SecretStr(f"{unusable} {hook.address}"))
+        }
+        assert told == {"address 1 (cannot be used)": False, "address 2 (JSON)": True}
+        assert [one["message"] for one in hook.messages] == ["<b>1 & 2</b>\n3"]
 
 
 def test_mail_is_sent() -> None:
     with mail_server() as server:
         address = f"mailto://127.0.0.1:{server.port}?from=cw@example.com&to=billing@example.com"
-        tell(SecretStr(address), title="cw_pipeline: sync_now failed", lines=["Why.", "What next."])
+        (one,) = addresses(SecretStr(address))
+        assert one.takes("cw_pipeline: disconnect failed", ["Why.", "What next."])
         (mail,) = server.mail
     assert mail.rcpt_tos == ["billing@example.com"]
     assert isinstance(mail.content, bytes)
-    assert b"Subject: cw_pipeline: sync_now failed" in mail.content
+    assert b"Subject: cw_pipeline: disconnect failed" in mail.content
     assert b"Why.\r\nWhat next." in mail.content
 
 
@@ -241,6 +307,7 @@ def test_an_address_that_cannot_be_used_is_refused_without_showing_it(
     address: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as Dagster does, once and again
-    with caplog.at_level(logging.DEBUG), pytest.raises(NotDelivered, match="cannot be used") as refused:
-        tell(SecretStr(address), title="Title", lines=["1"])
-    assert SECRET not in f"{refused.value}{caplog.text}{capfd.readouterr()}"
+    with caplog.at_level(logging.DEBUG):
+        (one,) = addresses(SecretStr(address))
+        assert (one.name, one.takes("Title", ["1"])) == ("address 1 (cannot be used)", False)
+    assert SECRET not in f"{one}{caplog.text}{capfd.readouterr()}"

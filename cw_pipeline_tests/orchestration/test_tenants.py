@@ -12,7 +12,6 @@ import dagster as dg
 import pytest
 from sqlalchemy import NullPool, create_engine, select, text
 
-from cw_pipeline import notifications
 from cw_pipeline.connectwise import http
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import local_instance
@@ -154,21 +153,20 @@ def test_what_breaks_one_tenant_fails_its_run_and_no_other(
 def test_an_alert_goes_to_the_tenants_own_addresses_and_names_it(
     tenants: Tenants, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notifications, "SECONDS_BETWEEN", 0)
     with web_hook() as of_all, web_hook() as of_acme:
         monkeypatch.setenv("CW_PIPELINE_NOTIFY", of_all.address)
         monkeypatch.setenv("ACME_CW_PIPELINE_NOTIFY", of_acme.address)
         for key in tenants.sandboxes:
             monkeypatch.delenv(f"{key.upper()}_CONNECTWISE_CLIENT_ID")
             with definitions_of(key) as defs:
-                sensor = defs.resolve_sensor_def("failed_runs")
+                sensor = defs.resolve_sensor_def("messages")
                 cursor = sensor.evaluate_tick(dg.build_sensor_context(instance=instance)).cursor
                 sync(defs, instance)
                 sensor.evaluate_tick(dg.build_sensor_context(instance=instance, cursor=cursor))
         titles = [[message["title"] for message in hook.messages] for hook in (of_acme, of_all)]
         assert titles == [
-            [f"cw_pipeline acme: monthly_sync for {MONTH} failed"],
-            [f"cw_pipeline globex: monthly_sync for {MONTH} failed"],
+            [f"cw_pipeline acme: {MONTH} not synced"],
+            [f"cw_pipeline globex: {MONTH} not synced"],
         ]
         assert f"run `cw-pipeline --tenant acme sync --month {MONTH}`" in of_acme.messages[0]["message"]
 

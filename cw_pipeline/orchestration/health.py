@@ -13,7 +13,7 @@ from cw_pipeline.orchestration.checks import GRACE
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks, not_passed
 from cw_pipeline.orchestration.runs import existing_instance
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule
-from cw_pipeline.orchestration.sensors import daily_heartbeat, failed_checks, failed_runs
+from cw_pipeline.orchestration.sensors import daily_heartbeat, messages
 from cw_pipeline.orchestration.tenant import KEY, LOCATION, TAGS
 from cw_pipeline.reports.last_pushed import PushedMonth, last_pushed
 from cw_pipeline.reports.status import status
@@ -36,7 +36,7 @@ LONGEST_UNSEEN = timedelta(minutes=30)
 """The daemon evaluates a location's sensors twice a minute."""
 LONGEST_WITHOUT_A_GOOD_CHECK = timedelta(hours=26)
 """The checks run once a day; reading all agreements takes less than two hours."""
-_SENSORS = frozenset(sensor.name for sensor in (failed_runs, failed_checks, daily_heartbeat))
+_SENSORS = frozenset(sensor.name for sensor in (messages, daily_heartbeat))
 _MOST_RUNS = 31
 """Runs of the daily checks among which the last good one is looked for."""
 

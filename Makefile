@@ -11,6 +11,7 @@ GROUPS ?=
 # How many tenants `make tenants` deploys, three of them broken.
 TENANTS ?= 20
 BIN := .venv/bin
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file docs/site/mkdocs.yml
 # Where `make demo` leaves what `make dev` shows.
 DEMO := $(CURDIR)/.cw_pipeline/demo
 
@@ -50,8 +51,9 @@ tenants: .venv/installed ## A deployment of 20 tenants whose months are all due,
 bench: .venv/installed ## What the product costs, beside its limits, about 20 minutes: benchmarks/results.md
 	$(BIN)/python -m benchmarks --agreements $(AGREEMENTS) --months $(MONTHS) $(GROUPS)
 
-docs: .venv/installed ## The documentation as a site: .site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file docs/site/mkdocs.yml
+docs: .venv/installed ## The documentation as a site, .site/index.html, its reference renewed from the code
+	$(BIN)/python docs/site/generate.py
+	$(MKDOCS)
 
 lint: .venv/installed ## The house rules
 	$(BIN)/ruff check .
@@ -61,6 +63,7 @@ lint: .venv/installed ## The house rules
 	$(BIN)/python .ci/sizes.py
 	$(BIN)/hadolint deploy/Dockerfile
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(MKDOCS)
 
 hooks: .venv/installed ## Install the git hooks that run the house rules before each commit
 	$(BIN)/pre-commit install

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("benchmarks", "cw_pipeline", "cw_pipeline_tests")
+PACKAGES = ("benchmarks", "cw_pipeline", "cw_pipeline_tests", "docs")
 MODULE_LINES = 300
 FUNCTION_LINES = 60
 FREE = {

@@ -66,20 +66,25 @@ class FirstMonth(_Environment):
     """The one setting that is needed to load the project, read by itself so that no other can prevent that."""
 
     cw_pipeline_first_month: MonthText = "2025-01"
+    """The first month that can be synced, and the first partition."""
 
 
 class Messages(_Environment):
     """Whom to tell, read by itself so that people are told also of a setting that cannot be used."""
 
     cw_pipeline_notify: SecretStr | None = None
+    """Where alerts go: one or more apprise addresses, separated by spaces."""
     cw_pipeline_dagster_url: str | None = None
+    """The address of the Dagster UI, for links in messages."""
 
 
 class Heartbeat(_Environment):
     """Who is told that all is well, read by itself so that it can neither prevent an alert nor a sync."""
 
     cw_pipeline_heartbeat_url: SecretStr | None = None
+    """The `https://` address that is requested each day on which every daily check passed."""
     cw_pipeline_heartbeat_ca_bundle: Path | None = None
+    """PEM file of that address's private certificate authority."""
 
 
 class Settings(FirstMonth):
@@ -90,24 +95,39 @@ class Settings(FirstMonth):
     """
 
     connectwise_site_url: str | None = None
+    """The site, such as `https://na.myconnectwise.net`, with or without `api-`; HTTPS only."""
     connectwise_company_id: str | None = None
+    """The company id that people type to sign in to ConnectWise."""
     connectwise_public_key: SecretStr | None = None
+    """The API member's public key."""
     connectwise_private_key: SecretStr | None = None
+    """The API member's private key."""
     connectwise_client_id: SecretStr | None = None
+    """The integration's client id, from ConnectWise's developer site."""
     connectwise_ca_bundle: Path | None = None
+    """PEM file of a private certificate authority; verification is never switched off."""
     connectwise_requests_per_minute: int = Field(default=900, ge=1)
+    """The most requests that are sent to ConnectWise in a minute."""
     connectwise_max_concurrency: int = Field(default=4, ge=1)
+    """The most requests that wait for ConnectWise at once."""
 
     nordpass_api_url: str | None = None
+    """The address of the Provider API, whose contract is an assumption; HTTPS only."""
     nordpass_msp_id: str | None = None
+    """The MSP's id in NordPass."""
     nordpass_private_key: SecretStr | None = None
+    """The private RSA key that requests are signed with, as PEM."""
     nordpass_ca_bundle: Path | None = None
+    """PEM file of a private certificate authority; verification is never switched off."""
     nordpass_usage_dir: Path | None = None
+    """Instead of the Provider API: a folder with the panel's monthly usage exports."""
 
     cw_pipeline_database_url: SecretStr | None = None
+    """The warehouse. Default: an SQLite file in `CW_PIPELINE_HOME`; in production `postgresql://…`."""
     cw_pipeline_home: Path = Path(".cw_pipeline")
+    """The folder that files are kept in, from the working directory."""
     cw_pipeline_keep_previews: int = Field(default=365, ge=1, le=36_500)
-    """Days."""
+    """Days after which a preview that was never pushed is deleted; the last one of each month stays."""
 
     def __init__(self, **instead: Any) -> None:  # noqa: ANN401 - a value for any of the settings
         try:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
+
+from cw_pipeline.definitions import defs
 
 ROOT = Path(__file__).parent.parent
 PROMISES = (ROOT / "docs/explanation/reliability.md").read_text(encoding="utf-8")
@@ -43,3 +46,18 @@ def test_the_places_to_contribute_to_exist() -> None:
     assert [
         place for place in places if not any((base / place).exists() for base in (ROOT, ROOT / "cw_pipeline"))
     ] == []
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    generate = runpy.run_path(str(ROOT / "docs" / "site" / "generate.py"))
+    pages = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / "docs" / "reference").glob("*.md")}
+    for part in generate["PARTS"]:
+        assert any(f"<!-- generated: {part} -->" in page for page in pages.values())
+    outdated = [name for name, page in pages.items() if generate["generated"](page) != page]
+    assert not outdated, "run `make docs`, and look at what it changed"
+
+
+def test_the_page_of_checks_names_each_with_its_asset() -> None:
+    rows = (ROOT / "docs" / "reference" / "checks.md").read_text(encoding="utf-8")
+    for key in defs.resolve_asset_graph().asset_check_keys:
+        assert f"| `{key.name}` | `{key.asset_key.to_user_string()}` |" in rows

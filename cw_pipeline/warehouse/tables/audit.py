@@ -15,9 +15,14 @@ class AuditEntry(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
+    """When it was done."""
     who: Mapped[str]
+    """The user and machine of a command, or the id of a job's run."""
     action: Mapped[str] = mapped_column("act")
+    """What was done, such as `map company`."""
     subject: Mapped[str]
     """What it was done to, by id where it has one."""
     before: Mapped[dict[str, Any] | None]
+    """The values before; empty for something new."""
     after: Mapped[dict[str, Any] | None]
+    """The values after; empty for something removed."""

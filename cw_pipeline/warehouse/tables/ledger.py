@@ -21,21 +21,34 @@ class LedgerEntry(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     psa: Mapped[str]
     at: Mapped[datetime]
+    """When it was entered."""
     run_id: Mapped[str]
+    """The Dagster run, or the command with an id of its own."""
     kind: Mapped[EntryKind] = mapped_column(TextColumn(EntryKind, 16))
+    """One of the [kinds of entries](#kinds-of-ledger-entries)."""
     intent_id: Mapped[int | None] = mapped_column(ForeignKey("ledger.id"), index=True)
+    """The intent that this entry is the result of."""
     month: Mapped[Month]
     organization_id: Mapped[str]
     plan: Mapped[Plan] = mapped_column(TextColumn(Plan, 16))
     serial_number: Mapped[str] = mapped_column(String(50))
+    """The line's serial number in ConnectWise, `NP:<month>:<B or E>:<organization id>`."""
     agreement_id: Mapped[int]
+    """The agreement that the line is on."""
     product_id: Mapped[int]
+    """The line's product."""
     addition_id: Mapped[int | None]
+    """The line's id in ConnectWise; empty until it is known."""
     before: Mapped[Decimal]
+    """The quantity before; 0 for a new line."""
     quantity: Mapped[Decimal]
+    """The quantity that was intended, found or accepted."""
     effective_date: Mapped[date]
+    """The line's first day."""
     cancelled_date: Mapped[date | None]
+    """The line's last day."""
     note: Mapped[str | None]
+    """Why, where that is not plain."""
 
 
 class LockHolderRow(Base):
@@ -45,4 +58,6 @@ class LockHolderRow(Base):
 
     psa: Mapped[str] = mapped_column(primary_key=True)
     holder: Mapped[str]
+    """The process and its machine."""
     since: Mapped[datetime]
+    """When it took the lock."""

@@ -23,8 +23,11 @@ class OrganizationUsageRow(Base):
     organization_name: Mapped[str]
     plan: Mapped[Plan]
     license_type: Mapped[LicenseType]
+    """`Standard`, `Trial` or `NFR`."""
     msp_managed: Mapped[bool]
+    """Whether this MSP manages the organization."""
     seats: Mapped[int]
+    """The seats that it used."""
 
 
 class UsageReportRow(Base):
@@ -35,9 +38,13 @@ class UsageReportRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     month: Mapped[Month] = mapped_column(index=True)
     generated_at: Mapped[datetime]
+    """When NordPass made it."""
     fetched_at: Mapped[datetime]
+    """When it was read."""
     fingerprint: Mapped[str] = mapped_column(String(64))
+    """The SHA-256 of its rows: the same for the same report."""
     seats: Mapped[int]
+    """The sum of its rows."""
     rows: Mapped[list[OrganizationUsageRow]] = relationship(
         order_by="OrganizationUsageRow.organization_id", lazy="selectin"
     )
@@ -51,6 +58,7 @@ class AcceptedAbsenceRow(Base):
     report_id: Mapped[int] = mapped_column(ForeignKey("usage_reports.id"), primary_key=True)
     organization_id: Mapped[str] = mapped_column(primary_key=True)
     accepted_at: Mapped[datetime]
+    """When it was accepted."""
 
 
 class _LineRow(Base):
@@ -59,14 +67,21 @@ class _LineRow(Base):
     __abstract__ = True
 
     position: Mapped[int] = mapped_column(primary_key=True)
+    """The line's place in its month."""
     organization_id: Mapped[str]
     plan: Mapped[Plan]
     also: Mapped[bool] = mapped_column("beside")
+    """Whether this is another line than the usage row's: an old plan, agreement or product."""
     outcome: Mapped[Outcome]
+    """One of the [outcomes](outcomes.md)."""
     seats: Mapped[Decimal]
+    """The usage row's seats; of a line beside it, the quantity that it loses or that is held."""
     to_credit: Mapped[Decimal | None]
+    """Of `credit_due`: the seats that were invoiced too much."""
     reason: Mapped[str]
+    """Why, in a sentence."""
     warning: Mapped[str | None]
+    """What is wrong with the line although its quantity is right."""
 
 
 class PreviewLineRow(_LineRow):
@@ -77,8 +92,11 @@ class PreviewLineRow(_LineRow):
     preview_id: Mapped[int] = mapped_column(ForeignKey("previews.id"), primary_key=True)
     organization_name: Mapped[str]
     company_id: Mapped[int | None]
+    """The company that it is mapped to."""
     agreement_id: Mapped[int | None]
+    """The agreement that it is mapped to."""
     writes: Mapped[tuple[Write, ...]] = mapped_column(JsonColumn[tuple[Write, ...]](tuple[Write, ...]))
+    """The intended requests."""
 
 
 class PreviewRow(Base):
@@ -90,10 +108,14 @@ class PreviewRow(Base):
     psa: Mapped[str]
     month: Mapped[Month] = mapped_column(index=True)
     made_at: Mapped[datetime]
+    """When it was made."""
     run_id: Mapped[str]
     usage_report_id: Mapped[int] = mapped_column(ForeignKey("usage_reports.id"))
+    """The usage report that it is based on."""
     usage_seats: Mapped[int]
+    """The report's seats."""
     requests_read: Mapped[int]
+    """How many requests read ConnectWise for it."""
     lines: Mapped[list[PreviewLineRow]] = relationship(order_by="PreviewLineRow.position", lazy="selectin")
 
 
@@ -115,10 +137,15 @@ class PushRow(Base):
     month: Mapped[Month] = mapped_column(index=True)
     run_id: Mapped[str]
     preview_id: Mapped[int] = mapped_column(ForeignKey("previews.id"))
+    """The preview that was carried out."""
     pushed_at: Mapped[datetime]
+    """When it ended."""
     succeeded: Mapped[bool]
+    """Whether no line was rejected or left unconfirmed."""
     requests_read: Mapped[int]
+    """How many requests read ConnectWise."""
     requests_written: Mapped[int]
+    """How many requests wrote to it."""
     lines: Mapped[list[PushLineRow]] = relationship(order_by="PushLineRow.position", lazy="selectin")
 
 
@@ -131,4 +158,6 @@ class MonthErrorRow(Base):
     run_id: Mapped[str] = mapped_column(index=True)
     month: Mapped[Month]
     at: Mapped[datetime]
+    """When it failed."""
     error: Mapped[str]
+    """What happened, to what, and what to do next."""

@@ -21,9 +21,13 @@ class IntegrationRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
     site_url: Mapped[str]
+    """The site's address."""
     company_id: Mapped[str]
+    """The company id that the keys are for."""
     state: Mapped[State]
+    """`connected`, `active` or `disconnected`."""
     connected_at: Mapped[datetime]
+    """When its keys were last checked."""
     confirmed_at: Mapped[datetime | None]
     """When the products that the plans are billed as last changed."""
     rebuilt_at: Mapped[datetime | None]
@@ -38,8 +42,11 @@ class ImportSelectionRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
     type_ids: Mapped[list[int]]
+    """The ids of the company types."""
     status_ids: Mapped[list[int]]
+    """The ids of the company statuses."""
     chosen_at: Mapped[datetime]
+    """When they were chosen."""
 
 
 class CompanyRow(Base):
@@ -49,9 +56,13 @@ class CompanyRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     identifier: Mapped[str]
+    """ConnectWise's short name for it."""
     name: Mapped[str]
+    """Its name."""
     status: Mapped[str | None]
+    """Its status's name."""
     types: Mapped[list[str]]
+    """Its types' names."""
     imported_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
 
@@ -60,9 +71,13 @@ class _HasTerms:
     """The columns of an agreement's terms."""
 
     cycle: Mapped[str | None]
+    """Its billing cycle's `billingOptions`, such as `Monthly`."""
     period_type: Mapped[str | None]
+    """Which period an invoice covers: `Current`, `Future`, `Both` or `Undefined`."""
     parent_agreement_id: Mapped[int | None]
+    """The agreement with which it is invoiced, where it is a child."""
     prorates: Mapped[bool | None]
+    """Whether it bills parts of a period by the day."""
 
     @property
     def terms(self) -> Terms | None:
@@ -83,13 +98,19 @@ class AgreementRow(_HasTerms, Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     company_id: Mapped[int] = mapped_column(index=True)
+    """The company that it belongs to."""
     name: Mapped[str]
+    """Its name."""
     status: Mapped[str]
+    """Its status in ConnectWise."""
     billing_cycle: Mapped[str | None]
     """The cycle's name, which each site chooses; `cycle` is what it means."""
     bill_start_date: Mapped[date | None]
+    """The first day that it bills."""
     end_date: Mapped[date | None]
+    """The last day that it bills."""
     next_invoice_date: Mapped[date | None]
+    """The first day of the period that is invoiced next."""
     imported_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
 
@@ -101,9 +122,13 @@ class ProductRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     identifier: Mapped[str]
+    """Its identifier in the catalog."""
     description: Mapped[str]
+    """Its description."""
     price: Mapped[Decimal | None]
+    """Of one seat a month."""
     cost: Mapped[Decimal | None]
+    """Of one seat a month."""
 
 
 class OrganizationRow(Base):
@@ -113,11 +138,16 @@ class OrganizationRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
+    """Its name."""
     plan: Mapped[Plan]
     license_type: Mapped[LicenseType]
+    """`Standard`, `Trial` or `NFR`."""
     status: Mapped[str]
+    """`Active` or `Suspended`."""
     msp_managed: Mapped[bool]
+    """Whether this MSP manages it."""
     fetched_at: Mapped[datetime]
+    """When it was listed last."""
     gone_at: Mapped[datetime | None]
 
 
@@ -127,8 +157,11 @@ class PendingOrganizationRow(Base):
     __tablename__ = "pending_organizations"
 
     name: Mapped[str] = mapped_column(primary_key=True)
+    """Its name."""
     idempotency_key: Mapped[str]
+    """The key of the request: the same key never adds it twice."""
     asked_at: Mapped[datetime]
+    """When NordPass was first asked."""
 
 
 class ProductMappingRow(Base):
@@ -138,8 +171,11 @@ class ProductMappingRow(Base):
 
     plan: Mapped[Plan] = mapped_column(TextColumn(Plan, 16), primary_key=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    """The product that was chosen."""
     confirmed_product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id"))
+    """The product that is billed; empty until it is confirmed."""
     mapped_at: Mapped[datetime]
+    """When it was chosen."""
 
 
 class CompanyMappingRow(_HasTerms, Base):
@@ -148,12 +184,16 @@ class CompanyMappingRow(_HasTerms, Base):
     __tablename__ = "company_mappings"
 
     company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"))
+    """The company."""
     agreement_id: Mapped[int] = mapped_column(ForeignKey("agreements.id"))
+    """The agreement that carries the lines."""
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
     bill_from: Mapped[Month]
+    """The first month that is billed."""
     bill_from_chosen: Mapped[bool] = mapped_column(default=False)
     """Whether a person chose the first month, so that earlier usage is not to be billed."""
     mapped_at: Mapped[datetime]
+    """When it was mapped."""
     looked_through_at: Mapped[datetime | None]
     """When all agreements of the company were last looked through for our lines; None: since it was mapped, never."""
 
@@ -171,8 +211,11 @@ class AgreementRecapRow(Base):
     psa: Mapped[str] = mapped_column(index=True)
     agreement_id: Mapped[int]
     next_invoice_date: Mapped[date | None]
+    """The next invoice date that the recap showed."""
     last_invoice_number: Mapped[str | None]
+    """The last invoice that it showed."""
     seen_at: Mapped[datetime]
+    """When that was seen first."""
 
 
 class RightUseRow(Base):
@@ -182,5 +225,8 @@ class RightUseRow(Base):
 
     psa: Mapped[str] = mapped_column(primary_key=True)
     right: Mapped[str] = mapped_column(primary_key=True)
+    """The right's name."""
     held: Mapped[bool]
+    """Whether ConnectWise granted it."""
     used_at: Mapped[datetime]
+    """When it was last used."""

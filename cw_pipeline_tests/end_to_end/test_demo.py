@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 PROGRAMS = Path(sys.executable).parent
 ASSETS = "{ assetNodes { assetKey { path } } }"
+
+
+def shape(output: str) -> list[str]:
+    """The words of the demonstration, but for its numbers, its outcomes, and the command at its end."""
+    words = re.sub(r"[━-╿]", " ", output[: output.index("See the runs")])
+    words = re.sub(r"\d(?:[\d,.-]*\d)?", "#", words)
+    return re.sub(r"(# \w+: (# → )?#( seats)?(, )?)+", "outcomes ", words).split()
 
 
 @pytest.fixture
@@ -69,6 +77,8 @@ def test_the_demonstration_invoices_every_seat_of_a_year_exactly_once(
     correction = told[told.index("10. ") : told.index("11. ")]
     assert "1 created: 0 → 2 seats" in correction
     assert "a-real-site" not in told
+    tutorial = (PROJECT / "docs" / "tutorial" / "demo.md").read_text(encoding="utf-8")
+    assert shape("".join(re.findall(r"```text\n(.*?)```", tutorial, re.DOTALL))) == shape(told)
 
     with ui(told.splitlines()[-1], installed) as webserver:
         nodes = until(lambda: webserver.query(ASSETS)["assetNodes"])

@@ -23,6 +23,7 @@ from cw_pipeline.cli import (
     organizations,
     products,
     rebuild,
+    report,
     rooms,
     sandbox,
     tenants,
@@ -77,6 +78,7 @@ app.command(rich_help_panel=_SETTING_UP)(lifecycle.disconnect)
 app.command(rich_help_panel=_EVERY_MONTH)(lifecycle.status)
 app.command(rich_help_panel=_EVERY_MONTH)(months.preview)
 app.command(rich_help_panel=_EVERY_MONTH)(months.sync)
+app.command(rich_help_panel=_EVERY_MONTH)(report.report)
 app.command(rich_help_panel=_EVERY_MONTH)(history.history)
 app.command(rich_help_panel=_EVERY_MONTH)(drift.drift)
 app.command(rich_help_panel=_EVERY_MONTH)(rebuild.rebuild)

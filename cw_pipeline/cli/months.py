@@ -136,4 +136,9 @@ def progress_bar(
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         steps = list(_STEPS).index(last_step) + 1
         task = progress.add_task(title, total=len(months) * steps, step="starting Dagster")
-        yield lambda asset, month: progress.update(task, advance=1, step=f"{month} {_STEPS[asset]}")
+
+        def advance(asset: str, month: str) -> None:
+            if asset in _STEPS:
+                progress.update(task, advance=1, step=f"{month} {_STEPS[asset]}")
+
+        yield advance

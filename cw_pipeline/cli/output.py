@@ -93,7 +93,7 @@ class Output:
     def _cell(self, text: str) -> str:
         shown = harmless(for_tenant(text, self._tenant))
         # What a terminal does not show may end up in a spreadsheet.
-        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else rooms.mapping_csv.guarded(shown)
+        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else rooms.spreadsheets.guarded(shown)
 
     def say(self, sentence: str) -> None:
         """Print what was done, or what to do next."""

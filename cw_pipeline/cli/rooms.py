@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from cw_pipeline.orchestration.assets import setup as setup_assets
     from cw_pipeline.reports import listings, status
     from cw_pipeline.reports.drift import find as find_drift
+    from cw_pipeline.reports.month_report import files as report_files
+    from cw_pipeline.reports.month_report import make as month_report
     from cw_pipeline.sandbox import sandbox
     from cw_pipeline.setup import (
         accept,
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
         imports,
         lookup,
         mapping,
-        mapping_csv,
         mapping_file,
         opening,
         organizations,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
         suggest,
     )
     from cw_pipeline.warehouse import connection_key, database, previews
-    from cw_pipeline.wording import cells, hold_reasons, seats, ways_out
+    from cw_pipeline.wording import cells, hold_reasons, seats, spreadsheets, ways_out
 
 _PATHS = {
     "accept": "setup.accept",
@@ -59,21 +60,23 @@ _PATHS = {
     "listings": "reports.listings",
     "lookup": "setup.lookup",
     "mapping": "setup.mapping",
-    "mapping_csv": "setup.mapping_csv",
     "mapping_file": "setup.mapping_file",
     "metrics": "orchestration.metrics",
     "models": "nordpass.models",
+    "month_report": "reports.month_report.make",
     "notifications": "notifications",
     "opening": "setup.opening",
     "organizations": "setup.organizations",
     "previews": "warehouse.previews",
     "products": "setup.products",
     "rebuild": "setup.rebuild",
+    "report_files": "reports.month_report.files",
     "runs": "orchestration.runs",
     "sandbox": "sandbox.sandbox",
     "seats": "wording.seats",
     "settings": "settings",
     "setup_assets": "orchestration.assets.setup",
+    "spreadsheets": "wording.spreadsheets",
     "status": "reports.status",
     "suggest": "setup.suggest",
     "tenant_file": "tenant_file",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # control and bidi characters
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
+"""Control and bidi characters, and what is no character and makes a document unreadable."""
 
 
 class Hidden(str):

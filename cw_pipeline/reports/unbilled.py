@@ -84,7 +84,7 @@ def unbilled(session: Session, psa: str) -> UnbilledSummary:
 
     What is excluded by rule, or lies before a first month that a person named, is not part of it.
     """
-    prices = _prices(session)
+    prices = prices_of_plans(session)
     mappings = {mapping.organization_id: mapping for mapping in session.scalars(select(CompanyMappingRow))}
     billed = billed_months(session, psa)
 
@@ -131,8 +131,8 @@ def _summed(lines: Iterable[tuple[Month, PushLineRow]], prices: Mapping[Plan, De
     )
 
 
-def _prices(session: Session) -> dict[Plan, Decimal]:
-    """The price of a seat on each plan whose product has one."""
+def prices_of_plans(session: Session) -> dict[Plan, Decimal]:
+    """The price of a seat on each plan whose product has one: the catalog's, when the product was mapped."""
     product_id = func.coalesce(ProductMappingRow.confirmed_product_id, ProductMappingRow.product_id)
     rows = session.execute(
         select(ProductMappingRow.plan, ProductRow.price).join(ProductRow, ProductRow.id == product_id)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cw_pipeline.setup.errors import FileRefused, MappingFileRefused
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.wording.spreadsheets import guarded, unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,11 +26,6 @@ _MONTHS_OF_SPREADSHEETS = ("%b-%y", "%b-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y",
 _MOST_BYTES = 16 * 1024 * 1024
 _MOST_ROWS = 100_000
 _LONGEST_ID = 255
-# A cell may begin at its beginning, and where a spreadsheet of another country, or a careless program, would split it.
-_BEGINS = r"(?:^|(?<=[;\t\r\n]))"
-# The full-width = + - @ count too, and blanks and quotes before a sign, which some programs drop.
-_IS_RUN = r"""(?=[\s"]*[=+\-@'\uff1d\uff0b\uff0d\uff20]|[\t\r\n])"""
-_TO_GUARD, _GUARD = re.compile(_BEGINS + _IS_RUN), re.compile(f"{_BEGINS}'{_IS_RUN}")
 
 
 class Cells(NamedTuple):
@@ -165,13 +161,3 @@ def _month(text: str) -> Month:
         if day.day == 1:
             return Month.of(day)
     return Month.parse(text)
-
-
-def guarded(text: str) -> str:
-    """The text with a quote before each place that a spreadsheet could run as a formula, or that has a quote."""
-    return _TO_GUARD.sub("'", text)
-
-
-def unguarded(text: str) -> str:
-    """The text as it was before it was guarded."""
-    return _GUARD.sub("", text)

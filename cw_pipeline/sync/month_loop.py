@@ -48,11 +48,13 @@ class MonthLoop:
 
     Attributes:
         failed: The months that failed, as a whole or in some of their lines, each with the reason.
+        pushed: The months that were pushed, those with failed lines too.
         retryable: Whether trying again later, with nothing changed, may make a failed month succeed.
     """
 
     def __init__(self, run: SyncRun, months: Iterable[Month], on_event: Callable[[MonthEvent], None]) -> None:
         self.failed: dict[Month, str] = {}
+        self.pushed: list[Month] = []
         self.retryable = False
         self._run = run
         self._remaining = list(months)
@@ -92,6 +94,7 @@ class MonthLoop:
             require_up_to_date(self._run.warehouse, recorded)
             for pushed in push_months(self._run, list(self._remaining), self._made):
                 self._remaining.remove(pushed.preview.month)
+                self.pushed.append(pushed.preview.month)
                 self._on_event(pushed)
                 if failed := pushed.failed_lines:
                     self.retryable |= any(line.outcome is Outcome.UNCONFIRMED for line in failed)

@@ -137,6 +137,21 @@ def _latest_lines(session: Session, psa: str, wanted: ColumnElement[bool]) -> Se
     return session.execute(statement).tuples().all()
 
 
+def latest_push(session: Session, psa: str, month: Month) -> PushRow | None:
+    """The push that was made last for `month`; None where there is none."""
+    pushes = select(PushRow).where(PushRow.psa == psa, PushRow.month == month)
+    return session.scalars(pushes.order_by(PushRow.id.desc()).limit(1)).first()
+
+
+def pushed_lines(session: Session, push: PushRow) -> tuple[billing.PreviewLine, ...]:
+    """The lines of a push's preview, each with the outcome that it really had."""
+    previewed = _preview(session.get_one(PreviewRow, push.preview_id))
+    return tuple(
+        replace(line, outcome=pushed.outcome, reason=pushed.reason)
+        for line, pushed in zip(previewed.lines, push.lines, strict=True)
+    )
+
+
 def save_month_error(session: Session, month: Month, run_id: str, error: str) -> None:
     """Keep why `month` failed as a whole."""
     session.add(MonthErrorRow(month=month, run_id=run_id, at=datetime.now(UTC), error=error))
@@ -169,13 +184,9 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
         done_at[month] = preview.made_at
     for push in session.scalars(select(PushRow).where(PushRow.run_id == run_id).order_by(PushRow.id)):
         month, before = push.month, reports.get(push.month, MonthReport(push.month))
-        previewed = _preview(session.get_one(PreviewRow, push.preview_id))
         reports[month] = MonthReport(
             month=month,
-            lines=tuple(
-                replace(line, outcome=pushed.outcome, reason=pushed.reason)
-                for line, pushed in zip(previewed.lines, push.lines, strict=True)
-            ),
+            lines=pushed_lines(session, push),
             requests_read=before.requests_read + push.requests_read,
             requests_written=before.requests_written + push.requests_written,
         )

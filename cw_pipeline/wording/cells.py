@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cw_pipeline.setup.products import why_not_billable
 from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.wording.outcomes import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from cw_pipeline.billing.outcomes import Outcome
     from cw_pipeline.connectwise.models import CatalogItem
     from cw_pipeline.reports.drift.findings import Finding
     from cw_pipeline.reports.listings import ListedCompany
+    from cw_pipeline.reports.month_report.report import Customer, Waiting
     from cw_pipeline.setup.connection import CheckedRight
     from cw_pipeline.setup.mapping import Mapped, Unmapped
     from cw_pipeline.setup.mapping_file import Applied
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.tables import AuditEntry, CompanyRow, OrganizationRow
 
 Table: TypeAlias = "tuple[Sequence[str], list[tuple[object, ...]]]"
+_MOST_NAMED = 5
 
 
 def mapped_sentence(mapped: Mapped) -> str:
@@ -162,6 +166,27 @@ def drift(findings: Iterable[Finding]) -> Table:
             one.what_to_do,
         )
         for one in findings
+    ]
+
+
+def waiting(lines: Iterable[Waiting]) -> Table:
+    """What waits for somebody in a month's report."""
+    return ("What is wrong", "Customer", "Organization", "Seats", "Worth"), [
+        (one.label, one.company and one.company.name, one.organization.name, one.seats, _money(one.worth))
+        for one in lines
+    ]
+
+
+def not_billed(by_outcome: Mapping[Outcome, Sequence[Customer]]) -> Table:
+    """What is not billed in a month's report, by the reason."""
+    return ("Why", "Organizations", "Seats", "Largest"), [
+        (
+            LABELS[outcome],
+            len(customers),
+            sum(one.used for one in customers),
+            ", ".join(one.organization.name for one in sorted(customers, key=lambda one: -one.used)[:_MOST_NAMED]),
+        )
+        for outcome, customers in by_outcome.items()
     ]
 
 

@@ -80,6 +80,7 @@ def test_the_assets_depend_on_each_other_in_one_direction() -> None:
         "monthly_usage": set(),
         "push_preview": {"monthly_usage", "mapped_organizations"},
         "connectwise_push": {"push_preview"},
+        "month_report": {"connectwise_push"},
         "drift": {"connectwise_push"},
         "closed_months": {"connectwise_push"},
     }
@@ -114,7 +115,7 @@ def test_every_config_field_says_what_it_is_for() -> None:
 
 
 def test_months_are_closed_calendar_months_in_utc() -> None:
-    for asset in ("monthly_usage", "push_preview", "connectwise_push"):
+    for asset in ("monthly_usage", "push_preview", "connectwise_push", "month_report"):
         months = defs.resolve_asset_graph().get(dg.AssetKey(asset)).partitions_def
         assert isinstance(months, dg.MonthlyPartitionsDefinition)
         assert months.get_partition_keys()[0] == "2025-01"

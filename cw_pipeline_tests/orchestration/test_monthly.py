@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
@@ -49,7 +50,7 @@ def test_a_run_over_months_materializes_each_asset_for_each_month_once(
 ) -> None:
     result = run(instance, MONTHS)
     assert result.success
-    for spec in (USAGE, PREVIEW, PUSH):
+    for spec in (USAGE, PREVIEW, PUSH, MONTH_REPORT):
         events = instance.fetch_materializations(spec.key, limit=100).records
         assert sorted(event.partition_key or "" for event in events) == [str(month) for month in MONTHS]
     assert {line["serialNumber"][3:10] for line in our_lines(sandbox)} == {str(month) for month in MONTHS}

@@ -1,9 +1,9 @@
-"""The monthly assets: `monthly_usage`, `push_preview` and `connectwise_push`, made by one step for many months.
+"""The monthly assets, `monthly_usage`, `push_preview`, `connectwise_push` and `month_report`: one step, many months.
 
 They are one step, as the models of a dbt project are, because a month that fails must not stop the others: Dagster runs
 nothing after a step that failed, and marks every partition of a step that succeeded as materialized. Each month that
 succeeds is recorded by its own materialization event at once, and the step fails at its end if any month did, so that
-exactly the bad months show as failed. Any of the three can be materialized alone.
+exactly the bad months show as failed. Any of the four can be materialized alone.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from pydantic import Field
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.orchestration import checks, metadata
+from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT, log_reports
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
@@ -67,15 +68,19 @@ class SyncConfig(dg.Config):
 
 @dg.multi_asset(
     name="sync_months",
-    specs=[USAGE, PREVIEW, PUSH],
+    specs=[USAGE, PREVIEW, PUSH, MONTH_REPORT],
     check_specs=[checks.NOTHING_MISSING, checks.SEATS_ADD_UP, *checks.OF_PUSHES],
     can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool=PUSH_POOL,
 )
 def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: Access) -> Iterator[dg.AssetCheckResult]:
-    """Fetch usage, preview and push, as far as selected, for every month of the run; or only evaluate the checks."""
+    """Fetch usage, preview, push and report, as far as selected, for every month; or only evaluate the checks."""
     selected = context.selected_asset_keys
+    if selected == {MONTH_REPORT.key}:
+        with failing_the_run(), access.warehouse() as warehouse:
+            log_reports(context, warehouse, map(Month.parse, context.partition_keys))
+        return
     with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
         if not selected:
             yield from _reevaluate_checks(context, run)
@@ -91,6 +96,8 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
         if PUSH.key in selected:
             months.push(recorded_pushes(context.instance, PUSH.key))
             yield from checks.of_pushes(run.warehouse, run.psa)
+        if MONTH_REPORT.key in selected:
+            log_reports(context, run.warehouse, months.pushed)
     _fail_if_a_month_did(context, months, config.retries)
 
 

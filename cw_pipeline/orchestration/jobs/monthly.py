@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.assets.setup import (
     agreements,
@@ -11,13 +12,13 @@ from cw_pipeline.orchestration.assets.setup import (
 )
 from cw_pipeline.orchestration.tenant import TAGS
 
-_MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key)
+_MONTHLY = dg.AssetSelection.assets(USAGE.key, PREVIEW.key, PUSH.key, MONTH_REPORT.key)
 
 monthly_sync = dg.define_asset_job(
     "monthly_sync",
     selection=_MONTHLY,
     tags=TAGS,
-    description="A month's usage, preview and push; what the schedule runs.",
+    description="A month's usage, preview, push and report; what the schedule runs.",
 )
 sync_now = dg.define_asset_job(
     "sync_now",

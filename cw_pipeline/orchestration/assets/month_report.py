@@ -1,0 +1,86 @@
+"""The asset `month_report`: a month's report as a page, and its sums and picture of the year in the UI.
+
+A run that pushes a month also reports it, a month with held or failed lines too. Alone it needs the warehouse only.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable
+
+import dagster as dg
+
+from cw_pipeline.orchestration import metadata
+from cw_pipeline.orchestration.tenant import KEY, asset_key
+from cw_pipeline.reports.month_report.files import FileNotWritten, usual_file, write_report
+from cw_pipeline.reports.month_report.make import NothingToReport, month_report
+from cw_pipeline.reports.month_report.page import year_picture
+from cw_pipeline.reports.month_report.report import MonthlyReport
+from cw_pipeline.settings import Settings
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.wording import cells
+
+MONTH_REPORT = dg.AssetSpec(
+    asset_key("month_report"),
+    deps=[asset_key("connectwise_push")],
+    description=(
+        "For the person who reconciles: what each customer owes and is billed in a month, what waits for somebody, and "
+        "what is not billed and why. The page is a file on the machine that ran this; `cw-pipeline report` writes it "
+        "on any machine, also for Excel."
+    ),
+    group_name="monthly_sync",
+    kinds={"python"},
+    skippable=True,
+)
+
+
+def log_reports(context: dg.AssetExecutionContext, warehouse: Warehouse, months: Iterable[Month]) -> None:
+    """Write the months' pages and record each with its own materialization.
+
+    Raises:
+        Failure: If a month was never pushed; the others are reported.
+    """
+    never_pushed: list[str] = []
+    for month in months:
+        try:
+            with warehouse.transaction() as session:
+                report = month_report(session, month)
+        except NothingToReport as error:
+            never_pushed.append(str(error))
+            continue
+        details = _details(report, page=_written_page(context, report))
+        context.log_event(dg.AssetMaterialization(MONTH_REPORT.key, partition=str(month), metadata=details))
+    if never_pushed:
+        raise dg.Failure("\n".join(never_pushed), allow_retries=False)
+
+
+def _written_page(context: dg.AssetExecutionContext, report: MonthlyReport) -> dg.MetadataValue:
+    """Where the page is; a file that cannot be written fails no sync, which has succeeded by then."""
+    file = usual_file(Settings().own_folder, report.month, "html")
+    try:
+        write_report(report, file, "html", tenant=KEY)
+    except FileNotWritten as error:
+        context.log.warning(str(error))
+        return dg.MetadataValue.text(str(error))
+    return dg.MetadataValue.path(file)
+
+
+def _details(report: MonthlyReport, *, page: dg.MetadataValue) -> metadata.Details:
+    """The page's place, the picture, the sums, and tables of what waits and of what is not billed."""
+    picture = b64encode(year_picture(report.year).encode()).decode()
+    seats = report.seats
+    return {
+        # No name is in it: the UI reads Markdown as markup.
+        "year": dg.MetadataValue.md(f"![Seats used in the last twelve months](data:image/svg+xml;base64,{picture})"),
+        "page": page,
+        "seats_used": int(seats.used),
+        "seats_owed": int(sum(one.owed for one in report.customers)),
+        "seats_billed": int(seats.billed),
+        "seats_waiting": int(seats.waiting),
+        "seats_not_billed": int(seats.not_billed),
+        # Text, because Dagster's numbers are floats.
+        "worth_billed": f"{report.worth_billed.amount:.2f}",
+        "worth_waiting": f"{report.worth_waiting.amount:.2f}",
+        "worth_not_billed": f"{report.worth_not_billed.amount:.2f}",
+        "waiting": metadata.table(*cells.waiting(report.waiting)),
+        "not_billed": metadata.table(*cells.not_billed(report.not_billed)),
+    }

@@ -1,0 +1,146 @@
+"""A month's report as values: what is owed, billed, waiting and not billed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.billing.accounting import EntryKind
+from cw_pipeline.billing.outcomes import NOT_BILLED, RIGHT, Outcome
+from cw_pipeline.reports.month_report.make import NothingToReport
+from cw_pipeline.setup.mapping import map_company, unmap_company
+from cw_pipeline.vocabulary import Plan
+from cw_pipeline.warehouse.intents import Result, append_intents, append_results
+from cw_pipeline.warehouse.names import Named
+from cw_pipeline.wording.outcomes import LABELS
+from cw_pipeline.wording.ways_out import WAYS_OUT
+from cw_pipeline_tests.reports.months import PRICE, customer, line, push, report, set_price
+from cw_pipeline_tests.setup.conftest import FIRST, NOW
+from cw_pipeline_tests.setup.pushes import record
+from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_write
+
+if TYPE_CHECKING:
+    from cw_pipeline.warehouse.database import Warehouse
+
+NOT_OWED = {Outcome.NOT_MANAGED, Outcome.NFR, Outcome.TRIAL, Outcome.BEFORE_BILL_FROM}
+
+
+def test_the_seats_of_all_outcomes_add_up_to_the_usage_report(msp: Warehouse) -> None:
+    set_price(msp)
+    lines = [line(outcome, outcome, seats) for seats, outcome in enumerate(Outcome, start=1)]
+    push(msp, *lines, line("created", Outcome.ZEROED, 7, also=True))
+    made = report(msp)
+    used = sum(range(1, len(Outcome) + 1))
+    assert made.seats.used == sum(one.used for one in made.customers) == used
+    assert made.seats.billed == sum(one.seats for one in lines if one.outcome in RIGHT)
+    assert made.seats.not_billed == sum(one.seats for one in lines if one.outcome in NOT_BILLED)
+    assert {one.outcome for one in made.customers if one.owed != one.used} == NOT_OWED
+    worths = (made.worth_billed, made.worth_waiting, made.worth_not_billed)
+    assert sum(one.amount for one in worths) == PRICE * sum(one.owed for one in made.customers)
+    assert set(LABELS) == set(Outcome)
+
+
+def test_what_is_billed_is_what_the_ledger_says_of_every_line_of_the_month(msp: Warehouse) -> None:
+    long = "o" * 40
+    push(
+        msp,
+        line("org-a", Outcome.CREDIT_DUE, 3, to_credit=Decimal(2)),
+        line("org-b"),
+        line("org-c"),
+        line(long, seats=4),
+    )
+    record(msp, "2026-03", NOW, kind=EntryKind.FOUND)
+    record(msp, "2026-04", NOW, kind=EntryKind.FOUND)
+    with msp.transaction() as session:
+        writes = [a_write(9, organization_id="org-b"), a_write(4, organization_id=long)]
+        for number, intent in enumerate(append_intents(session, PSA, "r", writes)):
+            append_results(session, PSA, "r", [Result(intent, EntryKind.CONFIRMED, addition_id=number)])
+        [intent] = append_intents(session, PSA, "r", [a_write(5, organization_id="org-b", addition_id=0, before=9)])
+        append_results(session, PSA, "r", [Result(intent, EntryKind.UNCONFIRMED)])
+    made = report(msp)
+    billed = {one.organization.id: (one.owed, one.billed, one.difference) for one in made.customers}
+    assert billed == {"org-a": (3, 5, -2), "org-b": (5, None, None), "org-c": (5, 0, 5), long: (4, 4, 0)}
+
+
+def test_each_line_that_is_held_or_failed_or_has_a_warning_waits_with_a_way_out(msp: Warehouse) -> None:
+    set_price(msp)
+    push(
+        msp,
+        line("org-a", Outcome.CREDIT_DUE, 9, to_credit=Decimal(2)),
+        line("org-b", Outcome.REJECTED, 4, company_id=2),
+        line("org-b", Outcome.INVOICE_UNCLEAR, 3, company_id=2, also=True),
+        line("org-c", Outcome.UNCHANGED, 6, company_id=3, warning="It may never be invoiced."),
+        line("org-d", Outcome.UNMAPPED, company_id=None),
+    )
+    waiting = report(msp).waiting
+    assert [(one.company and one.company.name, one.outcome, one.seats, one.worth) for one in waiting] == [
+        ("Acme", Outcome.CREDIT_DUE, 2, 2 * PRICE),
+        ("Bolt", Outcome.REJECTED, 4, 4 * PRICE),
+        ("Bolt", Outcome.INVOICE_UNCLEAR, 3, 3 * PRICE),
+        ("Core", Outcome.UNCHANGED, 6, 6 * PRICE),
+    ]
+    assert [one.what_to_do for one in waiting[:-1]] == [WAYS_OUT[one.outcome] for one in waiting[:-1]]
+    assert (waiting[-1].label, waiting[-1].reason, waiting[-1].what_to_do) == (
+        "Warning",
+        "It may never be invoiced.",
+        None,
+    )
+    assert report(msp).warnings == 1
+
+
+def test_an_organization_that_was_mapped_to_another_company_since_is_that_one_s_after_a_push(msp: Warehouse) -> None:
+    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    push(msp, line("org-a"))
+    unmap_company(msp, 1, "org-a")
+    map_company(msp, 2, 21, "org-a", first_month=FIRST, now=NOW)
+    assert customer(report(msp), "org-a").company == Named(1, "Acme")
+    push(msp, line("org-a", company_id=2), line("org-a", Outcome.ZEROED, also=True))
+    made = report(msp)
+    assert (made.customers, list(made.by_company)) == ([customer(made, "org-a")], [Named(2, "Bolt")])
+    assert customer(made, "org-a").agreement == Named(21, "Managed")
+
+
+def test_what_changed_against_the_month_before(msp: Warehouse) -> None:
+    push(msp, line("org-a", seats=3), line("org-b", seats=4), line("org-c", Outcome.ZERO_USAGE, 0))
+    push(msp, line("org-a", seats=8), line("org-c", seats=2), line("org-d", seats=1), month=APRIL)
+    made = report(msp, APRIL)
+    assert [customer(made, one).used_before for one in ("org-a", "org-c", "org-d")] == [3, 0, None]
+    assert [one.organization.id for one in made.new] == ["org-c", "org-d"]
+    assert made.gone == [(Named("org-b", "ORG-B"), 4)]
+    before = report(msp)
+    assert (before.new, before.gone, before.before.pushed) == ([], [], False)
+
+
+def test_the_year_has_twelve_months_each_as_it_was_pushed_last(msp: Warehouse) -> None:
+    push(msp, line("org-a", seats=3), month=MARCH.plus(-11))
+    push(msp, line("org-a", seats=5), month=MARCH.plus(-12))
+    push(msp, line("org-a", Outcome.REJECTED, 3), line("org-b", Outcome.TRIAL, 4))
+    push(msp, line("org-a", Outcome.CREATED, 6), line("org-b", Outcome.MOVED, 4))
+    year = report(msp).year
+    assert [one.month for one in year] == list(MARCH.plus(-11).until(MARCH))
+    assert [one.pushed for one in year] == [True, *[False] * 10, True]
+    assert (year[0].billed, year[0].used, year[1].used) == (3, 3, 0)
+    assert (year[-1].billed, year[-1].waiting, year[-1].not_billed) == (6, 4, 0)
+
+
+def test_an_organization_without_a_usage_row_is_there_with_what_its_lines_carry(msp: Warehouse) -> None:
+    push(msp, line("org-a", Outcome.UNUSUAL, 5, also=True))
+    record(msp, "2026-03", NOW, kind=EntryKind.FOUND)
+    made = report(msp)
+    assert (made.seats.used, customer(made, "org-a").used, customer(made, "org-a").difference) == (0, 0, -5)
+
+
+def test_a_plan_without_a_price_is_not_part_of_what_seats_are_worth(msp: Warehouse) -> None:
+    set_price(msp)
+    push(msp, line("org-a", seats=2), line("org-b", seats=3, plan=Plan.ENTERPRISE))
+    made = report(msp)
+    assert made.worth_billed == (2 * PRICE, 3)
+    assert customer(made, "org-b").worth is None
+
+
+def test_a_month_that_was_never_pushed_has_no_report(msp: Warehouse) -> None:
+    push(msp, line("org-a"))
+    with pytest.raises(NothingToReport, match=r"2026-04 was never pushed.* Run `cw-pipeline sync --month 2026-04`"):
+        report(msp, APRIL)

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline_tests.support.once import check_keys_once, compile_statements_once, read_migrations_once
+from cw_pipeline_tests.support.once import (
+    check_keys_once,
+    compile_statements_once,
+    keep_engines_of_dagster,
+    migrate_sqlite_once,
+    read_migrations_once,
+)
 from cw_pipeline_tests.support.pooler import pooled
 from cw_pipeline_tests.support.postgres import (
     PostgresWarehouses,
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
 
 _MEMORY = Path("/dev/shm")
 _NEEDED_BYTES = 4 * 2**30
+_LONGEST = ("end_to_end/", "sync/test_killed", "stateful/", "orchestration/", "cli/")
+"""What waits or computes longest."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,6 +57,12 @@ def _keep_files_in_memory() -> None:
         tempfile.tempdir = None  # asks again
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left alone with it at the end."""
+    rooms = [f"cw_pipeline_tests/{room}" for room in _LONGEST]
+    items.sort(key=lambda item: [not item.nodeid.startswith(room) for room in rooms])
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over what was imported, and look at the rest less often."""
     gc.collect()
@@ -57,12 +71,14 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def what_never_changes() -> Iterator[None]:
-    """Migrations are read once, NordPass keys checked once, and statements compiled once."""
+def what_never_changes(sqlite_schema: Path) -> Iterator[None]:
+    """Migrations are read, NordPass keys checked, statements compiled and SQLite files migrated once."""
     with pytest.MonkeyPatch.context() as patched:
         read_migrations_once(patched)
         check_keys_once(patched)
         compile_statements_once(patched)
+        migrate_sqlite_once(patched, sqlite_schema)
+        keep_engines_of_dagster(patched)
         yield
 
 

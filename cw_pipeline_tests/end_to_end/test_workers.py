@@ -13,7 +13,7 @@ from cw_pipeline.billing.identity import PREFIX, Identity
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.vocabulary import Month, Plan
-from cw_pipeline_tests.end_to_end.conftest import Webserver, stop_schedules, until
+from cw_pipeline_tests.end_to_end.conftest import HURRIED, Webserver, stop_schedules, until
 from cw_pipeline_tests.orchestration.monthly_runs import our_lines
 from cw_pipeline_tests.support.active import LAST_CLOSED, Active, activate, use
 from cw_pipeline_tests.support.deployment import Deployment, deployment, free_port, listens, needs_redis
@@ -117,7 +117,8 @@ def code_port() -> int:
 def running(sandbox: Sandbox, code_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The deployment, with two workers."""
     home = tmp_path_factory.mktemp("deployment")
-    with deployment(home, sandbox.environment(), {"cw_pipeline": code_port}) as started:
+    hurried = {"PYTHONPATH": str(HURRIED)}
+    with deployment(home, sandbox.environment() | hurried, {"cw_pipeline": code_port}) as started:
         started.start("code", instead={"4000": str(code_port)})
         for name in WORKERS:
             start_worker(started, name)
@@ -194,7 +195,7 @@ def kill_all_but_one_worker(webserver: Webserver, running: Deployment, sandbox: 
     assert ended(webserver, waiting) == "FAILURE"  # it lost its lock, or its place in the queue for that
 
 
-@pytest.mark.timeout(600)  # the first push after a killed one waits a minute for what may be under way
+@pytest.mark.timeout(600)
 def test_whatever_is_upgraded_or_killed_every_month_is_right_in_the_end_and_no_line_is_written_twice(
     webserver: Webserver, running: Deployment, sandbox: Sandbox, active: Active, code_port: int
 ) -> None:

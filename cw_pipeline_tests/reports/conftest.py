@@ -1,7 +1,29 @@
-"""A small MSP whose months are pushed."""
+"""What reports are made of: a warehouse whose rows a test writes, or the small MSP that is synced."""
 
 from __future__ import annotations
 
-from cw_pipeline_tests.setup.conftest import msp
+from typing import TYPE_CHECKING
 
-__all__ = ["msp"]  # a fixture, for every module here
+import pytest
+
+from cw_pipeline_tests.support.rows import put, three_companies
+from cw_pipeline_tests.sync.conftest import (
+    msp,
+    sandbox,
+    set_up_database,
+    sqlite_warehouse,
+    synced,
+    synced_on_both_databases,
+)
+
+if TYPE_CHECKING:
+    from cw_pipeline.warehouse.database import Warehouse
+
+__all__ = ["msp", "sandbox", "set_up_database", "sqlite_warehouse", "synced", "synced_on_both_databases"]
+
+
+@pytest.fixture
+def connected(warehouse: Warehouse) -> Warehouse:
+    """A connected warehouse: three companies, the first with two agreements, and three organizations."""
+    put(warehouse, *three_companies())
+    return warehouse

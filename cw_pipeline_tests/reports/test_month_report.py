@@ -17,8 +17,9 @@ from cw_pipeline.warehouse.names import Named
 from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.reports.months import PRICE, customer, line, push, report, set_price
-from cw_pipeline_tests.setup.conftest import FIRST, NOW
-from cw_pipeline_tests.setup.pushes import record
+from cw_pipeline_tests.setup.conftest import FIRST
+from cw_pipeline_tests.support.pushes import record
+from cw_pipeline_tests.support.rows import NOW
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_write
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 NOT_OWED = {Outcome.NOT_MANAGED, Outcome.NFR, Outcome.TRIAL, Outcome.BEFORE_BILL_FROM}
 
 
-def test_the_seats_of_all_outcomes_add_up_to_the_usage_report(msp: Warehouse) -> None:
-    set_price(msp)
+def test_the_seats_of_all_outcomes_add_up_to_the_usage_report(connected: Warehouse) -> None:
+    set_price(connected)
     lines = [line(outcome, outcome, seats) for seats, outcome in enumerate(Outcome, start=1)]
-    push(msp, *lines, line("created", Outcome.ZEROED, 7, also=True))
-    made = report(msp)
+    push(connected, *lines, line("created", Outcome.ZEROED, 7, also=True))
+    made = report(connected)
     used = sum(range(1, len(Outcome) + 1))
     assert made.seats.used == sum(one.used for one in made.customers) == used
     assert made.seats.billed == sum(one.seats for one in lines if one.outcome in RIGHT)
@@ -42,39 +43,39 @@ def test_the_seats_of_all_outcomes_add_up_to_the_usage_report(msp: Warehouse) ->
     assert set(LABELS) == set(Outcome)
 
 
-def test_what_is_billed_is_what_the_ledger_says_of_every_line_of_the_month(msp: Warehouse) -> None:
+def test_what_is_billed_is_what_the_ledger_says_of_every_line_of_the_month(connected: Warehouse) -> None:
     long = "o" * 40
     push(
-        msp,
+        connected,
         line("org-a", Outcome.CREDIT_DUE, 3, to_credit=Decimal(2)),
         line("org-b"),
         line("org-c"),
         line(long, seats=4),
     )
-    record(msp, "2026-03", NOW, kind=EntryKind.FOUND)
-    record(msp, "2026-04", NOW, kind=EntryKind.FOUND)
-    with msp.transaction() as session:
+    record(connected, "2026-03", NOW, kind=EntryKind.FOUND)
+    record(connected, "2026-04", NOW, kind=EntryKind.FOUND)
+    with connected.transaction() as session:
         writes = [a_write(9, organization_id="org-b"), a_write(4, organization_id=long)]
         for number, intent in enumerate(append_intents(session, PSA, "r", writes)):
             append_results(session, PSA, "r", [Result(intent, EntryKind.CONFIRMED, addition_id=number)])
         [intent] = append_intents(session, PSA, "r", [a_write(5, organization_id="org-b", addition_id=0, before=9)])
         append_results(session, PSA, "r", [Result(intent, EntryKind.UNCONFIRMED)])
-    made = report(msp)
+    made = report(connected)
     billed = {one.organization.id: (one.owed, one.billed, one.difference) for one in made.customers}
     assert billed == {"org-a": (3, 5, -2), "org-b": (5, None, None), "org-c": (5, 0, 5), long: (4, 4, 0)}
 
 
-def test_each_line_that_is_held_or_failed_or_has_a_warning_waits_with_a_way_out(msp: Warehouse) -> None:
-    set_price(msp)
+def test_each_line_that_is_held_or_failed_or_has_a_warning_waits_with_a_way_out(connected: Warehouse) -> None:
+    set_price(connected)
     push(
-        msp,
+        connected,
         line("org-a", Outcome.CREDIT_DUE, 9, to_credit=Decimal(2)),
         line("org-b", Outcome.REJECTED, 4, company_id=2),
         line("org-b", Outcome.INVOICE_UNCLEAR, 3, company_id=2, also=True),
         line("org-c", Outcome.UNCHANGED, 6, company_id=3, warning="It may never be invoiced."),
         line("org-d", Outcome.UNMAPPED, company_id=None),
     )
-    waiting = report(msp).waiting
+    waiting = report(connected).waiting
     assert [(one.company and one.company.name, one.outcome, one.seats, one.worth) for one in waiting] == [
         ("Acme", Outcome.CREDIT_DUE, 2, 2 * PRICE),
         ("Bolt", Outcome.REJECTED, 4, 4 * PRICE),
@@ -87,60 +88,62 @@ def test_each_line_that_is_held_or_failed_or_has_a_warning_waits_with_a_way_out(
         "It may never be invoiced.",
         None,
     )
-    assert report(msp).warnings == 1
+    assert report(connected).warnings == 1
 
 
-def test_an_organization_that_was_mapped_to_another_company_since_is_that_one_s_after_a_push(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    push(msp, line("org-a"))
-    unmap_company(msp, 1, "org-a")
-    map_company(msp, 2, 21, "org-a", first_month=FIRST, now=NOW)
-    assert customer(report(msp), "org-a").company == Named(1, "Acme")
-    push(msp, line("org-a", company_id=2), line("org-a", Outcome.ZEROED, also=True))
-    made = report(msp)
+def test_an_organization_that_was_mapped_to_another_company_since_is_that_one_s_after_a_push(
+    connected: Warehouse,
+) -> None:
+    map_company(connected, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    push(connected, line("org-a"))
+    unmap_company(connected, 1, "org-a")
+    map_company(connected, 2, 21, "org-a", first_month=FIRST, now=NOW)
+    assert customer(report(connected), "org-a").company == Named(1, "Acme")
+    push(connected, line("org-a", company_id=2), line("org-a", Outcome.ZEROED, also=True))
+    made = report(connected)
     assert (made.customers, list(made.by_company)) == ([customer(made, "org-a")], [Named(2, "Bolt")])
     assert customer(made, "org-a").agreement == Named(21, "Managed")
 
 
-def test_what_changed_against_the_month_before(msp: Warehouse) -> None:
-    push(msp, line("org-a", seats=3), line("org-b", seats=4), line("org-c", Outcome.ZERO_USAGE, 0))
-    push(msp, line("org-a", seats=8), line("org-c", seats=2), line("org-d", seats=1), month=APRIL)
-    made = report(msp, APRIL)
+def test_what_changed_against_the_month_before(connected: Warehouse) -> None:
+    push(connected, line("org-a", seats=3), line("org-b", seats=4), line("org-c", Outcome.ZERO_USAGE, 0))
+    push(connected, line("org-a", seats=8), line("org-c", seats=2), line("org-d", seats=1), month=APRIL)
+    made = report(connected, APRIL)
     assert [customer(made, one).used_before for one in ("org-a", "org-c", "org-d")] == [3, 0, None]
     assert [one.organization.id for one in made.new] == ["org-c", "org-d"]
     assert made.gone == [(Named("org-b", "ORG-B"), 4)]
-    before = report(msp)
+    before = report(connected)
     assert (before.new, before.gone, before.before.pushed) == ([], [], False)
 
 
-def test_the_year_has_twelve_months_each_as_it_was_pushed_last(msp: Warehouse) -> None:
-    push(msp, line("org-a", seats=3), month=MARCH.plus(-11))
-    push(msp, line("org-a", seats=5), month=MARCH.plus(-12))
-    push(msp, line("org-a", Outcome.REJECTED, 3), line("org-b", Outcome.TRIAL, 4))
-    push(msp, line("org-a", Outcome.CREATED, 6), line("org-b", Outcome.MOVED, 4))
-    year = report(msp).year
+def test_the_year_has_twelve_months_each_as_it_was_pushed_last(connected: Warehouse) -> None:
+    push(connected, line("org-a", seats=3), month=MARCH.plus(-11))
+    push(connected, line("org-a", seats=5), month=MARCH.plus(-12))
+    push(connected, line("org-a", Outcome.REJECTED, 3), line("org-b", Outcome.TRIAL, 4))
+    push(connected, line("org-a", Outcome.CREATED, 6), line("org-b", Outcome.MOVED, 4))
+    year = report(connected).year
     assert [one.month for one in year] == list(MARCH.plus(-11).until(MARCH))
     assert [one.pushed for one in year] == [True, *[False] * 10, True]
     assert (year[0].billed, year[0].used, year[1].used) == (3, 3, 0)
     assert (year[-1].billed, year[-1].waiting, year[-1].not_billed) == (6, 4, 0)
 
 
-def test_an_organization_without_a_usage_row_is_there_with_what_its_lines_carry(msp: Warehouse) -> None:
-    push(msp, line("org-a", Outcome.UNUSUAL, 5, also=True))
-    record(msp, "2026-03", NOW, kind=EntryKind.FOUND)
-    made = report(msp)
+def test_an_organization_without_a_usage_row_is_there_with_what_its_lines_carry(connected: Warehouse) -> None:
+    push(connected, line("org-a", Outcome.UNUSUAL, 5, also=True))
+    record(connected, "2026-03", NOW, kind=EntryKind.FOUND)
+    made = report(connected)
     assert (made.seats.used, customer(made, "org-a").used, customer(made, "org-a").difference) == (0, 0, -5)
 
 
-def test_a_plan_without_a_price_is_not_part_of_what_seats_are_worth(msp: Warehouse) -> None:
-    set_price(msp)
-    push(msp, line("org-a", seats=2), line("org-b", seats=3, plan=Plan.ENTERPRISE))
-    made = report(msp)
+def test_a_plan_without_a_price_is_not_part_of_what_seats_are_worth(connected: Warehouse) -> None:
+    set_price(connected)
+    push(connected, line("org-a", seats=2), line("org-b", seats=3, plan=Plan.ENTERPRISE))
+    made = report(connected)
     assert made.worth_billed == (2 * PRICE, 3)
     assert customer(made, "org-b").worth is None
 
 
-def test_a_month_that_was_never_pushed_has_no_report(msp: Warehouse) -> None:
-    push(msp, line("org-a"))
+def test_a_month_that_was_never_pushed_has_no_report(connected: Warehouse) -> None:
+    push(connected, line("org-a"))
     with pytest.raises(NothingToReport, match=r"2026-04 was never pushed.* Run `cw-pipeline sync --month 2026-04`"):
-        report(msp, APRIL)
+        report(connected, APRIL)

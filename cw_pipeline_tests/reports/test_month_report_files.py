@@ -74,15 +74,15 @@ class Tags(HTMLParser):
 
 
 @pytest.fixture
-def hostile(msp: Warehouse) -> MonthlyReport:
+def hostile(connected: Warehouse) -> MonthlyReport:
     """A report of every kind of line, whose names are markup and formulas."""
-    set_price(msp)
-    with msp.transaction() as session:
+    set_price(connected)
+    with connected.transaction() as session:
         session.get_one(CompanyRow, 1).name = NAMES[0]
     outcomes = (Outcome.CREATED, Outcome.UNMAPPED, Outcome.CREDIT_DUE, Outcome.REJECTED, Outcome.TRIAL)
-    push(msp, *(line(f"gone-{name}", name=name) for name in NAMES), month=MARCH.plus(-1))
+    push(connected, *(line(f"gone-{name}", name=name) for name in NAMES), month=MARCH.plus(-1))
     push(
-        msp,
+        connected,
         *(
             line(
                 f"{outcome} {name}", outcome, 3, name=name,
@@ -93,7 +93,7 @@ def hostile(msp: Warehouse) -> MonthlyReport:
             for name in NAMES
         ),
     )  # fmt: skip
-    return report(msp)
+    return report(connected)
 
 
 def test_a_page_shows_hostile_names_and_takes_nothing_from_elsewhere(hostile: MonthlyReport) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,27 +17,19 @@ from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.setup.opening import open_connectwise, open_nordpass
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.tables import (
-    AgreementRow,
-    CompanyMappingRow,
-    CompanyRow,
-    IntegrationRow,
-    OrganizationRow,
-    OrganizationUsageRow,
-    UsageReportRow,
-)
+from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationUsageRow, UsageReportRow
+from cw_pipeline_tests.support.rows import NOW, put, three_companies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.warehouse.database import Warehouse
 
-NOW = datetime(2026, 4, 1, 0, 30, tzinfo=UTC)
 FIRST = Month(2025, 1)
-BEFORE = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -65,52 +57,10 @@ def nordpass(settings: Settings) -> Iterator[NordPass]:
         yield opened
 
 
-def put(warehouse: Warehouse, *rows: object) -> None:
-    with warehouse.transaction() as session:
-        for row in rows:
-            session.add(row)
-            session.flush()
-
-
-def company(number: int, name: str, **fields: object) -> CompanyRow:
-    filled: dict[str, object] = {"status": "Active", "types": ["Client"], "imported_at": BEFORE, **fields}
-    return CompanyRow(id=number, identifier=f"c{number}", name=name, **filled)
-
-
-def agreement(number: int, company_id: int, **fields: object) -> AgreementRow:
-    filled: dict[str, object] = {"name": "Managed", "status": "Active", "billing_cycle": "Every month", **fields}
-    billed: dict[str, object] = {"cycle": "Monthly", "period_type": "Current", "prorates": False, **filled}
-    return AgreementRow(id=number, company_id=company_id, imported_at=BEFORE, **billed)
-
-
-def organization(organization_id: str, name: str, **fields: object) -> OrganizationRow:
-    filled: dict[str, object] = {"plan": "Business", "license_type": "Standard", "msp_managed": True, **fields}
-    return OrganizationRow(id=organization_id, name=name, status="Active", fetched_at=BEFORE, **filled)
-
-
-def integration(state: str = "connected") -> IntegrationRow:
-    return IntegrationRow(
-        id=1, site_url="https://psa.example.com", company_id="msp", state=state, connected_at=BEFORE, confirmed_at=None
-    )
-
-
 @pytest.fixture
 def msp(warehouse: Warehouse) -> Warehouse:
     """A connected warehouse: three companies, the first with two agreements, and three organizations."""
-    put(
-        warehouse,
-        integration(),
-        company(1, "Acme"),
-        company(2, "Bolt"),
-        company(3, "Core"),
-        agreement(11, 1),
-        agreement(12, 1, name="Security"),
-        agreement(21, 2),
-        agreement(31, 3),
-        organization("org-a", "Acme"),
-        organization("org-b", "Bolt"),
-        organization("org-c", "Core"),
-    )
+    put(warehouse, *three_companies())
     return warehouse
 
 

@@ -15,7 +15,7 @@ from cw_pipeline.setup.opening import open_connectwise, open_nordpass
 from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.tables import IntegrationRow
-from cw_pipeline_tests.setup.conftest import integration, put
+from cw_pipeline_tests.support.rows import integration, put
 
 if TYPE_CHECKING:
     from pathlib import Path

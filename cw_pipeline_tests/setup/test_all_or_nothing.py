@@ -13,8 +13,9 @@ from cw_pipeline.setup.connection import disconnect
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline.warehouse.tables import AuditEntry, Base, ProductMappingRow, ProductRow
-from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, put, write
+from cw_pipeline.warehouse.tables import AuditEntry, Base
+from cw_pipeline_tests.setup.conftest import FIRST, write
+from cw_pipeline_tests.support.rows import NOW, product, product_mapping, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -49,11 +50,7 @@ def everything(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
 @pytest.fixture
 def mapped(msp: Warehouse) -> Warehouse:
     """Two companies are mapped, and a product."""
-    put(
-        msp,
-        ProductRow(id=3, identifier="NP", description="", price=None, cost=None),
-        ProductMappingRow(plan=Plan.BUSINESS, product_id=3, confirmed_product_id=3, mapped_at=BEFORE),
-    )
+    put(msp, product(3), product_mapping(Plan.BUSINESS, 3))
     map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
     map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
     return msp

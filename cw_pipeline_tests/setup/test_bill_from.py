@@ -12,9 +12,10 @@ from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.setup.organizations import MapTo, add_organization
 from cw_pipeline.vocabulary import Month
-from cw_pipeline_tests.setup.conftest import FIRST, NOW, keep_usage, mappings, write
-from cw_pipeline_tests.setup.pushes import record
+from cw_pipeline_tests.setup.conftest import FIRST, keep_usage, mappings, write
 from cw_pipeline_tests.setup.test_organizations import NEW
+from cw_pipeline_tests.support.pushes import record
+from cw_pipeline_tests.support.rows import NOW
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,8 @@ from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.warehouse.tables import CompanyRow, IntegrationRow, ProductMappingRow, ProductRow
-from cw_pipeline_tests.setup.conftest import FIRST, NOW, company, integration, logged, mappings, put
+from cw_pipeline_tests.setup.conftest import FIRST, logged, mappings
+from cw_pipeline_tests.support.rows import NOW, company, integration, put
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,9 @@ from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import NotConnected, UnknownChoice
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow
-from cw_pipeline_tests.setup.conftest import BEFORE, mappings, organization, put
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow
+from cw_pipeline_tests.setup.conftest import mappings
+from cw_pipeline_tests.support.rows import mapping, organization, put
 
 if TYPE_CHECKING:
     from cw_pipeline.connectwise.client import ConnectWiseClient
@@ -36,10 +37,7 @@ def agreements(warehouse: Warehouse) -> dict[int, AgreementRow]:
 
 def map_to_an_organization(warehouse: Warehouse) -> None:
     """Company 101, on its agreement 1001."""
-    mapping = CompanyMappingRow(
-        company_id=101, agreement_id=1001, organization_id="org-1", bill_from="2026-01", mapped_at=BEFORE
-    )
-    put(warehouse, organization("org-1", "One"), mapping)
+    put(warehouse, organization("org-1", "One"), mapping(101, 1001, "org-1", "2026-01"))
 
 
 def test_companies_are_imported_by_type_and_status_whatever_the_capitals(

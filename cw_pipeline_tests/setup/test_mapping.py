@@ -12,19 +12,8 @@ from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRow, OrganizationRow
-from cw_pipeline_tests.setup.conftest import (
-    BEFORE,
-    FIRST,
-    NOW,
-    agreement,
-    company,
-    keep_usage,
-    logged,
-    mapped_at,
-    mappings,
-    organization,
-    put,
-)
+from cw_pipeline_tests.setup.conftest import FIRST, keep_usage, logged, mapped_at, mappings
+from cw_pipeline_tests.support.rows import BEFORE, NOW, agreement, company, organization, put
 
 
 def test_ids_and_exact_names_map_the_same(msp: Warehouse) -> None:

@@ -16,19 +16,15 @@ from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRo
 from cw_pipeline_tests.setup.conftest import (
     FIRST,
     HEADER,
-    NOW,
-    agreement,
     cells,
-    company,
     faults_of,
     logged,
     map_all,
     mapped_at,
     mappings,
-    organization,
-    put,
     write,
 )
+from cw_pipeline_tests.support.rows import NOW, agreement, company, organization, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable

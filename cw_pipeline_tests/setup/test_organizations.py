@@ -16,7 +16,8 @@ from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.organizations import MapTo, add_organization, refresh_organizations
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow
-from cw_pipeline_tests.setup.conftest import FIRST, NOW, agreement, logged, mappings, put
+from cw_pipeline_tests.setup.conftest import FIRST, logged, mappings
+from cw_pipeline_tests.support.rows import NOW, agreement, put
 
 if TYPE_CHECKING:
     from cw_pipeline.nordpass.source import NordPass

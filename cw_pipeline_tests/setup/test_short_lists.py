@@ -11,7 +11,8 @@ from cw_pipeline.setup.errors import TooManyGone
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, OrganizationRow
-from cw_pipeline_tests.setup.conftest import BEFORE, logged, put
+from cw_pipeline_tests.setup.conftest import logged
+from cw_pipeline_tests.support.rows import mapping, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,13 +40,7 @@ def mapped(warehouse: Warehouse, client: ConnectWiseClient, nordpass: NordPass) 
     put(
         warehouse,
         *(
-            CompanyMappingRow(
-                company_id=agreement.company_id,
-                agreement_id=agreement.id,
-                organization_id=organization.id,
-                bill_from="2026-01",
-                mapped_at=BEFORE,
-            )
+            mapping(agreement.company_id, agreement.id, organization.id, "2026-01")
             for agreement, organization in zip(chosen, organizations, strict=False)
         ),
     )

@@ -16,19 +16,8 @@ from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_csv import Cells, read_rows, write_rows
 from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.setup.suggest import suggest_mappings
-from cw_pipeline_tests.setup.conftest import (
-    FIRST,
-    HEADER,
-    NOW,
-    agreement,
-    cells,
-    company,
-    faults_of,
-    mappings,
-    organization,
-    put,
-    write,
-)
+from cw_pipeline_tests.setup.conftest import FIRST, HEADER, cells, faults_of, mappings, write
+from cw_pipeline_tests.support.rows import NOW, agreement, company, organization, put
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,8 @@ import pytest
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.suggest import MOST_CANDIDATES, Suggestion, alike, normalized, suggest_mappings
 from cw_pipeline.warehouse.tables import CompanyRow, OrganizationRow
-from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, agreement, company, mappings, organization, put
+from cw_pipeline_tests.setup.conftest import FIRST, mappings
+from cw_pipeline_tests.support.rows import BEFORE, NOW, agreement, company, organization, put
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse

@@ -16,17 +16,8 @@ from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow
-from cw_pipeline_tests.setup.conftest import (
-    BEFORE,
-    FIRST,
-    NOW,
-    agreement,
-    mapped_at,
-    mappings,
-    organization,
-    put,
-    write,
-)
+from cw_pipeline_tests.setup.conftest import FIRST, mapped_at, mappings, write
+from cw_pipeline_tests.support.rows import BEFORE, NOW, agreement, mapping, organization, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,12 +173,7 @@ def test_the_import_reports_mapped_agreements_with_changed_terms(
 
 
 def test_a_mapping_without_terms_gets_them_at_the_next_import(imported: Warehouse, client: ConnectWiseClient) -> None:
-    put(
-        imported,
-        CompanyMappingRow(
-            company_id=101, agreement_id=1001, organization_id="org-1", bill_from="2026-01", mapped_at=BEFORE
-        ),
-    )
+    put(imported, mapping(101, 1001, "org-1", "2026-01"))
     assert accepted(imported, 101) is None
     assert import_agreements(client, imported).agreement_changed == ()
     assert accepted(imported, 101) == MONTHLY

@@ -11,8 +11,9 @@ from cw_pipeline.billing.accounting import MANUAL_KINDS, EntryKind
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.sync.due import unpushed_months
 from cw_pipeline.vocabulary import Month
-from cw_pipeline_tests.setup.conftest import FIRST, NOW
-from cw_pipeline_tests.setup.pushes import PSA, SET_UP, keep, push, record
+from cw_pipeline_tests.setup.conftest import FIRST
+from cw_pipeline_tests.support.pushes import PSA, SET_UP, keep, push, record
+from cw_pipeline_tests.support.rows import NOW
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse

@@ -10,9 +10,10 @@ from cw_pipeline.setup.errors import RebuildRefused
 from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
-from cw_pipeline_tests.stateful.backups import SET_UP, Backup, fill, rows_of
+from cw_pipeline_tests.stateful.backups import SET_UP, Backup
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
 from cw_pipeline_tests.stateful.syncs import Syncs
+from cw_pipeline_tests.support.rows import fill, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

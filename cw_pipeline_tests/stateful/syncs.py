@@ -22,13 +22,13 @@ from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.sync_run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month, Plan
-from cw_pipeline_tests.stateful.backups import fill
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS, Decisions
 from cw_pipeline_tests.stateful.fault_clock import WatchedClient
 from cw_pipeline_tests.stateful.oracle import Oracle
 from cw_pipeline_tests.stateful.people import Case, People
 from cw_pipeline_tests.support.clients import TODAY, credentials, sync_run
-from cw_pipeline_tests.support.fake_msp import PLACES, Msp, agreement_id, company_id, open_nordpass, set_up
+from cw_pipeline_tests.support.fake_msp import Msp, agreement_id, company_id, open_nordpass, set_up
+from cw_pipeline_tests.support.rows import fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,7 +82,7 @@ class Syncs(Decisions):
         self._known_pushes: set[tuple[Month, str]] = set()
         """The pushes that the warehouse should know of."""
         for month in MONTHS:
-            self.msp.use(None, *(place for place in PLACES if place not in {*ORGANIZATIONS, UNMAPPED}), month=month)
+            self.msp.use_nothing_but(*ORGANIZATIONS, UNMAPPED, month=month)
 
     def close(self) -> None:
         """Let go of the sandbox."""

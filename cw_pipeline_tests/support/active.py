@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,17 @@ from cw_pipeline.sync import open_intents
 from cw_pipeline.tenant_file import FOLDER_VARIABLE, VARIABLE
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.support.rows import fill, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pytest
 
+    from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.support.rows import Rows
 
 LAST_CLOSED = Month.last_closed(datetime.now(UTC))
 
@@ -46,6 +51,10 @@ class Active:
         ]
 
 
+_SET_UP: dict[tuple[Month, int], tuple[Active, Rows]] = {}
+"""What is mapped and what the warehouse holds, by the first month and the number of companies."""
+
+
 def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None:
     """Let the settings say `environment` and nothing else; the sandbox is never at work on what nobody waits for."""
     monkeypatch.setattr(open_intents, "UNDER_WAY_SECONDS", 0)
@@ -58,18 +67,38 @@ def use(monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]) -> None
         monkeypatch.setenv(name, value)
 
 
+def set_up(client: ConnectWiseClient, nordpass: NordPass, warehouse: Warehouse) -> None:
+    """Connect, confirm a product for each plan, and import what there is; no company is mapped yet."""
+    connection.connect(client, warehouse)
+    products.map_product(client, warehouse, Plan.BUSINESS, "NORDPASS-BUS")
+    products.map_product(client, warehouse, Plan.ENTERPRISE, "NORDPASS-ENT")
+    products.confirm_products(warehouse)
+    imports.import_companies(client, warehouse, ["Client"], ["Active"])
+    imports.import_agreements(client, warehouse)
+    organizations.refresh_organizations(nordpass, warehouse)
+
+
 def activate(bill_from: Month, *, companies: int = 5) -> Active:
-    """Set up the integration that the environment names, with so many companies mapped from `bill_from` on."""
+    """Set up the integration that the environment names, with so many companies mapped from `bill_from` on.
+
+    New sandboxes are all alike: what was set up once in this process is copied from then on.
+    """
     settings = Settings()
-    warehouse = Warehouse(settings.database_url, tenant=settings.tenant_key, who="the tests")
-    with opening.open_connectwise(settings) as client, opening.open_nordpass(settings) as nordpass:
-        connection.connect(client, warehouse)
-        products.map_product(client, warehouse, Plan.BUSINESS, "NORDPASS-BUS")
-        products.map_product(client, warehouse, Plan.ENTERPRISE, "NORDPASS-ENT")
-        products.confirm_products(warehouse)
-        imports.import_companies(client, warehouse, ["Client"], ["Active"])
-        imports.import_agreements(client, warehouse)
-        organizations.refresh_organizations(nordpass, warehouse)
+    with closing(Warehouse(settings.database_url, tenant=settings.tenant_key, who="the tests")) as warehouse:
+        wanted = (bill_from, companies)
+        if wanted in _SET_UP:
+            active, rows = _SET_UP[wanted]
+            (integration,) = rows["integration"]
+            fill(warehouse, rows | {"integration": [integration | {"site_url": settings.connectwise_site_url}]})
+            return active
+        with opening.open_connectwise(settings) as client, opening.open_nordpass(settings) as nordpass:
+            set_up(client, nordpass, warehouse)
+        active = _map_companies(settings, warehouse, *wanted)
+        _SET_UP[wanted] = active, rows_of(warehouse)
+        return active
+
+
+def _map_companies(settings: Settings, warehouse: Warehouse, bill_from: Month, companies: int) -> Active:
     certain = [one for one in suggest.suggest_mappings(warehouse) if one.certain][:companies]
     mapped = tuple(
         mapping.map_company(
@@ -84,5 +113,4 @@ def activate(bill_from: Month, *, companies: int = 5) -> Active:
         for one in certain
         if one.agreement is not None
     )
-    warehouse.close()
     return Active(mapped)

@@ -7,8 +7,8 @@ places 3, 15 and 27 are mapped: their plan is Business, and their agreement's ne
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +25,20 @@ from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.previews import PushedMonth
+from cw_pipeline_tests.support.clients import open_client, sync_run
+from cw_pipeline_tests.support.rows import (
+    agreement,
+    company,
+    integration,
+    mapping,
+    organization,
+    product,
+    product_mapping,
+    put,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Generator, Iterable, Mapping
 
     from sqlalchemy.orm import Session
 
@@ -43,7 +54,6 @@ UNMAPPED = (1, 9, 33)
 WITHOUT_ORGANIZATION = frozenset({5, 12, 17, 24, 31, 37})
 PLACES = tuple(place for place in range(len(COMPANY_NAMES)) if place not in WITHOUT_ORGANIZATION)
 BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT = 3, 4, 7
-_SOME_TIME = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def company_id(place: int) -> int:
@@ -71,58 +81,33 @@ def open_nordpass(environment: Mapping[str, str]) -> NordPass:
 
 def set_up(warehouse: Warehouse, places: Iterable[int] = MAPPED, *, bill_from: Month = FEBRUARY) -> None:
     """Confirm a product for each plan, and map these companies."""
+    put(
+        warehouse,
+        integration("active"),
+        *(product(number) for number in (BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT)),
+        product_mapping(Plan.BUSINESS, BUSINESS_PRODUCT),
+        product_mapping(Plan.ENTERPRISE, ENTERPRISE_PRODUCT),
+    )
     with warehouse.transaction() as session:
-        session.add(
-            tables.IntegrationRow(
-                id=1, site_url="", company_id="", state="active", connected_at=_SOME_TIME, confirmed_at=None
-            )
-        )
-        for number in (BUSINESS_PRODUCT, ENTERPRISE_PRODUCT, OTHER_PRODUCT):
-            session.add(tables.ProductRow(id=number, identifier=f"P{number}", description="", price=None, cost=None))
-        session.flush()
-        for plan, number in ((Plan.BUSINESS, BUSINESS_PRODUCT), (Plan.ENTERPRISE, ENTERPRISE_PRODUCT)):
-            session.add(
-                tables.ProductMappingRow(
-                    plan=plan, product_id=number, confirmed_product_id=number, mapped_at=_SOME_TIME
-                )
-            )
         for place in places:
             _map(session, place, company_id(place), agreement_id(place), bill_from)
 
 
-def _map(session: Session, place: int, company: int, agreement: int, bill_from: Month) -> None:
-    organization = organization_id(place)
-    session.query(tables.CompanyMappingRow).filter_by(organization_id=organization).delete()
-    for row in (
-        tables.CompanyRow(
-            id=company,
-            identifier=f"c{company}",
-            name=COMPANY_NAMES[company - company_id(0)],
-            types=[],
-            imported_at=_SOME_TIME,
-        ),
-        tables.AgreementRow(id=agreement, company_id=company, name="", status="Active", imported_at=_SOME_TIME),
-        tables.OrganizationRow(
-            id=organization,
-            name=f"Organization {place}",
-            plan="Business",
-            license_type="Standard",
-            status="Active",
-            msp_managed=True,
-            fetched_at=_SOME_TIME,
-        ),
-    ):
-        session.merge(row)
+@contextmanager
+def open_msp(sandbox: Sandbox, warehouse: Warehouse) -> Generator[Msp]:
+    """The MSP of a sandbox and a warehouse."""
+    environment = sandbox.environment()
+    with open_client(environment) as client, open_nordpass(environment) as nordpass:
+        yield Msp(sandbox, sync_run(client, warehouse), nordpass)
+
+
+def _map(session: Session, place: int, number: int, agreement_number: int, bill_from: Month) -> None:
+    session.query(tables.CompanyMappingRow).filter_by(organization_id=organization_id(place)).delete()
+    session.merge(company(number, COMPANY_NAMES[number - company_id(0)]))
+    session.merge(agreement(agreement_number, number))
+    session.merge(organization(organization_id(place), COMPANY_NAMES[place]))
     session.flush()
-    session.add(
-        tables.CompanyMappingRow(
-            company_id=company,
-            agreement_id=agreement,
-            organization_id=organization,
-            bill_from=str(bill_from),
-            mapped_at=_SOME_TIME,
-        )
-    )
+    session.add(mapping(number, agreement_number, organization_id(place), str(bill_from)))
 
 
 @dataclass(frozen=True)
@@ -150,6 +135,10 @@ class Msp:
             session.get_one(tables.ProductMappingRow, plan).confirmed_product_id = product
 
     # --- what organizations do ---
+
+    def use_nothing_but(self, *places: int, month: Month = MARCH) -> None:
+        """Let every organization but these have no row."""
+        self.use(None, *(place for place in PLACES if place not in places), month=month)
 
     def use(self, seats: int | None, *places: int, month: Month = MARCH) -> None:
         """Let these organizations (none given: all that are mapped) use so many seats; None: they have no row."""

@@ -1,8 +1,12 @@
-"""What a process of tests works out once, not at each use: migrations, NordPass keys, compiled statements."""
+"""What a process of tests works out once, not at each use: migrations, NordPass keys, statements, SQLite databases."""
 
 from __future__ import annotations
 
+import sys
 from functools import cache
+from importlib import import_module
+from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING, Any
 
 from alembic.script import ScriptDirectory
@@ -10,13 +14,15 @@ from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.util import LRUCache
 
 from cw_pipeline.nordpass import tokens
+from cw_pipeline.warehouse import schema
 
 if TYPE_CHECKING:
     import pytest
     from alembic.config import Config
-    from sqlalchemy import Dialect
+    from sqlalchemy import Dialect, Engine
 
 _MOST_STATEMENTS = 5_000
+_DAGSTERS_STORAGES = ("event_log.sqlite.sqlite_event_log", "runs.sqlite.sqlite_run_storage")
 
 
 def read_migrations_once(patched: pytest.MonkeyPatch) -> None:
@@ -52,3 +58,33 @@ def compile_statements_once(patched: pytest.MonkeyPatch) -> None:
         return compile_with_cache(self, dialects.setdefault(kind, dialect), compiled_cache=statements, **more)
 
     patched.setattr(ClauseElement, "_compile_w_cache", compiled)
+
+
+def migrate_sqlite_once(patched: pytest.MonkeyPatch, migrated: Path) -> None:
+    """Let each new SQLite warehouse be a copy of this one, which is migrated already."""
+    migrate = schema.migrate
+
+    def copy_or_migrate(engine: Engine) -> None:
+        file = Path(engine.url.database or "")
+        if engine.dialect.name == "sqlite" and not file.exists():
+            copyfile(migrated, file)
+        migrate(engine)
+
+    patched.setattr(schema, "migrate", copy_or_migrate)
+
+
+def keep_engines_of_dagster(patched: pytest.MonkeyPatch) -> None:
+    """Keep the engines of Dagster's SQLite files, where it is loaded: it would make a new one for each event."""
+    if "dagster" not in sys.modules:
+        return
+    for name in _DAGSTERS_STORAGES:
+        storage: Any = import_module(f"dagster._core.storage.{name}")
+        create = storage.create_engine
+        engines: dict[str, Engine] = {}
+
+        def kept(url: str, *, create: Any = create, engines: dict[str, Engine] = engines, **options: Any) -> Engine:  # noqa: ANN401
+            if url not in engines:
+                engines[url] = create(url, **options)
+            return engines[url]
+
+        patched.setattr(storage, "create_engine", kept)

@@ -8,17 +8,16 @@ import pytest
 
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline_tests.support.clients import TODAY, open_client, sync_run
+from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import (
     FEBRUARY,
     MAPPED,
     MARCH,
-    PLACES,
     UNMAPPED,
     Msp,
     agreement_id,
     company_id,
-    open_nordpass,
+    open_msp,
     set_up,
 )
 from cw_pipeline_tests.sync.one_company import invoiced_seats
@@ -76,11 +75,9 @@ def invoiced(synced: Msp) -> Msp:
 def synced_on_both_databases(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
     """Three companies whose organizations used 5 seats in March, which was synced; on both databases."""
     set_up(warehouse)
-    environment = sandbox.environment()
-    with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        msp = Msp(sandbox, sync_run(client, warehouse), nordpass)
+    with open_msp(sandbox, warehouse) as msp:
         for month in (FEBRUARY, MARCH):
-            msp.use(None, *(place for place in PLACES if place not in {*MAPPED, *UNMAPPED}), month=month)
+            msp.use_nothing_but(*MAPPED, *UNMAPPED, month=month)
         msp.use(0, month=FEBRUARY)
         msp.use(5)
         msp.sync(FEBRUARY, MARCH)
@@ -91,11 +88,9 @@ def synced_on_both_databases(sandbox: Sandbox, warehouse: Warehouse) -> Iterator
 def since_january(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
     """Three companies billed since January, when their organizations began to use 5 seats; on both databases."""
     set_up(warehouse, bill_from=JANUARY)
-    environment = sandbox.environment()
-    with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        msp = Msp(sandbox, sync_run(client, warehouse), nordpass)
+    with open_msp(sandbox, warehouse) as msp:
         for month in MONTHS:
-            msp.use(None, *(place for place in PLACES if place not in {*MAPPED, *UNMAPPED}), month=month)
+            msp.use_nothing_but(*MAPPED, *UNMAPPED, month=month)
             msp.use(5, month=month)
         sandbox.connectwise.edit_agreement(RENEWED, company=company_id(ONE))
         for place in MAPPED:
@@ -115,9 +110,7 @@ def invoiced_since_january(since_january: Msp) -> Msp:
 @pytest.fixture
 def msp(sandbox: Sandbox, sqlite_warehouse: Warehouse) -> Iterator[Msp]:
     """Three companies mapped, whose organizations used 5 seats each in March; few others used any."""
-    environment = sandbox.environment()
-    with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        msp = Msp(sandbox, sync_run(client, sqlite_warehouse), nordpass)
-        msp.use(None, *(place for place in PLACES if place not in {*MAPPED, *UNMAPPED}))
+    with open_msp(sandbox, sqlite_warehouse) as msp:
+        msp.use_nothing_but(*MAPPED, *UNMAPPED)
         msp.use(5)
         yield msp

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import FAILED, HELD
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.setup import connection, products
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.setup.organizations import refresh_organizations
-from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.connection_key import psa_of
+from cw_pipeline_tests.support.active import set_up
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import (
-    BUSINESS_PRODUCT,
-    ENTERPRISE_PRODUCT,
     FEBRUARY,
     MAPPED,
     Msp,
@@ -54,14 +52,8 @@ class Customer:
     msp: Msp
 
     def set_up(self) -> None:
-        """Connect, map products, import, and map the company."""
-        client, warehouse = self.msp.run.connectwise, self.msp.run.warehouse
-        connection.connect(client, warehouse)
-        for plan, product in ((Plan.BUSINESS, BUSINESS_PRODUCT), (Plan.ENTERPRISE, ENTERPRISE_PRODUCT)):
-            products.map_product(client, warehouse, plan, str(product))
-        products.confirm_products(warehouse)
-        import_companies(client, warehouse, ["Client"], ["Active"])
-        self.do("import")
+        """Set up the integration, and map the company."""
+        set_up(self.msp.run.connectwise, self.msp.nordpass, self.msp.run.warehouse)
         self.map(COMPANY, AGREEMENT)
 
     def here(self, warehouse_of: Msp) -> Customer:

@@ -9,8 +9,8 @@ import pytest
 
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline_tests.support.clients import TODAY, open_client, sync_run
-from cw_pipeline_tests.support.fake_msp import PLACES, UNMAPPED, Msp, open_nordpass
+from cw_pipeline_tests.support.clients import TODAY
+from cw_pipeline_tests.support.fake_msp import UNMAPPED, open_msp
 from cw_pipeline_tests.sync.customer import (
     AGREEMENT,
     COMMAND,
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def opened(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
-    environment = sandbox.environment()
-    with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        yield Msp(sandbox, sync_run(client, warehouse), nordpass)
-
-
 @pytest.fixture(scope="module")
 def set_up_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A warehouse in which the company is mapped, to be copied."""
@@ -45,7 +39,7 @@ def set_up_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     warehouse = Warehouse(f"sqlite:///{file}")
     with Sandbox(today=TODAY) as sandbox:
         sandbox.connectwise.edit_agreement(RENEWED, company=COMPANY)
-        for msp in opened(sandbox, warehouse):
+        with open_msp(sandbox, warehouse) as msp:
             Customer(msp).set_up()
     warehouse.close()
     return file
@@ -57,8 +51,8 @@ def customer(set_up_file: Path, tmp_path: Path) -> Iterator[Customer]:
     warehouse = Warehouse(f"sqlite:///{copy(set_up_file, tmp_path)}")
     with Sandbox(today=TODAY) as sandbox:
         sandbox.connectwise.edit_agreement(RENEWED, company=COMPANY)
-        for msp in opened(sandbox, warehouse):
-            msp.use(None, *(place for place in PLACES if place not in {ONE, *UNMAPPED}))
+        with open_msp(sandbox, warehouse) as msp:
+            msp.use_nothing_but(ONE, *UNMAPPED)
             msp.use(SEATS, ONE)
             yield Customer(msp).here(msp)
     warehouse.close()

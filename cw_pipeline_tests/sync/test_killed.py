@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,17 +15,18 @@ from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.state import ConnectWise
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.sandbox.wire import Record
-from cw_pipeline.warehouse import ledger, tables
-from cw_pipeline_tests.support.clients import open_client, sync_run
-from cw_pipeline_tests.support.fake_msp import MARCH, PLACES, Msp, agreement_id, company_id, open_nordpass, set_up
+from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.intents import open_intents
+from cw_pipeline_tests.support.clients import open_client
+from cw_pipeline_tests.support.fake_msp import MARCH, Msp, agreement_id, company_id, open_msp, set_up
 from cw_pipeline_tests.support.killed_push import Point, Pushes, killed_pushes, running_push
+from cw_pipeline_tests.support.rows import Rows, fill, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cw_pipeline.sandbox import Sandbox
     from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline.warehouse.intents import open_intents
 
 NEW, MORE, NONE, OTHER_PLAN, OTHER_AGREEMENT = ALL = (3, 15, 27, 39, 51)
 """What the next push has to do for each company: create a line, raise one, set one to 0, move the seats to another
@@ -52,7 +53,7 @@ class World:
     msp: Msp
     url: str
     connectwise: Record
-    rows: dict[str, list[dict[str, Any]]]
+    rows: Rows
 
     def renew(self) -> None:
         """Let ConnectWise and the warehouse be as they were between the two syncs."""
@@ -60,12 +61,7 @@ class World:
         saved = ConnectWise(lock=now.lock, today=now.today, changed=now.changed, saved=deepcopy(self.connectwise))
         now.tables, now._next_ids = saved.tables, saved._next_ids
         self.msp.sandbox.journal.clear()
-        with self.msp.run.warehouse.transaction() as session:
-            for table in reversed(tables.Base.metadata.sorted_tables):
-                session.execute(table.delete())
-            for table in tables.Base.metadata.sorted_tables:
-                if self.rows[table.name]:
-                    session.execute(table.insert(), self.rows[table.name])
+        fill(self.msp.run.warehouse, self.rows)
 
     def open_intents(self) -> int:
         with self.msp.run.warehouse.transaction() as session:
@@ -89,12 +85,11 @@ class World:
 @pytest.fixture
 def world(sandbox: Sandbox, warehouse: Warehouse, warehouse_url: str) -> Iterator[World]:
     """March was synced for all but one company, and now there is something else to be written for each."""
-    environment = sandbox.environment()
     sandbox.connectwise.change_settings(requests_per_minute=1_000_000)
-    with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        msp = Msp(sandbox, replace(sync_run(client, warehouse), concurrency=1), nordpass)
+    with open_msp(sandbox, warehouse) as opened:
+        msp = replace(opened, run=replace(opened.run, concurrency=1))
         set_up(warehouse, (MORE, NONE, OTHER_PLAN, OTHER_AGREEMENT))
-        msp.use(None, *PLACES)
+        msp.use_nothing_but(*ALL)
         msp.use(5, *ALL)
         msp.sync()
         msp.map(NEW)
@@ -104,12 +99,7 @@ def world(sandbox: Sandbox, warehouse: Warehouse, warehouse_url: str) -> Iterato
         sandbox.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(OTHER_AGREEMENT))
         msp.map(OTHER_AGREEMENT, agreement=agreement_id(SPARE))
         msp.fetch()
-        with warehouse.transaction() as session:
-            rows = {
-                table.name: [dict(row) for row in session.execute(table.select()).mappings()]
-                for table in tables.Base.metadata.sorted_tables
-            }
-        yield World(msp, warehouse_url, deepcopy(sandbox.connectwise.snapshot()), rows)
+        yield World(msp, warehouse_url, deepcopy(sandbox.connectwise.snapshot()), rows_of(warehouse))
 
 
 @pytest.fixture
@@ -145,6 +135,7 @@ def test_a_push_killed_anywhere_ends_like_an_undisturbed_one_when_rerun(
     assert {point: end for point, end in ends.items() if end != undisturbed} == {}
 
 
+@pytest.mark.parametrize("warehouse_url", ["sqlite"], indirect=True)  # what settles is the same on both databases
 @pytest.mark.parametrize("killed", ["after POST", "before PATCH"], ids=["to confirm", "to take as not done"])
 def test_a_push_killed_again_while_settling_is_completed_by_the_third(
     world: World, pushes: Pushes, undisturbed: End, killed: str

@@ -14,16 +14,14 @@ from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import CompanyMappingRow
-from cw_pipeline_tests.support.clients import TODAY, open_client, sync_run
+from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import (
     FEBRUARY,
     MAPPED,
     MARCH,
-    PLACES,
-    Msp,
     agreement_id,
     company_id,
-    open_nordpass,
+    open_msp,
 )
 from cw_pipeline_tests.sync.customer import (
     AGREEMENT,
@@ -51,15 +49,13 @@ _NOW, _FIRST = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC), Month(2
 @pytest.fixture
 def customer(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Customer]:
     """Two mapped companies, whose organizations used 5 and 7 seats in March; on both databases."""
-    environment = sandbox.environment()
-    with open_client(environment) as client, open_nordpass(environment) as nordpass:
-        msp = Msp(sandbox, sync_run(client, warehouse), nordpass)
+    with open_msp(sandbox, warehouse) as msp:
         customer = Customer(msp)
         customer.set_up()
         map_company(
             warehouse, INTO, ITS_AGREEMENT, organization_id(OTHER), bill_from=FEBRUARY, first_month=_FIRST, now=_NOW
         )
-        msp.use(None, *(place for place in PLACES if place not in {ONE, OTHER}))
+        msp.use_nothing_but(ONE, OTHER)
         msp.use(5, ONE)
         msp.use(7, OTHER)
         yield customer.here(msp)

@@ -10,9 +10,18 @@ from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.warehouse import tables
+from cw_pipeline_tests.reports.drift_of_invoices import (
+    ACCEPT,
+    AGREEMENT,
+    ONE,
+    billed,
+    drift,
+    due,
+    edit_line,
+    the_finding,
+)
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, Msp, agreement_id, company_id
-from cw_pipeline_tests.sync.drift_of_invoices import ACCEPT, AGREEMENT, ONE, billed, drift, due, edit_line, the_finding
 
 ANOTHER = agreement_id(24)
 """An agreement of a company without an organization."""

@@ -16,21 +16,22 @@ from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRow, OrganizationRow, PushLineRow
 from cw_pipeline.wording.cells import of_unpushed_months
 from cw_pipeline.wording.ways_out import WAYS_OUT
-from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, company, integration, organization, put
-from cw_pipeline_tests.setup.pushes import SET_UP, keep, push, record
+from cw_pipeline_tests.setup.conftest import FIRST
+from cw_pipeline_tests.support.pushes import SET_UP, keep, push, record
+from cw_pipeline_tests.support.rows import BEFORE, NOW, company, integration, organization, put
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
 
-def test_the_status_says_why_a_month_is_due(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 10), first_month=FIRST, now=SET_UP)
-    map_company(msp, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=NOW + timedelta(days=1))
+def test_the_status_says_why_a_month_is_due(connected: Warehouse) -> None:
+    map_company(connected, 1, 11, "org-a", bill_from=Month(2025, 10), first_month=FIRST, now=SET_UP)
+    map_company(connected, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=NOW + timedelta(days=1))
     for month in ("2025-12", "2026-01", "2026-02", "2026-03"):
-        push(msp, month, NOW, succeeded=month != "2025-12")
-    record(msp, "2026-01", NOW + timedelta(days=1))
-    keep(msp, "2026-02", NOW + timedelta(days=1), says="more")
-    why = status(msp, first_month=FIRST, now=NOW).why_unpushed
+        push(connected, month, NOW, succeeded=month != "2025-12")
+    record(connected, "2026-01", NOW + timedelta(days=1))
+    keep(connected, "2026-02", NOW + timedelta(days=1), says="more")
+    why = status(connected, first_month=FIRST, now=NOW).why_unpushed
     assert why == {
         "2025-10": Why.NEVER,
         "2025-11": Why.NEVER,
@@ -58,24 +59,24 @@ def test_before_connecting_the_status_says_what_to_do(warehouse: Warehouse) -> N
     assert (found.unpushed_months, found.last_sync) == ((), None)
 
 
-def test_status_counts_what_can_be_mapped_and_has_the_last_sync(msp: Warehouse) -> None:
-    put(msp, company(4, "Gone", gone_at=BEFORE), organization("org-g", "Gone", gone_at=BEFORE))
-    put(msp, organization("org-x", "Elsewhere", msp_managed=False))
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
-    push(msp, "2026-03", NOW, took=timedelta(minutes=1))
-    found = status(msp, first_month=FIRST, now=NOW)
+def test_status_counts_what_can_be_mapped_and_has_the_last_sync(connected: Warehouse) -> None:
+    put(connected, company(4, "Gone", gone_at=BEFORE), organization("org-g", "Gone", gone_at=BEFORE))
+    put(connected, organization("org-x", "Elsewhere", msp_managed=False))
+    map_company(connected, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
+    push(connected, "2026-03", NOW, took=timedelta(minutes=1))
+    found = status(connected, first_month=FIRST, now=NOW)
     assert (found.mapped, found.unmapped_companies, found.unmapped_organizations) == (1, 2, 2)
     assert found.last_sync == NOW + timedelta(minutes=1)
     assert found.unpushed_months == ()
     assert (found.site, found.company_id) == ("https://psa.example.com", "msp")
 
 
-def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=SET_UP)
-    with msp.transaction() as session:
+def test_a_mapped_company_that_is_gone_still_counts_as_mapped(connected: Warehouse) -> None:
+    map_company(connected, 1, 11, "org-a", first_month=FIRST, now=SET_UP)
+    with connected.transaction() as session:
         session.get_one(CompanyRow, 1).gone_at = NOW
         session.get_one(OrganizationRow, "org-a").gone_at = NOW
-    found = status(msp, first_month=FIRST, now=NOW)
+    found = status(connected, first_month=FIRST, now=NOW)
     assert (found.mapped, found.unmapped_companies, found.unmapped_organizations) == (1, 2, 2)
 
 
@@ -103,16 +104,20 @@ def test_a_mapped_company_that_is_gone_still_counts_as_mapped(msp: Warehouse) ->
     ],
 )
 def test_a_mapping_of_what_is_gone_is_marked_and_said(
-    msp: Warehouse, table: type[CompanyRow | AgreementRow | OrganizationRow], key: int | str, sentence: str, state: str
+    connected: Warehouse,
+    table: type[CompanyRow | AgreementRow | OrganizationRow],
+    key: int | str,
+    sentence: str,
+    state: str,
 ) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
-    assert status(msp, first_month=FIRST, now=NOW).gone == ()
-    with msp.transaction() as session:
+    map_company(connected, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(connected, 2, 21, "org-b", first_month=FIRST, now=NOW)
+    assert status(connected, first_month=FIRST, now=NOW).gone == ()
+    with connected.transaction() as session:
         session.get_one(table, key).gone_at = NOW
-    (found,) = status(msp, first_month=FIRST, now=NOW).gone
+    (found,) = status(connected, first_month=FIRST, now=NOW).gone
     assert found.startswith(sentence)
-    with msp.transaction() as session:
+    with connected.transaction() as session:
         assert {one.id: one.state for one in companies(session)} == {1: state, 2: "mapped", 3: "unmapped"}
 
 
@@ -138,22 +143,22 @@ def test_the_next_tick_is_half_past_midnight_on_the_first(now: datetime, tick: d
 
 
 @pytest.mark.parametrize("outcome", sorted(HELD))
-def test_status_gives_each_held_line_s_reason_and_what_to_do(msp: Warehouse, outcome: Outcome) -> None:
+def test_status_gives_each_held_line_s_reason_and_what_to_do(connected: Warehouse, outcome: Outcome) -> None:
     fields = {"organization_id": "org-a", "plan": "Business", "also": False, "seats": Decimal(5)}
     held = PushLineRow(position=0, outcome=outcome, reason="Why.", **fields)
     right = PushLineRow(position=1, outcome=Outcome.UNCHANGED, reason="Nothing to do.", **fields)
-    push(msp, "2026-03", NOW, held, right)
-    found = status(msp, first_month=FIRST, now=NOW)
+    push(connected, "2026-03", NOW, held, right)
+    found = status(connected, first_month=FIRST, now=NOW)
     assert found.held == {"2026-03": 1}
     assert found.held_lines == (
         HeldLine(Month(2026, 3), "org-a", "Acme", "Business", outcome, Decimal(5), "Why.", WAYS_OUT[outcome]),
     )
-    push(msp, "2026-03", NOW, right)
-    assert status(msp, first_month=FIRST, now=NOW).held_lines == ()
+    push(connected, "2026-03", NOW, right)
+    assert status(connected, first_month=FIRST, now=NOW).held_lines == ()
 
 
-def test_of_a_line_to_credit_status_gives_the_seats_to_credit(msp: Warehouse) -> None:
+def test_of_a_line_to_credit_status_gives_the_seats_to_credit(connected: Warehouse) -> None:
     fields = {"organization_id": "org-a", "plan": "Business", "also": False, "reason": "Why."}
     due = PushLineRow(position=0, outcome=Outcome.CREDIT_DUE, seats=Decimal(7), to_credit=Decimal(2), **fields)
-    push(msp, "2026-03", NOW, due)
-    assert [line.seats for line in status(msp, first_month=FIRST, now=NOW).held_lines] == [2]
+    push(connected, "2026-03", NOW, due)
+    assert [line.seats for line in status(connected, first_month=FIRST, now=NOW).held_lines] == [2]

@@ -14,7 +14,8 @@ from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import PushedMonth, save_push
 from cw_pipeline.warehouse.tables import Base
-from cw_pipeline_tests.setup.conftest import FIRST, NOW
+from cw_pipeline_tests.setup.conftest import FIRST
+from cw_pipeline_tests.support.rows import NOW
 from cw_pipeline_tests.warehouse.examples import PSA, a_line, keep_preview
 
 if TYPE_CHECKING:
@@ -54,16 +55,16 @@ def work_of_status(warehouse: Warehouse) -> Counter[str]:
 
 
 @pytest.mark.parametrize("right", [1, 40])
-def test_status_costs_the_same_however_many_lines_were_pushed(msp: Warehouse, right: int) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=MONTHS[0], first_month=FIRST, now=NOW)
-    push(msp, right=0)
-    before = work_of_status(msp)
-    push(msp, right=right)
-    assert work_of_status(msp) == before
+def test_status_costs_the_same_however_many_lines_were_pushed(connected: Warehouse, right: int) -> None:
+    map_company(connected, 1, 11, "org-a", bill_from=MONTHS[0], first_month=FIRST, now=NOW)
+    push(connected, right=0)
+    before = work_of_status(connected)
+    push(connected, right=right)
+    assert work_of_status(connected) == before
 
 
-def test_status_loads_no_mapping_that_is_in_order(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=MONTHS[0], first_month=FIRST, now=NOW)
-    push(msp, right=0)
-    work = work_of_status(msp)
+def test_status_loads_no_mapping_that_is_in_order(connected: Warehouse) -> None:
+    map_company(connected, 1, 11, "org-a", bill_from=MONTHS[0], first_month=FIRST, now=NOW)
+    push(connected, right=0)
+    work = work_of_status(connected)
     assert not {"companies", "agreements", "organizations", "company_mappings"} & work.keys()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.warehouse.tables import LedgerEntry, PreviewRow, PushLineRow, PushRow, UsageReportRow
-from cw_pipeline_tests.setup.conftest import NOW, put
+from cw_pipeline_tests.support.rows import NOW, put
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse

@@ -12,6 +12,7 @@ from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NothingToAccept
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
+from cw_pipeline_tests.reports.drift import ONE, SPARE, SYNC, THREE, TWO, drift, edit, the_finding, the_line
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import (
     BUSINESS_PRODUCT,
@@ -23,7 +24,6 @@ from cw_pipeline_tests.support.fake_msp import (
     agreement_id,
     company_id,
 )
-from cw_pipeline_tests.sync.drift import ONE, SPARE, SYNC, THREE, TWO, drift, edit, the_finding, the_line
 
 # --- what is no drift ---
 

@@ -10,8 +10,8 @@ import pytest
 from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox.connectwise.company_names import COMPANY_NAMES
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline_tests.reports.drift import ONE, SPARE, the_finding
 from cw_pipeline_tests.support.fake_msp import Msp, agreement_id, company_id
-from cw_pipeline_tests.sync.drift import ONE, SPARE, the_finding
 
 
 def test_a_mapped_company_that_was_renamed_is_found(synced: Msp) -> None:

@@ -15,9 +15,9 @@ from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, unbille
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.previews import PushedMonth, save_push
-from cw_pipeline.warehouse.tables import ProductMappingRow, ProductRow
-from cw_pipeline_tests.setup.conftest import BEFORE, FIRST, NOW, put
-from cw_pipeline_tests.setup.pushes import record
+from cw_pipeline_tests.setup.conftest import FIRST
+from cw_pipeline_tests.support.pushes import record
+from cw_pipeline_tests.support.rows import NOW, product, product_mapping, put
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, keep_preview
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ NO_PRODUCT = replace(a_line(Outcome.PRODUCT_UNMAPPED, 3, organization_id="org-b"
 
 
 @pytest.fixture
-def priced(msp: Warehouse) -> Warehouse:
+def priced(connected: Warehouse) -> Warehouse:
     """A seat on Business costs 4.35; Enterprise has no product."""
     put(
-        msp,
-        ProductRow(id=3, identifier="NP-B", description="", price=Decimal("4.35"), cost=None),
-        ProductRow(id=4, identifier="NP-E", description="", price=Decimal("7.10"), cost=None),
-        ProductMappingRow(plan="Business", product_id=4, confirmed_product_id=3, mapped_at=BEFORE),
+        connected,
+        product(3, Decimal("4.35")),
+        product(4, Decimal("7.10")),
+        product_mapping("Business", 4, confirmed=3),
     )
-    return msp
+    return connected
 
 
 def push(warehouse: Warehouse, *lines: PreviewLine, month: Month = MARCH) -> None:
@@ -151,7 +151,7 @@ def test_a_month_before_the_first_is_billed_if_it_has_a_line(priced: Warehouse) 
 
 def test_seats_without_a_product_are_unbilled_until_synced_with_one(priced: Warehouse) -> None:
     push(priced, NO_PRODUCT)
-    put(priced, ProductMappingRow(plan="Enterprise", product_id=4, confirmed_product_id=4, mapped_at=NOW))
+    put(priced, product_mapping("Enterprise", 4))
     found = summary(priced).unmapped
     assert (found.by_month, found.money) == ({"2026-03": {"product_unmapped": 1}}, Decimal("21.30"))
     push(priced, replace(NO_PRODUCT, outcome=Outcome.CREATED))

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
@@ -138,6 +137,8 @@ def _read(file: Path) -> Tenant:
             f"{key!r} cannot be a tenant's key ({file}). Use up to 31 of the characters a-z, 0-9 and _, beginning with "
             "a letter; not public, information_schema or pg_…, which PostgreSQL keeps for itself."
         )
+    import yaml  # noqa: PLC0415 - slow, and a deployment of one needs none
+
     try:
         content: object = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -90,11 +90,12 @@ class Command(Output):
         self.warehouse = run.warehouse
         return run
 
-    def confirm_warnings(self, act: Callable[..., DoneT], *, question: str, yes: bool) -> DoneT:
+    def confirm_warnings(self, act: Callable[..., DoneT], *, on: str, question: str, yes: bool) -> DoneT:
         """Run `act`; on warnings, print them, ask `question`, then run it again accepting them.
 
         Args:
             act: Takes `accept_warnings`.
+            on: What it is at work on.
             question: Asked on a terminal.
             yes: Whether warnings are accepted from the start.
 
@@ -103,11 +104,13 @@ class Command(Output):
             Exit: If the answer is no.
         """
         try:
-            return act(accept_warnings=yes)
+            with self.working(on):
+                return act(accept_warnings=yes)
         except (rooms.errors.WarningsNotAccepted, rooms.errors.TooManyGone) as refused:
             self.notice(*refused.warnings)
             self.confirm(question, refusal=str(refused))
-        return act(accept_warnings=True)
+        with self.working(on):
+            return act(accept_warnings=True)
 
 
 @contextmanager

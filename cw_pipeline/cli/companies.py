@@ -10,7 +10,7 @@ import typer
 
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import MAP_ANYWAY, command, now, setup_command
-from cw_pipeline.cli.options import AsJson, BillFromOption, YesOption
+from cw_pipeline.cli.options import AsJson, BillFromOption, YesOption, example
 from cw_pipeline.vocabulary import Month, counted
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _File = Annotated[Path, typer.Argument(help="A mapping file (CSV).")]
 _Company = Annotated[str, typer.Argument(help="The company's id or exact name.")]
 
 
-@app.command("list")
+@app.command("list", epilog=example("companies list"))
 def list_(*, as_json: AsJson = False) -> None:
     """List the imported companies with their active agreements and mappings."""
     with command(as_json=as_json) as running:
@@ -42,7 +42,7 @@ def list_(*, as_json: AsJson = False) -> None:
             running.say("Every imported company is mapped.")
 
 
-@app.command("map")
+@app.command("map", epilog=example('companies map 101 --agreement 1001 --organization "Acme Ltd"'))
 def map_(
     company: _Company,
     agreement: Annotated[str, typer.Option(help="Id or exact name of one of the company's agreements.")],
@@ -68,7 +68,9 @@ def map_(
             first_month=running.first_month,
             now=now(),
         )
-        mapped = running.confirm_warnings(partial(map_it, bill_from=bill_from), question=MAP_ANYWAY, yes=yes)
+        mapped = running.confirm_warnings(
+            partial(map_it, bill_from=bill_from), on="Mapping", question=MAP_ANYWAY, yes=yes
+        )
         if mapped.left_out and not mapped.bill_from_chosen and running.can_ask and not yes:
             mapped = map_it(bill_from=_chosen_month(running, mapped), accept_warnings=True)
         running.document(vars(mapped))
@@ -76,7 +78,7 @@ def map_(
         running.say(f"{rooms.cells.mapped_sentence(mapped)} {_WHAT_NEXT}")
 
 
-@app.command()
+@app.command(epilog=example("companies unmap 101"))
 def unmap(
     company: _Company,
     organization: Annotated[
@@ -94,7 +96,7 @@ def unmap(
         running.say(rooms.cells.unmapped_sentence(unmapped))
 
 
-@app.command()
+@app.command(epilog=example("companies suggest --file mappings.csv"))
 def suggest(
     file: Annotated[
         Path | None, typer.Option(help="Also write a mapping file with the certain suggestions filled in.")
@@ -105,7 +107,8 @@ def suggest(
     """Suggest organizations for unmapped companies. Maps nothing."""
     with command(as_json=as_json) as running:
         warehouse = running.warehouse
-        suggestions = rooms.suggest.suggest_mappings(warehouse)
+        with running.working("Comparing names"):
+            suggestions = rooms.suggest.suggest_mappings(warehouse)
         exported = rooms.mapping_file.export_mappings(warehouse, file, suggestions=suggestions) if file else None
         running.document({"suggestions": suggestions, "file": exported})
         running.table(*rooms.cells.suggestions(suggestions))
@@ -123,7 +126,7 @@ def suggest(
             running.say("Nothing to suggest. `cw-pipeline companies list` shows what is mapped.")
 
 
-@app.command()
+@app.command(epilog=example("companies export mappings.csv"))
 def export(file: _File, *, as_json: AsJson = False) -> None:
     """Write every company and its mappings to a file, to edit and apply."""
     with command(as_json=as_json) as running:
@@ -136,7 +139,7 @@ def export(file: _File, *, as_json: AsJson = False) -> None:
         )
 
 
-@app.command("apply")
+@app.command("apply", epilog=example("companies apply mappings.csv"))
 def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> None:
     """Apply a mapping file, all or nothing. Companies that are not in it keep their mappings.
 
@@ -148,7 +151,7 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
         apply = partial(
             rooms.mapping_file.apply_mappings, running.warehouse, file, now(), first_month=running.first_month
         )
-        applied = running.confirm_warnings(apply, question=MAP_ANYWAY, yes=yes)
+        applied = running.confirm_warnings(apply, on="Applying the file", question=MAP_ANYWAY, yes=yes)
         running.document(vars(applied))
         running.notice(*applied.warnings)
         running.say(f"{rooms.cells.applied_sentence(applied)} {_WHAT_NEXT}")

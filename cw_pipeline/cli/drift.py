@@ -12,7 +12,9 @@ from cw_pipeline.vocabulary import counted
 def drift(*, as_json: AsJson = False) -> None:
     """Find what was edited, deleted, duplicated or cancelled by hand in ConnectWise. Changes nothing there."""
     with command(as_json=as_json) as running:
-        findings = rooms.find_drift.find_drift(running.sync_run("drift"), now().date())
+        run = running.sync_run("drift")
+        with running.working("Comparing with ConnectWise"):
+            findings = rooms.find_drift.find_drift(run, now().date())
         running.document({"drift": [vars(finding) for finding in findings]})
         if not findings:
             running.say("No drift: lines, companies and agreements are as they were written, imported and mapped.")

@@ -30,14 +30,19 @@ def import_(
         nordpass = running.nordpass  # opened first: nothing is imported where a setting is missing
         running.imported["imported_companies"] = companies = running.confirm_warnings(
             partial(rooms.imports.import_companies, client, warehouse, types or None, statuses or None),
+            on="Reading companies from ConnectWise",
             question=REALLY_GONE,
             yes=yes,
         )
         running.imported["agreements"] = agreements = running.confirm_warnings(
-            partial(rooms.imports.import_agreements, client, warehouse), question=REALLY_GONE, yes=yes
+            partial(rooms.imports.import_agreements, client, warehouse),
+            on="Reading agreements from ConnectWise",
+            question=REALLY_GONE,
+            yes=yes,
         )
         running.imported["organizations"] = organizations = running.confirm_warnings(
             partial(rooms.organizations.refresh_organizations, nordpass, warehouse),
+            on="Reading organizations from NordPass",
             question=REALLY_GONE,
             yes=yes,
         )

@@ -44,7 +44,8 @@ def migrate(
 def connect(*, as_json: AsJson = False) -> None:
     """Check the ConnectWise credentials and the API member's rights, and store which company they are for."""
     with setup_command(as_json=as_json) as running:
-        connected = rooms.connection.connect(running.connectwise, running.warehouse)
+        with running.working("Checking the rights in ConnectWise"):
+            connected = rooms.connection.connect(running.connectwise, running.warehouse)
         running.document(vars(connected))
         running.table(*rooms.cells.rights(connected.rights))
         if connected.refusal is not None:

@@ -9,7 +9,7 @@ import typer
 
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import setup_command
-from cw_pipeline.cli.options import AsJson, parser
+from cw_pipeline.cli.options import AsJson, example, parser
 from cw_pipeline.cli.output import number
 from cw_pipeline.vocabulary import Month
 
@@ -20,7 +20,7 @@ _month = parser(Month.parse)
 _seats = parser(lambda text: rooms.accept.seats_of(text))  # noqa: PLW0108 - imported when it is used
 
 
-@app.command()
+@app.command(epilog=example('lines accept --month 2026-03 --organization "Acme Ltd"'))
 def accept(
     month: Annotated[Month, typer.Option(parser=_month, metavar="MONTH", help="The month, such as 2026-03.")],
     organization: Annotated[str, typer.Option(help="Id or exact name of the NordPass organization.")],
@@ -38,7 +38,9 @@ def accept(
     With --credited, resolve `credit_due` or `moved`: confirm that a credit was issued.
     """
     with setup_command(as_json=as_json) as running:
-        accepted = rooms.accept.accept_lines(running.sync_run("lines accept"), month, organization, credited=credited)
+        run = running.sync_run("lines accept")
+        with running.working("Reading the lines in ConnectWise"):
+            accepted = rooms.accept.accept_lines(run, month, organization, credited=credited)
         running.document(
             {
                 "accepted": [

@@ -10,6 +10,7 @@ from cw_pipeline.billing.preview import seats_at_stake, tally
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.output import number
 from cw_pipeline.errors import HELD_OR_FAILED
+from cw_pipeline.vocabulary import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -93,7 +94,7 @@ class _Results:
         """Print a row of sums for each month."""
         self._output.table(
             ["Month", "Lines", "Seats", *_GROUPS, "Also", "Read", "Written"],
-            [_row(report) for report in self._reports],
+            [_row(report) for report in self._reports if report.error is None],
         )
 
     def print_conclusion(self, next_step: str) -> None:
@@ -108,14 +109,13 @@ class _Results:
                 output.notice(f"{report.month}: {report.error}")
             else:
                 output.say(f"{report.month}: {rooms.seats.where_seats_go(report.lines)}")
-        if stuck or any(report.error for report in self._reports):
-            output.say(
-                "Some lines are held or failed. Do what each reason says, then run this again: "
-                "lines that are right are not written again."
-            )
-            output.exit_code = HELD_OR_FAILED
+        failed = sum(report.error is not None for report in self._reports)
+        if not stuck and not failed:
+            output.say(next_step)
             return
-        output.say(next_step)
+        what = "Some lines are held or failed." if stuck else f"{counted(failed, 'month')} failed."
+        output.say(f"{what} Do what each reason says, then run this again: lines that are right are not written again.")
+        output.exit_code = HELD_OR_FAILED
 
     def _lines(self, wanted: Callable[[PreviewLine], bool]) -> list[tuple[Month, PreviewLine]]:
         return [(report.month, line) for report in self._reports for line in report.lines if wanted(line)]
@@ -193,8 +193,6 @@ def _named(record_id: int | None, names: Mapping[int, str]) -> str | None:
 
 
 def _row(report: MonthReport) -> tuple[object, ...]:
-    if report.error is not None:
-        return (report.month, *[None] * (len(_GROUPS) + 4), "failed")
     rows = [line for line in report.lines if not line.also]
     return (
         report.month,

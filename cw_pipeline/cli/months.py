@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from cw_pipeline.billing.outcomes import FAILED
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import command, now
@@ -109,7 +107,7 @@ def _complete(
 @contextmanager
 def _progress(output: Output, months: Sequence[Month], last_step: str) -> Generator[Callable[[str, str], None]]:
     """Show progress on standard error: a bar on a terminal, else a line for each finished month."""
-    if not output.notices.is_terminal:
+    if output.as_json or not output.notices.is_terminal:
 
         def tell(asset: str, month: str) -> None:
             if asset == last_step:
@@ -126,6 +124,14 @@ def progress_bar(
     console: Console, title: str, months: Sequence[Month], last_step: str
 ) -> Generator[Callable[[str, str], None]]:
     """A bar that the function it yields moves, given an asset and a month; nothing if there is no terminal."""
+    from rich.progress import (  # noqa: PLC0415 - slow, and few commands need it
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     columns = (
         TextColumn("[bold]{task.description}[/]"),
         BarColumn(),

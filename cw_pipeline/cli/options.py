@@ -27,6 +27,11 @@ def parser(parse: Callable[[str], T]) -> Callable[[str], T]:
     return parse_option
 
 
+def example(arguments: str) -> str:
+    """What a command's help ends with: how the command is called, for example."""
+    return f"Example: cw-pipeline {arguments}"
+
+
 _month = parser(Month.parse)
 
 AsJson = Annotated[

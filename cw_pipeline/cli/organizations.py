@@ -10,7 +10,7 @@ import typer
 
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import MAP_ANYWAY, REALLY_GONE, setup_command
-from cw_pipeline.cli.options import AsJson, BillFromOption, YesOption
+from cw_pipeline.cli.options import AsJson, BillFromOption, YesOption, example
 from cw_pipeline.cli.output import UsageError
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List and add NordPass organizations.", no_args_is_help=True)
 
 
-@app.command("list")
+@app.command("list", epilog=example("organizations list"))
 def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
     """Read the organizations from NordPass and list them, each with the company that is mapped to it.
 
@@ -31,7 +31,10 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
     with setup_command(as_json=as_json) as running:
         nordpass, warehouse = running.nordpass, running.warehouse
         running.imported["organizations"] = changes = running.confirm_warnings(
-            partial(rooms.organizations.refresh_organizations, nordpass, warehouse), question=REALLY_GONE, yes=yes
+            partial(rooms.organizations.refresh_organizations, nordpass, warehouse),
+            on="Reading organizations from NordPass",
+            question=REALLY_GONE,
+            yes=yes,
         )
         with warehouse.transaction() as session:
             listed = rooms.listings.organizations(session)
@@ -52,7 +55,11 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
         running.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        'organizations add --name "Acme Ltd" --plan Business --license-type Standard --contact-email it@acme.example'
+    )
+)
 def add(
     name: Annotated[str, typer.Option(help="The organization's name.")],
     plan: Annotated[Plan, typer.Option(help="Its NordPass plan.", case_sensitive=False)],
@@ -95,7 +102,7 @@ def add(
                 first_month=running.first_month,
             )
 
-        added = running.confirm_warnings(add_it, question=MAP_ANYWAY, yes=yes)
+        added = running.confirm_warnings(add_it, on="Adding the organization in NordPass", question=MAP_ANYWAY, yes=yes)
         organization, mapped = added.organization, added.mapped
         running.document({**organization.model_dump(mode="json"), "mapped": mapped})
         running.notice(*(mapped.warnings if mapped else ()))

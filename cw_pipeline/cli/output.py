@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from cw_pipeline.cli import rooms
+from cw_pipeline.cli.tables import print_table
 from cw_pipeline.errors import DONE, HELD_OR_FAILED, INTERRUPTED, USAGE_ERROR, CwPipelineError
 from cw_pipeline.https import safe_text
 from cw_pipeline.vocabulary import Month
@@ -70,7 +70,7 @@ class Output:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table, without the columns that are empty in every row; nothing with `--json`.
 
-        Columns of numbers are aligned right and never wrapped.
+        On a terminal that is too narrow for a table each row is a paragraph.
 
         Args:
             columns: Their headings.
@@ -79,16 +79,7 @@ class Output:
         if self.as_json:
             return
         cells = [["" if cell is None else self._cell(str(cell)) for cell in row] for row in rows]
-        shown = [index for index in range(len(columns)) if any(row[index] for row in cells)]
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=any(columns))
-        for index in shown:
-            numbers = all(_NUMBERS.fullmatch(row[index]) for row in cells)
-            justify = "right" if numbers else "left"
-            table.add_column(columns[index], justify=justify, no_wrap=numbers or index == 0, overflow="fold")
-        for row in cells:
-            table.add_row(*(row[index] for index in shown))
-        if shown:
-            self._answers.print(table)
+        print_table(self._answers, columns, cells, lambda cell: _NUMBERS.fullmatch(cell) is not None)
 
     def _cell(self, text: str) -> str:
         shown = harmless(for_tenant(text, self._tenant))
@@ -111,6 +102,15 @@ class Output:
         if not typer.confirm(question, err=True):
             self.notice("Nothing was changed.")
             raise typer.Exit(HELD_OR_FAILED)
+
+    @contextmanager
+    def working(self, on: str) -> Generator[None]:
+        """Show, on a terminal and without `--json`, that the block is at work on something."""
+        if self.as_json or not self.notices.is_terminal:
+            yield
+            return
+        with self.notices.status(Text(f"{on} …")):
+            yield
 
     @property
     def can_ask(self) -> bool:

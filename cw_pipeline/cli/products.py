@@ -9,7 +9,7 @@ import typer
 
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import command, setup_command
-from cw_pipeline.cli.options import AsJson, parser
+from cw_pipeline.cli.options import AsJson, example, parser
 from cw_pipeline.vocabulary import Plan
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ app = typer.Typer(help="Choose the ConnectWise product that each NordPass plan i
 _PlanArgument = Annotated[Plan, typer.Argument(help="The NordPass plan.", case_sensitive=False)]
 
 
-@app.command("list")
+@app.command("list", epilog=example("products list --search NORDPASS"))
 def list_(
     search: Annotated[
         str | None, typer.Option(help="Only products whose identifier or description contains this.")
@@ -38,7 +38,8 @@ def list_(
         with running.warehouse.transaction() as session:
             rooms.guards.require_connected(session, client)
             mapped = rooms.products.mapped_products(session)
-        found = rooms.products.list_products(client, search)
+        with running.working("Reading the catalog in ConnectWise"):
+            found = rooms.products.list_products(client, search)
         rows = [
             {
                 "id": item.id,
@@ -58,7 +59,7 @@ def list_(
         running.say("Map a plan with `cw-pipeline products map PLAN PRODUCT`.")
 
 
-@app.command("map")
+@app.command("map", epilog=example("products map Business NORDPASS-BUS"))
 def map_(
     plan: _PlanArgument,
     product: Annotated[str, typer.Argument(help="The product's id or identifier.")],
@@ -71,7 +72,7 @@ def map_(
         _print_mapped(running, [mapped], "This takes effect after `cw-pipeline products confirm`.")
 
 
-@app.command()
+@app.command(epilog=example("products create Enterprise --price 7.50"))
 def create(
     plan: _PlanArgument,
     *,
@@ -107,7 +108,7 @@ def create(
         _print_mapped(running, [created], "This takes effect after `cw-pipeline products confirm`.")
 
 
-@app.command()
+@app.command(epilog=example("products confirm"))
 def confirm(*, as_json: AsJson = False) -> None:
     """Confirm the product mapping, which makes the integration active."""
     with setup_command(as_json=as_json) as running:

@@ -17,7 +17,9 @@ def rebuild(*, as_json: AsJson = False) -> None:
     to ConnectWise.
     """
     with setup_command(as_json=as_json) as running:
-        rebuilt = rooms.rebuild.rebuild(running.sync_run("rebuild"))
+        run = running.sync_run("rebuild")
+        with running.working("Searching the agreements in ConnectWise"):
+            rebuilt = rooms.rebuild.rebuild(run)
         unreadable = [
             f"{rooms.hold_reasons.cannot_be_read(one)} {rooms.hold_reasons.CORRECT_IT}" for one in rebuilt.unread
         ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cw_pipeline.reports.drift import find as find_drift
     from cw_pipeline.reports.month_report import files as report_files
     from cw_pipeline.reports.month_report import make as month_report
-    from cw_pipeline.sandbox import sandbox
+    from cw_pipeline.sandbox import control, named_faults, sandbox
     from cw_pipeline.setup import (
         accept,
         audit,
@@ -48,6 +48,7 @@ _PATHS = {
     "cells": "wording.cells",
     "connection": "setup.connection",
     "connection_key": "warehouse.connection_key",
+    "control": "sandbox.control",
     "database": "warehouse.database",
     "definitions": "definitions",
     "demonstration": "cli.demonstration",
@@ -64,6 +65,7 @@ _PATHS = {
     "metrics": "orchestration.metrics",
     "models": "nordpass.models",
     "month_report": "reports.month_report.make",
+    "named_faults": "sandbox.named_faults",
     "notifications": "notifications",
     "opening": "setup.opening",
     "organizations": "setup.organizations",

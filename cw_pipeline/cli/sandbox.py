@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
     from cw_pipeline.settings import Settings
 
-_PORT = 8443
+PORT = 8443
 _STOP_SECONDS = 10
 _PUT_ASIDE = ("NORDPASS_PRIVATE_KEY", "NORDPASS_USAGE_DIR")
 
@@ -39,7 +39,7 @@ def sandbox(
             metavar="[-- COMMAND ARGS…]", help="A program to run with the sandbox; the sandbox ends with it."
         ),
     ] = None,
-    port: PortOption = _PORT,
+    port: PortOption = PORT,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -65,10 +65,10 @@ def sandbox(
             ended.wait()
 
 
-def demo(port: PortOption = _PORT, *, as_json: AsJson = False) -> None:
+def demo(port: PortOption = PORT, *, as_json: AsJson = False) -> None:
     """Run a year of syncs against the sandbox, from connect to invoice, and check that each seat is billed once."""
     with command_output(Output(as_json=as_json)) as output:
-        _require_sandbox()
+        require_sandbox()
         folder = rooms.settings.Settings().cw_pipeline_home / "demo"
         try:
             balanced = rooms.demonstration.run_demo(Console(stderr=as_json), folder, port=port)
@@ -79,7 +79,7 @@ def demo(port: PortOption = _PORT, *, as_json: AsJson = False) -> None:
             output.exit_code = HELD_OR_FAILED
 
 
-def _require_sandbox() -> None:
+def require_sandbox() -> None:
     """Raise `UsageError` if a library of the extra `sandbox` is not installed."""
     try:
         import_module("cw_pipeline.sandbox")
@@ -90,7 +90,7 @@ def _require_sandbox() -> None:
 
 @contextmanager
 def _serving(settings: Settings, port: int) -> Generator[Sandbox]:
-    _require_sandbox()
+    require_sandbox()
     running = rooms.sandbox.Sandbox(home=settings.own_folder / "sandbox", port=port)
     try:
         running.start()

@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-import yaml
 
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import now
@@ -40,6 +39,8 @@ def tenants(
             document = {"load_from": [{"python_module": _location(file.stem)} for file in files]}
             output.document(document)
             if not as_json:
+                import yaml  # noqa: PLC0415 - slow
+
                 typer.echo(yaml.safe_dump(document, sort_keys=False), nl=False)
             return
         found = _look_at(files)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rapidfuzz import process
-from rapidfuzz.utils import default_process
-
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 
 if TYPE_CHECKING:
@@ -67,6 +64,9 @@ class UnknownChoice(IntegrationError):
         self.choices = tuple(choices)
         some = f"Choose one of: {listed(self.choices)}." if self.choices else ""
         if near is not None and len(self.choices) > _MOST_NEAR:
+            from rapidfuzz import process  # noqa: PLC0415 - slow, and only a typo needs it
+            from rapidfuzz.utils import default_process  # noqa: PLC0415
+
             alike = process.extract(near, self.choices, processor=default_process, limit=_MOST_NEAR)
             some = f"The nearest of {len(self.choices)} are: {', '.join(choice for choice, _, _ in alike)}."
         super().__init__(" ".join(filter(None, (problem, some, what_to_do))))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
-from cw_pipeline.setup.products import why_not_billable
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording.outcomes import LABELS
 
@@ -120,6 +119,8 @@ def rights(checked: Iterable[CheckedRight]) -> Table:
 
 def catalog(items: Iterable[CatalogItem], mapped: Sequence[MappedProduct]) -> Table:
     """Products of the catalog, each with the plans that are mapped to it, or why none can be."""
+    from cw_pipeline.setup.products import why_not_billable  # noqa: PLC0415 - slow, and no other table needs it
+
     return ("Product", "Description", "Price", "Cost", "Plan", "Cannot be mapped because"), [
         (
             f"{item.identifier} ({item.id})",

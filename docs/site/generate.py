@@ -95,7 +95,9 @@ def _commands(command: Any, name: str) -> Iterator[str]:  # noqa: ANN401 - typer
     usage = [one.name.upper() if one.required else f"[{one.name.upper()}]" for one in shown if _is_argument(one)]
     rows = [(f"`{_flags(one)}`", (one.help or "") + (" Required." if one.required else "")) for one in shown]
     table = _table(("argument or option", "meaning"), rows) if rows else ""
-    yield f"## {name}\n\n    {' '.join([name, *usage])}\n\n{inspect.cleandoc(command.help)}\n\n{table}".rstrip()
+    said = inspect.cleandoc(command.help).replace("\b\n", "")
+    called = f"    {' '.join([name, *usage])}\n\n{said}\n\nFor example: `{command.epilog.removeprefix('Example: ')}`"
+    yield f"## {name}\n\n{called}\n\n{table}".rstrip()
 
 
 def _flags(parameter: Any) -> str:  # noqa: ANN401 - typer's own, not public

@@ -1,0 +1,103 @@
+"""Faults by name, for people who want to see what the product shows when something goes wrong."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
+from cw_pipeline.sandbox.control import ControlRefused, SandboxControl
+from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.sandbox.wire import Record
+
+_LINES = "/additions"
+_REFUSAL = (
+    '{"code":"InvalidObject","message":"addition object is invalid","errors":[{"code":"InvalidField",'
+    '"message":"The product is not active.","resource":"addition","field":"product"}]}'
+)
+_MORE_SEATS = 3
+
+
+def last_month() -> str:
+    """The last closed month, which the faults are about."""
+    first_day = datetime.now(UTC).date().replace(day=1)
+    return f"{first_day - timedelta(days=1):%Y-%m}"
+
+
+def _nordpass_down(control: SandboxControl) -> None:
+    control.add_fault(FaultKind.STATUS, path="^/nordpass", times=None)
+
+
+def _report_not_final(control: SandboxControl) -> None:
+    control.set_report_final(last_month(), final=False)
+
+
+def _connectwise_down(control: SandboxControl) -> None:
+    control.add_fault(FaultKind.RESET_BEFORE, path="^(?!/nordpass)", times=None)
+
+
+def _slow(control: SandboxControl) -> None:
+    control.add_fault(FaultKind.SLOW, seconds=2.0, times=None)
+
+
+def _right_missing(control: SandboxControl) -> None:
+    control.set_role(right for right in control.role() if right != Right.AGREEMENTS_INQUIRE)
+
+
+def _rejected(control: SandboxControl) -> None:
+    _use_more_seats(control)
+    for method in ("POST", "PATCH"):
+        control.add_fault(FaultKind.STATUS, method=method, path=_LINES, times=None, status=400, reply=_REFUSAL)
+
+
+def _unconfirmed(control: SandboxControl) -> None:
+    _use_more_seats(control)
+    for method in ("POST", "PATCH"):
+        control.add_fault(FaultKind.SILENT_200, method=method, path=_LINES, times=None)
+
+
+def _held(control: SandboxControl) -> None:
+    line = _use_more_seats(control)
+    control.edit_agreement(line["agreementId"], cancelledFlag=True)
+
+
+def _edited(control: SandboxControl) -> None:
+    line, _ = _a_line(control)
+    control.edit_addition(line["agreementId"], line["id"], quantity=line["quantity"] + _MORE_SEATS)
+
+
+NAMED: dict[str, Callable[[SandboxControl], None]] = {
+    "nordpass-down": _nordpass_down,
+    "report-not-final": _report_not_final,
+    "connectwise-down": _connectwise_down,
+    "slow": _slow,
+    "right-missing": _right_missing,
+    "rejected": _rejected,
+    "unconfirmed": _unconfirmed,
+    "held": _held,
+    "edited": _edited,
+}
+"""What switches each fault on. Raises `ControlRefused` if there is no line that it could concern."""
+
+
+def switch_off(control: SandboxControl) -> None:
+    """Switch all faults off. What people edited or used stays."""
+    control.clear_faults()
+    control.set_report_final(last_month(), final=True)
+    control.set_role(SEED_ROLE)
+
+
+def _a_line(control: SandboxControl) -> tuple[Record, Record]:
+    """The first line of the last month with seats on it, and its organization's row in the usage report."""
+    month = last_month()
+    usage = {row["organization_id"]: row for row in control.usage(month)}
+    for line in control.records("additions"):
+        prefix, _, organization = line.get("serialNumber", "").rpartition(":")
+        if prefix.startswith(f"NP:{month}:") and line["quantity"] > 0 and organization in usage:
+            return line, usage[organization]
+    raise ControlRefused(f"There is no line of {month} yet. Sync that month first.")
+
+
+def _use_more_seats(control: SandboxControl) -> Record:
+    """Let the customer of a line use more seats, so that there is something to write; the line."""
+    line, row = _a_line(control)
+    control.set_usage(row["organization_id"], last_month(), row["consumed_licenses"] + _MORE_SEATS)
+    return line

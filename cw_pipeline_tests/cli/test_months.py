@@ -77,29 +77,26 @@ def test_a_sync_that_is_not_set_up_starts_no_run(sandbox: Sandbox) -> None:
     assert sandbox.journal.entries() == []
 
 
-@pytest.mark.parametrize(("status", "outcome"), [(400, "rejected"), (502, "unconfirmed")])
-def test_a_failed_line_fails_the_command_and_shows_its_reason(
-    sandbox: Sandbox, active: Active, status: int, outcome: str
-) -> None:
+def test_a_failed_line_fails_the_command_and_shows_its_reason(sandbox: Sandbox, active: Active) -> None:
     agreement = active.mapped[0].agreement_id
     for line in sandbox.connectwise.additions(agreement):
         if line.get("serialNumber", "").startswith("NP:"):  # another test's
             sandbox.connectwise.delete_addition(agreement, line["id"])
     sandbox.faults.add(
-        FaultKind.STATUS, method="POST", path=f"/finance/agreements/{agreement}/", status=status, times=None
+        FaultKind.STATUS, method="POST", path=f"/finance/agreements/{agreement}/", status=400, times=None
     )
     answer = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED))
     failed = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED), "--json")
     sandbox.faults.clear()
     assert answer.code == 1
-    assert outcome in answer.out
+    assert "rejected" in answer.out
     assert active.mapped[0].organization_id in answer.out
     [attention, _] = [month["attention"] for month in failed.document["months"]]
     mapped = active.mapped[0]
     assert [
         (one["organization_id"], one["company_name"], one["agreement_name"], one["outcome"]) for one in attention
-    ] == [(mapped.organization_id, mapped.company_name, mapped.agreement_name, outcome)]
-    assert (f"HTTP {status}" if outcome == "rejected" else "ConnectWise") in attention[0]["reason"]
+    ] == [(mapped.organization_id, mapped.company_name, mapped.agreement_name, "rejected")]
+    assert "HTTP 400" in attention[0]["reason"]
     assert "sync the month again" in attention[0]["what_to_do"]
 
     again = run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED), "--json")
@@ -190,16 +187,15 @@ def test_a_preview_shows_each_line_that_it_would_write_and_where_the_other_seats
     assert f"{LAST_CLOSED} unmapped {unmapped_lines} {unmapped}" in rows
 
 
-@pytest.mark.parametrize("command", ["preview", "sync"])
-def test_a_warning_about_a_line_leaves_the_exit_code_unchanged(sandbox: Sandbox, active: Active, command: str) -> None:
+def test_a_warning_about_a_line_leaves_the_exit_code_unchanged(sandbox: Sandbox, active: Active) -> None:
     mapped = active.mapped[0]
     sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), 50)
     assert run("sync").code == 0
     agreement = mapped.agreement_id
     (line,) = [one for one in sandbox.connectwise.additions(agreement) if one["quantity"] and is_for_last_month(one)]
     sandbox.connectwise.edit_addition(agreement, line["id"], lessIncluded=3)
-    answer = run(command, "--json")
-    for_people = run(command)
+    answer = run("sync", "--json")
+    for_people = run("preview")
     sandbox.connectwise.edit_addition(agreement, line["id"], lessIncluded=0)
     warning = (
         f"Line {line['id']} bills 47 of its 50 seats: 3 count as included in the agreement. "
@@ -217,7 +213,7 @@ def test_a_warning_about_a_line_leaves_the_exit_code_unchanged(sandbox: Sandbox,
     ]
     assert for_people.code == 0
     assert warning in " ".join(for_people.out.split())
-    assert run(command, "--json").document["months"][0]["warnings"] == []
+    assert run("preview", "--json").document["months"][0]["warnings"] == []
 
 
 def test_seats_that_a_report_lost_are_held_until_accepted(sandbox: Sandbox, active: Active) -> None:

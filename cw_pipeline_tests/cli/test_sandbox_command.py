@@ -54,14 +54,11 @@ def serving(home: Path, port: str) -> Iterator[subprocess.Popen[str]]:  # noqa: 
         process.kill()
 
 
-def test_a_command_gets_the_environment_and_can_use_both_services(home: Path, port: str) -> None:
-    used = subprocess.run(
-        [PROGRAM, "sandbox", "--port", port, "--", PROGRAM, "connect", "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(used.stdout)["company_name"] == "Sandbox Managed Services"
+def test_a_command_gets_the_environment_and_can_use_both_services(
+    home: Path, port: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("sandbox", "--port", port, "--", str(PROGRAM), "connect", "--json").code == 0
+    assert json.loads(capfd.readouterr().out)["company_name"] == "Sandbox Managed Services"
     assert (home / "sandbox" / "ca.pem").exists()
 
 
@@ -106,9 +103,9 @@ def test_a_port_that_is_taken_is_an_error() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        refused = subprocess.run([PROGRAM, "sandbox", "--port", port], capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
-    assert "--port" in refused.stderr
+        refused = run("sandbox", "--port", port)
+    assert refused.code == 2
+    assert "--port" in refused.err
 
 
 @pytest.mark.usefixtures("home")

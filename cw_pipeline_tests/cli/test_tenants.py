@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -112,14 +111,13 @@ def test_commands_work_for_the_tenant_that_is_named(folder: Path, shared: Sandbo
 
 
 @pytest.mark.parametrize("new_database_url", ["sqlite"], indirect=True)
-def test_a_tenant_has_a_sandbox_of_its_own(folder: Path) -> None:
+def test_a_tenant_has_a_sandbox_of_its_own(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    for_globex = [PROGRAM, "--tenant", "globex"]
-    command = [*for_globex, "sandbox", "--port", port, "--", *for_globex, "connect", "--json"]
-    used = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(used.stdout)["site_url"] == f"https://localhost:{port}"
+    for_globex = ["--tenant", "globex"]
+    assert run(*for_globex, "sandbox", "--port", port, "--", str(PROGRAM), *for_globex, "connect", "--json").code == 0
+    assert json.loads(capfd.readouterr().out)["site_url"] == f"https://localhost:{port}"
     assert (folder.parent / "tenants" / "globex" / "sandbox" / "ca.pem").exists()
 
 

@@ -56,7 +56,7 @@ def until(condition: Callable[[], Any], *, seconds: int = DEADLINE_SECONDS) -> A
     """What `condition` returns as soon as that is true; a connection that is refused counts as not yet."""
     wait = tenacity.Retrying(
         stop=tenacity.stop_after_delay(seconds),
-        wait=tenacity.wait_fixed(0.3),
+        wait=tenacity.wait_exponential(0.1, max=1),
         retry=tenacity.retry_if_exception_type(requests.ConnectionError) | tenacity.retry_if_not_result(bool),
     )
     return wait(condition)

@@ -113,6 +113,7 @@ def of_the_status(customer: Customer) -> list[str]:
     return COMMAND.findall(sentence)
 
 
+@pytest.mark.parametrize("warehouse_url", ["sqlite"], indirect=True)  # the test below is on both databases
 @pytest.mark.parametrize("advice", [of_the_hold, of_drift, of_the_status])
 @pytest.mark.parametrize("merge", [before_it_was_billed, with_an_open_line, after_its_invoice])
 def test_the_organization_of_a_merged_company_is_billed_beside_the_other_s(

@@ -1,8 +1,8 @@
 """Shortens waits in processes that a test starts.
 
-The daemon looks after backfills each second, and not each 30, and after runs each five seconds, and not each 120. On a
-Celery worker, a push does not wait a minute for what a killed one may have left under way, and a run that will be tried
-again waits for the file that `HURRIED_UNTIL` names, and not ten minutes.
+The daemon looks after backfills each second, and not each 30. On a Celery worker, a push does not wait a minute for
+what a killed one may have left under way, and a run that will be tried again waits for the file that `HURRIED_UNTIL`
+names, and not ten minutes.
 
 Python imports this module when it starts with this folder on its path.
 """
@@ -16,12 +16,10 @@ import sys
 import time
 from pathlib import Path
 
-if any(word == "dagster._daemon" or word.endswith("/dagster-daemon") for word in sys.orig_argv):
-    from dagster import DagsterInstance
+if "dagster._daemon" in sys.orig_argv:
     from dagster._daemon import controller
 
     controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 1
-    DagsterInstance.run_monitoring_poll_interval_seconds = 5  # pyright: ignore[reportAttributeAccessIssue] - a property
 
 ON_A_WORKER = "dagster_celery.app" in "".join(sys.orig_argv)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
+from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.orchestration.tenant import LOCATION
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.sync.outdated_warehouse import RecordedPush
@@ -29,6 +30,10 @@ _RANGE_END = "dagster/asset_partition_range_end"
 _MONTH = "dagster/partition"
 _REPOSITORY = ".dagster/repository"
 """By this tag *Overview* and *Jobs* find a code location's runs."""
+
+
+class StorageFailed(CwPipelineError):
+    """Dagster's storage failed while a run went on."""
 
 
 def local_instance(home: Path) -> dg.DagsterInstance:
@@ -89,6 +94,9 @@ def run_months(
 
     Its results are in the warehouse, in the reports of that run. `on_month` is called with the asset's name and the
     month of each materialization as soon as it happens.
+
+    Raises:
+        StorageFailed: If Dagster's storage cannot record the run.
     """
     run_id = str(uuid.uuid4())
     one = str(months[0]) if len(months) == 1 else None
@@ -102,16 +110,25 @@ def run_months(
             on_month(event.asset_key.path[-1], event.partition or "")
 
     instance.add_event_listener(run_id, listen)  # pyright: ignore[reportUnknownMemberType] - no annotation
-    with _unlogged():
-        job.execute_in_process(
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            instance=instance,
-            partition_key=one,
-            raise_on_error=False,
-            run_id=run_id,
-            tags=tags,
+    try:
+        with _unlogged():
+            job.execute_in_process(
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                instance=instance,
+                partition_key=one,
+                raise_on_error=False,
+                run_id=run_id,
+                tags=tags,
+            )
+    except SQLAlchemyError as error:
+        name = type(getattr(error, "orig", error)).__name__
+        msg = (
+            f"Dagster's storage cannot record the run ({name}). Whatever was written to ConnectWise is in the ledger. "
+            "See whether the database runs and has room on its disk; then run the same command again."
         )
-    return run_id
+    else:
+        return run_id
+    raise StorageFailed(msg)  # outside of the handler: the driver's error has the run's data
 
 
 @contextmanager

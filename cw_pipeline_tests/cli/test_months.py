@@ -6,8 +6,11 @@ import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import dagster as dg
 import pytest
 import yaml
+from psycopg2.errors import DiskFull
+from sqlalchemy.exc import OperationalError
 
 from cw_pipeline.cli.months import months_asked
 from cw_pipeline.cli.output import UsageError
@@ -241,6 +244,18 @@ def test_a_wrong_key_fails_every_month_with_a_sentence(monkeypatch: pytest.Monke
     [month] = answer.document["months"]
     assert "CONNECTWISE_PRIVATE_KEY" in month["error"]
     assert "not-the-key" not in answer.out + answer.err
+
+
+@pytest.mark.usefixtures("active")
+def test_a_full_disk_of_dagsters_storage_ends_a_sync_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_arguments: object, **_options: object) -> None:
+        raise OperationalError("INSERT INTO event_logs", {"event": "secret text"}, DiskFull("No space left on device"))
+
+    monkeypatch.setattr(dg.DagsterInstance, "handle_new_event", no_room)
+    refused = run("sync", "--json")
+    assert refused.code == 1
+    assert refused.document["error"].startswith("Dagster's storage cannot record the run (DiskFull).")
+    assert "secret text" not in refused.out + refused.err
 
 
 def test_ctrl_c_stops_a_sync_and_the_next_one_continues(sandbox: Sandbox, active: Active) -> None:

@@ -38,7 +38,7 @@ def migrate(
             return
         revision = running.warehouse.revision
         running.document({"revision": revision})
-        running.say(f"The warehouse is at revision {revision}. Next, run `cw-pipeline connect`.")
+        running.say(f"The warehouse is at revision {revision}. `cw-pipeline status` shows the next step.")
 
 
 def connect(*, as_json: AsJson = False) -> None:

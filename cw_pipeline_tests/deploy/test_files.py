@@ -1,4 +1,4 @@
-"""The files of deploy/ hold what docs/how-to/deployment.md promises of them; `make lint` checks their form."""
+"""The files of deploy/ hold what docs/operations.md promises of them; `make lint` checks their form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from cw_pipeline.orchestration.celery_launcher import CheckedCeleryRunLauncher
 from cw_pipeline.settings import Heartbeat, Messages, Settings
-from cw_pipeline_tests.support.deployment import COMPOSE, DEPLOY
+from cw_pipeline_tests.support.deployment import COMPOSE, DEPLOY, installation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,6 +118,12 @@ def test_a_run_has_a_place_in_a_worker() -> None:
     runs = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())["concurrency"]["runs"]["max_concurrent_runs"]
     (most,) = re.findall(r"--autoscale=(\d+),1", " ".join(SERVICES["worker"]["command"]))
     assert workers * int(most) == runs
+
+
+@pytest.mark.parametrize("name", ["code", "webserver", "daemon", "worker"])
+def test_the_installation_without_containers_starts_the_same_services(name: str) -> None:
+    command = " ".join(SERVICES[name]["command"]).replace("0.0.0.0", "127.0.0.1")
+    assert command.replace("--autoscale=10,1", "--autoscale=20,1") in installation(command.split()[0])
 
 
 def test_dagster_takes_both_parts_of_its_settings_as_one(

@@ -1,4 +1,4 @@
-"""The commands of the runbook's section *Backup*, run as they stand there."""
+"""The commands of the section *Backup* of docs/operations.md, run as they stand there."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ AFTER = str(LAST_CLOSED)
 
 def commands(tool: str) -> list[str]:
     """The section's two commands that use this tool: for the warehouse, and for Dagster's storage."""
-    section = (PROJECT / "docs/how-to/runbook.md").read_text().split("\n## Backup\n")[1].split("\n## ")[0]
+    section = (PROJECT / "docs/operations.md").read_text().split("\n## Backup\n")[1].split("\n## ")[0]
     found = re.findall(rf"^    ({tool} .+)$", section, re.MULTILINE)
     assert len(found) == 2
     return found

@@ -32,6 +32,14 @@ _LONGEST = 120
 """Seconds after which a service is taken to hang."""
 
 
+def installation(containing: str) -> list[str]:
+    """The commands of the installation without containers in docs/operations.md that contain a text."""
+    page = (DEPLOY.parent / "docs" / "operations.md").read_text()
+    section = page.split("\n### Without containers\n")[1].split("\n### ")[0]
+    found = [line.strip() for line in section.splitlines() if line.startswith(" " * 7) and containing in line]
+    return [line for line in found if "=" not in line.split()[0]]
+
+
 def free_port() -> int:
     """A port that nothing listens on."""
     with socket.socket() as free:
@@ -135,8 +143,10 @@ def deployment(home: Path, settings: dict[str, str], locations: Mapping[str, int
         settings: The product's settings; the databases are added.
         locations: The port of each code location's server.
     """
-    (home / "dagster.yaml").write_text((DEPLOY / "dagster.yaml").read_text() + (DEPLOY / "celery.yaml").read_text())
-    (home / "workspace.yaml").write_text(_workspace(locations))
+    for command in installation("/var/lib/cw_pipeline/dagster"):
+        here = command.replace("/var/lib/cw_pipeline/dagster", str(home))
+        subprocess.run(["bash", "-c", here], cwd=DEPLOY.parent, check=True)
+    (home / "workspace.yaml").write_text(_with_locations((home / "workspace.yaml").read_text(), locations))
     redis_port = free_port()
     with postgres_server(cleanup_mode="stop") as server:
         warehouse_url, dagster_url = (_new_database(server, name) for name in ("warehouse", "dagster"))
@@ -167,12 +177,12 @@ def _new_database(server: PostgresServer, name: str) -> str:
     return engine.url.set(database=name).render_as_string(hide_password=False)
 
 
-def _workspace(locations: Mapping[str, int]) -> str:
-    """The shipped workspace file with these code locations, on this machine."""
-    shipped = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())
-    (service,) = shipped["load_from"]
-    shipped["load_from"] = [
-        {"grpc_server": service["grpc_server"] | {"host": "127.0.0.1", "port": port, "location_name": name}}
+def _with_locations(workspace: str, locations: Mapping[str, int]) -> str:
+    """A workspace file with these code locations."""
+    document = yaml.safe_load(workspace)
+    (service,) = document["load_from"]
+    document["load_from"] = [
+        {"grpc_server": service["grpc_server"] | {"port": port, "location_name": name}}
         for name, port in locations.items()
     ]
-    return yaml.safe_dump(shipped)
+    return yaml.safe_dump(document)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HEARTBEAT_TOLERANCE = timedelta(minutes=30)
 """How old a heartbeat may be: as Dagster's own `dagster-daemon liveness-check` has it."""
 LONGEST_UNSEEN = timedelta(minutes=30)
-"""The daemon evaluates a location's sensors twice a minute."""
+"""The daemon evaluates `messages` twice a minute."""
 LONGEST_WITHOUT_A_GOOD_CHECK = timedelta(hours=26)
 """The checks run once a day; reading all agreements takes less than two hours."""
 _SENSORS = frozenset(sensor.name for sensor in (messages, daily_heartbeat))

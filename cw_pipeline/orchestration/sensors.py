@@ -59,6 +59,7 @@ def messages(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
     monitored_jobs=[daily_checks],
+    minimum_interval_seconds=300,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Requests the address in CW_PIPELINE_HEARTBEAT_URL after each run of daily_checks that found nothing.",
 )

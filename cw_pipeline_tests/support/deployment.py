@@ -36,7 +36,7 @@ def installation(containing: str) -> list[str]:
     """The commands of the installation without containers in docs/operations.md that contain a text."""
     page = (DEPLOY.parent / "docs" / "operations.md").read_text()
     section = page.split("\n### Without containers\n")[1].split("\n### ")[0]
-    found = [line.strip() for line in section.splitlines() if line.startswith(" " * 7) and containing in line]
+    found = [line.strip() for line in section.splitlines() if line.startswith(" " * 8) and containing in line]
     return [line for line in found if "=" not in line.split()[0]]
 
 

@@ -20,6 +20,7 @@ from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, missing
 from cw_pipeline.vocabulary import Month, counted, month_options
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.cells import of_unpushed_months
+from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
 SEATS_ADD_UP = dg.AssetCheckSpec(
@@ -160,12 +161,12 @@ def unpushed_months(access: Access) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not late,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=(
+        description=in_the_ui(
             f"Not pushed, or changed since: {of_unpushed_months(late)}. The months' runs say why. Run "
             f"`cw-pipeline sync {month_options(months[0], months[-1])}`."
-            if late
-            else None
-        ),
+        )
+        if late
+        else None,
         metadata={"months": list(late)},
     )
 
@@ -198,7 +199,7 @@ def _result(
         check_name=spec.name,
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if spec in _ERRORS else dg.AssetCheckSeverity.WARN,
-        description=None if passed else description,
+        description=None if passed else in_the_ui(description),
         metadata=metadata,
     )
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.wording.launchpad import in_the_ui
 
 
 @contextmanager
@@ -15,7 +16,7 @@ def failing_the_run() -> Generator[None]:
     try:
         yield
     except CwPipelineError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        raise dg.Failure(description=in_the_ui(str(error)), allow_retries=False) from error
 
 
 def configured_month(field: str, text: str) -> Month:

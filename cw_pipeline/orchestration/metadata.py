@@ -24,6 +24,7 @@ from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.imports import AgreementsReport, ImportReport
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording import cells
+from cw_pipeline.wording.launchpad import in_the_ui
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -164,7 +165,7 @@ def of_mapping(warehouse: Warehouse) -> Details:
         entries = audit_log(session, latest=_LATEST_ENTRIES)
     return {
         "state": now.state.value,
-        "missing": list(now.missing),
+        "missing": names(now.missing),
         "gone": names(now.gone),
         "agreement_changed": names(now.agreement_changed),
         "mapped": now.mapped,
@@ -196,7 +197,7 @@ def of_products(catalog: Iterable[CatalogItem], mapped: Sequence[MappedProduct])
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue:
     """A table; if it is too long to keep, its last row says how much was left out."""
     columns = [heading.lower().replace(" ", "_") for heading in headings]
-    texts = [["" if cell is None else shortened(str(cell), _LONGEST_TEXT) for cell in row] for row in rows]
+    texts = [["" if cell is None else shortened(in_the_ui(str(cell)), _LONGEST_TEXT) for cell in row] for row in rows]
     if len(texts) > _MOST_ROWS:
         texts[_MOST_ROWS:] = [[f"and {len(texts) - _MOST_ROWS} more", *[""] * (len(columns) - 1)]]
     records = [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in texts]
@@ -206,4 +207,4 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.Metad
 def names(texts: Sequence[str]) -> list[str]:
     """Names; if they are too many to keep, the last one says how many were left out."""
     more = [f"and {len(texts) - _MOST_ROWS} more"] if len(texts) > _MOST_ROWS else []
-    return [*(shortened(text, _LONGEST_TEXT) for text in texts[:_MOST_ROWS]), *more]
+    return [*(shortened(in_the_ui(text), _LONGEST_TEXT) for text in texts[:_MOST_ROWS]), *more]

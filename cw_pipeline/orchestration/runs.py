@@ -140,7 +140,7 @@ def _unlogged() -> Generator[None]:
 
 
 def failure_of(run_id: str, instance: dg.DagsterInstance) -> str | None:
-    """The message with which a step of the run failed; None if none did.
+    """The message with which a step of the run failed, as the command line says it; None if none did.
 
     Raises:
         KeyboardInterrupt: If the run was interrupted, which Dagster records as a failure of the step.
@@ -149,6 +149,8 @@ def failure_of(run_id: str, instance: dg.DagsterInstance) -> str | None:
         error = entry.get_dagster_event().step_failure_data.error
         if error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
             raise KeyboardInterrupt
+        if error is not None and error.cause is not None and error.cls_name == dg.Failure.__name__:
+            return error.cause.message.partition(": ")[2].strip()  # after the name of its class
         return step_failure(entry)
     return None
 
@@ -166,7 +168,7 @@ def check_evaluations(run_id: str, instance: dg.DagsterInstance) -> Sequence[dg.
 
 
 def step_failure(entry: dg.EventLogEntry) -> str:
-    """Why a step failed; of an unexpected error only its name, since its message may hold a secret."""
+    """Why a step failed, as the UI says it; of an unexpected error only its name: its message may hold a secret."""
     failure = entry.get_dagster_event().step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return failure.user_failure_data.description

@@ -18,6 +18,7 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.tenant import SCHEDULE
 from cw_pipeline.reports.status import Status, status
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.wording.launchpad import in_the_ui
 
 TRIES_AGAIN = 6
 """A report that is not final at 00:30 is tried again every ten minutes for an hour."""
@@ -84,4 +85,4 @@ def _status(access: Access, tick: datetime) -> Status | None:
 
 
 def _not_active(now: Status) -> dg.SkipReason:
-    return dg.SkipReason(f"The integration is not active. {' '.join(now.missing)}")
+    return dg.SkipReason(in_the_ui(f"The integration is not active. {' '.join(now.missing)}"))

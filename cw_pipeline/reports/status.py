@@ -147,7 +147,9 @@ def missing_to_be_active(session: Session) -> tuple[str, ...]:
     if integration is None or integration.state is State.DISCONNECTED:
         missing.append("ConnectWise is not connected: run `cw-pipeline connect`.")
     if session.scalars(select(ProductMappingRow).limit(1)).first() is None:
-        missing.append("No plan is mapped to a product: run `cw-pipeline products map` or `products create`.")
+        missing.append(
+            "No plan is mapped to a product: run `cw-pipeline products map` or `cw-pipeline products create`."
+        )
     missing.append("The product mapping is not confirmed: run `cw-pipeline products confirm`.")
     return tuple(missing)
 

@@ -167,7 +167,7 @@ def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
         mappings = session.scalars(select(ProductMappingRow).order_by(ProductMappingRow.plan)).all()
         if not mappings:
             raise ProductRefused(
-                "No plan is mapped to a product. Run `cw-pipeline products map` or `products create` first."
+                "No plan is mapped to a product. Run `cw-pipeline products map` or `cw-pipeline products create` first."
             )
         before = {mapping.plan: mapping.confirmed_product_id for mapping in mappings}
         after = {mapping.plan: mapping.product_id for mapping in mappings}

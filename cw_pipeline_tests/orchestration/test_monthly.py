@@ -166,7 +166,7 @@ def test_a_push_after_a_disconnect_writes_nothing_and_says_why(
         connection.disconnect(warehouse, tmp_path / "backup.csv")
     result = run(instance, assets=[PUSH])
     assert not result.success
-    assert "cw-pipeline connect" in failure_of(result)
+    assert "run the job connect" in failure_of(result)
     assert sandbox.journal.writes() == []
 
 
@@ -184,7 +184,7 @@ def test_a_disconnect_between_preview_and_push_prevents_every_write(
     result = run(instance, MONTHS)
     assert not result.success
     assert failure_of(result).splitlines() == [
-        f"{month}: The integration is not active any more. Nothing is written. See `cw-pipeline status`."
+        f"{month}: The integration is not active any more. Nothing is written. See the asset mapped_organizations."
         for month in MONTHS
     ]
     assert sandbox.journal.writes() == []
@@ -233,4 +233,4 @@ def test_an_inactive_integration_fails_the_run_and_says_what_is_missing(instance
     result = run(instance)
     assert not result.success
     assert "not active" in failure_of(result)
-    assert "cw-pipeline connect" in failure_of(result)
+    assert "run the job connect" in failure_of(result)

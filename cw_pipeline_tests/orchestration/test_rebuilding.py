@@ -37,7 +37,7 @@ def test_after_a_restore_only_a_rebuild_allows_pushes(sandbox: Sandbox, instance
     refused = run(instance, MONTHS)
     assert not refused.success
     assert [line.partition(": ")[0] for line in failure_of(refused).splitlines()] == [str(month) for month in MONTHS]
-    assert "run `cw-pipeline rebuild`, then sync again" in failure_of(refused)
+    assert "run the job rebuild, then sync again" in failure_of(refused)
     rebuilt = job_runs.run(instance, "rebuild", "look_through_agreements", {})
     assert rebuilt.success
     assert run(instance, MONTHS).success
@@ -51,4 +51,4 @@ def test_a_push_that_failed_is_remembered_too(sandbox: Sandbox, instance: dg.Dag
     assert not run(instance, MONTHS[:1]).success  # one line was refused, the others were written
     forget_the_months()
     refused = run(instance, MONTHS[:1])
-    assert "run `cw-pipeline rebuild`, then sync again" in failure_of(refused)
+    assert "run the job rebuild, then sync again" in failure_of(refused)

@@ -182,5 +182,5 @@ def test_every_day_before_the_monthly_sync_one_run_is_asked_for() -> None:
 def test_a_day_with_an_inactive_integration_is_skipped_with_the_reason(sandbox: Sandbox) -> None:
     data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick())
     assert not data.run_requests
-    assert "cw-pipeline connect" in (data.skip_message or "")
+    assert "the job connect" in (data.skip_message or "")
     assert sandbox.journal.entries() == []

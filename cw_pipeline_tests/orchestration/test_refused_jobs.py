@@ -46,7 +46,7 @@ def test_a_missing_right_is_named_and_nothing_is_connected(
     sandbox.connectwise.set_role(SEED_ROLE - {right})
     assert refusal(run(instance, "connect"), "check_connection") == (
         f"Nothing was saved, because the API member's security role lacks: {named}. Add it in ConnectWise under System "
-        "> Security Roles and run `cw-pipeline connect` again. The integration stays not connected."
+        "> Security Roles and run the job connect again. The integration stays not connected."
     )
     assert rows(IntegrationRow) == []
     assert told_of_mapping(instance) == []
@@ -69,7 +69,7 @@ def test_products_that_cannot_be_mapped_are_refused_and_the_mapping_stays(
 
 def test_products_are_not_mapped_before_connecting(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     result = run(instance, "map_products", "choose_products", TWO_PRODUCTS)
-    assert "cw-pipeline connect" in refusal(result, "choose_products")
+    assert "the job connect" in refusal(result, "choose_products")
     assert sandbox.journal.writes() == []
 
 

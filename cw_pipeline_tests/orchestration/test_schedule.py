@@ -77,7 +77,7 @@ def test_a_tick_is_skipped_where_every_month_is_pushed(instance: dg.DagsterInsta
 
 
 def test_a_tick_with_an_inactive_integration_is_skipped_with_the_reason(sandbox: Sandbox) -> None:
-    assert "cw-pipeline connect" in skipped_because(tick(2026, 3, 1, 0, 30))
+    assert "the job connect" in skipped_because(tick(2026, 3, 1, 0, 30))
     assert sandbox.journal.entries() == []
 
 

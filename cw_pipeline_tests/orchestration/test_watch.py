@@ -78,7 +78,7 @@ def test_drift_is_a_warning_and_a_table_of_what_to_do(
     }  # fmt: skip
     first = metadata["drift"].records[0].data
     assert (first["kind"], first["month"], first["line"]) == ("edited", str(LAST_CLOSED), str(line["id"]))
-    assert f"cw-pipeline sync --month {LAST_CLOSED}" in str(first["what_to_do"])
+    assert f"the job sync_now for {LAST_CLOSED}" in str(first["what_to_do"])
 
 
 @pytest.mark.usefixtures("active")
@@ -90,7 +90,7 @@ def test_unpushed_months_are_an_error_naming_them_and_the_command(instance: dg.D
     assert check.metadata["months"].value == [str(first), str(last)]
     assert check.description is not None
     assert f"Not pushed, or changed since: {first}, {last} (never pushed). " in check.description
-    assert f"cw-pipeline sync --from {first} --to {last}`" in check.description
+    assert f"the job sync_now for {first} to {last}." in check.description
 
 
 @pytest.mark.usefixtures("active")
@@ -174,7 +174,7 @@ def test_every_day_at_six_one_run_is_asked_for() -> None:
 def test_a_day_with_an_inactive_integration_is_skipped_with_the_reason(sandbox: Sandbox) -> None:
     data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick())
     assert not data.run_requests
-    assert "cw-pipeline connect" in (data.skip_message or "")
+    assert "the job connect" in (data.skip_message or "")
     assert sandbox.journal.entries() == []
 
 

@@ -25,6 +25,7 @@ from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import PushedMonth, latest_previews
 from cw_pipeline.warehouse.usage import StoredReport
+from cw_pipeline.wording.launchpad import in_the_ui
 
 USAGE = dg.AssetSpec(
     asset_key("monthly_usage"),
@@ -129,7 +130,7 @@ def _log_event(context: dg.AssetExecutionContext, connectwise: ConnectWiseClient
             kind = dg.AssetMaterialization if event.succeeded else dg.AssetObservation
             context.log_event(kind(PUSH.key, partition=month, metadata=details))
         case MonthFailed():
-            context.log.error(f"{event.month}: {event.error}")
+            context.log.error(f"{event.month}: {in_the_ui(event.error)}")
 
 
 def _fail_if_a_month_did(context: dg.AssetExecutionContext, months: MonthLoop, retries: int) -> None:
@@ -144,7 +145,7 @@ def _fail_if_a_month_did(context: dg.AssetExecutionContext, months: MonthLoop, r
     if months.retryable and context.retry_number < retries:
         raise dg.RetryRequested(max_retries=retries, seconds_to_wait=RETRY_SECONDS)
     raise dg.Failure(
-        description="\n".join(f"{month}: {error}" for month, error in sorted(months.failed.items())),
+        description="\n".join(f"{month}: {in_the_ui(error)}" for month, error in sorted(months.failed.items())),
         metadata={"failed_months": [str(month) for month in sorted(months.failed)]},
         allow_retries=False,
     )

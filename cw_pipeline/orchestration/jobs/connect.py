@@ -8,6 +8,7 @@ from cw_pipeline.orchestration.metadata import of_rights
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup import connection
 from cw_pipeline.vocabulary import State
+from cw_pipeline.wording.launchpad import in_the_ui
 
 
 @dg.op
@@ -20,7 +21,7 @@ def check_connection(context: dg.OpExecutionContext, access: Access) -> None:
     for right in connected.rights:
         context.log.info(f"{right.name} ({right.why}): {right.state}")
     if connected.refusal is not None:
-        raise dg.Failure(connected.refusal, metadata=of_rights(connected.rights), allow_retries=False)
+        raise dg.Failure(in_the_ui(connected.refusal), metadata=of_rights(connected.rights), allow_retries=False)
     what_next = "Map the products next, with the job map_products." if connected.state == State.CONNECTED else ""
     company = f"{connected.company_name} ({connected.company_id})"
     context.log.info(f"Connected to {company} at {connected.site_url}. {what_next}")

@@ -1,0 +1,51 @@
+"""Markdown for the Dagster UI in which foreign text stays what it is: a name like markup is shown as typed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cw_pipeline.https.safe_text import harmless, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_ESCAPED = re.compile(rf"\\({_PUNCTUATION.pattern})")
+_CODE = re.compile("(`(?:ops: |cw-pipeline )[^`]*`)")
+_LONGEST = 1_000
+
+
+def escaped(text: object) -> str:
+    """Foreign text as Markdown that shows it, on one line, and does nothing else."""
+    line = " ".join(harmless(shortened(str(text), _LONGEST)).split())
+    return _PUNCTUATION.sub(r"\\\g<0>", line)
+
+
+def unescaped(text: str) -> str:
+    """What a reader sees of text with escaped names in it, for where there is no Markdown."""
+    return _ESCAPED.sub(r"\1", text)
+
+
+def sentence(text: str) -> str:
+    """A sentence with foreign names in it, in which only commands and configs are marked up, as code."""
+    return "".join(part if index % 2 else _spaced(part) for index, part in enumerate(_CODE.split(text)))
+
+
+def _spaced(part: str) -> str:
+    """An escaped part of a sentence, with the blanks at its ends."""
+    return f"{' ' if part[:1] == ' ' else ''}{escaped(part)}{' ' if part[-1:] == ' ' else ''}" if part.strip() else part
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table whose cells are Markdown; columns whose heading ends with a colon are aligned to the right."""
+    lines = [
+        _row(heading.rstrip(":") for heading in headings),
+        _row("--:" if heading.endswith(":") else "---" for heading in headings),
+        *(_row("" if cell is None else str(cell) for cell in row) for row in rows),
+    ]
+    return "\n".join(lines)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -18,6 +18,12 @@ def reference(value: object) -> object:
     return value
 
 
+def currency_code(value: object) -> object:
+    """The code of a currency, such as `USD`; None where there is none, or no text."""
+    code = cast("Mapping[str, object]", value).get("currencyCode") if isinstance(value, Mapping) else None
+    return code if isinstance(code, str) and code.strip() else None
+
+
 def unset_is_none(value: object) -> object:
     """ConnectWise writes an unset value as null, as an empty string, or leaves it out."""
     return None if isinstance(value, str) and not value.strip() else value

@@ -20,6 +20,7 @@ from cw_pipeline.connectwise.fields import (
     Quantity,
     SentNumber,
     Text,
+    currency_code,
     reference,
     unset_is_none,
 )
@@ -106,6 +107,7 @@ class Agreement(Identified):
         next_invoice_date: First day of the period that is invoiced next.
         period_type: Which period an invoice is for: `Current`, `Future`, `Both` or `Undefined`.
         agreement_status: `Active`, `Cancelled`, `Expired` or `Inactive`.
+        currency: The code of the currency that it is billed in.
     """
 
     name: Text
@@ -121,6 +123,7 @@ class Agreement(Identified):
     next_invoice_date: OptionalDate = None
     period_type: OptionalText = None
     agreement_status: OptionalText = None
+    currency: Annotated[OptionalText, BeforeValidator(currency_code)] = None
 
 
 class AgreementRecap(Identified):

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
@@ -21,6 +22,8 @@ from cw_pipeline.vocabulary import Month, counted, month_options
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.cells import of_unpushed_months
 from cw_pipeline.wording.launchpad import in_the_ui
+from cw_pipeline.wording.markdown import escaped
+from cw_pipeline.wording.seats import amounts
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
 SEATS_ADD_UP = dg.AssetCheckSpec(
@@ -73,6 +76,8 @@ _ERRORS = (SEATS_ADD_UP, NOTHING_FAILED)
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
 GRACE = SCHEDULE.after_month + timedelta(hours=2, minutes=30)
 """How long after its end a month is not late yet: its sync, once it is due, may try again for an hour."""
+_MOST_NAMED = 5
+"""Organizations, and months, that a check names; its metadata has all."""
 _NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 
 
@@ -81,11 +86,13 @@ def of_usage(warehouse: Warehouse) -> dg.AssetCheckResult:
     with warehouse.transaction() as session:
         missing = missing_usage(session)
     by_month = Counter(str(month) for month, _ in missing)
+    first = ", ".join(f"{escaped(one.name)} ({month})" for month, one in missing[:_MOST_NAMED])
+    more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
     return _result(
         NOTHING_MISSING,
-        f"Mapped organizations have no row in the usage reports of {', '.join(sorted(by_month))}, so nothing is billed "
-        "for them. Look at those months in the NordPass panel. Sync a month again once its report is right; unmap the "
-        "company of an organization that is gone, or map it with a later --bill-from.",
+        f"Mapped organizations are not in their month's usage report, so nothing is billed for them: {first}{more}. "
+        "Look at those months in the NordPass panel. Once a month's report is right, launch sync_now for it. With the "
+        "job map_companies, unmap the company of an organization that is gone, or map it with a later bill_from.",
         passed=not missing,
         organizations=names([f"{month}: {one.name} ({one.id})" for month, one in missing]),
         by_month=dict(by_month),
@@ -114,29 +121,32 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckResult]:
     owed = min(
         (month for month, outcomes in summary.unmapped.by_month.items() if _NOT_MAPPED & outcomes.keys()), default=""
     )
-    bill_from = f" with --bill-from {owed} (or with the first month that is to be billed)" if owed else ""
+    bill_from = f", with bill_from {owed} (or the first month that is to be billed)" if owed else ""
     yield _of_lines(
         NOTHING_UNMAPPED,
         summary.unmapped,
-        f"are billed to nobody. Map the organizations{bill_from}, or confirm a product for their plan, and sync again.",
+        f"are billed to nobody. Map the organizations with the job map_companies{bill_from}, or confirm a product for "
+        "their plan with the job map_products, and launch sync_now for the months.",
     )
     kinds = sorted({outcome for outcomes in summary.held.by_month.values() for outcome in outcomes})
     ways_out = " ".join(f"{outcome}: {WAYS_OUT[Outcome(outcome)]}" for outcome in kinds)
     yield _of_lines(
         NOTHING_HELD,
         summary.held,
-        f"are held for a person's decision; connectwise_push has the reason for each. {ways_out} Then sync them again.",
+        f"are held for a person's decision. {ways_out} Each line's reason is in connectwise_push, under "
+        "needs_a_person. Then launch sync_now for the months.",
     )
     yield _of_lines(
         NOTHING_FAILED,
         summary.failed,
-        "were rejected or left unconfirmed. connectwise_push has the reason for each; sync their months again.",
+        "were rejected or left unconfirmed. Each line's reason is in connectwise_push, under needs_a_person. Then "
+        "launch sync_now for the months.",
     )
     yield _of_lines(
         NOTHING_WARNED,
         summary.warned,
         "have a warning: ConnectWise may not bill them as it should, although their quantity is right. Do what the "
-        "warning in connectwise_push says, and sync their months again.",
+        "warning says, in connectwise_push under needs_a_person, and launch sync_now for the months.",
     )
 
 
@@ -183,9 +193,9 @@ def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> d
         passed=not found.count,
         lines=found.count,
         seats=int(found.seats),
-        # Text, because Dagster's numbers are floats.
-        money_at_stake="unknown" if found.money is None else f"{found.money:.2f}",
+        money_at_stake=amounts(found.money) if found.seats else "none",
         seats_without_a_price=int(found.unpriced_seats),
+        organizations=names([_with_seats(*one) for one in found.organizations.items()]),
         by_month={month: dict(counts) for month, counts in found.by_month.items()},
     )
 
@@ -205,13 +215,21 @@ def _result(
 
 
 def _size(found: UnbilledLines) -> str:
-    """How much is not billed, as the beginning of a sentence."""
-    if found.money is None:
-        worth = "of unknown price"
-    elif found.unpriced_seats:
-        worth = f"worth {found.money:.2f} and {found.unpriced_seats} of unknown price"
-    else:
-        worth = f"worth {found.money:.2f}"
+    """How much is not billed, of whom and of which months, as the beginning of a sentence."""
+    worth = amounts(found.money) if found.money else "of unknown price"
+    unpriced = f" and {found.unpriced_seats} of unknown price" if found.money and found.unpriced_seats else ""
+    first = [_with_seats(escaped(name), seats) for name, seats in list(found.organizations.items())[:_MOST_NAMED]]
+    more = f" and {len(found.organizations) - len(first)} more" if len(found.organizations) > len(first) else ""
     return (
-        f"{counted(found.count, 'line')} of {', '.join(found.by_month)} with {counted(found.seats, 'seat')}, {worth},"
+        f"{counted(found.count, 'line')} of {_months(found)} with {counted(found.seats, 'seat')}, "
+        f"{'worth ' if found.money else ''}{worth}{unpriced}, of {', '.join(first)}{more},"
     )
+
+
+def _months(found: UnbilledLines) -> str:
+    months = list(found.by_month)
+    return ", ".join(months) if len(months) <= _MOST_NAMED else f"{len(months)} months, {months[0]} to {months[-1]},"
+
+
+def _with_seats(organization: str, seats: Decimal) -> str:
+    return f"{organization} ({counted(seats, 'seat')})"

@@ -11,6 +11,7 @@ from cw_pipeline.orchestration.runs import check_evaluations, months_of, step_fa
 from cw_pipeline.orchestration.tenant import KEY, TITLE
 from cw_pipeline.vocabulary import Month, month_options
 from cw_pipeline.wording.commands import for_tenant
+from cw_pipeline.wording.markdown import unescaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -93,7 +94,7 @@ def _gone(problems: Mapping[str, Problem]) -> Iterator[tuple[str, str]]:
 
 def _of_check(evaluation: dg.AssetCheckEvaluation, months: list[str]) -> Iterator[str]:
     name = f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}"
-    yield f"{name} ({evaluation.severity.value}): {evaluation.description or 'did not pass.'}"
+    yield f"{name} ({evaluation.severity.value}): {unescaped(evaluation.description or 'did not pass.')}"
     names = named_by(evaluation)
     of_months = [one for one in names if any(month in one for month in months)] or names
     yield from (f"- {one}" for one in of_months[:_MOST_NAMES])

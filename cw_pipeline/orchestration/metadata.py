@@ -1,35 +1,37 @@
-"""What the UI shows of an event: numbers that it plots over the months, and tables of texts.
+"""What the UI shows of an event: numbers that it plots over the months, texts, and tables.
 
-Names come from ConnectWise and NordPass. The UI shows the texts of tables and of JSON verbatim, but reads Markdown and
-descriptions as markup, so no name belongs there.
+Names come from ConnectWise and NordPass. The UI shows texts, and those of tables and of JSON, verbatim, but reads
+Markdown and descriptions as markup: there names are escaped.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
-from cw_pipeline.billing.preview import seats_at_stake
 from cw_pipeline.https.safe_text import shortened
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.tenant import SCHEDULE
 from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.reports.listings import companies, organizations
+from cw_pipeline.reports.month import month_lines
 from cw_pipeline.reports.status import status
+from cw_pipeline.reports.worth import added
 from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.imports import AgreementsReport, ImportReport
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.wording import cells
+from cw_pipeline.wording import cells, month_page
 from cw_pipeline.wording.launchpad import in_the_ui
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cw_pipeline.billing.preview import Preview, PreviewLine
+    from cw_pipeline.billing.preview import Preview
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.connectwise.models import CatalogItem
     from cw_pipeline.setup.connection import CheckedRight
@@ -40,11 +42,10 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.previews import PushedMonth
     from cw_pipeline.warehouse.usage import StoredReport
 
-Details: TypeAlias = "dict[str, int | str | list[str] | dg.MetadataValue]"
+Details: TypeAlias = "dict[str, int | float | str | list[str] | dg.MetadataValue]"
 
-_GROUPS = {"right": RIGHT, "not_billed": NOT_BILLED, "held": HELD, "failed": FAILED}
+_GROUPS = {"billed": RIGHT, "not_billed": NOT_BILLED, "held": HELD, "failed": FAILED}
 _LATEST_ENTRIES = 20
-_MOST_LINKS = 50
 _MOST_ROWS = 200
 """Dagster never deletes metadata."""
 _LONGEST_TEXT = 1_000
@@ -59,80 +60,37 @@ def of_usage(report: StoredReport) -> Details:
     }
 
 
-def of_preview(preview: Preview, connectwise: ConnectWiseClient) -> Details:
-    """A preview's numbers, its lines as a table, and links to the agreements that it would change."""
-    return {
-        **_seats(preview),
-        "preview": _lines(preview.lines),
-        "agreements": _links(preview.lines, connectwise),
-        **_by_outcome(preview),
-    }
+def of_preview(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
+    """What a push would do for a month."""
+    return _of_month(preview, warehouse, connectwise, pushed=False)
 
 
-def of_push(pushed: PushedMonth, connectwise: ConnectWiseClient) -> Details:
+def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
     """What a push came to, and what it asked of ConnectWise."""
     return {
-        **_seats(pushed.preview),
+        **_of_month(pushed.preview, warehouse, connectwise, pushed=True),
         "requests_read": pushed.requests_read,
         "requests_written": pushed.requests_written,
-        "lines": _lines(pushed.preview.lines),
-        "agreements": _links(pushed.preview.lines, connectwise),
-        **_by_outcome(pushed.preview),
     }
 
 
-def _seats(preview: Preview) -> Details:
-    """The seats used and where they went, in groups that are always there, so that their plots have no gaps."""
-    seats: Details = {"seats_used": preview.usage_seats}
+def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseClient, *, pushed: bool) -> Details:
+    """The month's page, then numbers that are always there, so that their plots have no gaps."""
+    with warehouse.transaction() as session:
+        month = month_lines(session, preview)
+    lists = month_page.page(month, connectwise.agreement_url, pushed=pushed)
+    details: Details = {
+        "summary": month_page.summary(month),
+        **{name: dg.MetadataValue.md(text) for name, text in lists.items()},
+        "seats_used": preview.usage_seats,
+    }
     for group, members in _GROUPS.items():
-        tallies = (tally for outcome, tally in preview.outcomes.items() if outcome in members)
-        seats[f"seats_{group}"] = sum(int(tally.seats) for tally in tallies)
-    return seats
-
-
-def _by_outcome(preview: Preview) -> Details:
-    """Lines and seats by outcome: of the usage rows, and of what happened beside them."""
-    numbers: Details = {}
-    for prefix, tallies in (("", preview.outcomes), ("also_", preview.also)):
-        for outcome, tally in tallies.items():
-            numbers[f"{prefix}lines_{outcome}"] = tally.lines
-            numbers[f"{prefix}seats_{outcome}"] = int(tally.seats)
-    return numbers
-
-
-def _lines(lines: Iterable[PreviewLine]) -> dg.MetadataValue:
-    """The lines, what needs a person first."""
-    ordered = sorted(
-        lines,
-        key=lambda line: (line.outcome not in FAILED, line.outcome not in HELD, not line.warning, not line.writes),
-    )
-    return table(
-        ("outcome", "organization", "plan", "agreement", "seats", "change", "reason", "warning"),
-        (
-            (
-                f"{line.outcome} (also)" if line.also else line.outcome,
-                f"{line.organization_name} ({line.organization_id})",
-                line.plan,
-                line.agreement_id,
-                seats_at_stake(line.seats, line.to_credit),
-                ", ".join(f"{write.before} → {write.quantity}" for write in line.writes),
-                line.reason,
-                line.warning,
-            )
-            for line in ordered
-        ),
-    )
-
-
-def _links(lines: Iterable[PreviewLine], connectwise: ConnectWiseClient) -> dg.MetadataValue:
-    touched = {
-        line.agreement_id
-        for line in lines
-        if line.agreement_id is not None and (line.writes or line.warning or line.outcome in HELD | FAILED)
-    }
-    links = [f"- [Agreement {number}]({connectwise.agreement_url(number)})" for number in sorted(touched)]
-    more = [f"- and {len(links) - _MOST_LINKS} more"] if len(links) > _MOST_LINKS else []
-    return dg.MetadataValue.md("\n".join(links[:_MOST_LINKS] + more) or "None is changed.")
+        in_group = [one for one in month.lines if one.line.outcome in members and not one.line.also]
+        details[f"seats_{group}"] = int(sum(one.line.seats for one in in_group))
+        if group != "not_billed":
+            for currency, amount in (added(one.worth for one in in_group) or {"": Decimal(0)}).items():
+                details[f"money_{group}" + (f"_{currency.lower()}" if currency else "")] = float(amount)
+    return details
 
 
 def of_drift(findings: Sequence[Finding]) -> Details:

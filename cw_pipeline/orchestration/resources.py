@@ -13,6 +13,7 @@ import dagster as dg
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import opening
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.wording.launchpad import in_the_ui
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -49,7 +50,9 @@ class Access(dg.ConfigurableResource[None]):
             NotActive: If the integration is not active.
             WrongCompany: If the credentials are of another ConnectWise company than the connected one.
         """
-        return opening.open_sync_run(Settings(), who=_name_of(run_id), run_id=run_id, say=say)
+        return opening.open_sync_run(
+            Settings(), who=_name_of(run_id), run_id=run_id, say=lambda text: say(in_the_ui(text))
+        )
 
 
 def _name_of(run_id: str) -> str:

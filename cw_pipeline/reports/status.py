@@ -155,16 +155,11 @@ def missing_to_be_active(session: Session) -> tuple[str, ...]:
 
 
 def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
-    lines = lines_with(session, psa, HELD)
-    organizations = select(OrganizationRow.id, OrganizationRow.name).where(
-        OrganizationRow.id.in_({line.organization_id for _, line in lines})
-    )
-    names = dict(session.execute(organizations).tuples().all())
-    for month, line in lines:
+    for month, line, organization_name in lines_with(session, psa, HELD):
         yield HeldLine(
             month=month,
             organization_id=line.organization_id,
-            organization_name=names.get(line.organization_id, line.organization_id),
+            organization_name=organization_name,
             plan=line.plan,
             outcome=line.outcome,
             seats=seats_at_stake(line.seats, line.to_credit),

@@ -13,6 +13,7 @@ from sqlalchemy import exists, func, select
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.billing.preview import seats_at_stake
+from cw_pipeline.reports.worth import Money, Prices, added, prices
 from cw_pipeline.warehouse.previews import lines_with, warned_lines
 from cw_pipeline.warehouse.tables import (
     AcceptedAbsenceRow,
@@ -20,8 +21,6 @@ from cw_pipeline.warehouse.tables import (
     LedgerEntry,
     OrganizationRow,
     OrganizationUsageRow,
-    ProductMappingRow,
-    ProductRow,
     UsageReportRow,
 )
 
@@ -45,15 +44,16 @@ class UnbilledLines:
         by_month: How many there are by month and outcome, including those beside the usage rows.
         seats: An organization's seats of a month once: those of its usage row or, if that is of another kind, of the
             lines beside it. Of `credit_due`, the seats to credit.
-        money: Seats times the catalog price of their plan's product when it was mapped, each agreement in its own
-            currency; None if no price is known.
+        money: Seats times the catalog price of their plan's product when it was mapped.
         unpriced_seats: Those of `seats` that are not in `money`, because their plan's product has no known price.
+        organizations: The seats of each organization, by its name; the most first.
     """
 
     by_month: Mapping[str, Mapping[str, int]]
     seats: Decimal
-    money: Decimal | None
+    money: Money
     unpriced_seats: Decimal
+    organizations: Mapping[str, Decimal]
 
     @property
     def count(self) -> int:
@@ -84,7 +84,7 @@ def unbilled(session: Session, psa: str) -> UnbilledSummary:
 
     What is excluded by rule, or lies before a first month that a person named, is not part of it.
     """
-    prices = prices_of_plans(session)
+    seat_prices = prices(session)
     mappings = {mapping.organization_id: mapping for mapping in session.scalars(select(CompanyMappingRow))}
     billed = billed_months(session, psa)
 
@@ -99,45 +99,41 @@ def unbilled(session: Session, psa: str) -> UnbilledSummary:
         left_out = month < mapping.bill_from and not mapping.bill_from_chosen
         return left_out and (month, line.organization_id) not in billed
 
-    unmapped = [(month, line) for month, line in lines_with(session, psa, UNMAPPED) if nobody_pays(month, line)]
+    unmapped = [found for found in lines_with(session, psa, UNMAPPED) if nobody_pays(*found[:2])]
     return UnbilledSummary(
-        unmapped=_summed(unmapped, prices),
-        held=_summed(lines_with(session, psa, HELD), prices),
-        failed=_summed(lines_with(session, psa, FAILED), prices),
-        warned=_summed(warned_lines(session, psa), prices),
+        unmapped=_summed(unmapped, seat_prices),
+        held=_summed(lines_with(session, psa, HELD), seat_prices),
+        failed=_summed(lines_with(session, psa, FAILED), seat_prices),
+        warned=_summed(warned_lines(session, psa), seat_prices),
     )
 
 
-def _summed(lines: Iterable[tuple[Month, PushLineRow]], prices: Mapping[Plan, Decimal]) -> UnbilledLines:
+def _summed(lines: Iterable[tuple[Month, PushLineRow, str]], seat_prices: Prices) -> UnbilledLines:
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     by_organization: defaultdict[tuple[Month, str], list[PushLineRow]] = defaultdict(list)
-    seats: defaultdict[Plan, Decimal] = defaultdict(Decimal)
-    for month, line in lines:
+    names: dict[str, str] = {}
+    seats: defaultdict[tuple[str, Plan], Decimal] = defaultdict(Decimal)
+    for month, line, name in lines:
         counts[str(month)][line.outcome] += 1
+        names[line.organization_id] = name
         if line.to_credit is None:
             by_organization[month, line.organization_id].append(line)
         else:
-            seats[line.plan] += seats_at_stake(line.seats, line.to_credit)
+            seats[line.organization_id, line.plan] += seats_at_stake(line.seats, line.to_credit)
     for of_one in by_organization.values():
         # The lines beside a usage row have the same seats, on their way from or to another line.
         for line in [line for line in of_one if not line.also] or of_one:
-            seats[line.plan] += line.seats
-    priced = [number * prices[plan] for plan, number in seats.items() if plan in prices]
+            seats[line.organization_id, line.plan] += line.seats
+    of_organizations: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for (organization_id, _), number in seats.items():
+        of_organizations[names[organization_id]] += number
     return UnbilledLines(
         by_month={month: dict(outcomes) for month, outcomes in counts.items()},
         seats=sum(seats.values(), Decimal(0)),
-        money=sum(priced, Decimal(0)) if priced or not seats else None,
-        unpriced_seats=sum((number for plan, number in seats.items() if plan not in prices), Decimal(0)),
+        money=added(seat_prices.worth(*whose, number) for whose, number in seats.items()),
+        unpriced_seats=sum((one for (_, plan), one in seats.items() if plan not in seat_prices.of_plans), Decimal(0)),
+        organizations=dict(sorted(of_organizations.items(), key=lambda one: -one[1])),
     )
-
-
-def prices_of_plans(session: Session) -> dict[Plan, Decimal]:
-    """The price of a seat on each plan whose product has one: the catalog's, when the product was mapped."""
-    product_id = func.coalesce(ProductMappingRow.confirmed_product_id, ProductMappingRow.product_id)
-    rows = session.execute(
-        select(ProductMappingRow.plan, ProductRow.price).join(ProductRow, ProductRow.id == product_id)
-    )
-    return {plan: price for plan, price in rows if price}
 
 
 def billed_months(session: Session, psa: str) -> set[tuple[Month, str]]:

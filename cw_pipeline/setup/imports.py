@@ -208,6 +208,7 @@ def _agreement(agreement: models.Agreement, cycles: Mapping[int, str | None], no
         bill_start_date=agreement.bill_start_date,
         end_date=None if agreement.no_ending_date_flag else agreement.end_date,
         next_invoice_date=agreement.next_invoice_date,
+        currency=agreement.currency,
         imported_at=now,
         gone_at=None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import func, insert, select
 
@@ -116,21 +116,27 @@ def save_push(session: Session, pushed: PushedMonth, *, psa: str, run_id: str) -
         session.execute(insert(PushLineRow), lines, execution_options=IN_BULK)
 
 
-def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[tuple[Month, PushLineRow]]:
-    """The lines, each with its month, that came to one of `outcomes` in their month's last push."""
+PushedLine: TypeAlias = tuple[Month, PushLineRow, str]
+"""A line with its month and its organization's name."""
+
+
+def lines_with(session: Session, psa: str, outcomes: Collection[Outcome]) -> Sequence[PushedLine]:
+    """The lines that came to one of `outcomes` in their month's last push."""
     return _latest_lines(session, psa, PushLineRow.outcome.in_(outcomes))
 
 
-def warned_lines(session: Session, psa: str) -> Sequence[tuple[Month, PushLineRow]]:
-    """The lines, each with its month, with which something was wrong in their month's last push."""
+def warned_lines(session: Session, psa: str) -> Sequence[PushedLine]:
+    """The lines with which something was wrong in their month's last push."""
     return _latest_lines(session, psa, PushLineRow.warning.is_not(None))
 
 
-def _latest_lines(session: Session, psa: str, wanted: ColumnElement[bool]) -> Sequence[tuple[Month, PushLineRow]]:
+def _latest_lines(session: Session, psa: str, wanted: ColumnElement[bool]) -> Sequence[PushedLine]:
     latest = select(func.max(PushRow.id)).where(PushRow.psa == psa).group_by(PushRow.month)
+    previewed = (PreviewLineRow.preview_id == PushRow.preview_id) & (PreviewLineRow.position == PushLineRow.position)
     statement = (
-        select(PushRow.month, PushLineRow)
+        select(PushRow.month, PushLineRow, PreviewLineRow.organization_name)
         .join(PushLineRow, PushLineRow.push_id == PushRow.id)
+        .join(PreviewLineRow, previewed)
         .where(PushRow.id.in_(latest), wanted)
         .order_by(PushRow.month, PushLineRow.position)
     )

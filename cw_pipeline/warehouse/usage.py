@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from cw_pipeline.billing.facts import Usage
 from cw_pipeline.vocabulary import Month
@@ -57,6 +57,14 @@ def latest_report(session: Session, month: Month) -> StoredReport | None:
     """The report stored last for `month`."""
     latest = _latest(session, month)
     return None if latest is None else _stored(latest)
+
+
+def seats_used(session: Session, month: Month) -> dict[str, tuple[str, int]]:
+    """The name and the seats of each organization that used any in `month`, by id; empty if there is no report."""
+    row = OrganizationUsageRow
+    latest = select(func.max(UsageReportRow.id)).where(UsageReportRow.month == month).scalar_subquery()
+    used = select(row.organization_id, row.organization_name, row.seats).where(row.report_id == latest, row.seats > 0)
+    return {organization_id: (name, seats) for organization_id, name, seats in session.execute(used).tuples()}
 
 
 def _latest(session: Session, month: Month) -> UsageReportRow | None:

@@ -8,7 +8,7 @@ import shlex
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _COMMAND = re.compile("(`cw-pipeline [^`]*`)")
 _OPTION = re.compile(r"--(bill-from|credited)\b")
@@ -59,7 +59,7 @@ def _months(options: _Options) -> str:
     return f" for {' to '.join(months)}" if months else ""
 
 
-def _job(job: str, op: str, config: dict[str, object]) -> str:
+def _job(job: str, op: str, config: Mapping[str, object]) -> str:
     """A job and, if it needs one, the config to paste into its Launchpad, on one line."""
     return f"the job {job} (config `ops: {_yaml({op: {'config': config}})}`)" if config else f"the job {job}"
 

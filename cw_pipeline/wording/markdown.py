@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _ESCAPED = re.compile(rf"\\({_PUNCTUATION.pattern})")
+_LINKED = re.compile(r":(?=//)|www(?=\.)|@", re.IGNORECASE)
+"""What makes an address that the UI turns into a link, even where it is escaped."""
+_JOINER = "\u2060"  # has no width
 _CODE = re.compile("(`(?:ops: |cw-pipeline )[^`]*`)")
 _LONGEST = 1_000
 
@@ -19,12 +22,12 @@ _LONGEST = 1_000
 def escaped(text: object) -> str:
     """Foreign text as Markdown that shows it, on one line, and does nothing else."""
     line = " ".join(harmless(shortened(str(text), _LONGEST)).split())
-    return _PUNCTUATION.sub(r"\\\g<0>", line)
+    return _PUNCTUATION.sub(r"\\\g<0>", _LINKED.sub(rf"\g<0>{_JOINER}", line))
 
 
 def unescaped(text: str) -> str:
     """What a reader sees of text with escaped names in it, for where there is no Markdown."""
-    return _ESCAPED.sub(r"\1", text)
+    return _ESCAPED.sub(r"\1", text).replace(_JOINER, "")
 
 
 def sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the seats of a month go, in one sentence."""
+"""Where the seats of a month go, and what seats are worth, in words."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.billing.preview import tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from cw_pipeline.billing.preview import PreviewLine
+
+
+def amounts(money: Mapping[str, Decimal]) -> str:
+    """Amounts by the code of their currency, as in `12.50 USD and 3.00 EUR`; `unknown` if there is none."""
+    return " and ".join(f"{amount:,.2f} {currency}".rstrip() for currency, amount in money.items()) or "unknown"
 
 
 def where_seats_go(lines: Iterable[PreviewLine]) -> str:

@@ -19,16 +19,16 @@ WAYS_OUT = {
     ),
     Outcome.MOVED: (
         "Credit the company that was invoiced and record it, or map the organization to the company that is to be "
-        "billed, with the commands in the reason."
+        "billed, as the reason says."
     ),
-    Outcome.CREDIT_DUE: "Issue the credit in ConnectWise, and record it with the command in the reason.",
+    Outcome.CREDIT_DUE: "Issue the credit in ConnectWise, and record it as the reason says.",
     Outcome.INVOICE_UNCLEAR: (
         "Correct in ConnectWise what cannot be read; or see the invoice, set the line in ConnectWise to what it billed,"
-        " and accept that with the command in the reason."
+        " and accept that, as the reason says."
     ),
     Outcome.UNUSUAL: (
         "See the month in the NordPass panel, and sync it again once its report has the organization, accept that "
-        "nothing was used, or leave the month as it is, with the commands in the reason."
+        "nothing was used, or leave the month as it is, as the reason says."
     ),
     Outcome.REJECTED: "Correct what ConnectWise refuses, as the reason says, and sync the month again.",
     Outcome.UNCONFIRMED: (

@@ -3,25 +3,54 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import pytest
 
+from cw_pipeline.billing.outcomes import HELD, Outcome
+from cw_pipeline.billing.preview import Preview
 from cw_pipeline.definitions import defs
+from cw_pipeline.orchestration import metadata
+from cw_pipeline.orchestration.assets.months import PUSH
+from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import local_instance, run_months
 from cw_pipeline.reports.month_report.files import usual_file
 from cw_pipeline.sandbox.sandbox import Sandbox
+from cw_pipeline.warehouse.previews import PushedMonth
 from cw_pipeline_tests.end_to_end.conftest import Webserver, dagster_webserver
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate, use
 from cw_pipeline_tests.support.browser import SIZES, opened, scrolls_sideways
+from cw_pipeline_tests.warehouse.examples import a_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Dialog, Locator, Page
 
 FIRST = LAST_CLOSED.plus(-1)
+LARGE = LAST_CLOSED.plus(-2)
+"""A month of 300 organizations with hostile names."""
+HOSTILE = (
+    "[x](javascript:alert(1)) <img src=x onerror=alert(2)> `code` | **bold** https://example.com Überlandwerke GmbH"
+)
+
+
+def _large_push() -> PushedMonth:
+    outcomes = [*sorted(HELD), Outcome.REJECTED, Outcome.UNMAPPED, *([Outcome.UNCHANGED] * 9)]
+    lines = [
+        replace(
+            a_line(outcomes[number % len(outcomes)], number, organization_id=f"org-{number}"),
+            organization_name=f"{number} {HOSTILE}",
+            reason=f"{HOSTILE} is held. Accept it with `cw-pipeline lines accept --month {LARGE} --organization org`.",
+        )
+        for number in range(300)
+    ]
+    seats = int(sum((line.seats for line in lines), Decimal(0)))
+    return PushedMonth(Preview(LARGE, seats, tuple(lines)), 1, 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +64,71 @@ def ui(browser_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         activate(FIRST)
         with local_instance(home) as instance:
             run_months(defs.resolve_job_def("sync_now"), [FIRST, LAST_CLOSED], instance, on_month=lambda _a, _m: None)
+            with Access().warehouse() as warehouse, Access().connectwise() as client:
+                shown: Any = metadata.of_push(_large_push(), warehouse, client)
+            instance.report_runless_asset_event(dg.AssetMaterialization(PUSH.key, partition=str(LARGE), metadata=shown))
         with dagster_webserver(home / "webserver.log") as webserver:
             yield webserver
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_a_synced_month_is_shown(ui: Webserver, browser: Browser, size: str) -> None:
-    page = opened(browser, f"{ui.url}/assets/connectwise_push?view=partitions&partition={LAST_CLOSED}", size=size)
+def month_page(ui: Webserver, browser: Browser, month: object, size: str) -> Page:
+    page = opened(browser, f"{ui.url}/assets/connectwise_push?view=partitions&partition={month}", size=size)
     page.get_by_text("seats_used").wait_for()
-    assert not scrolls_sideways(page)
+    return page
+
+
+def fits(table: Locator, room: Locator) -> bool:
+    """Whether a table is not wider than the room that it stands in."""
+    table_box, room_box = table.bounding_box(), room.bounding_box()
+    assert table_box
+    assert room_box
+    return table_box["x"] + table_box["width"] <= room_box["x"] + room_box["width"]
+
+
+def the_list(page: Page, name: str) -> Locator:
+    """The window with one of the page's lists."""
+    row = page.locator("tr", has=page.get_by_text(name, exact=True))
+    row.get_by_text("[Show Markdown]").click()
+    return page.locator(".bp5-dialog, .bp4-dialog, [role=dialog]").filter(has=page.get_by_role("button", name="Close"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_synced_month_says_first_what_it_came_to(ui: Webserver, browser: Browser, size: str) -> None:
+    page = month_page(ui, browser, LAST_CLOSED, size)
+    first, second = page.locator("tr").nth(0).inner_text(), page.locator("tr").nth(1).inner_text()
+    assert "seats used" in first
+    assert f"Against {FIRST}: " in first
+    assert second.startswith(("needs_a_person", "written"))
+    assert fits(page.locator("table").first, page.locator("body"))
+    written = the_list(page, "written")
+    written.get_by_role("link", name="Managed Services").first.wait_for()
+    assert fits(written.locator("table"), written)
+    page.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_month_of_300_organizations_is_read_without_scrolling_sideways(
+    ui: Webserver, browser: Browser, size: str
+) -> None:
+    page = month_page(ui, browser, LARGE, size)
+    alerts: list[Dialog] = []
+    page.on("dialog", alerts.append)
+    assert fits(page.locator("table").first, page.locator("body"))
+    numbers: set[int] = set()
+    for name in ("needs_a_person", "unmapped", "unchanged"):
+        window = the_list(page, name)
+        window.locator("td").first.wait_for()
+        assert fits(window.locator("table"), window), name
+        assert window.locator("img").count() == 0
+        assert window.locator("a[href^='javascript'], a[href*='example.com']").count() == 0
+        rows = window.locator("tbody tr")
+        assert HOSTILE in rows.first.inner_text().replace("\u2060", "")
+        numbers |= {int(text.split()[0]) for text in rows.locator("td", has_text="Überlandwerke").all_inner_texts()}
+        window.get_by_role("button", name="Close").click()
+    assert numbers == set(range(300))
+    assert alerts == []
+    needing = the_list(page, "needs_a_person")
+    assert needing.locator("code", has_text="ops: {accept_invoiced_lines: ").count()
     page.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from cw_pipeline.definitions import defs
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.orchestration.problems import Problems
 from cw_pipeline.sync import previews
+from cw_pipeline.wording.markdown import unescaped
 from cw_pipeline_tests.support.active import LAST_CLOSED
 
 if TYPE_CHECKING:
@@ -58,13 +60,15 @@ def materialized(instance: dg.DagsterInstance, spec: dg.AssetSpec) -> set[str]:
 
 
 def latest(instance: dg.DagsterInstance, spec: dg.AssetSpec, month: Month) -> dict[str, Any]:
-    """The metadata of the month's latest materialization."""
+    """The metadata of the month's latest materialization, with `lines_…` for each outcome in the table of them."""
     records = instance.fetch_materializations(
         dg.AssetRecordsFilter(asset_key=spec.key, asset_partitions=[str(month)]), limit=1
     ).records
     materialization = records[0].asset_materialization
     assert materialization is not None
-    return {name: value.value for name, value in materialization.metadata.items()}
+    shown = {name: value.value for name, value in materialization.metadata.items()}
+    tallies = re.findall(r"^\| ([a-z\\_]+) \| (\d+) \|", str(shown.get("outcomes", "")), re.MULTILINE)
+    return shown | {f"lines_{unescaped(outcome)}": int(lines) for outcome, lines in tallies}
 
 
 def our_lines(sandbox: Sandbox) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from cw_pipeline.wording.commands import accept_command, map_command, unmap_comm
 from cw_pipeline.wording.launchpad import in_the_ui
 
 PACKAGE = Path(cw_pipeline.__file__).parent
-ONLY_COMMANDS = ("migrate", "notify", "health")
+ONLY_COMMANDS = ("migrate", "notify", "health", "report")
 MARCH = Month(2026, 3)
 ODD = 'it\'s 1e5, "[x]": {#|$HOME}'
 ADVICE = [

@@ -10,16 +10,19 @@ import pytest
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.orchestration.checks import of_unbilled
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary
+from cw_pipeline.wording.markdown import unescaped
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NOTHING = UnbilledLines(by_month={}, seats=Decimal(0), money=Decimal(0), unpriced_seats=Decimal(0))
+NOTHING = UnbilledLines(by_month={}, seats=Decimal(0), money={}, unpriced_seats=Decimal(0), organizations={})
+HOSTILE = "<b>[x](javascript:alert(1))</b>"
 
 
 def lines(counts: Mapping[str, Mapping[str, int]]) -> UnbilledLines:
-    return UnbilledLines(by_month=counts, seats=Decimal(5), money=Decimal(20), unpriced_seats=Decimal(0))
+    organizations = {HOSTILE: Decimal(3), **{f"Customer {number}": Decimal(1) for number in range(6)}}
+    return UnbilledLines(counts, Decimal(9), {"USD": Decimal(20)}, Decimal(0), organizations)
 
 
 def described(summary: UnbilledSummary) -> dict[str, str]:
@@ -39,7 +42,11 @@ def test_the_check_says_what_to_do_about_each_kind_of_hold(outcome: Outcome) -> 
 def test_unmapped_organizations_should_be_mapped_from_their_first_month() -> None:
     unmapped = lines({"2026-02": {"unmapped": 1}, "2026-03": {"unmapped": 1}})
     sentence = described(UnbilledSummary(unmapped, NOTHING, NOTHING, NOTHING))["nothing_unmapped"]
-    assert "Map the organizations with --bill-from 2026-02" in sentence
+    assert "Map the organizations with the job map_companies, with bill_from 2026-02" in sentence
+    assert sentence.startswith("2 lines of 2026-02, 2026-03 with 9 seats, worth 20.00 USD, of ")
+    assert "Customer 3 (1 seat) and 2 more, are billed to nobody." in sentence
+    assert HOSTILE not in sentence
+    assert HOSTILE in unescaped(sentence)
 
 
 def test_of_several_kinds_of_hold_each_is_told_once() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.wording.markdown import unescaped
 from cw_pipeline_tests.orchestration.monthly_runs import (
     FIRST,
     LAST,
@@ -31,7 +32,7 @@ def test_seats_over_outcomes_are_the_seats_used(instance: dg.DagsterInstance) ->
     result = run(instance)
     assert the_check(result, "seats_add_up").passed
     metadata = latest(instance, PUSH, LAST)
-    groups = ("seats_right", "seats_not_billed", "seats_held", "seats_failed")
+    groups = ("seats_billed", "seats_not_billed", "seats_held", "seats_failed")
     assert sum(metadata[group] for group in groups) == metadata["seats_used"] > 0
 
 
@@ -53,9 +54,9 @@ def test_unmapped_usage_is_a_warning_with_its_seats_and_money(
     money = sum(row["consumed_licenses"] * price[row["plan"]] for row in unbilled)
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert check.metadata["by_month"].value == {str(LAST): {"unmapped": len(unbilled)}}
-    assert (check.metadata["seats"].value, check.metadata["money_at_stake"].value) == (seats, f"{money:.2f}")
+    assert (check.metadata["seats"].value, check.metadata["money_at_stake"].value) == (seats, f"{money:,.2f} USD")
     assert check.description is not None
-    assert f"with {seats} seats, worth {money:.2f}, are billed to nobody" in check.description
+    assert f"with {seats} seats, worth {money:,.2f} USD, of " in check.description
 
 
 def test_a_mapped_organization_without_usage_warns_in_every_run(
@@ -70,8 +71,7 @@ def test_a_mapped_organization_without_usage_warns_in_every_run(
         assert (check.asset_key, check.passed, check.severity) == (USAGE.key, False, dg.AssetCheckSeverity.WARN)
         shown = f"{FIRST}: {missing.organization_name} ({missing.organization_id})"
         assert check.metadata["organizations"].value == [shown]
-        assert f"no row in the usage reports of {FIRST}" in (check.description or "")
-        assert missing.organization_name not in (check.description or "")
+        assert f"{missing.organization_name} ({FIRST})" in unescaped(check.description or "")
     sandbox.nordpass.set_usage(missing.organization_id, str(FIRST), 0)
     assert the_check(run(instance, [FIRST]), "nothing_missing").passed
 
@@ -100,8 +100,7 @@ def test_a_held_line_is_a_warning_that_names_its_seats(
     check = nothing_held(result)
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert latest(instance, PUSH, LAST)["lines_agreement_inactive"] == 1
-    table = latest(instance, PREVIEW, LAST)["preview"]
-    assert table.records[0].data["outcome"] == "agreement_inactive"
+    assert "Agreement is not active" in latest(instance, PREVIEW, LAST)["needs_a_person"]
 
 
 def test_a_held_line_warns_in_every_run_until_its_month_is_synced(
@@ -153,9 +152,9 @@ def test_a_line_with_a_warning_warns_in_every_run_until_fixed(
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert check.metadata["seats"].value == 5
     assert check.metadata["by_month"].value == {str(FIRST): {"unchanged": 1}}
-    for asset, table in ((PREVIEW, "preview"), (PUSH, "lines")):
-        first = latest(instance, asset, FIRST)[table].records[0].data
-        assert "is DoNotBill: its 5 seats are not billed." in first["warning"]
+    for asset in (PREVIEW, PUSH):
+        shown = unescaped(latest(instance, asset, FIRST)["needs_a_person"])
+        assert "is DoNotBill: its 5 seats are not billed." in shown
 
     sandbox.connectwise.edit_addition(mapped.agreement_id, line["id"], billCustomer="Billable")
     assert not the_check(run(instance, [LAST]), "nothing_warned").passed

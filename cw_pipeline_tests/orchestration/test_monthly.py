@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -220,12 +221,12 @@ def test_the_preview_links_to_the_agreements_that_it_changes(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     run(instance, job="preview")
-    links = latest(instance, PREVIEW, LAST)["agreements"]
+    links = latest(instance, PREVIEW, LAST)["to_be_written"]
     billed = {row["organization_id"] for row in active.billed_usage(sandbox, LAST)}
     changed = [one for one in active.mapped if one.organization_id in billed]
     assert changed
     for one in changed:
-        assert f"[Agreement {one.agreement_id}](https://" in links
+        assert re.search(rf"\]\(https://\S+\b{one.agreement_id}\b", links)
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
-NOTHING = UnbilledLines(by_month={}, seats=Decimal(0), money=Decimal(0), unpriced_seats=Decimal(0))
+NOTHING = UnbilledLines(by_month={}, seats=Decimal(0), money={}, unpriced_seats=Decimal(0), organizations={})
+NAME = "Ürümqi & “Söhne”"
 HELD = a_line(Outcome.AGREEMENT_INACTIVE, 4, organization_id="org-a")
 UNMAPPED = a_line(Outcome.UNMAPPED, 4, organization_id="org-a")
 NO_PRODUCT = replace(a_line(Outcome.PRODUCT_UNMAPPED, 3, organization_id="org-b"), plan=Plan.ENTERPRISE)
@@ -50,6 +51,14 @@ def push(warehouse: Warehouse, *lines: PreviewLine, month: Month = MARCH) -> Non
         save_push(session, PushedMonth(preview.preview, preview.id, 0, 0), psa=PSA, run_id="run")
 
 
+def unbilled_lines(
+    by_month: dict[str, dict[str, int]], seats: int, money: str, organizations: dict[str, int]
+) -> UnbilledLines:
+    """All of whose seats have a price."""
+    of_organizations = {name: Decimal(number) for name, number in organizations.items()}
+    return UnbilledLines(by_month, Decimal(seats), {"": Decimal(money)}, Decimal(0), of_organizations)
+
+
 def summary(warehouse: Warehouse) -> UnbilledSummary:
     with warehouse.transaction() as session:
         return unbilled(session, PSA)
@@ -66,12 +75,9 @@ def test_seats_are_worth_the_confirmed_product_s_price_to_the_cent(priced: Wareh
     push(priced, replace(HELD, outcome=Outcome.REJECTED), replace(HELD, outcome=Outcome.UNCONFIRMED, seats=Decimal(7)))
     push(priced, HELD, replace(HELD, organization_id="org-b", outcome=Outcome.COMPANY_DELETED), month=APRIL)
     found = summary(priced)
-    assert found.failed == UnbilledLines(
-        {"2026-03": {"rejected": 1, "unconfirmed": 1}}, Decimal(11), Decimal("47.85"), Decimal(0)
-    )
-    assert found.held == UnbilledLines(
-        {"2026-04": {"agreement_inactive": 1, "company_deleted": 1}}, Decimal(8), Decimal("34.80"), Decimal(0)
-    )
+    assert found.failed == unbilled_lines({"2026-03": {"rejected": 1, "unconfirmed": 1}}, 11, "47.85", {NAME: 11})
+    held = {"2026-04": {"agreement_inactive": 1, "company_deleted": 1}}
+    assert found.held == unbilled_lines(held, 8, "34.80", {NAME: 8})
     assert (found.held.count, found.failed.count) == (2, 2)
 
 
@@ -88,24 +94,28 @@ def test_only_a_later_push_of_the_same_month_replaces_a_push(
 def test_seats_moving_between_lines_count_once(priced: Warehouse) -> None:
     push(priced, HELD, replace(HELD, also=True), replace(HELD, also=True, organization_id="org-c"))
     found = summary(priced).held
-    assert (found.count, found.seats, found.money) == (3, 8, Decimal("34.80"))
+    assert (found.count, found.seats, found.money) == (3, 8, {"": Decimal("34.80")})
 
 
 def test_of_lines_to_credit_the_seats_to_credit_count(priced: Warehouse) -> None:
     due = replace(HELD, outcome=Outcome.CREDIT_DUE, seats=Decimal(0), to_credit=Decimal(5))
     push(priced, due, replace(due, also=True, seats=Decimal(2), to_credit=Decimal(2)))
     found = summary(priced).held
-    assert (found.count, found.seats, found.money) == (2, 7, Decimal("30.45"))
+    assert (found.count, found.seats, found.money) == (2, 7, {"": Decimal("30.45")})
 
 
 def test_without_a_price_the_money_is_unknown_and_seats_count_separately(priced: Warehouse) -> None:
     push(priced, NO_PRODUCT)
     assert summary(priced).unmapped == UnbilledLines(
-        {"2026-03": {"product_unmapped": 1}}, Decimal(3), money=None, unpriced_seats=Decimal(3)
+        {"2026-03": {"product_unmapped": 1}},
+        Decimal(3),
+        {},
+        unpriced_seats=Decimal(3),
+        organizations={NAME: Decimal(3)},
     )
     push(priced, NO_PRODUCT, UNMAPPED)
     found = summary(priced).unmapped
-    assert (found.seats, found.money, found.unpriced_seats) == (7, Decimal("17.40"), 3)
+    assert (found.seats, found.money, found.unpriced_seats) == (7, {"": Decimal("17.40")}, 3)
 
 
 def test_lines_with_a_warning_are_reported_until_pushed_without_one(priced: Warehouse) -> None:
@@ -113,7 +123,7 @@ def test_lines_with_a_warning_are_reported_until_pushed_without_one(priced: Ware
     push(priced, replace(right, warning="3 of its seats are not billed."))
     push(priced, right, month=APRIL)
     found = summary(priced)
-    assert found.warned == UnbilledLines({"2026-03": {"unchanged": 1}}, Decimal(4), Decimal("17.40"), Decimal(0))
+    assert found.warned == unbilled_lines({"2026-03": {"unchanged": 1}}, 4, "17.40", {NAME: 4})
     assert found == UnbilledSummary(NOTHING, NOTHING, NOTHING, found.warned)
     push(priced, right)
     assert summary(priced).warned == NOTHING
@@ -127,7 +137,7 @@ def test_an_organization_that_was_mapped_since_is_no_longer_unmapped(priced: War
 
 def test_usage_before_a_first_month_is_reported_until_a_person_names_it(priced: Warehouse) -> None:
     push(priced, UNMAPPED)
-    left_out = UnbilledLines({"2026-03": {"unmapped": 1}}, Decimal(4), Decimal("17.40"), Decimal(0))
+    left_out = unbilled_lines({"2026-03": {"unmapped": 1}}, 4, "17.40", {NAME: 4})
     map_company(priced, 1, 11, "org-a", first_month=FIRST, now=MAY)
     assert summary(priced).unmapped == left_out
     push(priced, replace(UNMAPPED, outcome=Outcome.BEFORE_BILL_FROM))
@@ -153,7 +163,7 @@ def test_seats_without_a_product_are_unbilled_until_synced_with_one(priced: Ware
     push(priced, NO_PRODUCT)
     put(priced, product_mapping("Enterprise", 4))
     found = summary(priced).unmapped
-    assert (found.by_month, found.money) == ({"2026-03": {"product_unmapped": 1}}, Decimal("21.30"))
+    assert (found.by_month, found.money) == ({"2026-03": {"product_unmapped": 1}}, {"": Decimal("21.30")})
     push(priced, replace(NO_PRODUCT, outcome=Outcome.CREATED))
     assert summary(priced).unmapped == NOTHING
 
@@ -164,7 +174,11 @@ def test_seats_behind_a_plan_without_a_product_are_unbilled(
     waits = replace(NO_PRODUCT, plan=Plan.BUSINESS)
     push(priced, waits, replace(NO_PRODUCT, also=True))
     found = summary(priced).unmapped
-    assert (found.by_month, found.seats, found.money) == ({"2026-03": {"product_unmapped": 1}}, 3, Decimal("13.05"))
+    assert (found.by_month, found.seats, found.money) == (
+        {"2026-03": {"product_unmapped": 1}},
+        3,
+        {"": Decimal("13.05")},
+    )
 
 
 def test_what_another_company_s_pushes_left_is_not_unbilled(priced: Warehouse) -> None:

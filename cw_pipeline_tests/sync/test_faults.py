@@ -161,7 +161,7 @@ def test_connectwise_s_own_words_are_kept_with_a_rejected_line(msp: Msp) -> None
     pushed = msp.sync()
     assert "The agreement is locked." in pushed.line(HIT).reason
     with msp.run.warehouse.transaction() as session:
-        ((_, kept),) = lines_with(session, msp.run.psa, FAILED)
+        ((_, kept, _),) = lines_with(session, msp.run.psa, FAILED)
     assert (kept.organization_id, kept.reason) == (pushed.line(HIT).organization_id, pushed.line(HIT).reason)
 
 

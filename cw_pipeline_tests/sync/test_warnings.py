@@ -61,7 +61,7 @@ def assert_told(msp: Msp, what: str) -> None:
     assert (pushed.month.succeeded, line.outcome, msp.written()) == (True, "unchanged", written)
     assert what in (line.warning or "")
     with msp.run.warehouse.transaction() as session:
-        assert [kept.warning for _, kept in warned_lines(session, msp.run.psa)] == [line.warning]
+        assert [kept.warning for _, kept, _ in warned_lines(session, msp.run.psa)] == [line.warning]
     (told,) = drift(msp)
     assert what in told
 

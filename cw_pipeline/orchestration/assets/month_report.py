@@ -18,6 +18,7 @@ from cw_pipeline.settings import Settings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording import cells
+from cw_pipeline.wording.launchpad import in_the_ui
 
 MONTH_REPORT = dg.AssetSpec(
     asset_key("month_report"),
@@ -50,7 +51,7 @@ def log_reports(context: dg.AssetExecutionContext, warehouse: Warehouse, months:
         details = _details(report, page=_written_page(context, report))
         context.log_event(dg.AssetMaterialization(MONTH_REPORT.key, partition=str(month), metadata=details))
     if never_pushed:
-        raise dg.Failure("\n".join(never_pushed), allow_retries=False)
+        raise dg.Failure(in_the_ui("\n".join(never_pushed)), allow_retries=False)
 
 
 def _written_page(context: dg.AssetExecutionContext, report: MonthlyReport) -> dg.MetadataValue:

@@ -13,7 +13,6 @@ import dagster as dg
 from pydantic import Field
 
 from cw_pipeline.billing.preview import Preview
-from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.orchestration import checks, metadata
 from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT, log_reports
 from cw_pipeline.orchestration.failures import failing_the_run
@@ -86,7 +85,7 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
         if not selected:
             yield from _reevaluate_checks(context, run)
             return
-        on_event = partial(_log_event, context, run.connectwise)
+        on_event = partial(_log_event, context, run)
         months = MonthLoop(run, map(Month.parse, context.partition_keys), on_event)
         if USAGE.key in selected:
             with access.nordpass() as nordpass:
@@ -116,17 +115,17 @@ def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Itera
             yield result
 
 
-def _log_event(context: dg.AssetExecutionContext, connectwise: ConnectWiseClient, event: MonthEvent) -> None:
+def _log_event(context: dg.AssetExecutionContext, run: SyncRun, event: MonthEvent) -> None:
     """Record what happened to a month as Dagster's event, so that the UI shows it at once."""
     match event:
         case StoredReport():
             details = metadata.of_usage(event)
             context.log_event(dg.AssetMaterialization(USAGE.key, partition=str(event.month), metadata=details))
         case Preview():
-            details, month = metadata.of_preview(event, connectwise), str(event.month)
+            details, month = metadata.of_preview(event, run.warehouse, run.connectwise), str(event.month)
             context.log_event(dg.AssetMaterialization(PREVIEW.key, partition=month, metadata=details))
         case PushedMonth():
-            details, month = metadata.of_push(event, connectwise), str(event.preview.month)
+            details, month = metadata.of_push(event, run.warehouse, run.connectwise), str(event.preview.month)
             kind = dg.AssetMaterialization if event.succeeded else dg.AssetObservation
             context.log_event(kind(PUSH.key, partition=month, metadata=details))
         case MonthFailed():

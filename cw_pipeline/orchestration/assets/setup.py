@@ -13,6 +13,7 @@ from cw_pipeline.orchestration.tenant import PREFIX, asset_key
 from cw_pipeline.setup import imports, organizations
 from cw_pipeline.setup.reconcile import Changes
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.wording.launchpad import in_the_ui
 
 
 class ListConfig(dg.Config):
@@ -47,7 +48,7 @@ def imported_companies(
             client, warehouse, config.types, config.statuses, accept_warnings=config.accept_warnings
         )
     for sentence in report.unreadable:
-        context.log.warning(sentence)
+        context.log.warning(in_the_ui(sentence))
     return dg.MaterializeResult(metadata=of_changes(report))
 
 
@@ -57,7 +58,7 @@ def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Ac
     with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
         report = imports.import_agreements(client, warehouse, accept_warnings=config.accept_warnings)
     for sentence in (*report.agreement_changed, *report.unreadable):
-        context.log.warning(sentence)
+        context.log.warning(in_the_ui(sentence))
     return dg.MaterializeResult(metadata=of_changes(report))
 
 

@@ -14,7 +14,7 @@ from cw_pipeline.billing.preview import PreviewLine, seats_at_stake
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 from cw_pipeline.reports.listings import imported_names
 from cw_pipeline.reports.month_report.report import Customer, MonthlyReport, MonthSeats, Waiting
-from cw_pipeline.reports.unbilled import prices_of_plans
+from cw_pipeline.reports.worth import prices as seat_prices
 from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.ledger import written_lines
 from cw_pipeline.warehouse.names import Named
@@ -53,7 +53,7 @@ def month_report(session: Session, month: Month) -> MonthlyReport:
     lines, lines_before = pushed_lines(session, push), pushed_lines(session, push_before) if push_before else ()
     before = {line.organization_id: line for line in lines_before if not line.also}
     companies, agreements = imported_names(session)
-    billed, prices = _billed(session, psa, month), prices_of_plans(session)
+    billed, prices = _billed(session, psa, month), seat_prices(session).of_plans
     customers = [
         Customer(
             company=_named(line.company_id, companies),

@@ -11,6 +11,7 @@ _FIRST_COMPANY_ID = 101
 _FIRST_AGREEMENT_ID = 1001
 _MONTHLY: Record = {"id": 2}
 _NO_CYCLE: Record = {"id": 9}
+_DOLLAR: Record = {"id": 1, "symbol": "$", "currencyCode": "USD", "numberOfDecimals": 2, "name": "US Dollar"}
 
 CLIENT, PROSPECT, VENDOR, PARTNER, FORMER = range(1, 6)
 _COMPANY_TYPES = {CLIENT: "Client", PROSPECT: "Prospect", VENDOR: "Vendor", PARTNER: "Partner", FORMER: "Former client"}
@@ -130,6 +131,7 @@ def _agreements(companies: list[Record], month: date) -> list[Record]:
             "billTime": "Billable",
             "billExpenses": "Billable",
             "billProducts": "Billable",
+            "currency": _DOLLAR,
             "_info": _INFO,
             **members,
         }

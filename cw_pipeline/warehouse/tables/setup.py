@@ -111,6 +111,8 @@ class AgreementRow(_HasTerms, Base):
     """The last day that it bills."""
     next_invoice_date: Mapped[date | None]
     """The first day of the period that is invoiced next."""
+    currency: Mapped[str | None]
+    """The code of the currency that it is billed in, such as `USD`."""
     imported_at: Mapped[datetime]
     gone_at: Mapped[datetime | None]
 

@@ -1,0 +1,198 @@
+"""A month's page in the Dagster UI: what the month came to in a few sentences, then its lines, under what they ask for.
+
+Lists are Markdown, which the UI opens in a window that is wide enough for them. Names come from ConnectWise and
+NordPass, and are escaped.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.outcomes import FAILED, Outcome
+from cw_pipeline.billing.writes import CreateLine
+from cw_pipeline.vocabulary import counted, plain
+from cw_pipeline.wording import markdown
+from cw_pipeline.wording.launchpad import in_the_ui
+from cw_pipeline.wording.markdown import escaped
+from cw_pipeline.wording.outcomes import LABELS
+from cw_pipeline.wording.seats import amounts, where_seats_go
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
+    from cw_pipeline.billing.preview import Preview
+    from cw_pipeline.billing.writes import Write
+    from cw_pipeline.reports.month import MonthLine, MonthLines
+
+_MOST_LINES = 1_000
+"""Dagster never deletes metadata. The view `v_latest` has all lines."""
+_SHOWN_IN_A_WINDOW = 1_000
+"""Shorter Markdown the UI shows where it stands, in a column that is too narrow for a table."""
+_UNBROKEN = "\u00a0"
+_WHAT_TO_DO = {
+    Outcome.UNMAPPED: "Map them with the job map_companies, then launch sync_now for the month.",
+    Outcome.BEFORE_BILL_FROM: "To bill them, map them with an earlier bill_from, with the job map_companies.",
+    Outcome.PRODUCT_UNMAPPED: "Map a product to the plan and confirm that, with the job map_products.",
+}
+
+
+def summary(month: MonthLines) -> str:
+    """Where the month's seats go, what changed against the month before, and how many lines need a person."""
+    waiting = sum(bool(one.attention) for one in month.lines)
+    needed = f"{counted(waiting, 'line needs', 'lines need')} a person." if waiting else "Nothing needs a person."
+    return f"{where_seats_go(month.preview.lines)} {_against_last_month(month)} {needed}"
+
+
+def _against_last_month(month: MonthLines) -> str:
+    if month.changes is None:
+        return f"There is no usage of {month.last_month} to compare with."
+    seats = sum(one.after - one.before for one in month.changes)
+    new, gone = sum(not one.before for one in month.changes), sum(not one.after for one in month.changes)
+    parts = [counted(new, "organization") + " new"] if new else []
+    parts += [f"{gone} gone"] if gone else []
+    return f"Against {month.last_month}: {', '.join([f'{seats:+,} seats', *parts])}."
+
+
+def page(month: MonthLines, url: Callable[[int], str], *, pushed: bool) -> dict[str, str]:
+    """The lists of the page by their names, as Markdown; those that would be empty are left out.
+
+    Args:
+        month: The month.
+        url: The address of an agreement in ConnectWise.
+        pushed: Whether it was pushed, and not only previewed.
+    """
+    attention = [one for one in month.lines if one.attention]
+    writing = [one for one in month.lines if one.line.writes and one.line.outcome not in FAILED]
+    rest: defaultdict[Outcome, list[MonthLine]] = defaultdict(list)
+    for one in month.lines:
+        if not one.line.writes and not one.attention:
+            rest[one.line.outcome].append(one)
+    lists = {
+        "needs_a_person": _needing_a_person(attention, url),
+        "written" if pushed else "to_be_written": _written(writing, url),
+        **{outcome.value: _rest(outcome, rest[outcome], url) for outcome in sorted(rest, key=_unbilled_first)},
+        "against_last_month": _changes(month),
+        "outcomes": _outcomes(month.preview),
+    }
+    return {name: text.ljust(_SHOWN_IN_A_WINDOW) for name, text in lists.items() if text}
+
+
+def _unbilled_first(outcome: Outcome) -> tuple[bool, Outcome]:
+    """A key for sorting: first what could be billed, and is not."""
+    return outcome not in _WHAT_TO_DO, outcome
+
+
+def _needing_a_person(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
+    """A table to look over, then each line's reason with the way out."""
+    headings = ("Outcome", "Company", "Organization", "Seats:", "Worth:", "Why")
+    rows = [
+        (
+            escaped(_outcome(one)),
+            escaped(one.company),
+            escaped(one.line.organization_name),
+            *_seats(one),
+            "Has a warning" if one.line.warning else LABELS[one.line.outcome],
+        )
+        for one in lines
+    ]
+    reasons = [
+        f"- **{escaped(one.line.organization_name)}**{_linked(one, url)}: {markdown.sentence(in_the_ui(text))}"
+        for one in lines[:_MOST_LINES]
+        for text in one.attention
+    ]
+    return "\n\n".join([_table(headings, rows), "### What to do", "\n".join(reasons)]) if lines else ""
+
+
+def _written(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
+    """To which agreement, and for which days it is billed."""
+    rows = [
+        (
+            escaped(one.company),
+            escaped(one.line.organization_name),
+            one.line.plan,
+            f"[{escaped(one.agreement or write.agreement_id)}]({url(write.agreement_id)})",
+            _UNBROKEN.join([f"{plain(write.before):,}", "→", f"{plain(write.quantity):,}"]),
+            _days(write),
+        )
+        for one in lines
+        for write in one.line.writes
+    ]
+    return _table(("Company", "Organization", "Plan", "Agreement", "Seats:", "Billed for"), rows)
+
+
+def _days(write: Write) -> str:
+    if isinstance(write, CreateLine):
+        return f"{_day(write.effective_date)} to {_day(write.cancelled_date)}"
+    return f"from {_day(write.effective_date)}"
+
+
+def _day(day: date) -> str:
+    return f"{day.day}{_UNBROKEN}{day:%b}{_UNBROKEN}{day.year}"
+
+
+def _rest(outcome: Outcome, lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
+    """The lines that came to an outcome with which nothing is written, and what to do if they should be billed."""
+    seats = sum((one.line.seats for one in lines if not one.line.also), Decimal(0))
+    heading = f"{counted(len(lines), 'line')}, {counted(plain(seats), 'seat')}: {LABELS[outcome]}."
+    if any(one.company for one in lines):
+        headings = ("Company", "Organization", "Plan", "Agreement", "Seats:", "Worth:")
+        rows = [(escaped(one.company), *_organization(one), _linked(one, url).strip(), *_seats(one)) for one in lines]
+    else:
+        headings = ("Organization", "Plan", "Seats:", "Worth:")
+        rows = [(*_organization(one), *_seats(one)) for one in lines]
+    return f"{heading} {escaped(_WHAT_TO_DO.get(outcome, ''))}\n\n{_table(headings, rows)}"
+
+
+def _organization(one: MonthLine) -> tuple[str, str]:
+    return escaped(one.line.organization_name), f"{one.line.plan}{' (also)' if one.line.also else ''}"
+
+
+def _seats(one: MonthLine) -> tuple[str, str]:
+    """How many, and what they are worth."""
+    return f"{plain(one.seats):,}", escaped(amounts(one.worth)).replace(" ", _UNBROKEN)
+
+
+def _changes(month: MonthLines) -> str:
+    rows = [
+        (escaped(one.organization), f"{one.before:,}", f"{one.after:,}", f"{one.after - one.before:+,}")
+        for one in month.changes or ()
+    ]
+    return _table(("Organization", f"{month.last_month}:", f"{month.preview.month}:", "Change:"), rows)
+
+
+def _outcomes(preview: Preview) -> str:
+    """The usage rows by outcome, then what also happened to other lines."""
+    tallies = [*preview.outcomes.items(), *preview.also.items()]
+    rows = [
+        (
+            escaped(f"{outcome} (also)" if index >= len(preview.outcomes) else outcome),
+            one.lines,
+            f"{plain(one.seats):,}",
+            LABELS[outcome],
+        )
+        for index, (outcome, one) in enumerate(tallies)
+    ]
+    return _table(("Outcome", "Lines:", "Seats:", "Meaning"), rows)
+
+
+def _outcome(one: MonthLine) -> str:
+    return f"{one.line.outcome} (also)" if one.line.also else one.line.outcome
+
+
+def _linked(one: MonthLine, url: Callable[[int], str]) -> str:
+    """The line's agreement as a link, if it has one."""
+    number = one.line.agreement_id
+    return "" if number is None else f" [{escaped(one.agreement)}]({url(number)})"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table; of one that is too long to keep, a line says how much was left out. Empty if there are no rows."""
+    if not rows:
+        return ""
+    shown = markdown.table(headings, rows[:_MOST_LINES])
+    if len(rows) > _MOST_LINES:
+        return f"{shown}\n\n{len(rows) - _MOST_LINES} more are in the warehouse's view `v_latest`."
+    return shown

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from cw_pipeline.orchestration.assets import month_report as assets
 from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT
 from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.sandbox.faults import FaultKind
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import dagster as dg
+    from sqlalchemy.orm import Session
 
     from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline.vocabulary import Month
     from cw_pipeline_tests.support.active import Active
 
 
@@ -77,3 +80,17 @@ def test_alone_it_needs_only_the_warehouse_and_a_push(
     assert failure_of(result).startswith(f"{MIDDLE} was never pushed")
     assert materialized(instance, MONTH_REPORT) == {str(LAST)}
     assert sandbox.journal.entries() == []
+
+
+@pytest.mark.usefixtures("active")
+def test_a_report_that_cannot_be_made_hides_no_line_that_failed(
+    sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_session: Session, _month: Month) -> None:
+        raise ArithmeticError
+
+    monkeypatch.setattr(assets, "month_report", broken)
+    assert not run(instance, [FIRST]).success
+    assert materialized(instance, PUSH) == {str(FIRST)}
+    sandbox.faults.add(FaultKind.STATUS, method="POST", path="additions", times=1, status=400)
+    assert f"{LAST}: 1 line failed" in failure_of(run(instance, [LAST]))

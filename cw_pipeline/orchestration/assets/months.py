@@ -96,9 +96,11 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
         if PUSH.key in selected:
             months.push(recorded_pushes(context.instance, PUSH.key))
             yield from checks.of_pushes(run.warehouse, run.psa)
-        if MONTH_REPORT.key in selected:
-            log_reports(context, run.warehouse, months.pushed)
-    _fail_if_a_month_did(context, months, config.retries)
+        try:
+            if MONTH_REPORT.key in selected:
+                log_reports(context, run.warehouse, months.pushed)
+        finally:  # a report that cannot be made hides no month that failed, and takes no try from it
+            _fail_if_a_month_did(context, months, config.retries)
 
 
 def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Iterator[dg.AssetCheckResult]:

@@ -159,6 +159,9 @@ def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
         f"Found: {summary}. drift says what to do about each.",
         passed=not findings,
         findings=len(findings),
+        organizations=names(
+            [f"{one.organization_name or f'agreement {one.agreement_id}'}: {one.kind}" for one in findings]
+        ),
     )
 
 

@@ -114,8 +114,8 @@ def _of_run(run: dg.DagsterRun | None, run_id: str, instance: dg.DagsterInstance
         yield "Correct that, then run it again."
         return
     options = month_options(Month.parse(months[0]), Month.parse(months[-1]))
-    command = "preview" if run.job_name == "preview" else "sync"
-    yield f"Correct that, then run `cw-pipeline {command} {options}`."
+    job, command = ("preview", "preview") if run.job_name == "preview" else ("sync_now", "sync")
+    yield f"Correct that, then launch {job} for {' to '.join(months)}, or run `cw-pipeline {command} {options}`."
 
 
 def _name_of(run: dg.DagsterRun | None) -> str:

@@ -207,7 +207,7 @@ def _shown_by(evaluation: dg.AssetCheckEvaluation, shown: Problem) -> Iterator[t
     if isinstance(by_month, dg.JsonMetadataValue):
         for month, lines in cast("dict[str, int | dict[str, int]]", by_month.value).items():
             number = lines if isinstance(lines, int) else sum(lines.values())
-            which = [row for row in named_by(evaluation) if month in row]
+            which = [row for row in named_by(evaluation) if month in row] or [str(lines)]
             yield f"{evaluation.check_name} {month}", shown.model_copy(update=_size(number, which))
     elif isinstance(months, dg.JsonMetadataValue):
         yield from ((f"{evaluation.check_name} {month}", shown) for month in cast("list[str]", months.value))

@@ -60,7 +60,7 @@ def _held(control: SandboxControl) -> None:
 
 
 def _edited(control: SandboxControl) -> None:
-    line, _ = _a_line(control)
+    line, _ = _lines(control)[-1]
     control.edit_addition(line["agreementId"], line["id"], quantity=line["quantity"] + _MORE_SEATS)
 
 
@@ -85,19 +85,22 @@ def switch_off(control: SandboxControl) -> None:
     control.set_role(SEED_ROLE)
 
 
-def _a_line(control: SandboxControl) -> tuple[Record, Record]:
-    """The first line of the last month with seats on it, and its organization's row in the usage report."""
+def _lines(control: SandboxControl) -> list[tuple[Record, Record]]:
+    """The last month's lines with seats on them, each with its organization's row in the usage report."""
     month = last_month()
     usage = {row["organization_id"]: row for row in control.usage(month)}
+    lines: list[tuple[Record, Record]] = []
     for line in control.records("additions"):
         prefix, _, organization = line.get("serialNumber", "").rpartition(":")
         if prefix.startswith(f"NP:{month}:") and line["quantity"] > 0 and organization in usage:
-            return line, usage[organization]
-    raise ControlRefused(f"There is no line of {month} yet. Sync that month first.")
+            lines.append((line, usage[organization]))
+    if not lines:
+        raise ControlRefused(f"There is no line of {month} yet. Sync that month first.")
+    return lines
 
 
 def _use_more_seats(control: SandboxControl) -> Record:
     """Let the customer of a line use more seats, so that there is something to write; the line."""
-    line, row = _a_line(control)
+    line, row = _lines(control)[0]
     control.set_usage(row["organization_id"], last_month(), row["consumed_licenses"] + _MORE_SEATS)
     return line

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _MOST_NEAR = 5
+_ALIKE = 70
+"""Of 100: how alike a name has to be to what was typed."""
 _MOST_LISTED = 20
 """Most choices or faults that a message lists."""
 
@@ -67,8 +69,12 @@ class UnknownChoice(IntegrationError):
             from rapidfuzz import process  # noqa: PLC0415 - slow, and only a typo needs it
             from rapidfuzz.utils import default_process  # noqa: PLC0415
 
-            alike = process.extract(near, self.choices, processor=default_process, limit=_MOST_NEAR)
-            some = f"The nearest of {len(self.choices)} are: {', '.join(choice for choice, _, _ in alike)}."
+            alike = process.extract(
+                near, self.choices, processor=default_process, limit=_MOST_NEAR, score_cutoff=_ALIKE
+            )
+            named = ", ".join(choice for choice, _, _ in alike)
+            total = len(self.choices)
+            some = f"The nearest of {total}: {named}." if named else f"None of the {total} is like it."
         super().__init__(" ".join(filter(None, (problem, some, what_to_do))))
 
 

@@ -79,7 +79,7 @@ def test_an_alert_for_a_failed_month_has_reason_next_step_and_link(
     assert not_synced[0] == f"{MONTH} not synced"
     assert not_synced[1].startswith(f"{MONTH}: 1 line failed, the others were written.")
     assert not_synced[2:] == [
-        f"Correct that, then run `cw-pipeline sync --month {MONTH}`.",
+        f"Correct that, then launch sync_now for {MONTH}, or run `cw-pipeline sync --month {MONTH}`.",
         f"https://dagster.example.com/runs/{failed.run_id}",
     ]
     assert of_failed[0] == f"Failed lines of {MONTH}"

@@ -168,7 +168,7 @@ def test_an_alert_goes_to_the_tenants_own_addresses_and_names_it(
             [f"cw_pipeline acme: {MONTH} not synced"],
             [f"cw_pipeline globex: {MONTH} not synced"],
         ]
-        assert f"run `cw-pipeline --tenant acme sync --month {MONTH}`" in of_acme.messages[0]["message"]
+        assert f"or run `cw-pipeline --tenant acme sync --month {MONTH}`" in of_acme.messages[0]["message"]
 
 
 @pytest.mark.parametrize("new_database_url", ["sqlite"], indirect=True)

@@ -7,11 +7,14 @@ import dagster as dg
 from cw_pipeline.orchestration.assets.drift import drift
 from cw_pipeline.orchestration.assets.months import sync_months
 from cw_pipeline.orchestration.assets.setup import (
+    CONNECTION,
+    MAPPED_PRODUCTS,
     agreements,
     imported_companies,
     mapped_organizations,
     nordpass_organizations,
 )
+from cw_pipeline.orchestration.catalogue import catalogued, outside
 from cw_pipeline.orchestration.checks import CLOSED_MONTHS, unpushed_months
 from cw_pipeline.orchestration.jobs.accept_lines import accept_lines
 from cw_pipeline.orchestration.jobs.add_organization import add_organization
@@ -26,7 +29,6 @@ from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
 from cw_pipeline.orchestration.partitions import months_from
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule, recent_usage_schedule
 from cw_pipeline.orchestration.sensors import daily_heartbeat, messages
-from cw_pipeline.orchestration.tenant import TAGS
 from cw_pipeline.vocabulary import Month
 
 _SETUP_JOBS = [
@@ -53,9 +55,10 @@ def build_definitions(*, first_month: Month, resources: Mapping[str, object]) ->
     months = months_from(first_month)
     return dg.Definitions(
         assets=[
-            CLOSED_MONTHS.merge_attributes(tags=TAGS),
+            *outside(),
+            *map(catalogued, (CONNECTION, MAPPED_PRODUCTS, CLOSED_MONTHS)),
             *(
-                asset.map_asset_specs(lambda spec: spec.merge_attributes(tags=TAGS))
+                asset.map_asset_specs(catalogued)
                 for asset in (
                     imported_companies,
                     agreements,

@@ -69,7 +69,6 @@ CLOSED_MONTHS = dg.AssetSpec(
         "Every month that has ended. Nothing materializes it, so that no run of a month makes Dagster skip or hide its "
         "check, which covers all months."
     ),
-    group_name="watch",
     kinds={"python"},
 )
 _ERRORS = (SEATS_ADD_UP, NOTHING_FAILED)

@@ -1,13 +1,36 @@
-"""How known errors end a run: with their own sentence, and without a retry that cannot help."""
+"""How known errors end a run: with their own sentence, without a stack trace, and without a retry that cannot help."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster._core.errors import DagsterUserCodeProcessError
+from dagster_shared.error import SerializableErrorInfo
 
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.wording.launchpad import in_the_ui
+
+
+class _WithoutTrace(DagsterUserCodeProcessError):
+    """Dagster shows a stack trace with every error but one of another process, which brings its own; here none.
+
+    Where a later Dagster no longer does so, the trace is back and nothing else changes.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        error = SerializableErrorInfo(f"{sentence}\n", [], dg.Failure.__name__)
+        super().__init__(sentence, user_code_process_error_infos=[error])
+
+
+class Failed(dg.Failure, _WithoutTrace):
+    """A failure that a person can mend: the UI shows its sentence alone, with jobs where that names commands.
+
+    The step is not tried again.
+    """
+
+    def __init__(self, sentence: str, metadata: Mapping[str, list[str]] | None = None) -> None:
+        super().__init__(in_the_ui(sentence), metadata, allow_retries=False)
 
 
 @contextmanager
@@ -16,16 +39,16 @@ def failing_the_run() -> Generator[None]:
     try:
         yield
     except CwPipelineError as error:
-        raise dg.Failure(description=in_the_ui(str(error)), allow_retries=False) from error
+        raise Failed(str(error)) from error
 
 
 def configured_month(field: str, text: str) -> Month:
     """The month that a config field names.
 
     Raises:
-        Failure: If it is not one; names the field.
+        Failed: If it is not one; names the field.
     """
     try:
         return Month.parse(text)
     except ValueError as error:
-        raise dg.Failure(f"{field}: {error}", allow_retries=False) from None
+        raise Failed(f"{field}: {error}") from None

@@ -7,7 +7,6 @@ Markdown and descriptions as markup: there names are escaped.
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,16 +14,9 @@ import dagster as dg
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.https.safe_text import shortened
-from cw_pipeline.orchestration.partitions import first_month
-from cw_pipeline.orchestration.tenant import SCHEDULE
 from cw_pipeline.reports.drift.findings import Finding, Kind
-from cw_pipeline.reports.listings import companies, organizations
 from cw_pipeline.reports.month import month_lines
-from cw_pipeline.reports.status import status
 from cw_pipeline.reports.worth import added
-from cw_pipeline.setup.audit import audit_log
-from cw_pipeline.setup.imports import AgreementsReport, ImportReport
-from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording import cells, month_page
 from cw_pipeline.wording.launchpad import in_the_ui
 
@@ -33,11 +25,6 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.connectwise.client import ConnectWiseClient
-    from cw_pipeline.connectwise.models import CatalogItem
-    from cw_pipeline.setup.connection import CheckedRight
-    from cw_pipeline.setup.products import MappedProduct
-    from cw_pipeline.setup.reconcile import Changes
-    from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline.warehouse.previews import PushedMonth
     from cw_pipeline.warehouse.usage import StoredReport
@@ -45,7 +32,6 @@ if TYPE_CHECKING:
 Details: TypeAlias = "dict[str, int | float | str | list[str] | dg.MetadataValue]"
 
 _GROUPS = {"billed": RIGHT, "not_billed": NOT_BILLED, "held": HELD, "failed": FAILED}
-_LATEST_ENTRIES = 20
 _MOST_ROWS = 200
 """Dagster never deletes metadata."""
 _LONGEST_TEXT = 1_000
@@ -101,55 +87,6 @@ def of_drift(findings: Sequence[Finding]) -> Details:
         **{kind.value: kinds[kind] for kind in Kind},
         "drift": table(*cells.drift(findings)),
     }
-
-
-def of_changes(changes: Changes) -> Details:
-    """What an import changed, as numbers, and the names of what is new and what is gone."""
-    return {
-        **changes.numbers,
-        "new_names": names([name_and_id(one) for one in changes.new]),
-        "gone_names": names([name_and_id(one) for one in changes.gone]),
-        **({"agreement_changed": names(changes.agreement_changed)} if isinstance(changes, AgreementsReport) else {}),
-        **({"unreadable": names(changes.unreadable)} if isinstance(changes, ImportReport | AgreementsReport) else {}),
-    }
-
-
-def of_mapping(warehouse: Warehouse) -> Details:
-    """How far the set-up has come, what is mapped and what could be, and what people did last; suggests nothing."""
-    now = status(warehouse, first_month=first_month(), now=datetime.now(UTC), schedule=SCHEDULE)
-    with warehouse.transaction() as session:
-        listed = companies(session)
-        all_organizations = organizations(session)
-        entries = audit_log(session, latest=_LATEST_ENTRIES)
-    return {
-        "state": now.state.value,
-        "missing": names(now.missing),
-        "gone": names(now.gone),
-        "agreement_changed": names(now.agreement_changed),
-        "mapped": now.mapped,
-        "mapped_organizations": now.mapped_organizations,
-        "unmapped_companies": now.unmapped_companies,
-        "unmapped_organizations": now.unmapped_organizations,
-        "next_tick": dg.MetadataValue.timestamp(now.next_tick),
-        "companies": table(*cells.companies(sorted(listed, key=lambda one: one.state == "mapped"))),
-        "organizations": table(*cells.organizations(all_organizations)),
-        "latest_acts": table(*cells.audit_log(reversed(entries))),
-    }
-
-
-def of_suggestions(suggestions: Iterable[Suggestion]) -> Details:
-    """Which organization may belong to which company, the likeliest first."""
-    return {"suggestions": table(*cells.suggestions(suggestions))}
-
-
-def of_rights(rights: Iterable[CheckedRight]) -> Details:
-    """Each right that the API member's role needs, why, and whether it is held."""
-    return {"rights": table(*cells.rights(rights))}
-
-
-def of_products(catalog: Iterable[CatalogItem], mapped: Sequence[MappedProduct]) -> Details:
-    """The products of the catalog that were asked for, and the plans that are mapped."""
-    return {"plans": table(*cells.products(mapped)), "catalog": table(*cells.catalog(catalog, mapped))}
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.MetadataValue:

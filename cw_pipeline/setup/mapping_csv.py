@@ -1,4 +1,4 @@
-"""The form of the mapping file: a CSV that spreadsheets open and save without harm.
+"""The form of the mapping file: a CSV that spreadsheets open and save without harm, or cells pasted from one.
 
 Only ids are read; names are for people. No text is a formula.
 """
@@ -26,6 +26,8 @@ _MONTHS_OF_SPREADSHEETS = ("%b-%y", "%b-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y",
 _MOST_BYTES = 16 * 1024 * 1024
 _MOST_ROWS = 100_000
 _LONGEST_ID = 255
+CHOOSE = "choose: "
+"""What a name begins with that lists what a person may choose from."""
 
 
 class Cells(NamedTuple):
@@ -70,12 +72,11 @@ def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) ->
     Raises:
         FileRefused: If it cannot be written, or exists.
     """
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([Cells._fields, *([guarded(cell) for cell in row] for row in rows)])
+    text = csv_of(rows)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open(mode, encoding="utf-8-sig", newline="") as handle:
-            handle.write(text.getvalue())
+            handle.write(text)
             handle.flush()
             os.fsync(handle.fileno())
     except OSError as error:
@@ -83,15 +84,24 @@ def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) ->
         raise FileRefused(f"{problem}. Nothing was changed. Name another file.") from error
 
 
-def read_rows(file: Path) -> tuple[list[Row], list[str]]:
-    """The rows that can be read, and what is wrong with the others. Empty rows are left out.
+def csv_of(rows: Iterable[Cells]) -> str:
+    """The text of a mapping file."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([Cells._fields, *([guarded(cell) for cell in row] for row in rows)])
+    return text.getvalue()
+
+
+def read_rows(source: Path | str) -> tuple[list[Row], list[str]]:
+    """The rows of a file, or of pasted text, that can be read, and what is wrong with the others, less empty rows.
 
     Raises:
         MappingFileRefused: If it is not a mapping file at all.
     """
-    text = _text_of(file)
+    file = name_of(source)
+    text = source if isinstance(source, str) else _text_of(source)
     header, _, _ = text.partition("\n")
-    delimiter = ";" if ";" in header else ","  # spreadsheets of some countries write semicolons
+    # Spreadsheets of some countries write semicolons; cells that are copied out of one are parted by tabs.
+    delimiter = next((one for one in "\t;" if one in header), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         table = list(islice(reader, _MOST_ROWS + 1))
@@ -111,6 +121,11 @@ def read_rows(file: Path) -> tuple[list[Row], list[str]]:
         except ValueError as error:
             faults.append(f"row {number}: {error}")
     return rows, faults
+
+
+def name_of(source: Path | str) -> str:
+    """What a file, or pasted text, is called."""
+    return "The pasted CSV" if isinstance(source, str) else str(source)
 
 
 def _text_of(file: Path) -> str:

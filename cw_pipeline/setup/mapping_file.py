@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing.identity import as_marked
+from cw_pipeline.reports.agreement_terms import why_not_billable
+from cw_pipeline.reports.listings import active_agreements
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.bill_from import SyncedMonths, about_left_out, left_out
 from cw_pipeline.setup.errors import MappingFileRefused, WarningsNotAccepted
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.mapping import left_behind
-from cw_pipeline.setup.mapping_csv import Cells, read_rows, write_rows
+from cw_pipeline.setup.mapping_csv import CHOOSE, Cells, name_of, read_rows, write_rows
 from cw_pipeline.setup.mapping_rows import FileChanges
 from cw_pipeline.setup.wanted_mapping import remove_mapping
 from cw_pipeline.vocabulary import Month
@@ -24,7 +26,7 @@ from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -62,33 +64,52 @@ class Applied:
     warnings: tuple[str, ...] = ()
 
 
-def export_mappings(warehouse: Warehouse, file: Path, *, suggestions: Iterable[Suggestion] = ()) -> Exported:
+def export_mappings(warehouse: Warehouse, file: Path, *, suggestions: Sequence[Suggestion] | None = None) -> Exported:
     """Write every company with its mappings to `file`, which is overwritten, ready to be completed and applied.
 
-    Certain `suggestions` fill in the rows of their companies.
+    Unmapped companies are as `rows_to_complete` has them, with these `suggestions`.
 
     Raises:
         FileRefused: If the file cannot be written.
     """
-    certain = {one.company.id: one for one in suggestions if one.certain}
-    rows: list[Cells] = []
-    mapped = 0
     with warehouse.transaction() as session:
-        mapped_to = by_company(company_mappings(session))
-        companies = session.scalars(select(CompanyRow)).all()
-    for company in sorted(companies, key=lambda company: (company.name.casefold(), company.id)):
-        mappings, suggestion = mapped_to.get(company.id, ()), certain.get(company.id)
-        mapped += len(mappings)
-        rows += map(_mapping_cells, mappings)
-        if not mappings and suggestion is not None and suggestion.agreement is not None:
-            agreement, organization = suggestion.agreement, suggestion.organization
-            suggested = (str(agreement.id), agreement.name, str(organization.id), organization.name)
-            rows.append(Cells(str(company.id), company.name, *suggested))
-        elif not mappings and company.gone_at is None:
-            rows.append(Cells(str(company.id), company.name))
-    write_rows(file, rows, mode="w")
-    filled_in = sum(1 for row in rows if row.organization_id)
-    return Exported(file, mapped, filled_in - mapped, len(rows) - filled_in)
+        mapped = [_mapping_cells(mapping) for mapping in company_mappings(session)]
+        unmapped = rows_to_complete(session, suggestions)
+    file = file.absolute()
+    write_rows(
+        file, sorted([*mapped, *unmapped], key=lambda row: (row.company_name.casefold(), int(row.company_id))), mode="w"
+    )
+    suggested = sum(bool(row.agreement_id) for row in unmapped)
+    return Exported(file, len(mapped), suggested, len(unmapped) - suggested)
+
+
+def rows_to_complete(session: Session, suggestions: Sequence[Suggestion] | None) -> list[Cells]:
+    """A row for each company that is not mapped, by name.
+
+    With suggestions, those that are certain are filled in, and so is an organization that is certain where an agreement
+    has to be chosen. Names that list what to choose from, with ids, begin with `CHOOSE`.
+    """
+    mapped = by_company(company_mappings(session))
+    suggested = {one.company.id: one for one in suggestions or ()}
+    agreements = active_agreements(session)
+    rows: list[Cells] = []
+    for company in session.scalars(select(CompanyRow).where(CompanyRow.gone_at.is_(None))):
+        if company.id in mapped:
+            continue
+        row, suggestion = Cells(str(company.id), company.name), suggested.get(company.id)
+        if suggestion is not None and suggestion.certain and suggestion.agreement is not None:
+            row = row._replace(agreement_id=str(suggestion.agreement.id), agreement_name=suggestion.agreement.name)
+        elif suggestions is not None and (
+            to_choose := [one for one in agreements.get(company.id, ()) if not why_not_billable(one)]
+        ):
+            row = row._replace(agreement_name=CHOOSE + "; ".join(map(name_and_id, to_choose)))
+        if suggestion is not None and suggestion.organization_certain:
+            organization = suggestion.organization
+            row = row._replace(organization_id=str(organization.id), organization_name=organization.name)
+        elif suggestion is not None:
+            row = row._replace(organization_name=CHOOSE + name_and_id(suggestion.organization))
+        rows.append(row)
+    return sorted(rows, key=lambda row: (row.company_name.casefold(), int(row.company_id)))
 
 
 def write_backup(session: Session, file: Path) -> int:
@@ -116,13 +137,15 @@ def _mapping_cells(mapping: CompanyMappingRow) -> Cells:
 
 
 def apply_mappings(
-    warehouse: Warehouse, file: Path, now: datetime, *, accept_warnings: bool = False, first_month: Month
+    warehouse: Warehouse, source: Path | str, now: datetime, *, accept_warnings: bool = False, first_month: Month
 ) -> Applied:
-    """Do what the rows say, all or nothing: map, map anew, or (without agreement and organization) unmap the company.
+    """Do what the rows of a file or of pasted text say, all or nothing.
 
-    A company's rows replace all of its mappings; a row that changes nothing is not checked; companies that are not in
-    the file are left alone. Only the result has to be right, so rows may swap organizations. There is a warning for
-    each mapping that a company's rows leave out, unless one row asks to unmap the company's only organization.
+    They map, map anew, or (without agreement and organization) unmap the company. A company's rows replace all of its
+    mappings; a row that changes nothing is not checked; companies that are not in the file are left alone. Only the
+    result has to be right, so rows may swap organizations. There is a warning for each mapping that a company's rows
+    leave out, unless one row asks to unmap the company's only organization. A row that names the organization of an
+    unmapped company, and no agreement yet, does nothing but say so.
     `first_month` is the first that is ever synced.
 
     Raises:
@@ -130,13 +153,13 @@ def apply_mappings(
         WarningsNotAccepted: If there are warnings, and `accept_warnings` is not set.
         NotConnected: If nothing is connected.
     """
-    rows, faults = read_rows(file)
+    rows, faults = read_rows(source)
     months = SyncedMonths(first_month, now)
     with setup_transaction(warehouse) as session:
         psa = psa_of(require_connected(session))
         changes = FileChanges(session, rows, months)
         if faults or changes.faults:
-            raise MappingFileRefused(file, [*faults, *changes.faults])
+            raise MappingFileRefused(name_of(source), [*faults, *changes.faults])
         asked_for, dropped = _about_removed(session, psa, changes)
         warnings = [*dropped, *changes.warnings()]
         if warnings and not accept_warnings:
@@ -149,13 +172,10 @@ def apply_mappings(
         mapped, unmapped = len(changes.to_store) - remapped, len(changes.to_remove)
         numbers = {"mapped": mapped, "remapped": remapped, "unmapped": unmapped}
         changed = {name: number for name, number in numbers.items() if number}
-        log_action(session, AuditAction.APPLY_MAPPINGS, file.name, after=changed or None)
-        nothing_done = (
-            f"Row {row.number}: nothing was mapped. Only ids are read; this row has names but no ids."
-            for row in changes.without_ids
-        )
+        subject = "pasted CSV" if isinstance(source, str) else source.name
+        log_action(session, AuditAction.APPLY_MAPPINGS, subject, after=changed or None)
         about = (*dropped, *asked_for, *warnings[len(dropped) :], *_left_out(session, psa, rows, first_month))
-        return Applied(mapped, remapped, unmapped, changes.unchanged, months.default, (*about, *nothing_done))
+        return Applied(mapped, remapped, unmapped, changes.unchanged, months.default, (*about, *changes.left_open))
 
 
 def _about_removed(session: Session, psa: str, changes: FileChanges) -> tuple[list[str], list[str]]:

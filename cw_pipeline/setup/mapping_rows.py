@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.setup.mapping_csv import CHOOSE
 from cw_pipeline.setup.suggest import normalized
 from cw_pipeline.setup.wanted_mapping import WantedMapping, beside, used_organizations
 from cw_pipeline.warehouse.mappings import by_company, company_mappings
@@ -30,7 +31,7 @@ class FileChanges:
         to_store: The new and changed mappings, each with its row.
         to_remove: The mappings that are in no row although their company is, each with its company's first row.
         unchanged: How many rows say what is stored already.
-        without_ids: The rows with names and no ids, which do nothing.
+        left_open: What rows lack that do nothing, a sentence each.
         mapped: The mappings that each company has now.
     """
 
@@ -44,7 +45,7 @@ class FileChanges:
         self.faults: list[str] = []
         self.to_store: list[tuple[Row, WantedMapping]] = []
         self.unchanged = 0
-        self.without_ids: list[Row] = []
+        self.left_open: list[str] = []
         self._rows_of: defaultdict[int, list[Row]] = defaultdict(list)
         for row in rows:
             self._rows_of[row.company_id].append(row)
@@ -61,11 +62,21 @@ class FileChanges:
         ]
 
     def _add(self, row: Row, months: SyncedMonths) -> None:
+        is_mapped = row.company_id in self.mapped
+        names_both = row.company_id in self._companies and row.organization_id in self._organizations
+        if names_both and not is_mapped and row.agreement_id is None:
+            self.left_open.append(
+                f"Row {row.number}: {row.cells.company_name or row.company_id} was not mapped: choose its agreement_id."
+            )
+            return
         wanted = self._wanted(row)
-        if wanted.changes_nothing if wanted else row.company_id not in self.mapped:
+        if wanted.changes_nothing if wanted else not is_mapped:
             self.unchanged += 1
-            if row.is_bare and (row.cells.agreement_name or row.cells.organization_name):
-                self.without_ids.append(row)
+            names = (row.cells.agreement_name, row.cells.organization_name)
+            if row.is_bare and any(name and not name.startswith(CHOOSE) for name in names):
+                self.left_open.append(
+                    f"Row {row.number}: nothing was mapped. Only ids are read; this row has names but no ids."
+                )
         elif wanted is not None:
             if refusal := wanted.refusal(months):
                 raise ValueError(refusal)

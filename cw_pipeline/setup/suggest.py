@@ -53,7 +53,8 @@ class Suggestion:
         agreement: Its agreement; None if a person has to choose, which `reason` explains.
         organization: The organization, in one suggestion at most.
         score: How much alike the names are, up to 100.
-        certain: Whether the names are the same, nobody else has them, and there is one agreement without a warning.
+        certain: Whether the organization is certain, and there is one agreement without a warning.
+        organization_certain: Whether the names are the same, and nobody else has them.
         reason: Why it is suggested, and what is doubtful.
     """
 
@@ -62,6 +63,7 @@ class Suggestion:
     organization: Named
     score: int
     certain: bool
+    organization_certain: bool
     reason: str
 
 
@@ -154,15 +156,22 @@ def _suggestion(
 ) -> Suggestion:
     pair = (names[company.id], names[organization.id])
     same = pair[0].words == pair[1].words
-    doubts = [*_doubts_about_names(*pair, shared), *_doubts_about_agreements(agreements)]
+    about_names, about_agreements = [*_doubts_about_names(*pair, shared)], [*_doubts_about_agreements(agreements)]
     agreement = agreements[0] if len(agreements) == 1 else None
     return Suggestion(
         company=Named(company.id, company.name),
         agreement=Named(agreement.id, agreement.name) if agreement else None,
         organization=Named(organization.id, organization.name),
         score=score,
-        certain=same and not doubts,
-        reason=" ".join(("The names are the same." if same else f"The names are alike ({score} of 100).", *doubts)),
+        certain=same and not about_names and not about_agreements,
+        organization_certain=same and not about_names,
+        reason=" ".join(
+            (
+                "The names are the same." if same else f"The names are alike ({score} of 100).",
+                *about_names,
+                *about_agreements,
+            )
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
+from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording.outcomes import LABELS
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from cw_pipeline.reports.month_report.report import Customer, Waiting
     from cw_pipeline.setup.connection import CheckedRight
     from cw_pipeline.setup.mapping import Mapped, Unmapped
-    from cw_pipeline.setup.mapping_file import Applied
+    from cw_pipeline.setup.mapping_file import Applied, Exported
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.warehouse.tables import AuditEntry, CompanyRow, OrganizationRow
@@ -41,6 +42,14 @@ def unmapped_sentence(unmapped: Unmapped) -> str:
     return (
         f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {unmapped.organization_name} "
         f"({unmapped.organization_id}). Its lines in ConnectWise stay; its seats are no longer billed."
+    )
+
+
+def written_sentence(written: Exported) -> str:
+    """Where a mapping file is, and what is left to do in it."""
+    return (
+        f"{written.file} has {counted(written.mapped, 'mapping')}, {written.suggested} filled in because they are "
+        f"certain, and {counted(written.unmapped, 'company', 'companies')} without a mapping. Complete it and apply it."
     )
 
 

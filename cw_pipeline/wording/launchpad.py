@@ -66,13 +66,15 @@ def _job(job: str, op: str, config: Mapping[str, object]) -> str:
 
 def _yaml(value: object) -> str:
     """`value` as YAML on one line; texts are quoted, so that no id is read as a number."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_yaml, cast('list[object]', value)))}]"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key}: {_yaml(one)}' for key, one in cast('dict[str, object]', value).items())}}}"
     return json.dumps(value, ensure_ascii=False)
 
 
 def _mapping(act: str, company: Sequence[str], options: _Options) -> str:
-    asked = {act: {"company": company[0], **options}} if company else {}
+    asked = {act: [{"company": company[0], **options}]} if company else {}
     return _job("map_companies", "choose_organizations", asked)
 
 
@@ -87,7 +89,7 @@ def _product(arguments: Sequence[str]) -> str:
 
 
 def _mapping_file(act: str, file: str | None) -> str:
-    return _job("map_companies", "choose_organizations", {act: {"file": file}} if file else {})
+    return _job("map_companies", "choose_organizations", {act: file} if file else {})
 
 
 _FORMS: dict[str, Callable[[list[str], _Options], str]] = {

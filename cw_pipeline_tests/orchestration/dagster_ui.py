@@ -53,14 +53,22 @@ mutation ExecuteChecks($checks: [AssetCheckHandleInput!]!) {
 }
 """
 _LAUNCH = """
-mutation Launch($job: String!, $assets: [AssetKeyInput!], $tags: [ExecutionTag!]!) {
-  launchPipelineExecution(executionParams: {mode: "default", executionMetadata: {tags: $tags}, selector: {
+mutation Launch($job: String!, $assets: [AssetKeyInput!], $tags: [ExecutionTag!]!, $config: RunConfigData) {
+  launchPipelineExecution(executionParams: {
+    mode: "default", runConfigData: $config, executionMetadata: {tags: $tags}, selector: {
     pipelineName: $job, repositoryName: "__repository__", repositoryLocationName: "cw_pipeline", assetSelection: $assets
   }}) {
     __typename
     ... on LaunchRunSuccess { run { runId } }
     ... on PythonError { message }
   }
+}
+"""
+_LAUNCHPAD = """
+query Launchpad($job: String!) {
+  runConfigSchemaOrError(selector: {
+    pipelineName: $job, repositoryName: "__repository__", repositoryLocationName: "cw_pipeline"
+  }) { ... on RunConfigSchema { rootDefaultYaml } }
 }
 """
 _CHECKS = """
@@ -121,11 +129,23 @@ class DagsterUi:
         launched = self._query(_EXECUTE_CHECKS, {"checks": selected})["launchPipelineExecution"]
         return self._ended(launched["run"]["runId"])
 
-    def launch(self, job: str, month: str | None = None, *, assets: Sequence[str] | None = None) -> dg.DagsterRun:
+    def launchpad(self, job: str) -> str:
+        """The YAML with which a job's Launchpad opens."""
+        return self._query(_LAUNCHPAD, {"job": job})["runConfigSchemaOrError"]["rootDefaultYaml"]
+
+    def launch(
+        self,
+        job: str,
+        month: str | None = None,
+        *,
+        assets: Sequence[str] | None = None,
+        config: Mapping[str, object] | None = None,
+    ) -> dg.DagsterRun:
         """The run of a job, or of `assets` with all their checks as their page starts it, when it has ended."""
         variables = {
             "job": job,
             "assets": [{"path": [asset]} for asset in assets] if assets else None,
+            "config": config or {},
             "tags": [{"key": "dagster/partition", "value": month}] if month else [],
         }
         launched = self._query(_LAUNCH, variables)["launchPipelineExecution"]

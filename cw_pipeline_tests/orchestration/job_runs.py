@@ -46,7 +46,7 @@ def refusal(result: dg.ExecuteInProcessResult, step: str) -> str:
     data = result.failure_data_for_node(step)
     assert data is not None
     assert data.error is not None
-    assert data.error.cls_name == "Failure"
+    assert (data.error.cls_name, data.error.stack, data.error.cause) == ("Failure", [], None)  # no stack trace
     assert data.user_failure_data is not None
     description = data.user_failure_data.description or ""
     assert description.endswith(".")
@@ -83,14 +83,26 @@ def certain_suggestions() -> list[Suggestion]:
         return [one for one in suggest.suggest_mappings(warehouse) if one.certain]
 
 
-def map_companies(instance: dg.DagsterInstance, what: str, config: Mapping[str, object]) -> dg.ExecuteInProcessResult:
-    return run(instance, "map_companies", "choose_organizations", {what: dict(config)})
+def map_companies(
+    instance: dg.DagsterInstance, what: str, value: object, *, accept_warnings: bool = False
+) -> dg.ExecuteInProcessResult:
+    """Run the job for one of the things that it does; `map` and `unmap` of one company."""
+    value = [value] if what in {"map", "unmap"} else value
+    return run(instance, "map_companies", "choose_organizations", {what: value, "accept_warnings": accept_warnings})
 
 
-def output_table(result: dg.ExecuteInProcessResult, step: str, name: str) -> list[Any]:
-    """A table among what a step's output shows."""
-    (output,) = [event for event in result.events_for_node(step) if event.is_successful_output]
-    return records(output.step_output_data.metadata[name])
+def shown_table(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult, name: str) -> list[Any]:
+    """A table among what a run's observations and materializations of assets show."""
+    events = (entry.dagster_event for entry in instance.all_logs(result.run_id))
+    (found,) = [shown_by(event)[name] for event in events if event is not None and name in shown_by(event)]
+    return records(found)
+
+
+def shown_by(event: dg.DagsterEvent) -> Mapping[str, object]:
+    """The metadata of an observation or a materialization of an asset; nothing for other events."""
+    if event.is_asset_observation:
+        return event.asset_observation_data.asset_observation.metadata
+    return event.step_materialization_data.materialization.metadata if event.is_step_materialization else {}
 
 
 def records(table: object) -> list[Any]:

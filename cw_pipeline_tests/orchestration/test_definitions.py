@@ -13,6 +13,7 @@ import dagster as dg
 
 from cw_pipeline.definitions import defs
 from cw_pipeline.vocabulary import State
+from cw_pipeline.warehouse.tables import Base
 from cw_pipeline_tests.orchestration.job_runs import state
 
 if TYPE_CHECKING:
@@ -73,17 +74,43 @@ def test_the_assets_depend_on_each_other_in_one_direction() -> None:
         for key in graph.get_all_asset_keys()
     }
     assert parents == {
-        "imported_companies": set(),
-        "agreements": {"imported_companies"},
-        "organizations": set(),
+        "connection": set(),
+        "connectwise/products": set(),
+        "mapped_products": {"connectwise/products"},
+        "connectwise/companies": set(),
+        "imported_companies": {"connectwise/companies"},
+        "connectwise/agreements": set(),
+        "agreements": {"imported_companies", "connectwise/agreements"},
+        "nordpass/organizations": set(),
+        "organizations": {"nordpass/organizations"},
         "mapped_organizations": {"agreements", "organizations"},
-        "monthly_usage": set(),
-        "push_preview": {"monthly_usage", "mapped_organizations"},
+        "nordpass/usage_reports": set(),
+        "monthly_usage": {"nordpass/usage_reports"},
+        "push_preview": {"monthly_usage", "mapped_organizations", "mapped_products"},
         "connectwise_push": {"push_preview"},
         "month_report": {"connectwise_push"},
-        "drift": {"connectwise_push"},
+        "connectwise/additions": {"connectwise_push"},
+        "drift": {"connectwise_push", "connectwise/additions"},
         "closed_months": {"connectwise_push"},
     }
+
+
+def test_the_catalogue_has_groups_in_the_order_of_setting_up_owners_versions_and_tables() -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        asset = graph.get(key)
+        if key.path[0] in {"connectwise", "nordpass"}:
+            assert asset.group_name == ("3_sync" if key.path[1] == "additions" else "0_sources")
+            continue
+        assert asset.group_name in {"1_connect", "2_map", "3_sync", "4_watch"}
+        assert asset.owners == ["team:billing"]
+        assert asset.code_version
+        assert asset.kinds
+        assert asset.tags["started_by"] in {"person", "schedule"}
+        if asset.group_name != "4_watch" and key.path[-1] != "month_report":
+            (table,) = [one for one in Base.metadata.sorted_tables if one.name == asset.metadata["dagster/table_name"]]
+            columns = asset.metadata["dagster/column_schema"].columns
+            assert [column.name for column in columns] == table.columns.keys()
 
 
 def test_there_is_a_job_for_every_act() -> None:

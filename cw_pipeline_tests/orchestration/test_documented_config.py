@@ -14,16 +14,23 @@ from cw_pipeline.definitions import defs
 PROJECT = Path(__file__).parents[2]
 DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 JOBS = list(defs.resolve_all_job_defs())
-CONFIG = re.compile(r"`(ops: [^`]+)`|^ +(ops: .+)$", re.MULTILINE)
+CONFIG = re.compile(
+    r"`(ops: [^`]+)`|^ +(ops: [^\n]+)$|^```yaml\n((?:#[^\n]*\n)*ops:\n.+?)^```\n", re.MULTILINE | re.DOTALL
+)
 
 
 def configs(text: str) -> list[str]:
-    return [inline or block for inline, block in CONFIG.findall(text)]
+    """Those in a line, in an indented line, and in a block of YAML."""
+    return ["".join(found) for found in CONFIG.findall(text)]
 
 
 EXAMPLES = [
-    *(pytest.param(config, id=f"{file.name}: {config}") for file in DOCUMENTS for config in configs(file.read_text())),
-    *(pytest.param(config, id=f"{job.name}: {config}") for job in JOBS for config in configs(job.description or "")),
+    *(
+        pytest.param(config, id=f"{file.name}: {config[:60]}")
+        for file in DOCUMENTS
+        for config in configs(file.read_text())
+    ),
+    *(pytest.param(config, id=job.name) for job in JOBS for config in configs(job.description or "")),
 ]
 
 

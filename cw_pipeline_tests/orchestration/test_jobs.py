@@ -26,10 +26,10 @@ from cw_pipeline_tests.orchestration.job_runs import (
     certain_suggestions,
     map_companies,
     mapped,
-    output_table,
     refusal,
     rows,
     run,
+    shown_table,
     state,
     told_of_mapping,
 )
@@ -86,7 +86,7 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
     assert mapped() == {}
     assert map_companies(instance, "map", one_company).success
 
-    file = {"file": str(tmp_path / "mappings.csv")}
+    file = str(tmp_path / "mappings.csv")
     assert map_companies(instance, "write_file", file).success
     assert map_companies(instance, "apply_file", file).success
     number = len(mapped())
@@ -97,7 +97,7 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
 
     open_one = next(row for row in rows(AgreementRow) if row.status == "Active" and row.company_id not in mapped())
     map_to = {"company": str(open_one.company_id), "agreement": str(open_one.id), "accept_warnings": True}
-    assert run(instance, "add_organization", "add_to_nordpass", {**ORGANIZATION, "map_to": map_to}).success
+    assert run(instance, "add_organization", "add_to_nordpass", {**ORGANIZATION, **map_to}).success
     (added,) = [one for one in sandbox.nordpass.organizations() if one["name"] == "Newcomer"]
     assert (added["plan"], added["license_type"]) == ("Business", "Standard")
     assert mapped()[open_one.company_id] == (open_one.id, added["id"], str(LAST_CLOSED))
@@ -110,7 +110,7 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
     assert told_of_mapping(instance)[-1] == 0
 
     assert run(instance, "connect").success
-    assert map_companies(instance, "apply_file", {"file": str(backup), "accept_warnings": True}).success
+    assert map_companies(instance, "apply_file", str(backup), accept_warnings=True).success
     assert mapped() == before
     assert [entry for entry in sandbox.journal.writes() if "/nordpass/" not in entry.path] == []
 
@@ -140,10 +140,10 @@ def test_the_audit_log_names_the_run_of_each_change(sandbox: Sandbox, instance: 
 
 def test_the_runs_show_what_there_is_to_decide_on(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     assert sandbox
-    rights = output_table(run(instance, "connect"), "check_connection", "rights")
+    rights = shown_table(instance, run(instance, "connect"), "rights")
     assert {"right": "Finance > Agreements: Inquire", "state": "held"}.items() <= rights[3].items()
     looked = run(instance, "map_products", "choose_products", {"search": "nordpass"})
-    catalog = {row["product"]: row for row in output_table(looked, "choose_products", "catalog")}
+    catalog = {row["product"]: row for row in shown_table(instance, looked, "catalog")}
     assert catalog["NORDPASS-2022 (5)"]["cannot_be_mapped_because"] == "it is inactive"
     run(instance, "map_products", "choose_products", TWO_PRODUCTS)
     run(instance, "import_companies", "imported_companies", CLIENTS)
@@ -170,7 +170,7 @@ def test_suggestions_are_made_only_where_they_are_requested(
     assert run(instance, "import_companies").success
     assert map_companies(instance, "unmap", {"company": str(active.mapped[0].company_id)}).success
     assert compared == []
-    shown = output_table(run(instance, "map_companies"), "choose_organizations", "suggestions")
+    shown = shown_table(instance, run(instance, "map_companies"), "suggestions")
     certain = [one["company"] for one in shown if one["certain"] == "yes"]
     assert certain == [name_and_id(one.company) for one in certain_suggestions()] != []
     assert compared != []
@@ -181,10 +181,10 @@ def test_a_product_is_created_and_mapped_in_the_launchpad(sandbox: Sandbox, inst
     run(instance, "connect")
     subcategory = sandbox.connectwise.records("subcategories")[0]["name"]
     new = {"plan": "Enterprise", "identifier": "NP-ENT", "subcategory": subcategory, "price": "7.50"}
-    assert run(instance, "map_products", "choose_products", {"create": new}).success
+    assert run(instance, "map_products", "choose_products", {"create": [new]}).success
     (created,) = [item for item in sandbox.connectwise.records("catalog") if item["identifier"] == "NP-ENT"]
     assert created["price"] == 7.5
     assert {row.plan: row.product_id for row in rows(ProductMappingRow)} == {"Enterprise": created["id"]}
     wrong = {"plan": "Business", "price": "a lot"}
-    sentence = refusal(run(instance, "map_products", "choose_products", {"create": wrong}), "choose_products")
+    sentence = refusal(run(instance, "map_products", "choose_products", {"create": [wrong]}), "choose_products")
     assert sentence == "'a lot' is not an amount of money. Write it as 4.90."

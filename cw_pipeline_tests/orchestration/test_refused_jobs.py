@@ -118,7 +118,7 @@ def test_a_second_organization_needs_a_warning_accepted_and_a_name_to_unmap(
     company = {"company": str(one.company_id)}
     config = {**company, "agreement": str(one.agreement_id), "organization": another}
     assert "already. That stays" in refusal(map_companies(instance, "map", config), "choose_organizations")
-    assert map_companies(instance, "map", {**config, "accept_warnings": True}).success
+    assert map_companies(instance, "map", config, accept_warnings=True).success
     unnamed = refusal(map_companies(instance, "unmap", company), "choose_organizations")
     assert "has several organizations" in unnamed
     assert "organization in the Launchpad" in unnamed
@@ -142,19 +142,19 @@ def test_an_empty_list_is_refused_until_its_warning_is_accepted(
 
 @pytest.mark.usefixtures("active")
 def test_one_thing_at_a_time_is_done_with_mappings(instance: dg.DagsterInstance) -> None:
-    config = {"unmap": {"company": "1"}, "apply_file": {"file": "m.csv"}}
+    config = {"unmap": [{"company": "1"}], "apply_file": "m.csv"}
     sentence = refusal(run(instance, "map_companies", "choose_organizations", config), "choose_organizations")
-    assert sentence == "Nothing was changed. Give one of map, unmap, write_file and apply_file."
+    assert sentence == "Nothing was changed. Give one of unmap and apply_file."
 
 
 def test_a_mapping_file_with_a_fault_is_refused_as_a_whole(
     active: Active, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     file = tmp_path / "mappings.csv"
-    assert map_companies(instance, "write_file", {"file": str(file)}).success
+    assert map_companies(instance, "write_file", str(file)).success
     with file.open("a", encoding="utf-8") as handle:
         handle.write("999999,Nobody,1001,,,,\r\n")
-    sentence = refusal(map_companies(instance, "apply_file", {"file": str(file)}), "choose_organizations")
+    sentence = refusal(map_companies(instance, "apply_file", str(file)), "choose_organizations")
     assert "was not applied, not even in part" in sentence
     assert len(mapped()) == len(active.mapped)
 

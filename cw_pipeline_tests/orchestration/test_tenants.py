@@ -190,10 +190,11 @@ def test_assets_pool_and_tag_of_a_tenant_name_it(monkeypatch: pytest.MonkeyPatch
     with definitions_of("acme") as defs:
         graph = defs.resolve_asset_graph()
         keys = graph.get_all_asset_keys()
-        assert {tuple(key.path[:-1]) for key in keys} == {("acme",)}
-        assert len(keys) == 10
+        assert {key.path[0] for key in keys} == {"acme"}
+        assert len(keys) == 18
         assert all(graph.get(key).tags["tenant"] == "acme" for key in keys)
-        assert graph.get(dg.AssetKey(["acme", "drift"])).parent_keys == {dg.AssetKey(["acme", "connectwise_push"])}
+        push = graph.get(dg.AssetKey(["acme", "connectwise_push"]))
+        assert push.parent_keys == {dg.AssetKey(["acme", "push_preview"])}
         assert {check.asset_key.path[0] for check in graph.asset_check_keys} == {"acme"}
         (step,) = defs.resolve_job_def("sync_now").nodes
         assert step.definition.pools == {"acme/connectwise_push"}

@@ -16,7 +16,6 @@ from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRo
 from cw_pipeline_tests.setup.conftest import (
     FIRST,
     HEADER,
-    cells,
     faults_of,
     logged,
     map_all,
@@ -243,14 +242,34 @@ def test_the_audit_log_has_an_entry_per_organization_that_a_file_changed(msp: Wa
     assert applied == ("apply mapping file", file.name, None, {"remapped": 1, "unmapped": 1})
 
 
-def test_suggestions_fill_in_the_file_only_where_they_are_certain(msp: Warehouse, file: Path) -> None:
+def test_suggestions_fill_in_what_is_certain_and_list_what_there_is_to_choose_from(msp: Warehouse, file: Path) -> None:
     map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
+    put(msp, company(4, "Dyne"), agreement(41, 4), organization("org-d", "Dynes"), company(5, "Nobody"))
     exported = export_mappings(msp, file, suggestions=suggest_mappings(msp))
-    assert (exported.mapped, exported.suggested, exported.unmapped) == (1, 1, 1)
-    assert [(row["company_id"], row["organization_id"]) for row in cells(file)] == [
-        ("1", ""),
-        ("2", "org-b"),
-        ("3", "org-c"),
+    assert (exported.file, exported.mapped, exported.suggested, exported.unmapped) == (file, 1, 1, 3)
+    assert file.read_text(encoding="utf-8-sig").splitlines()[1:] == [
+        "1,Acme,,choose: Managed (11); Security (12),org-a,Acme,",
+        "2,Bolt,21,Managed,org-b,Bolt,",
+        "3,Core,31,Managed,org-c,Core,2026-03",
+        "4,Dyne,,choose: Managed (41),,choose: Dynes (org-d),",
+        "5,Nobody,,,,,",
     ]
-    assert apply_mappings(msp, file, NOW, first_month=FIRST).mapped == 1
-    assert mappings(msp)[2] == (21, "org-b", "2026-03")
+    applied = apply_mappings(msp, file, NOW, first_month=FIRST)
+    assert (applied.mapped, applied.warnings) == (1, ("Row 2: Acme was not mapped: choose its agreement_id.",))
+    assert mappings(msp) == {2: (21, "org-b", "2026-03"), 3: (31, "org-c", "2026-03")}
+
+
+def test_a_file_is_named_with_its_whole_path(msp: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert export_mappings(msp, Path("mappings.csv")).file == tmp_path / "mappings.csv"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_rows_can_be_pasted(msp: Warehouse, delimiter: str) -> None:
+    rows = [HEADER, "  1,Acme,12,Security,org-a,Acme,2026-01", "  2,Bolt,21,,org-b,,", ""]
+    pasted = "\n".join(rows).replace(",", delimiter)
+    assert apply_mappings(msp, pasted, NOW, first_month=FIRST).mapped == 2
+    assert mappings(msp) == {1: (12, "org-a", "2026-01"), 2: (21, "org-b", "2026-03")}
+    assert logged(msp)[-1][1] == "pasted CSV"
+    with pytest.raises(MappingFileRefused, match=r"^The pasted CSV was not applied, .* row 2: there is no company 99"):
+        apply_mappings(msp, f"{HEADER}\n99,,11,,org-a,,", NOW, first_month=FIRST)

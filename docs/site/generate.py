@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_LAUNCHPAD_LINK = re.compile(r"\[[^]]+\]\(/locations/[^)]+\)")  # works in the UI only
 _SAME_EVERYWHERE = {
     "agreement_id": "The agreement.",
     "company_id": "The company.",
@@ -52,8 +53,7 @@ _SAME_EVERYWHERE = {
     "run_id": "Dagster's id of the run.",
 }
 """What columns mean that several tables have."""
-_PLAIN_TYPES = frozenset({"date", "money", "month", "plan", "seats", "state", "time"})
-"""Types in the JSON that have no members."""
+_PLAIN_TYPES = frozenset({"date", "money", "month", "plan", "seats", "state", "time"})  # have no members in the JSON
 
 
 def settings_of(prefix: str) -> str:
@@ -114,9 +114,10 @@ def _is_argument(parameter: Any) -> bool:  # noqa: ANN401 - typer's own, not pub
 def jobs() -> str:
     """Every job with its config."""
     return "\n\n".join(
-        f"## {job.name}\n\n{inspect.cleandoc(job.description or '')}\n\n{_configs(job)}".rstrip()
+        f"## {job.name}\n\n{inspect.cleandoc(described)}\n\n{_configs(job)}".rstrip()
         for job in defs.resolve_all_job_defs()
         if not job.name.startswith("__")
+        for described in [_LAUNCHPAD_LINK.sub("In the Launchpad", job.description or "")]
     )
 
 
@@ -135,7 +136,7 @@ def _config(path: str, kind: Any) -> Iterator[tuple[str, str, str]]:  # noqa: AN
         yield from _config(f"{path.removesuffix('.')}[]." if many else path, kind.inner_type)
     for name, field in getattr(kind, "fields", {}).items():
         default = json.dumps(field.default_value) if field.default_provided else ""
-        default = f"`{default}`" if default not in ("", "null") else ""
+        default = f"`{default}`" if default not in ("", "null", '""') else ""
         yield f"`{path}{name}`", "required" if field.is_required else default, field.description or ""
         yield from _config(f"{path}{name}.", field.config_type)
 
@@ -143,14 +144,8 @@ def _config(path: str, kind: Any) -> Iterator[tuple[str, str, str]]:  # noqa: AN
 def schedules() -> str:
     """Schedules and sensors."""
     found: list[Any] = [*(defs.schedules or ()), *(defs.sensors or ())]
-    rows = (
-        (
-            f"`{one.name}`",
-            f"`{one.cron_schedule}` UTC" if hasattr(one, "cron_schedule") else "after runs",
-            one.description,
-        )
-        for one in found
-    )
+    when = [f"`{one.cron_schedule}` UTC" if hasattr(one, "cron_schedule") else "after runs" for one in found]
+    rows = ((f"`{one.name}`", at, one.description) for one, at in zip(found, when, strict=True))
     return _table(("name", "when", "does"), rows)
 
 

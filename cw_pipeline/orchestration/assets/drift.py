@@ -16,7 +16,6 @@ from cw_pipeline.reports.drift.find import find_drift
 
 @dg.asset(
     key_prefix=PREFIX,
-    group_name="watch",
     kinds={"connectwise"},
     deps=[asset_key("connectwise_push")],
     check_specs=[checks.NOTHING_DRIFTED],

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from cw_pipeline.orchestration import metadata
+from cw_pipeline.orchestration.failures import Failed
 from cw_pipeline.orchestration.tenant import KEY, asset_key
 from cw_pipeline.reports.month_report.files import FileNotWritten, usual_file, write_report
 from cw_pipeline.reports.month_report.make import NothingToReport, month_report
@@ -18,7 +19,6 @@ from cw_pipeline.settings import Settings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording import cells
-from cw_pipeline.wording.launchpad import in_the_ui
 
 MONTH_REPORT = dg.AssetSpec(
     asset_key("month_report"),
@@ -28,7 +28,6 @@ MONTH_REPORT = dg.AssetSpec(
         "what is not billed and why. The page is a file on the machine that ran this; `cw-pipeline report` writes it "
         "on any machine, also for Excel."
     ),
-    group_name="monthly_sync",
     kinds={"python"},
     skippable=True,
 )
@@ -38,7 +37,7 @@ def log_reports(context: dg.AssetExecutionContext, warehouse: Warehouse, months:
     """Write the months' pages and record each with its own materialization.
 
     Raises:
-        Failure: If a month was never pushed; the others are reported.
+        Failed: If a month was never pushed; the others are reported.
     """
     never_pushed: list[str] = []
     for month in months:
@@ -51,7 +50,7 @@ def log_reports(context: dg.AssetExecutionContext, warehouse: Warehouse, months:
         details = _details(report, page=_written_page(context, report))
         context.log_event(dg.AssetMaterialization(MONTH_REPORT.key, partition=str(month), metadata=details))
     if never_pushed:
-        raise dg.Failure(in_the_ui("\n".join(never_pushed)), allow_retries=False)
+        raise Failed("\n".join(never_pushed))
 
 
 def _written_page(context: dg.AssetExecutionContext, report: MonthlyReport) -> dg.MetadataValue:

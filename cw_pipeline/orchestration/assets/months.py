@@ -15,7 +15,7 @@ from pydantic import Field
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.orchestration import checks, metadata
 from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT, log_reports
-from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.failures import Failed, failing_the_run
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
 from cw_pipeline.orchestration.tenant import PUSH_POOL, asset_key
@@ -29,7 +29,6 @@ from cw_pipeline.wording.launchpad import in_the_ui
 USAGE = dg.AssetSpec(
     asset_key("monthly_usage"),
     description="A month's usage of every organization, as NordPass reports it; final reports only.",
-    group_name="monthly_sync",
     kinds={"nordpass"},
     skippable=True,
 )
@@ -37,7 +36,6 @@ PREVIEW = dg.AssetSpec(
     asset_key("push_preview"),
     deps=[USAGE, asset_key("mapped_organizations")],
     description="What a push would do for a month, line by line, with a reason for each: the dry run.",
-    group_name="monthly_sync",
     kinds={"python"},
     skippable=True,
 )
@@ -45,7 +43,6 @@ PUSH = dg.AssetSpec(
     asset_key("connectwise_push"),
     deps=[PREVIEW],
     description="A month's seats on the lines of the ConnectWise agreements.",
-    group_name="monthly_sync",
     kinds={"connectwise"},
     skippable=True,
 )
@@ -139,14 +136,13 @@ def _fail_if_a_month_did(context: dg.AssetExecutionContext, months: MonthLoop, r
 
     Raises:
         RetryRequested: If a month may succeed later by itself, and tries are left.
-        Failure: If a month failed, with the reason of each that did.
+        Failed: If a month failed, with the reason of each that did.
     """
     if not months.failed:
         return
     if months.retryable and context.retry_number < retries:
         raise dg.RetryRequested(max_retries=retries, seconds_to_wait=RETRY_SECONDS)
-    raise dg.Failure(
-        description="\n".join(f"{month}: {in_the_ui(error)}" for month, error in sorted(months.failed.items())),
-        metadata={"failed_months": [str(month) for month in sorted(months.failed)]},
-        allow_retries=False,
+    raise Failed(
+        "\n".join(f"{month}: {error}" for month, error in sorted(months.failed.items())),
+        {"failed_months": [str(month) for month in sorted(months.failed)]},
     )

@@ -7,8 +7,8 @@ import dagster as dg
 from pydantic import Field
 
 from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.metadata import of_changes, of_mapping
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.setup_metadata import of_changes, of_mapping
 from cw_pipeline.orchestration.tenant import PREFIX, asset_key
 from cw_pipeline.setup import imports, organizations
 from cw_pipeline.setup.reconcile import Changes
@@ -38,7 +38,7 @@ class ImportConfig(ListConfig):
     )
 
 
-@dg.asset(key_prefix=PREFIX, group_name="mapping", kinds={"connectwise"})
+@dg.asset(key_prefix=PREFIX, kinds={"connectwise"})
 def imported_companies(
     context: dg.AssetExecutionContext, config: ImportConfig, access: Access
 ) -> dg.MaterializeResult[Any]:
@@ -52,7 +52,7 @@ def imported_companies(
     return dg.MaterializeResult(metadata=of_changes(report))
 
 
-@dg.asset(key_prefix=PREFIX, group_name="mapping", kinds={"connectwise"}, deps=[imported_companies])
+@dg.asset(key_prefix=PREFIX, kinds={"connectwise"}, deps=[imported_companies])
 def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Access) -> dg.MaterializeResult[Any]:
     """The agreements of the imported companies."""
     with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
@@ -62,7 +62,7 @@ def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Ac
     return dg.MaterializeResult(metadata=of_changes(report))
 
 
-@dg.asset(name="organizations", key_prefix=PREFIX, group_name="mapping", kinds={"nordpass"})
+@dg.asset(name="organizations", key_prefix=PREFIX, kinds={"nordpass"})
 def nordpass_organizations(
     context: dg.AssetExecutionContext, config: ListConfig, access: Access
 ) -> dg.MaterializeResult[Any]:
@@ -72,11 +72,23 @@ def nordpass_organizations(
     return dg.MaterializeResult(metadata=of_changes(report))
 
 
-@dg.asset(key_prefix=PREFIX, group_name="mapping", kinds={"python"}, deps=[agreements, nordpass_organizations])
+@dg.asset(key_prefix=PREFIX, kinds={"python"}, deps=[agreements, nordpass_organizations])
 def mapped_organizations(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
     """The company and agreement that each organization is billed to, as people mapped them."""
     with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
         return dg.MaterializeResult(metadata=of_mapping(warehouse))
+
+
+CONNECTION = dg.AssetSpec(
+    asset_key("connection"),
+    description="The ConnectWise company that the job connect found, and each right of the API member.",
+    kinds={"connectwise"},
+)
+MAPPED_PRODUCTS = dg.AssetSpec(
+    asset_key("mapped_products"),
+    description="The ConnectWise product that each NordPass plan is billed as, as the job map_products left it.",
+    kinds={"connectwise"},
+)
 
 
 def materialized_mapping(warehouse: Warehouse) -> dg.AssetMaterialization:

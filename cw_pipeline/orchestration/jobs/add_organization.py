@@ -1,51 +1,114 @@
 """The job `add_organization`."""
 
-from typing import Literal, cast
+from typing import Literal
 
 import dagster as dg
 from pydantic import Field, ValidationError
 
 from cw_pipeline.nordpass.models import NewOrganization
-from cw_pipeline.orchestration.assets.setup import materialized_mapping
-from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.jobs.map_companies import MapToConfig
+from cw_pipeline.orchestration.assets.setup import materialized_mapping, nordpass_organizations
+from cw_pipeline.orchestration.failures import Failed, configured_month, failing_the_run
+from cw_pipeline.orchestration.jobs.map_companies import ACCEPT_WARNINGS, BILL_FROM
+from cw_pipeline.orchestration.launchpad import described
+from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.reports import listings
 from cw_pipeline.setup import organizations
-from cw_pipeline.wording.cells import mapped_sentence
+from cw_pipeline.vocabulary import LicenseType, Plan
+from cw_pipeline.wording import cells
+from cw_pipeline.wording.launchpad import in_the_ui
 
 
 class OrganizationConfig(dg.Config):
-    """The organization to add in NordPass."""
+    """The organization to add in NordPass; without a name, the run only shows those that are there."""
 
-    name: str = Field(description="The organization's name.")
-    plan: Literal["Business", "Enterprise"] = Field(description="Its NordPass plan.")
-    license_type: Literal["Standard", "Trial", "NFR"] = Field(description="Its license type; only Standard is billed.")
-    contact_email: str = Field(description="Where NordPass sends the invitation to its first member.")
-    country: str | None = Field(default=None, description="Its country, if known.")
-    map_to: MapToConfig | None = Field(default=None, description="Map it at once. Leave it out to map it later.")
+    name: str = Field(default="", description="The organization's name. Left empty, nothing is added.")
+    plan: Literal["Business", "Enterprise"] = Field(default="Business", description="Its NordPass plan.")
+    license_type: Literal["Standard", "Trial", "NFR"] = Field(
+        default="Standard", description="Its license type; only Standard is billed."
+    )
+    contact_email: str = Field(
+        default="", description="Where NordPass sends the invitation to its first member; needed."
+    )
+    country: str = Field(default="", description="Its country, if known.")
+    company: str = Field(
+        default="", description="To map it at once: id or exact name of the ConnectWise company. Empty: map it later."
+    )
+    agreement: str = Field(default="", description="Id or exact name of one of the company's agreements.")
+    bill_from: str = Field(default="", description=BILL_FROM)
+    accept_warnings: bool = Field(default=False, description=ACCEPT_WARNINGS)
+
+
+_EXAMPLE = """\
+# Without a name, nothing is added: the run shows the organizations that are there.
+ops:
+  add_to_nordpass:
+    config:
+      name: ""                  # such as Umbrella Ltd
+      plan: Business            # or Enterprise
+      license_type: Standard    # or Trial or NFR; only Standard is billed
+      contact_email: ""         # NordPass sends the invitation to the first member there
+      country: ""               # may stay empty
+      # To map it at once; leave the company empty to map it later:
+      company: ""               # id or exact name
+      agreement: ""             # id or exact name of one of its agreements
+      bill_from: ""             # such as 2026-03; empty: the last closed month
+      accept_warnings: false
+"""
 
 
 @dg.op
 def add_to_nordpass(context: dg.OpExecutionContext, config: OrganizationConfig, access: Access) -> None:
     """Create the organization in NordPass and, if asked, map it; a repetition never adds it twice."""
-    try:
-        new = NewOrganization.model_validate(config.model_dump(exclude={"map_to"}))
-    except ValidationError as error:
-        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
-        raise dg.Failure(f"The organization was not added. {faults}.", allow_retries=False) from None
-    to = cast("MapToConfig | None", config.map_to)
-    map_to = organizations.MapTo(to.company, to.agreement, to.first_billed, to.accept_warnings) if to else None
-    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.nordpass() as nordpass:
-        added = organizations.add_organization(nordpass, warehouse, new, map_to, first_month=first_month())
-        what_next = mapped_sentence(added.mapped) if added.mapped else "Map it next, with the job map_companies."
+    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
+        if not config.name:
+            with warehouse.transaction() as session:
+                listed = table(*cells.organizations(listings.organizations(session)))
+            context.log.info("Nothing was added: give a name and a contact_email. These organizations are there.")
+            context.log_event(dg.AssetObservation(nordpass_organizations.key, metadata={"organizations": listed}))
+            return
+        new, map_to = _asked(config)
+        with access.nordpass() as nordpass:
+            added = organizations.add_organization(nordpass, warehouse, new, map_to, first_month=first_month())
+        what_next = cells.mapped_sentence(added.mapped) if added.mapped else "Map it next, with the job map_companies."
         context.log.info(f"{added.organization.name} ({added.organization.id}) is in NordPass. {what_next}")
         for warning in added.mapped.warnings if added.mapped else ():
-            context.log.warning(warning)
+            context.log.warning(in_the_ui(warning))
         context.log_event(materialized_mapping(warehouse))
 
 
-@dg.job
+def _asked(config: OrganizationConfig) -> tuple[NewOrganization, organizations.MapTo | None]:
+    """The organization to add, and what to map it to.
+
+    Raises:
+        Failed: If one of its fields cannot be used; names it.
+    """
+    try:
+        new = NewOrganization(
+            name=config.name,
+            plan=Plan(config.plan),
+            license_type=LicenseType(config.license_type),
+            contact_email=config.contact_email,
+            country=config.country or None,
+        )
+    except ValidationError as error:
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise Failed(f"The organization was not added. {faults}.") from None
+    if not config.company:
+        return new, None
+    month = configured_month("bill_from", config.bill_from) if config.bill_from else None
+    return new, organizations.MapTo(config.company, config.agreement, month, config.accept_warnings)
+
+
+@dg.job(
+    description=described(
+        "add_organization",
+        "Add an organization in NordPass and, if asked, map it. As it stands, the run adds nothing, and shows the "
+        "organizations that are there.",
+        _EXAMPLE,
+    )
+)
 def add_organization() -> None:
     """Add an organization in NordPass and, if asked, map it."""
     add_to_nordpass()

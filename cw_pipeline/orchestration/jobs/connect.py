@@ -2,13 +2,12 @@
 
 import dagster as dg
 
-from cw_pipeline.orchestration.assets.setup import materialized_mapping
-from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.metadata import of_rights
+from cw_pipeline.orchestration.assets.setup import CONNECTION, materialized_mapping
+from cw_pipeline.orchestration.failures import Failed, failing_the_run
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.setup_metadata import of_connection
 from cw_pipeline.setup import connection
 from cw_pipeline.vocabulary import State
-from cw_pipeline.wording.launchpad import in_the_ui
 
 
 @dg.op
@@ -18,14 +17,15 @@ def check_connection(context: dg.OpExecutionContext, access: Access) -> None:
         connected = connection.connect(client, warehouse)
         if connected.refusal is None:
             context.log_event(materialized_mapping(warehouse))
+    event = dg.AssetMaterialization if connected.refusal is None else dg.AssetObservation
+    context.log_event(event(CONNECTION.key, metadata=of_connection(connected)))
     for right in connected.rights:
         context.log.info(f"{right.name} ({right.why}): {right.state}")
     if connected.refusal is not None:
-        raise dg.Failure(in_the_ui(connected.refusal), metadata=of_rights(connected.rights), allow_retries=False)
+        raise Failed(connected.refusal)
     what_next = "Map the products next, with the job map_products." if connected.state == State.CONNECTED else ""
     company = f"{connected.company_name} ({connected.company_id})"
     context.log.info(f"Connected to {company} at {connected.site_url}. {what_next}")
-    context.add_output_metadata(of_rights(connected.rights))
 
 
 @dg.job

@@ -1,16 +1,17 @@
 """The job `map_products`."""
 
 from collections.abc import Iterator
-from typing import Literal, cast
+from typing import Literal
 
 import dagster as dg
 from pydantic import Field
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.orchestration.assets.setup import materialized_mapping
+from cw_pipeline.orchestration.assets.setup import MAPPED_PRODUCTS, materialized_mapping
 from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.metadata import of_products
+from cw_pipeline.orchestration.launchpad import described
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.setup_metadata import of_products
 from cw_pipeline.setup import products
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.database import Warehouse
@@ -20,34 +21,53 @@ class NewProductConfig(dg.Config):
     """A product to create in the catalog, and the plan to map to it."""
 
     plan: Literal["Business", "Enterprise"] = Field(description="The NordPass plan that is billed as it.")
-    identifier: str | None = Field(default=None, description="By default `NordPass <plan>`, like the next two.")
-    description: str | None = Field(default=None, description="What ConnectWise's lists show; 60 characters at most.")
-    customer_description: str | None = Field(default=None, description="What invoices show.")
-    subcategory: str | None = Field(
-        default=None, description="By name. Leave it out for the only or the default one; a refusal lists all."
+    identifier: str = Field(default="", description="By default `NordPass <plan>`, like the next two.")
+    description: str = Field(default="", description="What ConnectWise's lists show; 60 characters at most.")
+    customer_description: str = Field(default="", description="What invoices show.")
+    subcategory: str = Field(
+        default="", description="By name. Leave it empty for the only or the default one; a refusal lists all."
     )
-    type: str | None = Field(default=None, description="The product type, by name, likewise.")
-    unit: str | None = Field(default=None, description="The unit of measure, by name, likewise.")
-    price: str | None = Field(default=None, description="Of one seat a month, as 7.50.")
-    cost: str | None = Field(default=None, description="Of one seat a month, as 3.90.")
+    type: str = Field(default="", description="The product type, by name, likewise.")
+    unit: str = Field(default="", description="The unit of measure, by name, likewise.")
+    price: str = Field(default="", description='Of one seat a month, in quotes, as "7.50".')
+    cost: str = Field(default="", description='Of one seat a month, in quotes, as "3.90".')
 
 
 class ProductsConfig(dg.Config):
     """Which products to bill the plans as; with nothing set, the run only shows the catalog."""
 
-    search: str | None = Field(
-        default=None, description="Show only products with this text in identifier or description."
+    search: str = Field(
+        default="", description="Show only products with this text in identifier or description. Empty: all."
     )
-    create: NewProductConfig | None = Field(default=None, description="Create a product and map its plan to it.")
-    business: str | None = Field(
-        default=None, description="Id or identifier of the product for NordPass Business. Leave it out to keep it."
+    create: list[NewProductConfig] = Field(
+        default=[], description="Products to create, each with the plan that is mapped to it."
     )
-    enterprise: str | None = Field(
-        default=None, description="Id or identifier of the product for NordPass Enterprise. Leave it out to keep it."
+    business: str = Field(
+        default="", description="Id or identifier of the product for NordPass Business. Leave it empty to keep it."
+    )
+    enterprise: str = Field(
+        default="", description="Id or identifier of the product for NordPass Enterprise. Leave it empty to keep it."
     )
     confirm: bool = Field(
         default=False, description="Confirm the mapping: the next sync bills the mapped plans as these products."
     )
+
+
+_EXAMPLE = """\
+# As it stands, the run changes nothing, and shows the catalog.
+ops:
+  choose_products:
+    config:
+      search: nordpass     # show only products with this text; empty: all
+      business: ""         # id or identifier of the product that bills NordPass Business, such as NORDPASS-BUS
+      enterprise: ""       # of the one that bills NordPass Enterprise
+      create: []
+      # create:            # a missing product, which its plan is then mapped to
+      #   - plan: Enterprise
+      #     identifier: NORDPASS-ENT
+      #     price: "7.50"
+      confirm: false       # true: the next sync bills the mapped plans as these products
+"""
 
 
 @dg.op
@@ -62,18 +82,17 @@ def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, acce
                     context.log.warning(warning)
         finally:  # what was mapped before something failed is there, and shows
             context.log_event(materialized_mapping(warehouse))
-        catalog = products.list_products(client, config.search)
+        catalog = products.list_products(client, config.search or None)
         with warehouse.transaction() as session:
             mapped = products.mapped_products(session)
-    context.add_output_metadata(of_products(catalog, mapped))
+        context.log_event(dg.AssetMaterialization(MAPPED_PRODUCTS.key, metadata=of_products(catalog, mapped)))
 
 
 def _change(
     config: ProductsConfig, client: ConnectWiseClient, warehouse: Warehouse
 ) -> Iterator[products.MappedProduct]:
     """Make the changes one after the other; yield each before the next is made."""
-    new = cast("NewProductConfig | None", config.create)  # Dagster's type of a nested config is not known
-    if new is not None:
+    for new in config.create:
         yield _create(new, client, warehouse)
     for plan, product in ((Plan.BUSINESS, config.business), (Plan.ENTERPRISE, config.enterprise)):
         if product:
@@ -87,23 +106,25 @@ def _create(new: NewProductConfig, client: ConnectWiseClient, warehouse: Warehou
         client,
         warehouse,
         Plan(new.plan),
-        identifier=new.identifier,
-        description=new.description,
-        customer_description=new.customer_description,
-        subcategory=new.subcategory,
-        product_type=new.type,
-        unit=new.unit,
+        identifier=new.identifier or None,
+        description=new.description or None,
+        customer_description=new.customer_description or None,
+        subcategory=new.subcategory or None,
+        product_type=new.type or None,
+        unit=new.unit or None,
         price=products.price_of(new.price) if new.price else None,
         cost=products.price_of(new.cost) if new.cost else None,
     )
 
 
-@dg.job
+@dg.job(
+    description=described(
+        "map_products",
+        "Look through the catalog, map NordPass plans to products of it or create those, and confirm the mapping. "
+        "As it stands, the run changes nothing, and shows the catalog.",
+        _EXAMPLE,
+    )
+)
 def map_products() -> None:
-    """Look through the catalog, map NordPass plans to ConnectWise products or create those, and confirm the mapping.
-
-    Without config, the run only shows the catalog. For example, in the Launchpad:
-
-        ops: {choose_products: {config: {business: NORDPASS-BUS, create: {plan: Enterprise}, confirm: true}}}
-    """
+    """Map NordPass plans to ConnectWise products."""
     choose_products()

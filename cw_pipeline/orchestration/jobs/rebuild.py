@@ -4,8 +4,9 @@ import dagster as dg
 
 from cw_pipeline.orchestration.assets.setup import mapped_organizations
 from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.metadata import of_mapping, table
+from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.setup_metadata import of_mapping
 from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.wording.hold_reasons import CORRECT_IT, cannot_be_read

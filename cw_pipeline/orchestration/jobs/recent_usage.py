@@ -8,7 +8,7 @@ import dagster as dg
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.assets.months import USAGE
-from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.failures import Failed, failing_the_run
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.tenant import TAGS
@@ -34,7 +34,7 @@ def read_recent_usage(
             event = dg.AssetMaterialization if read.changed else dg.AssetObservation
             yield event(USAGE.key, partition=str(month), metadata=metadata.of_usage(read.report))
     if failed:
-        raise dg.Failure(description="\n".join(failed), allow_retries=False)
+        raise Failed("\n".join(failed))
     yield dg.Output(None)
 
 

@@ -1,0 +1,115 @@
+"""What the UI shows of the setup: what is connected, imported, mapped and suggested, and what people did last."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from textwrap import indent
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from cw_pipeline.orchestration.metadata import Details, names, table
+from cw_pipeline.orchestration.partitions import first_month
+from cw_pipeline.orchestration.tenant import SCHEDULE
+from cw_pipeline.reports.listings import companies, organizations
+from cw_pipeline.reports.status import status
+from cw_pipeline.setup.audit import audit_log
+from cw_pipeline.setup.imports import AgreementsReport, ImportReport
+from cw_pipeline.setup.mapping_csv import csv_of
+from cw_pipeline.setup.mapping_file import rows_to_complete
+from cw_pipeline.setup.suggest import suggest_mappings
+from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.wording import cells
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cw_pipeline.connectwise.models import CatalogItem
+    from cw_pipeline.setup.connection import Connection
+    from cw_pipeline.setup.products import MappedProduct
+    from cw_pipeline.setup.reconcile import Changes
+    from cw_pipeline.warehouse.database import Warehouse
+
+_LATEST_ENTRIES = 20
+_MOST_CSV_ROWS = 500
+"""Dagster never deletes metadata."""
+
+
+def of_changes(changes: Changes) -> Details:
+    """What an import changed, as numbers, and the names of what is new and what is gone."""
+    return {
+        **changes.numbers,
+        "dagster/row_count": changes.total,
+        "new_names": names([name_and_id(one) for one in changes.new]),
+        "gone_names": names([name_and_id(one) for one in changes.gone]),
+        **({"agreement_changed": names(changes.agreement_changed)} if isinstance(changes, AgreementsReport) else {}),
+        **({"unreadable": names(changes.unreadable)} if isinstance(changes, ImportReport | AgreementsReport) else {}),
+    }
+
+
+def of_mapping(warehouse: Warehouse) -> Details:
+    """How far the set-up has come, what is mapped and what could be, and what people did last; suggests nothing."""
+    now = status(warehouse, first_month=first_month(), now=datetime.now(UTC), schedule=SCHEDULE)
+    with warehouse.transaction() as session:
+        listed = companies(session)
+        all_organizations = organizations(session)
+        entries = audit_log(session, latest=_LATEST_ENTRIES)
+    return {
+        "state": now.state.value,
+        "missing": names(now.missing),
+        "gone": names(now.gone),
+        "agreement_changed": names(now.agreement_changed),
+        "dagster/row_count": now.mapped_organizations,
+        "mapped": now.mapped,
+        "mapped_organizations": now.mapped_organizations,
+        "unmapped_companies": now.unmapped_companies,
+        "unmapped_organizations": now.unmapped_organizations,
+        "next_tick": dg.MetadataValue.timestamp(now.next_tick),
+        "companies": table(*cells.companies(sorted(listed, key=lambda one: one.state == "mapped"))),
+        "organizations": table(*cells.organizations(all_organizations)),
+        "latest_acts": table(*cells.audit_log(reversed(entries))),
+    }
+
+
+def of_suggestions(warehouse: Warehouse) -> Details:
+    """Which organization may belong to which company, and CSV to complete and to paste into `map_companies`."""
+    suggestions = suggest_mappings(warehouse)
+    with warehouse.transaction() as session:
+        rows = rows_to_complete(session, suggestions)
+    text = csv_of(rows[:_MOST_CSV_ROWS])
+    more = "write_file writes all of them" if len(rows) > _MOST_CSV_ROWS else None
+    config = "ops:\n  choose_organizations:\n    config:\n      csv: |\n" + indent(text, " " * 8)
+    return {
+        "certain": sum(one.certain for one in suggestions),
+        "suggestions": table(*cells.suggestions(suggestions)),
+        "csv": fenced(text),
+        "launchpad": fenced(config),
+        **({"more": more} if more else {}),
+    }
+
+
+def of_connection(connected: Connection) -> Details:
+    """What connecting found: the company, how far the setup has come, and each right with what it is needed for."""
+    return {
+        "company": f"{connected.company_name} ({connected.company_id})",
+        "site": dg.MetadataValue.url(connected.site_url),
+        "state": connected.state.value,
+        "rights": table(*cells.rights(connected.rights)),
+    }
+
+
+def of_products(catalog: Iterable[CatalogItem], mapped: Sequence[MappedProduct]) -> Details:
+    """The products of the catalog that were asked for, and the plans that are mapped."""
+    return {
+        "dagster/row_count": len(mapped),
+        "plans": table(*cells.products(mapped)),
+        "catalog": table(*cells.catalog(catalog, mapped)),
+    }
+
+
+def fenced(text: str) -> dg.MetadataValue:
+    """A text in a block of its own, to copy; the UI shows it verbatim."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return dg.MetadataValue.md(f"{fence}\n{text}\n{fence}")

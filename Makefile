@@ -11,7 +11,7 @@ GROUPS ?=
 # How many tenants `make tenants` deploys, three of them broken.
 TENANTS ?= 20
 BIN := .venv/bin
-MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file docs/site/mkdocs.yml
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file docs/site/mkdocs.yml
 # Where `make demo` leaves what `make dev` shows.
 DEMO := $(CURDIR)/.cw_pipeline/demo
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _MEMORY = Path("/dev/shm")
 _NEEDED_BYTES = 4 * 2**30
-_LONGEST = ("end_to_end/", "sync/test_killed", "stateful/", "orchestration/", "cli/")
+_LONGEST = ("end_to_end/test_workers", "end_to_end/test_many_tenants", "sync/test_killed", "stateful/", "end_to_end/")
 """What waits or computes longest."""
 
 
@@ -59,8 +59,8 @@ def _keep_files_in_memory() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker is left alone with it at the end."""
-    rooms = [f"cw_pipeline_tests/{room}" for room in _LONGEST]
-    items.sort(key=lambda item: [not item.nodeid.startswith(room) for room in rooms])
+    first = [f"cw_pipeline_tests/{name}" for name in _LONGEST]
+    items.sort(key=lambda item: [not item.nodeid.startswith(name) for name in first])
 
 
 def pytest_collection_finish() -> None:

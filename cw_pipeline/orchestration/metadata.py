@@ -7,7 +7,6 @@ Markdown and descriptions as markup: there names are escaped.
 from __future__ import annotations
 
 from collections import Counter
-from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
@@ -70,12 +69,13 @@ def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseCl
         **{name: dg.MetadataValue.md(text) for name, text in lists.items()},
         "seats_used": preview.usage_seats,
     }
+    currencies = added(one.worth for one in month.lines) or [""]
     for group, members in _GROUPS.items():
         in_group = [one for one in month.lines if one.line.outcome in members and not one.line.also]
         details[f"seats_{group}"] = int(sum(one.line.seats for one in in_group))
-        if group != "not_billed":
-            for currency, amount in (added(one.worth for one in in_group) or {"": Decimal(0)}).items():
-                details[f"money_{group}" + (f"_{currency.lower()}" if currency else "")] = float(amount)
+        money = added(one.worth for one in in_group)
+        for currency in currencies if group != "not_billed" else ():
+            details["_".join(filter(None, ["money", group, currency.lower()]))] = float(money.get(currency, 0))
     return details
 
 

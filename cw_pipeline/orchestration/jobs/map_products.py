@@ -15,6 +15,7 @@ from cw_pipeline.orchestration.setup_metadata import of_products
 from cw_pipeline.setup import products
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.wording.launchpad import in_the_ui
 
 
 class NewProductConfig(dg.Config):
@@ -79,7 +80,7 @@ def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, acce
                 state = "confirmed" if one.confirmed else "not confirmed yet"
                 context.log.info(f"{one.plan} is mapped to {one.identifier} ({one.product_id}), {state}")
                 for warning in one.warnings:
-                    context.log.warning(warning)
+                    context.log.warning(in_the_ui(warning))
         finally:  # what was mapped before something failed is there, and shows
             context.log_event(materialized_mapping(warehouse))
         catalog = products.list_products(client, config.search or None)

@@ -1,0 +1,92 @@
+"""A month's page: what it says first, and that every line is in one of its lists."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.identity import Identity
+from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.preview import Preview, PreviewLine
+from cw_pipeline.billing.writes import CreateLine, Write
+from cw_pipeline.reports.month import Change, MonthLine, MonthLines
+from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.wording.markdown import unescaped
+from cw_pipeline.wording.month_page import page, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MARCH = Month(2026, 3)
+
+
+def new_line(number: int) -> Write:
+    identity = Identity(MARCH, Plan.BUSINESS, f"org-{number}")
+    return CreateLine(identity, 12, 3, Decimal(5), date(2026, 4, 1), date(2026, 4, 30))
+
+
+def a_line(number: int, outcome: Outcome, *, warning: str | None = None, writes: tuple[Write, ...] = ()) -> MonthLine:
+    line: PreviewLine = PreviewLine(
+        organization_id=f"org-{number}",
+        organization_name=f"Customer {number}",
+        plan=Plan.BUSINESS,
+        company_id=7,
+        agreement_id=12,
+        also=False,
+        outcome=outcome,
+        seats=Decimal(5),
+        reason="See it with `cw-pipeline status`.",
+        warning=warning,
+        writes=writes,
+    )
+    return MonthLine(line, "Company", "Managed Services", {"EUR": Decimal("12.50")})
+
+
+def a_month(lines: Sequence[MonthLine], changes: Sequence[Change] | None = ()) -> MonthLines:
+    preview = Preview(MARCH, 5 * len(lines), tuple(one.line for one in lines))
+    return MonthLines(preview, lines, changes)
+
+
+def lists(month: MonthLines) -> dict[str, str]:
+    return {name: unescaped(text) for name, text in page(month, "https://psa/{}".format, pushed=True).items()}
+
+
+def test_the_first_sentences_say_where_seats_go_what_changed_and_what_waits() -> None:
+    lines = [a_line(1, Outcome.CREATED), a_line(2, Outcome.UNMAPPED), a_line(3, Outcome.CREDIT_DUE)]
+    changes = [Change("New", 0, 9), Change("Gone", 4, 0), Change("More", 1, 8)]
+    assert summary(a_month(lines, changes)) == (
+        "15 seats used: 5 billed, 5 not billed (unmapped 5), 5 held (credit_due 5). "
+        "Against 2026-02: +12 seats, 1 organization new, 1 gone. 1 line needs a person."
+    )
+    assert summary(a_month(lines[:1], None)) == (
+        "5 seats used: 5 billed. There is no usage of 2026-02 to compare with. Nothing needs a person."
+    )
+
+
+def test_every_line_is_in_one_list_and_says_what_to_do_and_what_is_billed() -> None:
+    lines = [a_line(number, outcome) for number, outcome in enumerate(Outcome, start=10)]
+    lines += [
+        a_line(98, Outcome.UNCHANGED, warning="No invoice has it."),
+        a_line(99, Outcome.CREATED, writes=(new_line(99),)),
+    ]
+    shown = lists(a_month(lines))
+    assert list(shown)[:3] == ["needs_a_person", "written", "before_bill_from"]
+    for one in lines:
+        rows = [row for text in shown.values() for row in text.splitlines() if one.line.organization_name in row]
+        assert len([row for row in rows if row.startswith("|")]) == 1, one
+    assert "- **Customer 98** [Managed Services](https://psa/12): No invoice has it." in shown["needs_a_person"]
+    assert ": See it with the asset mapped_organizations." in shown["needs_a_person"]
+    written = shown["written"].replace("\u00a0", " ")
+    assert "| [Managed Services](https://psa/12) | 0 → 5 | 1 Apr 2026 to 30 Apr 2026 |" in written
+    assert "with the job map_companies" in shown["unmapped"]
+
+
+def test_a_list_that_is_too_long_to_keep_says_where_the_rest_is() -> None:
+    shown = lists(a_month([a_line(number, Outcome.UNCHANGED) for number in range(1_200)]))
+    assert "200 more are in the warehouse's view `v_latest`." in shown["unchanged"]
+    assert shown["unchanged"].count("Customer ") == 1_000
+
+
+def test_a_short_list_is_padded_so_that_the_ui_opens_it_in_a_window() -> None:
+    assert all(len(text) >= 1_000 for text in page(a_month([a_line(1, Outcome.TRIAL)]), str, pushed=False).values())

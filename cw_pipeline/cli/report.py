@@ -55,9 +55,9 @@ def report(
                     "not_billed": made.seats.not_billed,
                 },
                 "worth": {
-                    "billed": made.worth_billed.amount,
-                    "waiting": made.worth_waiting.amount,
-                    "not_billed": made.worth_not_billed.amount,
+                    "billed": made.worth_billed.money,
+                    "waiting": made.worth_waiting.money,
+                    "not_billed": made.worth_not_billed.money,
                 },
             }
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording.outcomes import LABELS
+from cw_pipeline.wording.seats import amounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -182,7 +183,13 @@ def drift(findings: Iterable[Finding]) -> Table:
 def waiting(lines: Iterable[Waiting]) -> Table:
     """What waits for somebody in a month's report."""
     return ("What is wrong", "Customer", "Organization", "Seats", "Worth"), [
-        (one.label, one.company and one.company.name, one.organization.name, one.seats, _money(one.worth))
+        (
+            one.label,
+            one.company and one.company.name,
+            one.organization.name,
+            one.seats,
+            amounts(one.money),
+        )
         for one in lines
     ]
 

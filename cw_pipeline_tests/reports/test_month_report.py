@@ -10,10 +10,12 @@ import pytest
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import NOT_BILLED, RIGHT, Outcome
 from cw_pipeline.reports.month_report.make import NothingToReport
+from cw_pipeline.reports.month_report.page import total
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.intents import Result, append_intents, append_results
 from cw_pipeline.warehouse.names import Named
+from cw_pipeline.warehouse.tables import AgreementRow
 from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.reports.months import PRICE, customer, line, push, report, set_price
@@ -39,7 +41,7 @@ def test_the_seats_of_all_outcomes_add_up_to_the_usage_report(connected: Warehou
     assert made.seats.not_billed == sum(one.seats for one in lines if one.outcome in NOT_BILLED)
     assert {one.outcome for one in made.customers if one.owed != one.used} == NOT_OWED
     worths = (made.worth_billed, made.worth_waiting, made.worth_not_billed)
-    assert sum(one.amount for one in worths) == PRICE * sum(one.owed for one in made.customers)
+    assert sum(one.money[""] for one in worths) == PRICE * sum(one.owed for one in made.customers)
     assert set(LABELS) == set(Outcome)
 
 
@@ -135,12 +137,21 @@ def test_an_organization_without_a_usage_row_is_there_with_what_its_lines_carry(
     assert (made.seats.used, customer(made, "org-a").used, customer(made, "org-a").difference) == (0, 0, -5)
 
 
-def test_a_plan_without_a_price_is_not_part_of_what_seats_are_worth(connected: Warehouse) -> None:
+def test_seats_are_worth_their_price_in_each_agreement_s_currency_and_nothing_is_converted(
+    connected: Warehouse,
+) -> None:
     set_price(connected)
-    push(connected, line("org-a", seats=2), line("org-b", seats=3, plan=Plan.ENTERPRISE))
+    for company_id, currency in ((1, "USD"), (2, "EUR")):
+        agreement_id, organization_id = company_id * 10 + 1, "org-a" if company_id == 1 else "org-b"
+        map_company(connected, company_id, agreement_id, organization_id, first_month=FIRST, now=NOW)
+        with connected.transaction() as session:
+            session.get_one(AgreementRow, agreement_id).currency = currency
+    unpriced = line("org-c", seats=3, plan=Plan.ENTERPRISE)
+    push(connected, line("org-a", seats=2), line("org-b", seats=4, company_id=2), unpriced)
     made = report(connected)
-    assert made.worth_billed == (2 * PRICE, 3)
-    assert customer(made, "org-b").worth is None
+    assert made.worth_billed == ({"EUR": 4 * PRICE, "USD": 2 * PRICE}, 3)
+    assert total(made.worth_billed) == "17.40 EUR and 8.70 USD and 3 seats of unknown price"
+    assert (customer(made, "org-c").worth, total(made.worth_waiting)) == (None, "0.00")
 
 
 def test_a_month_that_was_never_pushed_has_no_report(connected: Warehouse) -> None:

@@ -13,7 +13,7 @@ from cw_pipeline.orchestration.failures import Failed
 from cw_pipeline.orchestration.tenant import KEY, asset_key
 from cw_pipeline.reports.month_report.files import FileNotWritten, usual_file, write_report
 from cw_pipeline.reports.month_report.make import NothingToReport, month_report
-from cw_pipeline.reports.month_report.page import year_picture
+from cw_pipeline.reports.month_report.page import total, year_picture
 from cw_pipeline.reports.month_report.report import MonthlyReport
 from cw_pipeline.settings import Settings
 from cw_pipeline.vocabulary import Month
@@ -78,9 +78,9 @@ def _details(report: MonthlyReport, *, page: dg.MetadataValue) -> metadata.Detai
         "seats_waiting": int(seats.waiting),
         "seats_not_billed": int(seats.not_billed),
         # Text, because Dagster's numbers are floats.
-        "worth_billed": f"{report.worth_billed.amount:.2f}",
-        "worth_waiting": f"{report.worth_waiting.amount:.2f}",
-        "worth_not_billed": f"{report.worth_not_billed.amount:.2f}",
+        "worth_billed": total(report.worth_billed),
+        "worth_waiting": total(report.worth_waiting),
+        "worth_not_billed": total(report.worth_not_billed),
         "waiting": metadata.table(*cells.waiting(report.waiting)),
         "not_billed": metadata.table(*cells.not_billed(report.not_billed)),
     }

@@ -14,6 +14,7 @@ from cw_pipeline.billing.preview import PreviewLine, seats_at_stake
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 from cw_pipeline.reports.listings import imported_names
 from cw_pipeline.reports.month_report.report import Customer, MonthlyReport, MonthSeats, Waiting
+from cw_pipeline.reports.worth import Prices
 from cw_pipeline.reports.worth import prices as seat_prices
 from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.ledger import written_lines
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.vocabulary import Month, Plan
+    from cw_pipeline.vocabulary import Month
 
 _MONTHS = 12
 
@@ -53,7 +54,7 @@ def month_report(session: Session, month: Month) -> MonthlyReport:
     lines, lines_before = pushed_lines(session, push), pushed_lines(session, push_before) if push_before else ()
     before = {line.organization_id: line for line in lines_before if not line.also}
     companies, agreements = imported_names(session)
-    billed, prices = _billed(session, psa, month), seat_prices(session).of_plans
+    billed, prices = _billed(session, psa, month), seat_prices(session)
     customers = [
         Customer(
             company=_named(line.company_id, companies),
@@ -65,7 +66,8 @@ def month_report(session: Session, month: Month) -> MonthlyReport:
             used=Decimal(0) if line.also else line.seats,
             billed=billed.get(as_marked(line.organization_id), Decimal(0)),
             used_before=before[line.organization_id].seats if line.organization_id in before else None,
-            price=prices.get(line.plan),
+            price=prices.of_plans.get(line.plan),
+            currency=prices.currencies.get(line.organization_id, prices.usual),
         )
         for line in _one_of_each(lines)
     ]
@@ -101,19 +103,18 @@ def _billed(session: Session, psa: str, month: Month) -> Mapping[str, Decimal | 
     return billed
 
 
-def _waiting(
-    lines: Iterable[PreviewLine], companies: Mapping[int, str], prices: Mapping[Plan, Decimal]
-) -> Iterator[Waiting]:
+def _waiting(lines: Iterable[PreviewLine], companies: Mapping[int, str], prices: Prices) -> Iterator[Waiting]:
     for line in lines:
         stuck = line.outcome in HELD | FAILED
         if stuck or line.warning:
-            seats, price = seats_at_stake(line.seats, line.to_credit), prices.get(line.plan)
+            seats, price = seats_at_stake(line.seats, line.to_credit), prices.of_plans.get(line.plan)
             yield Waiting(
                 company=_named(line.company_id, companies),
                 organization=Named(line.organization_id, line.organization_name),
                 outcome=line.outcome,
                 seats=seats,
                 worth=None if price is None else seats * price,
+                currency=prices.currencies.get(line.organization_id, prices.usual),
                 reason=line.reason if stuck else line.warning or "",
                 what_to_do=WAYS_OUT[line.outcome] if stuck else None,
             )

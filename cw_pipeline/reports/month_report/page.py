@@ -17,11 +17,12 @@ from cw_pipeline.https.safe_text import harmless
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.wording.commands import for_tenant
 from cw_pipeline.wording.outcomes import LABELS
+from cw_pipeline.wording.seats import amounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cw_pipeline.reports.month_report.report import MonthlyReport, MonthSeats
+    from cw_pipeline.reports.month_report.report import MonthlyReport, MonthSeats, Worth
 
 _COMMAND = re.compile("`([^`]+)`")
 _PLOT_HEIGHT, _PLOT_BOTTOM = 200, 230
@@ -90,8 +91,12 @@ def _step(highest: Decimal) -> Decimal:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= needed)
 
 
-def _money(amount: Decimal | None) -> str:
-    return "unknown" if amount is None else f"{amount:,.2f}"
+def total(worth: Worth) -> str:
+    """What seats are worth together."""
+    if not worth.unpriced_seats:
+        return amounts(worth.money) if worth.money else "0.00"
+    unpriced = f"{counted(worth.unpriced_seats, 'seat')} of unknown price"
+    return f"{amounts(worth.money)} and {unpriced}" if worth.money else unpriced
 
 
 def _signed(number: Decimal) -> str:
@@ -110,4 +115,4 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"money": _money, "signed": _signed, "seats": "{:,}".format}
+_TEMPLATES.filters |= {"money": amounts, "total": total, "signed": _signed, "seats": "{:,}".format}

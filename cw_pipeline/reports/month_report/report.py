@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
+from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.names import Named
 from cw_pipeline.wording.outcomes import LABELS
@@ -33,6 +34,7 @@ class Customer:
             that is unknown.
         used_before: Seats in the report of the month before; None if it was not in it, or that month was not pushed.
         price: Of a seat on its plan; None if none is known.
+        currency: The code of its agreement's currency; empty where it is unknown.
     """
 
     company: Named | None
@@ -45,6 +47,7 @@ class Customer:
     billed: Decimal | None
     used_before: Decimal | None
     price: Decimal | None
+    currency: str
 
     @property
     def owed(self) -> Decimal:
@@ -55,6 +58,11 @@ class Customer:
     def worth(self) -> Decimal | None:
         """The price of the seats owed."""
         return None if self.price is None else self.owed * self.price
+
+    @property
+    def money(self) -> Money:
+        """The same with its currency; empty where no price is known."""
+        return {} if self.worth is None else {self.currency: self.worth}
 
     @property
     def difference(self) -> Decimal | None:
@@ -73,6 +81,7 @@ class Waiting:
         seats: Those of the usage row; of `credit_due` those to credit; of a line beside the row, the quantity that it
             loses or that is held.
         worth: Their price; None if none is known.
+        currency: The code of that price's currency; empty where it is unknown.
         reason: Why it waits, and what to do about it, with ids and commands.
         what_to_do: What to do about any line of its outcome; None where it only has a warning.
     """
@@ -82,8 +91,14 @@ class Waiting:
     outcome: Outcome
     seats: Decimal
     worth: Decimal | None
+    currency: str
     reason: str
     what_to_do: str | None
+
+    @property
+    def money(self) -> Money:
+        """What its seats are worth, with the currency; empty where no price is known."""
+        return {} if self.worth is None else {self.currency: self.worth}
 
     @property
     def label(self) -> str:
@@ -110,7 +125,7 @@ class MonthSeats:
 class Worth(NamedTuple):
     """What seats are worth together, without those for whose plan no price is known."""
 
-    amount: Decimal
+    money: Money
     unpriced_seats: Decimal
 
 
@@ -161,6 +176,11 @@ class MonthlyReport:
         return found
 
     @property
+    def worth_owed(self) -> Worth:
+        """The price of the seats that the companies owe."""
+        return _worth(self.mapped)
+
+    @property
     def worth_billed(self) -> Worth:
         """The price of the usage rows' seats that are billed."""
         return _worth(one for one in self.customers if one.outcome in RIGHT)
@@ -203,6 +223,6 @@ class MonthlyReport:
 def _worth(customers: Iterable[Customer]) -> Worth:
     owing = [one for one in customers if one.owed]
     return Worth(
-        amount=sum((one.worth for one in owing if one.worth is not None), Decimal(0)),
+        money=added(one.money for one in owing),
         unpriced_seats=sum((one.owed for one in owing if one.worth is None), Decimal(0)),
     )

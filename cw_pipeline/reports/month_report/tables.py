@@ -79,7 +79,7 @@ def _shown(cell: Cell, tenant: str | None) -> Cell:
 def _organizations(report: MonthlyReport) -> Table:
     headings = (
         "month", "company_id", "company", "organization_id", "organization", "plan", "agreement_id", "agreement",
-        "used", "used_before", "owed", "billed", "price", "worth", "outcome", "label", "reason",
+        "used", "used_before", "owed", "billed", "price", "worth", "currency", "outcome", "label", "reason",
     )  # fmt: skip
     return headings, [
         (
@@ -94,6 +94,7 @@ def _organizations(report: MonthlyReport) -> Table:
             one.billed,
             one.price,
             one.worth,
+            one.currency or None,
             one.outcome.value,
             LABELS[one.outcome],
             one.reason,
@@ -105,7 +106,7 @@ def _organizations(report: MonthlyReport) -> Table:
 def _waiting(report: MonthlyReport) -> Table:
     headings = (
         "month", "company_id", "company", "organization_id", "organization", "outcome", "label", "seats", "worth",
-        "reason", "what_to_do",
+        "currency", "reason", "what_to_do",
     )  # fmt: skip
     return headings, [
         (
@@ -116,6 +117,7 @@ def _waiting(report: MonthlyReport) -> Table:
             one.label,
             one.seats,
             one.worth,
+            one.currency or None,
             one.reason,
             one.what_to_do,
         )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from cw_pipeline.setup.mapping_file import Applied, Exported
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.suggest import Suggestion
+    from cw_pipeline.vocabulary import Month
+    from cw_pipeline.warehouse.ledger import RunWrites
     from cw_pipeline.warehouse.tables import AuditEntry, CompanyRow, OrganizationRow
 
 Table: TypeAlias = "tuple[Sequence[str], list[tuple[object, ...]]]"
@@ -59,6 +61,19 @@ def applied_sentence(applied: Applied) -> str:
     return (
         f"{applied.mapped} mapped, {applied.remapped} remapped, {applied.unmapped} unmapped, {applied.unchanged} "
         f"unchanged. New mappings are billed from {applied.bill_from} on unless the file names another month."
+    )
+
+
+def cancelled(writes: Mapping[Month, RunWrites]) -> str:
+    """What a run had written until it was cancelled, by month, and what to do."""
+    of_months = [
+        f"{month}: {counted(one.confirmed, 'line')}" + (f", and {one.unknown} perhaps" if one.unknown else "")
+        for month, one in sorted(writes.items())
+    ]
+    written = f"Written until then: {'; '.join(of_months)}." if of_months else "Nothing was written."
+    return (
+        f"The run was cancelled. {written} Launch sync_now again for the months of this run: it looks in ConnectWise "
+        "first, and writes nothing twice."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise.fields import MOST_DIGITS
@@ -100,9 +101,9 @@ def invoiced_or_not(why: str) -> str:
 
 
 def failed_lines(lines: Sequence[PreviewLine]) -> str:
-    """How many lines of a month failed, and why the first one did."""
-    first = lines[0]
-    return (
-        f"{counted(len(lines), 'line')} failed, the others were written. "
-        f"{first.organization_name} ({first.organization_id}), {first.outcome}: {first.reason}"
-    )
+    """How many lines of a month failed, and of which organizations: those with the same reason together."""
+    of_reason: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for line in lines:
+        of_reason[line.outcome, line.reason].append(f"{line.organization_name} ({line.organization_id})")
+    why = (f"{', '.join(names)}, {outcome}: {reason}" for (outcome, reason), names in of_reason.items())
+    return "\n".join((f"{counted(len(lines), 'line')} failed, the others were written. {next(why)}", *why))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -34,6 +35,16 @@ mutation Launch($assets: [AssetKeyInput!]!, $months: [String!]!) {
     ... on PythonError { message }
   }
 }
+"""
+SYNC_NOW = """
+mutation SyncNow($tags: [ExecutionTag!]!) {
+  launchPipelineExecution(executionParams: {mode: "default", executionMetadata: {tags: $tags}, selector: {
+    pipelineName: "sync_now", repositoryName: "__repository__", repositoryLocationName: "cw_pipeline"
+  }}) { ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
+}
+"""
+TERMINATE = """
+mutation Terminate($run: String!) { terminateRun(runId: $run) { __typename ... on PythonError { message } } }
 """
 BACKFILL = """
 query Backfill($id: String!) {
@@ -124,3 +135,20 @@ def test_one_refused_line_fails_its_month_and_every_other_line_of_the_year_is_wr
     assert statuses(webserver, "connectwise_push") == good
     assert [entry.method for entry in sandbox.journal.writes()] == ["POST"]
     assert 403 not in {entry.status for entry in sandbox.journal.entries()}
+
+
+def test_a_cancelled_run_says_what_was_written_and_what_to_do(sandbox: Sandbox, webserver: Webserver) -> None:
+    activate(LAST_CLOSED)
+    held = sandbox.faults.add(FaultKind.SLOW, method="POST", path="additions", nth=2)
+    launched = webserver.query(SYNC_NOW, tags=[{"key": "dagster/partition", "value": MONTHS[-1]}])
+    run_id = launched["launchPipelineExecution"]["run"]["runId"]
+    until(lambda: sandbox.faults.hits(held))
+    webserver.query(TERMINATE, run=run_id)
+    sandbox.faults.release(held)
+    instance = dg.DagsterInstance.get()
+    until(lambda: (run := instance.get_run_by_id(run_id)) is not None and run.status is dg.DagsterRunStatus.CANCELED)
+    (told,) = [entry.user_message for entry in instance.all_logs(run_id) if "was cancelled" in entry.user_message]
+    lines = len(our_lines(sandbox))
+    assert f"Written until then: {MONTHS[-1]}: " in told
+    assert told.endswith("it looks in ConnectWise first, and writes nothing twice.")
+    assert 1 <= sum(map(int, re.findall(r" (\d+) (?:lines?|perhaps)", told))) <= lines

@@ -6,7 +6,8 @@ succeeds is recorded by its own materialization event at once, and the step fail
 exactly the bad months show as failed. Any of the four can be materialized alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import dagster as dg
@@ -21,10 +22,13 @@ from cw_pipeline.orchestration.runs import recorded_pushes
 from cw_pipeline.orchestration.tenant import PUSH_POOL, asset_key
 from cw_pipeline.sync.month_loop import MonthEvent, MonthFailed, MonthLoop
 from cw_pipeline.sync.sync_run import SyncRun
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.vocabulary import Month, counted
+from cw_pipeline.warehouse.ledger import writes_of_run
 from cw_pipeline.warehouse.previews import PushedMonth, latest_previews
 from cw_pipeline.warehouse.usage import StoredReport
+from cw_pipeline.wording.cells import cancelled
 from cw_pipeline.wording.launchpad import in_the_ui
+from cw_pipeline.wording.seats import where_seats_go
 
 USAGE = dg.AssetSpec(
     asset_key("monthly_usage"),
@@ -78,7 +82,11 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
         with failing_the_run(), access.warehouse() as warehouse:
             log_reports(context, warehouse, map(Month.parse, context.partition_keys))
         return
-    with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
+    with (
+        failing_the_run(),
+        access.sync_run(context.run.run_id, context.log.info) as run,
+        _saying_what_was_written(context, run),
+    ):
         if not selected:
             yield from _reevaluate_checks(context, run)
             return
@@ -127,8 +135,22 @@ def _log_event(context: dg.AssetExecutionContext, run: SyncRun, event: MonthEven
             details, month = metadata.of_push(event, run.warehouse, run.connectwise), str(event.preview.month)
             kind = dg.AssetMaterialization if event.succeeded else dg.AssetObservation
             context.log_event(kind(PUSH.key, partition=month, metadata=details))
+            context.log.info(
+                f"{month}: {where_seats_go(event.preview.lines)} {counted(event.requests_written, 'write')}."
+            )
         case MonthFailed():
             context.log.error(f"{event.month}: {in_the_ui(event.error)}")
+
+
+@contextmanager
+def _saying_what_was_written(context: dg.AssetExecutionContext, run: SyncRun) -> Generator[None]:
+    """Say it in the log of a run that somebody cancels."""
+    try:
+        yield
+    except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
+        with run.warehouse.transaction() as session:
+            context.log.warning(cancelled(writes_of_run(session, run.run_id)))
+        raise
 
 
 def _fail_if_a_month_did(context: dg.AssetExecutionContext, months: MonthLoop, retries: int) -> None:

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from pydantic import SecretStr
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.definitions import defs
-from cw_pipeline.notifications import addresses
 from cw_pipeline.sandbox.connectwise.api import COMPANY_ID
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.orchestration.monthly_runs import Watcher
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate
-from cw_pipeline_tests.support.receivers import WebHook, mail_server, web_hook
+from cw_pipeline_tests.support.receivers import WebHook, web_hook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -272,42 +270,3 @@ def test_each_address_gets_a_message_once_although_another_is_down(
         monkeypatch.setenv("CW_PIPELINE_NOTIFY", f"{hook.address} {hook.address} {new.address}")
         assert watcher.ticks() == []
         assert titles(new) == ["daily_checks failed"]
-
-
-# --- the message on its way ---
-
-
-@pytest.mark.parametrize("unusable", ["top-secret-token", "unknown://top-secret-token"])
-def test_an_unusable_address_is_named_by_position_and_others_get_the_alert(unusable: str) -> None:
-    with web_hook() as hook:
-        told = {
-            one.name: one.takes("Title", ["<b>1 & 2</b>", "3"])
-            for one in addresses(SecretStr(f"{unusable} {hook.address}"))
-        }
-        assert told == {"address 1 (cannot be used)": False, "address 2 (JSON)": True}
-        assert [one["message"] for one in hook.messages] == ["<b>1 & 2</b>\n3"]
-
-
-def test_mail_is_sent() -> None:
-    with mail_server() as server:
-        address = f"mailto://127.0.0.1:{server.port}?from=cw@example.com&to=billing@example.com"
-        (one,) = addresses(SecretStr(address))
-        assert one.takes("cw_pipeline: disconnect failed", ["Why.", "What next."])
-        (mail,) = server.mail
-    assert mail.rcpt_tos == ["billing@example.com"]
-    assert isinstance(mail.content, bytes)
-    assert b"Subject: cw_pipeline: disconnect failed" in mail.content
-    assert b"Why.\r\nWhat next." in mail.content
-
-
-@pytest.mark.parametrize(
-    "address", ["top-secret-token", "unknown://top-secret-token", "mailto://", "json:/top-secret-token", "  "]
-)
-def test_an_address_that_cannot_be_used_is_refused_without_showing_it(
-    address: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as Dagster does, once and again
-    with caplog.at_level(logging.DEBUG):
-        (one,) = addresses(SecretStr(address))
-        assert (one.name, one.takes("Title", ["1"])) == ("address 1 (cannot be used)", False)
-    assert SECRET not in f"{one}{caplog.text}{capfd.readouterr()}"

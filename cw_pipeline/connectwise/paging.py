@@ -8,10 +8,11 @@ read on by page numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from pydantic import TypeAdapter, ValidationError
 from requests.utils import parse_header_links
 
 from cw_pipeline.connectwise.errors import ContractBroken, RecordUnreadable
@@ -29,6 +30,7 @@ PAGE_SIZE = 1_000  # the most that ConnectWise gives
 _DEFAULT_PAGE_SIZE = 25  # what it gives where nothing is asked
 MOST_PAGES = 10_000
 MOST_RECORDS = 250_000  # many more than any list here has; what a caller keeps of them fits into memory
+_IDENTIFIED = TypeAdapter(list[Identified])
 _FORWARD_ONLY = {"pagination-type": "forward-only"}
 
 
@@ -42,7 +44,7 @@ class _Page:
     ids: list[int]
     records: list[_Raw]
     linked: bool
-    nameless: list[RecordUnreadable]
+    nameless: list[RecordUnreadable] = field(default_factory=list[RecordUnreadable])
 
     @property
     def length(self) -> int:
@@ -146,20 +148,23 @@ class Pages:
                 "Nothing of this reply was used."
             )
         self._longest = max(self._longest, len(listed))
-        ids: list[int] = []
-        records: list[_Raw] = []
-        nameless: list[RecordUnreadable] = []
-        for one in listed:
-            try:
-                ids.append(read_record(one, Identified, endpoint=endpoint).id)
-                records.append(cast("_Raw", one))
-            except RecordUnreadable as error:
-                nameless.append(error)
-        return _Page(ids, records, _has_next(reply.link), nameless)
+        linked = any(one.get("rel") == "next" for one in parse_header_links(reply.link or ""))
+        try:
+            return _Page([one.id for one in _IDENTIFIED.validate_python(listed)], cast("list[_Raw]", listed), linked)
+        except ValidationError:
+            return _page_with_nameless(listed, linked=linked, endpoint=endpoint)
 
 
-def _has_next(link: str | None) -> bool:
-    return any(one.get("rel") == "next" for one in parse_header_links(link or ""))
+def _page_with_nameless(listed: list[object], *, linked: bool, endpoint: str) -> _Page:
+    """A page some of whose records have no readable id."""
+    page = _Page([], [], linked)
+    for one in listed:
+        try:
+            page.ids.append(read_record(one, Identified, endpoint=endpoint).id)
+            page.records.append(cast("_Raw", one))
+        except RecordUnreadable as error:
+            page.nameless.append(error)
+    return page
 
 
 def _repeats(path: str, how: str) -> ContractBroken:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from urllib3.connectionpool import ConnectionPool
+
 T = TypeVar("T")
 
 LONGEST_REFUSAL = 64 * 1024  # bytes of an error document that are read
@@ -59,6 +61,24 @@ class RawReply:
     body: bytes
 
 
+class _OneServer(HTTPAdapter):
+    """requests' connections, which are found for the first request and stay the same: they are all to one server."""
+
+    _pool: ConnectionPool | None = None
+
+    def get_connection_with_tls_context(
+        self,
+        request: PreparedRequest,
+        verify: bool | str | None,  # noqa: FBT001 - the base class's signature
+        proxies: Mapping[str, str] | None = None,
+        cert: tuple[str, str] | str | None = None,
+    ) -> ConnectionPool:
+        """The server's connections."""
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+        return self._pool
+
+
 class Server:
     """The connections to one server.
 
@@ -77,7 +97,7 @@ class Server:
     def __init__(
         self, origin: str, *, ca_bundle: Path | None, headers: Mapping[str, str], connections: int = 10
     ) -> None:
-        self._adapter = HTTPAdapter(max_retries=0, pool_maxsize=connections)
+        self._adapter = _OneServer(max_retries=0, pool_maxsize=connections)
         self._verify = str(ca_bundle) if ca_bundle else True
         self._headers = {"User-Agent": "cw-pipeline", "Accept-Encoding": "gzip, deflate", **headers}
         environment = {} if _is_this_machine(origin) else get_environ_proxies(origin)

@@ -13,7 +13,7 @@ from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.nordpass.usage_exports import UsageExports
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.setup.guards import require_active
-from cw_pipeline.sync.sync_run import SyncRun
+from cw_pipeline.sync.sync_run import SyncRun, rare_garbage_collections
 from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.database import Warehouse
 
@@ -79,7 +79,7 @@ def open_sync_run(settings: Settings, *, who: str, run_id: str, say: Callable[[s
         WrongCompany: If the credentials are of another ConnectWise company than the connected one.
     """
     opened = Warehouse(settings.database_url, tenant=settings.tenant_key, who=who)
-    with closing(opened) as warehouse, open_connectwise(settings) as client:
+    with closing(opened) as warehouse, open_connectwise(settings) as client, rare_garbage_collections():
         with warehouse.transaction() as session:
             psa = psa_of(require_active(session, client))
         yield SyncRun(

@@ -156,7 +156,8 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
 
     run.say(f"Reading {counted(len(to_read), 'agreement')} and their lines for {counted(len(months), 'month')}")
     carrying = {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
-    reading = read(run, to_read, known, expected=carrying, companies=first_time)
+    settled = {number for number, one in known.items() if one.invoiced and number not in written}
+    reading = read(run, to_read, known, expected=carrying, settled=settled, companies=first_time)
     seen = seen_in(reading, written, unsettled)
     facts = Facts(
         mappings=mappings,

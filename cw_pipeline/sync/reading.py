@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import select
 
 from cw_pipeline.billing.facts import Agreement, Line, Unread
 from cw_pipeline.billing.identity import PREFIX, Identity
+from cw_pipeline.connectwise import models
 from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound, RecordUnreadable
 from cw_pipeline.connectwise.record_list import RecordList, Unreadable
 from cw_pipeline.sync.agreement_facts import agreement_facts
@@ -32,9 +33,8 @@ from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.ledger import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
-    from cw_pipeline.connectwise import models
     from cw_pipeline.sync.sync_run import SyncRun
 
 
@@ -51,6 +51,8 @@ class Reading:
         unread_on: What cannot be read, by the agreement that it is or is on.
         looked_through: The companies whose agreements were listed without a known gap.
         in_part: Of the companies that were to be looked through, those with something that cannot be read.
+        companies: The agreements' companies that exist and can be read, by id.
+        unread_companies: Those that cannot be read.
     """
 
     known: Mapping[int, Known]
@@ -60,6 +62,8 @@ class Reading:
     unread_on: dict[int, list[Unread]] = field(default_factory=dict[int, list[Unread]])
     looked_through: set[int] = field(default_factory=set[int])
     in_part: set[int] = field(default_factory=set[int])
+    companies: dict[int, models.Company] = field(default_factory=dict[int, models.Company])
+    unread_companies: set[int] = field(default_factory=set[int])
 
     @property
     def unread(self) -> tuple[Unread, ...]:
@@ -120,6 +124,7 @@ def read(
     known: Mapping[int, Known],
     *,
     expected: Mapping[int, int] | None = None,
+    settled: Collection[int] = (),
     companies: Collection[int] = (),
 ) -> Reading:
     """Read these agreements, and all of these companies, with our lines on them.
@@ -133,6 +138,8 @@ def read(
         known: What the ledger knows, by addition id.
         expected: Lines that carry seats as far as is known, each with its agreement: a list that lacks one is no proof
             that it is gone.
+        settled: Lines that the ledger knows and that are only wanted if they are other lines by now: one that shows the
+            serial number that it is known by is left out.
         companies: Companies to look through.
 
     Raises:
@@ -143,9 +150,8 @@ def read(
     asked, to_look_through, tried = set(agreement_ids), set(companies), set[int]()
     while asked or to_look_through:
         asked |= _imported_agreements(run, to_look_through)
-        _read_agreements(
-            run, reading, asked, to_look_through, cycles=cycles, expected=expected or {}, wanted=agreement_ids
-        )
+        lines_on = partial(_lines, run, known=known, expected=expected or {}, settled=settled)
+        _read_agreements(run, reading, asked, to_look_through, cycles=cycles, lines_on=lines_on, wanted=agreement_ids)
         tried |= to_look_through
         asked.clear()
         to_look_through = {reading.agreements[line.agreement_id].company_id for _, line in reading.found} - tried
@@ -159,7 +165,7 @@ def _read_agreements(
     companies: Collection[int],
     *,
     cycles: Mapping[int, str | None],
-    expected: Mapping[int, int],
+    lines_on: Callable[[Collection[int]], Mapping[int, Lines]],
     wanted: Collection[int],
 ) -> None:
     """Add these agreements, and all of these companies, to the reading, and put aside what cannot be read.
@@ -173,10 +179,11 @@ def _read_agreements(
     new = {one.id: one for one in (*by_id.records, *listed.records) if one.id not in before}
     broken = {one.id: one for one in (*by_id.unreadable, *listed.unreadable) if one.id not in before}
     owners = run.connectwise.companies_by_id({one.company.id for one in new.values()})
-    by_company = {one.id: one for one in owners.records}
+    reading.companies |= {one.id: one for one in owners.records}
+    reading.unread_companies |= {one.id for one in owners.unreadable}
     broken_companies = {one.id: one for one in owners.unreadable}
     in_part = set[int]()
-    for number, lines in _lines(run, new.keys() | broken.keys(), reading.known, expected).items():
+    for number, lines in lines_on(new.keys() | broken.keys()).items():
         owner = company_of(broken[number]) if number in broken else new[number].company.id
         if number in broken:
             found = [unread_agreement(broken[number], lines, reading.known)]
@@ -186,7 +193,7 @@ def _read_agreements(
             found = [unread_lines(new[number], lines)]
         else:
             found = [unread_line(number, one, reading.known) for one in lines.unreadable]
-            company = by_company.get(new[number].company.id)
+            company = reading.companies.get(new[number].company.id)
             reading.agreements[number] = agreement_facts(new[number], company, cycles)
             reading.add(number, lines.records)
         is_empty = isinstance(lines, RecordList) and not (lines.records or lines.unreadable)
@@ -206,12 +213,17 @@ def _imported_agreements(run: SyncRun, companies: Collection[int]) -> set[int]:
 
 
 def _lines(
-    run: SyncRun, agreement_ids: Collection[int], known: Collection[int], expected: Mapping[int, int]
-) -> dict[int, Lines]:
+    run: SyncRun,
+    agreement_ids: Collection[int],
+    *,
+    known: Mapping[int, Known],
+    expected: Mapping[int, int],
+    settled: Collection[int],
+) -> Mapping[int, Lines]:
     """Our additions on these agreements: one request each, several at a time, and one for each that its list lacks."""
     ids = sorted(agreement_ids)
     with ThreadPoolExecutor(run.concurrency) as pool:
-        lines = dict(zip(ids, pool.map(partial(_lines_on, run, known=known), ids), strict=True))
+        lines = dict(zip(ids, pool.map(partial(_lines_on, run, known=known, settled=settled), ids), strict=True))
     shown = {one.id for on in lines.values() if isinstance(on, RecordList) for one in (*on.records, *on.unreadable)}
     for addition_id, agreement_id in expected.items():
         on_it = lines.get(agreement_id)
@@ -231,14 +243,17 @@ def _with_line(run: SyncRun, agreement_id: int, addition_id: int, lines: RecordL
     return replace(lines, records=(*lines.records, addition)) if addition else lines
 
 
-def _lines_on(run: SyncRun, agreement_id: int, *, known: Collection[int]) -> Lines:
+def _lines_on(run: SyncRun, agreement_id: int, *, known: Mapping[int, Known], settled: Collection[int]) -> Lines:
     """Our additions on one agreement, by their serial number, and those whose id the ledger knows."""
 
-    def is_ours(record: Mapping[str, object]) -> bool:
-        return record.get("id") in known or str(record.get("serialNumber") or "").startswith(PREFIX)
+    def is_wanted(record: Mapping[str, object]) -> bool:
+        number, serial_number = cast("int", record["id"]), record.get("serialNumber")
+        if number in settled and serial_number == known[number].serial_number:
+            return False
+        return number in known or str(serial_number or "").startswith(PREFIX)
 
     try:
-        return run.connectwise.additions(agreement_id, wanted=is_ours)
+        return run.connectwise.additions(agreement_id, wanted=is_wanted)
     except UNUSABLE as error:
         return error
 

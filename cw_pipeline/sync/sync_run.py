@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,9 +16,11 @@ from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.lock import HeldLock, push_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from contextlib import AbstractContextManager
 
 LOCK_WAIT_SECONDS = 600
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 class SyncError(CwPipelineError):
@@ -50,3 +54,18 @@ class SyncRun:
             LockHeld: If another holds it for `LOCK_WAIT_SECONDS`.
         """
         return push_lock(self.warehouse.engine, self.psa, wait_seconds=LOCK_WAIT_SECONDS, on_wait=self.say)
+
+
+@contextmanager
+def rare_garbage_collections() -> Generator[None]:
+    """Let Python look for unreachable cycles less often while the block runs.
+
+    A sync keeps nearly all that it reads, and each look goes through more of it: without this, a third of a large
+    sync's own processor time.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

@@ -28,15 +28,15 @@ from cw_pipeline.warehouse.intents import Intent, Result, append_intents, append
 from cw_pipeline.wording import failed_writes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.ledger import Known
     from cw_pipeline.warehouse.lock import HeldLock
 
 BATCH = 10
-"""How many writes, for each request that may be under way at once, share a commit before and a commit after them: so
-many are in doubt after a push was killed."""
+"""How many writes, for each request that may be under way at once, share a commit before and a commit after them; those
+of two batches are in doubt after a push was killed."""
 
 
 class FailedWrite(NamedTuple):
@@ -80,7 +80,8 @@ class Writer:
         """Send `writes`, several at a time, and make sure that ConnectWise shows them; those that failed, with why.
 
         They are sent in batches: before one is sent, all its intents are entered in the ledger, and after it, all that
-        became of them. A push that is stopped in between leaves the intents of one batch open, for the next to settle.
+        became of them, while the next one is sent already. A push that is stopped leaves the intents of at most two
+        batches open, for the next push to settle.
 
         After ConnectWise could not be reached, refused the credentials or asked to slow down for too long, the
         remaining writes are not tried: each would wait in vain.
@@ -91,25 +92,31 @@ class Writer:
         """
         size = self._run.concurrency * BATCH
         failed: dict[Write, FailedWrite] = {}
-        for first in range(0, len(writes), size):
-            failed |= self._carry_out_batch(writes[first : first + size])
-        return failed
-
-    def _carry_out_batch(self, writes: Sequence[Write]) -> dict[Write, FailedWrite]:
-        failed = {write: failure for write in writes if (failure := self._hindrance(write))}
-        tried = [write for write in writes if write not in failed]
-        if not tried:
-            return failed
-        self._lock.check()
-        with self._run.warehouse.transaction() as session:
-            intents = append_intents(session, self._run.psa, self._run.run_id, tried)
+        before: Iterable[_Attempt] = ()
         # A write may wait long for its turn, and between attempts: the lock has to be ours still when it is sent.
         with (
             self._run.connectwise.asking_before_writes(self._lock.check),
             ThreadPoolExecutor(self._run.concurrency) as pool,
         ):
-            attempts = list(pool.map(self._try, intents))
-        return failed | self._enter(attempts)
+            try:
+                for first in range(0, len(writes), size):
+                    batch = writes[first : first + size]
+                    failed |= {write: failure for write in batch if (failure := self._hindrance(write))}
+                    sending = pool.map(self._try, self._intend([write for write in batch if write not in failed]))
+                    failed |= self._enter(list(before))
+                    before = sending
+                return failed | self._enter(list(before))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _intend(self, writes: Sequence[Write]) -> list[Intent]:
+        """Enter in the ledger that `writes` are about to be sent."""
+        if not writes:
+            return []
+        self._lock.check()
+        with self._run.warehouse.transaction() as session:
+            return append_intents(session, self._run.psa, self._run.run_id, writes)
 
     def _enter(self, attempts: Sequence[_Attempt]) -> dict[Write, FailedWrite]:
         """Enter in the ledger what became of a batch; its writes that failed.
@@ -117,6 +124,8 @@ class Writer:
         Where ConnectWise invoiced a line's period meanwhile, it is unknown whether the invoice has the quantity before
         or after. A write whose agreement cannot be read stays open.
         """
+        if not attempts:
+            return {}
         invoiced, unread = already_invoiced(self._run, [one.intent.write for one in attempts if one.addition])
         failed = {one.intent.write: one.failure for one in attempts if one.failure}
         results: list[Result] = []

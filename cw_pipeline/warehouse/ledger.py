@@ -91,40 +91,59 @@ def agreements_with_lines(session: Session, psa: str, months: Collection[Month])
 
 def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
     """What is accounted for of each addition that was written or found for `months`, by addition id."""
+    return account(_entries(session, psa, LedgerEntry.month.in_(months)), _intended(session, psa))
+
+
+def accounted_lines(session: Session, psa: str) -> dict[int, tuple[Entry, Written]]:
+    """What is accounted for of each addition of whatever month, with the last entry that says what it carries."""
+    entries = list(_entries(session, psa))
+    written = account(entries, _intended(session, psa))
+    last = {one.addition_id: one for one in entries if one.kind is not EntryKind.INVOICED}
+    return {number: (entry, written[number]) for number, entry in last.items()}
+
+
+def _intended(session: Session, psa: str) -> list[tuple[int, Decimal]]:
+    """The additions for which a write is open, each with the quantity that it was to get."""
     open_writes = (intent.write for intent in open_intents(session, psa))
-    intended = [(one.addition_id, one.quantity) for one in open_writes if isinstance(one, SetQuantity)]
-    return account(_entries(session, psa, LedgerEntry.month.in_(months)), intended)
+    return [(one.addition_id, one.quantity) for one in open_writes if isinstance(one, SetQuantity)]
 
 
-def last_entries(session: Session, psa: str) -> dict[int, Entry]:
-    """The last entry that says what an addition carries, for each addition of whatever month, by addition id."""
-    return {one.addition_id: one for one in _entries(session, psa, LedgerEntry.kind != EntryKind.INVOICED)}
+_OF_AN_ENTRY = (
+    LedgerEntry.kind,
+    LedgerEntry.at,
+    LedgerEntry.month,
+    LedgerEntry.plan,
+    LedgerEntry.organization_id,
+    LedgerEntry.serial_number,
+    LedgerEntry.addition_id,
+    LedgerEntry.agreement_id,
+    LedgerEntry.product_id,
+    LedgerEntry.before,
+    LedgerEntry.quantity,
+    LedgerEntry.effective_date,
+    LedgerEntry.cancelled_date,
+)
+"""What is read of an entry: whole rows, which SQLAlchemy keeps track of, would take it several times as long."""
 
 
-def _entries(session: Session, psa: str, wanted: ColumnElement[bool]) -> Iterator[Entry]:
-    """The `wanted` entries that say what an addition is, oldest first."""
-    statement = _since_given_up(select(LedgerEntry), psa).where(wanted).order_by(LedgerEntry.id)
-    for row in session.scalars(statement):
-        if row.addition_id is not None:
-            yield _entry(row, row.addition_id)
+def _entries(session: Session, psa: str, *wanted: ColumnElement[bool]) -> Iterator[Entry]:
+    """The `wanted` entries that say what an addition is, oldest first.
 
-
-def _entry(row: LedgerEntry, addition_id: int) -> Entry:
-    """An entry as the rule sees it: of a credit, the columns say what was billed before it, and what is left."""
-    is_credit = row.kind is EntryKind.CREDITED
-    return Entry(
-        kind=row.kind,
-        at=row.at,
-        identity=Identity(row.month, row.plan, row.organization_id),
-        serial_number=row.serial_number,
-        addition_id=addition_id,
-        agreement_id=row.agreement_id,
-        product_id=row.product_id,
-        quantity=row.before if is_credit else row.quantity,
-        credited=row.before - row.quantity if is_credit else Decimal(0),
-        effective_date=row.effective_date,
-        cancelled_date=row.cancelled_date,
-    )
+    Of a credit, the columns say what was billed before it, and what is left.
+    """
+    statement = _since_given_up(select(*_OF_AN_ENTRY), psa).where(*wanted).order_by(LedgerEntry.id)
+    for kind, at, month, plan, organization_id, *of_line, before, quantity, first, last in session.execute(statement):
+        is_credit = kind is EntryKind.CREDITED
+        yield Entry(
+            kind,
+            at,
+            Identity(month, plan, organization_id),
+            *of_line,
+            quantity=before if is_credit else quantity,
+            credited=before - quantity if is_credit else Decimal(0),
+            effective_date=first,
+            cancelled_date=last,
+        )
 
 
 def _since_given_up(statement: SelectT, psa: str) -> SelectT:

@@ -202,7 +202,7 @@ def test_a_line_given_up_is_unknown_until_written_again(warehouse: Warehouse) ->
         enter_manually(session, EntryKind.GIVEN_UP, 0)
     assert accounted(warehouse) == {78: {6}}
     with warehouse.transaction() as session:
-        assert ledger.known_lines(session, PSA).keys() == ledger.last_entries(session, PSA).keys() == {78}
+        assert ledger.known_lines(session, PSA).keys() == ledger.accounted_lines(session, PSA).keys() == {78}
     record(warehouse, a_write(8, month=APRIL), EntryKind.CONFIRMED, addition_id=77)
     with warehouse.transaction() as session:
         assert ledger.known_lines(session, PSA)[77].serial_number == a_write(month=APRIL).identity.serial_number
@@ -236,8 +236,8 @@ def test_the_last_entries_are_of_every_month_of_this_company(warehouse: Warehous
     record(warehouse, a_write(2, month=APRIL), EntryKind.CONFIRMED, addition_id=78)
     record(warehouse, a_write(3), EntryKind.CONFIRMED, addition_id=79, psa=ANOTHER_PSA)
     with warehouse.transaction() as session:
-        entries = ledger.last_entries(session, PSA)
-    assert {number: (entry.kind, entry.quantity) for number, entry in entries.items()} == {
+        lines = ledger.accounted_lines(session, PSA)
+    assert {number: (entry.kind, entry.quantity) for number, (entry, _) in lines.items()} == {
         77: (EntryKind.DOUBTFUL, 8),
         78: (EntryKind.CONFIRMED, 2),
     }

@@ -50,8 +50,8 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
         written = {one.entry.addition_id: one.written for one in lines}
         agreement_ids = {one.agreement_id for one in (*mappings.values(), *written.values())}
         company_ids = {one.company_id for one in mappings.values()}
-        companies = counted(len(company_ids), "company", "companies")
-        run.say(f"Reading {counted(len(agreement_ids), 'agreement')}, and all others of {companies}")
+        of_companies = counted(len(company_ids), "company", "companies")
+        run.say(f"Reading {counted(len(agreement_ids), 'agreement')}, and all others of {of_companies}")
         carrying = {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
         reading = read(run, agreement_ids, known, expected=carrying, companies=company_ids)
         seen = seen_in(reading, written, unsettled)
@@ -61,20 +61,20 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
             if seen.found or seen.invoiced:
                 lines = _known_lines(session, run.psa, mappings)
             unbilled = written_off(session, run.psa)
-        companies = run.connectwise.companies_by_id(company_ids)
+        others = run.connectwise.companies_by_id(company_ids - reading.companies.keys() - reading.unread_companies)
 
     of_lines = [
         *_of_lines(lines, reading, seen, unbilled, today),
         *(unread_finding(one, mappings.values()) for one in reading.unread),
     ]
-    by_id = {one.id: one for one in companies.records}
-    unread_companies = {one.id for one in companies.unreadable}
+    companies = reading.companies | {one.id: one for one in others.records}
+    unread_companies = reading.unread_companies | {one.id for one in others.unreadable}
     unread_agreements = reading.unread_agreements
     of_mappings: list[Finding] = []
     for one in mappings.values():
         agreement = reading.agreements.get(one.agreement_id)
         if one.company_id not in unread_companies:
-            of_mappings += drifted_company(one, by_id.get(one.company_id), agreement)
+            of_mappings += drifted_company(one, companies.get(one.company_id), agreement)
         if one.agreement_id not in unread_agreements:
             of_mappings += drifted_agreement(one, agreement, today)
     return [finding for some in (of_lines, of_mappings) for finding in sorted(some, key=lambda one: one.place)]
@@ -82,11 +82,9 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
 
 def _known_lines(session: Session, psa: str, mappings: Mapping[str, CompanyMapping]) -> list[KnownLine]:
     """The lines that were written for mapped organizations since they are billed."""
-    entries = ledger.last_entries(session, psa)
-    written = ledger.written_lines(session, psa, {entry.identity.month for entry in entries.values()})
     lines = [
-        KnownLine(mappings[entry.identity.organization_id], entry, written[number])
-        for number, entry in entries.items()
+        KnownLine(mappings[entry.identity.organization_id], entry, written)
+        for entry, written in ledger.accounted_lines(session, psa).values()
         if entry.identity.organization_id in mappings
     ]
     return [line for line in lines if line.identity.month >= line.mapping.bill_from]

@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from benchmarks import imports, large, month, pace, side_by_side, years
-from benchmarks.harness import COLUMNS, Sizes
+from benchmarks import dagster_runs, imports, large, month, pace, side_by_side, years
+from benchmarks.harness import COLUMNS, Row, Sizes
+from benchmarks.reasons import reasons_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ GROUPS = {
     "imports": (imports, COLUMNS),
     "pace": (pace, COLUMNS),
     "years": (years, COLUMNS),
+    "dagster": (dagster_runs, COLUMNS),
     "side_by_side": (side_by_side, side_by_side.COLUMNS),
 }
 
@@ -55,11 +57,23 @@ def _document(groups: Iterable[str], sizes: Sizes) -> Iterator[str]:
     machine = f"{os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()}, SQLite"
     yield f"By `make bench`, {datetime.now(UTC):%Y-%m-%d}; {machine}; load {os.getloadavg()[0]:.0f} when it began."
     yield "A load beyond the number of processors makes times longer than the work takes, and processor time, too."
+    over: list[str] = []
     for name in groups:
         group, columns = GROUPS[name]
         yield f"\n## {(group.__doc__ or name).strip()}\n"
         with TemporaryDirectory(prefix="cw-pipeline-bench-") as folder:
-            yield from _table(columns, group.rows(sizes, Path(folder)))
+            yield from _table(columns, _noting(group.rows(sizes, Path(folder)), over))
+    if over:
+        yield "\n## What is over its limit, and why\n"
+        yield from reasons_for(over)
+
+
+def _noting(rows: Iterable[Sequence[str]], over: list[str]) -> Iterator[Sequence[str]]:
+    """The rows; what is over its limit is added to `over`."""
+    for row in rows:
+        if isinstance(row, Row) and row.is_over:
+            over.append(row.what)
+        yield row
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

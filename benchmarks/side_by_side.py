@@ -40,7 +40,7 @@ COLUMNS = (
 
 def rows(sizes: Sizes, folder: Path) -> Iterator[Sequence[str]]:
     """What stands in `COLUMNS` for each way."""
-    customers = sizes.agreements // 5
+    customers = sizes.agreements // 10
     tasks = [_task(one) for one in range(customers)]
     with Fake(customers, folder) as fake:
 

@@ -19,7 +19,7 @@ from cw_pipeline.connectwise.credentials import Credentials
 from cw_pipeline.nordpass.models import UsageReport, UsageRow
 from cw_pipeline.sync.previews import make_previews
 from cw_pipeline.sync.push import push_months
-from cw_pipeline.sync.sync_run import SyncRun
+from cw_pipeline.sync.sync_run import SyncRun, rare_garbage_collections
 from cw_pipeline.vocabulary import LicenseType, Month, Plan, State
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.connection_key import psa_of_client
@@ -135,6 +135,7 @@ def opened(deployment: Deployment, *, concurrency: int = 4, limit: int = UNLIMIT
     with (
         closing(Warehouse(deployment.url)) as warehouse,
         client(deployment, concurrency=concurrency, limit=limit) as connectwise,
+        rare_garbage_collections(),
     ):
         yield SyncRun(
             connectwise=connectwise,

@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from benchmarks.fake import Fake
+from benchmarks.fake import Behaviour, Fake
 from benchmarks.harness import MEGABYTE, Row, Sizes, measured
 from benchmarks.large import status_rows
 from benchmarks.world import LAST_MONTH, Deployment, client, months_until, seats, set_up, store_usage, sync
@@ -32,7 +32,10 @@ def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
         deployment = Deployment(folder / "years.db", fake.site, customers)
         set_up(deployment, months)
         for first in range(0, len(months) - 1, _FILLED_AT_ONCE):
-            measured(sync, deployment, months[first : min(first + _FILLED_AT_ONCE, len(months) - 1)])
+            some = months[first : min(first + _FILLED_AT_ONCE, len(months) - 1)]
+            _sync_once_invoiced(fake, deployment, some, before=some[0].plus(1))
+        _sync_once_invoiced(fake, deployment, months[-2:-1], before=months[-1])
+        fake.behave(Behaviour())
         which = f"{len(months)} months of {customers:,} agreements"
         last = measured(sync, deployment, months[-1:])
         milliseconds = 1_000 * last.processor / customers
@@ -44,6 +47,12 @@ def rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
         due = measured(count_due, deployment)
         yield Row.at_most(f"which months are due, {which}", due.wall, 1, "{:.2f} s")
         yield from _resync(deployment, months[-_RESYNCED:])
+
+
+def _sync_once_invoiced(fake: Fake, deployment: Deployment, months: list[Month], *, before: Month) -> None:
+    """Sync `months` when all was invoiced until `before` begins."""
+    fake.behave(Behaviour(next_invoice=f"{before.first_day}T00:00:00Z"))
+    measured(sync, deployment, months)
 
 
 def count_due(deployment: Deployment) -> int:

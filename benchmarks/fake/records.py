@@ -27,6 +27,11 @@ class Records:
         self._additions: dict[int, dict[int, Record]] = {}
         self.remove_lines()
 
+    def invoice_next_on(self, day: str) -> None:
+        """Let every agreement's next invoice begin on this day."""
+        for one in (*self._agreements.values(), *self._recaps):
+            one["nextInvoiceDate"] = day
+
     def remove_lines(self) -> None:
         """Leave only the lines of other products."""
         self._next_addition = FIRST_ADDITION

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
-from benchmarks.fake.records import Record, Records
+from benchmarks.fake.records import NEXT_INVOICE, Record, Records
 
 CODEBASE = "v4_6_release/"
 _MINUTE = 60
@@ -28,12 +28,14 @@ class Behaviour:
         empty_last_page: Whether every page with records names a next one, so that each list ends with an empty page.
         requests_per_minute: Above it, 429; None: no limit.
         faults: What happens to the POST requests with these numbers, counted from 1: REFUSED, FAILED or LOST.
+        next_invoice: The first day of each agreement's next invoice.
     """
 
     latency: float = 0.0
     empty_last_page: bool = False
     requests_per_minute: int | None = None
     faults: Mapping[int, str] = field(default_factory=dict[int, str])
+    next_invoice: str = NEXT_INVOICE
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Service:
         self.counted = Counter[tuple[str, int]]()
         self._posts = 0
         self._recent = deque[float]()
+        self.records.invoice_next_on(behaviour.next_invoice)
 
     def respond(self, method: str, target: str, body: bytes) -> Reply | None:
         """The answer to a request; None where it is lost."""

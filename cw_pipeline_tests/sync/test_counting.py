@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from datetime import date
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.connectwise.models import Addition
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import run_reports
 from cw_pipeline.warehouse.tables import PreviewRow
 from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, additions_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
     from cw_pipeline_tests.support.fake_msp import Msp
 
 A_FEW_PAGES = 6
@@ -93,3 +99,23 @@ def test_a_push_whose_preview_was_made_anew_reports_its_requests_once(msp: Msp) 
         (report,) = run_reports(session, msp.run.run_id, pushed=True)
     requests = msp.run.connectwise.requests
     assert (report.requests_read, report.requests_written) == (requests.read, requests.written)
+
+
+def test_lines_of_other_months_whose_invoice_is_known_are_not_checked_again(
+    msp: Msp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in MAPPED:
+        msp.map(place, bill_from=YEAR[0])
+    msp.sync(*YEAR[:-1])
+    msp.sandbox.connectwise.invoice(until=date(2027, 1, 1))
+    msp.sync(*YEAR[-2:])
+    checked: list[int] = []
+    validate = Addition.model_validate.__func__
+
+    def noted(model: type[Addition], record: Mapping[str, int], *more: object) -> Addition:
+        checked.append(record["id"])
+        return validate(model, record, *more)
+
+    monkeypatch.setattr(Addition, "model_validate", classmethod(noted))
+    assert msp.sync().outcomes() == ["unchanged"] * len(MAPPED)
+    assert len(checked) == len(MAPPED)

@@ -15,7 +15,8 @@ _REASONS = {
     ),
     "processor time a line, first sync of": (
         "Two requests a line, to read its agreement's lines and to create it: about two thirds of the time, in urllib3 "
-        "and TLS."
+        "and TLS. After years, the list of an agreement's lines has all earlier ones of ours; a condition that leaves "
+        "them out would hide those that the ledger does not know, such as copies."
     ),
     "time, import of": (
         "Half of it is to check the records that ConnectWise lists, one by one, the rest to write them in bulk; a "

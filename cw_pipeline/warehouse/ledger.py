@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Select, case, func, select
@@ -176,6 +177,11 @@ class Known(NamedTuple):
 
 def known_lines(session: Session, psa: str) -> dict[int, Known]:
     """Each addition that was written, found or accepted, by addition id."""
+
+    @cache  # lines share them: they are the most of what is kept of a line
+    def alone(number: int) -> frozenset[int]:
+        return frozenset({number})
+
     seen_invoiced = func.max(case((LedgerEntry.kind.in_(SEEN_INVOICED), 1), else_=0))
     columns = (LedgerEntry.addition_id, LedgerEntry.serial_number, LedgerEntry.product_id, LedgerEntry.agreement_id)
     entries = session.execute(_since_given_up(select(*columns, seen_invoiced), psa).group_by(*columns)).tuples()
@@ -183,7 +189,7 @@ def known_lines(session: Session, psa: str) -> dict[int, Known]:
     for number, serial_number, product_id, agreement_id, invoiced in entries:
         if number is None:
             continue
-        one = Known(serial_number, frozenset({product_id}), frozenset({agreement_id}), invoiced == 1)
+        one = Known(serial_number, alone(product_id), alone(agreement_id), invoiced == 1)
         if number in known:
             before = known[number]
             one = Known(

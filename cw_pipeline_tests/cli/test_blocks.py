@@ -56,7 +56,7 @@ REPEATABLE = {"drift", "health", "history", "preview", "rebuild", "status", "syn
 """Commands that are run once, wherever they are named: they change nothing in what is set up."""
 SETTINGS = {*Settings.model_fields, *Messages.model_fields, *Heartbeat.model_fields}
 TARGETS = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
-CODE = re.compile(r"<pre><code>(.*?)</code></pre>", re.DOTALL)
+CODE = re.compile(r"<pre[^>]*><code>(.*?)</code></pre>", re.DOTALL)
 """Blocks without a language: what has one is output, SQL, Python or a diagram."""
 
 
@@ -69,16 +69,26 @@ class Block(NamedTuple):
         return next((why for why, beginnings in NOT_RUN.items() if self.text.startswith(beginnings)), None)
 
 
-def blocks() -> Iterator[Block]:
+def pages() -> Iterator[tuple[str, str]]:
+    """The documents as the site shows them."""
     files: dict[Path, None] = {}
     for name in DOCUMENTS:
         path = PROJECT / name
         found = sorted(path.rglob("*.md")) if path.is_dir() else [path]
         files |= dict.fromkeys(file for file in found if file.parent.name != "reference")
+    fences = {
+        "extensions": ["pymdownx.superfences"],
+        "extension_configs": {"pymdownx.highlight": {"use_pygments": False}},
+    }
     for file in files:
-        page: Any = markdown.markdown(file.read_text(encoding="utf-8"), extensions=["fenced_code"])
-        for code in CODE.findall(page):
-            yield Block(str(file.relative_to(PROJECT)), html.unescape(code).strip())
+        text = file.read_text(encoding="utf-8")
+        page: Any = markdown.markdown(text, extensions=["pymdownx.superfences"], extension_configs=plain)
+        yield str(file.relative_to(PROJECT)), page
+
+
+def blocks() -> Iterator[Block]:
+    for name, page in pages():
+        yield from (Block(name, html.unescape(code).strip()) for code in CODE.findall(page))
 
 
 def commands(block: Block) -> Iterator[list[str]]:
@@ -136,3 +146,12 @@ def test_a_block_that_is_not_run_can_be_pasted() -> None:
             if program.endswith("cw-pipeline"):
                 with suppress(typer.Exit):  # of --version
                     parse(words[: words.index("&&")] if "&&" in words else words)
+
+
+def test_no_item_of_a_list_is_shown_in_the_paragraph_before_it() -> None:
+    """As where it follows an indented paragraph without an empty line between them."""
+    for name, page in pages():
+        swallowed = [
+            text for text in re.findall(r"<p>(.*?)</p>", page, re.DOTALL) if re.search(r"\n(\d+\.|-) |```", text)
+        ]
+        assert not swallowed, name

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from cw_pipeline.sandbox import Sandbox
 
 DOCUMENTS = ["README.md", "docs/how-to/set-up.md", "docs/tutorial", "docs/how-to", "docs", "CONTRIBUTING.md"]
 """In the order in which they are run: those that set up come first. The reference's blocks are generated."""
@@ -76,10 +75,7 @@ def pages() -> Iterator[tuple[str, str]]:
         path = PROJECT / name
         found = sorted(path.rglob("*.md")) if path.is_dir() else [path]
         files |= dict.fromkeys(file for file in found if file.parent.name != "reference")
-    fences = {
-        "extensions": ["pymdownx.superfences"],
-        "extension_configs": {"pymdownx.highlight": {"use_pygments": False}},
-    }
+    plain = {"pymdownx.highlight": {"use_pygments": False}}
     for file in files:
         text = file.read_text(encoding="utf-8")
         page: Any = markdown.markdown(text, extensions=["pymdownx.superfences"], extension_configs=plain)
@@ -99,12 +95,6 @@ def commands(block: Block) -> Iterator[list[str]]:
             yield words
 
 
-@pytest.fixture
-def world(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001 - the environment
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 def fault(program: str, words: list[str]) -> str | None:
     """What is wrong with a command; it is run if it is ours."""
     match program:
@@ -120,7 +110,9 @@ def fault(program: str, words: list[str]) -> str | None:
             return "it needs a reason in NOT_RUN"
 
 
-def test_every_block_is_a_command_that_works_or_has_a_reason(world: Path) -> None:  # noqa: ARG001 - the environment
+@pytest.mark.usefixtures("sandbox")
+def test_every_block_is_a_command_that_works_or_has_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     found = list(blocks())
     assert len(found) > 50
     faults: list[str] = []

@@ -27,27 +27,27 @@ def missing(warehouse: Warehouse) -> list[tuple[str, str]]:
 
 
 def test_a_mapped_organization_is_missing_in_each_month_without_a_row(connected: Warehouse) -> None:
-    map_company(connected, 1, 11, "org-a", bill_from=MARCH, first_month=FIRST, now=NOW)
-    map_company(connected, 2, 21, "org-b", bill_from=MARCH, first_month=FIRST, now=NOW)
-    report(connected, MARCH, "org-b")
-    report(connected, APRIL, "org-b", "org-c")
-    assert missing(connected) == [("2026-03", "org-a"), ("2026-04", "org-a")]
+    map_company(connected, 1, 11, "org-acme", bill_from=MARCH, first_month=FIRST, now=NOW)
+    map_company(connected, 2, 21, "org-bolt", bill_from=MARCH, first_month=FIRST, now=NOW)
+    report(connected, MARCH, "org-bolt")
+    report(connected, APRIL, "org-bolt", "org-core")
+    assert missing(connected) == [("2026-03", "org-acme"), ("2026-04", "org-acme")]
 
 
 def test_an_organization_outside_its_billed_months_is_not_missing(connected: Warehouse) -> None:
-    map_company(connected, 1, 11, "org-a", bill_from=APRIL, first_month=FIRST, now=NOW)
-    report(connected, MARCH, "org-b")
+    map_company(connected, 1, 11, "org-acme", bill_from=APRIL, first_month=FIRST, now=NOW)
+    report(connected, MARCH, "org-bolt")
     assert missing(connected) == []
-    report(connected, APRIL, "org-b")
-    assert missing(connected) == [("2026-04", "org-a")]
+    report(connected, APRIL, "org-bolt")
+    assert missing(connected) == [("2026-04", "org-acme")]
     unmap_company(connected, 1)
     assert missing(connected) == []
 
 
 def test_only_the_report_that_was_kept_last_counts(connected: Warehouse) -> None:
-    map_company(connected, 1, 11, "org-a", bill_from=MARCH, first_month=FIRST, now=NOW)
-    report(connected, MARCH, "org-b")
-    report(connected, MARCH, "org-a", "org-b")
+    map_company(connected, 1, 11, "org-acme", bill_from=MARCH, first_month=FIRST, now=NOW)
+    report(connected, MARCH, "org-bolt")
+    report(connected, MARCH, "org-acme", "org-bolt")
     assert missing(connected) == []
-    report(connected, MARCH, "org-c")
-    assert missing(connected) == [("2026-03", "org-a")]
+    report(connected, MARCH, "org-core")
+    assert missing(connected) == [("2026-03", "org-acme")]

@@ -49,33 +49,33 @@ def test_what_is_billed_is_what_the_ledger_says_of_every_line_of_the_month(conne
     long = "o" * 40
     push(
         connected,
-        line("org-a", Outcome.CREDIT_DUE, 3, to_credit=Decimal(2)),
-        line("org-b"),
-        line("org-c"),
+        line("org-acme", Outcome.CREDIT_DUE, 3, to_credit=Decimal(2)),
+        line("org-bolt"),
+        line("org-core"),
         line(long, seats=4),
     )
     record(connected, "2026-03", NOW, kind=EntryKind.FOUND)
     record(connected, "2026-04", NOW, kind=EntryKind.FOUND)
     with connected.transaction() as session:
-        writes = [a_write(9, organization_id="org-b"), a_write(4, organization_id=long)]
+        writes = [a_write(9, organization_id="org-bolt"), a_write(4, organization_id=long)]
         for number, intent in enumerate(append_intents(session, PSA, "r", writes)):
             append_results(session, PSA, "r", [Result(intent, EntryKind.CONFIRMED, addition_id=number)])
-        [intent] = append_intents(session, PSA, "r", [a_write(5, organization_id="org-b", addition_id=0, before=9)])
+        [intent] = append_intents(session, PSA, "r", [a_write(5, organization_id="org-bolt", addition_id=0, before=9)])
         append_results(session, PSA, "r", [Result(intent, EntryKind.UNCONFIRMED)])
     made = report(connected)
     billed = {one.organization.id: (one.owed, one.billed, one.difference) for one in made.customers}
-    assert billed == {"org-a": (3, 5, -2), "org-b": (5, None, None), "org-c": (5, 0, 5), long: (4, 4, 0)}
+    assert billed == {"org-acme": (3, 5, -2), "org-bolt": (5, None, None), "org-core": (5, 0, 5), long: (4, 4, 0)}
 
 
 def test_each_line_that_is_held_or_failed_or_has_a_warning_waits_with_a_way_out(connected: Warehouse) -> None:
     set_price(connected)
     push(
         connected,
-        line("org-a", Outcome.CREDIT_DUE, 9, to_credit=Decimal(2)),
-        line("org-b", Outcome.REJECTED, 4, company_id=2),
-        line("org-b", Outcome.INVOICE_UNCLEAR, 3, company_id=2, also=True),
-        line("org-c", Outcome.UNCHANGED, 6, company_id=3, warning="It may never be invoiced."),
-        line("org-d", Outcome.UNMAPPED, company_id=None),
+        line("org-acme", Outcome.CREDIT_DUE, 9, to_credit=Decimal(2)),
+        line("org-bolt", Outcome.REJECTED, 4, company_id=2),
+        line("org-bolt", Outcome.INVOICE_UNCLEAR, 3, company_id=2, also=True),
+        line("org-core", Outcome.UNCHANGED, 6, company_id=3, warning="It may never be invoiced."),
+        line("org-dyne", Outcome.UNMAPPED, company_id=None),
     )
     waiting = report(connected).waiting
     assert [(one.company and one.company.name, one.outcome, one.seats, one.worth) for one in waiting] == [
@@ -96,33 +96,33 @@ def test_each_line_that_is_held_or_failed_or_has_a_warning_waits_with_a_way_out(
 def test_an_organization_that_was_mapped_to_another_company_since_is_that_one_s_after_a_push(
     connected: Warehouse,
 ) -> None:
-    map_company(connected, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    push(connected, line("org-a"))
-    unmap_company(connected, 1, "org-a")
-    map_company(connected, 2, 21, "org-a", first_month=FIRST, now=NOW)
-    assert customer(report(connected), "org-a").company == Named(1, "Acme")
-    push(connected, line("org-a", company_id=2), line("org-a", Outcome.ZEROED, also=True))
+    map_company(connected, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    push(connected, line("org-acme"))
+    unmap_company(connected, 1, "org-acme")
+    map_company(connected, 2, 21, "org-acme", first_month=FIRST, now=NOW)
+    assert customer(report(connected), "org-acme").company == Named(1, "Acme")
+    push(connected, line("org-acme", company_id=2), line("org-acme", Outcome.ZEROED, also=True))
     made = report(connected)
-    assert (made.customers, list(made.by_company)) == ([customer(made, "org-a")], [Named(2, "Bolt")])
-    assert customer(made, "org-a").agreement == Named(21, "Managed")
+    assert (made.customers, list(made.by_company)) == ([customer(made, "org-acme")], [Named(2, "Bolt")])
+    assert customer(made, "org-acme").agreement == Named(21, "Managed")
 
 
 def test_what_changed_against_the_month_before(connected: Warehouse) -> None:
-    push(connected, line("org-a", seats=3), line("org-b", seats=4), line("org-c", Outcome.ZERO_USAGE, 0))
-    push(connected, line("org-a", seats=8), line("org-c", seats=2), line("org-d", seats=1), month=APRIL)
+    push(connected, line("org-acme", seats=3), line("org-bolt", seats=4), line("org-core", Outcome.ZERO_USAGE, 0))
+    push(connected, line("org-acme", seats=8), line("org-core", seats=2), line("org-dyne", seats=1), month=APRIL)
     made = report(connected, APRIL)
-    assert [customer(made, one).used_before for one in ("org-a", "org-c", "org-d")] == [3, 0, None]
-    assert [one.organization.id for one in made.new] == ["org-c", "org-d"]
-    assert made.gone == [(Named("org-b", "ORG-B"), 4)]
+    assert [customer(made, one).used_before for one in ("org-acme", "org-core", "org-dyne")] == [3, 0, None]
+    assert [one.organization.id for one in made.new] == ["org-core", "org-dyne"]
+    assert made.gone == [(Named("org-bolt", "ORG-BOLT"), 4)]
     before = report(connected)
     assert (before.new, before.gone, before.before.pushed) == ([], [], False)
 
 
 def test_the_year_has_twelve_months_each_as_it_was_pushed_last(connected: Warehouse) -> None:
-    push(connected, line("org-a", seats=3), month=MARCH.plus(-11))
-    push(connected, line("org-a", seats=5), month=MARCH.plus(-12))
-    push(connected, line("org-a", Outcome.REJECTED, 3), line("org-b", Outcome.TRIAL, 4))
-    push(connected, line("org-a", Outcome.CREATED, 6), line("org-b", Outcome.MOVED, 4))
+    push(connected, line("org-acme", seats=3), month=MARCH.plus(-11))
+    push(connected, line("org-acme", seats=5), month=MARCH.plus(-12))
+    push(connected, line("org-acme", Outcome.REJECTED, 3), line("org-bolt", Outcome.TRIAL, 4))
+    push(connected, line("org-acme", Outcome.CREATED, 6), line("org-bolt", Outcome.MOVED, 4))
     year = report(connected).year
     assert [one.month for one in year] == list(MARCH.plus(-11).until(MARCH))
     assert [one.pushed for one in year] == [True, *[False] * 10, True]
@@ -131,10 +131,10 @@ def test_the_year_has_twelve_months_each_as_it_was_pushed_last(connected: Wareho
 
 
 def test_an_organization_without_a_usage_row_is_there_with_what_its_lines_carry(connected: Warehouse) -> None:
-    push(connected, line("org-a", Outcome.UNUSUAL, 5, also=True))
+    push(connected, line("org-acme", Outcome.UNUSUAL, 5, also=True))
     record(connected, "2026-03", NOW, kind=EntryKind.FOUND)
     made = report(connected)
-    assert (made.seats.used, customer(made, "org-a").used, customer(made, "org-a").difference) == (0, 0, -5)
+    assert (made.seats.used, customer(made, "org-acme").used, customer(made, "org-acme").difference) == (0, 0, -5)
 
 
 def test_seats_are_worth_their_price_in_each_agreement_s_currency_and_nothing_is_converted(
@@ -142,19 +142,19 @@ def test_seats_are_worth_their_price_in_each_agreement_s_currency_and_nothing_is
 ) -> None:
     set_price(connected)
     for company_id, currency in ((1, "USD"), (2, "EUR")):
-        agreement_id, organization_id = company_id * 10 + 1, "org-a" if company_id == 1 else "org-b"
+        agreement_id, organization_id = company_id * 10 + 1, "org-acme" if company_id == 1 else "org-bolt"
         map_company(connected, company_id, agreement_id, organization_id, first_month=FIRST, now=NOW)
         with connected.transaction() as session:
             session.get_one(AgreementRow, agreement_id).currency = currency
-    unpriced = line("org-c", seats=3, plan=Plan.ENTERPRISE)
-    push(connected, line("org-a", seats=2), line("org-b", seats=4, company_id=2), unpriced)
+    unpriced = line("org-core", seats=3, plan=Plan.ENTERPRISE)
+    push(connected, line("org-acme", seats=2), line("org-bolt", seats=4, company_id=2), unpriced)
     made = report(connected)
     assert made.worth_billed == ({"EUR": 4 * PRICE, "USD": 2 * PRICE}, 3)
     assert total(made.worth_billed) == "17.40 EUR and 8.70 USD and 3 seats of unknown price"
-    assert (customer(made, "org-c").worth, total(made.worth_waiting)) == (None, "0.00")
+    assert (customer(made, "org-core").worth, total(made.worth_waiting)) == (None, "0.00")
 
 
 def test_a_month_that_was_never_pushed_has_no_report(connected: Warehouse) -> None:
-    push(connected, line("org-a"))
+    push(connected, line("org-acme"))
     with pytest.raises(NothingToReport, match=r"2026-04 was never pushed.* Run `cw-pipeline sync --month 2026-04`"):
         report(connected, APRIL)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def test_the_status_says_why_a_month_is_due(connected: Warehouse) -> None:
-    map_company(connected, 1, 11, "org-a", bill_from=Month(2025, 10), first_month=FIRST, now=SET_UP)
-    map_company(connected, 2, 21, "org-b", bill_from=Month(2026, 3), first_month=FIRST, now=NOW + timedelta(days=1))
+    map_company(connected, 1, 11, "org-acme", bill_from=Month(2025, 10), first_month=FIRST, now=SET_UP)
+    map_company(connected, 2, 21, "org-bolt", bill_from=Month(2026, 3), first_month=FIRST, now=NOW + timedelta(days=1))
     for month in ("2025-12", "2026-01", "2026-02", "2026-03"):
         push(connected, month, NOW, succeeded=month != "2025-12")
     record(connected, "2026-01", NOW + timedelta(days=1))
@@ -61,8 +61,8 @@ def test_before_connecting_the_status_says_what_to_do(warehouse: Warehouse) -> N
 
 def test_status_counts_what_can_be_mapped_and_has_the_last_sync(connected: Warehouse) -> None:
     put(connected, company(4, "Gone", gone_at=BEFORE), organization("org-g", "Gone", gone_at=BEFORE))
-    put(connected, organization("org-x", "Elsewhere", msp_managed=False))
-    map_company(connected, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
+    put(connected, organization("org-elsewhere", "Elsewhere", msp_managed=False))
+    map_company(connected, 1, 11, "org-acme", bill_from=Month(2026, 3), first_month=FIRST, now=SET_UP)
     push(connected, "2026-03", NOW, took=timedelta(minutes=1))
     found = status(connected, first_month=FIRST, now=NOW)
     assert (found.mapped, found.unmapped_companies, found.unmapped_organizations) == (1, 2, 2)
@@ -72,10 +72,10 @@ def test_status_counts_what_can_be_mapped_and_has_the_last_sync(connected: Wareh
 
 
 def test_a_mapped_company_that_is_gone_still_counts_as_mapped(connected: Warehouse) -> None:
-    map_company(connected, 1, 11, "org-a", first_month=FIRST, now=SET_UP)
+    map_company(connected, 1, 11, "org-acme", first_month=FIRST, now=SET_UP)
     with connected.transaction() as session:
         session.get_one(CompanyRow, 1).gone_at = NOW
-        session.get_one(OrganizationRow, "org-a").gone_at = NOW
+        session.get_one(OrganizationRow, "org-acme").gone_at = NOW
     found = status(connected, first_month=FIRST, now=NOW)
     assert (found.mapped, found.unmapped_companies, found.unmapped_organizations) == (1, 2, 2)
 
@@ -86,7 +86,7 @@ def test_a_mapped_company_that_is_gone_still_counts_as_mapped(connected: Warehou
         (
             CompanyRow,
             1,
-            "The company Acme (1) is mapped to Acme (org-a), but the last import did not",
+            "The company Acme (1) is mapped to Acme (org-acme), but the last import did not",
             "company gone",
         ),
         (
@@ -97,8 +97,8 @@ def test_a_mapped_company_that_is_gone_still_counts_as_mapped(connected: Warehou
         ),
         (
             OrganizationRow,
-            "org-a",
-            "The organization Acme (org-a) is mapped to Acme (1), but NordPass no longer",
+            "org-acme",
+            "The organization Acme (org-acme) is mapped to Acme (1), but NordPass no longer",
             "mapped",
         ),
     ],
@@ -110,8 +110,8 @@ def test_a_mapping_of_what_is_gone_is_marked_and_said(
     sentence: str,
     state: str,
 ) -> None:
-    map_company(connected, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    map_company(connected, 2, 21, "org-b", first_month=FIRST, now=NOW)
+    map_company(connected, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    map_company(connected, 2, 21, "org-bolt", first_month=FIRST, now=NOW)
     assert status(connected, first_month=FIRST, now=NOW).gone == ()
     with connected.transaction() as session:
         session.get_one(table, key).gone_at = NOW
@@ -144,21 +144,21 @@ def test_the_next_tick_is_half_past_midnight_on_the_first(now: datetime, tick: d
 
 @pytest.mark.parametrize("outcome", sorted(HELD))
 def test_status_gives_each_held_line_s_reason_and_what_to_do(connected: Warehouse, outcome: Outcome) -> None:
-    fields = {"organization_id": "org-a", "plan": "Business", "also": False, "seats": Decimal(5)}
+    fields = {"organization_id": "org-acme", "plan": "Business", "also": False, "seats": Decimal(5)}
     held = PushLineRow(position=0, outcome=outcome, reason="Why.", **fields)
     right = PushLineRow(position=1, outcome=Outcome.UNCHANGED, reason="Nothing to do.", **fields)
     push(connected, "2026-03", NOW, held, right)
     found = status(connected, first_month=FIRST, now=NOW)
     assert found.held == {"2026-03": 1}
     assert found.held_lines == (
-        HeldLine(Month(2026, 3), "org-a", "Acme", "Business", outcome, Decimal(5), "Why.", WAYS_OUT[outcome]),
+        HeldLine(Month(2026, 3), "org-acme", "Acme", "Business", outcome, Decimal(5), "Why.", WAYS_OUT[outcome]),
     )
     push(connected, "2026-03", NOW, right)
     assert status(connected, first_month=FIRST, now=NOW).held_lines == ()
 
 
 def test_of_a_line_to_credit_status_gives_the_seats_to_credit(connected: Warehouse) -> None:
-    fields = {"organization_id": "org-a", "plan": "Business", "also": False, "reason": "Why."}
+    fields = {"organization_id": "org-acme", "plan": "Business", "also": False, "reason": "Why."}
     due = PushLineRow(position=0, outcome=Outcome.CREDIT_DUE, seats=Decimal(7), to_credit=Decimal(2), **fields)
     push(connected, "2026-03", NOW, due)
     assert [line.seats for line in status(connected, first_month=FIRST, now=NOW).held_lines] == [2]

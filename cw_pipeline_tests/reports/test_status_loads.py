@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
 MONTHS = tuple(Month(2025, 6).until(Month(2026, 3)))
-RIGHT = a_line(Outcome.UNCHANGED, 1, organization_id="org-a")
-HELD = a_line(Outcome.AGREEMENT_INACTIVE, 1, organization_id="org-a")
+RIGHT = a_line(Outcome.UNCHANGED, 1, organization_id="org-acme")
+HELD = a_line(Outcome.AGREEMENT_INACTIVE, 1, organization_id="org-acme")
 
 
 def push(warehouse: Warehouse, *, right: int) -> None:
@@ -56,7 +56,7 @@ def work_of_status(warehouse: Warehouse) -> Counter[str]:
 
 @pytest.mark.parametrize("right", [1, 40])
 def test_status_costs_the_same_however_many_lines_were_pushed(connected: Warehouse, right: int) -> None:
-    map_company(connected, 1, 11, "org-a", bill_from=MONTHS[0], first_month=FIRST, now=NOW)
+    map_company(connected, 1, 11, "org-acme", bill_from=MONTHS[0], first_month=FIRST, now=NOW)
     push(connected, right=0)
     before = work_of_status(connected)
     push(connected, right=right)
@@ -64,7 +64,7 @@ def test_status_costs_the_same_however_many_lines_were_pushed(connected: Warehou
 
 
 def test_status_loads_no_mapping_that_is_in_order(connected: Warehouse) -> None:
-    map_company(connected, 1, 11, "org-a", bill_from=MONTHS[0], first_month=FIRST, now=NOW)
+    map_company(connected, 1, 11, "org-acme", bill_from=MONTHS[0], first_month=FIRST, now=NOW)
     push(connected, right=0)
     work = work_of_status(connected)
     assert not {"companies", "agreements", "organizations", "company_mappings"} & work.keys()

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 MAY = datetime(2026, 5, 1, tzinfo=UTC)
 NOTHING = UnbilledLines(by_month={}, seats=Decimal(0), money={}, unpriced_seats=Decimal(0), organizations={})
 NAME = "Ürümqi & “Söhne”"
-HELD = a_line(Outcome.AGREEMENT_INACTIVE, 4, organization_id="org-a")
-UNMAPPED = a_line(Outcome.UNMAPPED, 4, organization_id="org-a")
-NO_PRODUCT = replace(a_line(Outcome.PRODUCT_UNMAPPED, 3, organization_id="org-b"), plan=Plan.ENTERPRISE)
+HELD = a_line(Outcome.AGREEMENT_INACTIVE, 4, organization_id="org-acme")
+UNMAPPED = a_line(Outcome.UNMAPPED, 4, organization_id="org-acme")
+NO_PRODUCT = replace(a_line(Outcome.PRODUCT_UNMAPPED, 3, organization_id="org-bolt"), plan=Plan.ENTERPRISE)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_what_is_right_or_excluded_by_rule_is_not_unbilled(priced: Warehouse) ->
 def test_seats_are_worth_the_confirmed_product_s_price_to_the_cent(priced: Warehouse) -> None:
     push(priced, HELD)
     push(priced, replace(HELD, outcome=Outcome.REJECTED), replace(HELD, outcome=Outcome.UNCONFIRMED, seats=Decimal(7)))
-    push(priced, HELD, replace(HELD, organization_id="org-b", outcome=Outcome.COMPANY_DELETED), month=APRIL)
+    push(priced, HELD, replace(HELD, organization_id="org-bolt", outcome=Outcome.COMPANY_DELETED), month=APRIL)
     found = summary(priced)
     assert found.failed == unbilled_lines({"2026-03": {"rejected": 1, "unconfirmed": 1}}, 11, "47.85", {NAME: 11})
     held = {"2026-04": {"agreement_inactive": 1, "company_deleted": 1}}
@@ -92,7 +92,7 @@ def test_only_a_later_push_of_the_same_month_replaces_a_push(
 
 
 def test_seats_moving_between_lines_count_once(priced: Warehouse) -> None:
-    push(priced, HELD, replace(HELD, also=True), replace(HELD, also=True, organization_id="org-c"))
+    push(priced, HELD, replace(HELD, also=True), replace(HELD, also=True, organization_id="org-core"))
     found = summary(priced).held
     assert (found.count, found.seats, found.money) == (3, 8, {"": Decimal("34.80")})
 
@@ -119,7 +119,7 @@ def test_without_a_price_the_money_is_unknown_and_seats_count_separately(priced:
 
 
 def test_lines_with_a_warning_are_reported_until_pushed_without_one(priced: Warehouse) -> None:
-    right = a_line(Outcome.UNCHANGED, 4, organization_id="org-a")
+    right = a_line(Outcome.UNCHANGED, 4, organization_id="org-acme")
     push(priced, replace(right, warning="3 of its seats are not billed."))
     push(priced, right, month=APRIL)
     found = summary(priced)
@@ -130,31 +130,31 @@ def test_lines_with_a_warning_are_reported_until_pushed_without_one(priced: Ware
 
 
 def test_an_organization_that_was_mapped_since_is_no_longer_unmapped(priced: Warehouse) -> None:
-    push(priced, UNMAPPED, replace(UNMAPPED, organization_id="org-c"))
-    map_company(priced, 1, 11, "org-a", bill_from=APRIL, first_month=FIRST, now=NOW)
+    push(priced, UNMAPPED, replace(UNMAPPED, organization_id="org-core"))
+    map_company(priced, 1, 11, "org-acme", bill_from=APRIL, first_month=FIRST, now=NOW)
     assert summary(priced).unmapped.by_month == {"2026-03": {"unmapped": 1}}
 
 
 def test_usage_before_a_first_month_is_reported_until_a_person_names_it(priced: Warehouse) -> None:
     push(priced, UNMAPPED)
     left_out = unbilled_lines({"2026-03": {"unmapped": 1}}, 4, "17.40", {NAME: 4})
-    map_company(priced, 1, 11, "org-a", first_month=FIRST, now=MAY)
+    map_company(priced, 1, 11, "org-acme", first_month=FIRST, now=MAY)
     assert summary(priced).unmapped == left_out
     push(priced, replace(UNMAPPED, outcome=Outcome.BEFORE_BILL_FROM))
     assert summary(priced).unmapped == replace(left_out, by_month={"2026-03": {"before_bill_from": 1}})
-    map_company(priced, 1, 11, "org-a", bill_from=APRIL, first_month=FIRST, now=MAY)
+    map_company(priced, 1, 11, "org-acme", bill_from=APRIL, first_month=FIRST, now=MAY)
     assert summary(priced).unmapped == NOTHING
 
 
 def test_usage_that_the_next_sync_bills_is_not_unbilled(priced: Warehouse) -> None:
     push(priced, UNMAPPED)
-    map_company(priced, 1, 11, "org-a", bill_from=MARCH, first_month=FIRST, now=MAY)
+    map_company(priced, 1, 11, "org-acme", bill_from=MARCH, first_month=FIRST, now=MAY)
     assert summary(priced).unmapped == NOTHING
 
 
 def test_a_month_before_the_first_is_billed_if_it_has_a_line(priced: Warehouse) -> None:
     push(priced, replace(UNMAPPED, outcome=Outcome.BEFORE_BILL_FROM))
-    map_company(priced, 1, 11, "org-a", first_month=FIRST, now=MAY)
+    map_company(priced, 1, 11, "org-acme", first_month=FIRST, now=MAY)
     record(priced, "2026-03", NOW, kind=EntryKind.CONFIRMED)
     assert summary(priced).unmapped == NOTHING
 

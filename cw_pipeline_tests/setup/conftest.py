@@ -101,7 +101,7 @@ def mapped_at(warehouse: Warehouse, company_id: int) -> datetime:
 # --- the mapping file ---
 
 HEADER = "company_id,company_name,agreement_id,agreement_name,organization_id,organization_name,bill_from"
-ALL = {1: (11, "org-a", "2026-03"), 2: (21, "org-b", "2026-03"), 3: (31, "org-c", "2026-03")}
+ALL = {1: (11, "org-acme", "2026-03"), 2: (21, "org-bolt", "2026-03"), 3: (31, "org-core", "2026-03")}
 
 
 @pytest.fixture

@@ -51,13 +51,13 @@ def everything(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
 def mapped(msp: Warehouse) -> Warehouse:
     """Two companies are mapped, and a product."""
     put(msp, product(3), product_mapping(Plan.BUSINESS, 3))
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    map_company(msp, 2, 21, "org-bolt", first_month=FIRST, now=NOW)
     return msp
 
 
 def remap_map_and_unmap(warehouse: Warehouse, folder: Path) -> None:
-    file = write(folder / "m.csv", "1,,12,,org-a,,2026-03", "2,,,,,,", "3,,31,,org-c,,2026-03")
+    file = write(folder / "m.csv", "1,,12,,org-acme,,2026-03", "2,,,,,,", "3,,31,,org-core,,2026-03")
     apply_mappings(warehouse, file, NOW, first_month=FIRST, accept_warnings=True)
 
 

@@ -30,22 +30,22 @@ LEFT_OUT = {"2025-12": 16, "2026-01": 17, "2026-02": 18}
 @pytest.fixture
 def used(msp: Warehouse) -> Warehouse:
     """Acme used 51 seats in three months before anybody mapped it, and some before any month is synced."""
-    keep_usage(msp, {"org-a": 99}, "2025-12")
+    keep_usage(msp, {"org-acme": 99}, "2025-12")
     for month, seats in {"2024-12": 9, **LEFT_OUT, "2026-03": 19}.items():
-        keep_usage(msp, {"org-a": seats, "org-b": 2}, month)
+        keep_usage(msp, {"org-acme": seats, "org-bolt": 2}, month)
     return msp
 
 
 def test_usage_before_the_first_month_is_reported_with_the_option_that_bills_it(used: Warehouse) -> None:
-    mapped = map_company(used, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    mapped = map_company(used, 1, 11, "org-acme", first_month=FIRST, now=NOW)
     assert (mapped.left_out, mapped.bill_from_chosen) == (LEFT_OUT, False)
     (sentence,) = mapped.warnings
     assert sentence == (
-        "51 seats of Acme (org-a) in 2025-12, 2026-01, 2026-02 are billed to nobody, because 2026-03 is the first "
+        "51 seats of Acme (org-acme) in 2025-12, 2026-01, 2026-02 are billed to nobody, because 2026-03 is the first "
         "month that is billed. Map the company again with --bill-from 2025-12 to bill them, or with --bill-from "
         "2026-03 if they are not to be."
     )
-    assert map_company(used, 1, 12, "org-a", first_month=FIRST, now=NOW).left_out == LEFT_OUT
+    assert map_company(used, 1, 12, "org-acme", first_month=FIRST, now=NOW).left_out == LEFT_OUT
 
 
 @pytest.mark.parametrize("mapped_before", [False, True])
@@ -54,45 +54,50 @@ def test_naming_the_first_month_warns_once_of_what_it_leaves_out(
     used: Warehouse,
 ) -> None:
     if mapped_before:
-        map_company(used, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    mapped = map_company(used, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
+        map_company(used, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    mapped = map_company(used, 1, 11, "org-acme", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
     assert (mapped.bill_from_chosen, mapped.changed) == (True, True)
     assert mapped.warnings == (
-        "51 seats of Acme (org-a) in 2025-12, 2026-01, 2026-02 are not billed: 2026-03 was named as the first month.",
+        (
+            "51 seats of Acme (org-acme) in 2025-12, 2026-01, 2026-02 are not billed: "
+            "2026-03 was named as the first month."
+        ),
     )
-    assert map_company(used, 1, 11, "org-a", first_month=FIRST, now=NOW).bill_from_chosen
-    mapped = map_company(used, 1, 11, "org-a", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
+    assert map_company(used, 1, 11, "org-acme", first_month=FIRST, now=NOW).bill_from_chosen
+    mapped = map_company(used, 1, 11, "org-acme", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
     assert (mapped.left_out, mapped.warnings) == ({}, ())
 
 
 def test_a_chosen_first_month_is_the_organization_s_own(used: Warehouse) -> None:
-    map_company(used, 1, 11, "org-a", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
-    mapped = map_company(used, 1, 11, "org-b", accept_warnings=True, first_month=FIRST, now=NOW)
+    map_company(used, 1, 11, "org-acme", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
+    mapped = map_company(used, 1, 11, "org-bolt", accept_warnings=True, first_month=FIRST, now=NOW)
     assert (mapped.bill_from_chosen, sum(mapped.left_out.values())) == (False, 6)
 
 
 @pytest.mark.parametrize("fields", [{"license_type": "Trial"}, {"msp_managed": False}])
 def test_usage_that_is_not_billed_by_rule_is_not_left_out(fields: dict[str, object], msp: Warehouse) -> None:
-    keep_usage(msp, {"org-a": 5}, "2026-01", **fields)
-    assert map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW).left_out == {}
+    keep_usage(msp, {"org-acme": 5}, "2026-01", **fields)
+    assert map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW).left_out == {}
 
 
 def test_usage_that_has_a_line_is_not_left_out(used: Warehouse) -> None:
-    map_company(used, 1, 11, "org-a", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
+    map_company(used, 1, 11, "org-acme", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
     record(used, "2026-01", NOW, kind=EntryKind.CONFIRMED)
     unmap_company(used, 1)
-    assert map_company(used, 2, 21, "org-a", first_month=FIRST, now=NOW).left_out.keys() == {"2025-12", "2026-02"}
+    assert map_company(used, 2, 21, "org-acme", first_month=FIRST, now=NOW).left_out.keys() == {"2025-12", "2026-02"}
 
 
 def test_a_file_warns_by_row_and_reapplying_an_export_chooses_nothing(used: Warehouse, tmp_path: Path) -> None:
-    file = write(tmp_path / "m.csv", "2,,21,,org-b,,2026-03", "1,,11,,org-a,,")
+    file = write(tmp_path / "m.csv", "2,,21,,org-bolt,,2026-03", "1,,11,,org-acme,,")
     chosen, left_out = apply_mappings(used, file, NOW, first_month=FIRST).warnings
-    assert chosen.startswith("Row 2: 6 seats of Bolt (org-b) in 2025-12, 2026-01, 2026-02 are not billed: 2026-03 was")
-    assert left_out.startswith("Row 3: 51 seats of Acme (org-a)")
+    assert chosen.startswith(
+        "Row 2: 6 seats of Bolt (org-bolt) in 2025-12, 2026-01, 2026-02 are not billed: 2026-03 was"
+    )
+    assert left_out.startswith("Row 3: 51 seats of Acme (org-acme)")
     assert "--bill-from 2025-12" in left_out
     export_mappings(used, file)
     assert apply_mappings(used, file, NOW, first_month=FIRST).unchanged == 3
-    assert not map_company(used, 1, 11, "org-a", first_month=FIRST, now=NOW).bill_from_chosen
+    assert not map_company(used, 1, 11, "org-acme", first_month=FIRST, now=NOW).bill_from_chosen
 
 
 @pytest.mark.parametrize(
@@ -110,9 +115,9 @@ def test_a_first_month_that_is_never_or_not_yet_synced_is_refused(
     month: Month, why: str, msp: Warehouse, tmp_path: Path
 ) -> None:
     with pytest.raises(MappingRefused, match=why):
-        map_company(msp, 1, 11, "org-a", bill_from=month, first_month=FIRST, now=NOW)
+        map_company(msp, 1, 11, "org-acme", bill_from=month, first_month=FIRST, now=NOW)
     with pytest.raises(MappingFileRefused, match=f"row 2: {why}"):
-        apply_mappings(msp, write(tmp_path / "m.csv", f"1,,11,,org-a,,{month}"), NOW, first_month=FIRST)
+        apply_mappings(msp, write(tmp_path / "m.csv", f"1,,11,,org-acme,,{month}"), NOW, first_month=FIRST)
     assert mappings(msp) == {}
 
 
@@ -126,8 +131,8 @@ def test_no_organization_is_added_with_an_impossible_first_month(
 
 @pytest.mark.parametrize("month", [FIRST, Month(2026, 4)])
 def test_billing_can_start_from_the_first_synced_to_the_current_month(month: Month, msp: Warehouse) -> None:
-    assert map_company(msp, 1, 11, "org-a", bill_from=month, first_month=FIRST, now=NOW).bill_from == month
+    assert map_company(msp, 1, 11, "org-acme", bill_from=month, first_month=FIRST, now=NOW).bill_from == month
 
 
 def test_by_default_billing_never_starts_before_the_first_synced_month(msp: Warehouse) -> None:
-    assert map_company(msp, 1, 11, "org-a", first_month=Month(2026, 4), now=NOW).bill_from == Month(2026, 4)
+    assert map_company(msp, 1, 11, "org-acme", first_month=Month(2026, 4), now=NOW).bill_from == Month(2026, 4)

@@ -237,7 +237,7 @@ def test_disconnecting_removes_all_mappings_and_the_backup_brings_them_back(
 
 
 def test_a_backup_never_overwrites_a_file(msp: Warehouse, tmp_path: Path) -> None:
-    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
+    map_company(msp, 2, 21, "org-bolt", first_month=FIRST, now=NOW)
     file = tmp_path / "backup.csv"
     file.write_text("precious")
     with pytest.raises(FileRefused, match="backup"):

@@ -17,16 +17,16 @@ from cw_pipeline_tests.support.rows import BEFORE, NOW, agreement, company, orga
 
 
 def test_ids_and_exact_names_map_the_same(msp: Warehouse) -> None:
-    by_id = map_company(msp, 1, 12, "org-a", first_month=FIRST, now=NOW)
+    by_id = map_company(msp, 1, 12, "org-acme", first_month=FIRST, now=NOW)
     by_name = map_company(msp, "Acme", "Security", "Acme", first_month=FIRST, now=NOW)
     assert (by_id.changed, by_name.changed) == (True, False)
-    assert mappings(msp) == {1: (12, "org-a", "2026-03")}
-    assert map_company(msp, "1", "12", "org-a", first_month=FIRST, now=NOW).company_name == "Acme"
+    assert mappings(msp) == {1: (12, "org-acme", "2026-03")}
+    assert map_company(msp, "1", "12", "org-acme", first_month=FIRST, now=NOW).company_name == "Acme"
 
 
 def test_billing_begins_with_the_last_closed_month_unless_said_otherwise(msp: Warehouse) -> None:
-    assert map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW).bill_from == Month(2026, 3)
-    assert map_company(msp, 3, 31, "org-c", bill_from=Month(2025, 2), first_month=FIRST, now=NOW).bill_from == Month(
+    assert map_company(msp, 2, 21, "org-bolt", first_month=FIRST, now=NOW).bill_from == Month(2026, 3)
+    assert map_company(msp, 3, 31, "org-core", bill_from=Month(2025, 2), first_month=FIRST, now=NOW).bill_from == Month(
         2025, 2
     )
 
@@ -34,24 +34,24 @@ def test_billing_begins_with_the_last_closed_month_unless_said_otherwise(msp: Wa
 def test_changing_the_agreement_keeps_the_first_month_and_unmapping_forgets_it(
     msp: Warehouse,
 ) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
-    assert map_company(msp, 1, 12, "org-a", first_month=FIRST, now=NOW).bill_from == Month(2025, 6)
+    map_company(msp, 1, 11, "org-acme", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
+    assert map_company(msp, 1, 12, "org-acme", first_month=FIRST, now=NOW).bill_from == Month(2025, 6)
     unmap_company(msp, 1)
-    assert map_company(msp, 1, 12, "org-a", first_month=FIRST, now=NOW).bill_from == Month(2026, 3)
+    assert map_company(msp, 1, 12, "org-acme", first_month=FIRST, now=NOW).bill_from == Month(2026, 3)
 
 
 def test_only_a_change_renews_a_mapping_s_time(msp: Warehouse) -> None:
     later = NOW + timedelta(days=3)
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=later)
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=later)
     assert mapped_at(msp, 1) == NOW
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=later)
+    map_company(msp, 1, 11, "org-acme", bill_from=Month(2026, 1), first_month=FIRST, now=later)
     assert mapped_at(msp, 1) == later
 
 
 def test_an_agreement_of_another_company_is_refused(msp: Warehouse) -> None:
     with pytest.raises(MappingRefused, match=r"the agreement Managed \(21\) belongs to another company \(2\)"):
-        map_company(msp, 1, 21, "org-a", first_month=FIRST, now=NOW)
+        map_company(msp, 1, 21, "org-acme", first_month=FIRST, now=NOW)
     assert mappings(msp) == {}
 
 
@@ -59,69 +59,71 @@ def test_an_agreement_of_another_company_is_refused(msp: Warehouse) -> None:
 def test_an_agreement_that_is_not_active_is_refused(status: str, msp: Warehouse) -> None:
     put(msp, agreement(13, 1, name="Old", status=status))
     with pytest.raises(MappingRefused, match=status):
-        map_company(msp, 1, "Old", "org-a", first_month=FIRST, now=NOW)
+        map_company(msp, 1, "Old", "org-acme", first_month=FIRST, now=NOW)
 
 
 def test_an_organization_that_is_not_msp_managed_is_refused(msp: Warehouse) -> None:
-    put(msp, organization("org-x", "Elsewhere", msp_managed=False))
+    put(msp, organization("org-elsewhere", "Elsewhere", msp_managed=False))
     with pytest.raises(MappingRefused, match="not MSP-managed"):
         map_company(msp, 1, 11, "Elsewhere", first_month=FIRST, now=NOW)
 
 
 def test_another_company_s_organization_is_refused_naming_the_company(msp: Warehouse) -> None:
-    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
-    with pytest.raises(MappingRefused, match=r"the company Bolt \(2\) has it; unmap .* unmap 2 --organization org-b`"):
-        map_company(msp, 1, 11, "org-b", first_month=FIRST, now=NOW)
-    assert mappings(msp) == {2: (21, "org-b", "2026-03")}
+    map_company(msp, 2, 21, "org-bolt", first_month=FIRST, now=NOW)
+    with pytest.raises(
+        MappingRefused, match=r"the company Bolt \(2\) has it; unmap .* unmap 2 --organization org-bolt`"
+    ):
+        map_company(msp, 1, 11, "org-bolt", first_month=FIRST, now=NOW)
+    assert mappings(msp) == {2: (21, "org-bolt", "2026-03")}
 
 
 def test_ambiguous_names_are_refused_listing_the_ids(msp: Warehouse) -> None:
-    put(msp, company(4, "Acme"), agreement(41, 4), agreement(42, 4), organization("org-a2", "Acme"))
+    put(msp, company(4, "Acme"), agreement(41, 4), agreement(42, 4), organization("org-acme2", "Acme"))
     with pytest.raises(UnknownChoice, match=r"Acme \(1\), Acme \(4\)"):
-        map_company(msp, "Acme", 11, "org-a", first_month=FIRST, now=NOW)
+        map_company(msp, "Acme", 11, "org-acme", first_month=FIRST, now=NOW)
     with pytest.raises(UnknownChoice, match=r"Managed \(41\), Managed \(42\)"):
-        map_company(msp, 4, "Managed", "org-a", first_month=FIRST, now=NOW)
-    with pytest.raises(UnknownChoice, match=r"Acme \(org-a\), Acme \(org-a2\)"):
+        map_company(msp, 4, "Managed", "org-acme", first_month=FIRST, now=NOW)
+    with pytest.raises(UnknownChoice, match=r"Acme \(org-acme\), Acme \(org-acme2\)"):
         map_company(msp, 1, 11, "Acme", first_month=FIRST, now=NOW)
 
 
 def test_unknown_names_are_refused_listing_what_there_is(msp: Warehouse) -> None:
     with pytest.raises(UnknownChoice, match=r"no company Acne. Choose one of: Acme \(1\), Bolt \(2\), Core \(3\)"):
-        map_company(msp, "Acne", 11, "org-a", first_month=FIRST, now=NOW)
+        map_company(msp, "Acne", 11, "org-acme", first_month=FIRST, now=NOW)
     with pytest.raises(UnknownChoice, match=r"no agreement of Acme Support.*Managed \(11\), Security \(12\)"):
-        map_company(msp, 1, "Support", "org-a", first_month=FIRST, now=NOW)
-    with pytest.raises(UnknownChoice, match="no organization org-z"):
-        map_company(msp, 1, 11, "org-z", first_month=FIRST, now=NOW)
+        map_company(msp, 1, "Support", "org-acme", first_month=FIRST, now=NOW)
+    with pytest.raises(UnknownChoice, match="no organization org-nowhere"):
+        map_company(msp, 1, 11, "org-nowhere", first_month=FIRST, now=NOW)
 
 
 def test_of_many_names_only_those_near_to_what_was_typed_are_listed(msp: Warehouse) -> None:
     put(msp, *(company(100 + number, f"Company {number:03}") for number in range(40)))
     put(msp, company(999, "Umbrella & Söhne"))
     with pytest.raises(UnknownChoice, match=r"no company umbrela sohne. The nearest of 44: Umbrella ") as refused:
-        map_company(msp, "umbrela sohne", 11, "org-a", first_month=FIRST, now=NOW)
+        map_company(msp, "umbrela sohne", 11, "org-acme", first_month=FIRST, now=NOW)
     assert str(refused.value).count("(") == 1
     assert len(refused.value.choices) == 44
     with pytest.raises(UnknownChoice, match=r"no company xyz. None of the 44 is like it."):
-        map_company(msp, "xyz", 11, "org-a", first_month=FIRST, now=NOW)
+        map_company(msp, "xyz", 11, "org-acme", first_month=FIRST, now=NOW)
 
 
-@pytest.mark.parametrize("gone", [(CompanyRow, 1), (AgreementRow, 11), (OrganizationRow, "org-a")])
+@pytest.mark.parametrize("gone", [(CompanyRow, 1), (AgreementRow, 11), (OrganizationRow, "org-acme")])
 def test_what_is_gone_cannot_be_mapped(
     gone: tuple[type[CompanyRow | AgreementRow | OrganizationRow], int | str], msp: Warehouse
 ) -> None:
     with msp.transaction() as session:
         session.get_one(*gone).gone_at = NOW
     with pytest.raises(MappingRefused):
-        map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+        map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
     assert mappings(msp) == {}
 
 
 def test_a_gone_organization_with_usage_can_be_mapped_and_remapped(msp: Warehouse) -> None:
-    keep_usage(msp, {"org-a": 5})
+    keep_usage(msp, {"org-acme": 5})
     with msp.transaction() as session:
-        session.get_one(OrganizationRow, "org-a").gone_at = NOW
-    mapped = map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 1), first_month=FIRST, now=NOW)
-    assert (mapped.organization_id, mapped.changed) == ("org-a", True)
+        session.get_one(OrganizationRow, "org-acme").gone_at = NOW
+    mapped = map_company(msp, 1, 11, "org-acme", bill_from=Month(2026, 1), first_month=FIRST, now=NOW)
+    assert (mapped.organization_id, mapped.changed) == ("org-acme", True)
     assert map_company(msp, 1, 12, "Acme", first_month=FIRST, now=NOW).agreement_id == 12
     unmap_company(msp, 1)
     assert map_company(msp, 2, 21, "Acme", first_month=FIRST, now=NOW).company_id == 2
@@ -129,20 +131,20 @@ def test_a_gone_organization_with_usage_can_be_mapped_and_remapped(msp: Warehous
 
 def test_a_name_means_the_organization_that_is_still_listed(msp: Warehouse) -> None:
     put(msp, organization("org-old", "Acme", gone_at=BEFORE))
-    assert map_company(msp, 1, 11, "Acme", first_month=FIRST, now=NOW).organization_id == "org-a"
+    assert map_company(msp, 1, 11, "Acme", first_month=FIRST, now=NOW).organization_id == "org-acme"
 
 
 @pytest.mark.parametrize("status", ["Cancelled", "Expired"])
 def test_the_first_month_of_an_outdated_mapping_can_still_change(status: str, msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
     with msp.transaction() as session:
         session.get_one(AgreementRow, 11).status = status
-        session.get_one(OrganizationRow, "org-a").gone_at = NOW
-    mapped = map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 4), first_month=FIRST, now=NOW)
+        session.get_one(OrganizationRow, "org-acme").gone_at = NOW
+    mapped = map_company(msp, 1, 11, "org-acme", bill_from=Month(2026, 4), first_month=FIRST, now=NOW)
     assert mapped.changed
     assert mapped.warnings[0].startswith("Only the first month that is billed was set, because the agreement Managed")
     with pytest.raises(MappingRefused, match=status):
-        map_company(msp, 1, 11, "org-a", bill_from=Month(2026, 4), first_month=FIRST, now=NOW)
+        map_company(msp, 1, 11, "org-acme", bill_from=Month(2026, 4), first_month=FIRST, now=NOW)
 
 
 @pytest.mark.parametrize("asked", [1, "Acme"])
@@ -150,26 +152,26 @@ def test_a_company_that_the_last_import_did_not_find_is_refused(asked: int | str
     with msp.transaction() as session:
         session.get_one(CompanyRow, 1).gone_at = NOW
     with pytest.raises(MappingRefused, match="not of the chosen types and statuses: import with those"):
-        map_company(msp, asked, 11, "org-a", first_month=FIRST, now=NOW)
+        map_company(msp, asked, 11, "org-acme", first_month=FIRST, now=NOW)
 
 
 def test_a_company_is_unmapped_even_if_it_is_gone(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
     with msp.transaction() as session:
         session.get_one(CompanyRow, 1).gone_at = NOW
     unmapped = unmap_company(msp, "Acme")
-    assert (unmapped.company_id, unmapped.organization_id) == (1, "org-a")
+    assert (unmapped.company_id, unmapped.organization_id) == (1, "org-acme")
     assert mappings(msp) == {}
     with pytest.raises(UnknownChoice, match="no mapped company Acme"):
         unmap_company(msp, "Acme")
 
 
 def test_nothing_is_mapped_or_unmapped_while_disconnected(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
     with msp.transaction() as session:
         session.get_one(IntegrationRow, 1).state = State.DISCONNECTED
     with pytest.raises(NotConnected):
-        map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
+        map_company(msp, 2, 21, "org-bolt", first_month=FIRST, now=NOW)
     with pytest.raises(NotConnected):
         unmap_company(msp, 1)
     assert mappings(msp).keys() == {1}
@@ -184,15 +186,15 @@ def test_any_name_can_be_used(name: str, msp: Warehouse) -> None:
 
 
 def test_the_audit_log_has_who_mapped_what_and_the_state_before(warehouse_url: str, msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
     another = Warehouse(warehouse_url, who="Ada on desk-7")
-    map_company(another, 1, 12, "org-a", first_month=FIRST, now=NOW)
+    map_company(another, 1, 12, "org-acme", first_month=FIRST, now=NOW)
     unmap_company(another, 1)
     another.close()
     first = {
         "company_id": 1,
         "agreement_id": 11,
-        "organization_id": "org-a",
+        "organization_id": "org-acme",
         "bill_from": "2026-03",
         "bill_from_chosen": False,
         "terms": "billed Monthly, for the period Current, not prorated",
@@ -209,7 +211,7 @@ def test_the_audit_log_has_who_mapped_what_and_the_state_before(warehouse_url: s
 
 def test_a_refused_action_is_not_logged(msp: Warehouse) -> None:
     with pytest.raises(MappingRefused):
-        map_company(msp, 1, 21, "org-a", first_month=FIRST, now=NOW)
+        map_company(msp, 1, 21, "org-acme", first_month=FIRST, now=NOW)
     assert logged(msp) == []
 
 
@@ -219,7 +221,7 @@ def test_of_two_actions_at_once_one_waits_and_sees_the_other_s_result(msp: Wareh
     def map_to_the_same_organization(pair: tuple[int, int]) -> str:
         both_ready.wait(timeout=10)
         try:
-            map_company(msp, *pair, "org-a", first_month=FIRST, now=NOW)
+            map_company(msp, *pair, "org-acme", first_month=FIRST, now=NOW)
         except MappingRefused as refused:
             return str(refused)
         return "mapped"

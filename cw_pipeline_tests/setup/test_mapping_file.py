@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 
 def test_every_company_is_exported_with_what_it_is_mapped_to(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 2, 21, "org-b", bill_from=Month(2025, 7), first_month=FIRST, now=NOW)
+    map_company(msp, 2, 21, "org-bolt", bill_from=Month(2025, 7), first_month=FIRST, now=NOW)
     exported = export_mappings(msp, file)
     assert (exported.mapped, exported.suggested, exported.unmapped) == (1, 0, 2)
     assert file.read_bytes().startswith(b"\xef\xbb\xbfcompany_id,")
     assert file.read_text(encoding="utf-8-sig").splitlines() == [
         HEADER,
         "1,Acme,,,,,",
-        "2,Bolt,21,Managed,org-b,Bolt,2025-07",
+        "2,Bolt,21,Managed,org-bolt,Bolt,2025-07",
         "3,Core,,,,,",
     ]
 
@@ -62,53 +62,63 @@ def test_a_row_that_changes_nothing_is_not_checked(msp: Warehouse, file: Path) -
 
 
 def test_rows_map_remap_and_unmap_and_leave_other_companies_alone(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 1, 11, "org-a", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
-    map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
-    put(msp, company(4, "Dyne"), agreement(41, 4), organization("org-d", "Dyne"))
-    map_company(msp, 4, 41, "org-d", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
+    map_company(msp, 3, 31, "org-core", first_month=FIRST, now=NOW)
+    put(msp, company(4, "Dyne"), agreement(41, 4), organization("org-dyne", "Dyne"))
+    map_company(msp, 4, 41, "org-dyne", first_month=FIRST, now=NOW)
     applied = apply_mappings(
         msp,
-        write(file, "1,Acme,12,Security,org-a,Acme,", "2,Bolt,21,,org-b,,2026-01", "3,Core,,,,,"),
+        write(file, "1,Acme,12,Security,org-acme,Acme,", "2,Bolt,21,,org-bolt,,2026-01", "3,Core,,,,,"),
         NOW,
         first_month=FIRST,
     )
     assert (applied.mapped, applied.remapped, applied.unmapped, applied.unchanged) == (1, 1, 1, 0)
-    assert mappings(msp) == {1: (12, "org-a", "2025-06"), 2: (21, "org-b", "2026-01"), 4: (41, "org-d", "2026-03")}
+    assert mappings(msp) == {
+        1: (12, "org-acme", "2025-06"),
+        2: (21, "org-bolt", "2026-01"),
+        4: (41, "org-dyne", "2026-03"),
+    }
 
 
 def test_two_organizations_can_be_swapped_and_three_rotated(msp: Warehouse, file: Path) -> None:
     map_all(msp)
-    apply_mappings(msp, write(file, "1,,11,,org-b,,2026-03", "2,,21,,org-a,,2026-03"), NOW, first_month=FIRST)
-    assert {number: row[1] for number, row in mappings(msp).items()} == {1: "org-b", 2: "org-a", 3: "org-c"}
-    apply_mappings(msp, write(file, "1,,11,,org-c,,", "2,,21,,org-b,,", "3,,31,,org-a,,"), NOW, first_month=FIRST)
-    assert {number: row[1] for number, row in mappings(msp).items()} == {1: "org-c", 2: "org-b", 3: "org-a"}
+    apply_mappings(msp, write(file, "1,,11,,org-bolt,,2026-03", "2,,21,,org-acme,,2026-03"), NOW, first_month=FIRST)
+    assert {number: row[1] for number, row in mappings(msp).items()} == {1: "org-bolt", 2: "org-acme", 3: "org-core"}
+    apply_mappings(
+        msp, write(file, "1,,11,,org-core,,", "2,,21,,org-bolt,,", "3,,31,,org-acme,,"), NOW, first_month=FIRST
+    )
+    assert {number: row[1] for number, row in mappings(msp).items()} == {1: "org-core", 2: "org-bolt", 3: "org-acme"}
 
 
 def test_one_file_moves_an_organization_from_an_unmapped_company(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    apply_mappings(msp, write(file, "2,,21,,org-a,,", "1,,,,,,"), NOW, first_month=FIRST)
-    assert mappings(msp) == {2: (21, "org-a", "2026-03")}
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    apply_mappings(msp, write(file, "2,,21,,org-acme,,", "1,,,,,,"), NOW, first_month=FIRST)
+    assert mappings(msp) == {2: (21, "org-acme", "2026-03")}
 
 
 def test_every_faulty_row_is_named_and_nothing_is_applied(msp: Warehouse, file: Path) -> None:
-    put(msp, organization("org-x", "Elsewhere", msp_managed=False), agreement(13, 1, name="Old", status="Expired"))
+    put(
+        msp,
+        organization("org-elsewhere", "Elsewhere", msp_managed=False),
+        agreement(13, 1, name="Old", status="Expired"),
+    )
     faults = faults_of(
         msp,
         write(
             file,
-            "3,Core,31,Managed,org-c,Core,2026-03",
-            "99,,11,,org-a,,",
-            "one,,11,,org-a,,",
-            ",,11,,org-a,,",
-            "1,,x,,org-a,,",
+            "3,Core,31,Managed,org-core,Core,2026-03",
+            "99,,11,,org-acme,,",
+            "one,,11,,org-acme,,",
+            ",,11,,org-acme,,",
+            "1,,x,,org-acme,,",
             "1,,11,,,,",
-            "2,,99,,org-b,,",
-            "2,,21,,org-z,,",
-            "2,,21,,org-b,,March",
+            "2,,99,,org-bolt,,",
+            "2,,21,,org-nowhere,,",
+            "2,,21,,org-bolt,,March",
             "2,too,,,,,,many",
-            "1,,31,,org-a,,",
-            "1,,13,,org-a,,",
-            "1,,11,,org-x,,",
+            "1,,31,,org-acme,,",
+            "1,,13,,org-acme,,",
+            "1,,11,,org-elsewhere,,",
         ),
     )
     text = "\n".join(faults)
@@ -119,24 +129,26 @@ def test_every_faulty_row_is_named_and_nothing_is_applied(msp: Warehouse, file: 
         "row 6: agreement_id x is not a number",
         "row 7: agreement_id and organization_id are needed, both",
         "row 8: there is no agreement 99",
-        "row 9: there is no organization org-z",
+        "row 9: there is no organization org-nowhere",
         "row 10: 'March' is not a month",
         "row 11: 7 cells are expected, 8 found",
         "row 12: the agreement Managed (31) belongs to another company (3)",
         "row 13: the agreement Old (13) is Expired",
-        "row 14: the organization Elsewhere (org-x) is not MSP-managed",
+        "row 14: the organization Elsewhere (org-elsewhere) is not MSP-managed",
     ):
         assert fault in text
     assert "row 2:" not in text
 
 
 def test_rows_that_claim_the_same_organization_are_each_refused(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
-    assert faults_of(msp, write(file, "1,,11,,org-a,,", "2,,21,,org-a,,")) == (
-        "row 2: the organization org-a is the company Bolt (2)'s",
-        "row 3: the organization org-a is the company Acme (1)'s",
+    map_company(msp, 3, 31, "org-core", first_month=FIRST, now=NOW)
+    assert faults_of(msp, write(file, "1,,11,,org-acme,,", "2,,21,,org-acme,,")) == (
+        "row 2: the organization org-acme is the company Bolt (2)'s",
+        "row 3: the organization org-acme is the company Acme (1)'s",
     )
-    assert faults_of(msp, write(file, "1,,11,,org-c,,")) == ("row 2: the organization org-c is the company Core (3)'s",)
+    assert faults_of(msp, write(file, "1,,11,,org-core,,")) == (
+        "row 2: the organization org-core is the company Core (3)'s",
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,7 +156,7 @@ def test_rows_that_claim_the_same_organization_are_each_refused(msp: Warehouse, 
     [
         ("", "row 1: the header has to be"),
         ("company_id,agreement_id\n1,11\n", "row 1: the header has to be"),
-        (f'{HEADER}\n1,"Acme,11,,org-a,,\n', "it is not CSV"),
+        (f'{HEADER}\n1,"Acme,11,,org-acme,,\n', "it is not CSV"),
     ],
 )
 def test_what_is_not_a_mapping_file_is_refused(text: str, fault: str, msp: Warehouse, file: Path) -> None:
@@ -179,7 +191,7 @@ def test_a_file_larger_than_any_mapping_file_is_refused_unread(msp: Warehouse, f
         f"{HEADER}\n" + "\n" * 100_000,
         f"{HEADER}\n" + "9" * 1_000_000 + ",,,,,,",
         f"{HEADER}\n1,,11,," + "x" * 1_000 + ",,",
-        f"{HEADER}\n1,,11,,org-a\0,,",
+        f"{HEADER}\n1,,11,,org-acme\0,,",
     ],
     ids=["zeros", "a letter", "columns", "rows", "a number", "an id", "a zero"],
 )
@@ -200,12 +212,12 @@ def test_nothing_is_applied_while_disconnected(msp: Warehouse, file: Path) -> No
     with msp.transaction() as session:
         session.get_one(IntegrationRow, 1).state = State.DISCONNECTED
     with pytest.raises(NotConnected):
-        apply_mappings(msp, write(file, "1,,11,,org-a,,"), NOW, first_month=FIRST)
+        apply_mappings(msp, write(file, "1,,11,,org-acme,,"), NOW, first_month=FIRST)
     assert mappings(msp) == {}
 
 
 def test_the_names_of_another_connectwise_s_companies_are_noticed(msp: Warehouse, file: Path) -> None:
-    write(file, "1,Zenith Farms,11,,org-a,,", "2,BOLT Inc.,21,,org-b,,", "3,C\ufffdre,31,,org-c,,")
+    write(file, "1,Zenith Farms,11,,org-acme,,", "2,BOLT Inc.,21,,org-bolt,,", "3,C\ufffdre,31,,org-core,,")
     with pytest.raises(WarningsNotAccepted) as refused:
         apply_mappings(msp, file, NOW, first_month=FIRST)
     (warning,) = refused.value.warnings
@@ -215,7 +227,7 @@ def test_the_names_of_another_connectwise_s_companies_are_noticed(msp: Warehouse
 
 def test_rows_with_a_warning_map_nothing_until_it_is_accepted(msp: Warehouse, file: Path) -> None:
     put(msp, agreement(13, 1, name="Branch", parent_agreement_id=11))
-    write(file, "2,,21,,org-b,,", "1,,13,,org-a,,")
+    write(file, "2,,21,,org-bolt,,", "1,,13,,org-acme,,")
     with pytest.raises(WarningsNotAccepted) as refused:
         apply_mappings(msp, file, NOW, first_month=FIRST)
     (warning,) = refused.value.warnings
@@ -228,35 +240,35 @@ def test_rows_with_a_warning_map_nothing_until_it_is_accepted(msp: Warehouse, fi
 
 
 def test_the_audit_log_has_an_entry_per_organization_that_a_file_changed(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    map_company(msp, 2, 21, "org-b", first_month=FIRST, now=NOW)
-    map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
-    write(file, "1,,11,,org-b,,", "2,,,,,,", "3,,31,,org-c,,")
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    map_company(msp, 2, 21, "org-bolt", first_month=FIRST, now=NOW)
+    map_company(msp, 3, 31, "org-core", first_month=FIRST, now=NOW)
+    write(file, "1,,11,,org-bolt,,", "2,,,,,,", "3,,31,,org-core,,")
     apply_mappings(msp, file, NOW, first_month=FIRST, accept_warnings=True)
     unmapped, mapped, applied = logged(msp)[3:]
     assert unmapped[:2] == ("unmap company", "1")
-    assert (unmapped[2] or {})["organization_id"] == "org-a"
+    assert (unmapped[2] or {})["organization_id"] == "org-acme"
     assert mapped[:2] == ("map company", "1")
-    assert [(one or {})["organization_id"] for one in mapped[2:]] == ["org-b", "org-b"]
+    assert [(one or {})["organization_id"] for one in mapped[2:]] == ["org-bolt", "org-bolt"]
     assert [(one or {})["company_id"] for one in mapped[2:]] == [2, 1]
     assert applied == ("apply mapping file", file.name, None, {"remapped": 1, "unmapped": 1})
 
 
 def test_suggestions_fill_in_what_is_certain_and_list_what_there_is_to_choose_from(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 3, 31, "org-c", first_month=FIRST, now=NOW)
-    put(msp, company(4, "Dyne"), agreement(41, 4), organization("org-d", "Dynes"), company(5, "Nobody"))
+    map_company(msp, 3, 31, "org-core", first_month=FIRST, now=NOW)
+    put(msp, company(4, "Dyne"), agreement(41, 4), organization("org-dyne", "Dynes"), company(5, "Nobody"))
     exported = export_mappings(msp, file, suggestions=suggest_mappings(msp))
     assert (exported.file, exported.mapped, exported.suggested, exported.unmapped) == (file, 1, 1, 3)
     assert file.read_text(encoding="utf-8-sig").splitlines()[1:] == [
-        "1,Acme,,choose: Managed (11); Security (12),org-a,Acme,",
-        "2,Bolt,21,Managed,org-b,Bolt,",
-        "3,Core,31,Managed,org-c,Core,2026-03",
-        "4,Dyne,,choose: Managed (41),,choose: Dynes (org-d),",
+        "1,Acme,,choose: Managed (11); Security (12),org-acme,Acme,",
+        "2,Bolt,21,Managed,org-bolt,Bolt,",
+        "3,Core,31,Managed,org-core,Core,2026-03",
+        "4,Dyne,,choose: Managed (41),,choose: Dynes (org-dyne),",
         "5,Nobody,,,,,",
     ]
     applied = apply_mappings(msp, file, NOW, first_month=FIRST)
     assert (applied.mapped, applied.warnings) == (1, ("Row 2: Acme was not mapped: choose its agreement_id.",))
-    assert mappings(msp) == {2: (21, "org-b", "2026-03"), 3: (31, "org-c", "2026-03")}
+    assert mappings(msp) == {2: (21, "org-bolt", "2026-03"), 3: (31, "org-core", "2026-03")}
 
 
 def test_a_file_is_named_with_its_whole_path(msp: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,10 +278,10 @@ def test_a_file_is_named_with_its_whole_path(msp: Warehouse, tmp_path: Path, mon
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_rows_can_be_pasted(msp: Warehouse, delimiter: str) -> None:
-    rows = [HEADER, "  1,Acme,12,Security,org-a,Acme,2026-01", "  2,Bolt,21,,org-b,,", ""]
+    rows = [HEADER, "  1,Acme,12,Security,org-acme,Acme,2026-01", "  2,Bolt,21,,org-bolt,,", ""]
     pasted = "\n".join(rows).replace(",", delimiter)
     assert apply_mappings(msp, pasted, NOW, first_month=FIRST).mapped == 2
-    assert mappings(msp) == {1: (12, "org-a", "2026-01"), 2: (21, "org-b", "2026-03")}
+    assert mappings(msp) == {1: (12, "org-acme", "2026-01"), 2: (21, "org-bolt", "2026-03")}
     assert logged(msp)[-1][1] == "pasted CSV"
     with pytest.raises(MappingFileRefused, match=r"^The pasted CSV was not applied, .* row 2: there is no company 99"):
-        apply_mappings(msp, f"{HEADER}\n99,,11,,org-a,,", NOW, first_month=FIRST)
+        apply_mappings(msp, f"{HEADER}\n99,,11,,org-acme,,", NOW, first_month=FIRST)

@@ -116,14 +116,14 @@ def test_two_who_add_an_organization_at_once_add_it_once(
 def test_a_new_organization_beside_others_needs_confirmation(
     msp: Warehouse, nordpass: NordPass, sandbox: Sandbox
 ) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
-    with pytest.raises(WarningsNotAccepted, match=r"Acme \(1\) is billed for Acme \(org-a\) already"):
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    with pytest.raises(WarningsNotAccepted, match=r"Acme \(1\) is billed for Acme \(org-acme\) already"):
         add_organization(nordpass, msp, NEW, MapTo(1, 11), first_month=FIRST)
     assert "Newco" not in {one["name"] for one in sandbox.nordpass.organizations()}
     added = add_organization(nordpass, msp, NEW, MapTo(1, 11, accept_warnings=True), first_month=FIRST)
     with msp.transaction() as session:
         billed = {one.organization_id: one.company_id for one in session.query(CompanyMappingRow)}
-    assert billed == {"org-a": 1, added.organization.id: 1}
+    assert billed == {"org-acme": 1, added.organization.id: 1}
 
 
 def test_after_a_refusal_by_nordpass_a_corrected_request_goes_through(

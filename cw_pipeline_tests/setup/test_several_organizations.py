@@ -43,7 +43,7 @@ def rows(warehouse: Warehouse) -> Rows:
 
 def add(warehouse: Warehouse, agreement: int = 12, *, accept_warnings: bool = True) -> Mapped:
     """Map the first company to another organization."""
-    return map_company(warehouse, 1, agreement, "org-b", accept_warnings=accept_warnings, first_month=FIRST, now=NOW)
+    return map_company(warehouse, 1, agreement, "org-bolt", accept_warnings=accept_warnings, first_month=FIRST, now=NOW)
 
 
 def have_a_line(warehouse: Warehouse, organization_id: str, number: int, *, kind: EntryKind) -> None:
@@ -59,7 +59,7 @@ def have_a_line(warehouse: Warehouse, organization_id: str, number: int, *, kind
 @pytest.fixture
 def one(msp: Warehouse) -> Warehouse:
     """The first company has one organization."""
-    map_company(msp, 1, 11, "org-a", bill_from=JUNE, first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", bill_from=JUNE, first_month=FIRST, now=NOW)
     return msp
 
 
@@ -70,7 +70,7 @@ def two(one: Warehouse) -> Warehouse:
     return one
 
 
-BOTH: Rows = {("org-a", 1, 11, "2025-06"), ("org-b", 1, 12, MARCH)}
+BOTH: Rows = {("org-acme", 1, 11, "2025-06"), ("org-bolt", 1, 12, MARCH)}
 
 
 def test_a_second_organization_is_added_once_that_is_accepted(one: Warehouse) -> None:
@@ -79,8 +79,8 @@ def test_a_second_organization_is_added_once_that_is_accepted(one: Warehouse) ->
         add(one, accept_warnings=False)
     (warning,) = refused.value.warnings
     assert warning == (
-        "The company Acme (1) is billed for Acme (org-a) already. That stays: each organization is billed on its own "
-        "agreement. `cw-pipeline companies unmap 1 --organization org-a` removes it."
+        "The company Acme (1) is billed for Acme (org-acme) already. That stays: each organization is billed on its "
+        "own agreement. `cw-pipeline companies unmap 1 --organization org-acme` removes it."
     )
     assert rows(one) == before
     mapped = add(one)
@@ -91,35 +91,37 @@ def test_a_second_organization_is_added_once_that_is_accepted(one: Warehouse) ->
 
 def test_two_organizations_of_a_company_may_have_the_same_agreement(one: Warehouse) -> None:
     add(one, 11)
-    assert rows(one) == {("org-a", 1, 11, "2025-06"), ("org-b", 1, 11, MARCH)}
+    assert rows(one) == {("org-acme", 1, 11, "2025-06"), ("org-bolt", 1, 11, MARCH)}
 
 
 def test_mapping_one_of_several_anew_leaves_the_other_alone(two: Warehouse) -> None:
-    map_company(two, 1, 12, "org-a", first_month=FIRST, now=NOW)
-    assert rows(two) == {("org-a", 1, 12, "2025-06"), ("org-b", 1, 12, MARCH)}
+    map_company(two, 1, 12, "org-acme", first_month=FIRST, now=NOW)
+    assert rows(two) == {("org-acme", 1, 12, "2025-06"), ("org-bolt", 1, 12, MARCH)}
 
 
 def test_to_replace_an_organization_it_is_unmapped_first(one: Warehouse) -> None:
-    unmap_company(one, 1, "org-a")
+    unmap_company(one, 1, "org-acme")
     add(one, accept_warnings=False)
-    assert rows(one) == {("org-b", 1, 12, MARCH)}
+    assert rows(one) == {("org-bolt", 1, 12, MARCH)}
 
 
 def test_of_several_organizations_one_must_be_named_to_unmap(two: Warehouse) -> None:
-    with pytest.raises(UnknownChoice, match=r"several organizations.* Choose one of: Acme \(org-a\), Bolt \(org-b\)"):
+    with pytest.raises(
+        UnknownChoice, match=r"several organizations.* Choose one of: Acme \(org-acme\), Bolt \(org-bolt\)"
+    ):
         unmap_company(two, 1)
     with pytest.raises(UnknownChoice, match="no organization of Acme Core"):
         unmap_company(two, 1, "Core")
     assert rows(two) == BOTH
-    assert unmap_company(two, 1, "Acme").organization_id == "org-a"
-    assert unmap_company(two, 1).organization_id == "org-b"
+    assert unmap_company(two, 1, "Acme").organization_id == "org-acme"
+    assert unmap_company(two, 1).organization_id == "org-bolt"
 
 
 def test_unmapping_reports_the_lines_that_stay_billed(two: Warehouse) -> None:
-    have_a_line(two, "org-a", 71, kind=EntryKind.FOUND)
-    have_a_line(two, "org-a", 72, kind=EntryKind.INVOICED)
-    have_a_line(two, "org-b", 73, kind=EntryKind.FOUND)
-    sentence = unmap_company(two, 1, "org-a").left_behind or ""
+    have_a_line(two, "org-acme", 71, kind=EntryKind.FOUND)
+    have_a_line(two, "org-acme", 72, kind=EntryKind.INVOICED)
+    have_a_line(two, "org-bolt", 73, kind=EntryKind.FOUND)
+    sentence = unmap_company(two, 1, "org-acme").left_behind or ""
     assert "billed as they are: line 71 of 5 for 2026-03 on agreement 11. Set those to 0" in sentence
 
 
@@ -131,19 +133,19 @@ def test_an_organization_moves_from_a_gone_company_to_its_successor(two: Warehou
             session.get_one(AgreementRow, 11).company_id = 2
     with two.transaction() as session:
         (about_a, about_b) = gone_mappings(session)
-    merged = "`cw-pipeline companies map 2 --agreement 11 --organization org-a --bill-from 2025-06`"
+    merged = "`cw-pipeline companies map 2 --agreement 11 --organization org-acme --bill-from 2025-06`"
     assert (merged in about_a) is agreement_moved
-    assert "`cw-pipeline companies unmap 1 --organization org-b`" in about_b
-    mapped = map_company(two, 2, 11 if agreement_moved else 21, "org-a", first_month=FIRST, now=NOW)
+    assert "`cw-pipeline companies unmap 1 --organization org-bolt`" in about_b
+    mapped = map_company(two, 2, 11 if agreement_moved else 21, "org-acme", first_month=FIRST, now=NOW)
     assert mapped.bill_from == (JUNE if agreement_moved else Month(2026, 3))
-    assert {row for row in rows(two) if row[0] == "org-b"} == {("org-b", 1, 12, MARCH)}
+    assert {row for row in rows(two) if row[0] == "org-bolt"} == {("org-bolt", 1, 12, MARCH)}
     assert logged(two)[-1][:2] == ("map company", "2")
     assert [(state or {})["company_id"] for state in logged(two)[-1][2:]] == [1, 2]
 
 
 def test_an_organization_of_a_listed_company_is_refused_with_what_to_do(two: Warehouse) -> None:
-    with pytest.raises(MappingRefused, match=r"Acme \(1\) has it; .* unmap 1 --organization org-b`"):
-        map_company(two, 2, 21, "org-b", accept_warnings=True, first_month=FIRST, now=NOW)
+    with pytest.raises(MappingRefused, match=r"Acme \(1\) has it; .* unmap 1 --organization org-bolt`"):
+        map_company(two, 2, 21, "org-bolt", accept_warnings=True, first_month=FIRST, now=NOW)
     assert rows(two) == BOTH
 
 
@@ -164,8 +166,8 @@ def test_an_unchanged_file_with_a_row_per_mapping_changes_nothing(two: Warehouse
     assert (exported.mapped, exported.unmapped) == (2, 2)
     assert file.read_text(encoding="utf-8-sig").splitlines() == [
         HEADER,
-        "1,Acme,11,Managed,org-a,Acme,2025-06",
-        "1,Acme,12,Security,org-b,Bolt,2026-03",
+        "1,Acme,11,Managed,org-acme,Acme,2025-06",
+        "1,Acme,12,Security,org-bolt,Bolt,2026-03",
         "2,Bolt,,,,,",
         "3,Core,,,,,",
     ]
@@ -174,21 +176,21 @@ def test_an_unchanged_file_with_a_row_per_mapping_changes_nothing(two: Warehouse
 
 
 def test_rows_that_give_a_company_another_organization_are_asked_about(one: Warehouse, file: Path) -> None:
-    write(file, "1,,11,,org-a,,", "1,,12,,org-b,,", "2,,21,,org-c,,")
+    write(file, "1,,11,,org-acme,,", "1,,12,,org-bolt,,", "2,,21,,org-core,,")
     with pytest.raises(WarningsNotAccepted) as refused:
         apply_mappings(one, file, NOW, first_month=FIRST)
     (warning,) = refused.value.warnings
-    assert warning.startswith("Row 3: The company Acme (1) is billed for Acme (org-a) already. That stays")
+    assert warning.startswith("Row 3: The company Acme (1) is billed for Acme (org-acme) already. That stays")
     applied = apply_mappings(one, file, NOW, first_month=FIRST, accept_warnings=True)
     assert (applied.mapped, applied.remapped, applied.unmapped, applied.unchanged) == (2, 0, 0, 1)
-    assert rows(one) == BOTH | {("org-c", 2, 21, MARCH)}
+    assert rows(one) == BOTH | {("org-core", 2, 21, MARCH)}
 
 
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("1,,12,,org-b,,", {("org-b", 1, 12, MARCH)}),
-        ("1,,12,,org-c,,", {("org-c", 1, 12, MARCH)}),
+        ("1,,12,,org-bolt,,", {("org-bolt", 1, 12, MARCH)}),
+        ("1,,12,,org-core,,", {("org-core", 1, 12, MARCH)}),
         ("1,,,,,,", set[tuple[str, int, int, str]]()),
     ],
     ids=["left out", "replaced", "all"],
@@ -196,12 +198,12 @@ def test_rows_that_give_a_company_another_organization_are_asked_about(one: Ware
 def test_leaving_out_an_organization_unmaps_it_after_a_warning(
     text: str, left: Rows, two: Warehouse, file: Path
 ) -> None:
-    have_a_line(two, "org-a", 71, kind=EntryKind.FOUND)
+    have_a_line(two, "org-acme", 71, kind=EntryKind.FOUND)
     write(file, text)
     with pytest.raises(WarningsNotAccepted) as refused:
         apply_mappings(two, file, NOW, first_month=FIRST)
     first = refused.value.warnings[0]
-    assert first.startswith("Row 2: Acme (1) is no longer mapped to Acme (org-a).")
+    assert first.startswith("Row 2: Acme (1) is no longer mapped to Acme (org-acme).")
     assert "line 71 of 5 for 2026-03 on agreement 11" in first
     assert rows(two) == BOTH
     applied = apply_mappings(two, file, NOW, first_month=FIRST, accept_warnings=True)
@@ -210,9 +212,9 @@ def test_leaving_out_an_organization_unmaps_it_after_a_warning(
 
 
 def test_a_row_unmaps_a_company_s_only_organization_without_asking(one: Warehouse, file: Path) -> None:
-    have_a_line(one, "org-a", 71, kind=EntryKind.FOUND)
+    have_a_line(one, "org-acme", 71, kind=EntryKind.FOUND)
     (sentence,) = apply_mappings(one, write(file, "1,,,,,,"), NOW, first_month=FIRST).warnings
-    assert sentence.startswith("Row 2: Acme (1) is no longer mapped to Acme (org-a). While no company")
+    assert sentence.startswith("Row 2: Acme (1) is no longer mapped to Acme (org-acme). While no company")
     assert rows(one) == set()
 
 
@@ -228,18 +230,18 @@ def test_the_backup_of_a_disconnection_brings_several_organizations_back(two: Wa
 
 
 def test_rows_that_contradict_each_other_are_refused(two: Warehouse, file: Path) -> None:
-    assert faults_of(two, write(file, "1,,11,,org-a,,", "1,,,,,,", "1,,12,,org-a,,", "2,,,,,,", "2,,,,,,")) == (
+    assert faults_of(two, write(file, "1,,11,,org-acme,,", "1,,,,,,", "1,,12,,org-acme,,", "2,,,,,,", "2,,,,,,")) == (
         "row 3: the company 1 is in other rows, too: only one that stands alone unmaps it",
-        "row 4: the company 1 with the organization org-a is in row 2 already",
+        "row 4: the company 1 with the organization org-acme is in row 2 already",
         "row 5: the company 2 is in other rows, too: only one that stands alone unmaps it",
         "row 6: the company 2 is in row 5 already",
     )
 
 
 def test_a_row_takes_an_organization_from_a_company_that_is_gone(two: Warehouse, file: Path) -> None:
-    write(file, "2,,21,,org-b,,")
-    assert faults_of(two, file) == ("row 2: the organization org-b is the company Acme (1)'s",)
+    write(file, "2,,21,,org-bolt,,")
+    assert faults_of(two, file) == ("row 2: the organization org-bolt is the company Acme (1)'s",)
     with two.transaction() as session:
         session.get_one(CompanyRow, 1).gone_at = NOW
     assert apply_mappings(two, file, NOW, first_month=FIRST).remapped == 1
-    assert rows(two) == {("org-a", 1, 11, "2025-06"), ("org-b", 2, 21, MARCH)}
+    assert rows(two) == {("org-acme", 1, 11, "2025-06"), ("org-bolt", 2, 21, MARCH)}

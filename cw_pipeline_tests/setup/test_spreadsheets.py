@@ -67,20 +67,20 @@ def test_any_name_is_exported_and_the_file_can_be_applied(name: str, msp: Wareho
 
 @pytest.mark.parametrize("month", ["2026-01", "Jan-26", "Jan-2026", "2026-01-01"])
 def test_a_month_is_read_as_a_spreadsheet_saves_it(month: str, msp: Warehouse, file: Path) -> None:
-    apply_mappings(msp, write(file, f"1,,11,,org-a,,{month}"), NOW, first_month=FIRST)
-    assert mappings(msp)[1] == (11, "org-a", "2026-01")
+    apply_mappings(msp, write(file, f"1,,11,,org-acme,,{month}"), NOW, first_month=FIRST)
+    assert mappings(msp)[1] == (11, "org-acme", "2026-01")
 
 
 @pytest.mark.parametrize("month", ["2026-01-15", "01/01/2026", "2026-13", "0"])
 def test_a_month_that_is_not_surely_one_is_refused(month: str, msp: Warehouse, file: Path) -> None:
-    assert "is not a month" in faults_of(msp, write(file, f"1,,11,,org-a,,{month}"))[0]
+    assert "is not a month" in faults_of(msp, write(file, f"1,,11,,org-acme,,{month}"))[0]
 
 
 def test_semicolons_another_encoding_and_empty_rows_do_no_harm(msp: Warehouse, file: Path) -> None:
-    lines = [HEADER.replace(",", ";"), "1;Café;11;Managed;org-a;Café;2026-01", ";;;;;;", ""]
+    lines = [HEADER.replace(",", ";"), "1;Café;11;Managed;org-acme;Café;2026-01", ";;;;;;", ""]
     file.write_bytes("\r\n".join(lines).encode("cp1252"))
     assert apply_mappings(msp, file, NOW, first_month=FIRST).mapped == 1
-    assert mappings(msp) == {1: (11, "org-a", "2026-01")}
+    assert mappings(msp) == {1: (11, "org-acme", "2026-01")}
 
 
 def test_names_without_ids_map_nothing_and_are_warned_of(msp: Warehouse, file: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_spreadsheet_may_leave_out_mostly_empty_columns(msp: Warehouse, file: 
 
 
 def test_a_row_that_was_cut_short_unmaps_nobody(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 1, 11, "org-a", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
     with pytest.raises(MappingFileRefused, match="row 2: its last cells are missing: to unmap the company, leave them"):
         apply_mappings(msp, write(file, "1,Acme"), NOW, first_month=FIRST)
     assert mappings(msp).keys() == {1}
@@ -109,5 +109,5 @@ def test_a_row_that_was_cut_short_unmaps_nobody(msp: Warehouse, file: Path) -> N
 
 @pytest.mark.parametrize("text", ["Jan-26", "01.01.2026", "2026/01", "2026/01/01", "2026-01-01"])
 def test_a_month_that_a_spreadsheet_made_a_date_is_understood(msp: Warehouse, file: Path, text: str) -> None:
-    apply_mappings(msp, write(file, f"1,,11,,org-a,,{text}"), NOW, first_month=FIRST)
-    assert mappings(msp) == {1: (11, "org-a", "2026-01")}
+    apply_mappings(msp, write(file, f"1,,11,,org-acme,,{text}"), NOW, first_month=FIRST)
+    assert mappings(msp) == {1: (11, "org-acme", "2026-01")}

@@ -56,7 +56,7 @@ def only(suggestions: tuple[Suggestion, ...]) -> Suggestion:
 @pytest.fixture
 def small(msp: Warehouse) -> Warehouse:
     """The MSP with its companies mapped, so that a test's own are the only ones to suggest for."""
-    for company_id, agreement_id, organization_id in ((1, 11, "org-a"), (2, 21, "org-b"), (3, 31, "org-c")):
+    for company_id, agreement_id, organization_id in ((1, 11, "org-acme"), (2, 21, "org-bolt"), (3, 31, "org-core")):
         map_company(msp, company_id, agreement_id, organization_id, first_month=FIRST, now=NOW)
     return msp
 
@@ -125,7 +125,7 @@ def test_a_name_that_two_have_is_not_certain(small: Warehouse) -> None:
 
 
 def test_a_name_that_a_mapped_company_has_is_not_certain(small: Warehouse) -> None:
-    put(small, company(5, "ACME"), agreement(51, 5), organization("org-a2", "Acme"))
+    put(small, company(5, "ACME"), agreement(51, 5), organization("org-acme2", "Acme"))
     assert not only(suggest_mappings(small)).certain
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.accounting import EntryKind
-from cw_pipeline.warehouse.tables import LedgerEntry, PreviewRow, PushLineRow, PushRow, UsageReportRow
+from cw_pipeline.warehouse.tables import LedgerEntry, PreviewLineRow, PreviewRow, PushLineRow, PushRow, UsageReportRow
 from cw_pipeline_tests.support.rows import NOW, put
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def push(
     report = keep(warehouse, month, at)
     preview = PreviewRow(
         psa=PSA, month=month, made_at=at, run_id="run", usage_report_id=report.id,
-        usage_seats=0, requests_read=0,
+        usage_seats=0, requests_read=0, lines=[_previewed(line) for line in lines],
     )  # fmt: skip
     put(warehouse, preview)
     done = PushRow(
@@ -44,13 +44,21 @@ def push(
     put(warehouse, done)
 
 
+def _previewed(line: PushLineRow) -> PreviewLineRow:
+    """The line of the preview that was pushed, of Acme's organization."""
+    return PreviewLineRow(
+        position=line.position, organization_id=line.organization_id, organization_name="Acme", plan=line.plan,
+        also=line.also, outcome=line.outcome, seats=line.seats, reason=line.reason, writes=(),
+    )  # fmt: skip
+
+
 def record(
     warehouse: Warehouse, month: str, at: datetime, *, kind: EntryKind = EntryKind.INTENT, psa: str = PSA
 ) -> None:
     """An entry of the ledger about a line of the month."""
     entry = LedgerEntry(
-        psa=psa, at=at, run_id="run", kind=kind, month=month, organization_id="org-a", plan="Business",
-        serial_number=f"NP:{month}:B:org-a", agreement_id=11, product_id=3, addition_id=77, before=Decimal(0),
+        psa=psa, at=at, run_id="run", kind=kind, month=month, organization_id="org-acme", plan="Business",
+        serial_number=f"NP:{month}:B:org-acme", agreement_id=11, product_id=3, addition_id=77, before=Decimal(0),
         quantity=Decimal(5), effective_date=date(2026, 4, 1),
     )  # fmt: skip
     put(warehouse, entry)

@@ -104,7 +104,7 @@ def three_companies() -> tuple[object, ...]:
         agreement(12, 1, name="Security"),
         agreement(21, 2),
         agreement(31, 3),
-        organization("org-a", "Acme"),
-        organization("org-b", "Bolt"),
-        organization("org-c", "Core"),
+        organization("org-acme", "Acme"),
+        organization("org-bolt", "Bolt"),
+        organization("org-core", "Core"),
     )

@@ -74,7 +74,7 @@ def page(month: MonthLines, url: Callable[[int], str], *, pushed: bool) -> dict[
         "needs_a_person": _needing_a_person(attention, url),
         "written" if pushed else "to_be_written": _written(writing, url),
         **{outcome.value: _rest(outcome, rest[outcome], url) for outcome in sorted(rest, key=_unbilled_first)},
-        "against_last_month": _changes(month),
+        "since_last_month": _changes(month),
         "outcomes": _outcomes(month.preview),
     }
     return {name: text.ljust(_SHOWN_IN_A_WINDOW) for name, text in lists.items() if text}

@@ -39,6 +39,7 @@ _LONGEST_TEXT = 1_000
 def of_usage(report: StoredReport) -> Details:
     """A usage report's size and age."""
     return {
+        "dagster/row_count": len(report.rows),
         "organizations": len(report.rows),
         "seats": report.seats,
         "generated_at": dg.MetadataValue.timestamp(report.generated_at),
@@ -68,6 +69,7 @@ def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseCl
         "summary": month_page.summary(month),
         **{name: dg.MetadataValue.md(text) for name, text in lists.items()},
         "seats_used": preview.usage_seats,
+        "dagster/row_count": len(preview.lines),
     }
     currencies = added(one.worth for one in month.lines) or [""]
     for group, members in _GROUPS.items():

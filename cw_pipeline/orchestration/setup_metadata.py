@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cw_pipeline.setup.connection import Connection
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.reconcile import Changes
+    from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
 
 _LATEST_ENTRIES = 20
@@ -55,6 +56,7 @@ def of_mapping(warehouse: Warehouse) -> Details:
         listed = companies(session)
         all_organizations = organizations(session)
         entries = audit_log(session, latest=_LATEST_ENTRIES)
+    billed_from = min((one.bill_from for one in listed if one.bill_from is not None), default=None)
     return {
         "state": now.state.value,
         "missing": names(now.missing),
@@ -65,11 +67,19 @@ def of_mapping(warehouse: Warehouse) -> Details:
         "mapped_organizations": now.mapped_organizations,
         "unmapped_companies": now.unmapped_companies,
         "unmapped_organizations": now.unmapped_organizations,
+        **({"first_billed_month": _first_billed(billed_from)} if billed_from is not None else {}),
         "next_tick": dg.MetadataValue.timestamp(now.next_tick),
         "companies": table(*cells.companies(sorted(listed, key=lambda one: one.state == "mapped"))),
         "organizations": table(*cells.organizations(all_organizations)),
         "latest_acts": table(*cells.audit_log(reversed(entries))),
     }
+
+
+def _first_billed(month: Month) -> str:
+    """The first month that anybody is billed for, and what to do about the months before it, which nobody pushes."""
+    if month <= first_month():
+        return str(month)
+    return f"{month}. Set CW_PIPELINE_FIRST_MONTH to it, and earlier months no longer show as missing."
 
 
 def of_suggestions(warehouse: Warehouse) -> Details:
@@ -82,10 +92,10 @@ def of_suggestions(warehouse: Warehouse) -> Details:
     config = "ops:\n  choose_organizations:\n    config:\n      csv: |\n" + indent(text, " " * 8)
     return {
         "certain": sum(one.certain for one in suggestions),
-        "suggestions": table(*cells.suggestions(suggestions)),
-        "csv": fenced(text),
         "launchpad": fenced(config),
+        "csv": fenced(text),
         **({"more": more} if more else {}),
+        "suggestions": table(*cells.suggestions(suggestions)),
     }
 
 

@@ -156,3 +156,21 @@ def test_a_month_s_report_fits_and_asks_for_nothing_else(browser: Browser, size:
     loaded = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
     assert loaded == []
     page.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_launchpad_opens_filled_and_with_comments_from_the_job_s_page(
+    ui: Webserver, browser: Browser, size: str
+) -> None:
+    for job, field in (("add_organization", "contact_email"), ("map_companies", "accept_certain")):
+        jobs = f"{ui.url}/locations/cw_pipeline/jobs/{job}"
+        page = opened(browser, f"{jobs}/playground", size=size)
+        page.get_by_text("No errors").wait_for()
+        assert field in page.locator(".CodeMirror").first.inner_text()
+        page = opened(browser, jobs, size=size)
+        page.get_by_text("Open this in the Launchpad").click()
+        page.get_by_text("No errors").wait_for()
+        editor = page.locator(".CodeMirror").first.inner_text()
+        assert field in editor
+        assert "# " in editor
+        page.close()

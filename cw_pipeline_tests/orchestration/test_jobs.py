@@ -154,6 +154,7 @@ def test_the_runs_show_what_there_is_to_decide_on(sandbox: Sandbox, instance: dg
     assert metadata["state"].value == "active"
     assert {"companies", "organizations", "latest_acts", "next_tick"} <= metadata.keys()
     assert "unpushed_months" not in metadata  # it would not know of later pushes: the check does
+    assert "first_billed_month" not in metadata  # nobody is mapped
 
 
 def test_suggestions_are_made_only_where_they_are_requested(

@@ -152,7 +152,7 @@ def test_a_workbook_opens_with_numbers_as_numbers_and_no_formula(hostile: Monthl
     book = openpyxl.load_workbook(tmp_path / "r.xlsx")
     assert book.sheetnames == ["Organizations", "Waiting", "Gone", "Twelve months"]
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
-    assert {cell.data_type for cell in cells} == {"s", "n"}
+    assert {cell.data_type for cell in cells} == {"s", "inlineStr", "n"}
     assert [cell.value for cell in cells if isinstance(cell.value, str) and cell.value[0] in "=+-@"] == []
     sheet = book["Organizations"]
     headings = [str(cell.value) for cell in sheet[1]]

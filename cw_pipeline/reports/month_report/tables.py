@@ -5,13 +5,11 @@ Names come from ConnectWise and NordPass, so every text is guarded: none is a fo
 
 from __future__ import annotations
 
-import csv
 import io
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
-from openpyxl import Workbook
-from openpyxl.styles import Font
+import pandas as pd
 from openpyxl.utils import get_column_letter
 
 from cw_pipeline.https.safe_text import harmless
@@ -33,42 +31,39 @@ _WIDEST = 60
 
 def workbook(report: MonthlyReport, *, tenant: str | None = None) -> bytes:
     """The report as an Excel workbook; the commands in it are for the tenant with this key."""
-    book = Workbook()
-    book.remove(book.worksheets[0])
-    for title, table in (
-        ("Organizations", _organizations(report)),
-        ("Waiting", _waiting(report)),
-        ("Gone", (("organization_id", "organization", "seats"), [(*_of(one), seats) for one, seats in report.gone])),
-        ("Twelve months", _year(report)),
-    ):
-        _fill(book.create_sheet(title), table, tenant)
     content = io.BytesIO()
-    book.save(content)
+    with pd.ExcelWriter(content, engine="openpyxl") as book:
+        for title, table in (
+            ("Organizations", _organizations(report)),
+            ("Waiting", _waiting(report)),
+            (
+                "Gone",
+                (("organization_id", "organization", "seats"), [(*_of(one), seats) for one, seats in report.gone]),
+            ),
+            ("Twelve months", _year(report)),
+        ):
+            _frame(table, tenant).to_excel(book, sheet_name=title, index=False, freeze_panes=(1, 0))
+            _format(book.sheets[title])
     return content.getvalue()
 
 
 def comma_separated(report: MonthlyReport, *, tenant: str | None = None) -> bytes:
     """The organizations as CSV in UTF-8, with the mark by which spreadsheets know that."""
-    headings, rows = _organizations(report)
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([headings, *([_shown(cell, tenant) for cell in row] for row in rows)])
-    return text.getvalue().encode("utf-8-sig")
+    return _frame(_organizations(report), tenant).to_csv(index=False).encode("utf-8-sig")
 
 
-def _fill(sheet: Worksheet, table: Table, tenant: str | None) -> None:
+def _frame(table: Table, tenant: str | None) -> pd.DataFrame:
     headings, rows = table
-    sheet.append(headings)
-    for row in rows:
-        sheet.append([_shown(cell, tenant) for cell in row])
-    for cell in sheet[1]:
-        cell.font = Font(bold=True)
-    sheet.freeze_panes = "A2"
-    for index, heading in enumerate(headings, start=1):
-        column = [sheet.cell(number, index) for number in range(1, len(rows) + 2)]
-        longest = max(len(str(cell.value or "")) for cell in column)
+    # As objects, because the seats and the money must not become floats.
+    return pd.DataFrame([[_shown(cell, tenant) for cell in row] for row in rows], columns=headings, dtype=object)
+
+
+def _format(sheet: Worksheet) -> None:
+    for index, (heading, *column) in enumerate(sheet.iter_cols(), start=1):
+        longest = max(len(str(cell.value or "")) for cell in (heading, *column))
         sheet.column_dimensions[get_column_letter(index)].width = min(longest, _WIDEST) + 2
-        if heading in _MONEY:
-            for cell in column[1:]:
+        if heading.value in _MONEY:
+            for cell in column:
                 cell.number_format = "#,##0.00"
 
 
@@ -123,6 +118,10 @@ def _waiting(report: MonthlyReport) -> Table:
         )
         for one in report.waiting
     ]
+
+
+def _gone(report: MonthlyReport) -> Table:
+    return ("organization_id", "organization", "seats"), [(*_of(one), seats) for one, seats in report.gone]
 
 
 def _year(report: MonthlyReport) -> Table:

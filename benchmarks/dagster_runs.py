@@ -1,7 +1,7 @@
 """Dagster itself, with its real processes: what a run costs beyond our work, and years of months in its storage.
 
-A backfill is launched as the UI does it. The daemon looks at backfills every thirty seconds and at queued runs every
-five; that is the wait before a run, and after it.
+A backfill is launched as the UI does it. The daemon looks at backfills every thirty seconds, and at queued runs, as
+`dagster.yaml` has it, every second: all that is not in the row of usage, previews and pushes is Dagster's.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ _REASONS = {
         "time, the same seconds are a larger part."
     ),
     "overhead of a month's run": (
-        "Dagster starts a process for the run, which imports Dagster and the project, and the queue is looked at "
-        "every five seconds."
+        "The daemon looks at the queue every second, and has the code server start a process for the run, which loads "
+        "Dagster and the project before its step begins; our work begins and ends with the step."
     ),
     "from the click to green": (
         "Dagster's daemon looks at backfills every thirty seconds, which no setting changes: once to launch the run, "

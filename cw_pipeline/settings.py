@@ -87,17 +87,26 @@ class Heartbeat(_Environment):
     """PEM file of that address's private certificate authority."""
 
 
-class Settings(FirstMonth):
+class Systems(FirstMonth):
+    """Which ConnectWise and NordPass, without a secret."""
+
+    connectwise_site_url: str | None = None
+    """The site, such as `https://na.myconnectwise.net`, with or without `api-`; HTTPS only."""
+    connectwise_company_id: str | None = None
+    """The company id that people type to sign in to ConnectWise."""
+    nordpass_api_url: str | None = None
+    """The address of the Provider API, whose contract is an assumption; HTTPS only."""
+    nordpass_usage_dir: Path | None = None
+    """Instead of the Provider API: a folder with the panel's monthly usage exports."""
+
+
+class Settings(Systems):
     """The settings, read from the environment when an instance is made, but for those that are given `instead`.
 
     Raises:
         NotSetUp: If one has a value that cannot be used.
     """
 
-    connectwise_site_url: str | None = None
-    """The site, such as `https://na.myconnectwise.net`, with or without `api-`; HTTPS only."""
-    connectwise_company_id: str | None = None
-    """The company id that people type to sign in to ConnectWise."""
     connectwise_public_key: SecretStr | None = None
     """The API member's public key."""
     connectwise_private_key: SecretStr | None = None
@@ -111,16 +120,12 @@ class Settings(FirstMonth):
     connectwise_max_concurrency: int = Field(default=4, ge=1)
     """The most requests that wait for ConnectWise at once."""
 
-    nordpass_api_url: str | None = None
-    """The address of the Provider API, whose contract is an assumption; HTTPS only."""
     nordpass_msp_id: str | None = None
     """The MSP's id in NordPass."""
     nordpass_private_key: SecretStr | None = None
     """The private RSA key that requests are signed with, as PEM."""
     nordpass_ca_bundle: Path | None = None
     """PEM file of a private certificate authority; verification is never switched off."""
-    nordpass_usage_dir: Path | None = None
-    """Instead of the Provider API: a folder with the panel's monthly usage exports."""
 
     cw_pipeline_database_url: SecretStr | None = None
     """The warehouse. Default: an SQLite file in `CW_PIPELINE_HOME`; in production `postgresql://…`."""

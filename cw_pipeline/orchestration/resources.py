@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from cw_pipeline.settings import Settings
+from cw_pipeline.settings import Settings, Systems
 from cw_pipeline.setup import opening
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.launchpad import in_the_ui
@@ -58,3 +58,17 @@ class Access(dg.ConfigurableResource[None]):
 def _name_of(run_id: str) -> str:
     """A run, as the audit log names it: Dagster does not know who launched it."""
     return f"Dagster run {run_id}"
+
+
+def named_systems(systems: Systems) -> str:
+    """Which ConnectWise company and which source of usage the environment names, in Markdown."""
+    exports = systems.nordpass_usage_dir
+    source = (
+        f"the exports in `{exports}`" if exports else f"the Provider API at `{systems.nordpass_api_url or 'not set'}`"
+    )
+    company, site = systems.connectwise_company_id or "not set", systems.connectwise_site_url or "not set"
+    return f"ConnectWise: the company `{company}` at `{site}`. NordPass: {source}."
+
+
+# What the resource's page shows. A field would be in every Launchpad, where nobody can change what it opens.
+Access.__doc__ = f"{Access.__doc__}\n\nWhen this code location was loaded: {named_systems(Systems())}"

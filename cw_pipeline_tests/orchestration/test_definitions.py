@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cw_pipeline.definitions import defs
+from cw_pipeline.orchestration.resources import named_systems
+from cw_pipeline.sandbox.connectwise.api import COMPANY_ID
+from cw_pipeline.settings import Systems
 from cw_pipeline.vocabulary import State
 from cw_pipeline.warehouse.tables import Base
 from cw_pipeline_tests.orchestration.job_runs import state
@@ -111,6 +114,18 @@ def test_the_catalogue_has_groups_in_the_order_of_setting_up_owners_versions_and
             (table,) = [one for one in Base.metadata.sorted_tables if one.name == asset.metadata["dagster/table_name"]]
             columns = asset.metadata["dagster/column_schema"].columns
             assert [column.name for column in columns] == table.columns.keys()
+
+
+def test_the_resource_says_which_company_and_which_source_it_opens(sandbox: Sandbox) -> None:
+    described = defs.get_repository_def().get_top_level_resources()["access"].description
+    assert described is not None
+    assert "ConnectWise: the company " in described
+    assert named_systems(Systems()) == (
+        f"ConnectWise: the company `{COMPANY_ID}` at `{sandbox.url}`. NordPass: the Provider API at "
+        f"`{os.environ['NORDPASS_API_URL']}`."
+    )
+    exports = Systems(nordpass_api_url=None, nordpass_usage_dir=Path("/usage"))
+    assert named_systems(exports).endswith("NordPass: the exports in `/usage`.")
 
 
 def test_there_is_a_job_for_every_act() -> None:

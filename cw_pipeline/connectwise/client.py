@@ -10,14 +10,13 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
-from urllib.parse import quote
 
 from cw_pipeline.connectwise.agreements import Agreements
 from cw_pipeline.connectwise.catalog import Catalog
 from cw_pipeline.connectwise.companies import Companies
 from cw_pipeline.connectwise.credentials import Credentials
 from cw_pipeline.connectwise.http import Http, RequestCount
-from cw_pipeline.connectwise.sites import web_origin
+from cw_pipeline.connectwise.sites import record_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -110,12 +109,5 @@ class ConnectWiseClient(Companies, Agreements, Catalog):
         return self._http.company_info()
 
     def agreement_url(self, agreement_id: int) -> str:
-        """Return a link that opens the agreement in ConnectWise's web pages.
-
-        ConnectWise does not document such links. This form is used by public integrations, for hosted and for
-        on-premise sites; whoever follows it must be logged in to ConnectWise.
-        """
-        return (
-            f"{web_origin(self.site_url)}/v4_6_release/services/system_io/router/openrecord.rails"
-            f"?recordType=AgreementFV&recid={agreement_id}&companyName={quote(self._company_id, safe='')}"
-        )
+        """Return a link that opens the agreement in ConnectWise's web pages."""
+        return record_url(self.site_url, self._company_id, "AgreementFV", agreement_id)

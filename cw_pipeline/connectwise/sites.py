@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from ipaddress import AddressValueError, IPv6Address
-from urllib.parse import urlsplit
+from typing import Literal
+from urllib.parse import quote, urlsplit
 
 from cw_pipeline.connectwise.errors import InvalidSiteUrl
 
@@ -59,6 +60,18 @@ def web_origin(origin: str) -> str:
     """Return the origin of the web pages that people use, for an origin returned by `api_origin`."""
     host = origin.removeprefix("https://")
     return f"https://{host.removeprefix(_API_PREFIX)}" if host.endswith(_CLOUD_DOMAINS) else origin
+
+
+def record_url(origin: str, company_id: str, record_type: Literal["AgreementFV", "CompanyFV"], number: int) -> str:
+    """Return a link that opens a record in the web pages of a site, by its origin and the company id of the sign-in.
+
+    ConnectWise does not document such links. This form is used by public integrations, for hosted and for on-premise
+    sites; whoever follows it must be logged in to ConnectWise.
+    """
+    return (
+        f"{web_origin(origin)}/v4_6_release/services/system_io/router/openrecord.rails"
+        f"?recordType={record_type}&recid={number}&companyName={quote(company_id, safe='')}"
+    )
 
 
 def _invalid(why: str) -> InvalidSiteUrl:

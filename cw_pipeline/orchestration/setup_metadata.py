@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from textwrap import indent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 
+from cw_pipeline.connectwise.sites import record_url
 from cw_pipeline.orchestration.metadata import Details, names, table
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.tenant import SCHEDULE
@@ -20,19 +21,25 @@ from cw_pipeline.setup.mapping_csv import csv_of
 from cw_pipeline.setup.mapping_file import rows_to_complete
 from cw_pipeline.setup.suggest import suggest_mappings
 from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.warehouse.tables import IntegrationRow
 from cw_pipeline.wording import cells
+from cw_pipeline.wording.markdown import escaped
+from cw_pipeline.wording.markdown import table as markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cw_pipeline.connectwise.models import CatalogItem
+    from cw_pipeline.reports.listings import ListedCompany
     from cw_pipeline.setup.connection import Connection
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.reconcile import Changes
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
+    from cw_pipeline.warehouse.names import Named
 
 _LATEST_ENTRIES = 20
+_MOST_LINKS = 200
 _MOST_CSV_ROWS = 500
 """Dagster never deletes metadata."""
 
@@ -56,6 +63,7 @@ def of_mapping(warehouse: Warehouse) -> Details:
         listed = companies(session)
         all_organizations = organizations(session)
         entries = audit_log(session, latest=_LATEST_ENTRIES)
+        integration = session.get(IntegrationRow, 1)
     billed_from = min((one.bill_from for one in listed if one.bill_from is not None), default=None)
     return {
         "state": now.state.value,
@@ -70,9 +78,22 @@ def of_mapping(warehouse: Warehouse) -> Details:
         **({"first_billed_month": _first_billed(billed_from)} if billed_from is not None else {}),
         "next_tick": dg.MetadataValue.timestamp(now.next_tick),
         "companies": table(*cells.companies(sorted(listed, key=lambda one: one.state == "mapped"))),
+        **({"in_connectwise": _links(listed, integration)} if integration is not None else {}),
         "organizations": table(*cells.organizations(all_organizations)),
         "latest_acts": table(*cells.audit_log(reversed(entries))),
     }
+
+
+def _links(listed: Sequence[ListedCompany], integration: IntegrationRow) -> dg.MetadataValue:
+    """Links to the mapped companies and agreements, as a list that the UI opens in a window."""
+
+    def link(record: Named | ListedCompany, kind: Literal["AgreementFV", "CompanyFV"]) -> str:
+        address = record_url(integration.site_url, integration.company_id, kind, int(record.id))
+        return f"[{escaped(name_and_id(record))}]({address})"
+
+    mapped = [(one, one.agreement) for one in listed if one.agreement is not None][:_MOST_LINKS]
+    rows = ((link(company, "CompanyFV"), link(agreement, "AgreementFV")) for company, agreement in mapped)
+    return dg.MetadataValue.md(markdown_table(("Company", "Agreement"), rows))
 
 
 def _first_billed(month: Month) -> str:

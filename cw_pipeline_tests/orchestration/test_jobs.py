@@ -79,6 +79,12 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
     }
     assert map_companies(instance, "map", one_company).success
     company_id = int(first.company.id)
+    shown = instance.get_latest_materialization_event(MAPPED_ORGANIZATIONS)
+    assert shown is not None
+    assert shown.asset_materialization is not None
+    links = str(shown.asset_materialization.metadata["in_connectwise"].value)
+    assert f"recordType=CompanyFV&recid={company_id}&" in links
+    assert f"recordType=AgreementFV&recid={first.agreement.id}&" in links
     assert mapped() == {company_id: (first.agreement.id, first.organization.id, "2026-03")}
     assert told_of_mapping(instance)[3:] == [1]
 

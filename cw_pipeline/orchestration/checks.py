@@ -80,7 +80,7 @@ _MOST_NAMED = 5
 _NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 
 
-def of_usage(warehouse: Warehouse) -> dg.AssetCheckResult:
+def of_usage(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
     """Whether every month's latest usage report has the mapped organizations."""
     with warehouse.transaction() as session:
         missing = missing_usage(session)
@@ -98,7 +98,7 @@ def of_usage(warehouse: Warehouse) -> dg.AssetCheckResult:
     )
 
 
-def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:
+def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckEvaluation:
     """Whether every seat of these previews has an outcome."""
     unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
     return _result(
@@ -109,13 +109,13 @@ def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckResult:
     )
 
 
-def of_pushes(warehouse: Warehouse, psa: str) -> Sequence[dg.AssetCheckResult]:
+def of_pushes(warehouse: Warehouse, psa: str) -> Sequence[dg.AssetCheckEvaluation]:
     """Whether each month's latest push billed everything: every month's, not only those of this run."""
     with warehouse.transaction() as session:
         return list(of_unbilled(unbilled(session, psa)))
 
 
-def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckResult]:
+def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
     """Whether everything is billed; if not, how much is not, and what to do about it."""
     owed = min(
         (month for month, outcomes in summary.unmapped.by_month.items() if _NOT_MAPPED & outcomes.keys()), default=""
@@ -149,7 +149,7 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckResult]:
     )
 
 
-def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
+def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckEvaluation:
     """Whether nothing has drifted."""
     kinds = Counter(finding.kind for finding in findings)
     summary = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
@@ -188,7 +188,7 @@ def late_months(warehouse: Warehouse, now: datetime) -> dict[str, str]:
     return status(warehouse, first_month=first_month(), now=now - GRACE).why_unpushed
 
 
-def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> dg.AssetCheckResult:
+def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> dg.AssetCheckEvaluation:
     return _result(
         spec,
         f"{_size(found)} {sentence}",
@@ -204,15 +204,20 @@ def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> d
 
 def _result(
     spec: dg.AssetCheckSpec, description: str, *, passed: bool, **metadata: int | str | list[str] | dict[str, Any]
-) -> dg.AssetCheckResult:
-    """The result of a check; the description is for when it did not pass."""
-    return dg.AssetCheckResult(
+) -> dg.AssetCheckEvaluation:
+    """The result of a check, of all months; the description is for when it did not pass.
+
+    An `AssetCheckResult` would be of the month that its run is for, and Dagster would hide it where that month fails
+    after another one was materialized.
+    """
+    return dg.AssetCheckEvaluation(
         asset_key=spec.asset_key,
         check_name=spec.name,
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if spec in _ERRORS else dg.AssetCheckSeverity.WARN,
         description=None if passed else in_the_ui(description),
         metadata=metadata,
+        blocking=spec.blocking,
     )
 
 

@@ -22,7 +22,7 @@ from cw_pipeline.reports.drift.find import find_drift
 )
 def drift(
     context: dg.AssetExecutionContext, access: Access
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckEvaluation]:
     """What people changed by hand in ConnectWise: our lines, mapped companies and agreements. Only read."""
     with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
         findings = find_drift(run, datetime.now(UTC).date())

@@ -75,7 +75,7 @@ class SyncConfig(dg.Config):
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool=PUSH_POOL,
 )
-def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: Access) -> Iterator[dg.AssetCheckResult]:
+def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: Access) -> Iterator[dg.AssetCheckEvaluation]:
     """Fetch usage, preview, push and report, as far as selected, for every month; or only evaluate the checks."""
     selected = context.selected_asset_keys
     if selected == {MONTH_REPORT.key}:
@@ -108,7 +108,7 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
             _fail_if_a_month_did(context, months, config.retries)
 
 
-def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Iterator[dg.AssetCheckResult]:
+def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Iterator[dg.AssetCheckEvaluation]:
     """Evaluate the selected checks over the stored data of every month: the UI starts them without months."""
     with run.warehouse.transaction() as session:
         previews = latest_previews(session, run.psa)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.config
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 

@@ -75,7 +75,9 @@ class SyncConfig(dg.Config):
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool=PUSH_POOL,
 )
-def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: Access) -> Iterator[dg.AssetCheckEvaluation]:
+def sync_months(
+    context: dg.AssetExecutionContext, config: SyncConfig, access: Access
+) -> Iterator[dg.AssetCheckEvaluation]:
     """Fetch usage, preview, push and report, as far as selected, for every month; or only evaluate the checks."""
     selected = context.selected_asset_keys
     if selected == {MONTH_REPORT.key}:

@@ -36,13 +36,11 @@ def workbook(report: MonthlyReport, *, tenant: str | None = None) -> bytes:
         for title, table in (
             ("Organizations", _organizations(report)),
             ("Waiting", _waiting(report)),
-            (
-                "Gone",
-                (("organization_id", "organization", "seats"), [(*_of(one), seats) for one, seats in report.gone]),
-            ),
+            ("Gone", _gone(report)),
             ("Twelve months", _year(report)),
         ):
-            _frame(table, tenant).to_excel(book, sheet_name=title, index=False, freeze_panes=(1, 0))
+            frame = _frame(table, tenant)
+            frame.to_excel(book, sheet_name=title, index=False, freeze_panes=(1, 0))  # pyright: ignore[reportUnknownMemberType]
             _format(book.sheets[title])
     return content.getvalue()
 

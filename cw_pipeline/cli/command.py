@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.nordpass.source import NordPass
+    from cw_pipeline.orchestration.assets.setup import Done
     from cw_pipeline.settings import Settings
-    from cw_pipeline.setup.reconcile import Changes
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -40,14 +40,14 @@ class Command(Output):
 
     Attributes:
         settings: The environment.
-        imported: What it imported, by asset; shown in Dagster even if the command fails later.
+        done: What it set up, by asset; shown in Dagster even if the command fails later.
     """
 
     settings: Settings
 
     def __init__(self, stack: ExitStack, *, as_json: bool) -> None:
         super().__init__(as_json=as_json)
-        self.imported: dict[str, Changes] = {}
+        self.done: dict[str, Done] = {}
         self._stack = stack
 
     @property
@@ -130,13 +130,13 @@ def setup_command(*, as_json: bool) -> Generator[Command]:
     Dagster's storage is opened first: where it cannot be, nothing is changed.
     """
     with command(as_json=as_json) as running:
-        dagster, done = running.dagster, False
+        dagster, succeeded = running.dagster, False
         try:
             yield running
-            done = True
+            succeeded = True
         finally:
-            if done or running.imported:
-                rooms.setup_assets.report_setup(dagster, running.warehouse, running.imported)
+            if succeeded or running.done:
+                rooms.setup_assets.report_setup(dagster, running.warehouse, running.done)
 
 
 def now() -> datetime:

@@ -130,6 +130,7 @@ class _Demo:
         """Connect with a role that has no right too many."""
         self._say("1. Sandbox", f"a local ConnectWise PSA and NordPass at {self._sandbox.url}")
         connected = connection.connect(self._client, self._warehouse)
+        report_setup(self._dagster, self._warehouse, {"connection": connected})
         held = [right.held for right in connected.rights if not right.optional]
         self._say(
             "2. Connect",
@@ -149,6 +150,7 @@ class _Demo:
             cost=Decimal("3.90"),
         )
         mapped = products.confirm_products(self._warehouse)
+        report_setup(self._dagster, self._warehouse, {"mapped_products": mapped})
         names = ", ".join(f"{one.plan} → {one.identifier} at {one.price:.2f}" for one in mapped)
         self._say("3. Map products", f"{names}; confirmed: the integration is active")
 

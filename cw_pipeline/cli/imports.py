@@ -28,19 +28,19 @@ def import_(
     with setup_command(as_json=as_json) as running:
         client, warehouse = running.connectwise, running.warehouse
         nordpass = running.nordpass  # opened first: nothing is imported where a setting is missing
-        running.imported["imported_companies"] = companies = running.confirm_warnings(
+        running.done["imported_companies"] = companies = running.confirm_warnings(
             partial(rooms.imports.import_companies, client, warehouse, types or None, statuses or None),
             on="Reading companies from ConnectWise",
             question=REALLY_GONE,
             yes=yes,
         )
-        running.imported["agreements"] = agreements = running.confirm_warnings(
+        running.done["agreements"] = agreements = running.confirm_warnings(
             partial(rooms.imports.import_agreements, client, warehouse),
             on="Reading agreements from ConnectWise",
             question=REALLY_GONE,
             yes=yes,
         )
-        running.imported["organizations"] = organizations = running.confirm_warnings(
+        running.done["organizations"] = organizations = running.confirm_warnings(
             partial(rooms.organizations.refresh_organizations, nordpass, warehouse),
             on="Reading organizations from NordPass",
             question=REALLY_GONE,
@@ -49,15 +49,11 @@ def import_(
         with warehouse.transaction() as session:
             gone = tuple(rooms.listings.gone_mappings(session))
         chosen = {"types": companies.types, "statuses": companies.statuses}
-        running.document(
-            {"chosen": chosen, "companies": companies, "agreements": agreements, "organizations": organizations}
-        )
+        imported = {"companies": companies, "agreements": agreements, "organizations": organizations}
+        running.document({"chosen": chosen, **imported})
         running.table(
             ["", "Total", "New", "Changed", "Gone"],
-            [
-                (name.removeprefix("imported_"), one.total, len(one.new), len(one.changed), len(one.gone))
-                for name, one in running.imported.items()
-            ],
+            [(name, one.total, len(one.new), len(one.changed), len(one.gone)) for name, one in imported.items()],
         )
         unreadable = (*companies.unreadable, *agreements.unreadable)
         running.notice(*gone, *agreements.agreement_changed, *unreadable)

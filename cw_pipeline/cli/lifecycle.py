@@ -46,6 +46,8 @@ def connect(*, as_json: AsJson = False) -> None:
     with setup_command(as_json=as_json) as running:
         with running.working("Checking the rights in ConnectWise"):
             connected = rooms.connection.connect(running.connectwise, running.warehouse)
+        if connected.refusal is None:
+            running.done["connection"] = connected
         running.document(vars(connected))
         running.table(*rooms.cells.rights(connected.rights))
         if connected.refusal is not None:

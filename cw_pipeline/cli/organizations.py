@@ -30,7 +30,7 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
     """
     with setup_command(as_json=as_json) as running:
         nordpass, warehouse = running.nordpass, running.warehouse
-        running.imported["organizations"] = changes = running.confirm_warnings(
+        running.done["organizations"] = changes = running.confirm_warnings(
             partial(rooms.organizations.refresh_organizations, nordpass, warehouse),
             on="Reading organizations from NordPass",
             question=REALLY_GONE,

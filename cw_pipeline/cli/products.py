@@ -15,7 +15,7 @@ from cw_pipeline.vocabulary import Plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cw_pipeline.cli.output import Output
+    from cw_pipeline.cli.command import Command
     from cw_pipeline.setup.products import MappedProduct
 
 _money = parser(lambda text: rooms.products.price_of(text))  # noqa: PLW0108 - imported when it is used
@@ -69,7 +69,7 @@ def map_(
     """Map a plan to a product of the ConnectWise catalog; takes effect after `products confirm`."""
     with setup_command(as_json=as_json) as running:
         mapped = rooms.products.map_product(running.connectwise, running.warehouse, plan, product)
-        _print_mapped(running, [mapped], "This takes effect after `cw-pipeline products confirm`.")
+        _show_mapped(running, [mapped], "This takes effect after `cw-pipeline products confirm`.")
 
 
 @app.command(epilog=example("products create Enterprise --price 7.50"))
@@ -105,7 +105,7 @@ def create(
             price=price,
             cost=cost,
         )
-        _print_mapped(running, [created], "This takes effect after `cw-pipeline products confirm`.")
+        _show_mapped(running, [created], "This takes effect after `cw-pipeline products confirm`.")
 
 
 @app.command(epilog=example("products confirm"))
@@ -113,11 +113,13 @@ def confirm(*, as_json: AsJson = False) -> None:
     """Confirm the product mapping, which makes the integration active."""
     with setup_command(as_json=as_json) as running:
         confirmed = rooms.products.confirm_products(running.warehouse)
-        _print_mapped(running, confirmed, "The integration is active. `cw-pipeline status` shows the next step.")
+        _show_mapped(running, confirmed, "The integration is active. `cw-pipeline status` shows the next step.")
 
 
-def _print_mapped(output: Output, mapped: Sequence[MappedProduct], next_step: str) -> None:
-    output.document({"products": mapped})
-    output.table(*rooms.cells.products(mapped))
-    output.notice(*(warning for one in mapped for warning in one.warnings))
-    output.say(next_step)
+def _show_mapped(running: Command, mapped: Sequence[MappedProduct], next_step: str) -> None:
+    with running.warehouse.transaction() as session:
+        running.done["mapped_products"] = rooms.products.mapped_products(session)
+    running.document({"products": mapped})
+    running.table(*rooms.cells.products(mapped))
+    running.notice(*(warning for one in mapped for warning in one.warnings))
+    running.say(next_step)

@@ -130,12 +130,12 @@ def of_connection(connected: Connection) -> Details:
     }
 
 
-def of_products(catalog: Iterable[CatalogItem], mapped: Sequence[MappedProduct]) -> Details:
-    """The products of the catalog that were asked for, and the plans that are mapped."""
+def of_products(mapped: Sequence[MappedProduct], catalog: Iterable[CatalogItem] | None = None) -> Details:
+    """The plans that are mapped and, where they were asked for, the products of the catalog."""
     return {
         "dagster/row_count": len(mapped),
         "plans": table(*cells.products(mapped)),
-        "catalog": table(*cells.catalog(catalog, mapped)),
+        **({"catalog": table(*cells.catalog(catalog, mapped))} if catalog is not None else {}),
     }
 
 

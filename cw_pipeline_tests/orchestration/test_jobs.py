@@ -111,7 +111,13 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
     assert (added["plan"], added["license_type"]) == ("Business", "Standard")
     assert mapped()[open_one.company_id] == (open_one.id, added["id"], str(LAST_CLOSED))
 
-    before, backup = mapped(), tmp_path / "backup.csv"
+    disconnect_and_return(instance, tmp_path / "backup.csv")
+    assert [entry for entry in sandbox.journal.writes() if "/nordpass/" not in entry.path] == []
+
+
+def disconnect_and_return(instance: dg.DagsterInstance, backup: Path) -> None:
+    """The mappings are removed, and come back from their backup."""
+    before = mapped()
     assert run(
         instance, "disconnect", "remove_mappings", {"confirm_company": COMPANY_ID, "backup_file": str(backup)}
     ).success
@@ -121,7 +127,6 @@ def test_the_jobs_take_a_connection_from_its_beginning_to_its_end(
     assert run(instance, "connect").success
     assert map_companies(instance, "apply_file", str(backup), accept_warnings=True).success
     assert mapped() == before
-    assert [entry for entry in sandbox.journal.writes() if "/nordpass/" not in entry.path] == []
 
 
 @pytest.mark.usefixtures("either_database")

@@ -1,19 +1,24 @@
 """The unpartitioned assets: what people import and map. No schedule materializes them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import dagster as dg
 from pydantic import Field
 
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.setup_metadata import of_changes, of_mapping
+from cw_pipeline.orchestration.setup_metadata import of_changes, of_connection, of_mapping, of_products
 from cw_pipeline.orchestration.tenant import PREFIX, asset_key
 from cw_pipeline.setup import imports, organizations
+from cw_pipeline.setup.connection import Connection
+from cw_pipeline.setup.products import MappedProduct
 from cw_pipeline.setup.reconcile import Changes
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.launchpad import in_the_ui
+
+Done: TypeAlias = Connection | Changes | Sequence[MappedProduct]
+"""What a command of the set-up did to one asset."""
 
 
 class ListConfig(dg.Config):
@@ -96,16 +101,21 @@ def materialized_mapping(warehouse: Warehouse) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse))
 
 
-def report_setup(
-    instance: dg.DagsterInstance, warehouse: Warehouse, imported: Mapping[str, Changes] | None = None
-) -> None:
+def report_setup(instance: dg.DagsterInstance, warehouse: Warehouse, done: Mapping[str, Done] | None = None) -> None:
     """Show in the UI what the command line changed: materializations without a run.
 
     Args:
         instance: Dagster's storage.
         warehouse: Says what is mapped now.
-        imported: What was imported, by the name of its asset.
+        done: What was connected, imported, or mapped as a product, by the name of its asset.
     """
-    for asset, changes in (imported or {}).items():
-        instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(asset), metadata=of_changes(changes)))
+    for asset, one in (done or {}).items():
+        match one:
+            case Connection():
+                details = of_connection(one)
+            case Changes():
+                details = of_changes(one)
+            case _:
+                details = of_products(one)
+        instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(asset), metadata=details))
     instance.report_runless_asset_event(materialized_mapping(warehouse))

@@ -86,7 +86,7 @@ def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, acce
         catalog = products.list_products(client, config.search or None)
         with warehouse.transaction() as session:
             mapped = products.mapped_products(session)
-        context.log_event(dg.AssetMaterialization(MAPPED_PRODUCTS.key, metadata=of_products(catalog, mapped)))
+        context.log_event(dg.AssetMaterialization(MAPPED_PRODUCTS.key, metadata=of_products(mapped, catalog)))
 
 
 def _change(

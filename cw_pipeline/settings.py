@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -133,6 +133,15 @@ class Settings(Systems):
     """The folder that files are kept in, from the working directory."""
     cw_pipeline_keep_previews: int = Field(default=365, ge=1, le=36_500)
     """Days after which a preview that was never pushed is deleted; the last one of each month stays."""
+
+    cw_pipeline_unusual: Literal["warn", "hold"] = "warn"
+    """What happens with unusual usage: `warn`, and bill it, or `hold` it until a person releases it."""
+    cw_pipeline_unusual_percent: int = Field(default=50, ge=1)
+    """A change since the last month that was billed is unusual from this percentage on, and from the seats below."""
+    cw_pipeline_unusual_seats: int = Field(default=10, ge=1)
+    """From how many seats on such a change is unusual."""
+    cw_pipeline_unusual_first_seats: int = Field(default=100, ge=1)
+    """From how many seats on the usage of an organization that was not billed before is unusual."""
 
     def __init__(self, **instead: Any) -> None:  # noqa: ANN401 - a value for any of the settings
         try:

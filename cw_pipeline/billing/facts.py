@@ -164,8 +164,8 @@ class Facts:
     strangers: Mapping[int, Line] = field(default_factory=dict[int, Line])
     """What has the id of a line of ours and is another line by now, by that id, with the serial number of ours."""
     today: date = date.max
-    absences: frozenset[tuple[Month, str]] = frozenset()
-    """Organizations missing from a month's report that a person accepted as having used nothing."""
+    released: frozenset[tuple[Month, str]] = frozenset()
+    """The months of organizations whose usage, or absence, in the month's report a person released as right."""
     unread: Sequence[Unread] = ()
 
     def counted(self, *lines: Line) -> Decimal:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.invoiced import NOTHING, State, is_short, may_have_been_invoiced, state_of
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.reasons import Absent, CannotBeRead, InvoiceUnclear, Moved, WriteHeld
+from cw_pipeline.billing.reasons import CannotBeRead, InvoiceUnclear, Moved, WriteHeld
 from cw_pipeline.billing.terms import can_be_billed
 from cw_pipeline.billing.writes import SetQuantity
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line, Unread, Written
     from cw_pipeline.billing.identity import Identity
     from cw_pipeline.billing.proposals import Proposal
+    from cw_pipeline.billing.unusual import Unusual
     from cw_pipeline.billing.writes import Write
 
 
@@ -45,14 +46,14 @@ def hold_month(
     ]
 
 
-def hold_line(proposal: Proposal, mapping: CompanyMapping, facts: Facts, *, unusual: bool) -> Proposal:
-    """Hold one line, for the first reason that applies; where it is `unusual`, also if it loses seats."""
+def hold_line(proposal: Proposal, mapping: CompanyMapping, facts: Facts, unusual: Unusual | None) -> Proposal:
+    """Hold one line, for the first reason that applies; with unusual usage that is held, whatever is not right yet."""
     unclear = _invoice_unclear(proposal.balance, mapping, facts)
     if unclear is not None:
         return proposal.stopped(Outcome.INVOICE_UNCLEAR, unclear)
     identity = proposal.balance.identity
-    if unusual and (proposal.takes_away or proposal.line.outcome is Outcome.CREDIT_DUE):
-        return proposal.stopped(Outcome.UNUSUAL, Absent(identity))
+    if unusual and unusual.held and (proposal.writes or proposal.line.outcome is Outcome.CREDIT_DUE):
+        return proposal.stopped(Outcome.UNUSUAL, unusual)
     for write in (*proposal.writes, *(_kept(line, identity) for line in proposal.kept)):
         hold = write_hold(write, mapping, facts)
         if hold is not None:

@@ -45,7 +45,7 @@ class Outcome(StrEnum):
     INVOICE_UNCLEAR = "invoice_unclear"
     """It is unknown what was billed: a line or record was edited, is gone, cannot be read, or is a copy."""
     UNUSUAL = "unusual"
-    """The month's report no longer has an organization whose line carries seats."""
+    """The month's usage is unusual: the report lost an organization, say, or has far more or fewer seats of it."""
 
     REJECTED = "rejected"
     """ConnectWise refused the write; the reason quotes it."""

@@ -16,6 +16,7 @@ from cw_pipeline.billing.writes import Write, takes_away
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import CompanyMapping, Facts, Usage
     from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.unusual import Unusual
 
 ReasonedLine: TypeAlias = PreviewLine[Reason, LineWarnings]
 _NOTHING_TO_REPORT = frozenset({Outcome.UNCHANGED, Outcome.ZERO_USAGE})
@@ -55,6 +56,11 @@ class Proposal:
     def stopped(self, outcome: Outcome, reason: Reason) -> Proposal:
         """The same line with this outcome, and nothing to write."""
         return replace(self, line=replace(self.line, outcome=outcome, reason=reason, writes=(), to_credit=None))
+
+    def warned(self, unusual: Unusual) -> Proposal:
+        """The same line with the warning that its usage is unusual."""
+        before = self.line.warning or LineWarnings(self.balance.identity)
+        return replace(self, line=replace(self.line, warning=replace(before, unusual=unusual)))
 
 
 def propose(identity: Identity, row: Usage | None, mapping: CompanyMapping, facts: Facts) -> list[Proposal]:

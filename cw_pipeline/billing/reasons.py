@@ -9,6 +9,7 @@ from typing import TypeAlias
 from cw_pipeline.billing.balance import Balance
 from cw_pipeline.billing.facts import Line, Unread, Usage
 from cw_pipeline.billing.identity import Identity
+from cw_pipeline.billing.unusual import Unusual
 from cw_pipeline.billing.writes import SetQuantity, Write
 from cw_pipeline.vocabulary import Month
 
@@ -69,13 +70,6 @@ class InvoiceUnclear:
 
 
 @dataclass(frozen=True)
-class Absent:
-    """The month's report does not have the organization, whose lines carry seats."""
-
-    identity: Identity
-
-
-@dataclass(frozen=True)
 class WriteHeld:
     """A write must not be made on its agreement as that is now; the line's outcome says why."""
 
@@ -90,14 +84,15 @@ class Waiting:
 
 
 Reason: TypeAlias = (
-    Usage | Balance | Stale | WithoutProduct | CannotBeRead | Moved | InvoiceUnclear | Absent | WriteHeld | Waiting
+    Usage | Balance | Stale | WithoutProduct | CannotBeRead | Moved | InvoiceUnclear | Unusual | WriteHeld | Waiting
 )
 """A `Usage` row where it is not billed, a `Balance` where that decided."""
 
 
 @dataclass(frozen=True)
 class LineWarnings:
-    """Something is wrong with lines although their quantity is right."""
+    """Something is wrong with lines although their quantity is right, or the usage that they bill is unusual."""
 
     identity: Identity
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...] = ()
+    unusual: Unusual | None = None

@@ -16,6 +16,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.billing.proposals import Proposal, ReasonedLine, propose
 from cw_pipeline.billing.reasons import LineWarnings, Reason, Waiting, WithoutProduct
+from cw_pipeline.billing.unusual import Before, Unusual, unusual_usage, vanished
 from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.vocabulary import Plan
 
@@ -26,25 +27,29 @@ if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month
 
 
-def preview_month(month: Month, usage: Sequence[Usage], facts: Facts) -> Preview[Reason, LineWarnings]:
+def preview_month(
+    month: Month, usage: Sequence[Usage], facts: Facts, before: Before | None = None
+) -> Preview[Reason, LineWarnings]:
     """What a push would do for `month`: a line for each row of `usage`, each followed by what also happens.
 
     `usage` has at most one row an organization. Mapped organizations without a row count as usage 0, but what takes
-    seats away for that reason is held as unusual until a person accepts it.
+    seats away for that reason is held as unusual until a person releases it. So is, or has a warning, usage that is
+    unusual after what there was `before`.
     """
-    lines = [line for row in usage for line in _preview_row(row, month, facts)]
+    before = before or Before()
+    lines = [line for row in usage for line in _preview_row(row, month, facts, before)]
     missing = facts.mappings.keys() - {row.organization_id for row in usage}
     for organization_id in sorted(missing):
-        unusual = (month, organization_id) not in facts.absences
-        lines.extend(_preview_organization(None, facts.mappings[organization_id], month, facts, unusual=unusual))
+        unusual = vanished(organization_id, month, before)
+        lines.extend(_preview_organization(None, facts.mappings[organization_id], month, facts, unusual))
     return Preview(month, sum(row.seats for row in usage), tuple(lines))
 
 
-def _preview_row(row: Usage, month: Month, facts: Facts) -> list[ReasonedLine]:
+def _preview_row(row: Usage, month: Month, facts: Facts, before: Before) -> list[ReasonedLine]:
     mapping = facts.mappings.get(row.organization_id)
     excluded = exclusion(row, month, facts)
     if excluded is None and mapping is not None:
-        return _preview_organization(row, mapping, month, facts)
+        return _preview_organization(row, mapping, month, facts, unusual_usage(row, month, before))
     row_line = ReasonedLine(
         organization_id=row.organization_id,
         organization_name=row.organization_name,
@@ -56,16 +61,18 @@ def _preview_row(row: Usage, month: Month, facts: Facts) -> list[ReasonedLine]:
         seats=Decimal(row.seats),
         reason=row,
     )
-    return [row_line, *(_preview_organization(None, mapping, month, facts) if mapping else ())]
+    return [row_line, *(_preview_organization(None, mapping, month, facts, None) if mapping else ())]
 
 
 def _preview_organization(
-    row: Usage | None, mapping: CompanyMapping, month: Month, facts: Facts, *, unusual: bool = False
+    row: Usage | None, mapping: CompanyMapping, month: Month, facts: Facts, unusual: Unusual | None
 ) -> list[ReasonedLine]:
     """One mapped organization's month: its lines brought to the usage of `row`, or to 0 where there is none.
 
-    Where that is `unusual`, no seats are taken away.
+    Where that is `unusual` and not released, it is held, or the row's line has a warning.
     """
+    if (month, mapping.organization_id) in facts.released:
+        unusual = None
     if month < mapping.bill_from:
         return []
     identities = [Identity(month, plan, mapping.organization_id) for plan in Plan]
@@ -73,11 +80,13 @@ def _preview_organization(
     proposals = [proposal for identity in billed for proposal in propose(identity, row, mapping, facts)]
     decided = hold_month(proposals, identities, mapping, facts)
     if decided is None:
-        decided = [hold_line(proposal, mapping, facts, unusual=unusual) for proposal in proposals]
+        decided = [hold_line(proposal, mapping, facts, unusual) for proposal in proposals]
         for identity in identities:
             if identity not in billed:
                 decided += _lines_without_product(identity, row, mapping, facts)
         decided = _block_additions(decided)
+    if unusual is not None and not any(one.line.outcome is Outcome.UNUSUAL for one in decided):
+        decided = [one if one.line.also else one.warned(unusual) for one in decided]
     lines = [proposal.line for proposal in decided if proposal.is_reported]
     return sorted(lines, key=lambda line: line.also)
 

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import setup_command
-from cw_pipeline.cli.options import AsJson, example, parser
-from cw_pipeline.cli.output import number
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.cli.options import AsJson, YesOption, example, parser
+from cw_pipeline.cli.output import UsageError, number
+from cw_pipeline.vocabulary import Month, counted, plain
 
 app = typer.Typer(help="Decide about single lines.", no_args_is_help=True)
 
@@ -20,9 +21,12 @@ _month = parser(Month.parse)
 _seats = parser(lambda text: rooms.accept.seats_of(text))  # noqa: PLW0108 - imported when it is used
 
 
+_Month = Annotated[Month, typer.Option(parser=_month, metavar="MONTH", help="The month, such as 2026-03.")]
+
+
 @app.command(epilog=example('lines accept --month 2026-03 --organization "Acme Ltd"'))
 def accept(
-    month: Annotated[Month, typer.Option(parser=_month, metavar="MONTH", help="The month, such as 2026-03.")],
+    month: _Month,
     organization: Annotated[str, typer.Option(help="Id or exact name of the NordPass organization.")],
     credited: Annotated[
         Decimal | None,
@@ -68,3 +72,63 @@ def accept(
             ],
         )
         running.say(f"Next, run `cw-pipeline sync --month {month}`.")
+
+
+@app.command(epilog=example('lines release --month 2026-03 --organization "Acme Ltd"'))
+def release(
+    month: _Month,
+    organization: Annotated[
+        list[str] | None, typer.Option(help="Id or exact name of a NordPass organization. Can be given several times.")
+    ] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every organization with unusual usage, after a look at them.")
+    ] = False,
+    yes: YesOption = False,
+    as_json: AsJson = False,
+) -> None:
+    """Resolve `unusual`: confirm that unusual usage of organizations in a month's report is right.
+
+    Look at the month in the NordPass panel first. Without --organization and --all, only show what is unusual. If the
+    report changes, the question is asked again.
+    """
+    with setup_command(as_json=as_json) as running:
+        if organization and everything:
+            raise UsageError("Give either --organization or --all.")
+        run = running.sync_run("lines release")
+        with running.working("Reading the lines in ConnectWise"):
+            unusual = rooms.release.unusual_month(run, month)
+        released = [] if everything or not organization else rooms.release.release_lines(run, unusual, organization)
+        shown = released or unusual.lines
+        running.table(
+            ["Organization", "Plan", "Outcome", "Seats", "Why"],
+            [
+                (one.organization_name, one.plan, one.outcome, plain(one.seats), one.warning or one.reason)
+                for one in shown
+            ],
+        )
+        if everything and shown:
+            if not yes:
+                organizations = counted(len({one.organization_id for one in shown}), "organization")
+                running.confirm(
+                    f"Release the usage of {organizations}?",
+                    refusal="Nothing was released. If all of that usage is right, give --yes.",
+                )
+            released = rooms.release.release_lines(run, unusual, None)
+        running.document(
+            {
+                "unusual": [
+                    {
+                        "organization_id": one.organization_id,
+                        "organization_name": one.organization_name,
+                        "plan": one.plan,
+                        "held": one.outcome is Outcome.UNUSUAL,
+                        "seats": number(one.seats),
+                        "reason": one.warning or one.reason,
+                        "released": one in released,
+                    }
+                    for one in shown
+                ]
+            }
+        )
+        running.say(f"Next, run `cw-pipeline sync --month {month}`." if released else "Nothing was released.")

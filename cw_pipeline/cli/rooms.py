@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         organizations,
         products,
         rebuild,
+        release,
         suggest,
     )
     from cw_pipeline.warehouse import connection_key, database, previews
@@ -72,6 +73,7 @@ _PATHS = {
     "previews": "warehouse.previews",
     "products": "setup.products",
     "rebuild": "setup.rebuild",
+    "release": "setup.release",
     "report_files": "reports.month_report.files",
     "runs": "orchestration.runs",
     "sandbox": "sandbox.sandbox",

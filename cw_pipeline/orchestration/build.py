@@ -26,6 +26,7 @@ from cw_pipeline.orchestration.jobs.map_products import map_products
 from cw_pipeline.orchestration.jobs.monthly import import_companies, monthly_sync, preview, sync_now
 from cw_pipeline.orchestration.jobs.rebuild import rebuild
 from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
+from cw_pipeline.orchestration.jobs.release_lines import release_lines
 from cw_pipeline.orchestration.partitions import months_from
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule, recent_usage_schedule
 from cw_pipeline.orchestration.sensors import daily_heartbeat, messages
@@ -38,6 +39,7 @@ _SETUP_JOBS = [
     map_companies,
     add_organization,
     accept_lines,
+    release_lines,
     rebuild,
     disconnect,
 ]

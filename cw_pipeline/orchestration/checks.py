@@ -144,8 +144,9 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
     yield _of_lines(
         NOTHING_WARNED,
         summary.warned,
-        "have a warning: ConnectWise may not bill them as it should, although their quantity is right. Do what the "
-        "warning says, in connectwise_push under needs_a_person, and launch sync_now for the months.",
+        "have a warning: ConnectWise may not bill them as it should, although their quantity is right, or their usage "
+        "is unusual. Do what the warning says, in connectwise_push under needs_a_person, and launch sync_now for the "
+        "months.",
     )
 
 

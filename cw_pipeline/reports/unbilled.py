@@ -16,11 +16,11 @@ from cw_pipeline.billing.preview import seats_at_stake
 from cw_pipeline.reports.worth import Money, Prices, added, prices
 from cw_pipeline.warehouse.previews import lines_with, warned_lines
 from cw_pipeline.warehouse.tables import (
-    AcceptedAbsenceRow,
     CompanyMappingRow,
     LedgerEntry,
     OrganizationRow,
     OrganizationUsageRow,
+    ReleasedUsageRow,
     UsageReportRow,
 )
 
@@ -158,7 +158,7 @@ def missing_usage(session: Session) -> Sequence[tuple[Month, OrganizationRow]]:
             row.report_id == UsageReportRow.id,
             row.organization_id == CompanyMappingRow.organization_id,
         )
-        for row in (OrganizationUsageRow, AcceptedAbsenceRow)
+        for row in (OrganizationUsageRow, ReleasedUsageRow)
     )
     return (
         session.execute(

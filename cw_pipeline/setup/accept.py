@@ -1,4 +1,4 @@
-"""Accept what a person says of an organization's lines: what they billed, what was credited, that nothing was used."""
+"""Accept what a person says of an organization's lines: what they billed, or what was credited."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import NothingToAccept, listed
 from cw_pipeline.setup.lookup import find
-from cw_pipeline.sync.previews import preview_now, usage_report
+from cw_pipeline.sync.previews import preview_now
 from cw_pipeline.sync.recaps import written_off
 from cw_pipeline.vocabulary import Plan, counted
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.tables import OrganizationRow
-from cw_pipeline.warehouse.usage import accept_absence
 from cw_pipeline.wording import hold_reasons
+from cw_pipeline.wording.commands import release_command
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -74,8 +74,7 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
     Without `credited`, its invoiced lines billed what they show now. A line that is gone billed nothing, or what a line
     that was created for it again shows; one whose id another line has now no longer counts as ours. This resolves
     `invoice_unclear`, and drift of lines that no invoice has in full, whose invoice may be gone, or whose period was
-    perhaps written off. If no line waits for that, an organization that the month's report does not have used nothing,
-    which resolves `unusual`.
+    perhaps written off.
 
     With `credited`, so many seats were credited of what was invoiced too much, or to another company. This resolves
     `credit_due` and `moved`.
@@ -91,7 +90,7 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
         with run.warehouse.transaction() as session:
             known = find("organization", organization, session.scalars(select(OrganizationRow)).all())
             unbilled = written_off(session, run.psa)
-        preview, facts = preview_now(run, lock, month)
+        preview, facts, _ = preview_now(run, lock, month)
         what = f"{known.name} ({known.id}) for {month}"
         identities = [Identity(month, plan, known.id) for plan in Plan]
         # A line that cannot be read would be taken for gone.
@@ -107,10 +106,11 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
                     f"What an invoiced line of {what} billed is not clear. Accept that first, without --credited."
                 )
             return _record(run, _credited(what, credits_due(known.id, preview, facts), credited, facts))
-        if not waiting and any(outcome is Outcome.UNUSUAL for _, outcome in outcomes):
-            return _accept_absence(run, identities, facts)
         waiting = waiting or list(_waiting(identities, facts, unbilled, frozenset(Plan)))
         if not waiting:
+            if any(outcome is Outcome.UNUSUAL for _, outcome in outcomes):
+                release = release_command(month, known.id)
+                raise NothingToAccept(f"The usage of {what} is unusual. If it is right, release it with {release}.")
             raise NothingToAccept(
                 f"Every invoiced line of {what} is as it was written. To record a credit, add --credited SEATS."
             )
@@ -152,21 +152,6 @@ def _gone(addition_id: int, known: Written) -> Line:
         effective_date=known.effective_date,
         cancelled_date=known.cancelled_date,
     )
-
-
-def _accept_absence(run: SyncRun, identities: Sequence[Identity], facts: Facts) -> list[Accepted]:
-    """Record that the organization used nothing; the next sync sets its open lines to 0."""
-    month, organization_id = identities[0].month, identities[0].organization_id
-    with run.warehouse.transaction() as session:
-        accept_absence(session, usage_report(session, month), organization_id)
-        log_action(session, AuditAction.ACCEPT_LINES, f"{month} {organization_id}", after={"because": "used nothing"})
-    return [
-        Accepted(identity, line, frozenset({line.quantity}), line.quantity if invoiced else Decimal(0))
-        for identity in identities
-        for line in facts.lines_of(identity)
-        for invoiced in [state_of(line, facts, month) is State.INVOICED]
-        if line.quantity
-    ]
 
 
 def _credited(what: str, due: Sequence[Credit], seats: Decimal, facts: Facts) -> list[Accepted]:

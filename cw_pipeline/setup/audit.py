@@ -33,6 +33,7 @@ class AuditAction(StrEnum):
     APPLY_MAPPINGS = "apply mapping file"
     ADD_ORGANIZATION = "add organization"
     ACCEPT_LINES = "accept lines"
+    RELEASE_LINES = "release lines"
     REBUILD = "rebuild"
     DISCONNECT = "disconnect"
 

@@ -125,6 +125,10 @@ class NothingToAccept(IntegrationError):
     """No line waits for what a person wants to accept."""
 
 
+class NothingToRelease(IntegrationError):
+    """No usage that a person wants to release is unusual."""
+
+
 class MappingFileRefused(MappingRefused):
     """The mapping file cannot be applied; `faults` is everything that is wrong with it, each with its row."""
 

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.unusual import Limits
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.connectwise.credentials import Credentials
 from cw_pipeline.https.safe_text import Hidden
@@ -89,5 +90,11 @@ def open_sync_run(settings: Settings, *, who: str, run_id: str, say: Callable[[s
             run_id=run_id,
             concurrency=settings.connectwise_max_concurrency,
             keep_previews=timedelta(days=settings.cw_pipeline_keep_previews),
+            limits=Limits(
+                percent=settings.cw_pipeline_unusual_percent,
+                seats=settings.cw_pipeline_unusual_seats,
+                first_seats=settings.cw_pipeline_unusual_first_seats,
+                hold=settings.cw_pipeline_unusual == "hold",
+            ),
             say=say,
         )

@@ -10,12 +10,12 @@ from sqlalchemy import func, select
 from cw_pipeline.billing.accounting import MANUAL_KINDS, SEEN, EntryKind
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import (
-    AcceptedAbsenceRow,
     CompanyMappingRow,
     IntegrationRow,
     LedgerEntry,
     PreviewRow,
     PushRow,
+    ReleasedUsageRow,
     UsageReportRow,
 )
 
@@ -102,14 +102,14 @@ def _last_written(session: Session, psa: str) -> dict[Month, datetime]:
         .where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(kinds))
         .group_by(LedgerEntry.month)
     )
-    absences = (
-        select(UsageReportRow.month, func.max(AcceptedAbsenceRow.accepted_at))
-        .join(AcceptedAbsenceRow, AcceptedAbsenceRow.report_id == UsageReportRow.id)
+    releases = (
+        select(UsageReportRow.month, func.max(ReleasedUsageRow.released_at))
+        .join(ReleasedUsageRow, ReleasedUsageRow.report_id == UsageReportRow.id)
         .group_by(UsageReportRow.month)
     )
     last = dict(session.execute(in_ledger).tuples().all())
-    for month, accepted_at in session.execute(absences).tuples():
-        last[month] = max(accepted_at, last.get(month, accepted_at))
+    for month, released_at in session.execute(releases).tuples():
+        last[month] = max(released_at, last.get(month, released_at))
     return last
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from sqlalchemy import select
 from cw_pipeline.billing.facts import CompanyMapping, Facts
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.rule import preview_month
+from cw_pipeline.billing.unusual import Before, Billed, Limits, billed_in
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.seen_lines import Seen, append_seen, seen_in
 from cw_pipeline.sync.sync_run import SyncError
@@ -20,9 +21,9 @@ from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.ledger import Known
 from cw_pipeline.warehouse.mappings import confirmed_products, mapping_facts
-from cw_pipeline.warehouse.previews import StoredPreview, save_preview
+from cw_pipeline.warehouse.previews import StoredPreview, billed_before, save_preview
 from cw_pipeline.warehouse.retention import delete_old_previews
-from cw_pipeline.warehouse.usage import StoredReport, accepted_absences, latest_report
+from cw_pipeline.warehouse.usage import StoredReport, latest_report, plans_reported, released_usage
 from cw_pipeline.wording.previews import preview_in_words
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.preview import Preview
+    from cw_pipeline.billing.reasons import LineWarnings, Reason
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
 
@@ -65,7 +67,7 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
     requests_before = run.connectwise.requests.read
     read_now = _read(run, months)
     requests = run.connectwise.requests.read - requests_before
-    previews = [read_now.preview(month) for month in months]
+    previews = [preview_in_words(preview, read_now.facts) for preview in read_now.previews()]
     with run.warehouse.transaction() as session:
         delete_old_previews(session, run.psa, made_before=read_now.at - run.keep_previews)
         stored = {
@@ -76,15 +78,17 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
                 run_id=run.run_id,
                 made_at=read_now.at,
                 usage_report_id=read_now.reports[preview.month].id,
-                requests_read=requests if preview is previews[0] else 0,
+                requests_read=requests if preview.month == months[0] else 0,
             )
             for preview in previews
         }
     return Previews(stored, read_now)
 
 
-def preview_now(run: SyncRun, lock: HeldLock, month: Month) -> tuple[Preview, Facts]:
-    """What a push of `month` would do at this moment, and the facts that say so; no preview is kept.
+def preview_now(
+    run: SyncRun, lock: HeldLock, month: Month
+) -> tuple[Preview[Reason, LineWarnings], Facts, StoredReport]:
+    """What a push of `month` would do at this moment, and the facts and report that say so; no preview is kept.
 
     Called under the push lock: what ConnectWise shows and the ledger did not know is entered.
 
@@ -94,7 +98,8 @@ def preview_now(run: SyncRun, lock: HeldLock, month: Month) -> tuple[Preview, Fa
     """
     read_now = _read(run, [month])
     append_seen(run, lock, read_now.seen, read_now.facts.mappings)
-    return read_now.preview(month), read_now.facts
+    (preview,) = read_now.previews()
+    return preview, read_now.facts, read_now.reports[month]
 
 
 def current_previews(run: SyncRun, lock: HeldLock, months: Sequence[Month], made: Previews | None) -> Previews:
@@ -118,7 +123,7 @@ def _still_right(run: SyncRun, months: Sequence[Month], made: Previews) -> bool:
             and made.read.position == ledger.position(session, run.psa)
             and (made.read.facts.mappings, made.read.facts.products) == _basis(session)
             and all(made.read.reports[month].id == usage_report(session, month).id for month in months)
-            and made.read.facts.absences == accepted_absences(session, made.read.reports)
+            and made.read.facts.released == released_usage(session, made.read.reports)
         )
 
 
@@ -136,8 +141,20 @@ class _Read:
     known: Mapping[int, Known]
     """What the ledger knows once what was seen is entered."""
 
-    def preview(self, month: Month) -> Preview:
-        return preview_in_words(preview_month(month, self.reports[month].rows, self.facts), self.facts)
+    before: Mapping[Month, Before]
+    """What each month's usage is compared with, but for the other months that were read."""
+
+    def previews(self) -> list[Preview[Reason, LineWarnings]]:
+        """The months' previews, the earliest first, because each counts as billed for those after it."""
+        made: list[Preview[Reason, LineWarnings]] = []
+        earlier: dict[str, Billed] = {}
+        for month in sorted(self.reports):
+            billed = dict(self.before[month].billed)
+            billed |= {one: last for one, last in earlier.items() if one not in billed or billed[one] < last}
+            before = replace(self.before[month], billed=billed)
+            made.append(preview_month(month, self.reports[month].rows, self.facts, before))
+            earlier |= billed_in(made[-1])
+        return made
 
 
 def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
@@ -151,7 +168,8 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
         to_read = {mapping.agreement_id for mapping in mappings.values()}
         to_read |= ledger.agreements_with_lines(session, run.psa, months)
         reports = {month: usage_report(session, month) for month in months}
-        absences = accepted_absences(session, reports)
+        released = released_usage(session, reports)
+        before = {month: _before(session, run.psa, month, months, run.limits) for month in months}
         first_time = _billed_for_the_first_time(session, months)
 
     run.say(f"Reading {counted(len(to_read), 'agreement')} and their lines for {counted(len(months), 'month')}")
@@ -167,10 +185,14 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
         ledger=seen.added_to(written),
         strangers=reading.strangers,
         today=run.today(),
-        absences=absences,
+        released=released,
         unread=reading.unread,
     )
-    return _Read(at, position, reports, facts, seen, seen.added_to_known(known))
+    return _Read(at, position, reports, facts, seen, seen.added_to_known(known), before)
+
+
+def _before(session: Session, psa: str, month: Month, months: Sequence[Month], limits: Limits) -> Before:
+    return Before(limits, billed_before(session, psa, month, but_for=months), plans_reported(session, month))
 
 
 def _basis(session: Session) -> tuple[dict[str, CompanyMapping], dict[Plan, int]]:

@@ -6,10 +6,11 @@ import gc
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.unusual import Limits
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.warehouse.database import Warehouse
@@ -42,6 +43,8 @@ class SyncRun:
     """How long previews that were never pushed are kept."""
     say: Callable[[str], None]
     """Told what goes on, for the run's log."""
+    limits: Limits = field(default_factory=Limits)
+    """From where on usage is unusual."""
     wait: Callable[[float], None] = time.sleep
     """Lets so many seconds pass."""
     today: Callable[[], date] = lambda: datetime.now(UTC).date()

@@ -10,6 +10,7 @@ from sqlalchemy import func, insert, select
 
 from cw_pipeline.billing import preview as billing
 from cw_pipeline.billing.outcomes import FAILED, Outcome
+from cw_pipeline.billing.unusual import BILLED, Billed
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import MonthErrorRow, PreviewLineRow, PreviewRow, PushLineRow, PushRow
 from cw_pipeline.warehouse.tables.base import IN_BULK
@@ -156,6 +157,22 @@ def pushed_lines(session: Session, push: PushRow) -> tuple[billing.PreviewLine, 
         replace(line, outcome=pushed.outcome, reason=pushed.reason)
         for line, pushed in zip(previewed.lines, push.lines, strict=True)
     )
+
+
+def billed_before(session: Session, psa: str, month: Month, *, but_for: Collection[Month]) -> dict[str, Billed]:
+    """By organization id, the last month that was billed in the year before `month`, leaving out those in `but_for`."""
+    in_time = (PushRow.month < month, PushRow.month >= month.plus(-12), PushRow.month.not_in(but_for))
+    latest = select(func.max(PushRow.id)).where(PushRow.psa == psa, *in_time).group_by(PushRow.month)
+    line = PushLineRow
+    place = func.row_number().over(partition_by=line.organization_id, order_by=PushRow.month.desc()).label("place")
+    billed = (
+        select(line.organization_id, PushRow.month, line.seats, place)
+        .join(PushRow, PushRow.id == line.push_id)
+        .where(line.push_id.in_(latest), ~line.also, line.outcome.in_(BILLED))
+        .subquery()
+    )
+    last = select(billed.c.organization_id, billed.c.month, billed.c.seats).where(billed.c.place == 1)
+    return {organization_id: Billed(of, seats) for organization_id, of, seats in session.execute(last).tuples()}
 
 
 def save_month_error(session: Session, month: Month, run_id: str, error: str) -> None:

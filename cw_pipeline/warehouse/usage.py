@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,11 +12,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.facts import Usage
-from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.tables import AcceptedAbsenceRow, OrganizationUsageRow, UsageReportRow
+from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.warehouse.tables import OrganizationUsageRow, ReleasedUsageRow, UsageReportRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.orm import Session
 
@@ -88,19 +89,36 @@ def _stored(report: UsageReportRow) -> StoredReport:
     return StoredReport(report.id, report.month, report.generated_at, report.seats, tuple(usage))
 
 
-def accept_absence(session: Session, report: StoredReport, organization_id: str) -> None:
-    """Record that a person accepted that an organization missing from `report` used nothing."""
-    session.merge(
-        AcceptedAbsenceRow(report_id=report.id, organization_id=organization_id, accepted_at=datetime.now(UTC))
-    )
+def release_usage(session: Session, report_id: int, organization_ids: Iterable[str]) -> None:
+    """Record that a person released what a report says of these organizations, or that it lacks them."""
+    now = datetime.now(UTC)
+    for organization_id in organization_ids:
+        session.merge(ReleasedUsageRow(report_id=report_id, organization_id=organization_id, released_at=now))
 
 
-def accepted_absences(session: Session, reports: Mapping[Month, StoredReport]) -> frozenset[tuple[Month, str]]:
-    """The organizations whose absence from one of these `reports` a person accepted, each with the month."""
+def released_usage(session: Session, reports: Mapping[Month, StoredReport]) -> frozenset[tuple[Month, str]]:
+    """The organizations whose usage in one of these `reports` a person released, each with the month."""
     months = {report.id: month for month, report in reports.items()}
-    accepted = session.execute(
-        select(AcceptedAbsenceRow.report_id, AcceptedAbsenceRow.organization_id).where(
-            AcceptedAbsenceRow.report_id.in_(months)
+    released = session.execute(
+        select(ReleasedUsageRow.report_id, ReleasedUsageRow.organization_id).where(
+            ReleasedUsageRow.report_id.in_(months)
         )
     ).tuples()
-    return frozenset((months[report_id], organization_id) for report_id, organization_id in accepted)
+    return frozenset((months[report_id], organization_id) for report_id, organization_id in released)
+
+
+def plans_reported(session: Session, month: Month) -> dict[str, list[Plan]]:
+    """By organization id, the plan that each report of `month` named, in turn; only of those with several plans."""
+    row = OrganizationUsageRow
+    of_month = select(row.organization_id).join(UsageReportRow).where(UsageReportRow.month == month)
+    several = of_month.group_by(row.organization_id).having(func.count(row.plan.distinct()) > 1)
+    reported = (
+        select(row.organization_id, row.plan)
+        .join(UsageReportRow)
+        .where(UsageReportRow.month == month, row.organization_id.in_(several))
+        .order_by(UsageReportRow.id)
+    )
+    plans: defaultdict[str, list[Plan]] = defaultdict(list)
+    for organization_id, plan in session.execute(reported).tuples():
+        plans[organization_id].append(plan)
+    return dict(plans)

@@ -26,6 +26,11 @@ def accept_command(month: Month, organization_id: str, *, credited: Decimal | in
     return f"`cw-pipeline lines accept {whose}{seats}`"
 
 
+def release_command(month: Month, organization_id: str) -> str:
+    """The command that releases an organization's unusual usage."""
+    return f"`cw-pipeline lines release --month {month} --organization {shlex.quote(organization_id)}`"
+
+
 def map_command(company_id: int, agreement_id: int, organization_id: str, bill_from: Month | None = None) -> str:
     """The command that maps an organization to a company and its agreement.
 

@@ -109,16 +109,6 @@ def _unclear(line: Line, facts: Facts, *, copied: bool) -> str:
     return f"{where} may have been invoiced: {why}."
 
 
-def absent(identity: Identity, mapping: CompanyMapping) -> str:
-    """Why no seats are taken away from an organization that the month's report does not have."""
-    accept = accept_command(identity.month, identity.organization_id)
-    return (
-        f"NordPass's report of {identity.month} lacks the organization, but its lines carry seats. See the month in "
-        f"the NordPass panel. If the organization used nothing, accept that with {accept}"
-        f"{leave_out(identity.month, mapping)}. {SYNC_AGAIN}"
-    )
-
-
 def vanished(
     identity: Identity, addition_id: int, written: Written, mapping: CompanyMapping, stranger: Line | None
 ) -> str:

@@ -78,6 +78,11 @@ def _mapping(act: str, company: Sequence[str], options: _Options) -> str:
     return _job("map_companies", "choose_organizations", asked)
 
 
+def _release(options: _Options) -> str:
+    whose = {"organizations": [options["organization"]]} if "organization" in options else {}
+    return _job("release_lines", "release_unusual_usage", {"month": options["month"], **whose})
+
+
 def _import(options: _Options) -> str:
     chosen = {plural: [options[one]] for one, plural in (("type", "types"), ("status", "statuses")) if one in options}
     return _job("import_companies", "imported_companies", chosen)
@@ -102,6 +107,7 @@ _FORMS: dict[str, Callable[[list[str], _Options], str]] = {
     "preview": lambda _arguments, options: f"the job preview{_months(options)}",
     "import": lambda _arguments, options: _import(options),
     "lines accept": lambda _arguments, options: _job("accept_lines", "accept_invoiced_lines", {**options}),
+    "lines release": lambda _arguments, options: _release(options),
     "companies list": lambda _arguments, _options: "the asset mapped_organizations",
     "companies map": lambda company, options: _mapping("map", company, options),
     "companies unmap": lambda company, options: _mapping("unmap", company, options),

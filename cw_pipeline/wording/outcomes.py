@@ -22,7 +22,7 @@ LABELS = {
     Outcome.MOVED: "Invoiced to another company",
     Outcome.CREDIT_DUE: "Invoiced too much",
     Outcome.INVOICE_UNCLEAR: "Unclear what was invoiced",
-    Outcome.UNUSUAL: "Missing from the usage report",
+    Outcome.UNUSUAL: "Unusual usage",
     Outcome.REJECTED: "Refused by ConnectWise",
     Outcome.UNCONFIRMED: "Unknown whether it was written",
 }

@@ -9,7 +9,6 @@ from cw_pipeline.billing.balance import Balance
 from cw_pipeline.billing.facts import Usage
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.billing.reasons import (
-    Absent,
     CannotBeRead,
     InvoiceUnclear,
     LineWarnings,
@@ -20,7 +19,8 @@ from cw_pipeline.billing.reasons import (
     WithoutProduct,
     WriteHeld,
 )
-from cw_pipeline.wording import hold_reasons, reasons
+from cw_pipeline.billing.unusual import Unusual
+from cw_pipeline.wording import hold_reasons, reasons, unusual_usage
 from cw_pipeline.wording.line_warnings import left_out, line_warning
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def preview_in_words(preview: Preview[Reason, LineWarnings], facts: Facts) -> Pr
 def _line_in_words(line: PreviewLine[Reason, LineWarnings], facts: Facts) -> PreviewLine:
     reason = reason_in_words(line.reason, line.outcome, facts)
     warnings = [line_warning(line.warning.identity, one, facts) for one in line.warning.lines] if line.warning else []
+    if line.warning and line.warning.unusual:
+        warnings.append(unusual_usage.warned(line.warning.unusual))
     return replace(cast("PreviewLine[Any, Any]", line), reason=reason, warning=" ".join(warnings) or None)
 
 
@@ -56,8 +58,8 @@ def reason_in_words(reason: Reason, outcome: Outcome, facts: Facts) -> str:  # n
             return hold_reasons.moved(identity, line, facts.mappings[identity.organization_id], facts, seats)
         case InvoiceUnclear():
             return _invoice_unclear(reason, facts)
-        case Absent(identity):
-            return hold_reasons.absent(identity, facts.mappings[identity.organization_id])
+        case Unusual():
+            return unusual_usage.held(reason, facts.mappings[reason.organization_id])
         case WriteHeld(write):
             mapping = facts.mappings[write.identity.organization_id]
             return hold_reasons.write_held(outcome, write, facts.agreements[write.agreement_id], mapping)

@@ -27,8 +27,8 @@ WAYS_OUT = {
         " and accept that, as the reason says."
     ),
     Outcome.UNUSUAL: (
-        "See the month in the NordPass panel, and sync it again once its report has the organization, accept that "
-        "nothing was used, or leave the month as it is, as the reason says."
+        "See the month in the NordPass panel, and sync it again once a wrong report is corrected, or release usage "
+        "that is right, or leave the month as it is, as the reason says."
     ),
     Outcome.REJECTED: "Correct what ConnectWise refuses, as the reason says, and sync the month again.",
     Outcome.UNCONFIRMED: (

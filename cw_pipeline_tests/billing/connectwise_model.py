@@ -59,7 +59,7 @@ class ConnectWise:
             lines=lines,
             ledger=dict(self.ledger),
             today=self.today,
-            absences=frozenset(absences),
+            released=frozenset(absences),
         )
 
     def append_seen(self) -> None:

@@ -138,12 +138,12 @@ def the_facts(
     found: Collection[int] = (),
     seen_invoiced: Collection[int] = (),
     accepted: Collection[int] = (),
-    absent: Collection[str] = (),
+    released: Collection[str] = (),
 ) -> Facts:
     """Facts with these lines; `agreements` replace those of the same id.
 
     `ledger` is by addition id. It also has the lines that were `found`, `seen_invoiced` or `accepted`, with the
-    quantity that they show. Of `absent` organizations a person accepted that they used nothing in March.
+    quantity that they show. Of `released` organizations a person released what the report of March says.
     """
     known = {agreement.id: agreement for agreement in (an_agreement(10), an_agreement(11), an_agreement(20, 2))}
     known.update({agreement.id: agreement for agreement in agreements})
@@ -164,7 +164,7 @@ def the_facts(
             for key, one in written.items()
         },
         today=TODAY,
-        absences=frozenset((MARCH, organization_id) for organization_id in absent),
+        released=frozenset((MARCH, organization_id) for organization_id in released),
     )
 
 

@@ -106,28 +106,28 @@ def test_what_was_invoiced_for_an_excluded_organization_is_credit_due(row: Usage
         pytest.param([a_line(1, 7, effective=INVOICED)], 7, id="an invoiced line"),
     ],
 )
-def test_a_mapped_organization_without_a_row_keeps_its_seats_until_accepted(lines: list[Line], seats: int) -> None:
+def test_a_mapped_organization_without_a_row_keeps_its_seats_until_released(lines: list[Line], seats: int) -> None:
     preview = preview_of(the_facts(*lines))
     assert [(line.outcome, line.seats) for line in preview.lines] == [(Outcome.UNUSUAL, seats)]
-    assert "lines accept --month 2026-03 --organization org-1" in preview.lines[0].reason
+    assert "lines release --month 2026-03 --organization org-1" in preview.lines[0].reason
     assert changes_of(preview) == set()
 
 
-def test_a_mapped_organization_without_a_row_is_zeroed_once_accepted() -> None:
-    preview = preview_of(the_facts(a_line(1, 7), absent=[ORGANIZATION]))
+def test_a_mapped_organization_without_a_row_is_zeroed_once_released() -> None:
+    preview = preview_of(the_facts(a_line(1, 7), released=[ORGANIZATION]))
     assert [(line.outcome, line.seats) for line in preview.lines] == [(Outcome.ZEROED, 7)]
     assert changes_of(preview) == {(1, 7, 0)}
     assert preview.usage_seats == 0
 
 
-def test_what_was_invoiced_without_a_row_is_credit_due_once_accepted() -> None:
-    preview = preview_of(the_facts(a_line(1, 7, effective=INVOICED), absent=[ORGANIZATION]))
+def test_what_was_invoiced_without_a_row_is_credit_due_once_released() -> None:
+    preview = preview_of(the_facts(a_line(1, 7, effective=INVOICED), released=[ORGANIZATION]))
     assert [(line.outcome, line.seats) for line in preview.lines] == [(Outcome.CREDIT_DUE, 7)]
 
 
-def test_an_absence_is_accepted_for_one_month_only() -> None:
+def test_an_absence_is_released_for_one_month_only() -> None:
     february = Month(2026, 2)
-    facts = the_facts(a_line(1, 7, month=february), absent=[ORGANIZATION])
+    facts = the_facts(a_line(1, 7, month=february), released=[ORGANIZATION])
     assert [line.outcome for line in preview_of(facts, month=february).lines] == [Outcome.UNUSUAL]
 
 

@@ -219,20 +219,20 @@ def test_a_warning_about_a_line_leaves_the_exit_code_unchanged(sandbox: Sandbox,
     assert run("preview", "--json").document["months"][0]["warnings"] == []
 
 
-def test_seats_that_a_report_lost_are_held_until_accepted(sandbox: Sandbox, active: Active) -> None:
+def test_seats_that_a_report_lost_are_held_until_released(sandbox: Sandbox, active: Active) -> None:
     mapped = active.mapped[2]
     sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), 33)
     assert run("sync").code == 0
     sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), None)
-    accept = f"`cw-pipeline lines accept --month {LAST_CLOSED} --organization {mapped.organization_id}`"
+    release = f"`cw-pipeline lines release --month {LAST_CLOSED} --organization {mapped.organization_id}`"
     for command in ("preview", "sync"):
         answer = run(command, "--json")
         assert (answer.code, answer.document["months"][0]["also"]) == (1, {"unusual": {"lines": 1, "seats": 33}})
         for_people = run(command)
         assert for_people.code == 1
         assert "unusual" in for_people.out
-        assert accept in " ".join(for_people.out.split())
-    assert run("lines", "accept", "--month", str(LAST_CLOSED), "--organization", mapped.organization_id).code == 0
+        assert release in " ".join(for_people.out.split())
+    assert run("lines", "release", "--month", str(LAST_CLOSED), "--organization", mapped.organization_id).code == 0
     assert run("sync").code == 0
 
 

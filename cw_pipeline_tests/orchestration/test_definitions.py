@@ -140,6 +140,7 @@ def test_there_is_a_job_for_every_act() -> None:
         "map_companies",
         "add_organization",
         "accept_lines",
+        "release_lines",
         "rebuild",
         "disconnect",
         "daily_checks",

@@ -22,6 +22,7 @@ SHOWN = {
     "map_products": {"catalog", "plans"},
     "add_organization": {"organizations"},
     "accept_lines": {"waiting"},
+    "release_lines": {"waiting"},
     "disconnect": set[str](),
 }
 """What a run of each job shows that was asked for nothing."""

@@ -15,6 +15,7 @@ from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.setup.organizations import refresh_organizations
+from cw_pipeline.setup.release import release_lines, unusual_month
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.connection_key import psa_of
@@ -120,6 +121,8 @@ class Customer:
             case ["lines", "accept", "--month", month, "--organization", organization, *credited]:
                 seats = Decimal(credited[1]) if credited else None
                 accept_lines(self.msp.run, Month.parse(month), organization, credited=seats)
+            case ["lines", "release", "--month", month, "--organization", organization]:
+                release_lines(self.msp.run, unusual_month(self.msp.run, Month.parse(month)), [organization])
             case words:
                 raise AssertionError(words)
 

@@ -155,4 +155,13 @@ HOLDS: dict[str, Held] = {
             "there again": Way("See the month in the NordPass panel", HERE, use(5), only_here=True),
         },
     ),
+    "the first usage that is billed is unusual": Held(
+        "unusual",
+        use(120),
+        {
+            "right": Way("If the usage is right, release it", {AGREEMENT: 120}, commands=(0,)),
+            "billed by hand": Way(BY_HAND, HERE, commands=(1,)),
+            "corrected": Way("See the month in the NordPass panel", HERE, use(5), only_here=True),
+        },
+    ),
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from shutil import copy
 from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.billing.unusual import Limits
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline_tests.support.clients import TODAY
@@ -47,14 +49,14 @@ def set_up_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def customer(set_up_file: Path, tmp_path: Path) -> Iterator[Customer]:
-    """The customer, whose organization used 5 seats in March; few others used any."""
+    """The customer, whose organization used 5 seats in March; few others used any. Unusual usage is held."""
     warehouse = Warehouse(f"sqlite:///{copy(set_up_file, tmp_path)}")
     with Sandbox(today=TODAY) as sandbox:
         sandbox.connectwise.edit_agreement(RENEWED, company=COMPANY)
         with open_msp(sandbox, warehouse) as msp:
             msp.use_nothing_but(ONE, *UNMAPPED)
             msp.use(SEATS, ONE)
-            yield Customer(msp).here(msp)
+            yield Customer(msp).here(replace(msp, run=replace(msp.run, limits=Limits(hold=True))))
     warehouse.close()
 
 

@@ -12,6 +12,8 @@ from cw_pipeline.reports.unbilled import missing_usage
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.errors import NothingToAccept
+from cw_pipeline.setup.release import release_lines, unusual_month
 from cw_pipeline.sync.due import Why, unpushed_months
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.support.fake_msp import (
@@ -223,17 +225,19 @@ def test_an_organization_no_longer_billed_has_its_open_line_set_to_0(
     assert synced.quantities(ONE) == [0]
 
 
-def test_an_organization_missing_from_the_report_keeps_its_line_until_accepted(
+def test_an_organization_missing_from_the_report_keeps_its_line_until_released(
     synced: Msp,
 ) -> None:
     synced.use(None, ONE)
     (held,) = synced.sync().also(ONE)
     assert (held.outcome, held.seats) == ("unusual", 5)
-    assert f"`cw-pipeline lines accept --month 2026-03 --organization {organization_id(ONE)}`" in held.reason
+    assert f"`cw-pipeline lines release --month 2026-03 --organization {organization_id(ONE)}`" in held.reason
     assert synced.quantities(ONE) == [5]
     assert MARCH not in due(synced)
-    (accepted,) = accept_lines(synced.run, MARCH, organization_id(ONE))
-    assert (accepted.line.quantity, accepted.counts) == (5, 0)
+    with pytest.raises(NothingToAccept, match="`cw-pipeline lines release --month 2026-03"):
+        accept_lines(synced.run, MARCH, organization_id(ONE))
+    (released,) = release_lines(synced.run, unusual_month(synced.run, MARCH), [organization_id(ONE)])
+    assert released.seats == 5
     assert due(synced)[MARCH] is Why.LINES
     with synced.run.warehouse.transaction() as session:
         assert missing_usage(session) == []
@@ -241,10 +245,10 @@ def test_an_organization_missing_from_the_report_keeps_its_line_until_accepted(
     assert synced.quantities(ONE) == [0]
 
 
-def test_an_accepted_absence_is_held_again_when_the_report_changes(synced: Msp) -> None:
+def test_a_released_absence_is_held_again_when_the_report_changes(synced: Msp) -> None:
     synced.use(None, ONE)
     synced.sync()
-    accept_lines(synced.run, MARCH, organization_id(ONE))
+    release_lines(synced.run, unusual_month(synced.run, MARCH), None)
     synced.use(6, MAPPED[1])
     assert [line.outcome for line in synced.sync().also(ONE)] == ["unusual"]
     assert synced.quantities(ONE) == [5]

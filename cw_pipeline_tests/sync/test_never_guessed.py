@@ -10,6 +10,7 @@ import pytest
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.release import release_lines, unusual_month
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.support.fake_msp import BUSINESS_PRODUCT, MARCH, Msp, Pushed, additions_of
 from cw_pipeline_tests.sync.renewals import (
@@ -157,12 +158,12 @@ def test_a_wrong_id_in_an_answer_makes_nobody_else_s_line_ours(msp: Msp) -> None
     assert [line for line in msp.sandbox.connectwise.additions(OLD) if not line.get("serialNumber")] == others
 
 
-def test_an_absence_that_was_accepted_after_the_preview_counts_in_the_push(msp: Msp) -> None:
+def test_an_absence_that_was_released_after_the_preview_counts_in_the_push(msp: Msp) -> None:
     msp.sync(*MONTHS)
     msp.use(None, ONE)
     msp.fetch()
     msp.preview()
-    accept(msp)
+    release_lines(msp.run, unusual_month(msp.run, MARCH), [organization_id(ONE)])
     assert [line.outcome for line in Pushed(msp.push()[0]).also(ONE)] == ["zeroed"]
 
 

@@ -7,15 +7,12 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import configured_month, failing_the_run
+from cw_pipeline.orchestration.jobs.waiting import waiting_lines
 from cw_pipeline.orchestration.launchpad import described
-from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup import accept as lines
-from cw_pipeline.sync.sync_run import SyncRun
-from cw_pipeline.vocabulary import plain
-from cw_pipeline.warehouse.previews import latest_previews
 
-_WAITING = frozenset({Outcome.MOVED, Outcome.CREDIT_DUE, Outcome.INVOICE_UNCLEAR, Outcome.UNUSUAL})
+_WAITING = frozenset({Outcome.MOVED, Outcome.CREDIT_DUE, Outcome.INVOICE_UNCLEAR})
 
 
 class AcceptConfig(dg.Config):
@@ -52,7 +49,7 @@ def accept_invoiced_lines(context: dg.OpExecutionContext, config: AcceptConfig, 
     with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
         if month is None:
             context.log.info("Nothing was accepted: give a month and an organization. These lines wait for a decision.")
-            context.log_event(dg.AssetObservation(PUSH.key, metadata={"waiting": _waiting(run)}))
+            context.log_event(dg.AssetObservation(PUSH.key, metadata={"waiting": waiting_lines(run, _WAITING)}))
             return
         credited = lines.seats_of(config.credited) if config.credited else None
         for one in lines.accept_lines(run, month, config.organization, credited=credited):
@@ -60,29 +57,6 @@ def accept_invoiced_lines(context: dg.OpExecutionContext, config: AcceptConfig, 
             context.log.info(f"The {one.identity.plan} {line} counts for {one.counts} from now on")
         context.log.info(f"Carry on with the job sync_now for {month}.")
         context.log_event(materialized_mapping(run.warehouse))
-
-
-def _waiting(run: SyncRun) -> dg.MetadataValue:
-    """The lines of each month's latest preview that a person's word can release."""
-    with run.warehouse.transaction() as session:
-        previews = latest_previews(session, run.psa)
-    return table(
-        ("Month", "Organization", "Plan", "Outcome", "Seats", "To credit", "Reason"),
-        [
-            (
-                preview.month,
-                f"{line.organization_name} ({line.organization_id})",
-                line.plan,
-                line.outcome,
-                plain(line.seats),
-                None if line.to_credit is None else plain(line.to_credit),
-                line.reason,
-            )
-            for preview in previews
-            for line in preview.lines
-            if line.outcome in _WAITING
-        ],
-    )
 
 
 @dg.job(

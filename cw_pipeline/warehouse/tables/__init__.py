@@ -9,13 +9,13 @@ from cw_pipeline.warehouse.tables.audit import AuditEntry
 from cw_pipeline.warehouse.tables.base import Base
 from cw_pipeline.warehouse.tables.ledger import LedgerEntry, LockHolderRow
 from cw_pipeline.warehouse.tables.months import (
-    AcceptedAbsenceRow,
     MonthErrorRow,
     OrganizationUsageRow,
     PreviewLineRow,
     PreviewRow,
     PushLineRow,
     PushRow,
+    ReleasedUsageRow,
     UsageReportRow,
 )
 from cw_pipeline.warehouse.tables.setup import (
@@ -33,7 +33,6 @@ from cw_pipeline.warehouse.tables.setup import (
 )
 
 __all__ = [
-    "AcceptedAbsenceRow",
     "AgreementRecapRow",
     "AgreementRow",
     "AuditEntry",
@@ -54,6 +53,7 @@ __all__ = [
     "ProductRow",
     "PushLineRow",
     "PushRow",
+    "ReleasedUsageRow",
     "RightUseRow",
     "UsageReportRow",
 ]

@@ -50,15 +50,15 @@ class UsageReportRow(Base):
     )
 
 
-class AcceptedAbsenceRow(Base):
-    """A person accepted that an organization missing from a report used nothing in that month."""
+class ReleasedUsageRow(Base):
+    """A person released what a report says of an organization, or that it lacks it: unusual, but right."""
 
-    __tablename__ = "accepted_absences"
+    __tablename__ = "released_usage"
 
     report_id: Mapped[int] = mapped_column(ForeignKey("usage_reports.id"), primary_key=True)
     organization_id: Mapped[str] = mapped_column(primary_key=True)
-    accepted_at: Mapped[datetime]
-    """When it was accepted."""
+    released_at: Mapped[datetime]
+    """When it was released."""
 
 
 class _LineRow(Base):

@@ -1,0 +1,111 @@
+"""Unusual usage over months: what it is compared with, what is written, and what a release changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cw_pipeline.billing.unusual import Limits
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.errors import NothingToRelease, UnknownChoice
+from cw_pipeline.setup.release import release_lines, unusual_month
+from cw_pipeline.vocabulary import Plan
+from cw_pipeline.warehouse.tables import AuditEntry, ReleasedUsageRow
+from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, Msp
+from cw_pipeline_tests.support.rows import rows_of
+from cw_pipeline_tests.sync.renewals import JANUARY, MONTHS
+
+ONE, TWO, _ = MAPPED
+
+
+@pytest.fixture
+def msp(since_january: Msp) -> Msp:
+    """Three companies whose organizations used 5 seats since January, on both databases; unusual usage is held."""
+    return replace(since_january, run=replace(since_january.run, limits=Limits(hold=True)))
+
+
+def release(msp: Msp, *organizations: str) -> list[str]:
+    lines = release_lines(msp.run, unusual_month(msp.run, MARCH), organizations)
+    return [line.organization_id for line in lines]
+
+
+def test_unusual_usage_is_held_until_it_is_released_and_again_when_the_report_changes(msp: Msp) -> None:
+    assert msp.sync(*MONTHS).outcomes() == ["created"] * len(MAPPED)
+    msp.use(25, ONE)
+    msp.use(8, TWO)
+    assert msp.sync().outcomes(ONE, TWO) == ["unusual", "updated"]
+    assert (msp.quantities(ONE), msp.quantities(TWO)) == ([5], [8])
+    assert release(msp, organization_id(ONE)) == [organization_id(ONE)]
+    msp.use(26, ONE)
+    assert msp.sync().outcomes(ONE) == ["unusual"]
+    assert release(msp, organization_id(ONE)) == [organization_id(ONE)]
+    assert msp.sync().outcomes(ONE) == ["updated"]
+    assert msp.quantities(ONE) == [26]
+    with msp.run.warehouse.transaction() as session:
+        acts = [(act.subject, act.after) for act in session.query(AuditEntry) if act.action == "release lines"]
+    assert [subject for subject, _ in acts] == [f"2026-03 {organization_id(ONE)}"] * 2
+    assert [after and after["seats"] for _, after in acts] == [{"Business": "25"}, {"Business": "26"}]
+
+
+def test_months_that_are_synced_together_are_compared_with_each_other(msp: Msp) -> None:
+    msp.use(25, ONE, month=FEBRUARY)
+    msp.use(25, ONE)
+    msp.fetch(*MONTHS)
+    made = {one.preview.month: one.preview for one in msp.preview(*reversed(MONTHS))}
+    outcomes = {
+        month: [line.outcome.value for line in preview.lines if line.organization_id == organization_id(ONE)]
+        for month, preview in made.items()
+    }
+    assert outcomes == {JANUARY: ["created"], FEBRUARY: ["unusual"], MARCH: ["unusual"]}
+
+
+def test_usage_is_compared_with_the_last_month_that_was_billed(msp: Msp) -> None:
+    msp.use(0, ONE, month=FEBRUARY)
+    february = msp.sync(JANUARY, FEBRUARY).line(ONE)
+    assert february.outcome == "zero_usage"
+    assert "after 5 in 2026-01" in (february.warning or "")
+    assert "after none in 2026-02" in msp.sync().line(ONE).reason
+
+
+def test_a_plan_that_the_month_s_reports_changed_both_ways_is_held(msp: Msp) -> None:
+    msp.sync(*MONTHS)
+    for plan in (Plan.ENTERPRISE, Plan.BUSINESS):
+        msp.sandbox.nordpass.edit_organization(organization_id(ONE), plan=plan.value)
+        msp.use(6, ONE)
+        msp.fetch()
+    held = msp.sync().line(ONE)
+    assert held.outcome == "unusual"
+    assert "changed the plan, and changed it back" in held.reason
+
+
+def test_a_warning_stays_until_the_usage_is_released(msp: Msp) -> None:
+    warned = replace(msp, run=replace(msp.run, limits=Limits()))
+    warned.sync(JANUARY, FEBRUARY)
+    warned.use(25, ONE)
+    for outcome in ("created", "unchanged"):
+        line = warned.sync().line(ONE)
+        assert line.outcome == outcome
+        assert "25 seats used, after 5 in 2026-02" in (line.warning or "")
+    release(warned, organization_id(ONE))
+    assert warned.sync().line(ONE).warning is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused", "sentence"),
+    [
+        (["nobody"], UnknownChoice, "There is no organization nobody"),
+        ([organization_id(ONE), organization_id(TWO)], NothingToRelease, "is not unusual. Nothing was released"),
+    ],
+    ids=["unknown", "one of two is not unusual"],
+)
+def test_a_release_that_is_refused_changes_nothing(
+    msp: Msp, asked: list[str], refused: type[Exception], sentence: str
+) -> None:
+    msp.sync(JANUARY, FEBRUARY)
+    msp.use(25, ONE)
+    assert msp.sync().outcomes(ONE) == ["unusual"]
+    with pytest.raises(refused, match=sentence):
+        release(msp, *asked)
+    assert rows_of(msp.run.warehouse)[ReleasedUsageRow.__tablename__] == []
+    assert msp.sync().outcomes(ONE) == ["unusual"]

@@ -1,4 +1,4 @@
-"""`lines accept`."""
+"""`lines accept` and `lines release`."""
 
 from __future__ import annotations
 
@@ -64,3 +64,70 @@ def test_an_edited_invoiced_line_is_held_until_accepted_and_credited(edited: str
     again = run("lines", "accept", "--month", month, "--organization", edited)
     assert again.code == 2
     assert "as it was written" in again.sentence
+
+
+@pytest.fixture
+def unusual(sandbox: Sandbox, active: Active, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """Two organizations that used 20 seats and then 60, which is held, and all others as many as before."""
+    for mapped in active.mapped:
+        for month in (LAST_CLOSED.plus(-1), LAST_CLOSED):
+            sandbox.nordpass.set_usage(mapped.organization_id, str(month), 20)
+    one, two = (mapped.organization_id for mapped in active.mapped[:2])
+    assert run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED)).code == 0
+    monkeypatch.setenv("CW_PIPELINE_UNUSUAL", "hold")
+    for organization in (one, two):
+        sandbox.nordpass.set_usage(organization, str(LAST_CLOSED), 60)
+    return one, two
+
+
+def test_unusual_usage_is_shown_released_one_by_one_or_all_at_once(unusual: tuple[str, str]) -> None:
+    one, two = unusual
+    month = ("--month", str(LAST_CLOSED))
+    held = run("sync", *month, "--json")
+    assert (held.code, held.document["months"][0]["outcomes"]["unusual"]) == (1, {"lines": 2, "seats": 120})
+    shown = run("lines", "release", *month, "--json").document["unusual"]
+    assert {(line["organization_id"], line["seats"], line["held"], line["released"]) for line in shown} == {
+        (one, 60, True, False),
+        (two, 60, True, False),
+    }
+    assert run("status", "--json").document["unpushed_months"] == []
+    released = run("lines", "release", *month, "--organization", one)
+    assert (released.code, f"cw-pipeline sync --month {LAST_CLOSED}" in released.out) == (0, True)
+    assert run("status", "--json").document["unpushed_months"] == [str(LAST_CLOSED)]
+    assert run("sync", *month, "--json").document["months"][0]["outcomes"]["unusual"]["lines"] == 1
+    unasked = run("lines", "release", *month, "--all")
+    assert (unasked.code, "give --yes" in unasked.sentence) == (2, True)
+    assert run("lines", "release", *month, "--all", "--yes").code == 0
+    assert run("sync", *month).code == 0
+    nothing = run("lines", "release", *month, "--all", "--yes")
+    assert (nothing.code, "Nothing was released." in nothing.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--organization", "Nobody"], "There is no organization Nobody."),
+        (["--organization", "Nobody", "--all"], "Give either --organization or --all."),
+    ],
+)
+def test_a_release_that_is_asked_wrongly_changes_nothing(
+    unusual: tuple[str, str], arguments: list[str], sentence: str
+) -> None:
+    assert run("sync").code == 1
+    refused = run("lines", "release", "--month", str(LAST_CLOSED), *arguments)
+    assert (refused.code, sentence in refused.sentence) == (2, True)
+    assert len(run("lines", "release", "--month", str(LAST_CLOSED), "--json").document["unusual"]) == len(unusual)
+
+
+def test_unusual_usage_is_billed_with_a_warning_by_default(
+    unusual: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CW_PIPELINE_UNUSUAL")
+    synced = run("sync", "--json")
+    assert synced.code == 0
+    (month,) = synced.document["months"]
+    assert {warning["organization_id"] for warning in month["warnings"]} == set(unusual)
+    assert "60 seats used, after 20 in" in month["warnings"][0]["warning"]
+    monkeypatch.setenv("CW_PIPELINE_UNUSUAL", "perhaps")
+    wrong = run("sync")
+    assert (wrong.code, "CW_PIPELINE_UNUSUAL cannot be used" in wrong.sentence) == (2, True)

@@ -16,6 +16,7 @@ one that it gets; or it was invoiced while its agreement was billed otherwise th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ from cw_pipeline_tests.stateful.strategies import (
     days_of_invoices,
     faults,
     invoicings,
+    limits,
     moments,
     months,
     news,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
+    from cw_pipeline.billing.unusual import Limits
     from cw_pipeline.vocabulary import Month, Plan
     from cw_pipeline_tests.stateful.backups import Backup
     from cw_pipeline_tests.stateful.fixture import Fixture
@@ -76,6 +79,7 @@ class History(InConnectWise, OnLines):
         invoicing=invoicings,
         invoiced_until=st.none() | days_of_invoices,
         switches=switches,
+        limits=limits,
     )
     def begin(
         self,
@@ -85,12 +89,14 @@ class History(InConnectWise, OnLines):
         used: list[int],
         *,
         switches: dict[str, Any],
+        limits: Limits,
         synced: bool,
         fault: Fault | None,
         invoicing: tuple[int, int] | None,
         invoiced_until: date | None,
     ) -> None:
         self.connectwise.change_settings(**switches)
+        self.fixture.run = replace(self.fixture.run, limits=limits)
         for agreement, next_invoice, bill_start, prorate in zip(
             AGREEMENTS, next_invoices, bill_starts, prorated, strict=True
         ):

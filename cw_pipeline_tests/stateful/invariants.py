@@ -162,7 +162,7 @@ def _check_holds(fixture: Fixture, case: _Case) -> None:
         Outcome.MOVED: any(line.company_id != case.mapping.company_id and not line.open for line in lines),
         Outcome.INVOICE_UNCLEAR: case.key in marks.doubtful | marks.edited | marks.unclear
         or any(line.next_invoice is None for line in lines),
-        Outcome.UNUSUAL: fixture.oracle.row(case.place, case.month) is None,
+        Outcome.UNUSUAL: fixture.run.limits.hold or fixture.oracle.row(case.place, case.month) is None,
         Outcome.AGREEMENT_CHANGED: case.mapping.agreement_id in fixture.people.changed,
         Outcome.COMPANY_DELETED: any(one["company"]["id"] in deleted for one in concerned),
         Outcome.AGREEMENT_INACTIVE: any(

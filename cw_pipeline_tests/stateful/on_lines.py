@@ -75,6 +75,10 @@ class OnLines(Moves):
             self.fixture.accept(place, month)
 
     @rule(place=places, month=months)
+    def unusual_usage_is_released(self, place: int, month: Month) -> None:
+        self.fixture.release(place, month)
+
+    @rule(place=places, month=months)
     def credit_is_issued(self, place: int, month: Month) -> None:
         self.fixture.credit(place, month)
 

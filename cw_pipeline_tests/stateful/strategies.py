@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from cw_pipeline.billing.unusual import Limits
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
@@ -62,6 +63,8 @@ invoicings = st.none() | st.tuples(moments, agreements)
 News = tuple[int, int]
 news = st.none() | st.tuples(places, seats)
 """An organization and what it used."""
+limits = st.sampled_from([Limits(), Limits(), Limits(seats=4, hold=True)])
+"""What is unusual usage, and whether it is held."""
 booleans = st.booleans()
 days_of_invoices = st.dates(date(2026, 2, 1), date(2026, 6, 1))
 """Until when everything due is invoiced."""

@@ -225,9 +225,7 @@ def test_an_organization_no_longer_billed_has_its_open_line_set_to_0(
     assert synced.quantities(ONE) == [0]
 
 
-def test_an_organization_missing_from_the_report_keeps_its_line_until_released(
-    synced: Msp,
-) -> None:
+def test_an_organization_missing_from_the_report_keeps_its_line_until_released(synced: Msp) -> None:
     synced.use(None, ONE)
     (held,) = synced.sync().also(ONE)
     assert (held.outcome, held.seats) == ("unusual", 5)

@@ -147,8 +147,9 @@ def test_a_held_line_exits_1_and_says_what_to_do(sandbox: Sandbox, active: Activ
 
 
 def test_a_preview_shows_each_line_that_it_would_write_and_where_the_other_seats_go(
-    sandbox: Sandbox, active: Active
+    sandbox: Sandbox, active: Active, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CW_PIPELINE_UNUSUAL_FIRST_SEATS", "10000")
     written, changed, held = active.mapped
     run("sync")
     sandbox.nordpass.set_usage(changed.organization_id, str(LAST_CLOSED), 4_321)
@@ -190,7 +191,10 @@ def test_a_preview_shows_each_line_that_it_would_write_and_where_the_other_seats
     assert f"{LAST_CLOSED} unmapped {unmapped_lines} {unmapped}" in rows
 
 
-def test_a_warning_about_a_line_leaves_the_exit_code_unchanged(sandbox: Sandbox, active: Active) -> None:
+def test_a_warning_about_a_line_leaves_the_exit_code_unchanged(
+    sandbox: Sandbox, active: Active, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CW_PIPELINE_UNUSUAL_FIRST_SEATS", "10000")
     mapped = active.mapped[0]
     sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), 50)
     assert run("sync").code == 0

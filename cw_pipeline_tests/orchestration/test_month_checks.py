@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from itertools import product
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -145,8 +146,8 @@ def test_a_line_with_a_warning_warns_in_every_run_until_fixed(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     mapped = active.mapped[0]
-    for month in MONTHS:
-        sandbox.nordpass.set_usage(mapped.organization_id, str(month), 5)
+    for organization_id, month in product(active.organization_ids, MONTHS):
+        sandbox.nordpass.set_usage(organization_id, str(month), 5)
     assert the_check(run(instance, [FIRST]), "nothing_warned").passed
     (line,) = [one for one in our_lines(sandbox) if mapped.organization_id in one["serialNumber"]]
     sandbox.connectwise.edit_addition(mapped.agreement_id, line["id"], billCustomer="DoNotBill")

@@ -140,13 +140,13 @@ def test_a_successful_run_alerts_only_if_something_is_held(
     assert hook.messages == []
 
     held = active.mapped[0]
-    sandbox.nordpass.set_usage(held.organization_id, MONTH, 400)
+    sandbox.nordpass.set_usage(held.organization_id, MONTH, 90)
     sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=True)
     assert run(instance, "sync_now").success
     assert watcher.ticks() == []
     title, lines = the_message(hook)
     assert title == f"cw_pipeline: held lines of {MONTH}"
-    assert lines[0].startswith(f"connectwise_push, nothing_held (WARN): 1 line of {MONTH} with 400 seats, worth ")
+    assert lines[0].startswith(f"connectwise_push, nothing_held (WARN): 1 line of {MONTH} with 90 seats, worth ")
     assert WAYS_OUT[Outcome.AGREEMENT_INACTIVE] in lines[0]
 
 
@@ -169,7 +169,7 @@ def test_each_problem_is_told_once_again_after_a_week_and_when_it_is_solved(
     def sync_with(*held: str) -> list[str]:
         for organization, agreement in agreements.items():
             sandbox.connectwise.edit_agreement(agreement, cancelledFlag=organization in held)
-            seats = 400 if organization in held else sandbox.nordpass.usage(MONTH)[0]["consumed_licenses"]
+            seats = 90 if organization in held else sandbox.nordpass.usage(MONTH)[0]["consumed_licenses"]
             sandbox.nordpass.set_usage(organization, MONTH, seats)
         run(instance, "sync_now")
         assert watcher.ticks() == []

@@ -87,7 +87,7 @@ def of_usage(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
     by_month = Counter(str(month) for month, _ in missing)
     first = ", ".join(f"{escaped(one.name)} ({month})" for month, one in missing[:_MOST_NAMED])
     more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-    return _result(
+    return _of_all_months(
         NOTHING_MISSING,
         f"Mapped organizations are not in their month's usage report, so nothing is billed for them: {first}{more}. "
         "Look at those months in the NordPass panel. Once a month's report is right, launch sync_now for it. With the "
@@ -101,7 +101,7 @@ def of_usage(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
 def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckEvaluation:
     """Whether every seat of these previews has an outcome."""
     unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
-    return _result(
+    return _of_all_months(
         SEATS_ADD_UP,
         "Seats of a usage report have no outcome, so nothing is written. This is a fault in cw_pipeline: report it.",
         passed=not any(unaccounted.values()),
@@ -150,7 +150,7 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
     )
 
 
-def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckEvaluation:
+def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
     """Whether nothing has drifted."""
     kinds = Counter(finding.kind for finding in findings)
     summary = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
@@ -190,7 +190,7 @@ def late_months(warehouse: Warehouse, now: datetime) -> dict[str, str]:
 
 
 def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> dg.AssetCheckEvaluation:
-    return _result(
+    return _of_all_months(
         spec,
         f"{_size(found)} {sentence}",
         passed=not found.count,
@@ -203,22 +203,37 @@ def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> d
     )
 
 
-def _result(
+def _of_all_months(
     spec: dg.AssetCheckSpec, description: str, *, passed: bool, **metadata: int | str | list[str] | dict[str, Any]
 ) -> dg.AssetCheckEvaluation:
-    """The result of a check, of all months; the description is for when it did not pass.
+    """The result of a check of all months.
 
     An `AssetCheckResult` would be of the month that its run is for, and Dagster would hide it where that month fails
     after another one was materialized.
     """
+    result = _result(spec, description, passed=passed, **metadata)
     return dg.AssetCheckEvaluation(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=result.passed,
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+        blocking=spec.blocking,
+    )
+
+
+def _result(
+    spec: dg.AssetCheckSpec, description: str, *, passed: bool, **metadata: int | str | list[str] | dict[str, Any]
+) -> dg.AssetCheckResult:
+    """The result of a check; the description is for when it did not pass."""
+    return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if spec in _ERRORS else dg.AssetCheckSeverity.WARN,
         description=None if passed else in_the_ui(description),
         metadata=metadata,
-        blocking=spec.blocking,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.sandbox.connectwise.company_names import COMPANY_NAMES
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NothingToAccept, UnknownChoice
@@ -41,7 +42,7 @@ def test_a_missing_line_billed_nothing_once_that_is_accepted(edited: Msp) -> Non
     (line,) = [one for one in edited.sandbox.connectwise.additions(agreement_id(ONE)) if one.get("serialNumber")]
     edited.sandbox.connectwise.delete_addition(agreement_id(ONE), line["id"])
     assert edited.sync().outcomes(ONE) == ["invoice_unclear"]
-    accept_lines(edited.run, MARCH, f"Organization {ONE}")
+    accept_lines(edited.run, MARCH, COMPANY_NAMES[ONE])
     assert edited.sync().outcomes(ONE) == ["created"]
     assert edited.quantities(ONE) == [5]
 

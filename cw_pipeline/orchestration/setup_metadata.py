@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline.warehouse.names import Named
+    from cw_pipeline.warehouse.tables import OrganizationRow
 
 _LATEST_ENTRIES = 20
 _MOST_LINKS = 200
@@ -108,6 +109,12 @@ def of_suggestions(warehouse: Warehouse) -> Details:
     suggestions = suggest_mappings(warehouse)
     with warehouse.transaction() as session:
         rows = rows_to_complete(session, suggestions)
+        suggested = {one.organization.id for one in suggestions}
+        others = [
+            one
+            for one, company in organizations(session)
+            if company is None and one.msp_managed and one.id not in suggested
+        ]
     text = csv_of(rows[:_MOST_CSV_ROWS])
     more = "write_file writes all of them" if len(rows) > _MOST_CSV_ROWS else None
     config = "ops:\n  choose_organizations:\n    config:\n      csv: |\n" + indent(text, " " * 8)
@@ -117,7 +124,21 @@ def of_suggestions(warehouse: Warehouse) -> Details:
         "csv": fenced(text),
         **({"more": more} if more else {}),
         "suggestions": table(*cells.suggestions(suggestions)),
+        **({"no_similar_company": _no_similar_company(others)} if others else {}),
     }
+
+
+def _no_similar_company(without: Sequence[OrganizationRow]) -> dg.MetadataValue:
+    """Organizations that are managed, not mapped and not suggested, as a list that the UI opens in a window."""
+    rows = ((escaped(name_and_id(one)), one.plan, one.license_type) for one in without[:_MOST_LINKS])
+    more = f"\n\nand {len(without) - _MOST_LINKS} more" if len(without) > _MOST_LINKS else ""
+    return dg.MetadataValue.md(
+        "No company that is left to map has a similar name. Choose the company yourself, with map or csv. Where there "
+        "is none, create it in ConnectWise with an agreement, or choose its type and status in the job "
+        "import_companies, run that job, and map it. What stays unmapped is not billed.\n\n"
+        + markdown_table(("Organization", "Plan", "License"), rows)
+        + more
+    )
 
 
 def of_connection(connected: Connection) -> Details:

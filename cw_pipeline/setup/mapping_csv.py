@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from cw_pipeline.setup.errors import FileRefused, MappingFileRefused
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording.spreadsheets import guarded, unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from cw_pipeline.warehouse.names import Named
+    from cw_pipeline.warehouse.tables import AgreementRow
+
 _MONTHS_OF_SPREADSHEETS = ("%b-%y", "%b-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%Y/%m")
 _MOST_BYTES = 16 * 1024 * 1024
 _MOST_ROWS = 100_000
 _LONGEST_ID = 255
 CHOOSE = "choose: "
-"""What a name begins with that lists what a person may choose from."""
 
 
 class Cells(NamedTuple):
@@ -64,6 +67,12 @@ class Row:
     def is_bare(self) -> bool:
         """Whether it names neither agreement nor organization, and so unmaps the company."""
         return self.agreement_id is None and self.organization_id is None
+
+
+def to_choose(records: Iterable[Named | AgreementRow]) -> str:
+    """What a person may choose from, with ids; empty if there is nothing."""
+    listed = "; ".join(map(name_and_id, records))
+    return listed and f"{CHOOSE}{listed}"
 
 
 def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) -> None:

@@ -16,7 +16,7 @@ from cw_pipeline.setup.bill_from import SyncedMonths, about_left_out, left_out
 from cw_pipeline.setup.errors import MappingFileRefused, WarningsNotAccepted
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.mapping import left_behind
-from cw_pipeline.setup.mapping_csv import CHOOSE, Cells, name_of, read_rows, write_rows
+from cw_pipeline.setup.mapping_csv import Cells, name_of, read_rows, to_choose, write_rows
 from cw_pipeline.setup.mapping_rows import FileChanges
 from cw_pipeline.setup.wanted_mapping import remove_mapping
 from cw_pipeline.vocabulary import Month
@@ -87,7 +87,7 @@ def rows_to_complete(session: Session, suggestions: Sequence[Suggestion] | None)
     """A row for each company that is not mapped, by name.
 
     With suggestions, those that are certain are filled in, and so is an organization that is certain where an agreement
-    has to be chosen. Names that list what to choose from, with ids, begin with `CHOOSE`.
+    has to be chosen. Names that list what to choose from, with ids, are as `to_choose` writes them.
     """
     mapped = by_company(company_mappings(session))
     suggested = {one.company.id: one for one in suggestions or ()}
@@ -99,15 +99,14 @@ def rows_to_complete(session: Session, suggestions: Sequence[Suggestion] | None)
         row, suggestion = Cells(str(company.id), company.name), suggested.get(company.id)
         if suggestion is not None and suggestion.certain and suggestion.agreement is not None:
             row = row._replace(agreement_id=str(suggestion.agreement.id), agreement_name=suggestion.agreement.name)
-        elif suggestions is not None and (
-            to_choose := [one for one in agreements.get(company.id, ()) if not why_not_billable(one)]
-        ):
-            row = row._replace(agreement_name=CHOOSE + "; ".join(map(name_and_id, to_choose)))
+        elif suggestions is not None:
+            billable = [one for one in agreements.get(company.id, ()) if not why_not_billable(one)]
+            row = row._replace(agreement_name=to_choose(billable))
         if suggestion is not None and suggestion.organization_certain:
             organization = suggestion.organization
             row = row._replace(organization_id=str(organization.id), organization_name=organization.name)
         elif suggestion is not None:
-            row = row._replace(organization_name=CHOOSE + name_and_id(suggestion.organization))
+            row = row._replace(organization_name=to_choose([suggestion.organization]))
         rows.append(row)
     return sorted(rows, key=lambda row: (row.company_name.casefold(), int(row.company_id)))
 

@@ -50,7 +50,8 @@ class Suggestion:
 
     Attributes:
         company: The company, in one suggestion at most.
-        agreement: Its agreement; None if a person has to choose, which `reason` explains.
+        agreement: Its only active agreement; None if it has none or several.
+        to_choose: Of several active agreements those that can be billed.
         organization: The organization, in one suggestion at most.
         score: How much alike the names are, up to 100.
         certain: Whether the organization is certain, and there is one agreement without a warning.
@@ -60,6 +61,7 @@ class Suggestion:
 
     company: Named
     agreement: Named | None
+    to_choose: tuple[Named, ...]
     organization: Named
     score: int
     certain: bool
@@ -158,9 +160,11 @@ def _suggestion(
     same = pair[0].words == pair[1].words
     about_names, about_agreements = [*_doubts_about_names(*pair, shared)], [*_doubts_about_agreements(agreements)]
     agreement = agreements[0] if len(agreements) == 1 else None
+    billable = () if agreement else tuple(one for one in agreements if not agreement_terms.why_not_billable(one))
     return Suggestion(
         company=Named(company.id, company.name),
         agreement=Named(agreement.id, agreement.name) if agreement else None,
+        to_choose=tuple(Named(one.id, one.name) for one in billable),
         organization=Named(organization.id, organization.name),
         score=score,
         certain=same and not about_names and not about_agreements,
@@ -186,7 +190,9 @@ def _doubts_about_agreements(agreements: Sequence[AgreementRow]) -> Iterator[str
     if not agreements:
         yield "The company has no active agreement."
     elif len(agreements) > 1:
-        yield f"The company has {len(agreements)} active agreements: choose one."
+        billable = sum(agreement_terms.why_not_billable(one) is None for one in agreements)
+        of_them = "" if billable == len(agreements) else f", of which {billable or 'none'} can be billed"
+        yield f"The company has {len(agreements)} active agreements{of_them}{': choose one' if billable > 1 else ''}."
     elif why_not := agreement_terms.why_not_billable(agreements[0]):
         yield f"It cannot be mapped: {why_not}."
     else:

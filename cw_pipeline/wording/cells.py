@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
+from cw_pipeline.setup.mapping_csv import to_choose
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording.outcomes import LABELS
@@ -112,7 +113,7 @@ def suggestions(found: Iterable[Suggestion]) -> Table:
     return ("Company", "Agreement", "Organization", "Score", "Certain", "Reason"), [
         (
             name_and_id(one.company),
-            one.agreement and name_and_id(one.agreement),
+            name_and_id(one.agreement) if one.agreement else to_choose(one.to_choose),
             name_and_id(one.organization),
             one.score,
             _yes_or_no(one.certain),

@@ -33,7 +33,8 @@ _SHOWN_IN_A_WINDOW = 1_000
 """Shorter Markdown the UI shows where it stands, in a column that is too narrow for a table."""
 _UNBROKEN = "\u00a0"
 _WHAT_TO_DO = {
-    Outcome.UNMAPPED: "Map them with the job map_companies, then launch sync_now for the month.",
+    Outcome.UNMAPPED: "Map them with the job map_companies, then launch sync_now for the month. Where there is no "
+    "company, create it in ConnectWise with an agreement and run import_companies first.",
     Outcome.BEFORE_BILL_FROM: "To bill them, map them with an earlier bill_from, with the job map_companies.",
     Outcome.PRODUCT_UNMAPPED: "Map a product to the plan and confirm that, with the job map_products.",
 }

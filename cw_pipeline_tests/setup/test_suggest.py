@@ -7,6 +7,7 @@ import pytest
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.suggest import MOST_CANDIDATES, Suggestion, alike, normalized, suggest_mappings
 from cw_pipeline.warehouse.tables import CompanyRow, OrganizationRow
+from cw_pipeline.wording import cells
 from cw_pipeline_tests.setup.conftest import FIRST, mappings
 from cw_pipeline_tests.support.rows import BEFORE, NOW, agreement, company, organization, put
 
@@ -77,6 +78,20 @@ def test_several_open_agreements_are_never_chosen_between(small: Warehouse) -> N
     suggestion = only(suggest_mappings(small))
     assert (suggestion.agreement, suggestion.certain) == (None, False)
     assert "2 active agreements: choose one" in suggestion.reason
+
+
+def test_only_agreements_that_can_be_billed_are_there_to_choose(small: Warehouse) -> None:
+    put(
+        small,
+        company(5, "Nord"),
+        agreement(51, 5),
+        agreement(52, 5, cycle="NotRecurring"),
+        organization("org-n", "Nord"),
+    )
+    suggestion = only(suggest_mappings(small))
+    assert ([one.id for one in suggestion.to_choose], suggestion.certain) == ([51], False)
+    assert suggestion.reason.endswith("The company has 2 active agreements, of which 1 can be billed.")
+    assert cells.suggestions([suggestion])[1][0][1] == "choose: Managed (51)"
 
 
 def test_agreements_that_cannot_be_billed_are_not_counted(small: Warehouse) -> None:

@@ -259,3 +259,4 @@ def _dagster_ui(
 def _on_this_instance(target: WorkspaceLoadTarget) -> Generator[DagsterUi]:
     with dg.DagsterInstance.get() as instance, create_test_daemon_workspace_context(target, instance) as workspace:
         yield DagsterUi(instance, workspace)
+    workspace._grpc_server_registry.wait_for_processes()  # or code servers outlive the test

@@ -69,6 +69,9 @@ NOT_BILLED = frozenset(
 )
 """Not billed, by a rule or by a person's choice."""
 
+NOT_OWED = frozenset({Outcome.NOT_MANAGED, Outcome.NFR, Outcome.TRIAL, Outcome.BEFORE_BILL_FROM})
+"""Those of them whose seats nobody has to pay for, so that they are worth nothing."""
+
 HELD = frozenset(
     {
         Outcome.AGREEMENT_INACTIVE,

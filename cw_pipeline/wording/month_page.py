@@ -10,7 +10,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.outcomes import FAILED, Outcome
+from cw_pipeline.billing.outcomes import FAILED, NOT_OWED, Outcome
 from cw_pipeline.billing.writes import CreateLine
 from cw_pipeline.vocabulary import counted, plain
 from cw_pipeline.wording import markdown
@@ -138,12 +138,16 @@ def _rest(outcome: Outcome, lines: Sequence[MonthLine], url: Callable[[int], str
     """The lines that came to an outcome with which nothing is written, and what to do if they should be billed."""
     seats = sum((one.line.seats for one in lines if not one.line.also), Decimal(0))
     heading = f"{counted(len(lines), 'line')}, {counted(plain(seats), 'seat')}: {LABELS[outcome]}."
+    columns = ("Seats:",) if outcome in NOT_OWED else ("Seats:", "Worth:")
     if any(one.company for one in lines):
-        headings = ("Company", "Organization", "Plan", "Agreement", "Seats:", "Worth:")
-        rows = [(escaped(one.company), *_organization(one), _linked(one, url).strip(), *_seats(one)) for one in lines]
+        headings = ("Company", "Organization", "Plan", "Agreement", *columns)
+        rows = [
+            (escaped(one.company), *_organization(one), _linked(one, url).strip(), *_seats(one)[: len(columns)])
+            for one in lines
+        ]
     else:
-        headings = ("Organization", "Plan", "Seats:", "Worth:")
-        rows = [(*_organization(one), *_seats(one)) for one in lines]
+        headings = ("Organization", "Plan", *columns)
+        rows = [(*_organization(one), *_seats(one)[: len(columns)]) for one in lines]
     return f"{heading} {escaped(_WHAT_TO_DO.get(outcome, ''))}\n\n{_table(headings, rows)}"
 
 

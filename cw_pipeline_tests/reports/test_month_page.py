@@ -80,6 +80,8 @@ def test_every_line_is_in_one_list_and_says_what_to_do_and_what_is_billed() -> N
     written = shown["written"].replace("\u00a0", " ")
     assert "| [Managed Services](https://psa/12) | 0 → 5 | 1 Apr 2026 to 30 Apr 2026 |" in written
     assert "with the job map_companies" in shown["unmapped"]
+    assert {name for name, text in shown.items() if "Worth" not in text} >= {"not_managed", "nfr", "trial"}
+    assert "Worth" in shown["unmapped"]
 
 
 def test_a_list_that_is_too_long_to_keep_says_where_the_rest_is() -> None:

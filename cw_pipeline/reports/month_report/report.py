@@ -9,13 +9,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
+from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, NOT_OWED, RIGHT, Outcome
 from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.names import Named
 from cw_pipeline.wording.outcomes import LABELS
-
-_NOT_OWED = frozenset({Outcome.NOT_MANAGED, Outcome.NFR, Outcome.TRIAL, Outcome.BEFORE_BILL_FROM})
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Customer:
     @property
     def owed(self) -> Decimal:
         """The seats that somebody has to pay for: not those of trials, say."""
-        return Decimal(0) if self.outcome in _NOT_OWED else self.used
+        return Decimal(0) if self.outcome in NOT_OWED else self.used
 
     @property
     def worth(self) -> Decimal | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -146,9 +147,12 @@ def webserver(running: Deployment, active: Active, code_port: int) -> Webserver:
 
 
 def replace(running: Deployment, service: str, **instead: str) -> None:
-    """Stop a service and start it again, as an upgrade does with each."""
+    """Stop a service and start it again, as an upgrade does with each: Docker waits ten seconds, and kills it."""
     running.stop(service)
-    running.ended(service)
+    try:
+        running.ended(service, within=10)
+    except subprocess.TimeoutExpired:
+        running.kill(service)
     running.start(service, instead=instead)
 
 

@@ -106,10 +106,10 @@ class Deployment:
         """Ask a service to end, as Docker does, and return at once."""
         self._running[name][0].terminate()
 
-    def ended(self, name: str) -> int:
-        """How a service ended, which is waited for."""
+    def ended(self, name: str, *, within: float = _LONGEST) -> int:
+        """How a service ended, which is waited for so many seconds."""
         process, _ = self._running[name]
-        code = process.wait(_LONGEST)
+        code = process.wait(within)
         self.kill(name)
         return code
 

@@ -16,7 +16,7 @@ from cw_pipeline.https.safe_text import shortened
 from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.reports.month import month_lines
 from cw_pipeline.reports.worth import added
-from cw_pipeline.wording import cells, month_page
+from cw_pipeline.wording import cells, markdown, month_page
 from cw_pipeline.wording.launchpad import in_the_ui
 
 if TYPE_CHECKING:
@@ -99,6 +99,15 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.Metad
         texts[_MOST_ROWS:] = [[f"and {len(texts) - _MOST_ROWS} more", *[""] * (len(columns) - 1)]]
     records = [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in texts]
     return dg.MetadataValue.table(records, schema=dg.TableSchema([dg.TableColumn(name) for name in columns]))
+
+
+def wide_table(headings: Sequence[str], rows: Sequence[Sequence[object]], about: str = "") -> dg.MetadataValue:
+    """A table that the UI opens in a window, below a sentence about it; cut off like `table`."""
+    kept = rows[:_MOST_ROWS]
+    texts = [["" if cell is None else markdown.escaped(in_the_ui(str(cell))) for cell in row] for row in kept]
+    more = f"and {len(rows) - len(kept)} more" if len(rows) > len(kept) else ""
+    parts = (about, markdown.table(headings, texts), more)
+    return dg.MetadataValue.md(markdown.in_a_window("\n\n".join(filter(None, parts))))
 
 
 def names(texts: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import dagster as dg
 
 from cw_pipeline.connectwise.sites import record_url
-from cw_pipeline.orchestration.metadata import Details, names, table
+from cw_pipeline.orchestration.metadata import Details, names, table, wide_table
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.tenant import SCHEDULE
 from cw_pipeline.reports.listings import companies, organizations
@@ -37,12 +37,16 @@ if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline.warehouse.names import Named
-    from cw_pipeline.warehouse.tables import OrganizationRow
 
 _LATEST_ENTRIES = 20
 _MOST_LINKS = 200
 _MOST_CSV_ROWS = 500
 """Dagster never deletes metadata."""
+_NO_SIMILAR_COMPANY = (
+    "No company that is left to map has a similar name. Choose the company yourself, with map or csv. Where there is "
+    "none, create it in ConnectWise with an agreement, or choose its type and status in the job import_companies, run "
+    "that job, and map it. What stays unmapped is not billed."
+)
 
 
 def of_changes(changes: Changes) -> Details:
@@ -111,7 +115,7 @@ def of_suggestions(warehouse: Warehouse) -> Details:
         rows = rows_to_complete(session, suggestions)
         suggested = {one.organization.id for one in suggestions}
         others = [
-            one
+            (name_and_id(one), one.plan, one.license_type)
             for one, company in organizations(session)
             if company is None and one.msp_managed and one.id not in suggested
         ]
@@ -124,21 +128,12 @@ def of_suggestions(warehouse: Warehouse) -> Details:
         "csv": fenced(text),
         **({"more": more} if more else {}),
         "suggestions": table(*cells.suggestions(suggestions)),
-        **({"no_similar_company": _no_similar_company(others)} if others else {}),
+        **(
+            {"no_similar_company": wide_table(("Organization", "Plan", "License"), others, _NO_SIMILAR_COMPANY)}
+            if others
+            else {}
+        ),
     }
-
-
-def _no_similar_company(without: Sequence[OrganizationRow]) -> dg.MetadataValue:
-    """Organizations that are managed, not mapped and not suggested, as a list that the UI opens in a window."""
-    rows = ((escaped(name_and_id(one)), one.plan, one.license_type) for one in without[:_MOST_LINKS])
-    more = f"\n\nand {len(without) - _MOST_LINKS} more" if len(without) > _MOST_LINKS else ""
-    return dg.MetadataValue.md(
-        "No company that is left to map has a similar name. Choose the company yourself, with map or csv. Where there "
-        "is none, create it in ConnectWise with an agreement, or choose its type and status in the job "
-        "import_companies, run that job, and map it. What stays unmapped is not billed.\n\n"
-        + markdown_table(("Organization", "Plan", "License"), rows)
-        + more
-    )
 
 
 def of_connection(connected: Connection) -> Details:

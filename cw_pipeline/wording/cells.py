@@ -198,7 +198,7 @@ def drift(findings: Iterable[Finding]) -> Table:
 
 def waiting(lines: Iterable[Waiting]) -> Table:
     """What waits for somebody in a month's report."""
-    return ("What is wrong", "Customer", "Organization", "Seats", "Worth"), [
+    return ("What is wrong", "Customer", "Organization", "Seats:", "Worth:"), [
         (
             one.label,
             one.company and one.company.name,
@@ -212,7 +212,7 @@ def waiting(lines: Iterable[Waiting]) -> Table:
 
 def not_billed(by_outcome: Mapping[Outcome, Sequence[Customer]]) -> Table:
     """What is not billed in a month's report, by the reason."""
-    return ("Why", "Organizations", "Seats", "Largest"), [
+    return ("Why", "Organizations:", "Seats:", "Largest"), [
         (
             LABELS[outcome],
             len(customers),

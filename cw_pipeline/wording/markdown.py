@@ -17,6 +17,8 @@ _LINKED = re.compile(r":(?=//)|www(?=\.)|@", re.IGNORECASE)
 _JOINER = "\u2060"  # has no width
 _CODE = re.compile("(`(?:ops: |cw-pipeline )[^`]*`)")
 _LONGEST = 1_000
+_SHOWN_IN_A_WINDOW = 1_000
+"""Shorter Markdown the UI shows where it stands, in a column that is too narrow for a table."""
 
 
 def escaped(text: object) -> str:
@@ -48,6 +50,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         *(_row("" if cell is None else str(cell) for cell in row) for row in rows),
     ]
     return "\n".join(lines)
+
+
+def in_a_window(text: str) -> str:
+    """Markdown that is long enough for the UI to open it in a window."""
+    return text.ljust(_SHOWN_IN_A_WINDOW)
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 1_000
 """Dagster never deletes metadata. The view `v_latest` has all lines."""
-_SHOWN_IN_A_WINDOW = 1_000
-"""Shorter Markdown the UI shows where it stands, in a column that is too narrow for a table."""
 _UNBROKEN = "\u00a0"
 _WHAT_TO_DO = {
     Outcome.UNMAPPED: "Map them with the job map_companies, then launch sync_now for the month. Where there is no "
@@ -78,7 +76,7 @@ def page(month: MonthLines, url: Callable[[int], str], *, pushed: bool) -> dict[
         "since_last_month": _changes(month),
         "outcomes": _outcomes(month.preview),
     }
-    return {name: text.ljust(_SHOWN_IN_A_WINDOW) for name, text in lists.items() if text}
+    return {name: markdown.in_a_window(text) for name, text in lists.items() if text}
 
 
 def _unbilled_first(outcome: Outcome) -> tuple[bool, Outcome]:

@@ -68,6 +68,7 @@ def _details(report: MonthlyReport, *, page: dg.MetadataValue) -> metadata.Detai
     """The page's place, the picture, the sums, and tables of what waits and of what is not billed."""
     picture = b64encode(year_picture(report.year).encode()).decode()
     seats = report.seats
+    tables = {"waiting": cells.waiting(report.waiting), "not_billed": cells.not_billed(report.not_billed)}
     return {
         # No name is in it: the UI reads Markdown as markup.
         "year": dg.MetadataValue.md(f"![Seats used in the last twelve months](data:image/svg+xml;base64,{picture})"),
@@ -81,6 +82,5 @@ def _details(report: MonthlyReport, *, page: dg.MetadataValue) -> metadata.Detai
         "worth_billed": total(report.worth_billed),
         "worth_waiting": total(report.worth_waiting),
         "worth_not_billed": total(report.worth_not_billed),
-        "waiting": metadata.table(*cells.waiting(report.waiting)),
-        "not_billed": metadata.table(*cells.not_billed(report.not_billed)),
+        **{name: metadata.wide_table(headings, rows) for name, (headings, rows) in tables.items() if rows},
     }

@@ -86,16 +86,21 @@ def switch_off(control: SandboxControl) -> None:
 
 
 def _lines(control: SandboxControl) -> list[tuple[Record, Record]]:
-    """The last month's lines with seats on them, each with its organization's row in the usage report."""
+    """The last month's lines with seats on them, each with its organization's row in the usage report.
+
+    Nothing is written to cancelled agreements, so their lines are left out.
+    """
     month = last_month()
+    cancelled = {one["id"] for one in control.records("agreements") if one.get("cancelledFlag")}
     usage = {row["organization_id"]: row for row in control.usage(month)}
     lines: list[tuple[Record, Record]] = []
     for line in control.records("additions"):
         prefix, _, organization = line.get("serialNumber", "").rpartition(":")
-        if prefix.startswith(f"NP:{month}:") and line["quantity"] > 0 and organization in usage:
+        has_seats = prefix.startswith(f"NP:{month}:") and line["quantity"] > 0 and organization in usage
+        if has_seats and line["agreementId"] not in cancelled:
             lines.append((line, usage[organization]))
     if not lines:
-        raise ControlRefused(f"There is no line of {month} yet. Sync that month first.")
+        raise ControlRefused(f"There is no line of {month} on an active agreement. Sync that month first.")
     return lines
 
 

@@ -21,9 +21,9 @@ SHOWN = {
     "report-not-final": "not final",
     "connectwise-down": "the connection broke",
     "right-missing": "Finance > Agreements: Inquire",
+    "held": "agreement_inactive",
     "rejected": "rejected",
     "unconfirmed": "unconfirmed",
-    "held": "agreement_inactive",
 }
 
 

@@ -36,7 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
         patch.setenv("DAGSTER_HOME", str(folder / "dagster"))
         patch.setattr("cw_pipeline.connectwise.http.MAX_ATTEMPTS", 1)
         patch.setattr("cw_pipeline.nordpass.transport.ATTEMPTS", 1)
-        activate(LAST_CLOSED, companies=2)
+        activate(LAST_CLOSED, companies=5)
         assert run("sync").code == 0
         yield folder, sandbox.url.rpartition(":")[2]
 

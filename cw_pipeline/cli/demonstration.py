@@ -195,13 +195,17 @@ class _Demo:
         self._sync("8. Change usage", [last], f"{names[0]} +5, {names[1]} -1 and {names[2]} none in {last}")
 
     def invoice_and_correct(self) -> None:
-        """ConnectWise invoices; a month is corrected afterwards, and only the difference is billed."""
+        """ConnectWise invoices; a month is corrected afterwards, and only the difference is billed.
+
+        The last sync writes nothing: it is for the pages in the UI, which then show the invoices.
+        """
         self._invoice("9. Invoice")
         month = self._months[-3]
         row = self._billed_usage(month)[3]
         self._sandbox.nordpass.set_usage(row["organization_id"], str(month), row["consumed_licenses"] + 2)
         self._sync("10. Correct a month", [month], f"{row['organization_name']} +2 in {month}")
         self._invoice("11. Invoice again")
+        self._sync("12. Sync the year again", self._months)
 
     def billed_usage(self) -> dict[Month, list[Record]]:
         return {month: self._billed_usage(month) for month in self._months}

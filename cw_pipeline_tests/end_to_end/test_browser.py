@@ -170,7 +170,7 @@ def test_a_launchpad_opens_filled_and_with_comments_from_the_job_s_page(
         page.get_by_text("No errors").wait_for()
         assert field in page.locator(".CodeMirror").first.inner_text()
         page = opened(browser, jobs, size=size)
-        page.get_by_text("Open this in the Launchpad").click()
+        page.get_by_text("Open the Launchpad with comments").click()
         page.get_by_text("No errors").wait_for()
         editor = page.locator(".CodeMirror").first.inner_text()
         assert field in editor

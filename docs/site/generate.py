@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 import typer
 from pydantic import SecretStr
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_LAUNCHPAD_LINK = re.compile(r"\[[^]]+\]\(/locations/[^)]+\)")  # works in the UI only
+_LINK = re.compile(r"\[[^]]+\]\(/locations/[^)]+\?config=([^)]+)\)")  # works in the UI only
 _SAME_EVERYWHERE = {
     "agreement_id": "The agreement.",
     "company_id": "The company.",
@@ -117,7 +118,9 @@ def jobs() -> str:
         f"## {job.name}\n\n{inspect.cleandoc(described)}\n\n{_configs(job)}".rstrip()
         for job in defs.resolve_all_job_defs()
         if not job.name.startswith("__")
-        for described in [_LAUNCHPAD_LINK.sub("In the Launchpad", job.description or "")]
+        for described in [
+            _LINK.sub(lambda link: f"In the Launchpad:\n\n```yaml\n{unquote_plus(link[1])}```", job.description or "")
+        ]
     )
 
 

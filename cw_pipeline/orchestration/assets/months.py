@@ -39,14 +39,20 @@ USAGE = dg.AssetSpec(
 PREVIEW = dg.AssetSpec(
     asset_key("push_preview"),
     deps=[USAGE, asset_key("mapped_organizations")],
-    description="What a push would do for a month, line by line, with a reason for each: the dry run.",
+    description=(
+        "What a push would do for a month, line by line, with a reason for each: the dry run. Choose a month under "
+        "Partitions; Overview shows the one that was previewed last."
+    ),
     kinds={"python"},
     skippable=True,
 )
 PUSH = dg.AssetSpec(
     asset_key("connectwise_push"),
     deps=[PREVIEW],
-    description="A month's seats on the lines of the ConnectWise agreements.",
+    description=(
+        "A month's seats on the lines of the ConnectWise agreements. Choose a month under Partitions; Overview shows "
+        "the one that was synced last. month_report sums up who is not billed, and why."
+    ),
     kinds={"connectwise"},
     skippable=True,
 )

@@ -31,7 +31,7 @@ def print_preview(running: Command, reports: Sequence[MonthReport], next_step: s
     results.print_document()
     results.print_writes()
     results.print_sums()
-    results.print_conclusion(next_step)
+    results.print_conclusion(next_step, pushed=False)
 
 
 def print_sync(running: Command, reports: Sequence[MonthReport], next_step: str) -> None:
@@ -39,7 +39,7 @@ def print_sync(running: Command, reports: Sequence[MonthReport], next_step: str)
     results = _Results(running, reports)
     results.print_document()
     results.print_months()
-    results.print_conclusion(next_step)
+    results.print_conclusion(next_step, pushed=True)
 
 
 class _Results:
@@ -97,7 +97,7 @@ class _Results:
             [_row(report) for report in self._reports if report.error is None],
         )
 
-    def print_conclusion(self, next_step: str) -> None:
+    def print_conclusion(self, next_step: str, *, pushed: bool) -> None:
         """Print what is held or failed, and how many seats are billed; the exit code says whether all is well."""
         output = self._output
         stuck = self._lines(lambda line: line.outcome in _STUCK)
@@ -108,7 +108,7 @@ class _Results:
             if report.error:
                 output.notice(f"{report.month}: {report.error}")
             else:
-                output.say(f"{report.month}: {rooms.seats.where_seats_go(report.lines)}")
+                output.say(f"{report.month}: {rooms.seats.where_seats_go(report.lines, pushed=pushed)}")
         failed = sum(report.error is not None for report in self._reports)
         if not stuck and not failed:
             output.say(next_step)

@@ -66,7 +66,7 @@ def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseCl
         month = month_lines(session, preview)
     lists = month_page.page(month, connectwise.agreement_url, pushed=pushed)
     details: Details = {
-        "summary": month_page.summary(month),
+        "summary": month_page.summary(month, pushed=pushed),
         **{name: dg.MetadataValue.md(text) for name, text in lists.items()},
         "seats_used": preview.usage_seats,
         "dagster/row_count": len(preview.lines),

@@ -38,11 +38,11 @@ _WHAT_TO_DO = {
 }
 
 
-def summary(month: MonthLines) -> str:
+def summary(month: MonthLines, *, pushed: bool) -> str:
     """Where the month's seats go, what changed against the month before, and how many lines need a person."""
     waiting = sum(bool(one.attention) for one in month.lines)
     needed = f"{counted(waiting, 'line needs', 'lines need')} a person." if waiting else "Nothing needs a person."
-    return f"{where_seats_go(month.preview.lines)} {_against_last_month(month)} {needed}"
+    return f"{where_seats_go(month.preview.lines, pushed=pushed)} {_against_last_month(month)} {needed}"
 
 
 def _against_last_month(month: MonthLines) -> str:

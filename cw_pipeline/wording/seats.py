@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.billing.preview import tally
+from cw_pipeline.wording.outcomes import LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,14 +20,16 @@ def amounts(money: Mapping[str, Decimal]) -> str:
     return " and ".join(f"{amount:,.2f} {currency}".rstrip() for currency, amount in money.items()) or "unknown"
 
 
-def where_seats_go(lines: Iterable[PreviewLine]) -> str:
-    """How many seats of a month's usage are billed, not billed and why, held and failed."""
+def where_seats_go(lines: Iterable[PreviewLine], *, pushed: bool) -> str:
+    """How many seats of a month's usage are billed (or would be, by a preview), not billed and why, held and failed."""
+    billed = "billed" if pushed else "to be billed"
     seats = {outcome: one.seats for outcome, one in tally(line for line in lines if not line.also).items() if one.seats}
-    groups = {"billed": RIGHT, "not billed": NOT_BILLED, "held": HELD, "failed": FAILED}
+    groups = {billed: RIGHT, "not billed": NOT_BILLED, "held": HELD, "failed": FAILED}
     parts: list[str] = []
     for name, members in groups.items():
         found = sorted((outcome for outcome in seats if outcome in members), key=seats.__getitem__, reverse=True)
-        why = ", ".join(f"{outcome} {seats[outcome]:,}" for outcome in found if name != "billed")
-        if found or name == "billed":
+        labels = ((LABELS[outcome], seats[outcome]) for outcome in found if name != billed)
+        why = ", ".join(f"{label[0].lower()}{label[1:]}: {number:,}" for label, number in labels)
+        if found or name == billed:
             parts.append(f"{sum((seats[one] for one in found), Decimal(0)):,} {name}" + (f" ({why})" if why else ""))
     return f"{sum(seats.values(), Decimal(0)):,} seats used: {', '.join(parts)}."

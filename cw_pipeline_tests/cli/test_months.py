@@ -184,9 +184,9 @@ def test_a_preview_shows_each_line_that_it_would_write_and_where_the_other_seats
     [sentence] = [row for row in rows if "seats used" in row]
     unmapped = month["outcomes"]["unmapped"]["seats"]
     billed = usage[written.organization_id] + 4_321
-    assert sentence.startswith(f"{LAST_CLOSED}: {sum(usage.values()):,} seats used: {billed:,} billed, ")
-    assert f"unmapped {unmapped:,}" in sentence
-    assert "8,888 held (agreement_inactive 8,888)" in sentence
+    assert sentence.startswith(f"{LAST_CLOSED}: {sum(usage.values()):,} seats used: {billed:,} to be billed, ")
+    assert f"not mapped to a company: {unmapped:,}" in sentence
+    assert "8,888 held (agreement is not active: 8,888)" in sentence
     unmapped_lines = month["outcomes"]["unmapped"]["lines"]
     assert f"{LAST_CLOSED} unmapped {unmapped_lines} {unmapped}" in rows
 

@@ -143,9 +143,8 @@ def _log_event(context: dg.AssetExecutionContext, run: SyncRun, event: MonthEven
             details, month = metadata.of_push(event, run.warehouse, run.connectwise), str(event.preview.month)
             kind = dg.AssetMaterialization if event.succeeded else dg.AssetObservation
             context.log_event(kind(PUSH.key, partition=month, metadata=details))
-            context.log.info(
-                f"{month}: {where_seats_go(event.preview.lines)} {counted(event.requests_written, 'write')}."
-            )
+            seats = where_seats_go(event.preview.lines, pushed=True)
+            context.log.info(f"{month}: {seats} {counted(event.requests_written, 'write')}.")
         case MonthFailed():
             context.log.error(f"{event.month}: {in_the_ui(event.error)}")
 

@@ -51,8 +51,9 @@ class MonthLine:
 
 @dataclass(frozen=True)
 class Change:
-    """An organization whose seats differ from last month's."""
+    """An organization whose seats differ from last month's; its company is empty where it has no line with one."""
 
+    company: str
     organization: str
     before: int
     after: int
@@ -93,18 +94,26 @@ def month_lines(session: Session, preview: Preview) -> MonthLines:
         for line in preview.lines
     ]
     lines.sort(key=lambda one: (one.company.casefold(), one.line.organization_name.casefold(), one.line.also))
+    of_organizations = {one.line.organization_id: one.company for one in lines}
     before, after = (seats_used(session, month) for month in (preview.month.plus(-1), preview.month))
-    return MonthLines(preview, lines, _changes(before, after) if before else None)
+    return MonthLines(preview, lines, _changes(before, after, of_organizations) if before else None)
 
 
 def _name(names: Mapping[int, str], record_id: int | None) -> str:
     return "" if record_id is None else names.get(record_id) or str(record_id)
 
 
-def _changes(before: Mapping[str, tuple[str, int]], after: Mapping[str, tuple[str, int]]) -> list[Change]:
+def _changes(
+    before: Mapping[str, tuple[str, int]], after: Mapping[str, tuple[str, int]], companies: Mapping[str, str]
+) -> list[Change]:
     nothing = ("", 0)
     changes = [
-        Change((after.get(one) or before[one])[0], before.get(one, nothing)[1], after.get(one, nothing)[1])
+        Change(
+            companies.get(one, ""),
+            (after.get(one) or before[one])[0],
+            before.get(one, nothing)[1],
+            after.get(one, nothing)[1],
+        )
         for one in before.keys() | after.keys()
     ]
     changed = [one for one in changes if one.before != one.after]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.billing.writes import Write
-    from cw_pipeline.reports.month import MonthLine, MonthLines
+    from cw_pipeline.reports.month import Change, MonthLine, MonthLines
 
 _MOST_LINES = 1_000
 """Dagster never deletes metadata. The view `v_latest` has all lines."""
@@ -160,10 +160,16 @@ def _seats(one: MonthLine) -> tuple[str, str]:
 
 def _changes(month: MonthLines) -> str:
     rows = [
-        (escaped(one.organization), f"{one.before:,}", f"{one.after:,}", f"{one.after - one.before:+,}")
+        (escaped(one.company), escaped(one.organization), f"{one.before:,}", f"{one.after:,}", _change(one))
         for one in month.changes or ()
     ]
-    return _table(("Organization", f"{month.last_month}:", f"{month.preview.month}:", "Change:"), rows)
+    return _table(("Company", "Organization", f"{month.last_month}:", f"{month.preview.month}:", "Change:"), rows)
+
+
+def _change(one: Change) -> str:
+    """By how many seats, and whether the organization is new or gone."""
+    new_or_gone = "new" if not one.before else "gone" if not one.after else ""
+    return f"{one.after - one.before:+,}{_UNBROKEN}{new_or_gone}".rstrip()
 
 
 def _outcomes(preview: Preview) -> str:

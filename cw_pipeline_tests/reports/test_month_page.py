@@ -54,11 +54,16 @@ def lists(month: MonthLines) -> dict[str, str]:
 
 def test_the_first_sentences_say_where_seats_go_what_changed_and_what_waits() -> None:
     lines = [a_line(1, Outcome.CREATED), a_line(2, Outcome.UNMAPPED), a_line(3, Outcome.CREDIT_DUE)]
-    changes = [Change("New", 0, 9), Change("Gone", 4, 0), Change("More", 1, 8)]
+    changes = [Change("Acme", "New", 0, 9), Change("", "Gone", 4, 0), Change("Bolt", "More", 1, 8)]
     assert summary(a_month(lines, changes), pushed=True) == (
         "15 seats used: 5 billed, 5 not billed (not mapped to a company: 5), 5 held (invoiced too much: 5). "
         "Against 2026-02: +12 seats, 1 organization new, 1 gone. 1 line needs a person."
     )
+    assert lists(a_month(lines, changes))["since_last_month"].replace("\u00a0", " ").strip().splitlines()[2:] == [
+        "| Acme | New | 0 | 9 | +9 new |",
+        "|  | Gone | 4 | 0 | -4 gone |",
+        "| Bolt | More | 1 | 8 | +7 |",
+    ]
     assert summary(a_month(lines[:1], None), pushed=False) == (
         "5 seats used: 5 to be billed. There is no usage of 2026-02 to compare with. Nothing needs a person."
     )

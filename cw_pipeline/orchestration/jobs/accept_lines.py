@@ -48,7 +48,9 @@ def accept_invoiced_lines(context: dg.OpExecutionContext, config: AcceptConfig, 
     month = configured_month("month", config.month) if config.month else None
     with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
         if month is None:
-            context.log.info("Nothing was accepted: give a month and an organization. These lines wait for a decision.")
+            context.log.info(
+                "Nothing was accepted: give a month and an organization. `waiting` has the lines that wait, if any."
+            )
             context.log_event(dg.AssetObservation(PUSH.key, metadata={"waiting": waiting_lines(run, _WAITING)}))
             return
         credited = lines.seats_of(config.credited) if config.credited else None

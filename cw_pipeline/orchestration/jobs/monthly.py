@@ -24,7 +24,7 @@ sync_now = dg.define_asset_job(
     "sync_now",
     selection=_MONTHLY,
     tags=TAGS,
-    description="Sync any closed month at once; values that were synced before are overwritten.",
+    description="Sync any closed month at once, also again: lines that are right stay, open ones are corrected.",
 )
 preview = dg.define_asset_job(
     "preview",

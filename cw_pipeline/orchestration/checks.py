@@ -77,6 +77,7 @@ GRACE = SCHEDULE.after_month + timedelta(hours=2, minutes=30)
 """How long after its end a month is not late yet: its sync, once it is due, may try again for an hour."""
 _MOST_NAMED = 5
 """Organizations, and months, that a check names; its metadata has all."""
+_OF_ONE = {"are": "is", "were": "was", "have": "has"}
 _NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 
 
@@ -190,9 +191,10 @@ def late_months(warehouse: Warehouse, now: datetime) -> dict[str, str]:
 
 
 def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> dg.AssetCheckEvaluation:
+    verb, _, rest = sentence.partition(" ")
     return _of_all_months(
         spec,
-        f"{_size(found)} {sentence}",
+        f"{_size(found)} {_OF_ONE[verb] if found.count == 1 else verb} {rest}",
         passed=not found.count,
         lines=found.count,
         seats=int(found.seats),

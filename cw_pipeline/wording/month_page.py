@@ -119,7 +119,8 @@ def _written(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
         for one in lines
         for write in one.line.writes
     ]
-    return _table(("Company", "Organization", "Plan", "Agreement", "Seats:", "Billed for"), rows)
+    table = _table(("Company", "Organization", "Plan", "Agreement", "Seats:", "Billed for"), rows)
+    return table and f"The seats are billed with the agreement's next billing period.\n\n{table}"
 
 
 def _days(write: Write) -> str:

@@ -55,8 +55,8 @@ def map_(
     """Map a company and one of its agreements to an organization; an existing mapping to that organization is replaced.
 
     Asks before it adds an organization to a company that has others, which stay mapped; before it uses an agreement
-    that bills several months at once, is the child of another, or has changed its terms since they were accepted; and
-    whether to bill earlier usage too.
+    that bills several months at once, is the child of another, or has changed its terms since they were accepted;
+    before a later first month leaves lines of earlier ones as they are; and whether to bill earlier usage too.
     """
     with setup_command(as_json=as_json) as running:
         map_it = partial(
@@ -144,8 +144,9 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
     """Apply a mapping file, all or nothing. Companies that are not in it keep their mappings.
 
     A company's rows replace all of its mappings. Asks before it unmaps an organization that they leave out, before it
-    adds one to a company that has others, and before it uses agreements that bill several months at once, are children
-    of others, or have changed their terms since they were accepted.
+    adds one to a company that has others, before it uses agreements that bill several months at once, are children of
+    others, or have changed their terms since they were accepted, and before a later first month leaves lines of earlier
+    ones as they are.
     """
     with setup_command(as_json=as_json) as running:
         apply = partial(

@@ -40,7 +40,8 @@ _CHECK_KEY: Final = (
     "NORDPASS_PRIVATE_KEY, or make a new key in the panel under Integrations, Provider API."
 )
 _CORRECT: Final = "Nothing was changed. Correct what NordPass names and try again."
-_LATER: Final = "This is NordPass's failure; run this again later. A repeated request never adds an organization twice."
+_LATER: Final = "This is NordPass's failure; run this again later."
+_NEVER_TWICE: Final = "A repeated request never adds an organization twice."
 _UNREACHABLE: Final = (errors.Unreachable, _CHECK_NETWORK)
 _ERRORS: Final[Mapping[Failure, tuple[type[errors.NordPassError], str]]] = {
     Failure.UNTRUSTED_CERTIFICATE: (errors.UntrustedCertificate, _CHECK_CERTIFICATE),
@@ -122,7 +123,6 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> bytes:
-        what = f"{method} {url}"
         try:
             reply = repeat(
                 lambda: self._server.send_once(
@@ -141,9 +141,11 @@ class Transport:
             )
             if reply.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
                 return reply.body
-            error = errors.UnexpectedReply(f"{what}: HTTP {reply.status}. {_CHECK_ADDRESS}", status=reply.status)
+            error = errors.UnexpectedReply(
+                f"{method} {url}: HTTP {reply.status}. {_CHECK_ADDRESS}", status=reply.status
+            )
         except AttemptError as attempt:
-            error = _error(what, attempt)
+            error = _error(method, url, attempt)
         raise error  # outside of the handler: the attempt's own chain holds the request with its token
 
 
@@ -179,7 +181,7 @@ def _body(attempt: AttemptError) -> ErrorBody | None:
     return ErrorBody(_shown(error.code), _shown(error.message))
 
 
-def _error(what: str, attempt: AttemptError) -> errors.NordPassError:
+def _error(method: str, url: str, attempt: AttemptError) -> errors.NordPassError:
     """The error for a request that has failed for good."""
     body = _body(attempt)
     kind, advice = _ERRORS.get(attempt.failure, _UNREACHABLE)
@@ -187,7 +189,9 @@ def _error(what: str, attempt: AttemptError) -> errors.NordPassError:
         kind, advice = errors.AuthenticationFailed, _CHECK_KEY
     elif kind is errors.Refused and body is None:
         kind, advice = errors.UnexpectedReply, _CHECK_ADDRESS
-    return kind.of(what, attempt, body or ErrorBody(), advice)
+    elif kind is errors.ServerFailed and method == "POST":
+        advice = f"{advice} {_NEVER_TWICE}"
+    return kind.of(f"{method} {url}", attempt, body or ErrorBody(), advice)
 
 
 def _shown(text: str) -> str:

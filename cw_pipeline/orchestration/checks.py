@@ -125,7 +125,8 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
     yield _of_lines(
         NOTHING_UNMAPPED,
         summary.unmapped,
-        f"are billed to nobody. Map the organizations with the job map_companies{bill_from}, or confirm a product for "
+        f"are billed to nobody, or only by lines that are left as they are. Map the organizations with the job "
+        f"map_companies{bill_from}: what is on such lines counts, and is not billed again. Or confirm a product for "
         "their plan with the job map_products, and launch sync_now for the months.",
     )
     kinds = sorted({outcome for outcomes in summary.held.by_month.values() for outcome in outcomes})

@@ -16,6 +16,7 @@ from cw_pipeline.https.safe_text import shortened
 from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.reports.month import month_lines
 from cw_pipeline.reports.worth import added
+from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.wording import cells, markdown, month_page
 from cw_pipeline.wording.launchpad import in_the_ui
 
@@ -63,7 +64,7 @@ def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseC
 def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseClient, *, pushed: bool) -> Details:
     """The month's page, then numbers that are always there, so that their plots have no gaps."""
     with warehouse.transaction() as session:
-        month = month_lines(session, preview)
+        month = month_lines(session, psa_of_client(connectwise), preview)
     lists = month_page.page(month, connectwise.agreement_url, pushed=pushed)
     details: Details = {
         "summary": month_page.summary(month, pushed=pushed),

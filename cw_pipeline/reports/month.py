@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.outcomes import FAILED, HELD
+from cw_pipeline.billing.identity import as_marked
+from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine, seats_at_stake
 from cw_pipeline.reports.listings import imported_names
 from cw_pipeline.reports.worth import Money, prices
+from cw_pipeline.warehouse.ledger import carried_seats
 from cw_pipeline.warehouse.usage import seats_used
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
     from sqlalchemy.orm import Session
 
     from cw_pipeline.vocabulary import Month
+
+_NOT_TOUCHED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,14 @@ class MonthLine:
         company: The company's name, as it was imported; its id where it was not; empty where there is none.
         agreement: The same of the agreement.
         worth: What `seats` are worth; empty where their plan's product has no price.
+        left: What lines carry for the month that are left as they are, because the organization is not billed for it.
     """
 
     line: PreviewLine
     company: str
     agreement: str
     worth: Money
+    left: Decimal = Decimal(0)
 
     @property
     def seats(self) -> Decimal:
@@ -80,8 +86,9 @@ class MonthLines:
         return self.preview.month.plus(-1)
 
 
-def month_lines(session: Session, preview: Preview) -> MonthLines:
+def month_lines(session: Session, psa: str, preview: Preview) -> MonthLines:
     """The lines of a month's preview, or of its push, as people read them."""
+    carried = carried_seats(session, psa, [preview.month])
     companies, agreements = imported_names(session)
     seat_prices = prices(session)
     lines = [
@@ -90,6 +97,9 @@ def month_lines(session: Session, preview: Preview) -> MonthLines:
             company=_name(companies, line.company_id),
             agreement=_name(agreements, line.agreement_id),
             worth=seat_prices.worth(line.organization_id, line.plan, seats_at_stake(line.seats, line.to_credit)),
+            left=carried.get((preview.month, as_marked(line.organization_id)), Decimal(0))
+            if line.outcome in _NOT_TOUCHED
+            else Decimal(0),
         )
         for line in preview.lines
     ]

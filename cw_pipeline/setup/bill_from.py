@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import func, select
 
+from cw_pipeline.billing.identity import as_marked
 from cw_pipeline.reports.unbilled import billed_months
-from cw_pipeline.vocabulary import LicenseType, Month, counted
+from cw_pipeline.vocabulary import LicenseType, Month, counted, plain
+from cw_pipeline.warehouse.ledger import carried_seats
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationUsageRow, UsageReportRow
+from cw_pipeline.warehouse.tables import CompanyMappingRow, LedgerEntry, OrganizationUsageRow, UsageReportRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy.orm import Session
+
+    from cw_pipeline.warehouse.tables import OrganizationRow
 
 
 class SyncedMonths(NamedTuple):
@@ -82,4 +86,36 @@ def about_left_out(mapping: CompanyMappingRow, seats_by_month: Mapping[str, int]
     return (
         f"{seats} billed to nobody, because {bill_from} is the first month that is billed. Map the company again "
         f"with --bill-from {min(seats_by_month)} to bill them, or with --bill-from {bill_from} if they are not to be."
+    )
+
+
+def about_left_lines(
+    session: Session, psa: str, organization: OrganizationRow, bill_from: Month, before: Month | None
+) -> str | None:
+    """The organization's lines with seats that billing it from `bill_from` on leaves as they are; None if none are.
+
+    Args:
+        session: The transaction.
+        psa: The key of the ConnectWise company.
+        organization: Whose lines.
+        bill_from: The first month that is to be billed.
+        before: The first month that was billed until now, before which lines are left alone already; None where the
+            organization is not mapped.
+    """
+    entry, marked = LedgerEntry, as_marked(organization.id)
+    of_it = select(entry.month).where(entry.psa == psa, entry.organization_id.in_({organization.id, marked}))
+    of_it = of_it.where(entry.month < bill_from, *([entry.month >= before] if before else []))
+    months = session.scalars(of_it.distinct()).all()
+    if not months:
+        return None
+    carried = carried_seats(session, psa, months)
+    billed = {month: seats for (month, whose), seats in sorted(carried.items()) if whose == marked}
+    if not billed:
+        return None
+    which = ", ".join(f"{plain(seats)} in {month}" for month, seats in billed.items())
+    return (
+        f"Lines of {name_and_id(organization)} carry seats for months before {bill_from}, the first month that is to "
+        f"be billed: {which}. They stay billed as they are in ConnectWise, and are no longer compared with usage or "
+        f"corrected. To keep them right, bill from {min(billed)} on instead: what they carry counts, and is not billed "
+        "again."
     )

@@ -40,8 +40,8 @@ class Mapped:
         bill_from_chosen: Whether a person named that month, which says that earlier usage is not to be billed.
         changed: Whether it is new or changed.
         left_out: Seats by month that are before `bill_from`, could be billed and never were.
-        warnings: What else the company is billed for, what may go wrong with the agreement, and what is left out, a
-            sentence each.
+        warnings: What else the company is billed for, what may go wrong with the agreement, and which lines and usage
+            are left out, a sentence each.
     """
 
     company_id: int
@@ -93,7 +93,8 @@ def map_company(
         bill_from: The first month to bill; whoever names it says that earlier usage is not to be billed. By default the
             last closed month or, if the organization keeps its company or agreement, the month before the change.
         accept_warnings: Map despite warnings: the agreement is not billed monthly or not on the terms that were
-            accepted, or the company has other organizations, which stay.
+            accepted, the company has other organizations, which stay, or lines of months before `bill_from` are left
+            as they are.
         first_month: The first month that is ever synced.
         now: When this is done.
 
@@ -109,7 +110,7 @@ def map_company(
         the_company, the_agreement = company_and_agreement(session, company, agreement)
         the_organization = find_listed("organization", organization, session.scalars(select(OrganizationRow)).all())
         wanted = wanted_mapping(session, the_company, the_agreement, the_organization, bill_from)
-        warnings = require_mappable(session, wanted, months, accept_warnings=accept_warnings)
+        warnings = require_mappable(session, psa, wanted, months, accept_warnings=accept_warnings)
         before = snapshot(wanted.current)
         mapping = wanted.store(session, months)
         seats = left_out(session, psa, first_month).get(the_organization.id, {})

@@ -156,7 +156,7 @@ def apply_mappings(
     months = SyncedMonths(first_month, now)
     with setup_transaction(warehouse) as session:
         psa = psa_of(require_connected(session))
-        changes = FileChanges(session, rows, months)
+        changes = FileChanges(session, psa, rows, months)
         if faults or changes.faults:
             raise MappingFileRefused(name_of(source), [*faults, *changes.faults])
         asked_for, dropped = _about_removed(session, psa, changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -35,7 +36,8 @@ class FileChanges:
         mapped: The mappings that each company has now.
     """
 
-    def __init__(self, session: Session, rows: Sequence[Row], months: SyncedMonths) -> None:
+    def __init__(self, session: Session, psa: str, rows: Sequence[Row], months: SyncedMonths) -> None:
+        self._left_lines = partial(WantedMapping.about_left_lines, session=session, psa=psa, months=months)
         self._companies = {row.id: row for row in session.scalars(select(CompanyRow))}
         self._agreements = {row.id: row for row in session.scalars(select(AgreementRow))}
         self._organizations = {row.id: row for row in session.scalars(select(OrganizationRow))}
@@ -145,7 +147,9 @@ class FileChanges:
                     f"Row {row.number}: The file calls the company {row.company_id} {row.cells.company_name}, but it "
                     f"is {wanted.company.name}: the file's ids may be those of another ConnectWise."
                 )
-            yield from (f"Row {row.number}: {about}" for about in wanted.terms_to_accept())
+            about_lines = self._left_lines(wanted)
+            sentences = (*wanted.terms_to_accept(), *filter(None, [about_lines]))
+            yield from (f"Row {row.number}: {about}" for about in sentences)
         yield from self._beside_others()
 
     def _beside_others(self) -> Iterator[str]:

@@ -20,6 +20,7 @@ from cw_pipeline.setup.mapping import Mapped, map_company
 from cw_pipeline.setup.reconcile import Changes, reconcile
 from cw_pipeline.setup.wanted_mapping import require_mappable, wanted_mapping
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.mappings import organizations_of
 from cw_pipeline.warehouse.tables import OrganizationRow, PendingOrganizationRow
 
@@ -150,13 +151,14 @@ def _require_mappable(
     warehouse: Warehouse, new: models.NewOrganization, map_to: MapTo, first_month: Month, now: datetime
 ) -> None:
     with warehouse.transaction() as session:
-        require_connected(session)
+        psa = psa_of(require_connected(session))
         company, agreement = company_and_agreement(session, map_to.company, map_to.agreement)
         # A call that was interrupted may have mapped it.
         mapped = (one for one in organizations_of(session, company.id) if one.name == new.name)
         to_be = OrganizationRow(id="new", name=new.name, msp_managed=True, gone_at=None)
         wanted = wanted_mapping(session, company, agreement, next(mapped, to_be), map_to.bill_from)
-        require_mappable(session, wanted, SyncedMonths(first_month, now), accept_warnings=map_to.accept_warnings)
+        months = SyncedMonths(first_month, now)
+        require_mappable(session, psa, wanted, months, accept_warnings=map_to.accept_warnings)
 
 
 def _row(organization: models.Organization, now: datetime) -> OrganizationRow:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from cw_pipeline.reports import agreement_terms
 from cw_pipeline.setup.audit import AuditAction, log_action
+from cw_pipeline.setup.bill_from import about_left_lines
 from cw_pipeline.setup.errors import MappingRefused, WarningsNotAccepted, listed
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.mappings import organizations_of
@@ -115,19 +116,34 @@ class WantedMapping:
         change = f"was {in_words(current.terms)} when it was mapped, and is {in_words(agreement.terms)} now."
         return (f"The agreement {name_and_id(agreement)} {change}", *agreement_terms.warnings(agreement))
 
+    @property
+    def keeps_month(self) -> bool:
+        """Whether the first month stays unless a person names one: the organization keeps company or agreement."""
+        current = self.current
+        return current is not None and (
+            current.company_id == self.company.id or current.agreement_id == self.agreement.id
+        )
+
+    def first_billed(self, months: SyncedMonths) -> Month:
+        """The first month that is billed once the mapping is stored."""
+        kept = self.current.bill_from if self.current is not None and self.keeps_month else months.default
+        return self.bill_from or kept
+
+    def about_left_lines(self, session: Session, psa: str, months: SyncedMonths) -> str | None:
+        """What to know about lines that are left as they are once the mapping is stored; None if there are none."""
+        before = self.current.bill_from if self.current else None
+        return about_left_lines(session, psa, self.organization, self.first_billed(months), before)
+
     def store(self, session: Session, months: SyncedMonths) -> CompanyMappingRow:
         """Store and log the mapping. One that bills as before keeps its time: its months need no new sync."""
         mapping, before = self.current, snapshot(self.current)
-        keeps_month = mapping is not None and (
-            mapping.company_id == self.company.id or mapping.agreement_id == self.agreement.id
-        )
-        accept_terms = not self.only_month
+        bill_from, keeps_month, accept_terms = self.first_billed(months), self.keeps_month, not self.only_month
         if mapping is None:
             mapping = CompanyMappingRow(organization_id=self.organization.id)
             session.add(mapping)
         place, terms = (mapping.company_id, mapping.agreement_id, mapping.bill_from), mapping.terms
         if self.bill_from is not None or not keeps_month:
-            mapping.bill_from = self.bill_from or months.default
+            mapping.bill_from = bill_from
             mapping.bill_from_chosen = self.bill_from is not None
         mapping.company_id, mapping.agreement_id = self.company.id, self.agreement.id
         if accept_terms and self.agreement.terms is not None:
@@ -158,7 +174,7 @@ def used_organizations(session: Session) -> frozenset[str]:
 
 
 def require_mappable(
-    session: Session, wanted: WantedMapping, months: SyncedMonths, *, accept_warnings: bool
+    session: Session, psa: str, wanted: WantedMapping, months: SyncedMonths, *, accept_warnings: bool
 ) -> tuple[str, ...]:
     """What to know about the wanted mapping, a sentence each, if it can be stored.
 
@@ -180,6 +196,7 @@ def require_mappable(
         raise MappingRefused(f"{name_and_id(company)} was not mapped to {name_and_id(organization)}: {refusal}.")
     others = organizations_of(session, company.id)
     about = [beside(company, others)] if others and organization.id not in {one.id for one in others} else []
+    about += filter(None, [wanted.about_left_lines(session, psa, months)])
     warnings = (*about, *wanted.terms_to_accept())
     if warnings and not accept_warnings:
         raise WarningsNotAccepted(warnings)

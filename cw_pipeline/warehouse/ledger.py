@@ -17,7 +17,7 @@ from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.tables import LedgerEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
@@ -93,6 +93,20 @@ def agreements_with_lines(session: Session, psa: str, months: Collection[Month])
 def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
     """What is accounted for of each addition that was written or found for `months`, by addition id."""
     return account(_entries(session, psa, LedgerEntry.month.in_(months)), _intended(session, psa))
+
+
+def carried_seats(session: Session, psa: str, months: Collection[Month]) -> Mapping[tuple[Month, str], Decimal]:
+    """What the lines that were written or found for `months` carry, by month and organization id as they have it.
+
+    Where a write is not settled, the most that a line may carry counts.
+    """
+    seats: defaultdict[tuple[Month, str], Decimal] = defaultdict(Decimal)
+    for written in written_lines(session, psa, months).values():
+        if (identity := Identity.parse(written.serial_number)) and (
+            most := max(written.quantities, default=Decimal(0))
+        ):
+            seats[identity.month, identity.organization_id] += most
+    return dict(seats)
 
 
 def accounted_lines(session: Session, psa: str) -> dict[int, tuple[Entry, Written]]:

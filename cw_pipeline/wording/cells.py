@@ -45,7 +45,8 @@ def unmapped_sentence(unmapped: Unmapped) -> str:
     """Which company is no longer mapped to which organization."""
     return (
         f"{unmapped.company_name} ({unmapped.company_id}) is no longer mapped to {unmapped.organization_name} "
-        f"({unmapped.organization_id}). Its lines in ConnectWise stay; its seats are no longer billed."
+        f"({unmapped.organization_id}). Its lines in ConnectWise stay, and are billed as they are; no line of it is "
+        "added or corrected any more."
     )
 
 

@@ -58,10 +58,21 @@ def moved(identity: Identity, line: Line, mapping: CompanyMapping, facts: Facts,
     )
 
 
+INVOICED_COUNTS = "(what was invoiced counts, and is not billed again)"
+"""What becomes of a month's invoiced lines where its seats are billed on another agreement of the company."""
+
+
 def leave_out(month: Month, mapping: CompanyMapping) -> str:
-    """The way out that is always there: a person settles the month, and it is no longer looked at."""
+    """The way out that is always there: a person settles the month, and it is no longer looked at.
+
+    Nor are those before it, which a later first month leaves out, too.
+    """
     later = map_command(mapping.company_id, mapping.agreement_id, mapping.organization_id, month.plus(1))
-    return f"; or settle the month by hand and leave it out with {later}"
+    before = " and the months before it" if month > mapping.bill_from else ""
+    return (
+        f"; or settle the month by hand and leave it out with {later}: what lines carry for {month}{before} then stays "
+        "as it is in ConnectWise, and is no longer compared with usage or corrected"
+    )
 
 
 def edited(identity: Identity, line: Line, written: Written) -> str:
@@ -187,7 +198,7 @@ def write_held(outcome: Outcome, write: Write, agreement: Agreement, mapping: Co
     where = f"{what} {verb} {write.quantity} on agreement {agreement.id} ({agreement.name})"
     # Where only a line is in the way of seats, these can still be billed.
     or_leave_out = leave_out(write.identity.month, mapping) if write.quantity else ""
-    to_another_agreement = _without_the_agreement(write, "map the company to another agreement")
+    to_another_agreement = _without_the_agreement(write, f"map the company to another agreement {INVOICED_COUNTS}")
     if outcome is Outcome.MOVED:
         why = (
             f"which now belongs to company {agreement.company_id} ({agreement.company_name}), not to the mapped one. "

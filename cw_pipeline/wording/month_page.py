@@ -37,6 +37,11 @@ _WHAT_TO_DO = {
     Outcome.PRODUCT_UNMAPPED: "Map a product to the plan and confirm that, with the job map_products.",
 }
 
+_LEFT_LINES = (
+    "What is on lines stays billed as it is in ConnectWise. Once the organization is billed for this month, it counts: "
+    "only the difference to the usage is billed."
+)
+
 
 def summary(month: MonthLines, *, pushed: bool) -> str:
     """Where the month's seats go, what changed against the month before, and how many lines need a person."""
@@ -138,16 +143,20 @@ def _rest(outcome: Outcome, lines: Sequence[MonthLine], url: Callable[[int], str
     seats = sum((one.line.seats for one in lines if not one.line.also), Decimal(0))
     heading = f"{counted(len(lines), 'line')}, {counted(plain(seats), 'seat')}: {LABELS[outcome]}."
     columns = ("Seats:",) if outcome in NOT_OWED else ("Seats:", "Worth:")
+    headings: tuple[str, ...] = ("Organization", "Plan", *columns)
+    rows: list[tuple[object, ...]] = [(*_organization(one), *_seats(one)[: len(columns)]) for one in lines]
     if any(one.company for one in lines):
         headings = ("Company", "Organization", "Plan", "Agreement", *columns)
         rows = [
             (escaped(one.company), *_organization(one), _linked(one, url).strip(), *_seats(one)[: len(columns)])
             for one in lines
         ]
-    else:
-        headings = ("Organization", "Plan", *columns)
-        rows = [(*_organization(one), *_seats(one)[: len(columns)]) for one in lines]
-    return f"{heading} {escaped(_WHAT_TO_DO.get(outcome, ''))}\n\n{_table(headings, rows)}"
+    what_to_do = [_WHAT_TO_DO.get(outcome, "")]
+    if any(one.left for one in lines):
+        what_to_do.append(_LEFT_LINES)
+        headings = (*headings, "On lines:")
+        rows = [(*row, f"{plain(one.left):,}") for row, one in zip(rows, lines, strict=True)]
+    return f"{heading} {escaped(' '.join(what_to_do))}\n\n{_table(headings, rows)}"
 
 
 def _organization(one: MonthLine) -> tuple[str, str]:

@@ -26,33 +26,38 @@ from cw_pipeline.wording.line_warnings import left_out, line_warning
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Facts
     from cw_pipeline.billing.outcomes import Outcome
+    from cw_pipeline.vocabulary import Month
 
 
 def preview_in_words(preview: Preview[Reason, LineWarnings], facts: Facts) -> Preview:
     """`preview`, which was made from `facts`, with a sentence for each reason and warning."""
-    return Preview(preview.month, preview.usage_seats, tuple(_line_in_words(line, facts) for line in preview.lines))
+    return Preview(
+        preview.month, preview.usage_seats, tuple(_line_in_words(line, preview.month, facts) for line in preview.lines)
+    )
 
 
-def _line_in_words(line: PreviewLine[Reason, LineWarnings], facts: Facts) -> PreviewLine:
-    reason = reason_in_words(line.reason, line.outcome, facts)
+def _line_in_words(line: PreviewLine[Reason, LineWarnings], month: Month, facts: Facts) -> PreviewLine:
+    reason = _reason_in_words(line.reason, line.outcome, month, facts)
     warnings = [line_warning(line.warning.identity, one, facts) for one in line.warning.lines] if line.warning else []
     if line.warning and line.warning.unusual:
         warnings.append(unusual_usage.warned(line.warning.unusual))
     return replace(cast("PreviewLine[Any, Any]", line), reason=reason, warning=" ".join(warnings) or None)
 
 
-def reason_in_words(reason: Reason, outcome: Outcome, facts: Facts) -> str:  # noqa: C901, PLR0911 - a case for each kind
-    """Why a line of a preview made from `facts` came to its `outcome`, and what a person can do about it."""
+def _reason_in_words(  # noqa: C901, PLR0911 - a case for each kind
+    reason: Reason, outcome: Outcome, month: Month, facts: Facts
+) -> str:
+    """Why a line of the preview of `month` came to its `outcome`, and what a person can do about it."""
     match reason:
         case Usage():
-            return reasons.excluded(outcome, reason, facts.mappings.get(reason.organization_id))
+            return reasons.excluded(outcome, reason, month, facts)
         case Balance():
             return reasons.balanced(reason, facts.mappings[reason.identity.organization_id])
         case Stale(write):
             return reasons.stale(write, facts.mappings[write.identity.organization_id], facts)
         case WithoutProduct(write):
             return reasons.without_product(write)
-        case CannotBeRead(organization_id, month, found):
+        case CannotBeRead(organization_id, _, found):
             return hold_reasons.unread(month, found, facts.mappings[organization_id])
         case Moved(identity, line, seats):
             return hold_reasons.moved(identity, line, facts.mappings[identity.organization_id], facts, seats)
@@ -64,7 +69,7 @@ def reason_in_words(reason: Reason, outcome: Outcome, facts: Facts) -> str:  # n
             mapping = facts.mappings[write.identity.organization_id]
             return hold_reasons.write_held(outcome, write, facts.agreements[write.agreement_id], mapping)
         case Waiting(on):
-            return reasons.waiting(reason_in_words(on, outcome, facts))
+            return reasons.waiting(_reason_in_words(on, outcome, month, facts))
 
 
 def _invoice_unclear(reason: InvoiceUnclear, facts: Facts) -> str:

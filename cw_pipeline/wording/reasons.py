@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import is_copy
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.writes import SetQuantity
-from cw_pipeline.vocabulary import counted
+from cw_pipeline.vocabulary import Plan, counted, plain
 from cw_pipeline.wording.commands import SYNC_AGAIN, accept_command
-from cw_pipeline.wording.hold_reasons import leave_out
+from cw_pipeline.wording.hold_reasons import INVOICED_COUNTS, leave_out
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.balance import Balance
     from cw_pipeline.billing.facts import CompanyMapping, Facts, Usage
+    from cw_pipeline.vocabulary import Month
 
 
-def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> str:
-    """Why a usage row is not billed."""
+def excluded(outcome: Outcome, row: Usage, month: Month, facts: Facts) -> str:
+    """Why a usage row of `month` is not billed and, where its lines are left alone, what these carry."""
+    mapping = facts.mappings.get(row.organization_id)
     bill_from = mapping.bill_from if mapping else None
-    return {
+    sentence = {
         Outcome.NOT_MANAGED: "The organization is not managed by this MSP.",
         Outcome.NFR: "The license is not for resale.",
         Outcome.TRIAL: "The organization is on trial.",
@@ -29,6 +32,15 @@ def excluded(outcome: Outcome, row: Usage, mapping: CompanyMapping | None) -> st
             f"No ConnectWise product is confirmed for the plan {row.plan}. Map one and confirm the mapping."
         ),
     }[outcome]
+    lines = [line for plan in Plan for line in facts.lines_of(Identity(month, plan, row.organization_id))]
+    carried = sum(line.quantity for line in lines)
+    if not carried or outcome not in {Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM}:
+        return sentence
+    return (
+        f"{sentence} Its lines for {month} carry {counted(plain(carried), 'seat')}, which stay billed as they are in "
+        f"ConnectWise. If it is billed from {month} or an earlier month on, they count: only the difference to its "
+        "usage is billed."
+    )
 
 
 def balanced(result: Balance, mapping: CompanyMapping) -> str:
@@ -54,8 +66,8 @@ def balanced(result: Balance, mapping: CompanyMapping) -> str:
             + (f" {writes}." if writes else "")
         ),
         Outcome.AGREEMENT_INACTIVE: (
-            "The mapped agreement no longer exists in ConnectWise. Map the company to another agreement"
-            f"{leave_out(result.identity.month, mapping)}. {SYNC_AGAIN}"
+            "The mapped agreement no longer exists in ConnectWise. Map the company to another agreement "
+            f"{INVOICED_COUNTS}{leave_out(result.identity.month, mapping)}. {SYNC_AGAIN}"
         ),
     }[result.outcome]
     return (sentence + already + several).strip()

@@ -6,16 +6,17 @@ from cw_pipeline.billing.outcomes import Outcome
 
 WAYS_OUT = {
     Outcome.AGREEMENT_INACTIVE: (
-        "Renew the agreement or give it a next invoice date in ConnectWise, or set what is on its lines to 0 there and "
-        "map the company to another agreement, or leave the month out, as the reason says."
+        "Renew the agreement or give it a next invoice date in ConnectWise; or set the open line that the reason "
+        "names, if any, to 0 there and map the company to another agreement (what was invoiced counts, and is not "
+        "billed again); or leave the month out, as the reason says."
     ),
     Outcome.AGREEMENT_CHANGED: (
         "Set the agreement's billing in ConnectWise back to what it was, or accept it or map the company to another "
         "agreement, as the reason says."
     ),
     Outcome.COMPANY_DELETED: (
-        "Restore the company in ConnectWise, or set what is on its lines to 0 there and map the organization to another"
-        " company, or leave the month out, as the reason says."
+        "Restore the company in ConnectWise; or set the open line that the reason names, if any, to 0 there and map "
+        "the organization to another company; or leave the month out, as the reason says."
     ),
     Outcome.MOVED: (
         "Credit the company that was invoiced and record it, or map the organization to the company that is to be "

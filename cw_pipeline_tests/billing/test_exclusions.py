@@ -160,6 +160,22 @@ def test_nothing_of_a_month_before_bill_from_is_touched(rows: list[Usage]) -> No
     assert also(preview) == []
 
 
+@pytest.mark.parametrize(
+    ("mappings", "why"),
+    [
+        ([], "The organization is not mapped to a company. Map it to bill its seats."),
+        ([mapped_to(10, bill_from=APRIL)], "The organization is billed from 2026-04 on."),
+    ],
+)
+def test_what_lines_carry_that_nobody_touches_is_in_the_reason(mappings: list[CompanyMapping], why: str) -> None:
+    lines = (a_line(1, 3, effective=INVOICED), a_line(2, 4, Plan.ENTERPRISE), a_line(3, 9, month=APRIL))
+    assert row_line(preview_of(the_facts(*lines, mappings=mappings), used(7))).reason == (
+        f"{why} Its lines for 2026-03 carry 7 seats, which stay billed as they are in ConnectWise. If it is billed "
+        "from 2026-03 or an earlier month on, they count: only the difference to its usage is billed."
+    )
+    assert row_line(preview_of(the_facts(a_line(1, 0), mappings=mappings), used(7))).reason == why
+
+
 def test_a_plan_without_product_keeps_its_lines_and_the_other_goes_to_0() -> None:
     facts = the_facts(a_line(1, 3), a_line(2, 4, Plan.ENTERPRISE), products=BUSINESS_ONLY)
     preview = preview_of(facts, used(7, Plan.ENTERPRISE))

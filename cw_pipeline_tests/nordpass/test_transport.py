@@ -71,6 +71,16 @@ def test_a_lasting_failure_ends_after_four_attempts_as_a_transient_error(
     assert len(http.calls) == 4
 
 
+@pytest.mark.parametrize(("method", "act"), [("GET", read), ("POST", add)])
+def test_only_the_advice_about_a_failed_addition_is_about_additions(
+    api: ProviderApi, http: responses.RequestsMock, method: str, act: Callable[[ProviderApi], None]
+) -> None:
+    http.add(method, ORGANIZATIONS, status=503)
+    with pytest.raises(ServerFailed, match="run this again later") as error:
+        act(api)
+    assert ("never adds an organization twice" in str(error.value)) is (method == "POST")
+
+
 @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationFailed), (403, AuthenticationFailed), (422, Refused)])
 def test_a_refusal_is_not_repeated(
     api: ProviderApi, http: responses.RequestsMock, status: int, kind: type[NordPassError]

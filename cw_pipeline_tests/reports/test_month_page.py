@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+import pytest
 
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import Outcome
@@ -87,6 +90,15 @@ def test_every_line_is_in_one_list_and_says_what_to_do_and_what_is_billed() -> N
     assert "with the job map_companies" in shown["unmapped"]
     assert {name for name, text in shown.items() if "Worth" not in text} >= {"not_managed", "nfr", "trial"}
     assert "Worth" in shown["unmapped"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM])
+def test_a_list_of_who_is_not_billed_has_what_is_left_on_lines(outcome: Outcome) -> None:
+    left = replace(a_line(1, outcome), left=Decimal(9))
+    shown = lists(a_month([left, a_line(2, outcome)]))[outcome]
+    assert "it counts: only the difference to the usage is billed." in shown
+    assert [row.split("|")[-2].strip() for row in shown.splitlines() if "Customer" in row] == ["9", "0"]
+    assert "On lines" not in lists(a_month([a_line(2, outcome)]))[outcome]
 
 
 def test_a_list_that_is_too_long_to_keep_says_where_the_rest_is() -> None:

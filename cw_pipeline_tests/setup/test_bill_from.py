@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cw_pipeline.billing.accounting import EntryKind
-from cw_pipeline.setup.errors import MappingFileRefused, MappingRefused
+from cw_pipeline.setup.errors import MappingFileRefused, MappingRefused, WarningsNotAccepted
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.setup.organizations import MapTo, add_organization
@@ -84,7 +85,54 @@ def test_usage_that_has_a_line_is_not_left_out(used: Warehouse) -> None:
     map_company(used, 1, 11, "org-acme", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
     record(used, "2026-01", NOW, kind=EntryKind.CONFIRMED)
     unmap_company(used, 1)
-    assert map_company(used, 2, 21, "org-acme", first_month=FIRST, now=NOW).left_out.keys() == {"2025-12", "2026-02"}
+    mapped = map_company(used, 2, 21, "org-acme", accept_warnings=True, first_month=FIRST, now=NOW)
+    assert mapped.left_out.keys() == {"2025-12", "2026-02"}
+
+
+LEFT_LINES = (
+    "Lines of Acme (org-acme) carry seats for months before 2026-03, the first month that is to be billed: 5 in "
+    "2026-01. They stay billed as they are in ConnectWise, and are no longer compared with usage or corrected. To keep "
+    "them right, bill from 2026-01 on instead: what they carry counts, and is not billed again."
+)
+
+
+@pytest.fixture
+def billed(msp: Warehouse) -> Warehouse:
+    """Acme is billed from December on, and has a line of 5 for January."""
+    map_company(msp, 1, 11, "org-acme", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
+    record(msp, "2026-01", NOW, kind=EntryKind.CONFIRMED)
+    return msp
+
+
+@pytest.mark.parametrize("unmapped", [False, True])
+def test_a_first_month_that_leaves_lines_as_they_are_has_to_be_accepted(
+    unmapped: bool,  # noqa: FBT001 - a parameter of the test
+    billed: Warehouse,
+    tmp_path: Path,
+) -> None:
+    if unmapped:
+        unmap_company(billed, 1)
+    before = mappings(billed)
+    later = partial(map_company, billed, 1, 11, "org-acme", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
+    file = write(tmp_path / "m.csv", "1,,11,,org-acme,,2026-03")
+    with pytest.raises(WarningsNotAccepted) as refused:
+        later()
+    assert refused.value.warnings == (LEFT_LINES,)
+    with pytest.raises(WarningsNotAccepted) as refused:
+        apply_mappings(billed, file, NOW, first_month=FIRST)
+    assert (refused.value.warnings, mappings(billed)) == ((f"Row 2: {LEFT_LINES}",), before)
+    assert later(accept_warnings=True).warnings == (LEFT_LINES,)
+    assert apply_mappings(billed, file, NOW, first_month=FIRST).warnings == ()  # it is so already
+    assert later().warnings == ()
+    month = Month(2026, 4)
+    assert map_company(billed, 1, 12, "org-acme", bill_from=month, first_month=FIRST, now=NOW).warnings == ()
+
+
+def test_a_first_month_that_leaves_no_seats_on_lines_is_not_asked_about(billed: Warehouse) -> None:
+    map_it = partial(map_company, billed, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    assert map_it(bill_from=Month(2026, 1)).warnings == ()
+    record(billed, "2026-01", NOW, kind=EntryKind.CONFIRMED, quantity=0)
+    assert map_it(bill_from=Month(2026, 3)).warnings == ()
 
 
 def test_a_file_warns_by_row_and_reapplying_an_export_chooses_nothing(used: Warehouse, tmp_path: Path) -> None:

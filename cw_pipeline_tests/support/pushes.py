@@ -53,12 +53,18 @@ def _previewed(line: PushLineRow) -> PreviewLineRow:
 
 
 def record(
-    warehouse: Warehouse, month: str, at: datetime, *, kind: EntryKind = EntryKind.INTENT, psa: str = PSA
+    warehouse: Warehouse,
+    month: str,
+    at: datetime,
+    *,
+    kind: EntryKind = EntryKind.INTENT,
+    psa: str = PSA,
+    quantity: int = 5,
 ) -> None:
     """An entry of the ledger about a line of the month."""
     entry = LedgerEntry(
         psa=psa, at=at, run_id="run", kind=kind, month=month, organization_id="org-acme", plan="Business",
         serial_number=f"NP:{month}:B:org-acme", agreement_id=11, product_id=3, addition_id=77, before=Decimal(0),
-        quantity=Decimal(5), effective_date=date(2026, 4, 1),
+        quantity=Decimal(quantity), effective_date=date(2026, 4, 1),
     )  # fmt: skip
     put(warehouse, entry)

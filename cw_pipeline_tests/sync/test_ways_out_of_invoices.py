@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from cw_pipeline.reports.drift.find import find_drift
+from cw_pipeline.reports.month import month_lines
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NothingToAccept
@@ -99,6 +100,19 @@ def test_an_organization_that_is_mapped_back_is_moved_no_longer(moved: Msp) -> N
     assert_stuck(moved.sync(), "moved")
     moved.map(ONE)
     assert_right(moved, 5)
+
+
+def test_an_earlier_bill_from_bills_only_what_was_not_invoiced(invoiced: Msp) -> None:
+    invoiced.use(7, ONE)
+    invoiced.map(ONE, bill_from=APRIL)
+    left = invoiced.sync()
+    assert left.outcomes(ONE) == ["before_bill_from"]
+    assert "Its lines for 2026-03 carry 5 seats" in left.line(ONE).reason
+    with invoiced.run.warehouse.transaction() as session:
+        lines = month_lines(session, invoiced.run.psa, left.month.preview).lines
+    assert {one.line.organization_id: one.left for one in lines if one.left} == {organization_id(ONE): 5}
+    invoiced.map(ONE, bill_from=MARCH)
+    assert_right(invoiced, 5, 2)
 
 
 def test_a_later_bill_from_leaves_out_a_month_settled_by_hand(moved: Msp) -> None:

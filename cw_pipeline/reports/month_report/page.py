@@ -94,7 +94,7 @@ def _step(highest: Decimal) -> Decimal:
 def total(worth: Worth) -> str:
     """What seats are worth together."""
     if not worth.unpriced_seats:
-        return amounts(worth.money) if worth.money else "0.00"
+        return amounts(worth.money) if worth.money else "nothing"
     unpriced = f"{counted(worth.unpriced_seats, 'seat')} of unknown price"
     return f"{amounts(worth.money)} and {unpriced}" if worth.money else unpriced
 

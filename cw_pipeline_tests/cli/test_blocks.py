@@ -27,17 +27,25 @@ DOCUMENTS = ["README.md", "docs/how-to/set-up.md", "docs/tutorial", "docs/how-to
 """In the order in which they are run: those that set up come first. The reference's blocks are generated."""
 
 NOT_RUN = {
-    "a file's content": ("environment_prefix:", "CONNECTWISE_SITE_URL=", "code-acme:", "PATH=", "- grpc_server:"),
+    "a file's content": (
+        "environment_prefix:",
+        "CONNECTWISE_SITE_URL=",
+        "[Service]",
+        "code-acme:",
+        "PATH=",
+        "- grpc_server:",
+    ),
     "Docker, Kubernetes or a PostgreSQL server is needed": ("mkdir -m 700", "docker ", "kubectl "),
     "end_to_end/test_backup.py runs them": ("pg_dump ", "pg_restore "),
     "PostgreSQL, Redis and a machine of its own are needed; end_to_end/test_workers.py runs the services": (
-        "bash -c ",
+        "/opt/cw_pipeline/bin/pip ",
         "createuser ",
         "cw-pipeline --version",
         "dagster api ",
         "install -d ",
         "mkdir -p /var/lib/",
         "python3 -m venv /opt/",
+        "runuser ",
     ),
     "sync/test_every_way_out.py follows the way out of each hold": (
         "cw-pipeline lines accept ",

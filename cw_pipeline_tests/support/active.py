@@ -89,7 +89,8 @@ def activate(bill_from: Month, *, companies: int = 5) -> Active:
         if wanted in _SET_UP:
             active, rows = _SET_UP[wanted]
             (integration,) = rows["integration"]
-            fill(warehouse, rows | {"integration": [integration | {"site_url": settings.connectwise_site_url}]})
+            here = {"site_url": settings.connectwise_site_url, "company_id": settings.connectwise_company_id}
+            fill(warehouse, rows | {"integration": [integration | here]})
             return active
         with opening.open_connectwise(settings) as client, opening.open_nordpass(settings) as nordpass:
             set_up(client, nordpass, warehouse)

@@ -58,13 +58,18 @@ def was_seen_invoiced(line: Line, written: Written | None, agreement: Agreement,
 def is_copy(line: Line, facts: Facts) -> bool:
     """Whether a line that was found is a copy of another one of the same organization, month and plan.
 
-    It is if the ledger knew another one before. What a rebuild found may as well be what was written after the backup,
-    and lines that were found together have no known order: there a copy is known by having the days of
-    another line with seats that was known before, or is older.
+    It is if the ledger knew another one before, also if that is gone and was not invoiced. What a rebuild found may as
+    well be what was written after the backup, and lines that were found together have no known order: there a copy is
+    known by having the days of another line with seats that was known before, or is older.
     """
     written = facts.ledger.get(line.addition_id)
     if written is None or not written.found:
         return False
+    for number, known in facts.accounted(line.serial_number):
+        agreement = facts.agreements.get(known.agreement_id)
+        known_before = number != line.addition_id and known.known_since < written.known_since
+        if known_before and not written.rebuilt and not may_have_been_invoiced(known, agreement, facts.today):
+            return True
     for other in facts.lines[line.serial_number]:
         known = facts.ledger.get(other.addition_id)
         if known is None or other.addition_id == line.addition_id:

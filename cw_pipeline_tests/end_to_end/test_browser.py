@@ -130,6 +130,7 @@ def test_a_month_of_300_organizations_is_read_without_scrolling_sideways(
         assert HOSTILE in rows.first.inner_text().replace("\u2060", "")
         numbers |= {int(text.split()[0]) for text in rows.locator("td", has_text="Überlandwerke").all_inner_texts()}
         window.get_by_role("button", name="Close").click()
+        window.wait_for(state="detached")
     assert numbers == set(range(300))
     assert alerts == []
     needing = the_list(page, "needs_a_person")

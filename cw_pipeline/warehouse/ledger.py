@@ -102,9 +102,8 @@ def carried_seats(session: Session, psa: str, months: Collection[Month]) -> Mapp
     """
     seats: defaultdict[tuple[Month, str], Decimal] = defaultdict(Decimal)
     for written in written_lines(session, psa, months).values():
-        if (identity := Identity.parse(written.serial_number)) and (
-            most := max(written.quantities, default=Decimal(0))
-        ):
+        identity, most = Identity.parse(written.serial_number), max(written.quantities, default=Decimal(0))
+        if identity is not None and most:
             seats[identity.month, identity.organization_id] += most
     return dict(seats)
 

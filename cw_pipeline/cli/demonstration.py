@@ -263,14 +263,15 @@ def _summary(reports: Sequence[MonthReport]) -> list[str]:
     outcomes = tally(line for line in lines if not line.also and line not in written)
     others = [one for one in outcomes if one not in NOT_BILLED]
     not_billed = [one for one in outcomes if one in NOT_BILLED and outcomes[one].seats]
-    requests = f"{sum(report.requests_read for report in reports)} reads"
+    reads = sum(report.requests_read for report in reports)
+    writes = sum(report.requests_written for report in reports)
     return [
         *(f"{report.month}: {report.error}" for report in reports if report.error),
         ", ".join(
             [*_writes(written), *(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,} seats" for one in others)]
         ),
         "not billed: " + ", ".join(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,}" for one in not_billed),
-        f"{requests}, {sum(report.requests_written for report in reports)} writes",
+        f"{counted(reads, 'read')}, {counted(writes, 'write')}",
     ]
 
 

@@ -77,7 +77,7 @@ def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseCl
         in_group = [one for one in month.lines if one.line.outcome in members and not one.line.also]
         details[f"seats_{group}"] = int(sum(one.line.seats for one in in_group))
         money = added(one.worth for one in in_group)
-        for currency in currencies if group != "not_billed" else ():
+        for currency in currencies if group != "not_billed" else ():  # floats, because Dagster plots nothing else
             details["_".join(filter(None, ["money", group, currency.lower()]))] = float(money.get(currency, 0))
     return details
 

@@ -201,7 +201,7 @@ def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> d
         seats=int(found.seats),
         money_at_stake=amounts(found.money) if found.seats else "none",
         seats_without_a_price=int(found.unpriced_seats),
-        organizations=names([_with_seats(*one) for one in found.organizations.items()]),
+        organizations=names([_with_seats(one.name, seats) for one, seats in found.organizations.items()]),
         by_month={month: dict(counts) for month, counts in found.by_month.items()},
     )
 
@@ -244,7 +244,7 @@ def _size(found: UnbilledLines) -> str:
     """How much is not billed, of whom and of which months, as the beginning of a sentence."""
     worth = amounts(found.money) if found.money else "of unknown price"
     unpriced = f" and {found.unpriced_seats} of unknown price" if found.money and found.unpriced_seats else ""
-    first = [_with_seats(escaped(name), seats) for name, seats in list(found.organizations.items())[:_MOST_NAMED]]
+    first = [_with_seats(escaped(one.name), seats) for one, seats in list(found.organizations.items())[:_MOST_NAMED]]
     more = f" and {len(found.organizations) - len(first)} more" if len(found.organizations) > len(first) else ""
     return (
         f"{counted(found.count, 'line')} of {_months(found)} with {counted(found.seats, 'seat')}, "

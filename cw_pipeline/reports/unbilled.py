@@ -14,6 +14,7 @@ from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.billing.preview import seats_at_stake
 from cw_pipeline.reports.worth import Money, Prices, added, prices
+from cw_pipeline.warehouse.names import Named
 from cw_pipeline.warehouse.previews import lines_with, warned_lines
 from cw_pipeline.warehouse.tables import (
     CompanyMappingRow,
@@ -46,14 +47,14 @@ class UnbilledLines:
             lines beside it. Of `credit_due`, the seats to credit.
         money: Seats times the catalog price of their plan's product when it was mapped.
         unpriced_seats: Those of `seats` that are not in `money`, because their plan's product has no known price.
-        organizations: The seats of each organization, by its name; the most first.
+        organizations: The seats of each organization; the most first.
     """
 
     by_month: Mapping[str, Mapping[str, int]]
     seats: Decimal
     money: Money
     unpriced_seats: Decimal
-    organizations: Mapping[str, Decimal]
+    organizations: Mapping[Named, Decimal]
 
     @property
     def count(self) -> int:
@@ -124,9 +125,9 @@ def _summed(lines: Iterable[tuple[Month, PushLineRow, str]], seat_prices: Prices
         # The lines beside a usage row have the same seats, on their way from or to another line.
         for line in [line for line in of_one if not line.also] or of_one:
             seats[line.organization_id, line.plan] += line.seats
-    of_organizations: defaultdict[str, Decimal] = defaultdict(Decimal)
+    of_organizations: defaultdict[Named, Decimal] = defaultdict(Decimal)
     for (organization_id, _), number in seats.items():
-        of_organizations[names[organization_id]] += number
+        of_organizations[Named(organization_id, names[organization_id])] += number
     return UnbilledLines(
         by_month={month: dict(outcomes) for month, outcomes in counts.items()},
         seats=sum(seats.values(), Decimal(0)),

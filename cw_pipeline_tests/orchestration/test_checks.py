@@ -10,6 +10,7 @@ import pytest
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.orchestration.checks import of_unbilled
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary
+from cw_pipeline.warehouse.names import Named
 from cw_pipeline.wording.markdown import unescaped
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
@@ -21,7 +22,10 @@ HOSTILE = "<b>[x](javascript:alert(1))</b>"
 
 
 def lines(counts: Mapping[str, Mapping[str, int]]) -> UnbilledLines:
-    organizations = {HOSTILE: Decimal(3), **{f"Customer {number}": Decimal(1) for number in range(6)}}
+    organizations = {
+        Named("org-hostile", HOSTILE): Decimal(3),
+        **{Named(number, f"Customer {number}"): Decimal(1) for number in range(6)},
+    }
     return UnbilledLines(counts, Decimal(9), {"USD": Decimal(20)}, Decimal(0), organizations)
 
 

@@ -14,6 +14,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, unbilled
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Plan
+from cw_pipeline.warehouse.names import Named
 from cw_pipeline.warehouse.previews import PushedMonth, save_push
 from cw_pipeline_tests.setup.conftest import FIRST
 from cw_pipeline_tests.support.pushes import record
@@ -55,7 +56,7 @@ def unbilled_lines(
     by_month: dict[str, dict[str, int]], seats: int, money: str, organizations: dict[str, int]
 ) -> UnbilledLines:
     """All of whose seats have a price."""
-    of_organizations = {name: Decimal(number) for name, number in organizations.items()}
+    of_organizations = {Named(one, NAME): Decimal(number) for one, number in organizations.items()}
     return UnbilledLines(by_month, Decimal(seats), {"": Decimal(money)}, Decimal(0), of_organizations)
 
 
@@ -75,9 +76,9 @@ def test_seats_are_worth_the_confirmed_product_s_price_to_the_cent(priced: Wareh
     push(priced, replace(HELD, outcome=Outcome.REJECTED), replace(HELD, outcome=Outcome.UNCONFIRMED, seats=Decimal(7)))
     push(priced, HELD, replace(HELD, organization_id="org-bolt", outcome=Outcome.COMPANY_DELETED), month=APRIL)
     found = summary(priced)
-    assert found.failed == unbilled_lines({"2026-03": {"rejected": 1, "unconfirmed": 1}}, 11, "47.85", {NAME: 11})
+    assert found.failed == unbilled_lines({"2026-03": {"rejected": 1, "unconfirmed": 1}}, 11, "47.85", {"org-acme": 11})
     held = {"2026-04": {"agreement_inactive": 1, "company_deleted": 1}}
-    assert found.held == unbilled_lines(held, 8, "34.80", {NAME: 8})
+    assert found.held == unbilled_lines(held, 8, "34.80", {"org-acme": 4, "org-bolt": 4})
     assert (found.held.count, found.failed.count) == (2, 2)
 
 
@@ -111,7 +112,7 @@ def test_without_a_price_the_money_is_unknown_and_seats_count_separately(priced:
         Decimal(3),
         {},
         unpriced_seats=Decimal(3),
-        organizations={NAME: Decimal(3)},
+        organizations={Named("org-bolt", NAME): Decimal(3)},
     )
     push(priced, NO_PRODUCT, UNMAPPED)
     found = summary(priced).unmapped
@@ -123,7 +124,7 @@ def test_lines_with_a_warning_are_reported_until_pushed_without_one(priced: Ware
     push(priced, replace(right, warning="3 of its seats are not billed."))
     push(priced, right, month=APRIL)
     found = summary(priced)
-    assert found.warned == unbilled_lines({"2026-03": {"unchanged": 1}}, 4, "17.40", {NAME: 4})
+    assert found.warned == unbilled_lines({"2026-03": {"unchanged": 1}}, 4, "17.40", {"org-acme": 4})
     assert found == UnbilledSummary(NOTHING, NOTHING, NOTHING, found.warned)
     push(priced, right)
     assert summary(priced).warned == NOTHING
@@ -137,7 +138,7 @@ def test_an_organization_that_was_mapped_since_is_no_longer_unmapped(priced: War
 
 def test_usage_before_a_first_month_is_reported_until_a_person_names_it(priced: Warehouse) -> None:
     push(priced, UNMAPPED)
-    left_out = unbilled_lines({"2026-03": {"unmapped": 1}}, 4, "17.40", {NAME: 4})
+    left_out = unbilled_lines({"2026-03": {"unmapped": 1}}, 4, "17.40", {"org-acme": 4})
     map_company(priced, 1, 11, "org-acme", first_month=FIRST, now=MAY)
     assert summary(priced).unmapped == left_out
     push(priced, replace(UNMAPPED, outcome=Outcome.BEFORE_BILL_FROM))

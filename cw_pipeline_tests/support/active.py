@@ -81,12 +81,13 @@ def set_up(client: ConnectWiseClient, nordpass: NordPass, warehouse: Warehouse) 
 def activate(bill_from: Month, *, companies: int = 5) -> Active:
     """Set up the integration that the environment names, with so many companies mapped from `bill_from` on.
 
-    New sandboxes are all alike: what was set up once in this process is copied from then on.
+    New sandboxes are all alike: what was set up once in an empty warehouse is copied to other empty ones from then on.
     """
     settings = Settings()
     with closing(Warehouse(settings.database_url, tenant=settings.tenant_key, who="the tests")) as warehouse:
         wanted = (bill_from, companies)
-        if wanted in _SET_UP:
+        empty = not rows_of(warehouse)["integration"]
+        if empty and wanted in _SET_UP:
             active, rows = _SET_UP[wanted]
             (integration,) = rows["integration"]
             here = {"site_url": settings.connectwise_site_url, "company_id": settings.connectwise_company_id}
@@ -95,7 +96,8 @@ def activate(bill_from: Month, *, companies: int = 5) -> Active:
         with opening.open_connectwise(settings) as client, opening.open_nordpass(settings) as nordpass:
             set_up(client, nordpass, warehouse)
         active = _map_companies(settings, warehouse, *wanted)
-        _SET_UP[wanted] = active, rows_of(warehouse)
+        if empty:
+            _SET_UP[wanted] = active, rows_of(warehouse)
         return active
 
 

@@ -108,7 +108,8 @@ class _Results:
             if report.error:
                 output.notice(f"{report.month}: {report.error}")
             else:
-                output.say(f"{report.month}: {rooms.seats.where_seats_go(report.lines, pushed=pushed)}")
+                which = report.month if pushed else f"{report.month}, preview {report.preview_id}"
+                output.say(f"{which}: {rooms.seats.where_seats_go(report.lines, pushed=pushed)}")
         failed = sum(report.error is not None for report in self._reports)
         if not stuck and not failed:
             output.say(next_step)
@@ -143,6 +144,7 @@ class _Results:
             return {"month": report.month, "error": report.error}
         return {
             "month": report.month,
+            "preview": report.preview_id,
             "outcomes": _tallies(line for line in report.lines if not line.also),
             "also": _tallies(line for line in report.lines if line.also),
             "attention": [self._attention(line) for line in report.lines if line.outcome in _STUCK],

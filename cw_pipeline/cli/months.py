@@ -9,7 +9,7 @@ from cw_pipeline.billing.outcomes import FAILED
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import command, now
 from cw_pipeline.cli.month_results import print_preview, print_sync
-from cw_pipeline.cli.options import AsJson, FromOption, MonthOption, ToOption
+from cw_pipeline.cli.options import AsJson, FromOption, MonthOption, PreviewOption, ToOption
 from cw_pipeline.cli.output import UsageError
 from cw_pipeline.vocabulary import Month, month_options
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.cli.command import Command
     from cw_pipeline.cli.output import Output
-    from cw_pipeline.warehouse.previews import MonthReport
+    from cw_pipeline.warehouse.previews import MonthReport, StoredPreview
 
 _STEPS = {"monthly_usage": "usage read", "push_preview": "previewed", "connectwise_push": "synced"}
 
@@ -31,17 +31,38 @@ def preview(
 ) -> None:
     """Show what a sync would write, line by line, without writing it. Default: the last closed month."""
     with command(as_json=as_json) as running:
-        reports = _run(running, "preview", month, first, last)
-        options = month_options(reports[0].month, reports[-1].month)
-        print_preview(running, reports, f"Nothing was written. To write it, run `cw-pipeline sync {options}`.")
+        months = months_asked(month, first, last, earliest=running.first_month, moment=now())
+        reports = _run(running, "preview", months)
+        made = " ".join(f"--preview {report.preview_id}" for report in reports)
+        options = month_options(months[0], months[-1])
+        print_preview(
+            running,
+            reports,
+            f"Nothing was written. To write it, run `cw-pipeline sync {options}`, or to write exactly this, "
+            f"`cw-pipeline sync {made}`.",
+        )
 
 
 def sync(
-    month: MonthOption = None, first: FromOption = None, last: ToOption = None, *, as_json: AsJson = False
+    month: MonthOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    previews: PreviewOption = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Write the seats of closed months to the agreements, again if need be. Default: the last closed month."""
     with command(as_json=as_json) as running:
-        reports = _run(running, "sync_now", month, first, last)
+        if not previews:
+            months = months_asked(month, first, last, earliest=running.first_month, moment=now())
+            reports = _run(running, "sync_now", months)
+        elif month or first or last:
+            raise UsageError("A preview is of one month, so --preview goes with neither --month, --from nor --to.")
+        else:
+            with running.warehouse.transaction() as session:
+                psa = rooms.connection_key.connected_psa(session)
+                reviewed = rooms.reviewed.reviewed_previews(session, psa, previews)
+            reports = _push_reviewed(running, reviewed)
         print_sync(running, reports, "Every write is in `cw-pipeline history`.")
 
 
@@ -71,14 +92,31 @@ def months_asked(
     return list(begin.until(end))
 
 
+def _push_reviewed(running: Command, reviewed: Mapping[Month, StoredPreview]) -> list[MonthReport]:
+    """Push exactly what a person looked at, in one run for all months that follow each other; a report for each."""
+    together: list[list[Month]] = []
+    for month in sorted(reviewed):
+        if together and together[-1][-1].plus(1) == month:
+            together[-1].append(month)
+        else:
+            together.append([month])
+    return [
+        report
+        for months in together
+        for report in _run(running, "sync_now", months, {"previews": [reviewed[month].id for month in months]})
+    ]
+
+
 def _run(
-    running: Command, job: Literal["preview", "sync_now"], month: Month | None, first: Month | None, last: Month | None
+    running: Command,
+    job: Literal["preview", "sync_now"],
+    months: Sequence[Month],
+    config: Mapping[str, object] | None = None,
 ) -> list[MonthReport]:
-    """Run the job for the chosen months; a report for each of them.
+    """Run the job for these months; a report for each of them.
 
     Settings and state are checked first, so that there is no run that cannot succeed.
     """
-    months = months_asked(month, first, last, earliest=running.first_month, moment=now())
     warehouse = running.warehouse
     with warehouse.transaction() as session:
         rooms.guards.require_active(session, running.connectwise)
@@ -86,7 +124,7 @@ def _run(
     definition = rooms.definitions.defs.resolve_job_def(job)
     last_step = "push_preview" if job == "preview" else "connectwise_push"
     with _progress(running, months, last_step) as on_month:
-        run_id = rooms.runs.run_months(definition, months, running.dagster, on_month=on_month)
+        run_id = rooms.runs.run_months(definition, months, running.dagster, on_month=on_month, config=config)
         failure = rooms.runs.failure_of(run_id, running.dagster)
     with warehouse.transaction() as session:
         found = rooms.previews.run_reports(session, run_id, pushed=job == "sync_now")

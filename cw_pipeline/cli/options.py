@@ -48,6 +48,15 @@ FromOption = Annotated[
 ToOption = Annotated[
     Month | None, typer.Option("--to", parser=_month, metavar="MONTH", help="The last of them, inclusive.")
 ]
+PreviewOption = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--preview",
+        metavar="ID",
+        help="The id of a preview that you looked at: exactly that is written for its month, or nothing. Can be given "
+        "several times, for one month each.",
+    ),
+]
 BillFromOption = Annotated[
     Month | None,
     typer.Option(

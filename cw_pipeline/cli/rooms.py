@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         release,
         suggest,
     )
+    from cw_pipeline.sync import reviewed
     from cw_pipeline.warehouse import connection_key, database, previews
     from cw_pipeline.wording import cells, hold_reasons, seats, spreadsheets, ways_out
 
@@ -74,6 +75,7 @@ _PATHS = {
     "products": "setup.products",
     "rebuild": "setup.rebuild",
     "release": "setup.release",
+    "reviewed": "sync.reviewed",
     "report_files": "reports.month_report.files",
     "runs": "orchestration.runs",
     "sandbox": "sandbox.sandbox",

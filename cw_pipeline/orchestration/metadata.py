@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.warehouse.database import Warehouse
-    from cw_pipeline.warehouse.previews import PushedMonth
+    from cw_pipeline.warehouse.previews import PushedMonth, StoredPreview
     from cw_pipeline.warehouse.usage import StoredReport
 
 Details: TypeAlias = "dict[str, int | float | str | list[str] | dg.MetadataValue]"
@@ -47,15 +47,16 @@ def of_usage(report: StoredReport) -> Details:
     }
 
 
-def of_preview(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
-    """What a push would do for a month."""
-    return _of_month(preview, warehouse, connectwise, pushed=False)
+def of_preview(made: StoredPreview, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
+    """What a push would do for a month, and the id with which a person says that exactly this is to be pushed."""
+    return {**_of_month(made.preview, warehouse, connectwise, pushed=False), "preview": str(made.id)}
 
 
 def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
     """What a push came to, and what it asked of ConnectWise."""
     return {
         **_of_month(pushed.preview, warehouse, connectwise, pushed=True),
+        "preview": str(pushed.preview_id),
         "requests_read": pushed.requests_read,
         "requests_written": pushed.requests_written,
     }

@@ -23,7 +23,7 @@ from cw_pipeline.sync.outdated_warehouse import RecordedPush
 from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
@@ -89,11 +89,12 @@ def run_months(
     instance: dg.DagsterInstance,
     *,
     on_month: Callable[[str, str], None],
+    config: Mapping[str, object] | None = None,
 ) -> str:
     """Run a monthly job for `months`, which follow each other, and return the run's id.
 
     Its results are in the warehouse, in the reports of that run. `on_month` is called with the asset's name and the
-    month of each materialization as soon as it happens.
+    month of each materialization as soon as it happens. The step gets the `config`.
 
     Raises:
         StorageFailed: If Dagster's storage cannot record the run.
@@ -113,7 +114,10 @@ def run_months(
     try:
         with _unlogged():
             job.execute_in_process(
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                run_config={
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    "ops": {"sync_months": {"config": dict(config or {})}},
+                },
                 instance=instance,
                 partition_key=one,
                 raise_on_error=False,

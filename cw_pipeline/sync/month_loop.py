@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.preview import Preview
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
 from cw_pipeline.sync.previews import make_previews, usage_report
 from cw_pipeline.sync.push import check_seats, push_months
+from cw_pipeline.sync.reviewed import require_unchanged
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.previews import PushedMonth, save_month_error
+from cw_pipeline.warehouse.previews import PushedMonth, StoredPreview, save_month_error
 from cw_pipeline.warehouse.usage import StoredReport
 from cw_pipeline.wording.failed_writes import failed_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Iterable
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 
+    from cw_pipeline.billing.preview import Preview
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.sync.previews import Previews
     from cw_pipeline.sync.sync_run import SyncRun
@@ -34,7 +37,7 @@ class MonthFailed:
     error: str
 
 
-MonthEvent: TypeAlias = StoredReport | Preview | PushedMonth | MonthFailed
+MonthEvent: TypeAlias = StoredReport | StoredPreview | PushedMonth | MonthFailed
 """A usage report or a preview was made and kept, a month was pushed, or it failed."""
 
 
@@ -74,31 +77,45 @@ class MonthLoop:
             return []
         with self._dropping(self._remaining):
             self._made = make_previews(self._run, list(self._remaining))
-        previews = [kept.preview for kept in self._made.of_months.values()] if self._made else []
-        for preview in previews:
-            with self._dropping([preview.month]):
-                check_seats(preview)
-                self._on_event(preview)
-        return previews
+        kept = list(self._made.of_months.values()) if self._made else []
+        for one in kept:
+            with self._dropping([one.preview.month]):
+                check_seats(one.preview)
+                self._on_event(one)
+        return [one.preview for one in kept]
 
-    def push(self, recorded: Collection[RecordedPush]) -> None:
+    def push(
+        self,
+        recorded: Collection[RecordedPush],
+        reviewed: Mapping[Month, StoredPreview] = MappingProxyType({}),
+    ) -> None:
         """Carry out the months' previews, or new ones where something has changed since they were made.
 
         Args:
             recorded: The last pushes that are recorded outside the warehouse. If it lacks one, nothing is written.
+            reviewed: The previews that a person looked at. A month fails if its push would do something else.
         """
         self._drop_months_without_usage()
         if not self._remaining:
             return
         with self._dropping(self._remaining):
             require_up_to_date(self._run.warehouse, recorded)
-            for pushed in push_months(self._run, list(self._remaining), self._made):
+            wanted = partial(self._is_as_reviewed, reviewed)
+            for pushed in push_months(self._run, list(self._remaining), self._made, wanted):
                 self._remaining.remove(pushed.preview.month)
                 self.pushed.append(pushed.preview.month)
                 self._on_event(pushed)
                 if failed := pushed.failed_lines:
                     self.retryable |= any(line.outcome is Outcome.UNCONFIRMED for line in failed)
                     self.failed[pushed.preview.month] = failed_lines(failed)
+
+    def _is_as_reviewed(self, reviewed: Mapping[Month, StoredPreview], now: StoredPreview) -> bool:
+        """Whether the month's preview decides what a person looked at, if anybody did; else the month is dropped."""
+        month = now.preview.month
+        if month in reviewed:
+            with self._dropping([month]):
+                require_unchanged(reviewed[month], now)
+        return month in self._remaining
 
     def _drop_months_without_usage(self) -> None:
         for month in list(self._remaining):

@@ -16,7 +16,7 @@ from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.wording import reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cw_pipeline.billing.preview import Preview, PreviewLine
     from cw_pipeline.sync.previews import Previews
@@ -25,10 +25,16 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.previews import StoredPreview
 
 
-def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = None) -> Iterator[PushedMonth]:
+def push_months(
+    run: SyncRun,
+    months: Sequence[Month],
+    made: Previews | None = None,
+    is_wanted: Callable[[StoredPreview], bool] = lambda _preview: True,
+) -> Iterator[PushedMonth]:
     """Carry out the previews of `months`, one month after the other, under the one push lock.
 
-    Previews that this run `made` just now are carried out as they are, unless something has changed since.
+    Previews that this run `made` just now are carried out as they are, unless something has changed since. A month
+    whose preview is not wanted is left out.
 
     Raises:
         LockHeld: If another push holds the lock for ten minutes; nothing is written.
@@ -47,6 +53,8 @@ def push_months(run: SyncRun, months: Sequence[Month], made: Previews | None = N
         for index, month in enumerate(months):
             if previews.is_old:
                 previews = current_previews(run, lock, months[index:], None)
+            if not is_wanted(previews.of_months[month]):
+                continue
             stuck = {whose: why for (of_month, whose), why in unsettled.items() if of_month == month}
             yield _push_month(run, writer, previews.of_months[month], stuck, settling if index == 0 else 0)
 

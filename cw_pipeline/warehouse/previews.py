@@ -69,6 +69,11 @@ def latest_previews(session: Session, psa: str) -> list[billing.Preview]:
     return [_preview(row) for row in rows]
 
 
+def stored_preview(row: PreviewRow) -> StoredPreview:
+    """A stored preview with its id."""
+    return StoredPreview(row.id, _preview(row))
+
+
 def _preview(row: PreviewRow) -> billing.Preview:
     """A stored preview as the rule made it."""
     lines = (billing.PreviewLine(**{name: getattr(line, name) for name in _OF_A_PREVIEW}) for line in row.lines)
@@ -182,13 +187,17 @@ def save_month_error(session: Session, month: Month, run_id: str, error: str) ->
 
 @dataclass(frozen=True)
 class MonthReport:
-    """What a run came to for one month: its lines, or the `error` for which the month failed as a whole."""
+    """What a run came to for one month: its lines, or the `error` for which the month failed as a whole.
+
+    `preview_id` is that of the preview that was made, or carried out.
+    """
 
     month: Month
     lines: tuple[billing.PreviewLine, ...] = ()
     requests_read: int = 0
     requests_written: int = 0
     error: str | None = None
+    preview_id: int | None = None
 
 
 def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthReport]:
@@ -203,12 +212,14 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
     for preview in session.scalars(select(PreviewRow).where(PreviewRow.run_id == run_id).order_by(PreviewRow.id)):
         month, before = preview.month, reports.get(preview.month, MonthReport(preview.month))
         requests_read = before.requests_read + preview.requests_read
-        reports[month] = replace(before, lines=_preview(preview).lines, requests_read=requests_read)
+        lines = _preview(preview).lines
+        reports[month] = replace(before, preview_id=preview.id, lines=lines, requests_read=requests_read)
         done_at[month] = preview.made_at
     for push in session.scalars(select(PushRow).where(PushRow.run_id == run_id).order_by(PushRow.id)):
         month, before = push.month, reports.get(push.month, MonthReport(push.month))
         reports[month] = MonthReport(
             month=month,
+            preview_id=push.preview_id,
             lines=pushed_lines(session, push),
             requests_read=before.requests_read + push.requests_read,
             requests_written=before.requests_written + push.requests_written,

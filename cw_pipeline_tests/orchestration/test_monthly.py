@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,16 +28,14 @@ from cw_pipeline_tests.orchestration.monthly_runs import (
 from cw_pipeline_tests.support.processes import HOLD_THE_LOCK, another_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     import dagster as dg
     from sqlalchemy import Engine
 
     from cw_pipeline.sandbox.sandbox import Sandbox
-    from cw_pipeline.sync.previews import Previews
     from cw_pipeline.sync.sync_run import SyncRun
-    from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.previews import PushedMonth
     from cw_pipeline_tests.support.active import Active
 
@@ -177,9 +175,9 @@ def test_a_disconnect_between_preview_and_push_prevents_every_write(
 ) -> None:
     push_months = sync_months.push_months
 
-    def disconnected(sync: SyncRun, months: Sequence[Month], made: Previews | None) -> Iterator[PushedMonth]:
+    def disconnected(sync: SyncRun, *arguments: Any) -> Iterator[PushedMonth]:  # noqa: ANN401 - all that it takes
         connection.disconnect(sync.warehouse, tmp_path / "backup.csv")
-        return push_months(sync, months, made)
+        return push_months(sync, *arguments)
 
     monkeypatch.setattr(sync_months, "push_months", disconnected)
     result = run(instance, MONTHS)

@@ -86,8 +86,8 @@ def test_a_run_that_only_previewed_reports_its_previews(warehouse: Warehouse) ->
         keep_preview(session, CREATED, run_id="another")
     assert reports(warehouse, pushed=True) == []
     assert reports(warehouse, pushed=False) == [
-        MonthReport(MARCH, (CREATED,), requests_read=3),
-        MonthReport(APRIL, (CREATED,), requests_read=0),
+        MonthReport(MARCH, (CREATED,), requests_read=3, preview_id=2),
+        MonthReport(APRIL, (CREATED,), requests_read=0, preview_id=1),
     ]
 
 
@@ -95,14 +95,14 @@ def test_a_run_that_pushed_reports_what_became_of_the_lines(warehouse: Warehouse
     with warehouse.transaction() as session:
         preview = keep_preview(session, CREATED)
     keep_push(warehouse, preview, REJECTED)
-    assert reports(warehouse) == [MonthReport(MARCH, (REJECTED,), requests_read=5, requests_written=1)]
+    assert reports(warehouse) == [MonthReport(MARCH, (REJECTED,), requests_read=5, requests_written=1, preview_id=1)]
 
 
 def test_requests_of_an_earlier_run_s_preview_are_not_counted(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
         preview = keep_preview(session, CREATED, run_id="earlier")
     keep_push(warehouse, preview, CREATED)
-    assert reports(warehouse) == [MonthReport(MARCH, (CREATED,), requests_read=2, requests_written=1)]
+    assert reports(warehouse) == [MonthReport(MARCH, (CREATED,), requests_read=2, requests_written=1, preview_id=1)]
 
 
 def test_a_month_that_failed_as_a_whole_reports_why(warehouse: Warehouse) -> None:
@@ -122,7 +122,7 @@ def test_a_run_that_was_tried_again_reports_how_it_ended(warehouse: Warehouse) -
     with warehouse.transaction() as session:
         preview = keep_preview(session, CREATED)
     keep_push(warehouse, preview, CREATED)
-    assert reports(warehouse) == [MonthReport(MARCH, (CREATED,), requests_read=10, requests_written=2)]
+    assert reports(warehouse) == [MonthReport(MARCH, (CREATED,), requests_read=10, requests_written=2, preview_id=2)]
 
 
 def test_a_run_that_did_nothing_reports_nothing(warehouse: Warehouse) -> None:

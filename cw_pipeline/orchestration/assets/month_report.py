@@ -5,6 +5,7 @@ A run that pushes a month also reports it, a month with held or failed lines too
 
 from base64 import b64encode
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import dagster as dg
 
@@ -31,9 +32,10 @@ MONTH_REPORT = dg.AssetSpec(
     kinds={"python"},
     skippable=True,
 )
+_Context: TypeAlias = dg.AssetExecutionContext | dg.OpExecutionContext
 
 
-def log_reports(context: dg.AssetExecutionContext, warehouse: Warehouse, months: Iterable[Month]) -> None:
+def log_reports(context: _Context, warehouse: Warehouse, months: Iterable[Month]) -> None:
     """Write the months' pages and record each with its own materialization.
 
     Raises:
@@ -53,7 +55,7 @@ def log_reports(context: dg.AssetExecutionContext, warehouse: Warehouse, months:
         raise Failed("\n".join(never_pushed))
 
 
-def _written_page(context: dg.AssetExecutionContext, report: MonthlyReport) -> dg.MetadataValue:
+def _written_page(context: _Context, report: MonthlyReport) -> dg.MetadataValue:
     """Where the page is; a file that cannot be written fails no sync, which has succeeded by then."""
     file = usual_file(Settings().own_folder, report.month, "html")
     try:

@@ -6,14 +6,14 @@ succeeds is recorded by its own materialization event at once, and the step fail
 exactly the bad months show as failed. Any of the four can be materialized alone.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeAlias
 
 import dagster as dg
 from pydantic import Field
 
-from cw_pipeline.billing.preview import Preview
 from cw_pipeline.orchestration import checks, metadata
 from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT, log_reports
 from cw_pipeline.orchestration.failures import Failed, failing_the_run
@@ -21,10 +21,11 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
 from cw_pipeline.orchestration.tenant import PUSH_POOL, asset_key
 from cw_pipeline.sync.month_loop import MonthEvent, MonthFailed, MonthLoop
+from cw_pipeline.sync.reviewed import require_of, reviewed_previews
 from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.vocabulary import Month, counted
 from cw_pipeline.warehouse.ledger import writes_of_run
-from cw_pipeline.warehouse.previews import PushedMonth, latest_previews
+from cw_pipeline.warehouse.previews import PushedMonth, StoredPreview, latest_previews
 from cw_pipeline.warehouse.usage import StoredReport
 from cw_pipeline.wording.cells import cancelled
 from cw_pipeline.wording.launchpad import in_the_ui
@@ -57,6 +58,8 @@ PUSH = dg.AssetSpec(
     skippable=True,
 )
 RETRY_SECONDS = 600
+STEPS = frozenset({USAGE.key, PREVIEW.key, PUSH.key, MONTH_REPORT.key})
+_Context: TypeAlias = dg.AssetExecutionContext | dg.OpExecutionContext
 
 
 class SyncConfig(dg.Config):
@@ -68,7 +71,16 @@ class SyncConfig(dg.Config):
         le=24,
         description=(
             "How many times to try again, ten minutes apart, where that may help: when a usage report is not final "
-            "yet, a system cannot be reached, another push is at work, or a write is unconfirmed. The schedule uses 6."
+            "yet, a system cannot be reached, another push is at work, or a write is unconfirmed. The schedule uses 6. "
+            "With previews, never."
+        ),
+    )
+    previews: list[int] = Field(
+        default=[],
+        description=(
+            "Ids of previews that you looked at, one of each month: a month is pushed exactly as its preview says or, "
+            "if something changed since, not at all. push_preview has the ids. Left empty, the months are pushed as "
+            "they are now."
         ),
     )
 
@@ -93,27 +105,51 @@ def sync_months(
     with (
         failing_the_run(),
         access.sync_run(context.run.run_id, context.log.info) as run,
-        _saying_what_was_written(context, run),
+        saying_what_was_written(context, run),
     ):
         if not selected:
             yield from _reevaluate_checks(context, run)
             return
-        on_event = partial(_log_event, context, run)
-        months = MonthLoop(run, map(Month.parse, context.partition_keys), on_event)
-        if USAGE.key in selected:
-            with access.nordpass() as nordpass:
-                months.fetch_usage(nordpass)
-            yield checks.of_usage(run.warehouse)
-        if PREVIEW.key in selected and (previews := months.preview()):
-            yield checks.of_previews(previews)
-        if PUSH.key in selected:
-            months.push(recorded_pushes(context.instance, PUSH.key))
-            yield from checks.of_pushes(run.warehouse, run.psa)
-        try:
-            if MONTH_REPORT.key in selected:
-                log_reports(context, run.warehouse, months.pushed)
-        finally:  # a report that cannot be made hides no month that failed, and takes no try from it
-            _fail_if_a_month_did(context, months, config.retries)
+        months, reviewed = [Month.parse(key) for key in context.partition_keys], dict[Month, StoredPreview]()
+        if config.previews:
+            with run.warehouse.transaction() as session:
+                reviewed = reviewed_previews(session, run.psa, config.previews)
+            require_of(months, reviewed.values())
+        yield from sync(context, access, run, months, reviewed, steps=selected, retries=config.retries)
+
+
+def sync(
+    context: _Context,
+    access: Access,
+    run: SyncRun,
+    months: Collection[Month],
+    reviewed: Mapping[Month, StoredPreview],
+    *,
+    steps: Collection[dg.AssetKey] = STEPS,
+    retries: int = 0,
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Take months through these steps, and record each of them on its asset.
+
+    Raises:
+        RetryRequested: If a month may succeed later by itself, and tries are left.
+        Failed: If a month failed, with the reason of each that did. Among them is one of which a person `reviewed` a
+            preview, if its push would do something else.
+    """
+    loop = MonthLoop(run, months, partial(_log_event, context, run))
+    if USAGE.key in steps:
+        with access.nordpass() as nordpass:
+            loop.fetch_usage(nordpass)
+        yield checks.of_usage(run.warehouse)
+    if PREVIEW.key in steps and (previews := loop.preview()):
+        yield checks.of_previews(previews)
+    if PUSH.key in steps:
+        loop.push(recorded_pushes(context.instance, PUSH.key), reviewed)
+        yield from checks.of_pushes(run.warehouse, run.psa)
+    try:
+        if MONTH_REPORT.key in steps:
+            log_reports(context, run.warehouse, loop.pushed)
+    finally:  # a report that cannot be made hides no month that failed, and takes no try from it
+        _fail_if_a_month_did(context, loop, 0 if reviewed else retries)
 
 
 def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Iterator[dg.AssetCheckEvaluation]:
@@ -130,14 +166,14 @@ def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Itera
             yield result
 
 
-def _log_event(context: dg.AssetExecutionContext, run: SyncRun, event: MonthEvent) -> None:
+def _log_event(context: _Context, run: SyncRun, event: MonthEvent) -> None:
     """Record what happened to a month as Dagster's event, so that the UI shows it at once."""
     match event:
         case StoredReport():
             details = metadata.of_usage(event)
             context.log_event(dg.AssetMaterialization(USAGE.key, partition=str(event.month), metadata=details))
-        case Preview():
-            details, month = metadata.of_preview(event, run.warehouse, run.connectwise), str(event.month)
+        case StoredPreview():
+            details, month = metadata.of_preview(event, run.warehouse, run.connectwise), str(event.preview.month)
             context.log_event(dg.AssetMaterialization(PREVIEW.key, partition=month, metadata=details))
         case PushedMonth():
             details, month = metadata.of_push(event, run.warehouse, run.connectwise), str(event.preview.month)
@@ -150,7 +186,7 @@ def _log_event(context: dg.AssetExecutionContext, run: SyncRun, event: MonthEven
 
 
 @contextmanager
-def _saying_what_was_written(context: dg.AssetExecutionContext, run: SyncRun) -> Generator[None]:
+def saying_what_was_written(context: _Context, run: SyncRun) -> Generator[None]:
     """Say it in the log of a run that somebody cancels."""
     try:
         yield
@@ -160,7 +196,7 @@ def _saying_what_was_written(context: dg.AssetExecutionContext, run: SyncRun) ->
         raise
 
 
-def _fail_if_a_month_did(context: dg.AssetExecutionContext, months: MonthLoop, retries: int) -> None:
+def _fail_if_a_month_did(context: _Context, months: MonthLoop, retries: int) -> None:
     """Fail the run, or ask for another try where that may help.
 
     Raises:

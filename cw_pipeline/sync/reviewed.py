@@ -1,0 +1,88 @@
+"""Previews that a person looked at: what is pushed is exactly that, or nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from cw_pipeline.billing.differences import differences
+from cw_pipeline.errors import USAGE_ERROR
+from cw_pipeline.sync.sync_run import SyncError
+from cw_pipeline.warehouse.previews import StoredPreview, stored_preview
+from cw_pipeline.warehouse.tables import PreviewRow, PushRow
+from cw_pipeline.wording.differences import changed_since
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.vocabulary import Month
+
+_LARGEST_ID = 2**31 - 1
+"""What an INTEGER column can hold."""
+
+
+class PreviewRefused(SyncError):
+    """A preview that was named cannot be pushed; nothing is done."""
+
+    exit_code = USAGE_ERROR
+
+
+class PreviewOutdated(SyncError):
+    """A push would do something else than the preview that a person looked at says; nothing is written."""
+
+
+def reviewed_previews(session: Session, psa: str, ids: Iterable[int]) -> dict[Month, StoredPreview]:
+    """The previews with these ids, by month.
+
+    Raises:
+        PreviewRefused: If one does not exist or is of another ConnectWise company, if its month was pushed since it was
+            made, or if two are of one month.
+    """
+    found: dict[Month, StoredPreview] = {}
+    for preview_id in dict.fromkeys(ids):
+        row = session.get(PreviewRow, preview_id) if 0 < preview_id <= _LARGEST_ID else None
+        if row is None:
+            raise PreviewRefused(
+                f"There is no preview {preview_id}: a preview that was never pushed is deleted after a year, or after "
+                "the days in CW_PIPELINE_KEEP_PREVIEWS. Look at a new one with `cw-pipeline preview`."
+            )
+        again = f"Look at a new one with `cw-pipeline preview --month {row.month}`."
+        if row.psa != psa:
+            raise PreviewRefused(f"Preview {preview_id} is not of the ConnectWise company that is connected. {again}")
+        if row.month in found:
+            raise PreviewRefused(
+                f"Previews {found[row.month].id} and {preview_id} are both of {row.month}. Name one of each month."
+            )
+        pushed = select(func.max(PushRow.preview_id)).where(PushRow.psa == psa, PushRow.month == row.month)
+        if preview_id <= (session.scalar(pushed) or 0):
+            raise PreviewRefused(f"{row.month} was pushed since preview {preview_id} was made, or by it. {again}")
+        found[row.month] = stored_preview(row)
+    return found
+
+
+def require_of(months: Collection[Month], reviewed: Collection[StoredPreview]) -> None:
+    """Make sure that there is a preview of each of these months, and of no other.
+
+    Raises:
+        PreviewRefused: If there is not.
+    """
+    for one in reviewed:
+        if one.preview.month not in months:
+            raise PreviewRefused(
+                f"Preview {one.id} is of {one.preview.month}, not of {', '.join(map(str, months))}. Name that month."
+            )
+    if missing := set(months) - {one.preview.month for one in reviewed}:
+        raise PreviewRefused(f"No preview of {', '.join(map(str, sorted(missing)))} is named. Name one of each month.")
+
+
+def require_unchanged(reviewed: StoredPreview, now: StoredPreview) -> None:
+    """Make sure that the preview that was made just `now` decides what the `reviewed` one does.
+
+    Raises:
+        PreviewOutdated: If it does not; says which lines differ.
+    """
+    if changed := differences(reviewed.preview, now.preview):
+        raise PreviewOutdated(changed_since(now.preview.month, reviewed.id, changed))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
 
 _WIDE = 10_000  # not a terminal: each row on one line, for grep
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?[0-9]+(,[0-9]{3})*(\.[0-9]+)?( [A-Z]{3})?")  # or an amount
 _NUMBERS = re.compile(rf"(({_NUMBER.pattern})(: | → )?){{0,2}}")
 _LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*|\t")
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from cw_pipeline.nordpass import models
     from cw_pipeline.orchestration import health, metrics, runs
     from cw_pipeline.orchestration.assets import setup as setup_assets
-    from cw_pipeline.reports import listings, status
+    from cw_pipeline.reports import changes, listings, status
     from cw_pipeline.reports.drift import find as find_drift
     from cw_pipeline.reports.month_report import files as report_files
-    from cw_pipeline.reports.month_report import make as month_report
+    from cw_pipeline.reports.month_report import report as month_report
     from cw_pipeline.sandbox import control, named_faults, sandbox
     from cw_pipeline.setup import (
         accept,
@@ -43,11 +43,14 @@ if TYPE_CHECKING:
     from cw_pipeline.sync import reviewed
     from cw_pipeline.warehouse import connection_key, database, previews
     from cw_pipeline.wording import cells, hold_reasons, seats, spreadsheets, ways_out
+    from cw_pipeline.wording import changes as changes_in_words
 
 _PATHS = {
     "accept": "setup.accept",
     "audit": "setup.audit",
     "cells": "wording.cells",
+    "changes": "reports.changes",
+    "changes_in_words": "wording.changes",
     "connection": "setup.connection",
     "connection_key": "warehouse.connection_key",
     "control": "sandbox.control",
@@ -66,7 +69,7 @@ _PATHS = {
     "mapping_file": "setup.mapping_file",
     "metrics": "orchestration.metrics",
     "models": "nordpass.models",
-    "month_report": "reports.month_report.make",
+    "month_report": "reports.month_report.report",
     "named_faults": "sandbox.named_faults",
     "notifications": "notifications",
     "opening": "setup.opening",

@@ -18,6 +18,7 @@ from cw_pipeline.orchestration.catalogue import catalogued, outside
 from cw_pipeline.orchestration.checks import CLOSED_MONTHS, unpushed_months
 from cw_pipeline.orchestration.jobs.accept_lines import accept_lines
 from cw_pipeline.orchestration.jobs.add_organization import add_organization
+from cw_pipeline.orchestration.jobs.compare import compare
 from cw_pipeline.orchestration.jobs.connect import connect
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks
 from cw_pipeline.orchestration.jobs.disconnect import disconnect
@@ -72,7 +73,7 @@ def build_definitions(*, first_month: Month, resources: Mapping[str, object]) ->
             ),
         ],
         asset_checks=[unpushed_months],
-        jobs=[monthly_sync, sync_now, preview, daily_checks, recent_usage, *_SETUP_JOBS],
+        jobs=[monthly_sync, sync_now, preview, compare, daily_checks, recent_usage, *_SETUP_JOBS],
         schedules=[monthly_sync_schedule, recent_usage_schedule, daily_checks_schedule],
         sensors=[messages, daily_heartbeat],
         resources=resources,

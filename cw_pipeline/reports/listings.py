@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from sqlalchemy import or_, select
 
@@ -127,11 +127,30 @@ def organizations(session: Session) -> Sequence[tuple[OrganizationRow, CompanyRo
     )
 
 
-def imported_names(session: Session) -> tuple[dict[int, str], dict[int, str]]:
+class ImportedNames(NamedTuple):
     """The names of all companies and of all agreements that were imported, by id."""
+
+    companies: Mapping[int, str]
+    agreements: Mapping[int, str]
+
+    def company(self, company_id: int | None) -> Named | None:
+        """A company by its name or, where it was not imported, by its id."""
+        return _named(self.companies, company_id)
+
+    def agreement(self, agreement_id: int | None) -> Named | None:
+        """An agreement, likewise."""
+        return _named(self.agreements, agreement_id)
+
+
+def _named(names: Mapping[int, str], record_id: int | None) -> Named | None:
+    return None if record_id is None else Named(record_id, names.get(record_id) or str(record_id))
+
+
+def imported_names(session: Session) -> ImportedNames:
+    """The names of all companies and of all agreements that were imported."""
     companies = session.execute(select(CompanyRow.id, CompanyRow.name)).tuples()
     agreements = session.execute(select(AgreementRow.id, AgreementRow.name)).tuples()
-    return dict(companies.all()), dict(agreements.all())
+    return ImportedNames(dict(companies.all()), dict(agreements.all()))
 
 
 def ledger_entries(

@@ -1,4 +1,4 @@
-"""A month's lines with the names of what they are about, what they are worth, and what changed against last month."""
+"""A month's lines as people read them: whose they are, what they are worth, what is billed, and what changed."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.identity import as_marked
-from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
+from cw_pipeline.billing.identity import Identity, as_marked
+from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_OWED, Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine, seats_at_stake
+from cw_pipeline.reports.changes import Change, changes
 from cw_pipeline.reports.listings import imported_names
 from cw_pipeline.reports.worth import Money, prices
-from cw_pipeline.warehouse.ledger import carried_seats
-from cw_pipeline.warehouse.usage import seats_used
+from cw_pipeline.warehouse.ledger import written_lines
+from cw_pipeline.warehouse.names import Named
+from cw_pipeline.warehouse.versions import last_version
+from cw_pipeline.wording.outcomes import LABELS
+from cw_pipeline.wording.ways_out import WAYS_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 
     from cw_pipeline.vocabulary import Month
 
+_NONE = Decimal(0)
+_STUCK = HELD | FAILED
 _NOT_TOUCHED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 
 
@@ -31,17 +37,47 @@ class MonthLine:
 
     Attributes:
         line: As the rule made it, or as it came out.
-        company: The company's name, as it was imported; its id where it was not; empty where there is none.
-        agreement: The same of the agreement.
-        worth: What `seats` are worth; empty where their plan's product has no price.
-        left: What lines carry for the month that are left as they are, because the organization is not billed for it.
+        company: To which its organization was mapped then; None for one that was not.
+        agreement: On which it is billed, likewise.
+        price: Of a seat on its plan; None if none is known.
+        currency: The code of its agreement's currency; empty where it is unknown.
+        billed: Seats that the organization's lines for the month carry, on any agreement and less credits, by the
+            ledger; None while that is unknown.
+        used_before: Seats that it used in the month before; None if it was not in its report, or there is none.
     """
 
     line: PreviewLine
-    company: str
-    agreement: str
-    worth: Money
-    left: Decimal = Decimal(0)
+    company: Named | None
+    agreement: Named | None
+    price: Decimal | None
+    currency: str
+    billed: Decimal | None = _NONE
+    used_before: Decimal | None = None
+
+    @property
+    def organization(self) -> Named:
+        """Whose it is."""
+        return Named(self.line.organization_id, self.line.organization_name)
+
+    @property
+    def used(self) -> Decimal:
+        """Seats in the usage report."""
+        return _NONE if self.line.also else self.line.seats
+
+    @property
+    def owed(self) -> Decimal:
+        """The seats that somebody has to pay for: not those of trials, say."""
+        return _NONE if self.line.outcome in NOT_OWED else self.used
+
+    @property
+    def difference(self) -> Decimal | None:
+        """How many seats more are owed than billed."""
+        return None if self.billed is None else self.owed - self.billed
+
+    @property
+    def left(self) -> Decimal | None:
+        """What lines carry that are left as they are, because the organization is not billed for the month."""
+        return self.billed if self.line.outcome in _NOT_TOUCHED else _NONE
 
     @property
     def seats(self) -> Decimal:
@@ -49,20 +85,37 @@ class MonthLine:
         return seats_at_stake(self.line.seats, self.line.to_credit)
 
     @property
+    def worth(self) -> Money:
+        """What `seats` are worth; empty where no price is known."""
+        return self._worth(self.seats)
+
+    @property
+    def worth_owed(self) -> Money:
+        """What the seats owed are worth, likewise."""
+        return self._worth(self.owed)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it is held or has failed."""
+        return self.line.outcome in _STUCK
+
+    @property
     def attention(self) -> list[str]:
         """Why it needs a person and what to do: the reason if it is held or has failed, and its warning."""
-        reason = self.line.reason if self.line.outcome in HELD | FAILED else None
-        return [text for text in (reason, self.line.warning) if text]
+        return [text for text in (self.line.reason if self.stuck else None, self.line.warning) if text]
 
+    @property
+    def label(self) -> str:
+        """What became of it, or that it has a warning, in a few words."""
+        return "Warning" if self.attention and not self.stuck else LABELS[self.line.outcome]
 
-@dataclass(frozen=True)
-class Change:
-    """An organization whose seats differ from last month's; its company is empty where it has no line with one."""
+    @property
+    def what_to_do(self) -> str | None:
+        """What to do about any line that is held or has failed like it; None of others."""
+        return WAYS_OUT[self.line.outcome] if self.stuck else None
 
-    company: str
-    organization: str
-    before: int
-    after: int
+    def _worth(self, seats: Decimal) -> Money:
+        return {} if self.price is None else {self.currency: seats * self.price}
 
 
 @dataclass(frozen=True)
@@ -71,9 +124,9 @@ class MonthLines:
 
     Attributes:
         preview: It.
-        lines: Its lines, by company and organization.
-        changes: The organizations whose seats changed against the month before, those that changed most first; None
-            where there is no usage of that month.
+        lines: Its lines, by company and organization, those without a company first.
+        changes: What differs from the month before, the most seats first; None where that was neither pushed nor
+            previewed.
     """
 
     preview: Preview
@@ -81,50 +134,74 @@ class MonthLines:
     changes: Sequence[Change] | None
 
     @property
+    def month(self) -> Month:
+        """The month."""
+        return self.preview.month
+
+    @property
     def last_month(self) -> Month:
         """The month before."""
-        return self.preview.month.plus(-1)
+        return self.month.plus(-1)
+
+    @property
+    def waiting(self) -> Sequence[MonthLine]:
+        """The lines that need a person."""
+        return [one for one in self.lines if one.attention]
+
+    @property
+    def organizations(self) -> Sequence[MonthLine]:
+        """The line of each organization's usage row or, where it has none, the first of its other lines."""
+        rows = {one.organization.id for one in self.lines if not one.line.also}
+        first: dict[int | str, MonthLine] = {}
+        for one in self.lines:
+            if not one.line.also or one.organization.id not in rows:
+                first.setdefault(one.organization.id, one)
+        return list(first.values())
+
+    @property
+    def new(self) -> Sequence[Change]:
+        """The organizations that use seats and used none in the month before."""
+        return [one for one in self.changes or () if one.is_new]
+
+    @property
+    def gone(self) -> Sequence[Change]:
+        """The organizations that used seats in the month before and use none now."""
+        return [one for one in self.changes or () if one.is_gone]
 
 
 def month_lines(session: Session, psa: str, preview: Preview) -> MonthLines:
     """The lines of a month's preview, or of its push, as people read them."""
-    carried = carried_seats(session, psa, [preview.month])
-    companies, agreements = imported_names(session)
-    seat_prices = prices(session)
+    names, seat_prices, billed = imported_names(session), prices(session), _billed(session, psa, preview.month)
+    before = last_version(session, psa, preview.month.plus(-1))
+    used_before = {one.organization_id: one.seats for one in before.preview.lines if not one.also} if before else {}
     lines = [
         MonthLine(
             line=line,
-            company=_name(companies, line.company_id),
-            agreement=_name(agreements, line.agreement_id),
-            worth=seat_prices.worth(line.organization_id, line.plan, seats_at_stake(line.seats, line.to_credit)),
-            left=carried.get((preview.month, as_marked(line.organization_id)), Decimal(0))
-            if line.outcome in _NOT_TOUCHED
-            else Decimal(0),
+            company=names.company(line.company_id),
+            agreement=names.agreement(line.agreement_id),
+            price=seat_prices.of_plans.get(line.plan),
+            currency=seat_prices.currency(line.organization_id),
+            billed=billed.get(as_marked(line.organization_id), _NONE),
+            used_before=used_before.get(line.organization_id),
         )
         for line in preview.lines
     ]
-    lines.sort(key=lambda one: (one.company.casefold(), one.line.organization_name.casefold(), one.line.also))
-    of_organizations = {one.line.organization_id: one.company for one in lines}
-    before, after = (seats_used(session, month) for month in (preview.month.plus(-1), preview.month))
-    return MonthLines(preview, lines, _changes(before, after, of_organizations) if before else None)
+    found = changes(before.preview, preview, names, seat_prices) if before else None
+    return MonthLines(preview, sorted(lines, key=_order), found)
 
 
-def _name(names: Mapping[int, str], record_id: int | None) -> str:
-    return "" if record_id is None else names.get(record_id) or str(record_id)
+def _billed(session: Session, psa: str, month: Month) -> Mapping[str, Decimal | None]:
+    """What the lines for the month carry, by the organization that they are marked with; None where it is unknown."""
+    billed: dict[str, Decimal | None] = {}
+    for line in written_lines(session, psa, [month]).values():
+        if identity := Identity.parse(line.serial_number):
+            so_far = billed.get(identity.organization_id, _NONE)
+            known = next(iter(line.quantities)) - line.credited if len(line.quantities) == 1 else None
+            billed[identity.organization_id] = None if so_far is None or known is None else so_far + known
+    return billed
 
 
-def _changes(
-    before: Mapping[str, tuple[str, int]], after: Mapping[str, tuple[str, int]], companies: Mapping[str, str]
-) -> list[Change]:
-    nothing = ("", 0)
-    changes = [
-        Change(
-            companies.get(one, ""),
-            (after.get(one) or before[one])[0],
-            before.get(one, nothing)[1],
-            after.get(one, nothing)[1],
-        )
-        for one in before.keys() | after.keys()
-    ]
-    changed = [one for one in changes if one.before != one.after]
-    return sorted(changed, key=lambda one: (-abs(one.after - one.before), one.organization.casefold()))
+def _order(one: MonthLine) -> tuple[str, ...]:
+    """By the company's name, unmapped organizations first, then by the organization's, its usage row first."""
+    company = ("", "") if one.company is None else (one.company.name.casefold(), str(one.company.id))
+    return (*company, one.organization.name.casefold(), str(one.organization.id), str(one.line.also))

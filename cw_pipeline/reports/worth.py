@@ -36,10 +36,14 @@ class Prices:
     currencies: Mapping[str, str]
     usual: str
 
+    def currency(self, organization_id: str) -> str:
+        """The code of the currency in which an organization is billed; empty where it is unknown."""
+        return self.currencies.get(organization_id, self.usual)
+
     def worth(self, organization_id: str, plan: Plan, seats: Decimal) -> Money:
         """What an organization's seats are worth."""
         price = self.of_plans.get(plan)
-        return {} if price is None else {self.currencies.get(organization_id, self.usual): seats * price}
+        return {} if price is None else {self.currency(organization_id): seats * price}
 
 
 def prices(session: Session) -> Prices:

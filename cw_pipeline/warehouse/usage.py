@@ -60,14 +60,6 @@ def latest_report(session: Session, month: Month) -> StoredReport | None:
     return None if latest is None else _stored(latest)
 
 
-def seats_used(session: Session, month: Month) -> dict[str, tuple[str, int]]:
-    """The name and the seats of each organization that used any in `month`, by id; empty if there is no report."""
-    row = OrganizationUsageRow
-    latest = select(func.max(UsageReportRow.id)).where(UsageReportRow.month == month).scalar_subquery()
-    used = select(row.organization_id, row.organization_name, row.seats).where(row.report_id == latest, row.seats > 0)
-    return {organization_id: (name, seats) for organization_id, name, seats in session.execute(used).tuples()}
-
-
 def _latest(session: Session, month: Month) -> UsageReportRow | None:
     return session.scalars(
         select(UsageReportRow).where(UsageReportRow.month == month).order_by(UsageReportRow.id.desc()).limit(1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise.models import CatalogItem
     from cw_pipeline.reports.drift.findings import Finding
     from cw_pipeline.reports.listings import ListedCompany
-    from cw_pipeline.reports.month_report.report import Customer, Waiting
+    from cw_pipeline.reports.month import MonthLine
     from cw_pipeline.setup.connection import CheckedRight
     from cw_pipeline.setup.mapping import Mapped, Unmapped
     from cw_pipeline.setup.mapping_file import Applied, Exported
@@ -197,7 +197,7 @@ def drift(findings: Iterable[Finding]) -> Table:
     ]
 
 
-def waiting(lines: Iterable[Waiting]) -> Table:
+def waiting(lines: Iterable[MonthLine]) -> Table:
     """What waits for somebody in a month's report."""
     return ("What is wrong", "Customer", "Organization", "Seats:", "Worth:"), [
         (
@@ -205,13 +205,13 @@ def waiting(lines: Iterable[Waiting]) -> Table:
             one.company and one.company.name,
             one.organization.name,
             one.seats,
-            amounts(one.money),
+            amounts(one.worth),
         )
         for one in lines
     ]
 
 
-def not_billed(by_outcome: Mapping[Outcome, Sequence[Customer]]) -> Table:
+def not_billed(by_outcome: Mapping[Outcome, Sequence[MonthLine]]) -> Table:
     """What is not billed in a month's report, by the reason."""
     return ("Why", "Organizations:", "Seats:", "Largest"), [
         (

@@ -105,6 +105,7 @@ _FORMS: dict[str, Callable[[list[str], _Options], str]] = {
     "history": lambda _arguments, _options: "the events of the asset connectwise_push",
     "sync": lambda _arguments, options: f"the job sync_now{_months(options)}",
     "preview": lambda _arguments, options: f"the job preview{_months(options)}",
+    "compare": lambda of, _options: _job("compare", "find_differences", {"before": of[0], "after": of[1]}),
     "import": lambda _arguments, options: _import(options),
     "lines accept": lambda _arguments, options: _job("accept_lines", "accept_invoiced_lines", {**options}),
     "lines release": lambda _arguments, options: _release(options),

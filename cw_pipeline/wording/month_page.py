@@ -14,9 +14,10 @@ from cw_pipeline.billing.outcomes import FAILED, NOT_OWED, Outcome
 from cw_pipeline.billing.writes import CreateLine
 from cw_pipeline.vocabulary import counted, plain
 from cw_pipeline.wording import markdown
+from cw_pipeline.wording.changes import against_last_month, changes
 from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.markdown import escaped
-from cw_pipeline.wording.outcomes import LABELS
+from cw_pipeline.wording.outcomes import LABELS, with_also
 from cw_pipeline.wording.seats import amounts, where_seats_go
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.billing.writes import Write
-    from cw_pipeline.reports.month import Change, MonthLine, MonthLines
+    from cw_pipeline.reports.month import MonthLine, MonthLines
+    from cw_pipeline.warehouse.names import Named
 
 _MOST_LINES = 1_000
 """Dagster never deletes metadata. The view `v_latest` has all lines."""
@@ -45,19 +47,9 @@ _LEFT_LINES = (
 
 def summary(month: MonthLines, *, pushed: bool) -> str:
     """Where the month's seats go, what changed against the month before, and how many lines need a person."""
-    waiting = sum(bool(one.attention) for one in month.lines)
+    waiting = len(month.waiting)
     needed = f"{counted(waiting, 'line needs', 'lines need')} a person." if waiting else "Nothing needs a person."
-    return f"{where_seats_go(month.preview.lines, pushed=pushed)} {_against_last_month(month)} {needed}"
-
-
-def _against_last_month(month: MonthLines) -> str:
-    if month.changes is None:
-        return f"There is no usage of {month.last_month} to compare with."
-    seats = sum(one.after - one.before for one in month.changes)
-    new, gone = sum(not one.before for one in month.changes), sum(not one.after for one in month.changes)
-    parts = [counted(new, "organization") + " new"] if new else []
-    parts += [f"{gone} gone"] if gone else []
-    return f"Against {month.last_month}: {', '.join([f'{seats:+,} seats', *parts])}."
+    return f"{where_seats_go(month.preview.lines, pushed=pushed)} {against_last_month(month)} {needed}"
 
 
 def page(month: MonthLines, url: Callable[[int], str], *, pushed: bool) -> dict[str, str]:
@@ -68,14 +60,13 @@ def page(month: MonthLines, url: Callable[[int], str], *, pushed: bool) -> dict[
         url: The address of an agreement in ConnectWise.
         pushed: Whether it was pushed, and not only previewed.
     """
-    attention = [one for one in month.lines if one.attention]
     writing = [one for one in month.lines if one.line.writes and one.line.outcome not in FAILED]
     rest: defaultdict[Outcome, list[MonthLine]] = defaultdict(list)
     for one in month.lines:
         if not one.line.writes and not one.attention:
             rest[one.line.outcome].append(one)
     lists = {
-        "needs_a_person": _needing_a_person(attention, url),
+        "needs_a_person": _needing_a_person(month.waiting, url),
         "written" if pushed else "to_be_written": _written(writing, url),
         **{outcome.value: _rest(outcome, rest[outcome], url) for outcome in sorted(rest, key=_unbilled_first)},
         "since_last_month": _changes(month),
@@ -94,11 +85,11 @@ def _needing_a_person(lines: Sequence[MonthLine], url: Callable[[int], str]) -> 
     headings = ("Outcome", "Company", "Organization", "Seats:", "Worth:", "Why")
     rows = [
         (
-            escaped(_outcome(one)),
-            escaped(one.company),
+            escaped(with_also(one.line)),
+            _name(one.company),
             escaped(one.line.organization_name),
             *_seats(one),
-            "Has a warning" if one.line.warning else LABELS[one.line.outcome],
+            one.label,
         )
         for one in lines
     ]
@@ -114,10 +105,10 @@ def _written(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
     """To which agreement, and for which days it is billed."""
     rows = [
         (
-            escaped(one.company),
+            _name(one.company),
             escaped(one.line.organization_name),
             one.line.plan,
-            f"[{escaped(one.agreement or write.agreement_id)}]({url(write.agreement_id)})",
+            f"[{_name(one.agreement) or write.agreement_id}]({url(write.agreement_id)})",
             _UNBROKEN.join([f"{plain(write.before):,}", "→", f"{plain(write.quantity):,}"]),
             _days(write),
         )
@@ -148,14 +139,15 @@ def _rest(outcome: Outcome, lines: Sequence[MonthLine], url: Callable[[int], str
     if any(one.company for one in lines):
         headings = ("Company", "Organization", "Plan", "Agreement", *columns)
         rows = [
-            (escaped(one.company), *_organization(one), _linked(one, url).strip(), *_seats(one)[: len(columns)])
+            (_name(one.company), *_organization(one), _linked(one, url).strip(), *_seats(one)[: len(columns)])
             for one in lines
         ]
     what_to_do = [_WHAT_TO_DO.get(outcome, "")]
-    if any(one.left for one in lines):
+    if any(one.left != 0 for one in lines):
         what_to_do.append(_LEFT_LINES)
         headings = (*headings, "On lines:")
-        rows = [(*row, f"{plain(one.left):,}") for row, one in zip(rows, lines, strict=True)]
+        left = ("unknown" if one.left is None else f"{plain(one.left):,}" for one in lines)
+        rows = [(*row, number) for row, number in zip(rows, left, strict=True)]
     return f"{heading} {escaped(' '.join(what_to_do))}\n\n{_table(headings, rows)}"
 
 
@@ -169,17 +161,8 @@ def _seats(one: MonthLine) -> tuple[str, str]:
 
 
 def _changes(month: MonthLines) -> str:
-    rows = [
-        (escaped(one.company), escaped(one.organization), f"{one.before:,}", f"{one.after:,}", _change(one))
-        for one in month.changes or ()
-    ]
-    return _table(("Company", "Organization", f"{month.last_month}:", f"{month.preview.month}:", "Change:"), rows)
-
-
-def _change(one: Change) -> str:
-    """By how many seats, and whether the organization is new or gone."""
-    new_or_gone = "new" if not one.before else "gone" if not one.after else ""
-    return f"{one.after - one.before:+,}{_UNBROKEN}{new_or_gone}".rstrip()
+    headings, rows = changes(month.changes or (), month.last_month, month.month)
+    return _table(headings, [["" if cell is None else escaped(cell) for cell in row] for row in rows])
 
 
 def _outcomes(preview: Preview) -> str:
@@ -197,14 +180,13 @@ def _outcomes(preview: Preview) -> str:
     return _table(("Outcome", "Lines:", "Seats:", "Meaning"), rows)
 
 
-def _outcome(one: MonthLine) -> str:
-    return f"{one.line.outcome} (also)" if one.line.also else one.line.outcome
-
-
 def _linked(one: MonthLine, url: Callable[[int], str]) -> str:
     """The line's agreement as a link, if it has one."""
-    number = one.line.agreement_id
-    return "" if number is None else f" [{escaped(one.agreement)}]({url(number)})"
+    return f" [{_name(one.agreement)}]({url(int(one.agreement.id))})" if one.agreement else ""
+
+
+def _name(record: Named | None) -> str:
+    return escaped(record.name) if record else ""
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

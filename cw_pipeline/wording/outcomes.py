@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cw_pipeline.billing.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cw_pipeline.billing.preview import PreviewLine
 
 LABELS = {
     Outcome.CREATED: "New line",
@@ -26,3 +33,8 @@ LABELS = {
     Outcome.REJECTED: "Refused by ConnectWise",
     Outcome.UNCONFIRMED: "Unknown whether it was written",
 }
+
+
+def with_also(line: PreviewLine[Any, Any]) -> str:
+    """A line's outcome, and whether it is beside the usage row's."""
+    return f"{line.outcome} (also)" if line.also else line.outcome

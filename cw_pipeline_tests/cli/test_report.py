@@ -41,6 +41,19 @@ def test_a_synced_month_is_reported_in_every_format(sandbox: Sandbox, tmp_path: 
     assert str(LAST_CLOSED) in table.read_text(encoding="utf-8-sig")
     assert sandbox.journal.entries() == []
 
+    same = run("compare", str(LAST_CLOSED), str(LAST_CLOSED), "--json").document
+    assert (same["before"]["pushed"], same["before"], same["lines"]) == (True, same["after"], [])
+    first = sandbox.nordpass.usage(str(LAST_CLOSED))[0]
+    sandbox.nordpass.set_usage(first["organization_id"], str(LAST_CLOSED), first["consumed_licenses"] + 3)
+    assert run("preview").code == 0
+    ids = [str(same["before"]["preview_id"]), str(same["before"]["preview_id"] + 1)]
+    (line,) = [one for one in run("compare", *ids, "--json").document["lines"] if one["seats"]]
+    assert (line["organization_id"], line["seats"]) == (first["organization_id"], 3)
+    for_people = run("compare", *ids).out
+    assert f"Preview {ids[0]}  " in for_people
+    assert "+3" in for_people
+    assert run("compare", str(LAST_CLOSED), "999").code == 2
+
     unwritable = run("report", "--output", str(tmp_path), "--json")
     assert unwritable.code == 2
     assert unwritable.document["error"] == f"{tmp_path} cannot be written: Is a directory. Write it to another place."

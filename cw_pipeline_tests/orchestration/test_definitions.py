@@ -134,6 +134,7 @@ def test_there_is_a_job_for_every_act() -> None:
         "monthly_sync",
         "sync_now",
         "preview",
+        "compare",
         "import_companies",
         "connect",
         "map_products",

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.reports.month_report.make import month_report
+from cw_pipeline.reports.month_report.report import month_report
 from cw_pipeline.warehouse.previews import PushedMonth, save_push
 from cw_pipeline.warehouse.tables import ProductMappingRow, ProductRow
 from cw_pipeline_tests.support.rows import BEFORE, put
@@ -15,7 +15,8 @@ from cw_pipeline_tests.warehouse.examples import MARCH, PSA, a_line, keep_previe
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.preview import PreviewLine
-    from cw_pipeline.reports.month_report.report import Customer, MonthlyReport
+    from cw_pipeline.reports.month import MonthLine
+    from cw_pipeline.reports.month_report.report import MonthlyReport
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -58,6 +59,6 @@ def report(warehouse: Warehouse, month: Month = MARCH) -> MonthlyReport:
         return month_report(session, month)
 
 
-def customer(made: MonthlyReport, organization_id: str) -> Customer:
-    (found,) = [one for one in made.customers if one.organization.id == organization_id]
+def customer(made: MonthlyReport, organization_id: str) -> MonthLine:
+    (found,) = [one for one in made.lines.organizations if one.organization.id == organization_id]
     return found

@@ -13,8 +13,10 @@ from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.billing.writes import CreateLine, Write
-from cw_pipeline.reports.month import Change, MonthLine, MonthLines
+from cw_pipeline.reports.changes import Change
+from cw_pipeline.reports.month import MonthLine, MonthLines
 from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.warehouse.names import Named
 from cw_pipeline.wording.markdown import unescaped
 from cw_pipeline.wording.month_page import page, summary
 
@@ -43,7 +45,16 @@ def a_line(number: int, outcome: Outcome, *, warning: str | None = None, writes:
         warning=warning,
         writes=writes,
     )
-    return MonthLine(line, "Company", "Managed Services", {"EUR": Decimal("12.50")})
+    return MonthLine(line, Named(7, "Company"), Named(12, "Managed Services"), Decimal("2.50"), "EUR")
+
+
+def a_change(name: str, before: int, after: int, **fields: object) -> Change:
+    """An organization's usage row that is not there where it used no seats."""
+    row = replace(a_line(1, Outcome.CREATED).line, organization_name=name)
+    old, new = (replace(row, seats=Decimal(seats)) if seats else None for seats in (before, after))
+    agreement, worth = Named(12, "Managed Services"), {"EUR": Decimal("2.50") * (after - before)}
+    new = new and replace(new, **fields)
+    return Change(old, new, Named(7, "Company"), agreement, old and agreement, worth)
 
 
 def a_month(lines: Sequence[MonthLine], changes: Sequence[Change] | None = ()) -> MonthLines:
@@ -57,18 +68,21 @@ def lists(month: MonthLines) -> dict[str, str]:
 
 def test_the_first_sentences_say_where_seats_go_what_changed_and_what_waits() -> None:
     lines = [a_line(1, Outcome.CREATED), a_line(2, Outcome.UNMAPPED), a_line(3, Outcome.CREDIT_DUE)]
-    changes = [Change("Acme", "New", 0, 9), Change("", "Gone", 4, 0), Change("Bolt", "More", 1, 8)]
+    changes = [a_change("New", 0, 9), a_change("Gone", 4, 0), a_change("More", 1, 8, outcome=Outcome.UNUSUAL)]
     assert summary(a_month(lines, changes), pushed=True) == (
         "15 seats used: 5 billed, 5 not billed (not mapped to a company: 5), 5 held (invoiced too much: 5). "
-        "Against 2026-02: +12 seats, 1 organization new, 1 gone. 1 line needs a person."
+        "Against February 2026: +12 seats, 1 organization new, 1 gone. 1 line needs a person."
     )
-    assert lists(a_month(lines, changes))["since_last_month"].replace("\u00a0", " ").strip().splitlines()[2:] == [
-        "| Acme | New | 0 | 9 | +9 new |",
-        "|  | Gone | 4 | 0 | -4 gone |",
-        "| Bolt | More | 1 | 8 | +7 |",
+    assert lists(a_month(lines, changes))["since_last_month"].strip().splitlines() == [
+        "| Company | Organization | Plan | Agreement | Outcome | 2026-02 | 2026-03 | Change | Worth |",
+        "| --- | --- | --- | --- | --- | --: | --: | --: | --: |",
+        "| Company | New | Business | Managed Services | created |  | 9 | +9 | 22.50 EUR |",
+        "| Company | Gone | Business | Managed Services | created | 4 |  | -4 | -10.00 EUR |",
+        "| Company | More | Business | Managed Services | created → unusual | 1 | 8 | +7 | 17.50 EUR |",
     ]
     assert summary(a_month(lines[:1], None), pushed=False) == (
-        "5 seats used: 5 to be billed. There is no usage of 2026-02 to compare with. Nothing needs a person."
+        "5 seats used: 5 to be billed. February 2026 was neither synced nor previewed, so there is nothing to compare "
+        "with. Nothing needs a person."
     )
 
 
@@ -94,7 +108,7 @@ def test_every_line_is_in_one_list_and_says_what_to_do_and_what_is_billed() -> N
 
 @pytest.mark.parametrize("outcome", [Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM])
 def test_a_list_of_who_is_not_billed_has_what_is_left_on_lines(outcome: Outcome) -> None:
-    left = replace(a_line(1, outcome), left=Decimal(9))
+    left = replace(a_line(1, outcome), billed=Decimal(9))
     shown = lists(a_month([left, a_line(2, outcome)]))[outcome]
     assert "it counts: only the difference to the usage is billed." in shown
     assert [row.split("|")[-2].strip() for row in shown.splitlines() if "Customer" in row] == ["9", "0"]

@@ -150,14 +150,14 @@ def test_the_highest_bar_is_within_the_plot(seats: int) -> None:
 def test_a_workbook_opens_with_numbers_as_numbers_and_no_formula(hostile: MonthlyReport, tmp_path: Path) -> None:
     write_report(hostile, tmp_path / "r.xlsx", "xlsx")
     book = openpyxl.load_workbook(tmp_path / "r.xlsx")
-    assert book.sheetnames == ["Organizations", "Waiting", "Gone", "Twelve months"]
+    assert book.sheetnames == ["Organizations", "Waiting", "Changes", "Twelve months"]
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert {cell.data_type for cell in cells} == {"s", "inlineStr", "n"}
     assert [cell.value for cell in cells if isinstance(cell.value, str) and cell.value[0] in "=+-@"] == []
     sheet = book["Organizations"]
     headings = [str(cell.value) for cell in sheet[1]]
     rows = [dict(zip(headings, (cell.value for cell in row), strict=True)) for row in sheet.iter_rows(min_row=2)]
-    assert len(rows) == len(hostile.customers)
+    assert len(rows) == len(hostile.lines.organizations)
     assert sum(row["used"] for row in rows) == hostile.seats.used  # pyright: ignore[reportArgumentType, reportCallIssue] - numbers
     [created] = [row for row in rows if row["organization"] == NAMES[0] and row["outcome"] == "created"]
     assert (created["company_id"], created["owed"], created["price"], created["worth"]) == (1, 3, 4.35, 13.05)

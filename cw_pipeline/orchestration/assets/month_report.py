@@ -13,9 +13,8 @@ from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.failures import Failed
 from cw_pipeline.orchestration.tenant import KEY, asset_key
 from cw_pipeline.reports.month_report.files import FileNotWritten, usual_file, write_report
-from cw_pipeline.reports.month_report.make import NothingToReport, month_report
 from cw_pipeline.reports.month_report.page import total, year_picture
-from cw_pipeline.reports.month_report.report import MonthlyReport
+from cw_pipeline.reports.month_report.report import MonthlyReport, NothingToReport, month_report
 from cw_pipeline.settings import Settings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
@@ -70,13 +69,13 @@ def _details(report: MonthlyReport, *, page: dg.MetadataValue) -> metadata.Detai
     """The page's place, the picture, the sums, and tables of what waits and of what is not billed."""
     picture = b64encode(year_picture(report.year).encode()).decode()
     seats = report.seats
-    tables = {"waiting": cells.waiting(report.waiting), "not_billed": cells.not_billed(report.not_billed)}
+    tables = {"waiting": cells.waiting(report.lines.waiting), "not_billed": cells.not_billed(report.not_billed)}
     return {
         # No name is in it: the UI reads Markdown as markup.
         "year": dg.MetadataValue.md(f"![Seats used in the last twelve months](data:image/svg+xml;base64,{picture})"),
         "page": page,
         "seats_used": int(seats.used),
-        "seats_owed": int(sum(one.owed for one in report.customers)),
+        "seats_owed": int(sum(one.owed for one in report.lines.organizations)),
         "seats_billed": int(seats.billed),
         "seats_waiting": int(seats.waiting),
         "seats_not_billed": int(seats.not_billed),

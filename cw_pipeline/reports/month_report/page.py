@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from cw_pipeline.https.safe_text import harmless
 from cw_pipeline.vocabulary import counted
+from cw_pipeline.wording.changes import against_last_month, changes
 from cw_pipeline.wording.commands import for_tenant
 from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.seats import amounts
@@ -40,6 +41,8 @@ def page(report: MonthlyReport, *, tenant: str | None = None) -> str:
         ambiguous=_ambiguous(report),
         picture=Markup(year_picture(report.year)),  # noqa: S704 - another template's, and so escaped
         sentence=sentence,
+        against_last_month=against_last_month,
+        changes=changes(report.lines.changes or (), report.lines.last_month, report.month),
         counted=counted,
         LABELS=LABELS,
     )
@@ -57,7 +60,7 @@ def year_picture(year: Sequence[MonthSeats]) -> str:
 def _ambiguous(report: MonthlyReport) -> set[str]:
     """The names that several companies, or several organizations, have: their ids are shown, too."""
     companies = Counter(company.name for company in report.by_company)
-    organizations = Counter(one.organization.name for one in report.customers)
+    organizations = Counter(one.organization.name for one in report.lines.organizations)
     return {name for names in (companies, organizations) for name, number in names.items() if number > 1}
 
 

@@ -1,4 +1,4 @@
-"""The report as values."""
+"""The report as values: the month's lines, their sums, and those of the year before."""
 
 from __future__ import annotations
 
@@ -7,101 +7,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, NOT_OWED, RIGHT, Outcome
+from sqlalchemy import and_, func, select
+
+from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
+from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
+from cw_pipeline.reports.month import MonthLine, MonthLines, month_lines
 from cw_pipeline.reports.worth import Money, added
-from cw_pipeline.vocabulary import Month, Plan
-from cw_pipeline.warehouse.names import Named
-from cw_pipeline.wording.outcomes import LABELS
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.connection_key import connected_psa
+from cw_pipeline.warehouse.tables import PushLineRow, PushRow
+from cw_pipeline.warehouse.versions import last_pushed_version
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.warehouse.names import Named
+
+_MONTHS = 12
 
 
-@dataclass(frozen=True)
-class Customer:
-    """An organization in the month: its usage row, or what is on its lines without one.
+class NothingToReport(CwPipelineError):
+    """The month was never pushed."""
 
-    Attributes:
-        company: To which it was mapped when the month was pushed; None for one that was not.
-        agreement: On which it is billed, likewise.
-        organization: The organization.
-        plan: Its plan.
-        outcome: What became of its usage row, or of its lines.
-        reason: Why.
-        used: Seats in the usage report.
-        billed: Seats that its lines for the month carry, on any agreement and less credits, by the ledger; None while
-            that is unknown.
-        used_before: Seats in the report of the month before; None if it was not in it, or that month was not pushed.
-        price: Of a seat on its plan; None if none is known.
-        currency: The code of its agreement's currency; empty where it is unknown.
-    """
-
-    company: Named | None
-    agreement: Named | None
-    organization: Named
-    plan: Plan
-    outcome: Outcome
-    reason: str
-    used: Decimal
-    billed: Decimal | None
-    used_before: Decimal | None
-    price: Decimal | None
-    currency: str
-
-    @property
-    def owed(self) -> Decimal:
-        """The seats that somebody has to pay for: not those of trials, say."""
-        return Decimal(0) if self.outcome in NOT_OWED else self.used
-
-    @property
-    def worth(self) -> Decimal | None:
-        """The price of the seats owed."""
-        return None if self.price is None else self.owed * self.price
-
-    @property
-    def money(self) -> Money:
-        """The same with its currency; empty where no price is known."""
-        return {} if self.worth is None else {self.currency: self.worth}
-
-    @property
-    def difference(self) -> Decimal | None:
-        """How many seats more are owed than billed."""
-        return None if self.billed is None else self.owed - self.billed
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A line that waits for somebody: it is held, it failed, or it is right but has a warning.
-
-    Attributes:
-        company: To which its organization was mapped when the month was pushed.
-        organization: Its organization.
-        outcome: What became of it.
-        seats: Those of the usage row; of `credit_due` those to credit; of a line beside the row, the quantity that it
-            loses or that is held.
-        worth: Their price; None if none is known.
-        currency: The code of that price's currency; empty where it is unknown.
-        reason: Why it waits, and what to do about it, with ids and commands.
-        what_to_do: What to do about any line of its outcome; None where it only has a warning.
-    """
-
-    company: Named | None
-    organization: Named
-    outcome: Outcome
-    seats: Decimal
-    worth: Decimal | None
-    currency: str
-    reason: str
-    what_to_do: str | None
-
-    @property
-    def money(self) -> Money:
-        """What its seats are worth, with the currency; empty where no price is known."""
-        return {} if self.worth is None else {self.currency: self.worth}
-
-    @property
-    def label(self) -> str:
-        """What is wrong, in a few words."""
-        return "Warning" if self.what_to_do is None else LABELS[self.outcome]
+    exit_code = USAGE_ERROR
 
 
 @dataclass(frozen=True)
@@ -132,22 +64,21 @@ class MonthlyReport:
     """The report of one month.
 
     Attributes:
-        month: The month.
+        lines: The month's lines, and what changed against the month before.
         pushed_at: When it was pushed last.
         run_id: By which run.
-        customers: The organizations, by the names of company and organization.
-        waiting: What waits for somebody.
         year: The twelve months that end with this one.
-        gone: The organizations that used seats in the month before and none in this one, with those seats.
     """
 
-    month: Month
+    lines: MonthLines
     pushed_at: datetime
     run_id: str
-    customers: Sequence[Customer]
-    waiting: Sequence[Waiting]
     year: Sequence[MonthSeats]
-    gone: Sequence[tuple[Named, Decimal]]
+
+    @property
+    def month(self) -> Month:
+        """The month."""
+        return self.lines.month
 
     @property
     def seats(self) -> MonthSeats:
@@ -155,20 +86,15 @@ class MonthlyReport:
         return self.year[-1]
 
     @property
-    def before(self) -> MonthSeats:
-        """Where the seats of the month before went."""
-        return self.year[-2]
-
-    @property
-    def mapped(self) -> Sequence[Customer]:
+    def customers(self) -> Sequence[MonthLine]:
         """The organizations that are mapped to a company."""
-        return [one for one in self.customers if one.company is not None]
+        return [one for one in self.lines.organizations if one.company is not None]
 
     @property
-    def by_company(self) -> Mapping[Named, Sequence[Customer]]:
+    def by_company(self) -> Mapping[Named, Sequence[MonthLine]]:
         """The organizations of each company, of those that are mapped to one."""
-        found: defaultdict[Named, list[Customer]] = defaultdict(list)
-        for one in self.customers:
+        found: defaultdict[Named, list[MonthLine]] = defaultdict(list)
+        for one in self.lines.organizations:
             if one.company is not None:
                 found[one.company].append(one)
         return found
@@ -176,51 +102,95 @@ class MonthlyReport:
     @property
     def worth_owed(self) -> Worth:
         """The price of the seats that the companies owe."""
-        return _worth(self.mapped)
+        return _worth(self.customers)
+
+    def _worth_of(self, outcomes: Collection[Outcome]) -> Worth:
+        """The price of the seats owed of the usage rows that came to one of these outcomes."""
+        return _worth(one for one in self.lines.organizations if one.line.outcome in outcomes)
 
     @property
     def worth_billed(self) -> Worth:
         """The price of the usage rows' seats that are billed."""
-        return _worth(one for one in self.customers if one.outcome in RIGHT)
+        return self._worth_of(RIGHT)
 
     @property
     def worth_waiting(self) -> Worth:
         """The price of those that are held or failed."""
-        return _worth(one for one in self.customers if one.outcome in HELD | FAILED)
+        return self._worth_of(HELD | FAILED)
 
     @property
     def worth_not_billed(self) -> Worth:
         """The price of those that are owed and billed to nobody."""
-        return _worth(one for one in self.customers if one.outcome in NOT_BILLED)
+        return self._worth_of(NOT_BILLED)
 
     @property
     def owed_to_nobody(self) -> Decimal:
         """How many those are."""
-        return sum((one.owed for one in self.customers if one.outcome in NOT_BILLED), Decimal(0))
+        return sum((one.owed for one in self.lines.organizations if one.line.outcome in NOT_BILLED), Decimal(0))
 
     @property
     def warnings(self) -> int:
         """How many lines are right but have a warning."""
-        return sum(one.what_to_do is None for one in self.waiting)
+        return sum(not one.stuck for one in self.lines.waiting)
 
     @property
-    def not_billed(self) -> Mapping[Outcome, Sequence[Customer]]:
+    def not_billed(self) -> Mapping[Outcome, Sequence[MonthLine]]:
         """The organizations whose seats are billed to nobody, by the reason, the most seats first."""
-        found: defaultdict[Outcome, list[Customer]] = defaultdict(list)
-        for one in self.customers:
-            if one.outcome in NOT_BILLED and one.used:
-                found[one.outcome].append(one)
+        found: defaultdict[Outcome, list[MonthLine]] = defaultdict(list)
+        for one in self.lines.organizations:
+            if one.line.outcome in NOT_BILLED and one.used:
+                found[one.line.outcome].append(one)
         return dict(sorted(found.items(), key=lambda item: -sum(one.used for one in item[1])))
 
-    @property
-    def new(self) -> Sequence[Customer]:
-        """The organizations that use seats and used none in the month before."""
-        return [one for one in self.customers if one.used and not one.used_before] if self.before.pushed else []
+
+def month_report(session: Session, month: Month) -> MonthlyReport:
+    """The report of `month`.
+
+    Raises:
+        NothingToReport: If the month was never pushed.
+    """
+    psa = connected_psa(session)
+    pushed = last_pushed_version(session, psa, month)
+    if pushed is None:
+        msg = f"{month} was never pushed, so there is nothing to report. Run `cw-pipeline sync --month {month}` first."
+        raise NothingToReport(msg)
+    lines = month_lines(session, psa, pushed.preview)
+    return MonthlyReport(lines, pushed.made_at, pushed.run_id, _year(session, psa, month))
 
 
-def _worth(customers: Iterable[Customer]) -> Worth:
-    owing = [one for one in customers if one.owed]
+def _year(session: Session, psa: str, last: Month) -> list[MonthSeats]:
+    """The months up to `last`, the first one first, each as it was pushed last."""
+    months = list(last.plus(1 - _MONTHS).until(last))
+    latest = select(func.max(PushRow.id)).where(PushRow.psa == psa, PushRow.month.in_(months)).group_by(PushRow.month)
+    line_of_row = and_(PushLineRow.push_id == PushRow.id, ~PushLineRow.also)
+    rows = session.execute(
+        select(PushRow.month, PushLineRow.outcome, func.sum(PushLineRow.seats))
+        .outerjoin(PushLineRow, line_of_row)
+        .where(PushRow.id.in_(latest))
+        .group_by(PushRow.month, PushLineRow.outcome)
+    )
+    pushed: defaultdict[Month, dict[Outcome, Decimal]] = defaultdict(dict)
+    for of_month, outcome, seats in rows.tuples():
+        pushed[of_month][outcome] = seats
+    return [_month_seats(month, pushed.get(month)) for month in months]
+
+
+def _month_seats(month: Month, by_outcome: Mapping[Outcome, Decimal] | None) -> MonthSeats:
+    def seats(outcomes: Collection[Outcome]) -> Decimal:
+        return sum((number for outcome, number in (by_outcome or {}).items() if outcome in outcomes), Decimal(0))
+
+    return MonthSeats(
+        month,
+        pushed=by_outcome is not None,
+        billed=seats(RIGHT),
+        waiting=seats(HELD | FAILED),
+        not_billed=seats(NOT_BILLED),
+    )
+
+
+def _worth(lines: Iterable[MonthLine]) -> Worth:
+    owing = [one for one in lines if one.owed]
     return Worth(
-        money=added(one.money for one in owing),
-        unpriced_seats=sum((one.owed for one in owing if one.worth is None), Decimal(0)),
+        money=added(one.worth_owed for one in owing),
+        unpriced_seats=sum((one.owed for one in owing if not one.worth_owed), Decimal(0)),
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
     from cw_pipeline.reports.month_report.report import MonthlyReport
+    from cw_pipeline.reports.worth import Money
     from cw_pipeline.warehouse.names import Named
 
 Cell: TypeAlias = str | int | Decimal | None
@@ -36,7 +37,7 @@ def workbook(report: MonthlyReport, *, tenant: str | None = None) -> bytes:
         for title, table in (
             ("Organizations", _organizations(report)),
             ("Waiting", _waiting(report)),
-            ("Gone", _gone(report)),
+            ("Changes", _changes(report)),
             ("Twelve months", _year(report)),
         ):
             frame = _frame(table, tenant)
@@ -79,20 +80,19 @@ def _organizations(report: MonthlyReport) -> Table:
             str(report.month),
             *_of(one.company),
             *_of(one.organization),
-            one.plan.value,
+            one.line.plan.value,
             *_of(one.agreement),
             one.used,
             one.used_before,
             one.owed,
             one.billed,
             one.price,
-            one.worth,
-            one.currency or None,
-            one.outcome.value,
-            LABELS[one.outcome],
-            one.reason,
+            *_amount(one.worth_owed),
+            one.line.outcome.value,
+            LABELS[one.line.outcome],
+            one.line.reason,
         )
-        for one in report.customers
+        for one in report.lines.organizations
     ]
 
 
@@ -106,20 +106,38 @@ def _waiting(report: MonthlyReport) -> Table:
             str(report.month),
             *_of(one.company),
             *_of(one.organization),
-            one.outcome.value,
+            one.line.outcome.value,
             one.label,
             one.seats,
-            one.worth,
-            one.currency or None,
-            one.reason,
+            *_amount(one.worth),
+            " ".join(one.attention),
             one.what_to_do,
         )
-        for one in report.waiting
+        for one in report.lines.waiting
     ]
 
 
-def _gone(report: MonthlyReport) -> Table:
-    return ("organization_id", "organization", "seats"), [(*_of(one), seats) for one, seats in report.gone]
+def _changes(report: MonthlyReport) -> Table:
+    headings = (
+        "company_id", "company", "organization_id", "organization", "plan", "agreement_id", "agreement",
+        "outcome_before", "outcome", "seats_before", "seats", "change", "worth", "currency",
+    )  # fmt: skip
+    return headings, [
+        (
+            *_of(one.company),
+            one.line.organization_id,
+            one.line.organization_name,
+            one.line.plan.value,
+            *_of(one.agreement),
+            one.before and one.before.outcome.value,
+            one.after and one.after.outcome.value,
+            one.before and one.before.seats,
+            one.after and one.after.seats,
+            one.seats,
+            *_amount(one.worth),
+        )
+        for one in report.lines.changes or ()
+    ]
 
 
 def _year(report: MonthlyReport) -> Table:
@@ -132,3 +150,8 @@ def _year(report: MonthlyReport) -> Table:
 def _of(record: Named | None) -> tuple[Cell, Cell]:
     """A record's id and name."""
     return (None, None) if record is None else (record.id, record.name)
+
+
+def _amount(money: Money) -> tuple[Cell, Cell]:
+    """An amount and its currency."""
+    return next(((amount, currency or None) for currency, amount in money.items()), (None, None))

@@ -1,0 +1,122 @@
+"""What differs between two months, or between two previews of one, as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.differences import Difference, differences
+from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
+from cw_pipeline.reports.listings import imported_names
+from cw_pipeline.reports.worth import Money, prices
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.connection_key import connected_psa
+from cw_pipeline.warehouse.names import Named
+from cw_pipeline.warehouse.versions import Version, last_version, preview_version
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.billing.preview import Preview, PreviewLine
+    from cw_pipeline.reports.listings import ImportedNames
+    from cw_pipeline.reports.worth import Prices
+
+
+class NothingToCompare(CwPipelineError):
+    """A month was neither synced nor previewed, or there is no such preview."""
+
+    exit_code = USAGE_ERROR
+
+
+@dataclass(frozen=True)
+class Change(Difference):
+    """A line that differs, with names and worth.
+
+    Attributes:
+        company, agreement: Those of the line after or, where it is gone, before; None where it has none.
+        agreement_before: That of the line before.
+        worth: What the seats that came are worth, below 0 where they went; empty where no price is known.
+    """
+
+    company: Named | None
+    agreement: Named | None
+    agreement_before: Named | None
+    worth: Money
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the organization used no seats before, and uses some."""
+        return _is_used(self.after) and not _is_used(self.before)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the organization used seats before, and uses none."""
+        return _is_used(self.before) and not _is_used(self.after)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between two versions of a month, or of two months; the lines with the most seats first."""
+
+    before: Version
+    after: Version
+    changes: Sequence[Change]
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the two are called in headings: their months or, where that is the same one, their previews."""
+        months = str(self.before.preview.month), str(self.after.preview.month)
+        same = months[0] == months[1]
+        return (f"Preview {self.before.preview_id}", f"Preview {self.after.preview_id}") if same else months
+
+
+def compare(session: Session, before: str, after: str) -> Comparison:
+    """What differs between two months, each as it was pushed last or, if it never was, previewed last.
+
+    Args:
+        session: The transaction.
+        before: A month, or the id of a preview.
+        after: Likewise.
+
+    Raises:
+        NothingToCompare: If there is no such preview, or the month was neither pushed nor previewed.
+    """
+    old, new = _version(session, before), _version(session, after)
+    return Comparison(old, new, changes(old.preview, new.preview, imported_names(session), prices(session)))
+
+
+def changes(before: Preview, after: Preview, names: ImportedNames, seat_prices: Prices) -> list[Change]:
+    """The lines that differ, those with the most seats first."""
+    found = [
+        Change(
+            **vars(one),
+            company=names.company(one.line.company_id),
+            agreement=names.agreement(one.line.agreement_id),
+            agreement_before=names.agreement(one.before and one.before.agreement_id),
+            worth=seat_prices.worth(one.line.organization_id, one.line.plan, one.seats),
+        )
+        for one in differences(before, after)
+    ]
+    return sorted(found, key=lambda one: (-abs(one.seats), one.line.organization_name.casefold()))
+
+
+def _version(session: Session, asked: str) -> Version:
+    psa, text = connected_psa(session), asked.strip()
+    if text.isascii() and text.isdigit():
+        version = preview_version(session, psa, int(text))
+        if version is None:
+            raise NothingToCompare(f"There is no preview {text}. `cw-pipeline preview` makes one, and says its id.")
+        return version
+    try:
+        month = Month.parse(text)
+    except ValueError as error:
+        raise NothingToCompare(f"{error} Or give the id of a preview.") from None
+    version = last_version(session, psa, month)
+    if version is None:
+        raise NothingToCompare(f"{month} was neither synced nor previewed. Run `cw-pipeline preview --month {month}`.")
+    return version
+
+
+def _is_used(line: PreviewLine | None) -> bool:
+    return line is not None and not line.also and line.seats > 0

@@ -1,0 +1,73 @@
+"""A month as it was pushed, or as a preview of it says: what months and previews are compared by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.billing.preview import Preview
+from cw_pipeline.warehouse.previews import latest_push, pushed_lines, stored_preview
+from cw_pipeline.warehouse.tables import PreviewRow
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from cw_pipeline.vocabulary import Month
+
+_LARGEST_ID = 2**31 - 1
+"""What an INTEGER column can hold."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A month as it was pushed, or as a preview of it says.
+
+    Attributes:
+        preview: Its lines; of a push, each with the outcome that it really had.
+        preview_id: The id of its preview.
+        made_at: When it was pushed or previewed.
+        run_id: By which run.
+        pushed: Whether it was pushed.
+    """
+
+    preview: Preview
+    preview_id: int
+    made_at: datetime
+    run_id: str
+    pushed: bool
+
+    def __str__(self) -> str:
+        how = "synced" if self.pushed else f"preview {self.preview_id},"
+        return f"{self.preview.month} ({how} {self.made_at:%Y-%m-%d %H:%M} UTC)"
+
+
+def last_version(session: Session, psa: str, month: Month) -> Version | None:
+    """The month as it was pushed last or, if it never was, as it was previewed last; None if it was neither."""
+    if pushed := last_pushed_version(session, psa, month):
+        return pushed
+    rows = select(PreviewRow).where(PreviewRow.psa == psa, PreviewRow.month == month)
+    row = session.scalars(rows.order_by(PreviewRow.id.desc()).limit(1)).first()
+    return _previewed(row) if row else None
+
+
+def last_pushed_version(session: Session, psa: str, month: Month) -> Version | None:
+    """The month as it was pushed last; None if it never was."""
+    push = latest_push(session, psa, month)
+    if push is None:
+        return None
+    usage_seats = session.get_one(PreviewRow, push.preview_id).usage_seats
+    preview = Preview(month, usage_seats, pushed_lines(session, push))
+    return Version(preview, push.preview_id, push.pushed_at, push.run_id, pushed=True)
+
+
+def preview_version(session: Session, psa: str, preview_id: int) -> Version | None:
+    """What the preview with this id says; None if there is none."""
+    row = session.get(PreviewRow, preview_id) if preview_id <= _LARGEST_ID else None
+    return _previewed(row) if row and row.psa == psa else None
+
+
+def _previewed(row: PreviewRow) -> Version:
+    return Version(stored_preview(row).preview, row.id, row.made_at, row.run_id, pushed=False)

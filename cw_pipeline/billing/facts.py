@@ -77,7 +77,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Line:
-    """An addition that we own, or one that has the id of such."""
+    """An addition that we own, one that has the id of such, or one that people keep by hand."""
 
     addition_id: int
     agreement_id: int
@@ -166,6 +166,8 @@ class Facts:
     today: date = date.max
     released: frozenset[tuple[Month, str]] = frozenset()
     """The months of organizations whose usage, or absence, in the month's report a person released as right."""
+    by_hand: Mapping[tuple[int, int], Sequence[Line]] = field(default_factory=dict[tuple[int, int], Sequence[Line]])
+    """By agreement and product, the lines that people keep by hand and that bill, but for those that are to be left."""
     unread: Sequence[Unread] = ()
 
     def counted(self, *lines: Line) -> Decimal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.by_hand import billed_by_hand
 from cw_pipeline.billing.invoiced import NOTHING, State, is_short, may_have_been_invoiced, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.reasons import CannotBeRead, InvoiceUnclear, Moved, WriteHeld
@@ -58,6 +59,9 @@ def hold_line(proposal: Proposal, mapping: CompanyMapping, facts: Facts, unusual
         hold = write_hold(write, mapping, facts)
         if hold is not None:
             return proposal.stopped(hold, WriteHeld(write))
+    by_hand = billed_by_hand(proposal, mapping, facts)
+    if by_hand is not None:
+        return proposal.stopped(Outcome.BILLED_BY_HAND, by_hand)
     for line in proposal.balance.unclear:  # right as they are, but not where another company is billed for them
         write = _kept(line, identity)
         if line.quantity and write_hold(write, mapping, facts) is Outcome.MOVED:

@@ -46,6 +46,8 @@ class Outcome(StrEnum):
     """It is unknown what was billed: a line or record was edited, is gone, cannot be read, or is a copy."""
     UNUSUAL = "unusual"
     """The month's usage is unusual: the report lost an organization, say, or has far more or fewer seats of it."""
+    BILLED_BY_HAND = "billed_by_hand"
+    """A line that people keep by hand bills the same product for the same days."""
 
     REJECTED = "rejected"
     """ConnectWise refused the write; the reason quotes it."""
@@ -81,6 +83,7 @@ HELD = frozenset(
         Outcome.CREDIT_DUE,
         Outcome.INVOICE_UNCLEAR,
         Outcome.UNUSUAL,
+        Outcome.BILLED_BY_HAND,
     }
 )
 """A person has to decide."""

@@ -10,6 +10,7 @@ from cw_pipeline.billing.balance import Balance
 from cw_pipeline.billing.facts import Line, Unread, Usage
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.unusual import Unusual
+from cw_pipeline.billing.window import Window
 from cw_pipeline.billing.writes import SetQuantity, Write
 from cw_pipeline.vocabulary import Month
 
@@ -77,6 +78,15 @@ class WriteHeld:
 
 
 @dataclass(frozen=True)
+class BilledByHand:
+    """`lines` that people keep by hand bill the same product in the `window` of a line of `identity`."""
+
+    identity: Identity
+    window: Window
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
 class Waiting:
     """Seats are not added while others, for the reason `on`, cannot be taken away."""
 
@@ -84,7 +94,17 @@ class Waiting:
 
 
 Reason: TypeAlias = (
-    Usage | Balance | Stale | WithoutProduct | CannotBeRead | Moved | InvoiceUnclear | Unusual | WriteHeld | Waiting
+    Usage
+    | Balance
+    | Stale
+    | WithoutProduct
+    | CannotBeRead
+    | Moved
+    | InvoiceUnclear
+    | Unusual
+    | WriteHeld
+    | BilledByHand
+    | Waiting
 )
 """A `Usage` row where it is not billed, a `Balance` where that decided."""
 

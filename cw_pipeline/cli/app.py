@@ -19,7 +19,7 @@ from cw_pipeline.cli import (
     history,
     imports,
     lifecycle,
-    lines,
+    lines_by_hand,
     months,
     notify,
     organizations,
@@ -96,7 +96,7 @@ app.command(rich_help_panel=_EVERY_MONTH, epilog=example('history --month 2026-0
 )
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("drift"))(drift.drift)
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("rebuild"))(rebuild.rebuild)
-app.add_typer(lines.app, name="lines", rich_help_panel=_EVERY_MONTH)
+app.add_typer(lines_by_hand.app, name="lines", rich_help_panel=_EVERY_MONTH)
 app.command(rich_help_panel=_MONITORING, epilog=example("health"))(health.health)
 app.command(rich_help_panel=_MONITORING, epilog=example("metrics"))(health.metrics)
 

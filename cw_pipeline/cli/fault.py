@@ -25,6 +25,7 @@ FAULTS = {
     "rejected": "A customer uses three more seats, and ConnectWise refuses the line: it is rejected.",
     "unconfirmed": "A customer uses three more seats; ConnectWise answers 200 but writes nothing: unconfirmed.",
     "held": "A customer uses three more seats, and its agreement is cancelled: the line is held.",
+    "by-hand": "People bill a customer by hand, too: `billed_by_hand`, and `lines by-hand` lists the line.",
     "edited": "A line's quantity is changed in ConnectWise: `drift` finds it.",
 }
 HELP = "Let something go wrong in the sandbox that is running, to see how it looks in Dagster.\n\n\b\n" + "\n".join(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cw_pipeline.nordpass import models
     from cw_pipeline.orchestration import health, metrics, runs
     from cw_pipeline.orchestration.assets import setup as setup_assets
-    from cw_pipeline.reports import changes, listings, status
+    from cw_pipeline.reports import by_hand, changes, listings, status
     from cw_pipeline.reports.drift import find as find_drift
     from cw_pipeline.reports.month_report import files as report_files
     from cw_pipeline.reports.month_report import report as month_report
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         release,
         suggest,
     )
+    from cw_pipeline.setup import by_hand as by_hand_choices
     from cw_pipeline.sync import reviewed
     from cw_pipeline.warehouse import connection_key, database, previews
     from cw_pipeline.wording import cells, hold_reasons, seats, spreadsheets, ways_out
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 _PATHS = {
     "accept": "setup.accept",
     "audit": "setup.audit",
+    "by_hand": "reports.by_hand",
+    "by_hand_choices": "setup.by_hand",
     "cells": "wording.cells",
     "changes": "reports.changes",
     "changes_in_words": "wording.changes",

@@ -1,4 +1,4 @@
-"""What the product asks about agreements and their lines, and the two things that it writes to them."""
+"""What the product asks about agreements and their lines, and what it writes to them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cw_pipeline.connectwise.records import Endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import date
     from decimal import Decimal
 
 _AGREEMENTS = "/finance/agreements"
@@ -95,6 +96,19 @@ class Agreements(Endpoints):
         change = [{"op": "replace", "path": "quantity", "value": quantity}]
         path = f"{_additions(agreement_id)}/{addition_id}"
         return self._records.write("PATCH", path, change, models.Addition)
+
+    def set_last_day(self, agreement_id: int, addition_id: int, last_day: date | None) -> models.Addition:
+        """Set a line's last day, or none, and return the line as ConnectWise answers it; the caller compares it.
+
+        Raises:
+            Refused: ConnectWise refused; nothing was written.
+            UncertainWrite: It may or may not have been set: read the line before trying again.
+        """
+        change: dict[str, object] = {"op": "remove", "path": "cancelledDate"}
+        if last_day is not None:
+            change = {"op": "replace", "path": "cancelledDate", "value": models.midnight(last_day)}
+        path = f"{_additions(agreement_id)}/{addition_id}"
+        return self._records.write("PATCH", path, [change], models.Addition)
 
 
 def _additions(agreement_id: int) -> str:

@@ -29,6 +29,11 @@ ProductClass: TypeAlias = Literal["Agreement", "Bundle", "Inventory", "NonInvent
 BillCustomer: TypeAlias = Literal["Billable", "DoNotBill", "NoCharge"]
 
 
+def midnight(day: date) -> str:
+    """A day as ConnectWise takes it."""
+    return f"{day.isoformat()}T00:00:00Z"
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(
         frozen=True,
@@ -210,7 +215,7 @@ class NewAddition(_Record):
 
     @field_serializer("effective_date", "cancelled_date")
     def _midnight(self, value: date) -> str:
-        return f"{value.isoformat()}T00:00:00Z"
+        return midnight(value)
 
 
 class NewCatalogItem(_Record):

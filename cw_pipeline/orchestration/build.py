@@ -22,6 +22,7 @@ from cw_pipeline.orchestration.jobs.compare import compare
 from cw_pipeline.orchestration.jobs.connect import connect
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks
 from cw_pipeline.orchestration.jobs.disconnect import disconnect
+from cw_pipeline.orchestration.jobs.lines_by_hand import lines_by_hand
 from cw_pipeline.orchestration.jobs.map_companies import map_companies
 from cw_pipeline.orchestration.jobs.map_products import map_products
 from cw_pipeline.orchestration.jobs.monthly import import_companies, monthly_sync, preview, sync_now
@@ -41,6 +42,7 @@ _SETUP_JOBS = [
     add_organization,
     accept_lines,
     release_lines,
+    lines_by_hand,
     rebuild,
     disconnect,
 ]

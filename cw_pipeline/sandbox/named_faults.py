@@ -64,6 +64,15 @@ def _edited(control: SandboxControl) -> None:
     control.edit_addition(line["agreementId"], line["id"], quantity=line["quantity"] + _MORE_SEATS)
 
 
+def _by_hand(control: SandboxControl) -> None:
+    line, _ = _lines(control)[0]
+    agreement_id, first = line["agreementId"], line["effectiveDate"]
+    copy = control.duplicate_addition(agreement_id, line["id"])
+    a_year_ago = f"{int(first[:4]) - 1}{first[4:]}"
+    of_ours = {"serialNumber": None, "invoiceDescription": None}
+    control.edit_addition(agreement_id, copy, **of_ours, effectiveDate=a_year_ago, cancelledDate=None)
+
+
 NAMED: dict[str, Callable[[SandboxControl], None]] = {
     "nordpass-down": _nordpass_down,
     "report-not-final": _report_not_final,
@@ -74,6 +83,7 @@ NAMED: dict[str, Callable[[SandboxControl], None]] = {
     "unconfirmed": _unconfirmed,
     "held": _held,
     "edited": _edited,
+    "by-hand": _by_hand,
 }
 """What switches each fault on. Raises `ControlRefused` if there is no line that it could concern."""
 

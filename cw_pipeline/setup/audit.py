@@ -34,6 +34,9 @@ class AuditAction(StrEnum):
     ADD_ORGANIZATION = "add organization"
     ACCEPT_LINES = "accept lines"
     RELEASE_LINES = "release lines"
+    END_LINE = "end line"
+    LEAVE_LINE = "leave line"
+    UNDO_LINE = "undo line"
     REBUILD = "rebuild"
     DISCONNECT = "disconnect"
 

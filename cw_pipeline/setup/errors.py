@@ -129,6 +129,10 @@ class NothingToRelease(IntegrationError):
     """No usage that a person wants to release is unusual."""
 
 
+class NotChosen(IntegrationError):
+    """A line that is kept by hand is not as it was shown, or cannot be ended, left or taken back."""
+
+
 class MappingFileRefused(MappingRefused):
     """The mapping file cannot be applied; `faults` is everything that is wrong with it, each with its row."""
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.accounting import MANUAL_KINDS, SEEN, EntryKind
+from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.by_hand import last_choice
+from cw_pipeline.warehouse.previews import lines_with
 from cw_pipeline.warehouse.tables import (
     CompanyMappingRow,
     IntegrationRow,
@@ -39,7 +42,8 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
     """The closed months, from `first_month` on, that no push has carried out as things are now, in order.
 
     A month counts from the first `bill_from` on. It counts again when its last push did not succeed or was cut short;
-    when a line of it is found, or accepted by a person, after that; when a company that is billed for it is mapped,
+    when a line of it is found, or accepted by a person, after that; when it was held because of a line that is kept by
+    hand, and a person chose for such a line after that; when a company that is billed for it is mapped,
     mapped anew, or other products are confirmed, after the preview that was pushed last was made; and when the usage
     report that is kept says something else than the one that was pushed.
     """
@@ -110,6 +114,10 @@ def _last_written(session: Session, psa: str) -> dict[Month, datetime]:
     last = dict(session.execute(in_ledger).tuples().all())
     for month, released_at in session.execute(releases).tuples():
         last[month] = max(released_at, last.get(month, released_at))
+    chosen_at = last_choice(session, psa)
+    if chosen_at is not None:
+        for month in {month for month, _, _ in lines_with(session, psa, {Outcome.BILLED_BY_HAND})}:
+            last[month] = max(chosen_at, last.get(month, chosen_at))
     return last
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.billing.by_hand import Left, undecided
 from cw_pipeline.billing.facts import CompanyMapping, Facts
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.rule import preview_month
@@ -16,8 +17,10 @@ from cw_pipeline.billing.unusual import Before, Billed, Limits, billed_in
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.seen_lines import Seen, append_seen, seen_in
 from cw_pipeline.sync.sync_run import SyncError
+from cw_pipeline.sync.wanted_lines import ByHand
 from cw_pipeline.vocabulary import Month, Plan, State, counted
 from cw_pipeline.warehouse import ledger, tables
+from cw_pipeline.warehouse.by_hand import left_lines
 from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.ledger import Known
 from cw_pipeline.warehouse.mappings import confirmed_products, mapping_facts
@@ -124,6 +127,7 @@ def _still_right(run: SyncRun, months: Sequence[Month], made: Previews) -> bool:
             and (made.read.facts.mappings, made.read.facts.products) == _basis(session)
             and all(made.read.reports[month].id == usage_report(session, month).id for month in months)
             and made.read.facts.released == released_usage(session, made.read.reports)
+            and made.read.left == left_lines(session, run.psa)
         )
 
 
@@ -143,6 +147,8 @@ class _Read:
 
     before: Mapping[Month, Before]
     """What each month's usage is compared with, but for the other months that were read."""
+    left: frozenset[Left]
+    """The lines that people keep by hand and that are to be left."""
 
     def previews(self) -> list[Preview[Reason, LineWarnings]]:
         """The months' previews, the earliest first, because each counts as billed for those after it."""
@@ -165,17 +171,19 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
         written = ledger.written_lines(session, run.psa, months)
         known = ledger.known_lines(session, run.psa)
         unsettled = {intent.write.identity.serial_number for intent in open_intents(session, run.psa)}
-        to_read = {mapping.agreement_id for mapping in mappings.values()}
-        to_read |= ledger.agreements_with_lines(session, run.psa, months)
+        mapped = {mapping.agreement_id for mapping in mappings.values()}
+        to_read = mapped | ledger.agreements_with_lines(session, run.psa, months)
         reports = {month: usage_report(session, month) for month in months}
         released = released_usage(session, reports)
         before = {month: _before(session, run.psa, month, months, run.limits) for month in months}
         first_time = _billed_for_the_first_time(session, months)
+        left = left_lines(session, run.psa)
 
     run.say(f"Reading {counted(len(to_read), 'agreement')} and their lines for {counted(len(months), 'month')}")
     carrying = {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
     settled = {number for number, one in known.items() if one.invoiced and number not in written}
-    reading = read(run, to_read, known, expected=carrying, settled=settled, companies=first_time)
+    by_hand = ByHand(mapped, frozenset(products.values()), since=min(months).first_day)
+    reading = read(run, to_read, known, expected=carrying, settled=settled, companies=first_time, by_hand=by_hand)
     seen = seen_in(reading, written, unsettled)
     facts = Facts(
         mappings=mappings,
@@ -186,9 +194,10 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
         strangers=reading.strangers,
         today=run.today(),
         released=released,
+        by_hand=undecided(reading.by_hand, left),
         unread=reading.unread,
     )
-    return _Read(at, position, reports, facts, seen, seen.added_to_known(known), before)
+    return _Read(at, position, reports, facts, seen, seen.added_to_known(known), before, left)
 
 
 def _before(session: Session, psa: str, month: Month, months: Sequence[Month], limits: Limits) -> Before:

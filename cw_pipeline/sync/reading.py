@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
@@ -28,6 +28,7 @@ from cw_pipeline.sync.unread import (
     unread_line,
     unread_lines,
 )
+from cw_pipeline.sync.wanted_lines import ByHand, WantedLines
 from cw_pipeline.vocabulary import plain
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.ledger import Known
@@ -46,6 +47,7 @@ class Reading:
         known: What the ledger knew, by addition id, before anything was read.
         agreements: Those that exist and can be read, with their companies and lines, by id.
         lines: Our lines.
+        by_hand: Lines that people keep by hand, of those that were wanted.
         strangers: What has the id of a line that the ledger knows and is another line, by that id, with what it is
             known by.
         unread_on: What cannot be read, by the agreement that it is or is on.
@@ -58,6 +60,7 @@ class Reading:
     known: Mapping[int, Known]
     agreements: dict[int, Agreement] = field(default_factory=dict[int, Agreement])
     lines: list[Line] = field(default_factory=list[Line])
+    by_hand: list[Line] = field(default_factory=list[Line])
     strangers: dict[int, Line] = field(default_factory=dict[int, Line])
     unread_on: dict[int, list[Unread]] = field(default_factory=dict[int, list[Unread]])
     looked_through: set[int] = field(default_factory=set[int])
@@ -90,7 +93,7 @@ class Reading:
         return [(identity, line) for line in unknown if (identity := Identity.parse(line.serial_number))]
 
     def add(self, agreement_id: int, additions: Iterable[models.Addition]) -> None:
-        """Add what an agreement has of ours, or under an id that the ledger knows, as the rule sees it.
+        """Add what an agreement has of ours, under an id that the ledger knows, or kept by hand, as the rule sees it.
 
         A line that the ledger knows keeps the serial number that it is known by.
         """
@@ -100,22 +103,29 @@ class Reading:
                 is_still(addition, known.serial_number, known.product_ids)
                 and (agreement_id in known.agreement_ids or not shows_another(addition, known.serial_number))
             )
-            line = Line(
-                addition_id=addition.id,
-                agreement_id=agreement_id,
-                product_id=addition.product.id,
-                serial_number=known.serial_number if known else shown,
-                quantity=plain(addition.quantity),
-                effective_date=addition.effective_date,
-                cancelled_date=addition.cancelled_date,
-                shown_serial_number=shown,
-                bill_customer=addition.bill_customer,
-                less_included=plain(addition.less_included),
-            )
+            line = as_line(agreement_id, addition, known.serial_number if known else shown)
             if is_stranger:
                 self.strangers[line.addition_id] = line
+            elif known is None and not shown.startswith(PREFIX):
+                self.by_hand.append(line)
             else:
                 self.lines.append(line)
+
+
+def as_line(agreement_id: int, addition: models.Addition, serial_number: str) -> Line:
+    """An addition as the rule sees it, with the serial number that it is known by."""
+    return Line(
+        addition_id=addition.id,
+        agreement_id=agreement_id,
+        product_id=addition.product.id,
+        serial_number=serial_number,
+        quantity=plain(addition.quantity),
+        effective_date=addition.effective_date,
+        cancelled_date=addition.cancelled_date,
+        shown_serial_number=addition.serial_number or "",
+        bill_customer=addition.bill_customer,
+        less_included=plain(addition.less_included),
+    )
 
 
 def read(
@@ -126,6 +136,7 @@ def read(
     expected: Mapping[int, int] | None = None,
     settled: Collection[int] = (),
     companies: Collection[int] = (),
+    by_hand: ByHand | None = None,
 ) -> Reading:
     """Read these agreements, and all of these companies, with our lines on them.
 
@@ -141,16 +152,17 @@ def read(
         settled: Lines that the ledger knows and that are only wanted if they are other lines by now: one that shows the
             serial number that it is known by is left out.
         companies: Companies to look through.
+        by_hand: Which lines are wanted that people keep by hand; None: none.
 
     Raises:
         ConnectWiseError: If ConnectWise cannot be read at all. What cannot be read of single records is in the reading.
     """
     cycles = {one.id: one.billing_options for one in run.connectwise.billing_cycles().records}
-    reading = Reading(known)
+    reading, wanted = Reading(known), WantedLines(known, settled, by_hand)
     asked, to_look_through, tried = set(agreement_ids), set(companies), set[int]()
     while asked or to_look_through:
         asked |= _imported_agreements(run, to_look_through)
-        lines_on = partial(_lines, run, known=known, expected=expected or {}, settled=settled)
+        lines_on = partial(_lines, run, wanted=wanted, expected=expected or {})
         _read_agreements(run, reading, asked, to_look_through, cycles=cycles, lines_on=lines_on, wanted=agreement_ids)
         tried |= to_look_through
         asked.clear()
@@ -216,14 +228,13 @@ def _lines(
     run: SyncRun,
     agreement_ids: Collection[int],
     *,
-    known: Mapping[int, Known],
+    wanted: WantedLines,
     expected: Mapping[int, int],
-    settled: Collection[int],
 ) -> Mapping[int, Lines]:
-    """Our additions on these agreements: one request each, several at a time, and one for each that its list lacks."""
+    """The wanted lines on these agreements: a request each, several at a time, and one for each that its list lacks."""
     ids = sorted(agreement_ids)
     with ThreadPoolExecutor(run.concurrency) as pool:
-        lines = dict(zip(ids, pool.map(partial(_lines_on, run, known=known, settled=settled), ids), strict=True))
+        lines = dict(zip(ids, pool.map(partial(_lines_on, run, wanted), ids), strict=True))
     shown = {one.id for on in lines.values() if isinstance(on, RecordList) for one in (*on.records, *on.unreadable)}
     for addition_id, agreement_id in expected.items():
         on_it = lines.get(agreement_id)
@@ -243,19 +254,13 @@ def _with_line(run: SyncRun, agreement_id: int, addition_id: int, lines: RecordL
     return replace(lines, records=(*lines.records, addition)) if addition else lines
 
 
-def _lines_on(run: SyncRun, agreement_id: int, *, known: Mapping[int, Known], settled: Collection[int]) -> Lines:
-    """Our additions on one agreement, by their serial number, and those whose id the ledger knows."""
-
-    def is_wanted(record: Mapping[str, object]) -> bool:
-        number, serial_number = cast("int", record["id"]), record.get("serialNumber")
-        if number in settled and serial_number == known[number].serial_number:
-            return False
-        return number in known or str(serial_number or "").startswith(PREFIX)
-
+def _lines_on(run: SyncRun, wanted: WantedLines, agreement_id: int) -> Lines:
+    """The wanted lines on one agreement; of those that cannot be read only ours."""
     try:
-        return run.connectwise.additions(agreement_id, wanted=is_wanted)
+        lines = run.connectwise.additions(agreement_id, wanted=partial(wanted.wants, agreement_id))
     except UNUSABLE as error:
         return error
+    return replace(lines, unreadable=tuple(one for one in lines.unreadable if wanted.is_ours(one.id, one.sent)))
 
 
 def addition_by_id(run: SyncRun, agreement_id: int, addition_id: int) -> models.Addition | None:

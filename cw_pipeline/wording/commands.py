@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from decimal import Decimal
 
+    from cw_pipeline.billing.facts import Line
     from cw_pipeline.vocabulary import Month
 
 SYNC_AGAIN = "Then sync the month again."
@@ -46,3 +48,8 @@ def map_command(company_id: int, agreement_id: int, organization_id: str, bill_f
 def unmap_command(company_id: int, organization_id: str) -> str:
     """The command that removes a company's mapping to an organization."""
     return f"`cw-pipeline companies unmap {company_id} --organization {shlex.quote(organization_id)}`"
+
+
+def by_hand_command(act: Literal["end", "leave"], lines: Iterable[Line]) -> str:
+    """The command that ends lines that people keep by hand, or leaves them."""
+    return f"`cw-pipeline lines {act} {' '.join(str(line.addition_id) for line in lines)}`"

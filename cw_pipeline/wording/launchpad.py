@@ -83,6 +83,14 @@ def _release(options: _Options) -> str:
     return _job("release_lines", "release_unusual_usage", {"month": options["month"], **whose})
 
 
+def _by_hand(act: str) -> Callable[[list[str], _Options], str]:
+
+    def job(lines: list[str], _options: _Options) -> str:
+        return _job("lines_by_hand", "choose_lines_by_hand", {act: list(map(int, lines))} if lines else {})
+
+    return job
+
+
 def _import(options: _Options) -> str:
     chosen = {plural: [options[one]] for one, plural in (("type", "types"), ("status", "statuses")) if one in options}
     return _job("import_companies", "imported_companies", chosen)
@@ -109,6 +117,10 @@ _FORMS: dict[str, Callable[[list[str], _Options], str]] = {
     "import": lambda _arguments, options: _import(options),
     "lines accept": lambda _arguments, options: _job("accept_lines", "accept_invoiced_lines", {**options}),
     "lines release": lambda _arguments, options: _release(options),
+    "lines by-hand": lambda _arguments, _options: "the job lines_by_hand",
+    "lines end": _by_hand("end"),
+    "lines leave": _by_hand("leave"),
+    "lines undo": _by_hand("undo"),
     "companies list": lambda _arguments, _options: "the asset mapped_organizations",
     "companies map": lambda company, options: _mapping("map", company, options),
     "companies unmap": lambda company, options: _mapping("unmap", company, options),

@@ -30,6 +30,7 @@ LABELS = {
     Outcome.CREDIT_DUE: "Invoiced too much",
     Outcome.INVOICE_UNCLEAR: "Unclear what was invoiced",
     Outcome.UNUSUAL: "Unusual usage",
+    Outcome.BILLED_BY_HAND: "Also billed by hand",
     Outcome.REJECTED: "Refused by ConnectWise",
     Outcome.UNCONFIRMED: "Unknown whether it was written",
 }

@@ -9,6 +9,7 @@ from cw_pipeline.billing.balance import Balance
 from cw_pipeline.billing.facts import Usage
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.billing.reasons import (
+    BilledByHand,
     CannotBeRead,
     InvoiceUnclear,
     LineWarnings,
@@ -20,7 +21,7 @@ from cw_pipeline.billing.reasons import (
     WriteHeld,
 )
 from cw_pipeline.billing.unusual import Unusual
-from cw_pipeline.wording import hold_reasons, reasons, unusual_usage
+from cw_pipeline.wording import by_hand, hold_reasons, reasons, unusual_usage
 from cw_pipeline.wording.line_warnings import left_out, line_warning
 
 if TYPE_CHECKING:
@@ -68,6 +69,9 @@ def _reason_in_words(  # noqa: C901, PLR0911 - a case for each kind
         case WriteHeld(write):
             mapping = facts.mappings[write.identity.organization_id]
             return hold_reasons.write_held(outcome, write, facts.agreements[write.agreement_id], mapping)
+        case BilledByHand(identity):
+            mapping = facts.mappings[identity.organization_id]
+            return by_hand.held(reason, facts.agreements[mapping.agreement_id], mapping)
         case Waiting(on):
             return reasons.waiting(_reason_in_words(on, outcome, month, facts))
 

@@ -31,6 +31,10 @@ WAYS_OUT = {
         "See the month in the NordPass panel, and sync it again once a wrong report is corrected, or release usage "
         "that is right, or leave the month as it is, as the reason says."
     ),
+    Outcome.BILLED_BY_HAND: (
+        "End the line that people keep by hand, leave it if it bills something else, or end it in ConnectWise, as the "
+        "reason says."
+    ),
     Outcome.REJECTED: "Correct what ConnectWise refuses, as the reason says, and sync the month again.",
     Outcome.UNCONFIRMED: (
         "Do what the reason says, and sync the month again: a sync first finds out what was written."

@@ -9,6 +9,7 @@ import pytest
 
 from cw_pipeline.billing.facts import Facts, Written
 from cw_pipeline.billing.rule import preview_month
+from cw_pipeline.vocabulary import Plan
 from cw_pipeline.wording.previews import preview_in_words
 from cw_pipeline_tests.billing.examples import INVOICED, MARCH, OPEN, PRODUCTS, a_line, an_agreement, mapped_to, used
 
@@ -37,8 +38,8 @@ def instructions(work: Callable[[], object]) -> int:
     return count
 
 
-def work_for(organizations: int, effective: date | None) -> int:
-    """What a month takes whose organizations have a line each that begins on `effective`, if any."""
+def work_for(organizations: int, effective: date | None, *, by_hand: bool = False) -> int:
+    """What a month takes whose organizations have a line each that begins on `effective`, if any, and one by hand."""
     ids = range(1, organizations + 1)
     lines = [a_line(one, 5, agreement_id=one, effective=effective, organization_id=f"org-{one}") for one in ids]
     written = {
@@ -58,6 +59,7 @@ def work_for(organizations: int, effective: date | None) -> int:
         agreements={one: an_agreement(one, one) for one in ids},
         lines={line.serial_number: (line,) for line in lines if effective},
         ledger=written,
+        by_hand={(one, PRODUCTS[Plan.BUSINESS]): [a_line(1000 + one, 5, agreement_id=one)] for one in ids if by_hand},
     )
     usage = [used(5 + one % 2, organization_id=f"org-{one}") for one in ids]
     return instructions(lambda: preview_in_words(preview_month(MARCH, usage, facts), facts))
@@ -66,3 +68,7 @@ def work_for(organizations: int, effective: date | None) -> int:
 @pytest.mark.parametrize("effective", [None, OPEN, INVOICED], ids=["no line", "an open line", "an invoiced line"])
 def test_the_work_grows_linearly_with_the_organizations(effective: date | None) -> None:
     assert work_for(80, effective) < 2.1 * work_for(40, effective)
+
+
+def test_the_work_grows_linearly_with_the_lines_kept_by_hand() -> None:
+    assert work_for(80, None, by_hand=True) < 2.1 * work_for(40, None, by_hand=True)

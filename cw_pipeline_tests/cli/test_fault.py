@@ -24,6 +24,7 @@ SHOWN = {
     "held": "agreement_inactive",
     "rejected": "rejected",
     "unconfirmed": "unconfirmed",
+    "by-hand": "billed_by_hand",
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from cw_pipeline_tests.cli.conftest import run
 from cw_pipeline_tests.support.active import LAST_CLOSED
+from cw_pipeline_tests.support.by_hand import keep_by_hand_beside, last_day_of
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox import Sandbox
@@ -131,3 +132,43 @@ def test_unusual_usage_is_billed_with_a_warning_by_default(
     monkeypatch.setenv("CW_PIPELINE_UNUSUAL", "perhaps")
     wrong = run("sync")
     assert (wrong.code, "CW_PIPELINE_UNUSUAL cannot be used" in wrong.sentence) == (2, True)
+
+
+@pytest.fixture
+def by_hand(sandbox: Sandbox, active: Active) -> list[tuple[int, int]]:
+    """Lines that people keep by hand on the agreements of two mapped companies: each with its agreement."""
+    return keep_by_hand_beside(sandbox, active, LAST_CLOSED, 2)
+
+
+def test_lines_kept_by_hand_are_listed_ended_left_and_taken_back(
+    by_hand: list[tuple[int, int]], sandbox: Sandbox
+) -> None:
+    (one, agreement), (two, _) = by_hand
+    month = ("--month", str(LAST_CLOSED))
+    held = run("sync", *month, "--json")
+    assert (held.code, held.document["months"][0]["outcomes"]["billed_by_hand"]["lines"]) == (1, 2)
+    listed = run("lines", "by-hand", "--json").document["lines"]
+    assert {(line["addition_id"], line["proposal"], line["choice"]) for line in listed} == {
+        (one, "end", None),
+        (two, "end", None),
+    }
+    assert listed[0]["company_name"] in run("lines", "by-hand").out
+    ended = run("lines", "end", str(one), "--json").document["lines"]
+    assert [(line["addition_id"], line["done"], line["result"]) for line in ended] == [
+        (one, True, f"ends on {listed[0]['may_bill_until']}")
+    ]
+    assert str(last_day_of(sandbox.connectwise, agreement, one)) == listed[0]["may_bill_until"]
+    assert str(LAST_CLOSED) in run("status", "--json").document["unpushed_months"]
+    assert run("lines", "leave", str(two)).code == 0
+    assert run("sync", *month).code == 0
+    refused = run("lines", "end", str(one), "4711")
+    assert (refused.code, "There is no line 4711 that is kept by hand." in refused.sentence) == (2, True)
+    assert run("lines", "undo", str(one), str(two)).code == 0
+    assert last_day_of(sandbox.connectwise, agreement, one) is None
+    assert run("sync", *month).code == 1
+    unasked = run("lines", "end", "--all")
+    assert (unasked.code, "give --yes" in unasked.sentence) == (2, True)
+    assert run("lines", "end", "--all", "--yes").code == 0
+    assert run("sync", *month).code == 0
+    assert "Nothing was changed" in run("lines", "leave", "--all", "--yes").out
+    assert run("lines", "end").code == 2

@@ -139,6 +139,7 @@ def test_there_is_a_job_for_every_act() -> None:
         "connect",
         "map_products",
         "map_companies",
+        "lines_by_hand",
         "add_organization",
         "accept_lines",
         "release_lines",

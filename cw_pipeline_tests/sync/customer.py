@@ -9,9 +9,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.by_hand import Act
 from cw_pipeline.billing.outcomes import FAILED, HELD
+from cw_pipeline.reports.by_hand import lines_by_hand
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.by_hand import choose
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.setup.organizations import refresh_organizations
@@ -123,6 +126,9 @@ class Customer:
                 accept_lines(self.msp.run, Month.parse(month), organization, credited=seats)
             case ["lines", "release", "--month", month, "--organization", organization]:
                 release_lines(self.msp.run, unusual_month(self.msp.run, Month.parse(month)), [organization])
+            case ["lines", "end" | "leave" as act, *lines]:
+                shown = lines_by_hand(self.msp.run)
+                assert all(one.done for one in choose(self.msp.run, shown, Act(act), [int(one) for one in lines]))
             case words:
                 raise AssertionError(words)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cw_pipeline.sandbox import FaultKind
+from cw_pipeline_tests.support.by_hand import keep_by_hand
 from cw_pipeline_tests.support.fake_msp import BUSINESS_PRODUCT, OTHER_PRODUCT
 from cw_pipeline_tests.sync.customer import (
     AGREEMENT,
@@ -158,6 +159,18 @@ def seen_invoiced(customer: Customer) -> None:
     """Invoiced, and a sync has seen that."""
     customer.invoice()
     customer.sync(anew=True)
+
+
+def kept_by_hand(customer: Customer) -> None:
+    """People have billed the same product by hand since long ago."""
+    keep_by_hand(customer.msp.sandbox.connectwise, AGREEMENT)
+
+
+def ended_in_connectwise(customer: Customer) -> None:
+    """A person ends the line that is kept by hand, without us."""
+    connectwise = customer.msp.sandbox.connectwise
+    line = connectwise.additions(AGREEMENT)[-1]
+    connectwise.edit_addition(AGREEMENT, line["id"], cancelledDate="2026-03-31T00:00:00Z")
 
 
 def given_away(customer: Customer) -> None:

@@ -10,9 +10,11 @@ from cw_pipeline_tests.sync.happenings import (
     copied,
     corrected,
     deleted_line,
+    ended_in_connectwise,
     given_back,
     in_turn,
     invoiced,
+    kept_by_hand,
     line,
     made_again,
     mapped_to,
@@ -153,6 +155,26 @@ HOLDS: dict[str, Held] = {
             "used nothing": Way("If the organization used nothing", SETTLED, commands=(0,)),
             "used as billed": Way(BY_HAND, HERE, commands=(1,)),
             "there again": Way("See the month in the NordPass panel", HERE, use(5), only_here=True),
+        },
+    ),
+    "a line that is kept by hand bills the same": Held(
+        "billed_by_hand",
+        kept_by_hand,
+        {
+            "ended": Way("End it the day before", HERE, commands=(0,)),
+            "left": Way("if it bills something else, leave it", HERE, commands=(1,)),
+            "ended in ConnectWise": Way("or end it, or set it to 0, in ConnectWise", HERE, ended_in_connectwise),
+            "left out": Way(BY_HAND, SETTLED, commands=(2,)),
+        },
+        billed_before=False,
+    ),
+    "a line that is kept by hand came beside a line that is right": Held(
+        "billed_by_hand",
+        kept_by_hand,
+        {
+            "ended": Way("End it the day before", HERE, commands=(0,)),
+            "left": Way("if it bills something else, leave it", HERE, commands=(1,)),
+            "left out": Way(BY_HAND, HERE, commands=(2,)),
         },
     ),
     "the first usage that is billed is unusual": Held(

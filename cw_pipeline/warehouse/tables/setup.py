@@ -7,6 +7,7 @@ from decimal import Decimal
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from cw_pipeline.billing.by_hand import Act
 from cw_pipeline.billing.facts import Terms
 from cw_pipeline.vocabulary import LicenseType, Month, Plan, State
 from cw_pipeline.warehouse.columns import TextColumn
@@ -232,3 +233,25 @@ class RightUseRow(Base):
     """Whether ConnectWise granted it."""
     used_at: Mapped[datetime]
     """When it was last used."""
+
+
+class LineByHandRow(Base):
+    """What a person chose for a line that is kept by hand; a choice that was taken back has no row."""
+
+    __tablename__ = "lines_by_hand"
+
+    psa: Mapped[str] = mapped_column(primary_key=True)
+    addition_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """The line's id in ConnectWise."""
+    agreement_id: Mapped[int]
+    """The agreement that it is on."""
+    product_id: Mapped[int]
+    """Its product."""
+    choice: Mapped[Act] = mapped_column(TextColumn(Act, 16))
+    """`end` or `leave`."""
+    last_day: Mapped[date | None]
+    """The last day that it was given; empty where it is left."""
+    last_day_before: Mapped[date | None]
+    """Its last day before that; empty where it had none, or is left."""
+    chosen_at: Mapped[datetime]
+    """When that was chosen."""

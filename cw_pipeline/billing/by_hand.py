@@ -1,0 +1,112 @@
+"""Lines that people keep by hand: where one bills the product of a line of ours, for the same days.
+
+Nobody can tell from ConnectWise whether such a line bills the same seats: a person does.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from cw_pipeline.billing.invoiced import is_invoiced_on
+from cw_pipeline.billing.reasons import BilledByHand
+from cw_pipeline.billing.window import Window, new_line_window
+from cw_pipeline.billing.writes import CreateLine
+from cw_pipeline.vocabulary import day_before
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from datetime import date
+
+    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
+    from cw_pipeline.billing.proposals import Proposal
+
+
+class Left(NamedTuple):
+    """A line that a person left, as long as it is of this product: ConnectWise may give its id to another."""
+
+    addition_id: int
+    agreement_id: int
+    product_id: int
+
+
+class Act(StrEnum):
+    """What a person can have done about a line that is kept by hand."""
+
+    END = "end"
+    """It ends the day before the first line of ours begins."""
+    LEAVE = "leave"
+    """It bills something else, and holds nothing."""
+    UNDO = "undo"
+    """What was done of these is taken back."""
+
+
+def bills(line: Line) -> bool:
+    """Whether invoices have anything of a line."""
+    return line.bill_customer == "Billable" and line.quantity > line.less_included
+
+
+def undecided(lines: Iterable[Line], left: Collection[Left]) -> dict[tuple[int, int], list[Line]]:
+    """Those of `lines` that bill and that no person left, by agreement and product."""
+    found: defaultdict[tuple[int, int], list[Line]] = defaultdict(list)
+    for line in lines:
+        if bills(line) and Left(line.addition_id, line.agreement_id, line.product_id) not in left:
+            found[line.agreement_id, line.product_id].append(line)
+    return dict(found)
+
+
+def billed_by_hand(proposal: Proposal, mapping: CompanyMapping, facts: Facts) -> BilledByHand | None:
+    """What people bill by hand in the days of a line that carries seats, or is to; None where nothing is."""
+    identity = proposal.balance.identity
+    by_hand = facts.by_hand.get((mapping.agreement_id, facts.products[identity.plan]), ())
+    for first, last in _days_of_ours(proposal) if by_hand else ():
+        window = Window(_first_shared_day(first, facts.agreements[mapping.agreement_id]), last)
+        lines = tuple(line for line in by_hand if _is_billed_in(line, window))
+        if lines:
+            return BilledByHand(identity, window, lines)
+    return None
+
+
+def _days_of_ours(proposal: Proposal) -> Iterator[tuple[date, date]]:
+    """The first and the last day of each line that has seats once the proposal is carried out."""
+    lines = {line.addition_id: line for line in proposal.balance.open}
+    carrying = list(proposal.kept)
+    for write in proposal.writes:
+        if isinstance(write, CreateLine):
+            yield write.effective_date, write.cancelled_date
+        elif write.quantity and write.addition_id in lines:
+            carrying.append(lines[write.addition_id])
+    for line in carrying:
+        if line.effective_date is not None and line.cancelled_date is not None:
+            yield line.effective_date, line.cancelled_date
+
+
+def _first_shared_day(first: date, agreement: Agreement) -> date:
+    """The earliest day of a period in which a line of ours that begins on `first` may be billed.
+
+    On an agreement that does not prorate, what ends before it in the same calendar month may be billed in full, too.
+    """
+    return first if agreement.terms.prorates else first.replace(day=1)
+
+
+def _is_billed_in(line: Line, window: Window) -> bool:
+    starts_in_time = line.effective_date is None or line.effective_date <= window.last
+    return starts_in_time and (line.cancelled_date is None or line.cancelled_date >= window.first)
+
+
+def last_day_by_hand(mapping: CompanyMapping, agreement: Agreement, ours: Iterable[Line]) -> date:
+    """The last day that may be billed by hand on the mapped agreement: the day before the first of ours.
+
+    That is the first day of an open line with seats among `ours`, or of the line that the first month that is billed
+    would get now: earlier periods are invoiced.
+    """
+    days = [line.effective_date for line in ours if line.quantity and line.effective_date is not None]
+    still_open = [day for day in days if not is_invoiced_on(day, agreement)]
+    first = min([new_line_window(agreement, mapping.bill_from).first, *still_open])
+    return day_before(_first_shared_day(first, agreement))
+
+
+def can_be_ended(line: Line, last_day: date) -> bool:
+    """Whether a line bills something until `last_day`, so that it can end with it."""
+    return line.effective_date is None or line.effective_date <= last_day

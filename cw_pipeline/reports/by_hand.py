@@ -1,0 +1,135 @@
+"""The lines that people keep by hand on mapped agreements, and what is proposed for each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from cw_pipeline.billing.by_hand import Act, bills, can_be_ended, last_day_by_hand
+from cw_pipeline.billing.facts import Agreement, Line
+from cw_pipeline.sync.reading import read
+from cw_pipeline.sync.wanted_lines import ByHand
+from cw_pipeline.vocabulary import counted
+from cw_pipeline.warehouse import ledger
+from cw_pipeline.warehouse.by_hand import choices
+from cw_pipeline.warehouse.mappings import confirmed_products, mapping_facts
+from cw_pipeline.warehouse.tables import LineByHandRow, OrganizationRow, ProductRow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from cw_pipeline.billing.facts import CompanyMapping
+    from cw_pipeline.sync.sync_run import SyncRun
+    from cw_pipeline.vocabulary import Plan
+
+
+class Proposal(StrEnum):
+    """What is proposed for a line."""
+
+    END = "end"
+    """It may bill the same seats until the first line of ours begins."""
+    LEAVE = "leave"
+    """No organization of the agreement has its plan."""
+    IN_CONNECTWISE = "in ConnectWise"
+    """It begins no sooner than ours, so that it has no day to end on: a person sets it to 0 there."""
+
+
+@dataclass(frozen=True)
+class LineByHand:
+    """A line that is kept by hand.
+
+    Attributes:
+        line: It, as ConnectWise shows it.
+        agreement: The agreement that it is on.
+        product: Its product's identifier.
+        organizations: The names of the organizations that are billed on the agreement.
+        last_day: The last day that it may bill: the day before the first line of ours begins.
+        proposal: What is proposed for it.
+        choice: What a person chose for it, if that still holds: `end` or `leave`.
+        restored_day: Where it was ended, the last day that it had before; None for none.
+    """
+
+    line: Line
+    agreement: Agreement
+    product: str
+    organizations: tuple[str, ...]
+    last_day: date
+    proposal: Proposal
+    choice: Act | None
+    restored_day: date | None
+
+
+def lines_by_hand(run: SyncRun) -> list[LineByHand]:
+    """The lines that are kept by hand of a confirmed product, and bill the same days as ours or were chosen for.
+
+    Only mapped agreements are looked at; one that cannot be read is left out.
+
+    Raises:
+        ConnectWiseError: If ConnectWise cannot be read.
+    """
+    with run.warehouse.transaction() as session:
+        mappings: defaultdict[int, list[CompanyMapping]] = defaultdict(list)
+        for mapping in mapping_facts(session).values():
+            mappings[mapping.agreement_id].append(mapping)
+        products = confirmed_products(session)
+        known = ledger.known_lines(session, run.psa)
+        chosen = choices(session, run.psa)
+        plans = dict(session.execute(select(OrganizationRow.id, OrganizationRow.plan)).tuples().all())
+        identifiers = dict(session.execute(select(ProductRow.id, ProductRow.identifier)).tuples().all())
+    run.say(f"Reading {counted(len(mappings), 'mapped agreement')} and their lines")
+    reading = read(
+        run,
+        mappings.keys(),
+        known,
+        settled={number for number, one in known.items() if one.invoiced},
+        by_hand=ByHand(mappings.keys(), frozenset(products.values()), since=date.min),
+    )
+    ours: defaultdict[tuple[int, int], list[Line]] = defaultdict(list)
+    for line in reading.lines:
+        ours[line.agreement_id, line.product_id].append(line)
+    found: list[LineByHand] = []
+    for line in sorted(reading.by_hand, key=lambda line: (line.agreement_id, line.addition_id)):
+        agreement = reading.agreements[line.agreement_id]
+        on_it = mappings[line.agreement_id]
+        lines = ours[line.agreement_id, line.product_id]
+        last_day = min(last_day_by_hand(mapping, agreement, lines) for mapping in on_it)
+        row = chosen.get(line.addition_id)
+        holds = row is not None and _still_holds(row, line)
+        if not holds and not (bills(line) and (line.cancelled_date is None or line.cancelled_date > last_day)):
+            continue
+        of_plans = {plans.get(mapping.organization_id) for mapping in on_it}
+        found.append(
+            LineByHand(
+                line=line,
+                agreement=agreement,
+                product=identifiers.get(line.product_id, str(line.product_id)),
+                organizations=tuple(f"{one.organization_name} ({one.organization_id})" for one in on_it),
+                last_day=last_day,
+                proposal=_proposal(line, last_day, of_plans, products),
+                choice=row.choice if row is not None and holds else None,
+                restored_day=row.last_day_before if row is not None and holds else None,
+            )
+        )
+    return found
+
+
+def _still_holds(row: LineByHandRow, line: Line) -> bool:
+    """Whether a line is the one that was chosen for, and still has the last day that it was given."""
+    is_it = (row.agreement_id, row.product_id) == (line.agreement_id, line.product_id)
+    return is_it and (row.choice is Act.LEAVE or line.cancelled_date == row.last_day)
+
+
+def _proposal(line: Line, last_day: date, of_plans: Collection[Plan | None], products: Mapping[Plan, int]) -> Proposal:
+    if line.product_id not in {products.get(plan) for plan in of_plans if plan is not None}:
+        return Proposal.LEAVE
+    return Proposal.END if can_be_ended(line, last_day) else Proposal.IN_CONNECTWISE
+
+
+def proposed(shown: Sequence[LineByHand], act: Act) -> list[int]:
+    """The lines for which nothing is chosen yet and `act` is proposed, by their ids."""
+    return [one.line.addition_id for one in shown if one.choice is None and one.proposal.value == act.value]

@@ -1,0 +1,32 @@
+"""What people chose for lines that are kept by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from cw_pipeline.billing.by_hand import Act, Left
+from cw_pipeline.warehouse.tables import LineByHandRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+
+def choices(session: Session, psa: str) -> dict[int, LineByHandRow]:
+    """What was chosen, by addition id."""
+    return {row.addition_id: row for row in session.scalars(select(LineByHandRow).where(LineByHandRow.psa == psa))}
+
+
+def left_lines(session: Session, psa: str) -> frozenset[Left]:
+    """The lines that people left."""
+    row = LineByHandRow
+    of_left = select(row.addition_id, row.agreement_id, row.product_id).where(row.psa == psa, row.choice == Act.LEAVE)
+    return frozenset(Left(*one) for one in session.execute(of_left).tuples())
+
+
+def last_choice(session: Session, psa: str) -> datetime | None:
+    """When a person last chose for a line; None where nobody did."""
+    return session.scalar(select(func.max(LineByHandRow.chosen_at)).where(LineByHandRow.psa == psa))

@@ -34,13 +34,14 @@ from cw_pipeline.vocabulary import Month, Plan, counted
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.previews import run_reports
 from cw_pipeline.warehouse.tables import CompanyMappingRow
+from cw_pipeline.wording.outcomes import in_a_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from rich.console import Console
 
-    from cw_pipeline.billing.preview import PreviewLine
+    from cw_pipeline.billing.preview import PreviewLine, Tally
     from cw_pipeline.sandbox.wire import Record
     from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.warehouse.previews import MonthReport
@@ -261,18 +262,20 @@ def _summary(reports: Sequence[MonthReport]) -> list[str]:
     lines = [line for report in reports for line in report.lines]
     written = [line for line in lines if line.writes and line.outcome in RIGHT]
     outcomes = tally(line for line in lines if not line.also and line not in written)
-    others = [one for one in outcomes if one not in NOT_BILLED]
-    not_billed = [one for one in outcomes if one in NOT_BILLED and outcomes[one].seats]
+    others = {outcome: one for outcome, one in outcomes.items() if outcome not in NOT_BILLED}
+    not_billed = {outcome: one for outcome, one in outcomes.items() if outcome in NOT_BILLED and one.seats}
     reads = sum(report.requests_read for report in reports)
     writes = sum(report.requests_written for report in reports)
     return [
         *(f"{report.month}: {report.error}" for report in reports if report.error),
-        ", ".join(
-            [*_writes(written), *(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,} seats" for one in others)]
-        ),
-        "not billed: " + ", ".join(f"{outcomes[one].lines} {one}: {outcomes[one].seats:,}" for one in not_billed),
+        ", ".join([*_writes(written), *(f"{in_a_sentence(one)}: {_size(others[one])}" for one in others)]),
+        "not billed: " + ", ".join(f"{one.seats:,} {in_a_sentence(outcome)}" for outcome, one in not_billed.items()),
         f"{counted(reads, 'read')}, {counted(writes, 'write')}",
     ]
+
+
+def _size(found: Tally) -> str:
+    return f"{found.lines} ({found.seats:,} seats)"
 
 
 def _writes(lines: Sequence[PreviewLine]) -> Iterator[str]:
@@ -280,4 +283,4 @@ def _writes(lines: Sequence[PreviewLine]) -> Iterator[str]:
     for outcome, one in tally(lines).items():
         writes = [write for line in lines if line.outcome is outcome for write in line.writes]
         before, after = sum(write.before for write in writes), sum(write.quantity for write in writes)
-        yield f"{one.lines} {outcome}: {before:,} → {after:,} seats"
+        yield f"{in_a_sentence(outcome)}: {one.lines} ({before:,} → {after:,} seats)"

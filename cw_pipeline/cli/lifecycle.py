@@ -12,6 +12,7 @@ from cw_pipeline.cli.command import command, now, setup_command
 from cw_pipeline.cli.options import AsJson, YesOption
 from cw_pipeline.errors import USAGE_ERROR
 from cw_pipeline.vocabulary import Month, counted, month_options
+from cw_pipeline.wording.outcomes import in_words
 
 if TYPE_CHECKING:
     from cw_pipeline.cli.output import Output
@@ -122,7 +123,7 @@ def _print_held(output: Output, found: Status) -> None:
                 line.month,
                 f"{line.organization_name} ({line.organization_id})",
                 line.plan,
-                line.outcome,
+                in_words(line.outcome),
                 line.seats,
                 line.reason,
             )
@@ -130,7 +131,7 @@ def _print_held(output: Output, found: Status) -> None:
         ],
     )
     for outcome, what_to_do in sorted({line.outcome: line.what_to_do for line in found.held_lines}.items()):
-        output.say(f"{outcome}: {what_to_do}")
+        output.say(f"{in_words(outcome)}: {what_to_do}")
     options = month_options(Month.parse(min(found.held)), Month.parse(max(found.held)))
     output.say(f"Then run `cw-pipeline sync {options}`.")
 

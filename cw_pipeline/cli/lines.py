@@ -13,6 +13,7 @@ from cw_pipeline.cli.command import setup_command
 from cw_pipeline.cli.options import AsJson, YesOption, example, parser
 from cw_pipeline.cli.output import UsageError, number
 from cw_pipeline.vocabulary import Month, counted, plain
+from cw_pipeline.wording.outcomes import in_words
 
 app = typer.Typer(help="Decide about single lines.", no_args_is_help=True)
 
@@ -103,7 +104,7 @@ def release(
         running.table(
             ["Organization", "Plan", "Outcome", "Seats", "Why"],
             [
-                (one.organization_name, one.plan, one.outcome, plain(one.seats), one.warning or one.reason)
+                (one.organization_name, one.plan, in_words(one.outcome), plain(one.seats), one.warning or one.reason)
                 for one in shown
             ],
         )

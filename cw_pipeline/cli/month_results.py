@@ -11,6 +11,7 @@ from cw_pipeline.cli import rooms
 from cw_pipeline.cli.output import number
 from cw_pipeline.errors import HELD_OR_FAILED
 from cw_pipeline.vocabulary import counted
+from cw_pipeline.wording.outcomes import in_words, with_also
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -85,7 +86,7 @@ class _Results:
             quiet = [line for line in report.lines if not line.writes and line.outcome not in _STUCK]
             for also in (False, True):
                 rows += [
-                    (report.month, f"{outcome}{' (also)' if also else ''}", one.lines, one.seats)
+                    (report.month, in_words(outcome, also=also), one.lines, one.seats)
                     for outcome, one in tally(line for line in quiet if line.also is also).items()
                 ]
         self._output.table(["Month", "Outcome", "Lines", "Seats"], rows)
@@ -131,7 +132,7 @@ class _Results:
                     _named(line.company_id, self._companies),
                     _organization(line),
                     line.plan,
-                    f"{line.outcome} (also)" if line.also else line.outcome,
+                    with_also(line),
                     seats_at_stake(line.seats, line.to_credit),
                     sentence,
                 )

@@ -21,6 +21,7 @@ from cw_pipeline.warehouse.tables import (
     ProductMappingRow,
     PushLineRow,
 )
+from cw_pipeline.warehouse.tables.meanings import column_meanings
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.tables import Base
@@ -105,11 +106,13 @@ def _name(table: type[Base]) -> str:
 
 
 def _columns(table: type[Base]) -> dg.TableSchema:
+    meanings = column_meanings(table)
     return dg.TableSchema(
         [
             dg.TableColumn(
                 column.name,
                 str(getattr(column.type, "impl", column.type)).lower(),
+                description=meanings[column.name],
                 constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=bool(column.unique)),
             )
             for column in table.__table__.columns

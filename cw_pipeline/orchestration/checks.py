@@ -23,6 +23,7 @@ from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.cells import of_unpushed_months
 from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.markdown import escaped
+from cw_pipeline.wording.outcomes import in_words
 from cw_pipeline.wording.seats import amounts
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
@@ -130,7 +131,7 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
         "their plan with the job map_products, and launch sync_now for the months.",
     )
     kinds = sorted({outcome for outcomes in summary.held.by_month.values() for outcome in outcomes})
-    ways_out = " ".join(f"{outcome}: {WAYS_OUT[Outcome(outcome)]}" for outcome in kinds)
+    ways_out = " ".join(f"{in_words(Outcome(outcome))}: {WAYS_OUT[Outcome(outcome)]}" for outcome in kinds)
     yield _of_lines(
         NOTHING_HELD,
         summary.held,

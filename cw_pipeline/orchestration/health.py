@@ -11,7 +11,7 @@ import dagster as dg
 
 from cw_pipeline.orchestration.checks import GRACE
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks, not_passed
-from cw_pipeline.orchestration.runs import existing_instance
+from cw_pipeline.orchestration.runs import existing_instance, problem_of_workers
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule
 from cw_pipeline.orchestration.sensors import daily_heartbeat, messages
 from cw_pipeline.orchestration.tenant import KEY, LOCATION, TAGS
@@ -141,10 +141,12 @@ def collect(settings: Settings, *, now: datetime) -> Health:
         seen_at = _location_seen_at(instance)
         schedule = _monthly_schedule(instance)
         checks = _daily_checks(instance)
+        problem_of_runs = problem_of_workers(instance)
     problems = [
         *_problems_of_daemons(daemons),
         *(_problems_of_location(schedule, seen_at, now) if all(daemon.healthy for daemon in daemons) else ()),
         *(_problems_of_schedule(schedule) if schedule else ()),
+        *([problem_of_runs] if problem_of_runs else ()),
         *_problems_of_billing(billing, checks, now),
     ]
     if pending:

@@ -12,5 +12,9 @@ from cw_pipeline.orchestration.tenant import LOCATION
 
 def described(job: str, about: str, example: str) -> str:
     """A job's description in Markdown, with a link to its Launchpad, filled with `example`."""
-    filled_in = f"/locations/{LOCATION}/jobs/{job}/playground/setup?{urlencode({'config': example})}"
-    return f"{about}\n\n[Open the Launchpad with comments]({filled_in})\n"
+    return f"{about}\n\n[Open the Launchpad with comments]({filled_in(job, example)})\n"
+
+
+def filled_in(job: str, config: str) -> str:
+    """The address of a job's Launchpad, filled with a run config."""
+    return f"/locations/{LOCATION}/jobs/{job}/playground/setup?{urlencode({'config': config})}"

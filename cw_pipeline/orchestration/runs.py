@@ -11,9 +11,12 @@ from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from sqlalchemy.exc import SQLAlchemyError
 
 from cw_pipeline.errors import CwPipelineError
@@ -29,7 +32,16 @@ _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 _MONTH = "dagster/partition"
 _REPOSITORY = ".dagster/repository"
-"""By this tag *Overview* and *Jobs* find a code location's runs."""
+"""By this tag *Jobs* finds a code location's runs."""
+_ORIGIN = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION), "__repository__")
+"""By this *Overview* finds them. Nothing public gives it to a run in this process."""
+
+
+@runtime_checkable
+class _KnowsItsWorkers(Protocol):
+    """A run launcher with workers on other machines, such as the one for Celery, which not every installation has."""
+
+    def problem(self) -> str | None: ...
 
 
 class StorageFailed(CwPipelineError):
@@ -100,10 +112,12 @@ def run_months(
         StorageFailed: If Dagster's storage cannot record the run.
     """
     run_id = str(uuid.uuid4())
-    one = str(months[0]) if len(months) == 1 else None
-    tags = {_REPOSITORY: f"__repository__@{LOCATION}", "months": one or f"{months[0]} to {months[-1]}"}
-    if not one:
-        tags |= {_RANGE_START: str(months[0]), _RANGE_END: str(months[-1])}
+    first, last = str(months[0]), str(months[-1])
+    tags = {_REPOSITORY: _ORIGIN.get_label()}
+    if first == last:
+        tags |= {_MONTH: first}
+    else:
+        tags |= {_RANGE_START: first, _RANGE_END: last, "months": f"{first} to {last}"}
 
     def listen(entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
@@ -113,17 +127,17 @@ def run_months(
     instance.add_event_listener(run_id, listen)  # pyright: ignore[reportUnknownMemberType] - no annotation
     try:
         with _unlogged():
-            job.execute_in_process(
+            run = instance.create_run_for_job(
+                job,
+                run_id=run_id,
                 run_config={
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                     "ops": {"sync_months": {"config": dict(config or {})}},
                 },
-                instance=instance,
-                partition_key=one,
-                raise_on_error=False,
-                run_id=run_id,
-                tags=tags,
+                tags={**job.run_tags, **tags},
+                remote_job_origin=_ORIGIN.get_job_origin(job.name),
             )
+            execute_run(InMemoryJob(job), run, instance)
     except SQLAlchemyError as error:
         name = type(getattr(error, "orig", error)).__name__
         msg = (
@@ -188,6 +202,12 @@ def months_of(run: dg.DagsterRun) -> list[str]:
 def location_of(run: dg.DagsterRun) -> str | None:
     """The name of the run's code location; None for a run that no Dagster process and no command started."""
     return run.tags.get(_REPOSITORY, "").partition("@")[2] or None
+
+
+def problem_of_workers(instance: dg.DagsterInstance) -> str | None:
+    """Why no run can start, if the run launcher has workers of its own and can tell."""
+    launcher = instance.run_launcher
+    return launcher.problem() if isinstance(launcher, _KnowsItsWorkers) else None
 
 
 def recorded_pushes(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[RecordedPush]:

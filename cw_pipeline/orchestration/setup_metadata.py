@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from textwrap import indent
 from typing import TYPE_CHECKING, Literal
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import dagster as dg
 
 from cw_pipeline.connectwise.sites import record_url
+from cw_pipeline.orchestration.launchpad import filled_in
 from cw_pipeline.orchestration.metadata import Details, names, table, wide_table
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.tenant import SCHEDULE
@@ -17,17 +17,18 @@ from cw_pipeline.reports.listings import companies, organizations
 from cw_pipeline.reports.status import status
 from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.imports import AgreementsReport, ImportReport
-from cw_pipeline.setup.mapping_csv import csv_of
+from cw_pipeline.setup.mapping_csv import Cells, csv_of
 from cw_pipeline.setup.mapping_file import rows_to_complete
 from cw_pipeline.setup.suggest import suggest_mappings
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import IntegrationRow
 from cw_pipeline.wording import cells
-from cw_pipeline.wording.markdown import escaped
+from cw_pipeline.wording.markdown import escaped, in_a_window
 from cw_pipeline.wording.markdown import table as markdown_table
+from cw_pipeline.wording.spreadsheets import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cw_pipeline.connectwise.models import CatalogItem
     from cw_pipeline.reports.listings import ListedCompany
@@ -40,8 +41,18 @@ if TYPE_CHECKING:
 
 _LATEST_ENTRIES = 20
 _MOST_LINKS = 200
-_MOST_CSV_ROWS = 500
+_MOST_ROWS_TO_COMPLETE = 500
 """Dagster never deletes metadata."""
+_LONGEST_ADDRESS = 8_000
+"""What every web server and proxy takes."""
+_TO_COMPLETE = (
+    "Each link opens the Launchpad with rows to complete. Put ids into agreement_id and organization_id, leave alone "
+    "the rows that are not to be mapped, and launch the run."
+)
+_TO_COPY = (
+    "Select the table with its header, and copy it into a spreadsheet. Complete agreement_id and organization_id "
+    "there, and paste the cells below `csv: |` in the Launchpad; select what you pasted and press Tab to indent it."
+)
 _NO_SIMILAR_COMPANY = (
     "No company that is left to map has a similar name. Choose the company yourself, with map or csv. Where there is "
     "none, create it in ConnectWise with an agreement, or choose its type and status in the job import_companies, run "
@@ -119,13 +130,10 @@ def of_suggestions(warehouse: Warehouse) -> Details:
             for one, company in organizations(session)
             if company is None and one.msp_managed and one.id not in suggested
         ]
-    text = csv_of(rows[:_MOST_CSV_ROWS])
-    more = "write_file writes all of them" if len(rows) > _MOST_CSV_ROWS else None
-    config = "ops:\n  choose_organizations:\n    config:\n      csv: |\n" + indent(text, " " * 8)
+    more = "write_file writes all of them" if len(rows) > _MOST_ROWS_TO_COMPLETE else None
     return {
         "certain": sum(one.certain for one in suggestions),
-        "launchpad": fenced(config),
-        "csv": fenced(text),
+        **(_to_complete(rows[:_MOST_ROWS_TO_COMPLETE]) if rows else {}),
         **({"more": more} if more else {}),
         "suggestions": table(*cells.suggestions(suggestions)),
         **(
@@ -134,6 +142,35 @@ def of_suggestions(warehouse: Warehouse) -> Details:
             else {}
         ),
     }
+
+
+def _to_complete(rows: Sequence[Cells]) -> Details:
+    """Rows of the mapping file to complete: in the Launchpad, and as a table for a spreadsheet."""
+    links = [
+        f"- [{escaped(part[0].company_name)} to {escaped(part[-1].company_name)}]({address}): {len(part)}"
+        for part, address in _in_launchpads(rows)
+    ]
+    table = markdown_table(Cells._fields, ([escaped(guarded(cell)) for cell in row] for row in rows))
+    return {
+        "launchpad": dg.MetadataValue.md(in_a_window("\n\n".join([_TO_COMPLETE, "\n".join(links)]))),
+        "rows": dg.MetadataValue.md(in_a_window(f"{_TO_COPY}\n\n{table}")),
+    }
+
+
+def _in_launchpads(rows: Sequence[Cells]) -> Iterator[tuple[Sequence[Cells], str]]:
+    """The rows in parts, each with the address of a Launchpad that is filled with it."""
+    part: list[Cells] = []
+    for row in rows:
+        if part and len(_launchpad_with([*part, row])) > _LONGEST_ADDRESS:
+            yield part, _launchpad_with(part)
+            part = []
+        part.append(row)
+    yield part, _launchpad_with(part)
+
+
+def _launchpad_with(rows: Sequence[Cells]) -> str:
+    text = indent(csv_of(rows).replace("\r\n", "\n"), " " * 8)
+    return filled_in("map_companies", f"ops:\n  choose_organizations:\n    config:\n      csv: |\n{text}")
 
 
 def of_connection(connected: Connection) -> Details:
@@ -153,10 +190,3 @@ def of_products(mapped: Sequence[MappedProduct], catalog: Iterable[CatalogItem] 
         "plans": table(*cells.products(mapped)),
         **({"catalog": table(*cells.catalog(catalog, mapped))} if catalog is not None else {}),
     }
-
-
-def fenced(text: str) -> dg.MetadataValue:
-    """A text in a block of its own, to copy; the UI shows it verbatim."""
-    longest = max(map(len, re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return dg.MetadataValue.md(f"{fence}\n{text}\n{fence}")

@@ -9,11 +9,13 @@ from cw_pipeline.connectwise.fields import MOST_DIGITS
 from cw_pipeline.vocabulary import counted, plain
 from cw_pipeline.wording.commands import SYNC_AGAIN, accept_command
 from cw_pipeline.wording.hold_reasons import CORRECT_IT, accept_what_was_billed
+from cw_pipeline.wording.outcomes import in_a_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cw_pipeline.billing.identity import Identity
+    from cw_pipeline.billing.outcomes import Outcome
     from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.billing.writes import Write
     from cw_pipeline.connectwise.errors import ConnectWiseError
@@ -102,8 +104,8 @@ def invoiced_or_not(why: str) -> str:
 
 def failed_lines(lines: Sequence[PreviewLine]) -> str:
     """How many lines of a month failed, and of which organizations: those with the same reason together."""
-    of_reason: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    of_reason: defaultdict[tuple[Outcome, str], list[str]] = defaultdict(list)
     for line in lines:
         of_reason[line.outcome, line.reason].append(f"{line.organization_name} ({line.organization_id})")
-    why = (f"{', '.join(names)}, {outcome}: {reason}" for (outcome, reason), names in of_reason.items())
+    why = (f"{', '.join(names)}, {in_a_sentence(outcome)}: {reason}" for (outcome, reason), names in of_reason.items())
     return "\n".join((f"{counted(len(lines), 'line')} failed, the others were written. {next(why)}", *why))

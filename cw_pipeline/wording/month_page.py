@@ -17,7 +17,7 @@ from cw_pipeline.wording import markdown
 from cw_pipeline.wording.changes import against_last_month, changes
 from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.markdown import escaped
-from cw_pipeline.wording.outcomes import LABELS, with_also
+from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.seats import amounts, where_seats_go
 
 if TYPE_CHECKING:
@@ -82,14 +82,13 @@ def _unbilled_first(outcome: Outcome) -> tuple[bool, Outcome]:
 
 def _needing_a_person(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
     """A table to look over, then each line's reason with the way out."""
-    headings = ("Outcome", "Company", "Organization", "Seats:", "Worth:", "Why")
+    headings = ("Why", "Company", "Organization", "Seats:", "Worth:")
     rows = [
         (
-            escaped(with_also(one.line)),
+            f"{one.label}{' (also)' if one.line.also else ''}",
             _name(one.company),
             escaped(one.line.organization_name),
             *_seats(one),
-            one.label,
         )
         for one in lines
     ]

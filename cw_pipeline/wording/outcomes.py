@@ -36,6 +36,16 @@ LABELS = {
 }
 
 
+def in_words(outcome: Outcome, *, also: bool = False) -> str:
+    """The outcome's name; `also` is for lines beside those of the usage rows."""
+    return f"{LABELS[outcome]} (also)" if also else LABELS[outcome]
+
+
 def with_also(line: PreviewLine[Any, Any]) -> str:
-    """A line's outcome, and whether it is beside the usage row's."""
-    return f"{line.outcome} (also)" if line.also else line.outcome
+    """The name of a line's outcome, and whether the line is beside that of the usage row."""
+    return in_words(line.outcome, also=line.also)
+
+
+def in_a_sentence(outcome: Outcome) -> str:
+    """The outcome's name in the middle of a sentence."""
+    return f"{LABELS[outcome][0].lower()}{LABELS[outcome][1:]}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.billing.preview import tally
-from cw_pipeline.wording.outcomes import LABELS
+from cw_pipeline.wording.outcomes import in_a_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,8 +28,7 @@ def where_seats_go(lines: Iterable[PreviewLine], *, pushed: bool) -> str:
     parts: list[str] = []
     for name, members in groups.items():
         found = sorted((outcome for outcome in seats if outcome in members), key=seats.__getitem__, reverse=True)
-        labels = ((LABELS[outcome], seats[outcome]) for outcome in found if name != billed)
-        why = ", ".join(f"{label[0].lower()}{label[1:]}: {number:,}" for label, number in labels)
+        why = ", ".join(f"{in_a_sentence(one)}: {seats[one]:,}" for one in found if name != billed)
         if found or name == billed:
             parts.append(f"{sum((seats[one] for one in found), Decimal(0)):,} {name}" + (f" ({why})" if why else ""))
     return f"{sum(seats.values(), Decimal(0)):,} seats used: {', '.join(parts)}."

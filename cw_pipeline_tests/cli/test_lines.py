@@ -53,7 +53,7 @@ def test_an_edited_invoiced_line_is_held_until_accepted_and_credited(edited: str
     assert (line["month"], line["organization_id"], line["outcome"]) == (month, edited, "credit_due")
     assert accept in line["reason"]
     told = " ".join(run("status").out.split())
-    assert f"credit_due: {line['what_to_do']} Then run `cw-pipeline sync --month {month}`." in told
+    assert f"Invoiced too much: {line['what_to_do']} Then run `cw-pipeline sync --month {month}`." in told
     assert edited in told
     credited = run("lines", "accept", "--month", month, "--organization", edited, "--credited", "1", "--json")
     assert credited.code == 0

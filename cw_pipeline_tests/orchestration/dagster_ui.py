@@ -82,7 +82,7 @@ _RUNS = """
 query Runs($job: String!) {
   pipelineOrError(params: {
     pipelineName: $job, repositoryName: "__repository__", repositoryLocationName: "cw_pipeline"
-  }) { ... on Pipeline { runs { runId tags { key value } } } }
+  }) { ... on Pipeline { runs { runId tags { key value } repositoryOrigin { repositoryLocationName } } } }
 }
 """
 _REEXECUTE = """
@@ -152,10 +152,16 @@ class DagsterUi:
         assert "run" in launched, launched
         return self._ended(launched["run"]["runId"])
 
-    def runs_of(self, job: str) -> dict[str, dict[str, str]]:
-        """The tags of each run that the job's page shows, by the run's id."""
+    def runs_of(self, job: str) -> dict[str, tuple[str, dict[str, str]]]:
+        """The runs that the job's page shows, by id: the code location whose timeline has them, and their tags."""
         runs = self._query(_RUNS, {"job": job})["pipelineOrError"]["runs"]
-        return {run["runId"]: {tag["key"]: tag["value"] for tag in run["tags"]} for run in runs}
+        return {
+            run["runId"]: (
+                run["repositoryOrigin"]["repositoryLocationName"],
+                {tag["key"]: tag["value"] for tag in run["tags"]},
+            )
+            for run in runs
+        }
 
     def check_status(self, name: str) -> str | None:
         """What the UI shows of a check; None where it was not evaluated since its asset was materialized."""

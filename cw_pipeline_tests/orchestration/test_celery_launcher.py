@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
 from dagster._core.launcher import WorkerStatus
 
-from cw_pipeline.orchestration import celery_launcher
+from cw_pipeline.orchestration import celery_launcher, celery_worker
 from cw_pipeline.orchestration.celery_launcher import CheckedCeleryRunLauncher
+from cw_pipeline_tests.support.deployment import free_port
 
 WORKER = "celery@worker-1"
 
@@ -72,6 +74,36 @@ def test_a_run_whose_worker_does_not_answer_has_failed(
     health = launcher.check_run_worker_health(run)
     assert health.status is WorkerStatus.FAILED
     assert health.msg == f"The Celery worker {WORKER} does not work on it any more"
+
+
+def test_a_run_is_left_to_a_worker_that_is_ending_as_long_as_it_may_take(
+    launcher: CheckedCeleryRunLauncher, run: dg.DagsterRun, task_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(launcher, task_id, "STARTED")
+    celery_worker.record_ending(launcher.celery, WORKER)
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
+    monkeypatch.setattr(celery_worker, "ENDS_WITHIN", timedelta(0))
+    assert launcher.check_run_worker_health(run).status is WorkerStatus.FAILED
+
+
+def test_a_run_of_the_command_line_which_no_worker_has_is_left_alone(launcher: CheckedCeleryRunLauncher) -> None:
+    assert launcher.check_run_worker_health(dg.DagsterRun(job_name="sync_now")).status is WorkerStatus.RUNNING
+
+
+def test_that_no_worker_answers_is_a_problem(
+    launcher: CheckedCeleryRunLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert launcher.problem() == "No Celery worker answers, so no run starts. Start one, or see its log."
+    answer(launcher, monkeypatch, {"ok": "pong"})
+    assert launcher.problem() is None
+
+
+def test_that_the_broker_cannot_be_reached_is_a_problem_that_is_told_soon() -> None:
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    problem = CheckedCeleryRunLauncher(default_queue="dagster", broker=nowhere, backend=nowhere).problem()
+    assert problem == (
+        "Celery's broker cannot be reached, so no run starts. See whether Redis runs at CELERY_BROKER_URL."
+    )
 
 
 @pytest.mark.parametrize("state", ["SUCCESS", "REVOKED", "PENDING"])

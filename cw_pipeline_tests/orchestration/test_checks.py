@@ -12,6 +12,7 @@ from cw_pipeline.orchestration.checks import of_unbilled
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary
 from cw_pipeline.warehouse.names import Named
 from cw_pipeline.wording.markdown import unescaped
+from cw_pipeline.wording.outcomes import in_words
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def described(summary: UnbilledSummary) -> dict[str, str]:
 @pytest.mark.parametrize("outcome", sorted(HELD))
 def test_the_check_says_what_to_do_about_each_kind_of_hold(outcome: Outcome) -> None:
     (sentence,) = described(UnbilledSummary(NOTHING, lines({"2026-03": {outcome: 1}}), NOTHING, NOTHING)).values()
-    assert f"{outcome}: {WAYS_OUT[outcome]}" in sentence
+    assert f"{in_words(outcome)}: {WAYS_OUT[outcome]}" in sentence
     assert not any(WAYS_OUT[other] in sentence for other in HELD - {outcome})
     assert "connectwise_push" in sentence
     assert "push_preview" not in sentence

@@ -114,6 +114,8 @@ def test_the_catalogue_has_groups_in_the_order_of_setting_up_owners_versions_and
             (table,) = [one for one in Base.metadata.sorted_tables if one.name == asset.metadata["dagster/table_name"]]
             columns = asset.metadata["dagster/column_schema"].columns
             assert [column.name for column in columns] == table.columns.keys()
+            keys = {column.name for column in table.columns if column.primary_key or column.foreign_keys}
+            assert {column.name for column in columns if not column.description} <= keys
 
 
 def test_the_resource_says_which_company_and_which_source_it_opens(sandbox: Sandbox) -> None:

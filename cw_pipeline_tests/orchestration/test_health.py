@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from dagster._daemon.controller import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
@@ -119,6 +120,19 @@ def test_a_code_location_that_no_longer_loads_is_a_problem(ui: DagsterUi) -> Non
     found = look(later)
     assert found.problems[0].startswith("Dagster's daemon has not reached the code location cw_pipeline for half an ")
     assert samples(found)["location_seen_timestamp_seconds"] == pytest.approx(seen_at.timestamp())
+
+
+@pytest.mark.usefixtures("ui")
+def test_that_no_worker_answers_is_a_problem_where_runs_need_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not [problem for problem in look().problems if "worker" in problem]
+    monkeypatch.setattr("cw_pipeline.orchestration.celery_launcher._ANSWER_SECONDS", 0.1)
+    celery = yaml.safe_load((PROJECT / "deploy" / "celery.yaml").read_text())["run_launcher"]
+    celery["config"] = {"broker": "memory://", "backend": "cache+memory://"}
+    settings = tmp_path / "dagster" / "dagster.yaml"
+    settings.write_text(yaml.safe_dump(yaml.safe_load(settings.read_text()) | {"run_launcher": celery}))
+    assert "No Celery worker answers, so no run starts. Start one, or see its log." in look().problems
 
 
 def test_a_schedule_that_is_off_is_a_problem(ui: DagsterUi) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHOWN = {
-    "map_companies": {"suggestions", "csv", "launchpad", "no_similar_company"},
+    "map_companies": {"suggestions", "rows", "launchpad", "no_similar_company"},
     "map_products": {"catalog", "plans"},
     "add_organization": {"organizations"},
     "accept_lines": {"waiting"},

@@ -52,6 +52,7 @@ def test_a_run_over_months_materializes_each_asset_for_each_month_once(
     for spec in (USAGE, PREVIEW, PUSH, MONTH_REPORT):
         events = instance.fetch_materializations(spec.key, limit=100).records
         assert sorted(event.partition_key or "" for event in events) == [str(month) for month in MONTHS]
+    assert not [entry for entry in instance.all_logs(result.run_id) if "did not yield" in entry.user_message]
     assert {line["serialNumber"][3:10] for line in our_lines(sandbox)} == {str(month) for month in MONTHS}
 
 

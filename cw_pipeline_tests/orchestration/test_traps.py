@@ -183,12 +183,14 @@ def test_the_alarm_of_months_that_are_not_pushed_survives_every_kind_of_run(ui: 
     assert ui.check_status("unpushed_months") == "SUCCEEDED"
 
 
-def test_a_run_of_the_command_line_is_on_its_job_s_page_with_its_months(ui: DagsterUi) -> None:
+def test_a_run_of_the_command_line_is_on_overview_and_its_job_s_page_with_its_months(ui: DagsterUi) -> None:
     job = defs.resolve_job_def("preview")
     several = run_months(job, [FIRST, MIDDLE], ui.instance, on_month=lambda _asset, _month: None)
     one = run_months(job, [LAST], ui.instance, on_month=lambda _asset, _month: None)
-    months = {run_id: tags["months"] for run_id, tags in ui.runs_of("preview").items()}
-    assert months == {several: f"{FIRST} to {MIDDLE}", one: str(LAST)}
+    shown = ui.runs_of("preview")
+    assert {run_id: location for run_id, (location, _) in shown.items()} == {several: "cw_pipeline", one: "cw_pipeline"}
+    assert shown[several][1]["months"] == f"{FIRST} to {MIDDLE}"
+    assert shown[one][1]["dagster/partition"] == str(LAST)
 
 
 def test_a_killed_push_in_the_pool_does_not_stop_the_next(

@@ -5,9 +5,7 @@ Between `<!-- generated: NAME -->` and `<!-- end -->` a page has what `PARTS[NAM
 
 from __future__ import annotations
 
-import ast
 import inspect
-import itertools
 import json
 import re
 import sys
@@ -31,6 +29,8 @@ from cw_pipeline.orchestration.metrics import Metrics
 from cw_pipeline.reports.last_pushed import PushedMonth
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import Base
+from cw_pipeline.warehouse.tables.meanings import attribute_docstrings, column_meanings
+from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
 if TYPE_CHECKING:
@@ -41,19 +41,6 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).parents[1] / "reference"
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _LINK = re.compile(r"\[[^]]+\]\(/locations/[^)]+\?config=([^)]+)\)")  # works in the UI only
-_SAME_EVERYWHERE = {
-    "agreement_id": "The agreement.",
-    "company_id": "The company.",
-    "gone_at": "When it was first no longer listed; empty while it is.",
-    "imported_at": "When it was imported last.",
-    "month": "The month in which the seats were used, such as `2026-03`.",
-    "organization_id": "The NordPass organization.",
-    "organization_name": "Its name in the usage report.",
-    "plan": "`Business` or `Enterprise`.",
-    "psa": "The ConnectWise company, as `<site>|<company id>`.",
-    "run_id": "Dagster's id of the run.",
-}
-"""What columns mean that several tables have."""
 _PLAIN_TYPES = frozenset({"date", "money", "month", "plan", "seats", "state", "time"})  # have no members in the JSON
 
 
@@ -65,7 +52,7 @@ def settings_of(prefix: str) -> str:
             (
                 f"`{name.upper()}`" + (" (secret)" if field.annotation == SecretStr | None else ""),
                 "" if field.default is None else f"`{field.default}`",
-                _attribute_docstrings(*kind.__mro__)[name],
+                attribute_docstrings(*kind.__mro__)[name],
             )
             for kind in (settings.Settings, settings.Messages, settings.Heartbeat)
             for name, field in kind.model_fields.items()
@@ -75,11 +62,15 @@ def settings_of(prefix: str) -> str:
 
 
 def outcomes_of(group: Iterable[Outcome]) -> str:
-    """Codes, what they mean, and what a person can do."""
-    said = _attribute_docstrings(Outcome)
+    """Codes, what people read instead, what they mean, and what a person can do."""
+    said = attribute_docstrings(Outcome)
     ways_out = any(one in WAYS_OUT for one in group)
-    rows = ((f"`{one}`", said[one.name], *([WAYS_OUT[one]] if ways_out else [])) for one in Outcome if one in group)
-    return _table(("outcome", "meaning", *(["what to do"] if ways_out else [])), rows)
+    rows = (
+        (f"`{one}`", LABELS[one], said[one.name], *([WAYS_OUT[one]] if ways_out else []))
+        for one in Outcome
+        if one in group
+    )
+    return _table(("outcome", "in words", "meaning", *(["what to do"] if ways_out else [])), rows)
 
 
 def commands() -> str:
@@ -184,21 +175,20 @@ def tables() -> str:
 
 
 def _columns(mapper: Any) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - SQLAlchemy's mapper of any class
-    said = _attribute_docstrings(*mapper.class_.__mro__)
+    said = column_meanings(mapper.class_)
     for attribute in mapper.column_attrs:
         (column,) = attribute.columns
         kind = str(column.type.compile(dialect=postgresql.dialect())).lower()
         kind += "".join(f", → `{key.target_fullname}`" for key in column.foreign_keys)
         kind += ", key" if column.primary_key else ", may be empty" if column.nullable else ""
-        a_key = "" if column.primary_key or column.foreign_keys else None
-        meaning = said.get(attribute.key, _SAME_EVERYWHERE.get(attribute.key, a_key))
-        assert meaning is not None, f"{column} needs a string below it that says what it means"
-        yield f"`{column.name}`", kind, meaning
+        meaning, a_key = said[column.name], column.primary_key or column.foreign_keys
+        assert meaning or a_key, f"{column} needs a string below it that says what it means"
+        yield f"`{column.name}`", kind, meaning or ""
 
 
 def ledger() -> str:
     """The kinds of ledger entries."""
-    said = _attribute_docstrings(EntryKind)
+    said = attribute_docstrings(EntryKind)
     return _table(("kind", "meaning"), ((f"`{kind}`", said[kind.name]) for kind in EntryKind))
 
 
@@ -242,21 +232,6 @@ def _type(kind: Mapping[str, Any]) -> str:
     if kind.get("type") == "array":
         return f"list of {_type(kind['items'])}"
     return kind["type"] if isinstance(kind["type"], str) else " or ".join(kind["type"])
-
-
-def _attribute_docstrings(*classes: type) -> dict[str, str]:
-    """The string below each attribute in the source of these classes, by the attribute's name."""
-    said: dict[str, str] = {}
-    for kind in reversed([one for one in classes if one.__module__.startswith("cw_pipeline.")]):
-        node = next(one for one in ast.parse(inspect.getsource(kind)).body if isinstance(one, ast.ClassDef))
-        for attribute, text in itertools.pairwise(node.body):
-            if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-                match attribute:
-                    case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
-                        said[name] = " ".join(str(text.value.value).split())
-                    case _:
-                        pass
-    return said
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -6,7 +6,7 @@ succeeds is recorded by its own materialization event at once, and the step fail
 exactly the bad months show as failed. Any of the four can be materialized alone.
 """
 
-from collections.abc import Collection, Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeAlias
@@ -60,6 +60,7 @@ PUSH = dg.AssetSpec(
 RETRY_SECONDS = 600
 STEPS = frozenset({USAGE.key, PREVIEW.key, PUSH.key, MONTH_REPORT.key})
 _Context: TypeAlias = dg.AssetExecutionContext | dg.OpExecutionContext
+_Evaluated: TypeAlias = dg.AssetCheckEvaluation | dg.Output[None]
 
 
 class SyncConfig(dg.Config):
@@ -93,9 +94,7 @@ class SyncConfig(dg.Config):
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool=PUSH_POOL,
 )
-def sync_months(
-    context: dg.AssetExecutionContext, config: SyncConfig, access: Access
-) -> Iterator[dg.AssetCheckEvaluation]:
+def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: Access) -> Iterator[_Evaluated]:
     """Fetch usage, preview, push and report, as far as selected, for every month; or only evaluate the checks."""
     selected = context.selected_asset_keys
     if selected == {MONTH_REPORT.key}:
@@ -115,7 +114,8 @@ def sync_months(
             with run.warehouse.transaction() as session:
                 reviewed = reviewed_previews(session, run.psa, config.previews)
             require_of(months, reviewed.values())
-        yield from sync(context, access, run, months, reviewed, steps=selected, retries=config.retries)
+        evaluations = sync(context, access, run, months, reviewed, steps=selected, retries=config.retries)
+        yield from _evaluated(context, evaluations)
 
 
 def sync(
@@ -152,18 +152,23 @@ def sync(
         _fail_if_a_month_did(context, loop, 0 if reviewed else retries)
 
 
-def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Iterator[dg.AssetCheckEvaluation]:
+def _evaluated(
+    context: dg.AssetExecutionContext, evaluations: Iterable[dg.AssetCheckEvaluation]
+) -> Iterator[_Evaluated]:
+    """Evaluations with the outputs of an `AssetCheckResult`: without them Dagster logs that they are missing."""
+    for one in evaluations:
+        if one.asset_check_key in context.selected_asset_check_keys:
+            spec = dg.AssetCheckSpec(one.check_name, asset=one.asset_key)
+            yield dg.Output(None, output_name=spec.get_python_identifier())
+        yield one
+
+
+def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Iterator[_Evaluated]:
     """Evaluate the selected checks over the stored data of every month: the UI starts them without months."""
     with run.warehouse.transaction() as session:
         previews = latest_previews(session, run.psa)
-    selected = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
-    for result in (
-        checks.of_usage(run.warehouse),
-        checks.of_previews(previews),
-        *checks.of_pushes(run.warehouse, run.psa),
-    ):
-        if (result.asset_key, result.check_name) in selected:
-            yield result
+    every = (checks.of_usage(run.warehouse), checks.of_previews(previews), *checks.of_pushes(run.warehouse, run.psa))
+    yield from _evaluated(context, [one for one in every if one.asset_check_key in context.selected_asset_check_keys])
 
 
 def _log_event(context: _Context, run: SyncRun, event: MonthEvent) -> None:

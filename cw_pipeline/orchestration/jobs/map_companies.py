@@ -194,7 +194,7 @@ def _adding_to(refused: list[str], company: str) -> Generator[None]:
     description=described(
         "map_companies",
         "Map companies and their agreements to organizations: those that are certain, a list, or all at once from CSV. "
-        "As it stands, the run changes nothing, and shows what is suggested and the CSV to complete.",
+        "As it stands, the run changes nothing, and shows what is suggested and the rows to complete.",
         _EXAMPLE,
     )
 )

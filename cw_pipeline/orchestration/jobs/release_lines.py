@@ -14,7 +14,7 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup.release import UnusualMonth, unusual_month
 from cw_pipeline.setup.release import release_lines as release
 from cw_pipeline.vocabulary import plain
-from cw_pipeline.wording.launchpad import in_the_ui
+from cw_pipeline.wording.outcomes import in_words
 
 
 class ReleaseConfig(dg.Config):
@@ -66,19 +66,19 @@ def release_unusual_usage(context: dg.OpExecutionContext, config: ReleaseConfig,
 
 
 def _shown(unusual: UnusualMonth) -> dg.MetadataValue:
-    return table(
-        ("Organization", "Plan", "Outcome", "Seats", "Why"),
-        [
-            (
-                f"{line.organization_name} ({line.organization_id})",
-                line.plan,
-                line.outcome,
-                plain(line.seats),
-                in_the_ui(line.warning or line.reason),
-            )
-            for line in unusual.lines
-        ],
-    )
+    lines = [
+        (
+            f"{line.organization_name} ({line.organization_id})",
+            line.plan,
+            in_words(line.outcome),
+            plain(line.seats),
+            line.warning or line.reason,
+        )
+        for line in unusual.lines
+    ]
+    if not lines:
+        return dg.MetadataValue.text(f"Nothing is unusual in {unusual.month}.")
+    return table(("Organization", "Plan", "Outcome", "Seats", "Why"), lines)
 
 
 @dg.job(

@@ -76,9 +76,9 @@ def test_the_first_sentences_say_where_seats_go_what_changed_and_what_waits() ->
     assert lists(a_month(lines, changes))["since_last_month"].strip().splitlines() == [
         "| Company | Organization | Plan | Agreement | Outcome | 2026-02 | 2026-03 | Change | Worth |",
         "| --- | --- | --- | --- | --- | --: | --: | --: | --: |",
-        "| Company | New | Business | Managed Services | created |  | 9 | +9 | 22.50 EUR |",
-        "| Company | Gone | Business | Managed Services | created | 4 |  | -4 | -10.00 EUR |",
-        "| Company | More | Business | Managed Services | created → unusual | 1 | 8 | +7 | 17.50 EUR |",
+        "| Company | New | Business | Managed Services | New line |  | 9 | +9 | 22.50 EUR |",
+        "| Company | Gone | Business | Managed Services | New line | 4 |  | -4 | -10.00 EUR |",
+        "| Company | More | Business | Managed Services | New line → Unusual usage | 1 | 8 | +7 | 17.50 EUR |",
     ]
     assert summary(a_month(lines[:1], None), pushed=False) == (
         "5 seats used: 5 to be billed. February 2026 was neither synced nor previewed, so there is nothing to compare "

@@ -27,6 +27,7 @@ from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
 from cw_pipeline_tests.stateful.in_connectwise import InConnectWise
 from cw_pipeline_tests.stateful.invariants import check_the_promise
 from cw_pipeline_tests.stateful.on_lines import OnLines
+from cw_pipeline_tests.stateful.on_lines_by_hand import OnLinesByHand
 from cw_pipeline_tests.stateful.strategies import (
     BILL_STARTS,
     NEXT_INVOICES,
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from cw_pipeline_tests.stateful.strategies import Fault, News
 
 
-class History(InConnectWise, OnLines):
+class History(InConnectWise, OnLines, OnLinesByHand):
     """One MSP's history."""
 
     def __init__(self, fixture: Fixture, tally: Counter[str]) -> None:

@@ -17,6 +17,7 @@ from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.tables import CompanyMappingRow
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
+from cw_pipeline_tests.stateful.on_lines_by_hand import billing_by_hand, bills_the_days_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -53,6 +54,8 @@ def check_the_promise(fixture: Fixture) -> Counter[str]:
         _check_exclusion(fixture, case)
         _check_holds(fixture, case)
         _check_seats(fixture, case)
+        _check_nothing_is_billed_by_hand_as_well(fixture, case)
+    _check_lines_by_hand(fixture)
     fixture.oracle.invoice_everything()
     for case in cases:
         _check_seats(fixture, case)
@@ -139,6 +142,30 @@ def _check_seats(fixture: Fixture, case: _Case) -> None:
             assert not [line for line in lines if line.open and line.quantity]
 
 
+def _check_nothing_is_billed_by_hand_as_well(fixture: Fixture, case: _Case) -> None:
+    """Where nothing is held, no line that people keep by hand bills the product in the days of an open one of ours."""
+    if case.mapping is None or not case.is_billed or case.key in fixture.marks.touched:
+        return
+    for plan, product in case.products.items():
+        if case.held(Plan(plan)):
+            continue
+        ours = {line.id for line in fixture.oracle.lines()}
+        unmarked = billing_by_hand(fixture, case.mapping.agreement_id, product)
+        by_hand = [one for one in unmarked if one["id"] not in ours]
+        for line in fixture.oracle.lines(case.place, case.month, Plan(plan)):
+            if line.open and line.next_invoice is not None and line.quantity:
+                last = fixture.oracle.record(line.id)["cancelledDate"]
+                assert not [one for one in by_hand if bills_the_days_of(one, line, last)], (case, line, by_hand)
+
+
+def _check_lines_by_hand(fixture: Fixture) -> None:
+    """What people keep by hand is as they left it, and ends only where they let us end it."""
+    for number, last_day in fixture.by_hand.items():
+        record = fixture.connectwise.tables["additions"][number]
+        ends = record.get("cancelledDate")
+        assert (record["quantity"], ends and ends[:10]) == (12, last_day and str(last_day))
+
+
 def _check_no_more_than_reported(fixture: Fixture, case: _Case) -> None:
     """Of no seat two are billed, also where a credit is due since the report has fewer now, or nothing is mapped."""
     if case.key in fixture.marks.touched or Outcome.AGREEMENT_CHANGED in case.holds:
@@ -169,6 +196,9 @@ def _check_holds(fixture: Fixture, case: _Case) -> None:
             fixture.connectwise.status_of(one) != "Active" or one.get("endDate") for one in concerned
         ),
         Outcome.CREDIT_DUE: any(line.seats for line in lines),
+        Outcome.BILLED_BY_HAND: any(
+            billing_by_hand(fixture, case.mapping.agreement_id, product) for product in case.products.values()
+        ),
     }
     assert all(causes[hold] for hold in holds), case
 

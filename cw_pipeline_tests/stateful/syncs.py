@@ -75,6 +75,8 @@ class Syncs(Decisions):
         people = People(self.sandbox, oracle, self.in_doubt)
         super().__init__(self.sandbox, oracle, people, Msp(self.sandbox, run, nordpass))
         self.people.agreements += AGREEMENTS
+        self.by_hand: dict[int, date | None] = {}
+        """The lines that people keep by hand, each with the last day that it should have."""
         self.most: dict[tuple[int, Month, Plan], int] = {}
         """The most seats that a report, which was used, ever had."""
         self.recorded: dict[Month, RecordedPush] = {}

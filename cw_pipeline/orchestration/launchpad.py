@@ -5,7 +5,11 @@ job's description has a link that opens the Launchpad filled with a run config w
 show that config, because its panel in the UI is too narrow.
 """
 
+import inspect
+from collections.abc import Callable
 from urllib.parse import urlencode
+
+import dagster as dg
 
 from cw_pipeline.orchestration.tenant import LOCATION
 
@@ -18,3 +22,12 @@ def described(job: str, about: str, example: str) -> str:
 def filled_in(job: str, config: str) -> str:
     """The address of a job's Launchpad, filled with a run config."""
     return f"/locations/{LOCATION}/jobs/{job}/playground/setup?{urlencode({'config': config})}"
+
+
+def launchable(example: str) -> Callable[[Callable[[], None]], dg.JobDefinition]:
+    """Make a function a job that its docstring describes, with a link to its Launchpad, filled with `example`."""
+
+    def job(function: Callable[[], None]) -> dg.JobDefinition:
+        return dg.job(description=described(function.__name__, inspect.getdoc(function) or "", example))(function)
+
+    return job

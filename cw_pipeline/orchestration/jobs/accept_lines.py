@@ -8,7 +8,7 @@ from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import configured_month, failing_the_run
 from cw_pipeline.orchestration.jobs.waiting import waiting_lines
-from cw_pipeline.orchestration.launchpad import described
+from cw_pipeline.orchestration.launchpad import launchable
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup import accept as lines
 
@@ -61,15 +61,11 @@ def accept_invoiced_lines(context: dg.OpExecutionContext, config: AcceptConfig, 
         context.log_event(materialized_mapping(run.warehouse))
 
 
-@dg.job(
-    description=described(
-        "accept_lines",
-        "Settle invoiced lines that are held: say that they billed what they show, or how many seats were credited. "
-        "See the invoice first, and set the lines in ConnectWise to what it billed. As it stands, the run changes "
-        "nothing, and shows the lines that wait for this.",
-        _EXAMPLE,
-    )
-)
+@launchable(_EXAMPLE)
 def accept_lines() -> None:
-    """Settle invoiced lines that are held."""
+    """Settle invoiced lines that are held: say that they billed what they show, or how many seats were credited.
+
+    See the invoice first, and set the lines in ConnectWise to what it billed. As it stands, the run changes nothing,
+    and shows the lines that wait for this.
+    """
     accept_invoiced_lines()

@@ -9,7 +9,7 @@ from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.orchestration.assets.setup import materialized_mapping, nordpass_organizations
 from cw_pipeline.orchestration.failures import Failed, configured_month, failing_the_run
 from cw_pipeline.orchestration.jobs.map_companies import ACCEPT_WARNINGS, BILL_FROM
-from cw_pipeline.orchestration.launchpad import described
+from cw_pipeline.orchestration.launchpad import launchable
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
@@ -101,14 +101,10 @@ def _asked(config: OrganizationConfig) -> tuple[NewOrganization, organizations.M
     return new, organizations.MapTo(config.company, config.agreement, month, config.accept_warnings)
 
 
-@dg.job(
-    description=described(
-        "add_organization",
-        "Add an organization in NordPass and, if asked, map it. As it stands, the run adds nothing, and shows the "
-        "organizations that are there.",
-        _EXAMPLE,
-    )
-)
+@launchable(_EXAMPLE)
 def add_organization() -> None:
-    """Add an organization in NordPass and, if asked, map it."""
+    """Add an organization in NordPass and, if asked, map it.
+
+    As it stands, the run adds nothing, and shows the organizations that are there.
+    """
     add_to_nordpass()

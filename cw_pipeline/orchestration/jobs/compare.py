@@ -7,7 +7,7 @@ from pydantic import Field
 
 from cw_pipeline.orchestration.assets.months import PREVIEW
 from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.launchpad import described
+from cw_pipeline.orchestration.launchpad import launchable
 from cw_pipeline.orchestration.metadata import wide_table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.reports import changes
@@ -48,14 +48,10 @@ def find_differences(context: dg.OpExecutionContext, config: CompareConfig, acce
     context.log_event(dg.AssetObservation(PREVIEW.key, partition=str(found.after.preview.month), metadata=details))
 
 
-@dg.job(
-    description=described(
-        "compare",
-        "Show what differs between two months, or two previews of a month, line by line: seats, plan, agreement, "
-        "outcome, and what that is worth. Nothing is changed.",
-        _EXAMPLE,
-    )
-)
+@launchable(_EXAMPLE)
 def compare() -> None:
-    """Show what differs between two months, or two previews."""
+    """Show what differs between two months, or two previews of a month, line by line.
+
+    Seats, plan, agreement, outcome, and what that is worth. Nothing is changed.
+    """
     find_differences()

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.launchpad import described
+from cw_pipeline.orchestration.launchpad import launchable
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import connection
@@ -55,14 +55,10 @@ def remove_mappings(context: dg.OpExecutionContext, config: DisconnectConfig, ac
         context.log_event(materialized_mapping(warehouse))
 
 
-@dg.job(
-    description=described(
-        "disconnect",
-        "Remove all mappings, after writing them to a file, and stop syncing. Lines in ConnectWise stay. As it stands, "
-        "the run does nothing: it needs the connected company's id.",
-        _EXAMPLE,
-    )
-)
+@launchable(_EXAMPLE)
 def disconnect() -> None:
-    """Remove all mappings, after writing them to a file, and stop syncing."""
+    """Remove all mappings, after writing them to a file, and stop syncing. Lines in ConnectWise stay.
+
+    As it stands, the run does nothing: it needs the connected company's id.
+    """
     remove_mappings()

@@ -9,7 +9,7 @@ from cw_pipeline.billing.by_hand import Act
 from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import Failed, failing_the_run
-from cw_pipeline.orchestration.launchpad import described
+from cw_pipeline.orchestration.launchpad import launchable
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.reports import by_hand
@@ -79,15 +79,11 @@ def _shown(found: Sequence[by_hand.LineByHand]) -> dg.MetadataValue:
     return table(*cells.lines_by_hand(found))
 
 
-@dg.job(
-    description=described(
-        "lines_by_hand",
-        "Lines that people keep by hand on mapped agreements, and that bill the same product as ours: end them, leave "
-        "those that bill something else, or undo either. As it stands, the run changes nothing, and shows the lines "
-        "and what is proposed for each.",
-        _EXAMPLE,
-    )
-)
+@launchable(_EXAMPLE)
 def lines_by_hand() -> None:
-    """Choose what becomes of lines that people keep by hand."""
+    """Lines that people keep by hand on mapped agreements, and that bill the same product as ours.
+
+    End them, leave those that bill something else, or undo either. As it stands, the run changes nothing, and shows
+    the lines and what is proposed for each.
+    """
     choose_lines_by_hand()

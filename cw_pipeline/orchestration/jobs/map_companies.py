@@ -11,7 +11,7 @@ from pydantic import Field
 
 from cw_pipeline.orchestration.assets.setup import mapped_organizations, materialized_mapping
 from cw_pipeline.orchestration.failures import Failed, configured_month, failing_the_run
-from cw_pipeline.orchestration.launchpad import described
+from cw_pipeline.orchestration.launchpad import launchable
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import of_suggestions
@@ -190,14 +190,11 @@ def _adding_to(refused: list[str], company: str) -> Generator[None]:
         refused.append(f"{company}: {refusal}")
 
 
-@dg.job(
-    description=described(
-        "map_companies",
-        "Map companies and their agreements to organizations: those that are certain, a list, or all at once from CSV. "
-        "As it stands, the run changes nothing, and shows what is suggested and the rows to complete.",
-        _EXAMPLE,
-    )
-)
+@launchable(_EXAMPLE)
 def map_companies() -> None:
-    """Map companies and their agreements to organizations."""
+    """Map companies and their agreements to organizations.
+
+    Those that are certain, a list, or all at once from CSV. As it stands, the run changes nothing, and shows what is
+    suggested and the rows to complete.
+    """
     choose_organizations()

@@ -9,7 +9,7 @@ from pydantic import Field
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.orchestration.assets.setup import MAPPED_PRODUCTS, materialized_mapping
 from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.launchpad import described
+from cw_pipeline.orchestration.launchpad import launchable
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import of_products
 from cw_pipeline.setup import products
@@ -118,14 +118,10 @@ def _create(new: NewProductConfig, client: ConnectWiseClient, warehouse: Warehou
     )
 
 
-@dg.job(
-    description=described(
-        "map_products",
-        "Look through the catalog, map NordPass plans to products of it or create those, and confirm the mapping. "
-        "As it stands, the run changes nothing, and shows the catalog.",
-        _EXAMPLE,
-    )
-)
+@launchable(_EXAMPLE)
 def map_products() -> None:
-    """Map NordPass plans to ConnectWise products."""
+    """Map NordPass plans to products of the catalog, or create those, and confirm the mapping.
+
+    As it stands, the run changes nothing, and shows the catalog.
+    """
     choose_products()

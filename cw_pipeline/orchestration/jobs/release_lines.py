@@ -8,7 +8,7 @@ from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import configured_month, failing_the_run
 from cw_pipeline.orchestration.jobs.waiting import waiting_lines
-from cw_pipeline.orchestration.launchpad import described
+from cw_pipeline.orchestration.launchpad import launchable
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup.release import UnusualMonth, unusual_month
@@ -81,14 +81,11 @@ def _shown(unusual: UnusualMonth) -> dg.MetadataValue:
     return table(("Organization", "Plan", "Outcome", "Seats", "Why"), lines)
 
 
-@dg.job(
-    description=described(
-        "release_lines",
-        "Release unusual usage: say that what a month's report has of organizations is right. Look at the month in the "
-        "NordPass panel first. As it stands, the run changes nothing, and shows the lines that are held.",
-        _EXAMPLE,
-    )
-)
+@launchable(_EXAMPLE)
 def release_lines() -> None:
-    """Release unusual usage."""
+    """Release unusual usage: say that what a month's report has of organizations is right.
+
+    Look at the month in the NordPass panel first. As it stands, the run changes nothing, and shows the lines that are
+    held.
+    """
     release_unusual_usage()

@@ -29,7 +29,7 @@ from cw_pipeline.orchestration.assets.setup import report_setup
 from cw_pipeline.orchestration.runs import local_instance, run_months
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup import connection, imports, mapping, opening, organizations, products, suggest
+from cw_pipeline.setup import connection, imports, mapping, organizations, products, suggest, systems
 from cw_pipeline.vocabulary import Month, Plan, counted
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.previews import run_reports
@@ -120,8 +120,8 @@ class _Demo:
         self._console = console
         self._sandbox = sandbox
         self._warehouse = opened.enter_context(closing(Warehouse(Settings().database_url, who="the demonstration")))
-        self._client = opened.enter_context(opening.open_connectwise(Settings()))
-        self._nordpass = opened.enter_context(opening.open_nordpass(Settings()))
+        self._client = opened.enter_context(systems.open_connectwise(Settings()))
+        self._nordpass = opened.enter_context(systems.open_nordpass(Settings()))
         self._dagster = opened.enter_context(local_instance(Settings().cw_pipeline_home))
         self._now = datetime.now(UTC)
         last = Month.last_closed(self._now)

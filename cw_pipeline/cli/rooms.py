@@ -33,12 +33,12 @@ if TYPE_CHECKING:
         lookup,
         mapping,
         mapping_file,
-        opening,
         organizations,
         products,
         rebuild,
         release,
         suggest,
+        systems,
     )
     from cw_pipeline.setup import by_hand as by_hand_choices
     from cw_pipeline.sync import reviewed
@@ -75,7 +75,7 @@ _PATHS = {
     "month_report": "reports.month_report.report",
     "named_faults": "sandbox.named_faults",
     "notifications": "notifications",
-    "opening": "setup.opening",
+    "systems": "setup.systems",
     "organizations": "setup.organizations",
     "previews": "warehouse.previews",
     "products": "setup.products",

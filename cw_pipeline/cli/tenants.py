@@ -74,7 +74,7 @@ def _look_at(files: Sequence[Path]) -> list[dict[str, str | None]]:
                 one["state"] = rooms.status.status(
                     warehouse, first_month=Month.parse(settings.cw_pipeline_first_month), now=now()
                 ).state.value
-            with rooms.opening.open_connectwise(settings) as client, rooms.opening.open_nordpass(settings):
+            with rooms.systems.open_connectwise(settings) as client, rooms.systems.open_nordpass(settings):
                 one["company"] = f"{client.company_id} at {client.site_url}"
                 owner = owners.setdefault(rooms.connection_key.psa_of_client(client), file.stem)
             shared = owner != file.stem

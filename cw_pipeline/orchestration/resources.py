@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from cw_pipeline.settings import Settings, Systems
-from cw_pipeline.setup import opening
+from cw_pipeline.setup import systems
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.launchpad import in_the_ui
 
@@ -37,11 +37,11 @@ class Access(dg.ConfigurableResource[None]):
 
     def connectwise(self) -> ConnectWiseClient:
         """A ConnectWise client."""
-        return opening.open_connectwise(Settings())
+        return systems.open_connectwise(Settings())
 
     def nordpass(self) -> NordPass:
         """The source of organizations and usage."""
-        return opening.open_nordpass(Settings())
+        return systems.open_nordpass(Settings())
 
     def sync_run(self, run_id: str, say: Callable[[str], None]) -> AbstractContextManager[SyncRun]:
         """What a sync works with; only an active integration has one.
@@ -50,7 +50,7 @@ class Access(dg.ConfigurableResource[None]):
             NotActive: If the integration is not active.
             WrongCompany: If the credentials are of another ConnectWise company than the connected one.
         """
-        return opening.open_sync_run(
+        return systems.open_sync_run(
             Settings(), who=_name_of(run_id), run_id=run_id, say=lambda text: say(in_the_ui(text))
         )
 

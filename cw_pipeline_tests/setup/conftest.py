@@ -15,7 +15,7 @@ from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.errors import MappingFileRefused
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
-from cw_pipeline.setup.opening import open_connectwise, open_nordpass
+from cw_pipeline.setup.systems import open_connectwise, open_nordpass
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationUsageRow, UsageReportRow
 from cw_pipeline_tests.support.rows import NOW, put, three_companies

@@ -17,9 +17,9 @@ from cw_pipeline.setup.errors import FileRefused, NotConnected, WrongCompany
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
-from cw_pipeline.setup.opening import open_connectwise
 from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.setup.products import confirm_products, create_product, map_product
+from cw_pipeline.setup.systems import open_connectwise
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.rights import save_right_uses

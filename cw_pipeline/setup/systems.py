@@ -1,4 +1,4 @@
-"""Opening what the settings name: ConnectWise, NordPass, and all that a sync works with."""
+"""The systems that the settings name, opened: ConnectWise, NordPass, and all that a sync works with."""
 
 from __future__ import annotations
 

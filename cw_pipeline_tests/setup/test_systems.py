@@ -11,7 +11,7 @@ from cw_pipeline.settings import NotSetUp, Settings
 from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.setup.guards import require_active, require_connected
-from cw_pipeline.setup.opening import open_connectwise, open_nordpass
+from cw_pipeline.setup.systems import open_connectwise, open_nordpass
 from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.tables import IntegrationRow

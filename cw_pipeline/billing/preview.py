@@ -52,6 +52,16 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class PushedPart:
+    """How much of what is to be billed for a month is on lines as it should be."""
+
+    organizations: int
+    of_organizations: int
+    seats: Decimal
+    of_seats: Decimal
+
+
+@dataclass(frozen=True)
 class Preview(Generic[ReasonT, WarningT]):
     """What a push would do for a month, line by line, with a reason for each."""
 

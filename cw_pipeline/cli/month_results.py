@@ -111,6 +111,9 @@ class _Results:
             else:
                 which = report.month if pushed else f"{report.month}, preview {report.preview_id}"
                 output.say(f"{which}: {rooms.seats.where_seats_go(report.lines, pushed=pushed)}")
+            if report.part:
+                rest = f"The month stays due: `cw-pipeline sync --month {report.month}` pushes the rest."
+                output.say(f"{report.month}: {rooms.seats.how_much(report.part)} are pushed. {rest}")
         failed = sum(report.error is not None for report in self._reports)
         if not stuck and not failed:
             output.say(next_step)
@@ -146,6 +149,7 @@ class _Results:
         return {
             "month": report.month,
             "preview": report.preview_id,
+            "partly_pushed": report.part,
             "outcomes": _tallies(line for line in report.lines if not line.also),
             "also": _tallies(line for line in report.lines if line.also),
             "attention": [self._attention(line) for line in report.lines if line.outcome in _STUCK],

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from cw_pipeline.billing.outcomes import FAILED
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import command, now
 from cw_pipeline.cli.month_results import print_preview, print_sync
-from cw_pipeline.cli.options import AsJson, FromOption, MonthOption, PreviewOption, ToOption
+from cw_pipeline.cli.options import (
+    AsJson,
+    FromOption,
+    LimitOption,
+    MonthOption,
+    OrganizationsOption,
+    PreviewOption,
+    ToOption,
+)
 from cw_pipeline.cli.output import UsageError
 from cw_pipeline.vocabulary import Month, month_options
 
@@ -21,25 +31,34 @@ if TYPE_CHECKING:
 
     from cw_pipeline.cli.command import Command
     from cw_pipeline.cli.output import Output
+    from cw_pipeline.sync.choice import Choice
     from cw_pipeline.warehouse.previews import MonthReport, StoredPreview
 
 _STEPS = {"monthly_usage": "usage read", "push_preview": "previewed", "connectwise_push": "synced"}
 
 
 def preview(
-    month: MonthOption = None, first: FromOption = None, last: ToOption = None, *, as_json: AsJson = False
+    month: MonthOption = None,
+    first: FromOption = None,
+    last: ToOption = None,
+    organization: OrganizationsOption = None,
+    limit: LimitOption = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a sync would write, line by line, without writing it. Default: the last closed month."""
     with command(as_json=as_json) as running:
         months = months_asked(month, first, last, earliest=running.first_month, moment=now())
-        reports = _run(running, "preview", months)
+        reports = _run(running, "preview", months, _chosen(organization, limit))
         made = " ".join(f"--preview {report.preview_id}" for report in reports)
         options = month_options(months[0], months[-1])
+        whose = "".join(f" --organization {shlex.quote(one)}" for one in organization or [])
+        whose += f" --limit {limit}" if limit else ""
         print_preview(
             running,
             reports,
-            f"Nothing was written. To write it, run `cw-pipeline sync {options}`, or to write exactly this, "
-            f"`cw-pipeline sync {made}`.",
+            f"Nothing was written. To write it, run `cw-pipeline sync {options}{whose}`, or to write exactly this, "
+            f"`cw-pipeline sync {made}{whose}`.",
         )
 
 
@@ -47,22 +66,24 @@ def sync(
     month: MonthOption = None,
     first: FromOption = None,
     last: ToOption = None,
-    previews: PreviewOption = None,
     *,
+    previews: PreviewOption = None,
+    organization: OrganizationsOption = None,
+    limit: LimitOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the seats of closed months to the agreements, again if need be. Default: the last closed month."""
     with command(as_json=as_json) as running:
         if not previews:
             months = months_asked(month, first, last, earliest=running.first_month, moment=now())
-            reports = _run(running, "sync_now", months)
+            reports = _run(running, "sync_now", months, _chosen(organization, limit))
         elif month or first or last:
             raise UsageError("A preview is of one month, so --preview goes with neither --month, --from nor --to.")
         else:
             with running.warehouse.transaction() as session:
                 psa = rooms.connection_key.connected_psa(session)
                 reviewed = rooms.reviewed.reviewed_previews(session, psa, previews)
-            reports = _push_reviewed(running, reviewed)
+            reports = _push_reviewed(running, reviewed, _chosen(organization, limit))
         print_sync(running, reports, "Every write is in `cw-pipeline history`.")
 
 
@@ -92,7 +113,14 @@ def months_asked(
     return list(begin.until(end))
 
 
-def _push_reviewed(running: Command, reviewed: Mapping[Month, StoredPreview]) -> list[MonthReport]:
+def _chosen(organizations: Sequence[str] | None, limit: int | None) -> dict[str, object]:
+    """For whom a run is, as its config says it."""
+    return {"organizations": [*(organizations or [])], "limit": limit or 0}
+
+
+def _push_reviewed(
+    running: Command, reviewed: Mapping[Month, StoredPreview], chosen: Mapping[str, object]
+) -> list[MonthReport]:
     """Push exactly what a person looked at, in one run for all months that follow each other; a report for each."""
     together: list[list[Month]] = []
     for month in sorted(reviewed):
@@ -103,7 +131,9 @@ def _push_reviewed(running: Command, reviewed: Mapping[Month, StoredPreview]) ->
     return [
         report
         for months in together
-        for report in _run(running, "sync_now", months, {"previews": [reviewed[month].id for month in months]})
+        for report in _run(
+            running, "sync_now", months, {**chosen, "previews": [reviewed[month].id for month in months]}
+        )
     ]
 
 
@@ -111,15 +141,16 @@ def _run(
     running: Command,
     job: Literal["preview", "sync_now"],
     months: Sequence[Month],
-    config: Mapping[str, object] | None = None,
+    config: Mapping[str, Any],
 ) -> list[MonthReport]:
-    """Run the job for these months; a report for each of them.
+    """Run the job for these months; a report for each of them, of the chosen organizations.
 
-    Settings and state are checked first, so that there is no run that cannot succeed.
+    Settings, state and names are checked first, so that there is no run that cannot succeed.
     """
     warehouse = running.warehouse
     with warehouse.transaction() as session:
         rooms.guards.require_active(session, running.connectwise)
+    choice = rooms.lookup.choice_of(warehouse, config["organizations"], config["limit"])
     _ = running.nordpass
     definition = rooms.definitions.defs.resolve_job_def(job)
     last_step = "push_preview" if job == "preview" else "connectwise_push"
@@ -128,7 +159,16 @@ def _run(
         failure = rooms.runs.failure_of(run_id, running.dagster)
     with warehouse.transaction() as session:
         found = rooms.previews.run_reports(session, run_id, pushed=job == "sync_now")
-    return _complete({report.month: report for report in found}, months, failure, run_id)
+    reports = _complete({report.month: report for report in found}, months, failure, run_id)
+    return [_of_the_chosen(report, choice, pushed=job == "sync_now") for report in reports]
+
+
+def _of_the_chosen(report: MonthReport, choice: Choice, *, pushed: bool) -> MonthReport:
+    """The report without the lines of organizations that were not chosen; a push has none of those left out."""
+    left_out = frozenset[str]() if pushed else choice.left_out(report.lines)
+    if choice.organizations:
+        left_out |= {line.organization_id for line in report.lines} - choice.organizations
+    return replace(report, lines=tuple(line for line in report.lines if line.organization_id not in left_out))
 
 
 def _complete(

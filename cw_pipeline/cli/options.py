@@ -57,6 +57,23 @@ PreviewOption = Annotated[
         "several times, for one month each.",
     ),
 ]
+OrganizationsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--organization",
+        help="Id or exact name of an organization: only such lines are written, and the month stays due. Can be given "
+        "several times.",
+    ),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        metavar="N",
+        help="Write the lines of the first N organizations that have something to write; the month stays due.",
+    ),
+]
 BillFromOption = Annotated[
     Month | None,
     typer.Option(

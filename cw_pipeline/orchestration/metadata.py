@@ -16,9 +16,12 @@ from cw_pipeline.https.safe_text import shortened
 from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.reports.month import month_lines
 from cw_pipeline.reports.worth import added
+from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline.warehouse.connection_key import psa_of_client
+from cw_pipeline.warehouse.pushed_part import pushed_part
 from cw_pipeline.wording import cells, markdown, month_page
 from cw_pipeline.wording.launchpad import in_the_ui
+from cw_pipeline.wording.seats import how_much
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,15 +50,31 @@ def of_usage(report: StoredReport) -> Details:
     }
 
 
-def of_preview(made: StoredPreview, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
-    """What a push would do for a month, and the id with which a person says that exactly this is to be pushed."""
-    return {**_of_month(made.preview, warehouse, connectwise, pushed=False), "preview": str(made.id)}
+def of_preview(made: StoredPreview, warehouse: Warehouse, connectwise: ConnectWiseClient, choice: Choice) -> Details:
+    """What a push would do for a month, and the id with which a person says that exactly this is to be pushed.
+
+    Unless it is for everybody, also whose lines of these it would write.
+    """
+    lines = made.preview.lines
+    left_out = choice.left_out(lines)
+    chosen = {one.organization_name for one in lines if one.writes and one.organization_id not in left_out}
+    return {
+        **({} if choice == EVERYBODY else {"chosen": names(sorted(chosen))}),
+        **_of_month(made.preview, warehouse, connectwise, pushed=False),
+        "preview": str(made.id),
+    }
 
 
 def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
-    """What a push came to, and what it asked of ConnectWise."""
+    """What a push came to, and what it asked of ConnectWise; of one that left organizations out, how much is pushed."""
+    with warehouse.transaction() as session:
+        part = pushed_part(session, psa_of_client(connectwise), pushed.preview.month)
+    details = _of_month(pushed.carried_out, warehouse, connectwise, pushed=True)
+    if part:
+        details["summary"] = f"Only {how_much(part)} are pushed. The month stays due."
+        details.pop("since_last_month", None)
     return {
-        **_of_month(pushed.preview, warehouse, connectwise, pushed=True),
+        **details,
         "preview": str(pushed.preview_id),
         "requests_read": pushed.requests_read,
         "requests_written": pushed.requests_written,

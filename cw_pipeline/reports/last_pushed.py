@@ -14,6 +14,7 @@ from cw_pipeline.billing.outcomes import FAILED, HELD, RIGHT, Outcome
 from cw_pipeline.reports.unbilled import UNMAPPED
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import connected_psa
+from cw_pipeline.warehouse.previews import last_pushes
 from cw_pipeline.warehouse.tables import PushRow
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class PushedMonth:
 
 def last_pushed(session: Session) -> PushedMonth | None:
     """The latest month that was pushed for the connected company; None before the first push."""
-    pushes = select(PushRow).where(PushRow.psa == connected_psa(session))
-    push = session.scalars(pushes.order_by(PushRow.month.desc(), PushRow.id.desc()).limit(1)).first()
+    pushes = select(PushRow).where(PushRow.id.in_(last_pushes(connected_psa(session))))
+    push = session.scalars(pushes.order_by(PushRow.month.desc()).limit(1)).first()
     if push is None:
         return None
 

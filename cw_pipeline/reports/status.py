@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline.billing.preview import seats_at_stake
+from cw_pipeline.billing.preview import PushedPart, seats_at_stake
 from cw_pipeline.reports.agreement_terms import changed_agreements
 from cw_pipeline.reports.listings import gone_mappings
-from cw_pipeline.sync.due import unpushed_months
+from cw_pipeline.sync.due import Why, unpushed_months
 from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, MonthlySchedule
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.previews import lines_with
+from cw_pipeline.warehouse.pushed_part import pushed_part
 from cw_pipeline.warehouse.tables import (
     CompanyMappingRow,
     CompanyRow,
@@ -27,6 +28,7 @@ from cw_pipeline.warehouse.tables import (
     ProductMappingRow,
     PushRow,
 )
+from cw_pipeline.wording.seats import how_much
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class Status:
         agreement_changed: The mapped agreements whose terms differ from what was accepted, a sentence each.
         unpushed_months: Closed months that have to be pushed (again).
         why_unpushed: Why each of them has to be.
+        partly_pushed: How much is pushed of those of them whose last push left organizations out.
         held: How many lines are held, by month.
         last_sync: When the last push ended.
         next_tick: When the schedule is next due.
@@ -91,6 +94,7 @@ class Status:
     agreement_changed: tuple[str, ...]
     unpushed_months: tuple[Month, ...]
     why_unpushed: dict[str, str]
+    partly_pushed: dict[str, PushedPart]
     held: dict[str, int]
     held_lines: tuple[HeldLine, ...]
     last_sync: datetime | None
@@ -106,6 +110,7 @@ def status(
         psa = connected_psa(session)
         held_lines = tuple(_held_lines(session, psa))
         unpushed = unpushed_months(session, psa, first_month, now)
+        parts = {str(month): part for month in unpushed if (part := pushed_part(session, psa, month))}
         mapping = CompanyMappingRow
 
         def count(column: ColumnExpressionArgument[Any], *where: ColumnExpressionArgument[bool]) -> int:
@@ -130,7 +135,11 @@ def status(
             gone=tuple(gone_mappings(session)),
             agreement_changed=tuple(changed_agreements(session)),
             unpushed_months=tuple(unpushed),
-            why_unpushed={str(month): why.value for month, why in unpushed.items()},
+            why_unpushed={
+                key: f"only {how_much(parts[key])} are pushed" if why is Why.PARTLY else why.value
+                for key, why in ((str(month), why) for month, why in unpushed.items())
+            },
+            partly_pushed=parts,
             held=dict(Counter(str(line.month) for line in held_lines)),
             held_lines=held_lines,
             last_sync=session.scalar(select(func.max(PushRow.pushed_at)).where(PushRow.psa == psa)),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import select
 
 from cw_pipeline.setup.errors import UnknownChoice
+from cw_pipeline.sync.choice import Choice
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, LedgerEntry, OrganizationRow
 
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from cw_pipeline.connectwise.models import Choice
+    from cw_pipeline.connectwise import models
+    from cw_pipeline.warehouse.database import Warehouse
 
-ChoiceT = TypeVar("ChoiceT", bound="Choice")
+ChoiceT = TypeVar("ChoiceT", bound="models.Choice")
 ImportedT = TypeVar("ImportedT", CompanyRow, AgreementRow, OrganizationRow)
 
 
@@ -62,6 +64,26 @@ def find(what: str, asked: int | str, records: Sequence[ImportedT]) -> ImportedT
         raise UnknownChoice(f"Several have the name of the {what} {asked}: name its id.", map(name_and_id, fitting))
     by_name = sorted(records, key=lambda one: one.name.casefold())
     raise UnknownChoice(f"There is no {what} {asked}.", map(name_and_id, by_name), near=str(asked))
+
+
+def organizations_named(session: Session, asked: Iterable[str]) -> list[OrganizationRow]:
+    """The organizations with these ids or exact names.
+
+    Raises:
+        UnknownChoice: If there is none, or several have the name.
+    """
+    known = session.scalars(select(OrganizationRow)).all()
+    return [find("organization", one, known) for one in asked]
+
+
+def choice_of(warehouse: Warehouse, organizations: Iterable[str], limit: int) -> Choice:
+    """For whom a push is asked for: these organizations, by id or exact name, and at most so many; none for all.
+
+    Raises:
+        UnknownChoice: If there is no such organization, or several have the name.
+    """
+    with warehouse.transaction() as session:
+        return Choice(frozenset(one.id for one in organizations_named(session, organizations)), limit)
 
 
 def organization_ids(session: Session, asked: str) -> set[str]:

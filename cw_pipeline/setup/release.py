@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import PreviewLine
 from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import NothingToRelease
-from cw_pipeline.setup.lookup import find
+from cw_pipeline.setup.lookup import organizations_named
 from cw_pipeline.sync.previews import preview_now
 from cw_pipeline.vocabulary import Month, plain
-from cw_pipeline.warehouse.tables import OrganizationRow
 from cw_pipeline.warehouse.usage import release_usage
 from cw_pipeline.wording.previews import preview_in_words
 
@@ -70,8 +67,7 @@ def release_lines(run: SyncRun, unusual: UnusualMonth, organizations: Iterable[s
     with run.warehouse.transaction() as session:
         found = {line.organization_id for line in unusual.lines}
         if organizations is not None:
-            known = session.scalars(select(OrganizationRow)).all()
-            chosen = [find("organization", one, known) for one in organizations]
+            chosen = organizations_named(session, organizations)
             if usual := [f"{one.name} ({one.id})" for one in chosen if one.id not in found]:
                 raise NothingToRelease(f"The usage of {usual[0]} for {month} is not unusual. Nothing was released.")
             found = {one.id for one in chosen}

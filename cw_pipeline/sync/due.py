@@ -33,6 +33,7 @@ class Why(StrEnum):
 
     NEVER = "never pushed"
     FAILED = "the last push did not succeed"
+    PARTLY = "organizations were left out"
     LINES = "lines were written, found or accepted since"
     MAPPING = "companies or products were mapped since"
     REPORT = "the usage report changed since"
@@ -41,11 +42,11 @@ class Why(StrEnum):
 def unpushed_months(session: Session, psa: str, first_month: Month, now: datetime) -> dict[Month, Why]:
     """The closed months, from `first_month` on, that no push has carried out as things are now, in order.
 
-    A month counts from the first `bill_from` on. It counts again when its last push did not succeed or was cut short;
-    when a line of it is found, or accepted by a person, after that; when it was held because of a line that is kept by
-    hand, and a person chose for such a line after that; when a company that is billed for it is mapped,
-    mapped anew, or other products are confirmed, after the preview that was pushed last was made; and when the usage
-    report that is kept says something else than the one that was pushed.
+    A month counts from the first `bill_from` on. It counts again when its last push did not succeed, left organizations
+    out or was cut short; when a line of it is found, or accepted by a person, after that; when it was held because of a
+    line that is kept by hand, and a person chose for such a line after that; when a company that is billed for it is
+    mapped, mapped anew, or other products are confirmed, after the preview that was pushed last was made; and when the
+    usage report that is kept says something else than the one that was pushed.
     """
     last_mapped = select(CompanyMappingRow.bill_from, func.max(CompanyMappingRow.mapped_at))
     mappings = session.execute(last_mapped.group_by(CompanyMappingRow.bill_from)).tuples().all()
@@ -67,6 +68,7 @@ class _Pushed(NamedTuple):
     """A month's last push, and what its preview was made of."""
 
     succeeded: bool
+    whole: bool
     pushed_at: datetime
     made_at: datetime
     report: str
@@ -77,6 +79,8 @@ def _why(pushed: _Pushed | None, written_at: datetime | None, decided_at: dateti
         return Why.NEVER
     if not pushed.succeeded:
         return Why.FAILED
+    if not pushed.whole:
+        return Why.PARTLY
     if written_at is not None and written_at > pushed.pushed_at:
         return Why.LINES
     if decided_at >= pushed.made_at:
@@ -86,15 +90,16 @@ def _why(pushed: _Pushed | None, written_at: datetime | None, decided_at: dateti
 
 def _last_pushes(session: Session, psa: str) -> dict[Month, _Pushed]:
     last = select(func.max(PushRow.id)).where(PushRow.psa == psa).group_by(PushRow.month)
+    of_push = (PushRow.month, PushRow.succeeded, PushRow.whole, PushRow.pushed_at)
     rows = session.execute(
-        select(PushRow.month, PushRow.succeeded, PushRow.pushed_at, PreviewRow.made_at, UsageReportRow.fingerprint)
+        select(*of_push, PreviewRow.made_at, UsageReportRow.fingerprint)
         .join(PreviewRow, PreviewRow.id == PushRow.preview_id)
         .join(UsageReportRow, UsageReportRow.id == PreviewRow.usage_report_id)
         .where(PushRow.id.in_(last))
     )
     return {
-        month: _Pushed(succeeded, pushed_at, made_at, report)
-        for month, succeeded, pushed_at, made_at, report in rows.tuples()
+        month: _Pushed(succeeded, whole, pushed_at, made_at, report)
+        for month, succeeded, whole, pushed_at, made_at, report in rows.tuples()
     }
 
 

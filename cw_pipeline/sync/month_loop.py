@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.errors import CwPipelineError
+from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
 from cw_pipeline.sync.previews import make_previews, usage_report
 from cw_pipeline.sync.push import check_seats, push_months
@@ -48,20 +49,28 @@ class MonthLoop:
         run: Gives access to ConnectWise and the warehouse.
         months: The closed months to sync.
         on_event: Called with each event as soon as it has happened. A push that left failed lines is an event, too.
+        choice: For which organizations they are pushed.
 
     Attributes:
         failed: The months that failed, as a whole or in some of their lines, each with the reason.
-        pushed: The months that were pushed, those with failed lines too.
+        pushed: The months that were pushed whole, those with failed lines too.
         retryable: Whether trying again later, with nothing changed, may make a failed month succeed.
     """
 
-    def __init__(self, run: SyncRun, months: Iterable[Month], on_event: Callable[[MonthEvent], None]) -> None:
+    def __init__(
+        self,
+        run: SyncRun,
+        months: Iterable[Month],
+        on_event: Callable[[MonthEvent], None],
+        choice: Choice = EVERYBODY,
+    ) -> None:
         self.failed: dict[Month, str] = {}
         self.pushed: list[Month] = []
         self.retryable = False
         self._run = run
         self._remaining = list(months)
         self._on_event = on_event
+        self._choice = choice
         self._made: Previews | None = None
 
     def fetch_usage(self, nordpass: NordPass) -> None:
@@ -76,7 +85,9 @@ class MonthLoop:
         if not self._remaining:
             return []
         with self._dropping(self._remaining):
-            self._made = make_previews(self._run, list(self._remaining))
+            made = make_previews(self._run, list(self._remaining))
+            self._choice.require_in(kept.preview for kept in made.of_months.values())
+            self._made = made
         kept = list(self._made.of_months.values()) if self._made else []
         for one in kept:
             with self._dropping([one.preview.month]):
@@ -101,9 +112,10 @@ class MonthLoop:
         with self._dropping(self._remaining):
             require_up_to_date(self._run.warehouse, recorded)
             wanted = partial(self._is_as_reviewed, reviewed)
-            for pushed in push_months(self._run, list(self._remaining), self._made, wanted):
+            for pushed in push_months(self._run, list(self._remaining), self._made, wanted, self._choice):
                 self._remaining.remove(pushed.preview.month)
-                self.pushed.append(pushed.preview.month)
+                if pushed.is_whole:
+                    self.pushed.append(pushed.preview.month)
                 self._on_event(pushed)
                 if failed := pushed.failed_lines:
                     self.retryable |= any(line.outcome is Outcome.UNCONFIRMED for line in failed)

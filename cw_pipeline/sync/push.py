@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.billing.writes import takes_away
+from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.previews import current_previews
 from cw_pipeline.sync.sync_run import SyncError
@@ -30,8 +31,9 @@ def push_months(
     months: Sequence[Month],
     made: Previews | None = None,
     is_wanted: Callable[[StoredPreview], bool] = lambda _preview: True,
+    choice: Choice = EVERYBODY,
 ) -> Iterator[PushedMonth]:
-    """Carry out the previews of `months`, one month after the other, under the one push lock.
+    """Carry out the previews of `months` for the chosen organizations, month after month, under the one push lock.
 
     Previews that this run `made` just now are carried out as they are, unless something has changed since. A month
     whose preview is not wanted is left out.
@@ -40,7 +42,8 @@ def push_months(
         LockHeld: If another push holds the lock for ten minutes; nothing is written.
         LockLost: If the lock's connection breaks; nothing more is written.
         ConnectWiseError: If open intents cannot be settled or previews not be made anew; nothing is written.
-        SyncError: If a preview does not account for every seat; nothing is written.
+        SyncError: If a preview does not account for every seat, or lacks a chosen organization; nothing is
+            written.
     """
     with run.push_lock() as lock:
         read_before = run.connectwise.requests.read
@@ -49,6 +52,7 @@ def push_months(
         previews = current_previews(run, lock, months, made)
         for month in months:
             check_seats(previews.of_months[month].preview)
+        choice.require_in(previews.of_months[month].preview for month in months)
         writer = Writer(run, lock, previews.read.known)
         for index, month in enumerate(months):
             if previews.is_old:
@@ -56,15 +60,18 @@ def push_months(
             if not is_wanted(previews.of_months[month]):
                 continue
             stuck = {whose: why for (of_month, whose), why in unsettled.items() if of_month == month}
-            yield _push_month(run, writer, previews.of_months[month], stuck, settling if index == 0 else 0)
+            yield _push_month(
+                run, writer, previews.of_months[month], stuck, choice=choice, settling=settling if index == 0 else 0
+            )
 
 
 def _push_month(
-    run: SyncRun, writer: Writer, made: StoredPreview, stuck: Mapping[str, str], settling: int
+    run: SyncRun, writer: Writer, made: StoredPreview, stuck: Mapping[str, str], *, choice: Choice, settling: int
 ) -> PushedMonth:
-    """Carry out and keep one month's push; the requests of the `settling` before it are counted on it, too.
+    """Carry out and keep one month's push of the chosen organizations.
 
-    Nothing is written for the organizations that are `stuck`, with an earlier write, for the reason that it maps to.
+    The requests of the `settling` before it are counted on it, too. Nothing is written for the organizations that are
+    `stuck`, with an earlier write, for the reason that it maps to.
     """
     check_seats(made.preview)
     before = run.connectwise.requests
@@ -74,9 +81,17 @@ def _push_month(
         else line
         for line in made.preview.lines
     ]
-    pushed = replace(made.preview, lines=_carry_out(writer, lines))
+    left_out = choice.left_out(lines)
+    done = iter(_carry_out(writer, [line for line in lines if line.organization_id not in left_out]))
+    pushed = tuple(line if line.organization_id in left_out else next(done) for line in lines)
     after = run.connectwise.requests
-    month = PushedMonth(pushed, made.id, settling + after.read - before.read, after.written - before.written)
+    month = PushedMonth(
+        replace(made.preview, lines=pushed),
+        made.id,
+        settling + after.read - before.read,
+        after.written - before.written,
+        left_out,
+    )
     with run.warehouse.transaction() as session:
         save_push(session, month, psa=run.psa, run_id=run.run_id)
         save_right_uses(session, run.psa, writer.rights)

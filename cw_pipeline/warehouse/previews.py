@@ -12,13 +12,14 @@ from cw_pipeline.billing import preview as billing
 from cw_pipeline.billing.outcomes import FAILED, Outcome
 from cw_pipeline.billing.unusual import BILLED, Billed
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.pushed_part import pushed_part
 from cw_pipeline.warehouse.tables import MonthErrorRow, PreviewLineRow, PreviewRow, PushLineRow, PushRow
 from cw_pipeline.warehouse.tables.base import IN_BULK
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
 _OF_A_PREVIEW = [field.name for field in fields(billing.PreviewLine)]
@@ -82,17 +83,37 @@ def _preview(row: PreviewRow) -> billing.Preview:
 
 @dataclass(frozen=True)
 class PushedMonth:
-    """What a month's push came to: the preview's lines, each with the outcome that it really had."""
+    """What a month's push came to: the preview's lines, each with the outcome that it really had.
+
+    Attributes:
+        preview: The whole preview.
+        preview_id: Under which it is stored.
+        requests_read: How many requests read ConnectWise.
+        requests_written: How many wrote to it.
+        left_out: The organizations that had something to write and were not chosen, by id.
+    """
 
     preview: billing.Preview
     preview_id: int
     requests_read: int
     requests_written: int
+    left_out: frozenset[str] = frozenset()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody was left out."""
+        return not self.left_out
+
+    @property
+    def carried_out(self) -> billing.Preview:
+        """The preview without the lines of those that were left out."""
+        lines = tuple(line for line in self.preview.lines if line.organization_id not in self.left_out)
+        return replace(self.preview, lines=lines)
 
     @property
     def failed_lines(self) -> list[billing.PreviewLine]:
         """The lines that failed."""
-        return [line for line in self.preview.lines if line.outcome in FAILED]
+        return [line for line in self.carried_out.lines if line.outcome in FAILED]
 
     @property
     def succeeded(self) -> bool:
@@ -109,6 +130,7 @@ def save_push(session: Session, pushed: PushedMonth, *, psa: str, run_id: str) -
         preview_id=pushed.preview_id,
         pushed_at=datetime.now(UTC),
         succeeded=pushed.succeeded,
+        whole=pushed.is_whole,
         requests_read=pushed.requests_read,
         requests_written=pushed.requests_written,
     )
@@ -117,9 +139,15 @@ def save_push(session: Session, pushed: PushedMonth, *, psa: str, run_id: str) -
     lines = [
         {"push_id": row.id, "position": position, **{name: getattr(line, name) for name in _OF_A_PUSH}}
         for position, line in enumerate(pushed.preview.lines)
+        if line.organization_id not in pushed.left_out
     ]
     if lines:
         session.execute(insert(PushLineRow), lines, execution_options=IN_BULK)
+
+
+def last_pushes(psa: str, *of: ColumnElement[bool]) -> Select[tuple[int]]:
+    """The ids of each month's last push, as a subquery; one that left organizations out is none of the month's."""
+    return select(func.max(PushRow.id)).where(PushRow.psa == psa, PushRow.whole, *of).group_by(PushRow.month)
 
 
 PushedLine: TypeAlias = tuple[Month, PushLineRow, str]
@@ -137,37 +165,33 @@ def warned_lines(session: Session, psa: str) -> Sequence[PushedLine]:
 
 
 def _latest_lines(session: Session, psa: str, wanted: ColumnElement[bool]) -> Sequence[PushedLine]:
-    latest = select(func.max(PushRow.id)).where(PushRow.psa == psa).group_by(PushRow.month)
     previewed = (PreviewLineRow.preview_id == PushRow.preview_id) & (PreviewLineRow.position == PushLineRow.position)
     statement = (
         select(PushRow.month, PushLineRow, PreviewLineRow.organization_name)
         .join(PushLineRow, PushLineRow.push_id == PushRow.id)
         .join(PreviewLineRow, previewed)
-        .where(PushRow.id.in_(latest), wanted)
+        .where(PushRow.id.in_(last_pushes(psa)), wanted)
         .order_by(PushRow.month, PushLineRow.position)
     )
     return session.execute(statement).tuples().all()
 
 
 def latest_push(session: Session, psa: str, month: Month) -> PushRow | None:
-    """The push that was made last for `month`; None where there is none."""
-    pushes = select(PushRow).where(PushRow.psa == psa, PushRow.month == month)
-    return session.scalars(pushes.order_by(PushRow.id.desc()).limit(1)).first()
+    """The push that was made last for the whole of `month`; None where there is none."""
+    return session.scalars(select(PushRow).where(PushRow.id.in_(last_pushes(psa, PushRow.month == month)))).first()
 
 
 def pushed_lines(session: Session, push: PushRow) -> tuple[billing.PreviewLine, ...]:
-    """The lines of a push's preview, each with the outcome that it really had."""
-    previewed = _preview(session.get_one(PreviewRow, push.preview_id))
+    """The lines of a push's preview that it did not leave out, each with the outcome that it really had."""
+    previewed = _preview(session.get_one(PreviewRow, push.preview_id)).lines
     return tuple(
-        replace(line, outcome=pushed.outcome, reason=pushed.reason)
-        for line, pushed in zip(previewed.lines, push.lines, strict=True)
+        replace(previewed[pushed.position], outcome=pushed.outcome, reason=pushed.reason) for pushed in push.lines
     )
 
 
 def billed_before(session: Session, psa: str, month: Month, *, but_for: Collection[Month]) -> dict[str, Billed]:
     """By organization id, the last month that was billed in the year before `month`, leaving out those in `but_for`."""
-    in_time = (PushRow.month < month, PushRow.month >= month.plus(-12), PushRow.month.not_in(but_for))
-    latest = select(func.max(PushRow.id)).where(PushRow.psa == psa, *in_time).group_by(PushRow.month)
+    latest = last_pushes(psa, PushRow.month < month, PushRow.month >= month.plus(-12), PushRow.month.not_in(but_for))
     line = PushLineRow
     place = func.row_number().over(partition_by=line.organization_id, order_by=PushRow.month.desc()).label("place")
     billed = (
@@ -198,6 +222,8 @@ class MonthReport:
     requests_written: int = 0
     error: str | None = None
     preview_id: int | None = None
+    part: billing.PushedPart | None = None
+    """How much of the month is pushed, where organizations were left out."""
 
 
 def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthReport]:
@@ -223,6 +249,7 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
             lines=pushed_lines(session, push),
             requests_read=before.requests_read + push.requests_read,
             requests_written=before.requests_written + push.requests_written,
+            part=None if push.whole else pushed_part(session, push.psa, month),
         )
         done_at[month] = max(push.pushed_at, done_at.get(month, push.pushed_at))
         pushes.add(month)

@@ -12,7 +12,7 @@ from cw_pipeline.wording.outcomes import in_a_sentence
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cw_pipeline.billing.preview import PreviewLine
+    from cw_pipeline.billing.preview import PreviewLine, PushedPart
 
 
 def amounts(money: Mapping[str, Decimal]) -> str:
@@ -32,3 +32,10 @@ def where_seats_go(lines: Iterable[PreviewLine], *, pushed: bool) -> str:
         if found or name == billed:
             parts.append(f"{sum((seats[one] for one in found), Decimal(0)):,} {name}" + (f" ({why})" if why else ""))
     return f"{sum(seats.values(), Decimal(0)):,} seats used: {', '.join(parts)}."
+
+
+def how_much(part: PushedPart) -> str:
+    """How much of a month is pushed, as in `3 of 300 organizations, 40 of 1,853 seats`."""
+    return (
+        f"{part.organizations:,} of {part.of_organizations:,} organizations, {part.seats:,} of {part.of_seats:,} seats"
+    )

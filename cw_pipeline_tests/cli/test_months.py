@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import subprocess
 from datetime import UTC, datetime
@@ -222,6 +224,37 @@ def test_exactly_the_previews_that_were_looked_at_are_written_or_nothing_of_thei
     again = run("preview", "--month", str(before))
     assert f"exactly this, `cw-pipeline sync --preview {last + 3}`." in again.out
     assert run("sync", "--preview", str(last + 3)).code == 0
+
+
+def test_one_organization_first_leaves_the_month_due_until_the_rest_is_pushed(
+    sandbox: Sandbox, active: Active, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CW_PIPELINE_UNUSUAL_FIRST_SEATS", "10000")
+    month = str(LAST_CLOSED)
+    for seats, mapped in enumerate(active.mapped, start=3_001):
+        sandbox.nordpass.set_usage(mapped.organization_id, month, seats)
+    first = active.mapped[0]
+    shown = run("preview", "--organization", first.organization_name)
+    assert shown.code == 0
+    assert "→ 3001" in " ".join(shown.out.split())
+    assert "3002" not in shown.out
+    [_, exactly] = re.findall(r"`cw-pipeline (sync [^`]*)`", " ".join(shown.out.split()))
+    answer = run(*shlex.split(exactly), "--json")
+    assert answer.code == 0
+    [pushed] = answer.document["months"]
+    part = {"organizations": 1, "of_organizations": 3, "seats": 3_001, "of_seats": 9_006}
+    assert ([*pushed["outcomes"].values()], pushed["partly_pushed"]) == ([{"lines": 1, "seats": 3_001}], part)
+    status = run("status", "--json").document
+    assert status["partly_pushed"] == {month: part}
+    assert status["why_unpushed"][month] == "only 1 of 3 organizations, 3,001 of 9,006 seats are pushed"
+    limited = run("sync", "--limit", "1")
+    assert limited.code == 0
+    assert f"{month}: 2 of 3 organizations, " in limited.out
+    assert "The month stays due" in limited.out
+    refused = run("sync", "--organization", "Nobody")
+    assert (refused.code, refused.sentence.split(".")[0]) == (2, "There is no organization Nobody")
+    assert run("sync").code == 0
+    assert month not in run("status", "--json").document["unpushed_months"]
 
 
 def test_a_warning_about_a_line_leaves_the_exit_code_unchanged(

@@ -41,6 +41,8 @@ def run(
     job: str = "sync_now",
     assets: Sequence[dg.AssetSpec] | None = None,
     retries: int = 0,
+    organizations: Sequence[str] = (),
+    limit: int = 0,
 ) -> dg.ExecuteInProcessResult:
     tags = {
         "dagster/asset_partition_range_start": str(months[0]),
@@ -52,7 +54,9 @@ def run(
         tags=tags if len(months) > 1 else None,
         raise_on_error=False,
         asset_selection=[spec.key for spec in assets] if assets else None,
-        run_config={"ops": {"sync_months": {"config": {"retries": retries}}}},
+        run_config={
+            "ops": {"sync_months": {"config": {"retries": retries, "organizations": [*organizations], "limit": limit}}}
+        },
     )
 
 

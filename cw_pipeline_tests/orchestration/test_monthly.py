@@ -14,6 +14,7 @@ from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.setup import connection
 from cw_pipeline.sync import month_loop as sync_months
 from cw_pipeline.warehouse import lock
+from cw_pipeline_tests.orchestration.job_runs import refusal
 from cw_pipeline_tests.orchestration.monthly_runs import (
     FIRST,
     LAST,
@@ -66,6 +67,36 @@ def test_a_run_over_months_reads_each_agreements_lines_once(
     run(instance, MONTHS)
     reads = [entry.path for entry in sandbox.journal.reads("additions")]
     assert len(reads) == len(set(reads)) == len(active.mapped)
+
+
+def test_a_run_for_one_organization_is_an_observation_that_says_how_much_is_pushed(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    billed = {row["organization_id"] for row in active.billed_usage(sandbox, LAST)}
+    chosen = next(one for one in active.mapped if one.organization_id in billed)
+    asked = [chosen.organization_name]
+    assert run(instance, job="preview", organizations=asked, limit=2).success
+    assert latest(instance, PREVIEW, LAST)["chosen"] == asked
+    result = run(instance, organizations=asked, limit=2)
+    assert result.success
+    assert {line["agreementId"] for line in our_lines(sandbox)} == {chosen.agreement_id}
+    assert (materialized(instance, PUSH), materialized(instance, MONTH_REPORT)) == (set(), set())
+    (observed,) = result.asset_observations_for_node("sync_months")
+    assert observed.partition == str(LAST)
+    assert re.fullmatch(
+        r"Only 1 of \d organizations, \d+ of \d+ seats are pushed\. The month stays due\.",
+        str(observed.metadata["summary"].value),
+    )
+    assert run(instance).success
+    assert materialized(instance, PUSH) == {str(LAST)}
+
+
+def test_a_run_for_an_organization_that_nobody_knows_writes_nothing(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    result = run(instance, organizations=[active.mapped[0].organization_id, "Nobody"])
+    assert refusal(result, "sync_months").startswith("There is no organization Nobody.")
+    assert sandbox.journal.writes() == []
 
 
 @pytest.mark.usefixtures("active")

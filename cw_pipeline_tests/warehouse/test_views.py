@@ -39,10 +39,11 @@ def rows(warehouse: Warehouse, query: str) -> list[dict[str, Any]]:
         return [dict(row) for row in session.execute(text(query)).mappings()]
 
 
-def push(warehouse: Warehouse, *lines: PreviewLine, run_id: str = "run-1") -> None:
+def push(warehouse: Warehouse, *lines: PreviewLine, run_id: str = "run-1", left_out: str | None = None) -> None:
     with warehouse.transaction() as session:
         preview = keep_preview(session, *lines, run_id=run_id)
-        save_push(session, PushedMonth(preview.preview, preview.id, 2, 1), psa=PSA, run_id=run_id)
+        pushed = PushedMonth(preview.preview, preview.id, 2, 1, frozenset({left_out} if left_out else ()))
+        save_push(session, pushed, psa=PSA, run_id=run_id)
 
 
 def test_the_documentation_lists_exactly_the_views_and_their_columns(warehouse: Warehouse) -> None:
@@ -57,12 +58,14 @@ def test_each_month_of_a_run_is_there_with_what_it_came_to(warehouse: Warehouse)
     with warehouse.transaction() as session:
         keep_preview(session, created, month=APRIL, run_id="run-3")
         save_month_error(session, APRIL, "run-4", "The report is not final.")
+    push(warehouse, created, a_line(Outcome.CREATED, 2, organization_id="org-2"), run_id="run-5", left_out="org-2")
     found = rows(warehouse, "SELECT run_id, month, result, seats_used, error FROM v_runs ORDER BY run_id")
     assert [tuple(row.values()) for row in found] == [
         ("run-1", "2026-03", "pushed", 5, None),
         ("run-2", "2026-03", "lines_failed", 5, None),
         ("run-3", "2026-04", "previewed", 5, None),
         ("run-4", "2026-04", "failed", None, "The report is not final."),
+        ("run-5", "2026-03", "partly_pushed", 7, None),
     ]
 
 
@@ -82,6 +85,7 @@ def test_the_latest_lines_have_names_and_their_seats_add_up(warehouse: Warehouse
     credit = replace(a_line(Outcome.CREDIT_DUE, 2), also=True, seats=Decimal("2.5"), to_credit=Decimal("2.5"))
     unmapped = replace(a_line(Outcome.UNMAPPED, 4, organization_id="org-2"), company_id=None, agreement_id=None)
     push(warehouse, a_line(Outcome.UPDATED, 7), unmapped, credit, run_id="run-2")
+    push(warehouse, a_line(Outcome.CREATED, 3), unmapped, run_id="run-3", left_out="org-2")
     latest = rows(warehouse, "SELECT * FROM v_latest ORDER BY position")
     assert latest == rows(warehouse, "SELECT * FROM v_lines WHERE run_id = 'run-2' ORDER BY position")
     assert [row["seats"] for row in latest] == [7, 4, Decimal("2.5")]

@@ -20,6 +20,8 @@ from cw_pipeline.orchestration.failures import Failed, failing_the_run
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
 from cw_pipeline.orchestration.tenant import PUSH_POOL, asset_key
+from cw_pipeline.setup.lookup import choice_of
+from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline.sync.month_loop import MonthEvent, MonthFailed, MonthLoop
 from cw_pipeline.sync.reviewed import require_of, reviewed_previews
 from cw_pipeline.sync.sync_run import SyncRun
@@ -64,7 +66,23 @@ _Evaluated: TypeAlias = dg.AssetCheckEvaluation | dg.Output[None]
 
 
 class SyncConfig(dg.Config):
-    """How a sync run behaves."""
+    """How a sync run behaves, and whom it is for."""
+
+    organizations: list[str] = Field(
+        default=[],
+        description=(
+            "Ids or exact names of NordPass organizations: only their lines are written, and the month stays due. Left "
+            "empty, all are."
+        ),
+    )
+    limit: int = Field(
+        default=0,
+        ge=0,
+        description=(
+            "Write the lines of at most so many organizations, the first of the preview that have something to write; "
+            "the month stays due. 0: of all."
+        ),
+    )
 
     retries: int = Field(
         default=0,
@@ -114,7 +132,10 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
             with run.warehouse.transaction() as session:
                 reviewed = reviewed_previews(session, run.psa, config.previews)
             require_of(months, reviewed.values())
-        evaluations = sync(context, access, run, months, reviewed, steps=selected, retries=config.retries)
+        choice = choice_of(run.warehouse, config.organizations, config.limit)
+        evaluations = sync(
+            context, access, run, months, reviewed, choice=choice, steps=selected, retries=config.retries
+        )
         yield from _evaluated(context, evaluations)
 
 
@@ -125,17 +146,18 @@ def sync(
     months: Collection[Month],
     reviewed: Mapping[Month, StoredPreview],
     *,
+    choice: Choice = EVERYBODY,
     steps: Collection[dg.AssetKey] = STEPS,
     retries: int = 0,
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """Take months through these steps, and record each of them on its asset.
+    """Take months through these steps, for the chosen organizations, and record each of them on its asset.
 
     Raises:
         RetryRequested: If a month may succeed later by itself, and tries are left.
         Failed: If a month failed, with the reason of each that did. Among them is one of which a person `reviewed` a
             preview, if its push would do something else.
     """
-    loop = MonthLoop(run, months, partial(_log_event, context, run))
+    loop = MonthLoop(run, months, partial(_log_event, context, run, choice), choice)
     if USAGE.key in steps:
         with access.nordpass() as nordpass:
             loop.fetch_usage(nordpass)
@@ -171,20 +193,24 @@ def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Itera
     yield from _evaluated(context, [one for one in every if one.asset_check_key in context.selected_asset_check_keys])
 
 
-def _log_event(context: _Context, run: SyncRun, event: MonthEvent) -> None:
+def _log_event(context: _Context, run: SyncRun, choice: Choice, event: MonthEvent) -> None:
     """Record what happened to a month as Dagster's event, so that the UI shows it at once."""
     match event:
         case StoredReport():
             details = metadata.of_usage(event)
             context.log_event(dg.AssetMaterialization(USAGE.key, partition=str(event.month), metadata=details))
         case StoredPreview():
-            details, month = metadata.of_preview(event, run.warehouse, run.connectwise), str(event.preview.month)
+            details, month = (
+                metadata.of_preview(event, run.warehouse, run.connectwise, choice),
+                str(event.preview.month),
+            )
             context.log_event(dg.AssetMaterialization(PREVIEW.key, partition=month, metadata=details))
         case PushedMonth():
             details, month = metadata.of_push(event, run.warehouse, run.connectwise), str(event.preview.month)
-            kind = dg.AssetMaterialization if event.succeeded else dg.AssetObservation
+            is_done = event.succeeded and event.is_whole
+            kind = dg.AssetMaterialization if is_done else dg.AssetObservation
             context.log_event(kind(PUSH.key, partition=month, metadata=details))
-            seats = where_seats_go(event.preview.lines, pushed=True)
+            seats = where_seats_go(event.carried_out.lines, pushed=True)
             context.log.info(f"{month}: {seats} {counted(event.requests_written, 'write')}.")
         case MonthFailed():
             context.log.error(f"{event.month}: {in_the_ui(event.error)}")

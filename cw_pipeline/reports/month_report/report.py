@@ -17,6 +17,7 @@ from cw_pipeline.reports.month import MonthLine, MonthLines, month_lines
 from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import connected_psa
+from cw_pipeline.warehouse.previews import last_pushes
 from cw_pipeline.warehouse.tables import PushLineRow, PushRow
 from cw_pipeline.warehouse.versions import last_pushed_version
 
@@ -161,7 +162,7 @@ def month_report(session: Session, month: Month) -> MonthlyReport:
 def _year(session: Session, psa: str, last: Month) -> list[MonthSeats]:
     """The months up to `last`, the first one first, each as it was pushed last."""
     months = list(last.plus(1 - _MONTHS).until(last))
-    latest = select(func.max(PushRow.id)).where(PushRow.psa == psa, PushRow.month.in_(months)).group_by(PushRow.month)
+    latest = last_pushes(psa, PushRow.month.in_(months))
     line_of_row = and_(PushLineRow.push_id == PushRow.id, ~PushLineRow.also)
     rows = session.execute(
         select(PushRow.month, PushLineRow.outcome, func.sum(PushLineRow.seats))

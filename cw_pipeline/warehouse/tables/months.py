@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cw_pipeline.billing.outcomes import Outcome
@@ -128,7 +128,7 @@ class PushLineRow(_LineRow):
 
 
 class PushRow(Base):
-    """A month's push, and whether every line of it came out right or held."""
+    """A month's push, of all organizations or of some, and whether every line of it came out right or held."""
 
     __tablename__ = "pushes"
 
@@ -142,6 +142,8 @@ class PushRow(Base):
     """When it ended."""
     succeeded: Mapped[bool]
     """Whether no line was rejected or left unconfirmed."""
+    whole: Mapped[bool] = mapped_column(server_default=true())
+    """Whether no organization with something to write was left out; else the month is still to be pushed."""
     requests_read: Mapped[int]
     """How many requests read ConnectWise."""
     requests_written: Mapped[int]

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
@@ -154,7 +155,7 @@ class Http:
             ReadFailed: A GET got no usable reply.
         """
         headers = {"Authorization": self._credentials.authorization(), **(headers or {})}
-        query = f"?{urlencode(params)}" if params else ""
+        query = f"?{_encoded(tuple(params.items()))}" if params else ""
         data = None if body is None else json.dumps(body, default=_exact_number).encode()
         codebase = self._codebase()
         try:
@@ -230,6 +231,12 @@ class Http:
     def _count_one(self, method: Method) -> None:
         with self._counted:
             self._sent[method] += 1
+
+
+@lru_cache(maxsize=16)
+def _encoded(params: tuple[tuple[str, str], ...]) -> str:
+    """A query; most requests of a sync have the same, for the first page of an agreement's lines."""
+    return urlencode(params)
 
 
 def _exact_number(value: object) -> int | float:

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from random import uniform
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,7 +18,6 @@ from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from cw_pipeline.https.failures import AttemptError, Failure, failure_of_exception, failure_of_status
 from cw_pipeline.https.safe_text import Hidden
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from urllib3 import BaseHTTPResponse
     from urllib3.connectionpool import ConnectionPool
 
 T = TypeVar("T")
 
 LONGEST_REFUSAL = 64 * 1024  # bytes of an error document that are read
 _CHUNK = 64 * 1024
+_SHORTEST_WAIT, _FIRST_WAIT = 0.1, 0.5  # seconds
 _HTTP_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 
@@ -62,7 +64,7 @@ class RawReply:
 
 
 class _OneServer(HTTPAdapter):
-    """requests' connections, which are found for the first request and stay the same: they are all to one server."""
+    """requests' adapter, for one server: what is the same for each request is found for the first one, and kept."""
 
     _pool: ConnectionPool | None = None
 
@@ -73,10 +75,25 @@ class _OneServer(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
         cert: tuple[str, str] | str | None = None,
     ) -> ConnectionPool:
-        """The server's connections."""
+        """The server's connections, with the authorities to trust."""
         if self._pool is None:
-            self._pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            super().cert_verify(pool, request.url, verify, cert)
+            self._pool = pool
         return self._pool
+
+    def cert_verify(self, *_: object) -> None:
+        """Nothing: the connections were told whom to trust when they were made."""
+
+    def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None) -> str:  # noqa: ARG002 - the base class's signature
+        """What is asked for; through a proxy, too, since the request itself is encrypted."""
+        return request.path_url
+
+    def build_response(self, req: PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
+        """The reply, without what is never looked at, such as cookies; its headers are `raw`'s."""
+        response = requests.Response()
+        response.request, response.raw, response.status_code = req, resp, resp.status
+        return response
 
 
 class Server:
@@ -145,7 +162,7 @@ class Server:
             )
         except _HTTP_ERRORS as error:
             raise AttemptError(failure_of_exception(error)) from None
-        status, received = response.status_code, response.headers
+        status, received = response.status_code, response.raw.headers
         refusal = failure_of_status(status)
         with response:
             content, broken = _read(
@@ -192,18 +209,15 @@ def repeat(
     Raises:
         AttemptError: The last call failed.
     """
-    backoff = wait_random_exponential(multiplier=0.5, min=0.1, max=longest_wait / 2)
-
-    def wait(state: RetryCallState) -> float:
-        error = state.outcome and state.outcome.exception()
-        asked = error.retry_after if isinstance(error, AttemptError) else None
-        return min(asked, longest_wait) if asked and math.isfinite(asked) else backoff(state)
-
-    repeating = Retrying(
-        retry=retry_if_exception(lambda error: isinstance(error, AttemptError) and again(error)),
-        stop=stop_after_attempt(attempts),
-        wait=wait,
-        sleep=sleep,
-        reraise=True,
-    )
-    return repeating(attempt)
+    longest = _FIRST_WAIT
+    for _ in range(attempts - 1):
+        try:
+            return attempt()
+        except AttemptError as error:
+            if not again(error):
+                raise
+            asked = error.retry_after
+        backoff = uniform(_SHORTEST_WAIT, min(longest, longest_wait / 2))  # noqa: S311 - no secret
+        sleep(min(asked, longest_wait) if asked and math.isfinite(asked) else backoff)
+        longest *= 2
+    return attempt()

@@ -93,9 +93,11 @@ def append_seen(
     owners, now = {as_marked(one): one for one in organization_ids}, datetime.now(UTC)
     with run.warehouse.transaction() as session:
         for kind, lines in ((found_as, seen.found), (EntryKind.INVOICED, seen.invoiced)):
-            for marked, line in lines:
-                identity = replace(marked, organization_id=owners.get(marked.organization_id, marked.organization_id))
-                ledger.append_line(session, run.psa, run.run_id, identity, line, kind=kind, at=now)
+            of_owners = [
+                (replace(marked, organization_id=owners.get(marked.organization_id, marked.organization_id)), line)
+                for marked, line in lines
+            ]
+            ledger.append_lines(session, run.psa, run.run_id, of_owners, kind=kind, at=now)
         row = CompanyMappingRow
         is_new = (row.company_id.in_(seen.looked_through), row.looked_through_at.is_(None))
         session.execute(update(row).where(*is_new).values(looked_through_at=now))

@@ -8,16 +8,17 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, func, insert, select
 
 from cw_pipeline.billing.accounting import ACCOUNTING, SEEN_INVOICED, SETTLED, Entry, EntryKind, account
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.tables import LedgerEntry
+from cw_pipeline.warehouse.tables.base import IN_BULK
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
@@ -33,7 +34,25 @@ def position(session: Session, psa: str) -> int:
     return session.scalar(select(func.max(LedgerEntry.id)).where(LedgerEntry.psa == psa)) or 0
 
 
-def append_line(
+def append_lines(
+    session: Session, psa: str, run_id: str, lines: Iterable[tuple[Identity, Line]], *, kind: EntryKind, at: datetime
+) -> None:
+    """Record what ConnectWise shows of lines.
+
+    Args:
+        session: The transaction.
+        psa: The key of the ConnectWise company.
+        run_id: The run.
+        lines: The lines, each with whose seats of which month it carries.
+        kind: `FOUND`, `REBUILT` or `INVOICED`.
+        at: When they were seen: what is seen together is known since the same moment.
+    """
+    entry = {"psa": psa, "at": at, "run_id": run_id, "kind": kind}
+    if rows := [entry | _columns(identity, line) for identity, line in lines]:
+        session.execute(insert(LedgerEntry), rows, execution_options=IN_BULK)
+
+
+def append_word(
     session: Session,
     psa: str,
     run_id: str,
@@ -41,12 +60,11 @@ def append_line(
     line: Line,
     *,
     kind: EntryKind,
-    at: datetime | None = None,
-    before: Decimal | None = None,
-    quantity: Decimal | None = None,
-    note: str | None = None,
+    before: Decimal,
+    quantity: Decimal,
+    note: str,
 ) -> None:
-    """Record what ConnectWise shows of a line, or what a person entered about an invoiced one.
+    """Record what a person entered about an invoiced line.
 
     Args:
         session: The transaction.
@@ -54,34 +72,31 @@ def append_line(
         run_id: The run.
         identity: Whose seats of which month the line carries.
         line: The line.
-        kind: `FOUND`, `REBUILT` or `INVOICED`; or `ACCEPTED` (it billed `quantity`, where the ledger had `before`),
-            `CREDITED` (it billed `before`, of which `quantity` is left) or `GIVEN_UP` (it billed nothing, and its id
-            is another line's now).
-        at: When it was seen: what is seen together is known since the same moment; None for now.
-        before: If it is not the line's quantity.
-        quantity: If it is not the line's.
+        kind: `ACCEPTED` (it billed `quantity`, where the ledger had `before`), `CREDITED` (it billed `before`, of which
+            `quantity` is left) or `GIVEN_UP` (it billed nothing, and its id is another line's now).
+        before: What it billed, or what the ledger had.
+        quantity: What it billed, or what is left of that.
         note: Why.
     """
-    session.add(
-        LedgerEntry(
-            psa=psa,
-            at=at or datetime.now(UTC),
-            run_id=run_id,
-            kind=kind,
-            month=identity.month,
-            organization_id=identity.organization_id,
-            plan=identity.plan,
-            serial_number=line.serial_number,
-            agreement_id=line.agreement_id,
-            product_id=line.product_id,
-            addition_id=line.addition_id,
-            before=line.quantity if before is None else before,
-            quantity=line.quantity if quantity is None else quantity,
-            effective_date=line.effective_date or identity.month.first_day,
-            cancelled_date=line.cancelled_date,
-            note=note,
-        )
-    )
+    said = {"kind": kind, "before": before, "quantity": quantity, "note": note}
+    session.add(LedgerEntry(psa=psa, at=datetime.now(UTC), run_id=run_id, **_columns(identity, line) | said))
+
+
+def _columns(identity: Identity, line: Line) -> dict[str, Any]:
+    """A line as ConnectWise shows it."""
+    return {
+        "month": identity.month,
+        "organization_id": identity.organization_id,
+        "plan": identity.plan,
+        "serial_number": line.serial_number,
+        "agreement_id": line.agreement_id,
+        "product_id": line.product_id,
+        "addition_id": line.addition_id,
+        "before": line.quantity,
+        "quantity": line.quantity,
+        "effective_date": line.effective_date or identity.month.first_day,
+        "cancelled_date": line.cancelled_date,
+    }
 
 
 def agreements_with_lines(session: Session, psa: str, months: Collection[Month]) -> set[int]:

@@ -53,7 +53,7 @@ def have_a_line(warehouse: Warehouse, organization_id: str, number: int, *, kind
     line = Line(number, 11, 3, identity.serial_number, Decimal(5), *days)
     with warehouse.transaction() as session:
         psa = psa_of(session.get_one(IntegrationRow, 1))
-        ledger.append_line(session, psa, "run", identity, line, kind=kind, at=NOW)
+        ledger.append_lines(session, psa, "run", [(identity, line)], kind=kind, at=NOW)
 
 
 @pytest.fixture

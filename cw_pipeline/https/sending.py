@@ -64,7 +64,7 @@ class RawReply:
 
 
 class _OneServer(HTTPAdapter):
-    """requests' adapter, for one server: what is the same for each request is found for the first one, and kept."""
+    """requests' connections, to one server, without what only its session needs: half of its own time a request."""
 
     _pool: ConnectionPool | None = None
 
@@ -75,15 +75,10 @@ class _OneServer(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
         cert: tuple[str, str] | str | None = None,
     ) -> ConnectionPool:
-        """The server's connections, with the authorities to trust."""
+        """The server's connections."""
         if self._pool is None:
-            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-            super().cert_verify(pool, request.url, verify, cert)
-            self._pool = pool
+            self._pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
         return self._pool
-
-    def cert_verify(self, *_: object) -> None:
-        """Nothing: the connections were told whom to trust when they were made."""
 
     def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None) -> str:  # noqa: ARG002 - the base class's signature
         """What is asked for; through a proxy, too, since the request itself is encrypted."""

@@ -64,7 +64,7 @@ class RawReply:
 
 
 class _OneServer(HTTPAdapter):
-    """requests' connections, to one server, without what only its session needs: half of its own time a request."""
+    """requests' connections, all to one server: they are found once, and do nothing that only a session needs."""
 
     _pool: ConnectionPool | None = None
 

@@ -6,11 +6,14 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 import pytest
 import requests
 from celery import Celery
+from dagster._core.launcher import WorkerStatus
 
 from cw_pipeline.billing.identity import PREFIX, Identity
+from cw_pipeline.orchestration.celery_launcher import CheckedCeleryRunLauncher
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.vocabulary import Month, Plan
@@ -44,7 +47,7 @@ mutation Launch($month: String!) {
 RUN = """
 query Run($id: ID!) {
   runOrError(runId: $id) {
-    ... on Run { status }
+    ... on Run { status tags { key value } }
   }
   logsForRun(runId: $id) {
     ... on EventConnection { events { ... on MessageEvent { message } } }
@@ -101,6 +104,26 @@ def take_no_more_runs(running: Deployment, worker: str) -> None:
     celery: Any
     with Celery(broker=running.environment["CELERY_BROKER_URL"]) as celery:
         assert celery.control.cancel_consumer("dagster", destination=[f"celery@{worker}"], reply=True)
+
+
+def answers(running: Deployment, worker: str) -> bool:
+    """Whether a worker answers what Celery asks of it."""
+    celery: Any
+    with Celery(broker=running.environment["CELERY_BROKER_URL"]) as celery:
+        return bool(celery.control.ping([f"celery@{worker}"]))
+
+
+def is_worked_on(webserver: Webserver, running: Deployment, run_id: str) -> bool:
+    """Whether Dagster's daemon, which looks every two minutes, would leave a run alone."""
+    tags = {tag["key"]: tag["value"] for tag in webserver.query(RUN, id=run_id)["runOrError"]["tags"]}
+    servers = {
+        "broker": running.environment["CELERY_BROKER_URL"],
+        "backend": running.environment["CELERY_RESULT_BACKEND"],
+    }
+    launcher = CheckedCeleryRunLauncher(default_queue="dagster", **servers)
+    assert launcher.problem() is None
+    run = dg.DagsterRun(job_name="sync_now", tags=tags)
+    return launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +190,8 @@ def upgrade_during_a_push(webserver: Webserver, running: Deployment, sandbox: Sa
     replace(running, "code", **{"4000": str(code_port)})
     replace(running, "daemon")
     until(lambda: listens(code_port))
+    assert not answers(running, worker)
+    assert is_worked_on(webserver, running, run_id)
     sandbox.faults.clear()
     assert ended(webserver, run_id) == "SUCCESS"
     assert running.ended(worker) == 0

@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
+import yaml
 
 from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.assets.months import PUSH
+from cw_pipeline.orchestration.assets.setup import mapped_organizations
+from cw_pipeline.orchestration.launchpad import filled_in
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import local_instance, run_months
+from cw_pipeline.orchestration.setup_metadata import of_suggestions
 from cw_pipeline.reports.month_report.files import usual_file
+from cw_pipeline.sandbox.connectwise.api import COMPANY_ID
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.warehouse.previews import PushedMonth
 from cw_pipeline_tests.end_to_end.conftest import Webserver, dagster_webserver
@@ -66,9 +71,26 @@ def ui(browser_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             run_months(defs.resolve_job_def("sync_now"), [FIRST, LAST_CLOSED], instance, on_month=lambda _a, _m: None)
             with Access().warehouse() as warehouse, Access().connectwise() as client:
                 shown: Any = metadata.of_push(_large_push(), warehouse, client)
+                suggested: Any = of_suggestions(warehouse)
             instance.report_runless_asset_event(dg.AssetMaterialization(PUSH.key, partition=str(LARGE), metadata=shown))
+            instance.report_runless_asset_event(dg.AssetMaterialization(mapped_organizations.key, metadata=suggested))
         with dagster_webserver(home / "webserver.log") as webserver:
             yield webserver
+
+
+RUNS = """
+query Runs($job: String!) {
+  runsOrError(filter: {pipelineName: $job}, limit: 1) {
+    ... on Runs { results { runId runConfigYaml tags { key value } } }
+  }
+}
+"""
+
+
+def last_run(ui: Webserver, job: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """The tags and the config of a job's last run."""
+    (run,) = ui.query(RUNS, job=job)["runsOrError"]["results"]
+    return {tag["key"]: tag["value"] for tag in run["tags"]}, yaml.safe_load(run["runConfigYaml"])
 
 
 def month_page(ui: Webserver, browser: Browser, month: object, size: str) -> Page:
@@ -177,3 +199,37 @@ def test_a_launchpad_opens_filled_and_with_comments_from_the_job_s_page(
         assert field in editor
         assert "# " in editor
         page.close()
+
+
+def test_what_is_left_to_map_is_completed_in_the_launchpad_or_in_a_spreadsheet(ui: Webserver, browser: Browser) -> None:
+    page = opened(browser, f"{ui.url}/assets/mapped_organizations", size="small")
+    rows = the_list(page, "rows")
+    rows.locator("td").first.wait_for()
+    assert fits(rows.locator("table"), rows)
+    rows.get_by_role("button", name="Close").click()
+    rows.wait_for(state="detached")
+    the_list(page, "launchpad").get_by_role("link").first.click()
+    page.get_by_text("No errors").wait_for()
+    assert "company_id,company_name,agreement_id" in page.locator(".CodeMirror").first.inner_text()
+    page.close()
+
+
+def test_a_launchpad_takes_the_company_to_disconnect(ui: Webserver, browser: Browser) -> None:
+    wanted = {"ops": {"remove_mappings": {"config": {"confirm_company": COMPANY_ID}}}}
+    page = opened(browser, ui.url + filled_in("disconnect", yaml.safe_dump(wanted)))
+    page.get_by_text("No errors").wait_for()
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url("**/runs/*")
+    assert last_run(ui, "disconnect")[1] == wanted
+    page.close()
+
+
+def test_the_timeline_has_the_syncs_and_the_job_s_page_syncs_the_latest_month(ui: Webserver, browser: Browser) -> None:
+    page = opened(browser, ui.url)
+    page.get_by_role("link", name="sync_now").click()
+    page.get_by_role("button", name="Materialize all").click()
+    page.get_by_role("button", name="Latest").click()
+    page.get_by_role("button", name="Launch", exact=False).last.click()
+    page.get_by_text("Launched run").first.wait_for()
+    assert last_run(ui, "sync_now")[0]["dagster/partition"] == str(LAST_CLOSED)
+    page.close()

@@ -25,6 +25,7 @@ from cw_pipeline.cli import (
     organizations,
     products,
     rebuild,
+    reconcile,
     report,
     rooms,
     sandbox,
@@ -95,6 +96,7 @@ app.command(rich_help_panel=_EVERY_MONTH, epilog=example('history --month 2026-0
     history.history
 )
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("drift"))(drift.drift)
+app.command(rich_help_panel=_EVERY_MONTH, epilog=example("reconcile --month 2026-02"))(reconcile.reconcile)
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("rebuild"))(rebuild.rebuild)
 app.add_typer(lines_by_hand.app, name="lines", rich_help_panel=_EVERY_MONTH)
 app.command(rich_help_panel=_MONITORING, epilog=example("health"))(health.health)

@@ -58,6 +58,7 @@ def connect(*, as_json: AsJson = False) -> None:
             f"Connected to {connected.company_name} ({connected.company_id}) at {connected.site_url}. "
             "`cw-pipeline status` shows the next step."
         )
+        running.say(rooms.reconciliation.readable(connected.invoices))
 
 
 def disconnect(

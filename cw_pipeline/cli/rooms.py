@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cw_pipeline.reports.drift import find as find_drift
     from cw_pipeline.reports.month_report import files as report_files
     from cw_pipeline.reports.month_report import report as month_report
+    from cw_pipeline.reports.reconcile import reconcile
     from cw_pipeline.sandbox import control, named_faults, sandbox
     from cw_pipeline.setup import (
         accept,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from cw_pipeline.setup import by_hand as by_hand_choices
     from cw_pipeline.sync import reviewed
     from cw_pipeline.warehouse import connection_key, database, previews
-    from cw_pipeline.wording import cells, hold_reasons, seats, spreadsheets, ways_out
+    from cw_pipeline.wording import cells, hold_reasons, reconciliation, seats, spreadsheets, ways_out
     from cw_pipeline.wording import changes as changes_in_words
 
 _PATHS = {
@@ -80,6 +81,8 @@ _PATHS = {
     "previews": "warehouse.previews",
     "products": "setup.products",
     "rebuild": "setup.rebuild",
+    "reconcile": "reports.reconcile.reconcile",
+    "reconciliation": "wording.reconciliation",
     "release": "setup.release",
     "reviewed": "sync.reviewed",
     "report_files": "reports.month_report.files",

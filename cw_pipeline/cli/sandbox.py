@@ -91,7 +91,7 @@ def require_sandbox() -> None:
 @contextmanager
 def _serving(settings: Settings, port: int) -> Generator[Sandbox]:
     require_sandbox()
-    running = rooms.sandbox.Sandbox(home=settings.own_folder / "sandbox", port=port)
+    running = rooms.sandbox.Sandbox(home=settings.own_folder / "sandbox", port=port, reads_invoices=True)
     try:
         running.start()
     except OSError as error:

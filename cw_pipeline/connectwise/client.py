@@ -1,8 +1,8 @@
 """The client: one method for each thing the product asks of ConnectWise PSA.
 
 Here belong how it is opened and what concerns the site; the endpoints and their conditions are in `companies`,
-`agreements` and `catalog`. There is no method that deletes, replaces, or writes a company, so that an API member with
-the least rights is enough.
+`agreements`, `catalog` and `invoices`. There is no method that deletes, replaces, or writes a company, so that an API
+member with the least rights is enough.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from cw_pipeline.connectwise.catalog import Catalog
 from cw_pipeline.connectwise.companies import Companies
 from cw_pipeline.connectwise.credentials import Credentials
 from cw_pipeline.connectwise.http import Http, RequestCount
+from cw_pipeline.connectwise.invoices import Invoices
 from cw_pipeline.connectwise.sites import record_url
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectWiseClient", "Credentials", "RequestCount"]
 
 
-class ConnectWiseClient(Companies, Agreements, Catalog):
+class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
     """Reads and writes one ConnectWise company. Use it as a context manager, from as many threads as you like.
 
     Every method that asks ConnectWise may raise any `errors.ConnectWiseError`; only after `errors.UncertainWrite` may

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _Raw: TypeAlias = "Mapping[str, object]"
 
 PAGE_SIZE = 1_000  # the most that ConnectWise gives
-_DEFAULT_PAGE_SIZE = 25  # what it gives where nothing is asked
+DEFAULT_PAGE_SIZE = 25  # what it gives where nothing is asked
 MOST_PAGES = 10_000
 MOST_RECORDS = 250_000  # many more than any list here has; what a caller keeps of them fits into memory
 _IDENTIFIED = TypeAdapter(list[Identified])
@@ -130,7 +130,7 @@ class Pages:
         than they are asked for. No list's limit is below what ConnectWise gives where nothing is asked; and other pages
         of the site were more than twice as long.
         """
-        return page.length == 0 or (page.length < _DEFAULT_PAGE_SIZE and 2 * page.length < self._longest)
+        return page.length == 0 or (page.length < DEFAULT_PAGE_SIZE and 2 * page.length < self._longest)
 
     def _numbered_page(self, path: str, query: Mapping[str, str], number: int) -> _Page:
         return self._page(path, {**query, "page": str(number), "orderBy": "id asc"})

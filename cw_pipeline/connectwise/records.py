@@ -46,9 +46,9 @@ class Records:
         self._http = http
         self._pages = Pages(http)
 
-    def one(self, path: str, model: type[RecordT]) -> RecordT:
+    def one(self, path: str, model: type[RecordT], params: Mapping[str, str] | None = None) -> RecordT:
         """The record at this path."""
-        return read_record(self._http.request("GET", path).document, model, endpoint=f"GET {path}")
+        return read_record(self._http.request("GET", path, params=params).document, model, endpoint=f"GET {path}")
 
     def count(self, path: str) -> int:
         """How many records the list has."""
@@ -98,7 +98,7 @@ class Records:
         wanted = frozenset(ids)
         if not wanted:
             return RecordList(())
-        conditions = list(id_conditions(field, wanted, room=self._room(path)))
+        conditions = self.conditions(path, field, wanted)
         nameless: list[RecordUnreadable] = []
         if len(conditions) > _FEW and self.count(path) // PAGE_SIZE + 1 < len(conditions):
             pages = [self.each(path, model, wanted=lambda one: _refers_to(one, field, wanted), nameless=nameless)]
@@ -126,6 +126,10 @@ class Records:
             except NotFound:
                 continue
             yield _read(document, model, number, endpoint=f"GET {path}/{number}")
+
+    def conditions(self, path: str, field: str, ids: Iterable[int]) -> list[str]:
+        """Conditions that together ask the list for these ids in `field`, each short enough for an address."""
+        return list(id_conditions(field, ids, room=self._room(path)))
 
     def can_be_asked(self, path: str, condition: str) -> bool:
         """Whether the address of the list has room for the condition."""

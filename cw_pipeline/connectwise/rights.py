@@ -1,4 +1,4 @@
-"""The rights of an API member's security role that this program's requests need, as ConnectWise's pages name them."""
+"""The rights of an API member's security role that this program's requests use, as ConnectWise's pages name them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ class Right(StrEnum):
     AGREEMENTS_INQUIRE = "Finance > Agreements: Inquire"
     AGREEMENTS_ADD = "Finance > Agreements: Add"
     AGREEMENTS_EDIT = "Finance > Agreements: Edit"
+    INVOICING_INQUIRE = "Finance > Invoicing: Inquire"
+    PRODUCTS_INQUIRE = "Procurement > Products: Inquire"
+    API_REPORTS_INQUIRE = "System > API Reports: Inquire"
 
 
 _NEEDED: Mapping[str, Mapping[str, Right]] = {
@@ -31,6 +34,9 @@ _NEEDED: Mapping[str, Mapping[str, Right]] = {
         "PATCH": Right.AGREEMENTS_EDIT,
     },
     "/finance/billingCycles": {"GET": Right.TABLE_SETUP_INQUIRE},
+    "/finance/invoices": {"GET": Right.INVOICING_INQUIRE},
+    "/system/reports": {"GET": Right.API_REPORTS_INQUIRE},
+    "/procurement/products": {"GET": Right.PRODUCTS_INQUIRE},
     "/procurement/catalog": {"GET": Right.CATALOG_INQUIRE, "POST": Right.CATALOG_ADD},
     "/procurement/": {"GET": Right.TABLE_SETUP_INQUIRE},
 }

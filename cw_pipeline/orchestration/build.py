@@ -6,6 +6,7 @@ import dagster as dg
 
 from cw_pipeline.orchestration.assets.drift import drift
 from cw_pipeline.orchestration.assets.months import sync_months
+from cw_pipeline.orchestration.assets.reconciliation import reconciliation
 from cw_pipeline.orchestration.assets.setup import (
     CONNECTION,
     MAPPED_PRODUCTS,
@@ -28,6 +29,7 @@ from cw_pipeline.orchestration.jobs.map_products import map_products
 from cw_pipeline.orchestration.jobs.monthly import import_companies, monthly_sync, preview, sync_now
 from cw_pipeline.orchestration.jobs.rebuild import rebuild
 from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
+from cw_pipeline.orchestration.jobs.reconcile import reconcile
 from cw_pipeline.orchestration.jobs.release_lines import release_lines
 from cw_pipeline.orchestration.partitions import months_from
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule, recent_usage_schedule
@@ -71,11 +73,12 @@ def build_definitions(*, first_month: Month, resources: Mapping[str, object]) ->
                     mapped_organizations,
                     sync_months.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=months)),
                     drift,
+                    reconciliation,
                 )
             ),
         ],
         asset_checks=[unpushed_months],
-        jobs=[monthly_sync, sync_now, preview, compare, daily_checks, recent_usage, *_SETUP_JOBS],
+        jobs=[monthly_sync, sync_now, preview, compare, reconcile, daily_checks, recent_usage, *_SETUP_JOBS],
         schedules=[monthly_sync_schedule, recent_usage_schedule, daily_checks_schedule],
         sensors=[messages, daily_heartbeat],
         resources=resources,

@@ -54,12 +54,14 @@ _ENTRIES = {
     "month_report": _Entry("3_sync", "schedule"),
     "drift": _Entry("4_watch", "schedule", after=(_WRITTEN,)),
     "closed_months": _Entry("4_watch", "schedule"),
+    "reconciliation": _Entry("4_watch", "person", after=("connectwise/invoices",)),
 }
 _OUTSIDE = {
     "connectwise/companies": "The companies in ConnectWise PSA.",
     "connectwise/agreements": "The agreements in ConnectWise PSA.",
     "connectwise/products": "The product catalog in ConnectWise PSA.",
     _WRITTEN: "The priced lines on the agreements in ConnectWise PSA: what it bills.",
+    "connectwise/invoices": "The invoices in ConnectWise PSA: what it billed.",
     "nordpass/organizations": "The organizations in NordPass.",
     "nordpass/usage_reports": "NordPass's monthly usage: the Provider API's, or the panel's exports.",
 }

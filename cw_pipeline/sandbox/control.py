@@ -1,7 +1,8 @@
 """A client of the control interface, for processes other than the sandbox's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -124,6 +125,12 @@ class SandboxControl:
     def invoices(self) -> list[Invoice]:
         """All invoices that stand, as they were when they were made."""
         return cast("list[Invoice]", self._act("invoices"))
+
+    def edit_invoice(
+        self, number: int, *, status: str | None = None, quantities: Mapping[int, Decimal] | None = None
+    ) -> Invoice:
+        """Change an invoice's status, or the quantities of its lines by addition id; of 0, a line is taken off."""
+        return cast("Invoice", self._act("edit_invoice", number=number, status=status, quantities=quantities))
 
     def delete_invoice(self, number: int, *, moves_date: bool = True) -> None:
         """Delete an invoice, and move the agreement's next invoice date back to its period unless told not to."""

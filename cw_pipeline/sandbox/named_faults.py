@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
+from cw_pipeline.sandbox.connectwise.rights import Right
 from cw_pipeline.sandbox.control import ControlRefused, SandboxControl
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.wire import Record
@@ -92,7 +92,7 @@ def switch_off(control: SandboxControl) -> None:
     """Switch all faults off. What people edited or used stays."""
     control.clear_faults()
     control.set_report_final(last_month(), final=True)
-    control.set_role(SEED_ROLE)
+    control.set_role({*control.role(), Right.AGREEMENTS_INQUIRE})
 
 
 def _lines(control: SandboxControl) -> list[tuple[Record, Record]]:

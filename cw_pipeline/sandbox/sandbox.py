@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from cw_pipeline.sandbox.connectwise.api import CLIENT_ID, COMPANY_ID, PRIVATE_KEY, PUBLIC_KEY, ConnectWiseApi
+from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, TO_READ_INVOICES
 from cw_pipeline.sandbox.connectwise.state import ConnectWise
 from cw_pipeline.sandbox.control_api import control_app
 from cw_pipeline.sandbox.faults import Faults
@@ -34,9 +35,12 @@ class Sandbox:
         home: Where keys and state are kept, so that a later sandbox goes on where this one stopped. None keeps nothing.
         port: 0 takes a free one.
         today: The sandbox's calendar day, on which the status of agreements depends; None: the real day, in UTC.
+        reads_invoices: Whether, in a fresh sandbox, the API member has the rights to read invoices.
     """
 
-    def __init__(self, *, home: Path | None = None, port: int = 0, today: date | None = None) -> None:
+    def __init__(
+        self, *, home: Path | None = None, port: int = 0, today: date | None = None, reads_invoices: bool = False
+    ) -> None:
         self._lock = RLock()
         self._fixed_day = today
         self._keys = keys_in(home) if home else temporary_keys()
@@ -56,6 +60,8 @@ class Sandbox:
             ]
         )
         self._server = HttpsServer(Front(services, self.journal, self.faults), self._keys, port)
+        if reads_invoices and not saved:
+            self.connectwise.set_role(SEED_ROLE | TO_READ_INVOICES)
 
     def __enter__(self) -> Self:
         self.start()

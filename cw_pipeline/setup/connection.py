@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 
 from cw_pipeline.connectwise.errors import ConnectWiseError, MissingRight
 from cw_pipeline.connectwise.rights import Right
+from cw_pipeline.reports.reconcile.read import Source
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.errors import NotConfirmed
 from cw_pipeline.setup.guards import require_connected
@@ -29,7 +30,7 @@ from cw_pipeline.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.orm import Session
 
@@ -58,20 +59,25 @@ class CheckedRight:
     def state(self) -> str:
         """Whether it is held, in words."""
         if self.optional and not self.held:
-            return "not held: that cannot be done, and nothing else needs it"
+            return "not held: nothing else needs it"
         held = {True: "held", False: "MISSING", None: "unverified until first used"}[self.held]
         return held + (f" when last used, {self.used_at:%Y-%m-%d %H:%M} UTC" if self.used_at else "")
 
 
 @dataclass(frozen=True)
 class Connection:
-    """What connecting found. The connection is saved only if every needed right that reading proves is held."""
+    """What connecting found. The connection is saved only if every needed right that reading proves is held.
+
+    Attributes:
+        invoices: Where `reconcile` can read invoices; None if the API member may read none.
+    """
 
     site_url: str
     company_id: str
     company_name: str
     state: State
     rights: tuple[CheckedRight, ...]
+    invoices: Source | None
 
     @property
     def missing_rights(self) -> tuple[CheckedRight, ...]:
@@ -119,7 +125,20 @@ _PROVED_BY_WRITING = (
     (Right.AGREEMENTS_ADD, "to add lines to agreements"),
     (Right.AGREEMENTS_EDIT, "to correct the quantity of our lines"),
 )
-_OPTIONAL = (
+_TO_READ_INVOICES: Mapping[Source, tuple[str, str, Callable[[ConnectWiseClient], object]]] = {
+    Source.INVOICES: (
+        f"{Right.INVOICING_INQUIRE}; {Right.PRODUCTS_INQUIRE}",
+        "to reconcile with the invoices and the products on them",
+        lambda client: client.prove_invoices(),
+    ),
+    Source.REPORT: (
+        Right.API_REPORTS_INQUIRE,
+        "to reconcile with the report Product, without the rights above",
+        lambda client: client.prove_report(),
+    ),
+}
+"""The ways to read invoices, that which is used first if it is there."""
+_TO_READ_RECAPS = (
     "Reading /finance/agreementrecap/ (ConnectWise documents no right for it)",
     "to look for periods that were written off, in which nobody was billed",
 )
@@ -141,6 +160,7 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
     proved = [
         CheckedRight(name, why, _succeeds(probe, client, MissingRight)) for name, why, probe in _PROVED_BY_READING
     ]
+    readable = {source: _succeeds(probe, client, ConnectWiseError) for source, (*_, probe) in _TO_READ_INVOICES.items()}
     can_read_recaps = _succeeds(lambda client: next(client.agreement_recaps(), None), client, ConnectWiseError)
     with setup_transaction(warehouse) as session:
         integration = _require_free_or_same(session, client)
@@ -161,7 +181,16 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
         client.company_id,
         info.company_name or client.company_id,
         state,
-        (*proved, *by_use, CheckedRight(*_OPTIONAL, can_read_recaps, optional=True)),
+        (
+            *proved,
+            *by_use,
+            *(
+                CheckedRight(name, why, readable[source], optional=True)
+                for source, (name, why, _) in _TO_READ_INVOICES.items()
+            ),
+            CheckedRight(*_TO_READ_RECAPS, can_read_recaps, optional=True),
+        ),
+        next((source for source, is_readable in readable.items() if is_readable), None),
     )
 
 

@@ -96,6 +96,12 @@ def _import(options: _Options) -> str:
     return _job("import_companies", "imported_companies", chosen)
 
 
+def _reconcile(options: _Options) -> str:
+    first = options.get("month", options.get("from"))
+    months = {"first": first, **({"last": options["to"]} if "to" in options else {})} if first else {}
+    return _job("reconcile", "reconciliation", months)
+
+
 def _product(arguments: Sequence[str]) -> str:
     chosen = {arguments[0].lower(): arguments[1]} if arguments and arguments[0] != "PLAN" else {}
     return _job("map_products", "choose_products", chosen)
@@ -114,6 +120,7 @@ _FORMS: dict[str, Callable[[list[str], _Options], str]] = {
     "sync": lambda _arguments, options: f"the job sync_now{_months(options)}",
     "preview": lambda _arguments, options: f"the job preview{_months(options)}",
     "compare": lambda of, _options: _job("compare", "find_differences", {"before": of[0], "after": of[1]}),
+    "reconcile": lambda _arguments, options: _reconcile(options),
     "import": lambda _arguments, options: _import(options),
     "lines accept": lambda _arguments, options: _job("accept_lines", "accept_invoiced_lines", {**options}),
     "lines release": lambda _arguments, options: _release(options),

@@ -62,9 +62,14 @@ def left_out(identity: Identity, line: Line, facts: Facts) -> str:
 
 def perhaps_written_off(identity: Identity, line: Line) -> str:
     """What to do about a line in a period for which there seems to be no invoice."""
+    return not_billed(identity, line.addition_id)
+
+
+def not_billed(identity: Identity, addition_id: int) -> str:
+    """What to do about a line that seems to be invoiced and may not be billed."""
     accept = accept_command(identity.month, identity.organization_id)
     return (
         f"See Agreement Invoicing in ConnectWise. If the period was written off and is to be billed, set line "
-        f"{line.addition_id} to 0, accept that with {accept}, and sync the month again: its seats are billed in the "
+        f"{addition_id} to 0, accept that with {accept}, and sync the month again: its seats are billed in the "
         "next period. If it was invoiced, or is not to be, accept the line as it is with the same command."
     )

@@ -106,7 +106,9 @@ def test_status_says_what_is_missing_then_what_to_sync(said: dict[str, Answer]) 
 def test_connect_shows_each_right_and_whether_it_is_held(said: dict[str, Answer]) -> None:
     assert "Finance > Agreements: Edit" in said["connect"].out
     assert "unverified until first used" in said["connect"].out
-    assert {right["held"] for right in said["connect for programs"].document["rights"]} == {True, None}
+    connected = said["connect for programs"].document
+    assert {right["held"] for right in connected["rights"] if not right["optional"]} == {True, None}
+    assert connected["invoices"] is None
     used = {right["name"]: right["used_at"] for right in said["connect again"].document["rights"] if right["used_at"]}
     assert used.keys() == {"Procurement > Product Catalog: Add", "Finance > Agreements: Add"}
 

@@ -95,6 +95,8 @@ def test_the_assets_depend_on_each_other_in_one_direction() -> None:
         "connectwise/additions": {"connectwise_push"},
         "drift": {"connectwise_push", "connectwise/additions"},
         "closed_months": {"connectwise_push"},
+        "connectwise/invoices": set(),
+        "reconciliation": {"connectwise_push", "connectwise/invoices"},
     }
 
 
@@ -137,6 +139,7 @@ def test_there_is_a_job_for_every_act() -> None:
         "sync_now",
         "preview",
         "compare",
+        "reconcile",
         "import_companies",
         "connect",
         "map_products",

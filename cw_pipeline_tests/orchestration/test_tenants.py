@@ -191,7 +191,7 @@ def test_assets_pool_and_tag_of_a_tenant_name_it(monkeypatch: pytest.MonkeyPatch
         graph = defs.resolve_asset_graph()
         keys = graph.get_all_asset_keys()
         assert {key.path[0] for key in keys} == {"acme"}
-        assert len(keys) == 18
+        assert len(keys) == 20
         assert all(graph.get(key).tags["tenant"] == "acme" for key in keys)
         push = graph.get(dg.AssetKey(["acme", "connectwise_push"]))
         assert push.parent_keys == {dg.AssetKey(["acme", "push_preview"])}

@@ -28,10 +28,11 @@ def lines(*additions: Record, prorate: bool = False) -> list[InvoiceLine]:
 
 
 def test_a_line_of_exactly_the_period_is_billed_in_full() -> None:
-    (line,) = lines(addition("2026-04-01", "2026-04-30", serialNumber="NP:1"), prorate=True)
+    (line,) = lines(addition("2026-04-01", "2026-04-30", serialNumber="NP:1", invoiceDescription="A"), prorate=True)
     assert line == {
         "addition_id": 1,
         "serial_number": "NP:1",
+        "description": "A",
         "product_id": 3,
         "product_identifier": "NORDPASS-BUS",
         "quantity": 10,

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import inspect, text
 
 from cw_pipeline.connectwise.errors import AuthenticationFailed, MissingRight, UnknownCompany
+from cw_pipeline.reports.reconcile.read import Source
 from cw_pipeline.sandbox import FaultKind
-from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
+from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, TO_READ_INVOICES, Right
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup.audit import setup_transaction
 from cw_pipeline.setup.connection import connect, disconnect
@@ -49,10 +50,38 @@ def test_connecting_proves_the_rights_to_inquire_and_writes_nothing(
 
     assert connection.state == State.CONNECTED == state_of(warehouse)
     assert connection.company_name == "Sandbox Managed Services"
-    assert [right.held for right in connection.rights] == [True] * 4 + [None] * 3 + [True]
-    assert not connection.missing_rights
+    assert [right.held for right in connection.rights] == [True] * 4 + [None] * 3 + [False] * 2 + [True]
+    assert (connection.missing_rights, connection.invoices) == ((), None)
     assert not sandbox.journal.writes()
-    assert {entry.status for entry in sandbox.journal.entries()} == {200}
+    refused = {entry.path.partition("/apis/3.0")[2] for entry in sandbox.journal.entries() if entry.status != 200}
+    assert refused == {"/finance/invoices/count", "/system/reports/Product"}
+
+
+@pytest.mark.parametrize(
+    ("rights", "held", "source"),
+    [
+        ({Right.INVOICING_INQUIRE}, [False, False], None),
+        ({Right.PRODUCTS_INQUIRE}, [False, False], None),
+        ({Right.INVOICING_INQUIRE, Right.PRODUCTS_INQUIRE}, [True, False], Source.INVOICES),
+        ({Right.API_REPORTS_INQUIRE}, [False, True], Source.REPORT),
+        (TO_READ_INVOICES, [True, True], Source.INVOICES),
+    ],
+)
+def test_connecting_finds_out_how_invoices_can_be_read(
+    warehouse: Warehouse,
+    client: ConnectWiseClient,
+    sandbox: Sandbox,
+    *,
+    rights: frozenset[Right],
+    held: list[bool],
+    source: Source | None,
+) -> None:
+    sandbox.connectwise.set_role(SEED_ROLE | rights)
+    connection = connect(client, warehouse)
+    of_invoices = connection.rights[7:9]
+    assert ([one.held for one in of_invoices], connection.invoices) == (held, source)
+    assert all(one.optional and one.state in {"held", "not held: nothing else needs it"} for one in of_invoices)
+    assert (connection.missing_rights, state_of(warehouse)) == ((), State.CONNECTED)
 
 
 def test_a_right_that_only_a_write_proves_is_shown_as_last_used(
@@ -253,7 +282,7 @@ def test_a_right_taken_away_later_is_named_and_the_state_stays(
     connect(client, warehouse)
     sandbox.connectwise.set_role(SEED_ROLE - {Right.AGREEMENTS_INQUIRE})
     connection = connect(client, warehouse)
-    assert [right.held for right in connection.rights] == [True, True, True, False, None, None, None, False]
+    assert [right.held for right in connection.rights] == [True] * 3 + [False] + [None] * 3 + [False] * 3
     assert connection.state == State.CONNECTED == state_of(warehouse)
 
 

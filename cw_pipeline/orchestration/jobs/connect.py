@@ -8,6 +8,8 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import of_connection
 from cw_pipeline.setup import connection
 from cw_pipeline.vocabulary import State
+from cw_pipeline.wording.launchpad import in_the_ui
+from cw_pipeline.wording.reconciliation import readable
 
 
 @dg.op
@@ -26,6 +28,7 @@ def check_connection(context: dg.OpExecutionContext, access: Access) -> None:
     what_next = "Map the products next, with the job map_products." if connected.state == State.CONNECTED else ""
     company = f"{connected.company_name} ({connected.company_id})"
     context.log.info(f"Connected to {company} at {connected.site_url}. {what_next}")
+    context.log.info(in_the_ui(readable(connected.invoices)))
 
 
 @dg.job

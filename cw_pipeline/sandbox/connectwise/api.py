@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cw_pipeline.sandbox.connectwise import additions, catalog, resources
+from cw_pipeline.sandbox.connectwise import additions, billed, catalog, resources
 from cw_pipeline.sandbox.connectwise.errors import (
     Refusal,
     malformed,
@@ -26,7 +26,7 @@ from cw_pipeline.sandbox.connectwise.errors import (
     no_record,
     not_authenticated,
 )
-from cw_pipeline.sandbox.connectwise.listing import count_response, list_response, selected
+from cw_pipeline.sandbox.connectwise.listing import count_response, list_response, report_response, selected
 from cw_pipeline.sandbox.connectwise.resources import COLLECTIONS, REFUSED_WRITES, Collection
 from cw_pipeline.sandbox.connectwise.rights import Right
 from cw_pipeline.sandbox.connectwise.state import ConnectWise
@@ -56,6 +56,7 @@ class ConnectWiseApi:
             Route("/{codebase}/apis/3.0/system/info", self._guarded(None, _system_info), methods=["GET"]),
             *self._addition_routes(),
             *(route for collection in COLLECTIONS for route in self._collection_routes(collection)),
+            self._route("GET", "/system/reports/Product", Right.API_REPORTS_INQUIRE, self._report_products),
             self._route("POST", "/procurement/catalog", Right.CATALOG_ADD, self._create_item),
             *(self._route(method, path, right, _not_offered) for method, path, right in REFUSED_WRITES),
         ]
@@ -156,6 +157,11 @@ class ConnectWiseApi:
 
     def _create_item(self, _request: Request, body: object) -> Response:
         return json_response(catalog.create(self._state, body), 201)
+
+    # Reports
+
+    def _report_products(self, request: Request, _body: object) -> Response:
+        return report_response(request, billed.REPORT_COLUMNS, billed.report(self._state), billed.REPORT, self._state)
 
     # Who may call
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from threading import RLock
 from typing import TypedDict
 
@@ -87,6 +88,32 @@ class Books(Store):
             self.changed()
             return made
 
+    def edit_invoice(
+        self, number: int, *, status: str | None = None, quantities: dict[int, Decimal] | None = None
+    ) -> Invoice:
+        """Change an invoice as a person does, and leave the agreement as it is.
+
+        Args:
+            number: The invoice.
+            status: Its new status, such as `Void`.
+            quantities: New quantities by addition id; of 0, the line is taken off.
+
+        Raises:
+            ValueError: there is no such invoice.
+        """
+        with self.lock:
+            invoice = self._standing(number)
+            if status is not None:
+                invoice["status"] = status
+            for addition_id, quantity in (quantities or {}).items():
+                for line in invoice["lines"]:
+                    if line["addition_id"] == addition_id:
+                        line["quantity"] = quantity
+                        line["amount"] = (quantity * line["unit_price"] * line["share"]).quantize(Decimal("0.01"))
+            invoice["lines"] = [line for line in invoice["lines"] if line["quantity"]]
+            self.changed()
+            return invoice
+
     def delete_invoice(self, number: int, *, moves_date: bool = True) -> None:
         """Delete an invoice, and move the agreement's `nextInvoiceDate` back to its period unless `moves_date` is off.
 
@@ -94,9 +121,7 @@ class Books(Store):
             ValueError: there is no such invoice.
         """
         with self.lock:
-            invoice = next((one for one in self._invoices if one["number"] == number), None)
-            if invoice is None:
-                raise ValueError(f"there is no invoice {number}")
+            invoice = self._standing(number)
             self._invoices.remove(invoice)
             if moves_date:
                 self._set("agreements", invoice["agreement_id"], {"nextInvoiceDate": invoice["period_start"]})
@@ -136,6 +161,12 @@ class Books(Store):
             self._set("agreements", agreement_id, {"nextInvoiceDate": written_off[-1]["period_start"]})
             self.changed()
             return day(written_off[-1]["period_start"])
+
+    def _standing(self, number: int) -> Invoice:
+        invoice = next((one for one in self._invoices if one["number"] == number), None)
+        if invoice is None:
+            raise ValueError(f"there is no invoice {number}")
+        return invoice
 
     def _invoice(self, agreement: Record, until: date | None) -> list[Invoice]:
         lines = self.additions_of(agreement["id"])

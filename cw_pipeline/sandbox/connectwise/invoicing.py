@@ -8,7 +8,7 @@ the whole period: then the amount, not the quantity, is cut to the covered days'
 import calendar
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 from cw_pipeline.sandbox.connectwise.seed import months_after
 from cw_pipeline.sandbox.wire import Record
@@ -38,10 +38,14 @@ class Period(NamedTuple):
 
 
 class InvoiceLine(TypedDict):
-    """One billed addition; `share` is the part of the whole period that `amount` is for."""
+    """One billed addition; `share` is the part of the whole period that `amount` is for.
+
+    A state that was saved by an older version has no `description`.
+    """
 
     addition_id: int
     serial_number: str | None
+    description: NotRequired[str | None]
     product_id: int
     product_identifier: str
     quantity: Decimal
@@ -51,10 +55,11 @@ class InvoiceLine(TypedDict):
 
 
 class Invoice(TypedDict):
-    """One agreement's invoice of one period; days as `YYYY-MM-DD`, both inclusive."""
+    """One agreement's invoice of one period; days as `YYYY-MM-DD`, both inclusive. Without a status it is sent."""
 
     number: int
     made_on: str
+    status: NotRequired[str]
     agreement_id: int
     period_start: str
     period_end: str
@@ -102,6 +107,7 @@ def billed_lines(
             {
                 "addition_id": addition["id"],
                 "serial_number": addition.get("serialNumber"),
+                "description": addition.get("invoiceDescription"),
                 "product_id": product_id,
                 "product_identifier": catalog[product_id]["identifier"],
                 "quantity": quantity,

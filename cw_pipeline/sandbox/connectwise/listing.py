@@ -65,6 +65,21 @@ def list_response(request: Request, records: Iterable[Record], resource: Resourc
     return json_response([selected(record, query.get("fields")) for record in page], headers=headers)
 
 
+def report_response(
+    request: Request, columns: Mapping[str, str], records: Iterable[Record], resource: Resource, state: ConnectWise
+) -> Response:
+    """Answer a report: its columns with their types, and rows of values."""
+    query = request.query_params
+    chosen = _ordered(_filtered(query, records, resource, state), query.get("orderBy", ""), resource)
+    size = min(_positive(query, "pageSize", DEFAULT_PAGE_SIZE), state.settings.page_size_cap)
+    begin = (_positive(query, "page", 1) - 1) * size
+    definitions = [
+        {name: {"type": kind, "isNullable": True, "identityColumn": False}} for name, kind in columns.items()
+    ]
+    rows = [[record.get(name) for name in columns] for record in chosen[begin : begin + size]]
+    return json_response({"column_definitions": definitions, "row_values": rows})
+
+
 def selected(record: Record, fields: str | None) -> Record:
     """The record, or only the comma-separated fields of it; `status/id` selects inside a reference."""
     if not fields:

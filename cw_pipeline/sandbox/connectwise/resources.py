@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from cw_pipeline.sandbox.connectwise import billed
 from cw_pipeline.sandbox.connectwise.additions import COMPUTED, WRITABLE
 from cw_pipeline.sandbox.connectwise.catalog import FIELDS as CATALOG_FIELDS
 from cw_pipeline.sandbox.connectwise.errors import no_permission
@@ -212,7 +213,9 @@ COLLECTIONS = (
     Collection(
         "/finance/billingCycles", "BillingCycle", Right.TABLE_SETUP_INQUIRE, BILLING_CYCLE, _table("billing_cycles")
     ),
+    Collection("/finance/invoices", "Invoice", Right.INVOICING_INQUIRE, billed.INVOICE, billed.invoices),
     Collection("/procurement/catalog", "CatalogItem", Right.CATALOG_INQUIRE, CATALOG_ITEM, _table("catalog")),
+    Collection("/procurement/products", "ProductItem", Right.PRODUCTS_INQUIRE, billed.PRODUCT, billed.products),
     _setup("/procurement/types", "product_types", "ProductType"),
     _setup("/procurement/categories", "categories", "Category"),
     Collection(

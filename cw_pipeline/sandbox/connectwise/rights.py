@@ -22,6 +22,9 @@ class Right(StrEnum):
     AGREEMENTS_ADD = "Agreements: Add"
     AGREEMENTS_EDIT = "Agreements: Edit"
     AGREEMENTS_DELETE = "Agreements: Delete"
+    INVOICING_INQUIRE = "Invoicing: Inquire"
+    PRODUCTS_INQUIRE = "Products: Inquire"
+    API_REPORTS_INQUIRE = "API Reports: Inquire"
 
 
 SEED_ROLE = frozenset(
@@ -36,3 +39,5 @@ SEED_ROLE = frozenset(
     }
 )
 """The least role with which usage can be billed: the role that the sandbox starts with."""
+TO_READ_INVOICES = frozenset({Right.INVOICING_INQUIRE, Right.PRODUCTS_INQUIRE, Right.API_REPORTS_INQUIRE})
+"""What reading invoices needs beyond that: the first two, or the last."""

@@ -45,6 +45,8 @@ class Settings(BaseModel):
     """PATCH of an addition without `customFields` is refused."""
     keeps_serial_numbers: bool = True
     """Whether an addition that is created has the serial number that was sent; the answer is 201 either way."""
+    invoices_have: tuple[Literal["serial_number", "description"], ...] = ("serial_number", "description")
+    """What the lines of invoices have of their addition, by which they can be told apart."""
     accepts_writes_on_invoiced_additions: bool = True
     accepts_writes_on_inactive_agreements: bool = True
     accepts_delete_of_invoiced_additions: bool = False

@@ -1,0 +1,28 @@
+"""The job `reconcile`."""
+
+import dagster as dg
+
+from cw_pipeline.orchestration.assets.reconciliation import reconciliation
+from cw_pipeline.orchestration.launchpad import described
+from cw_pipeline.orchestration.tenant import TAGS
+
+_EXAMPLE = f"""\
+# As it stands, the last twelve closed months are compared. Nothing is written.
+ops:
+  {reconciliation.op.name}:
+    config:
+      first: ""   # the month in which the seats were used, such as 2026-03
+      last: ""    # the last of several months
+"""
+
+reconcile = dg.define_asset_job(
+    "reconcile",
+    selection=dg.AssetSelection.assets(reconciliation),
+    tags=TAGS,
+    description=described(
+        "reconcile",
+        "Compare our invoiced lines with ConnectWise's invoices: whether each is on one, once, and with its quantity. "
+        "The API member needs a right to read invoices, which `connect` shows. Nothing is written.",
+        _EXAMPLE,
+    ),
+)

@@ -1,0 +1,137 @@
+"""What reconciling with invoices found, for the console and for Dagster's UI: a summary, tables, and what to do."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.identity import Identity
+from cw_pipeline.reports.reconcile.lines import Reason
+from cw_pipeline.reports.reconcile.read import InvoicesNotReadable, Source
+from cw_pipeline.vocabulary import counted, plain
+from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.wording.commands import accept_command
+from cw_pipeline.wording.hold_reasons import accept_what_was_billed
+from cw_pipeline.wording.line_warnings import not_billed
+from cw_pipeline.wording.seats import amounts
+
+if TYPE_CHECKING:
+    from cw_pipeline.reports.reconcile.reconcile import ReconciledLine, Reconciliation
+    from cw_pipeline.wording.cells import Table
+
+BY_QUANTITY = (
+    "No invoice has a serial number or a description of ours, so lines are told apart by their agreement, product and "
+    "quantity alone."
+)
+NOTHING_INVOICED = "No line of these months is invoiced yet."
+
+
+def readable(source: Source | None) -> str:
+    """What `reconcile` reads or, if the API member may read no invoices, how that is allowed."""
+    match source:
+        case Source.INVOICES:
+            return "`cw-pipeline reconcile` can read the invoices and the products on them."
+        case Source.REPORT:
+            return "`cw-pipeline reconcile` can read the report Product, which does not show that an invoice is void."
+        case None:
+            return f"`cw-pipeline reconcile` cannot be run. {InvoicesNotReadable()}"
+
+
+def summary(found: Reconciliation) -> str:
+    """How many lines agree with their invoices, and what the others come to."""
+    if not found.lines:
+        return NOTHING_INVOICED
+    differing = found.differing
+    if not differing:
+        return f"{_of_lines(len(found.lines))} billed as pushed."
+    worth = f", worth {amounts(found.worth)}" if found.worth else ""
+    seats = sum((abs(line.difference) for line in differing if line.difference is not None), Decimal(0))
+    return (
+        f"{len(differing)} of {counted(len(found.lines), 'line')} {'differs' if len(differing) == 1 else 'differ'} "
+        f"from the invoices, by {counted(plain(seats), 'seat')}{worth}."
+    )
+
+
+def _of_lines(number: int) -> str:
+    return "The one line is" if number == 1 else f"All {number} lines are"
+
+
+def by_month(found: Reconciliation) -> Table:
+    """The seats of each month, by the ledger and by the invoices."""
+    return ("Month", "Lines", "Seats in the ledger", "Seats on invoices", "Differing"), [
+        (
+            month,
+            len(lines),
+            plain(sum((line.invoiced_seats if line.seats is None else line.seats for line in lines), Decimal(0))),
+            plain(sum((line.invoiced_seats for line in lines), Decimal(0))),
+            sum(line.reason is not None for line in lines),
+        )
+        for month in found.months
+        if (lines := [line for line in found.lines if line.month == month])
+    ]
+
+
+def differences(found: Reconciliation) -> Table:
+    """The lines that differ, and what to do about each."""
+    columns = ("Month", "Customer", "Agreement", "Line", "Plan", "Invoice", "Ledger", "Invoiced", "Difference", "Worth")
+    return (*columns, "Reason", "What to do"), [
+        (
+            line.month,
+            line.company and name_and_id(line.company),
+            name_and_id(line.agreement),
+            line.addition_id,
+            line.plan,
+            invoices(line),
+            line.seats if line.seats is None else plain(line.seats),
+            plain(line.invoiced_seats),
+            line.difference if line.difference is None else plain(line.difference),
+            amounts(line.worth) if line.worth else None,
+            line.reason,
+            what_to_do(line),
+        )
+        for line in found.differing
+    ]
+
+
+def invoices(line: ReconciledLine) -> str:
+    """The invoices that have a line, with their dates."""
+    return ", ".join(f"{one.number} of {one.date}" if one.date else one.number for one in line.invoices)
+
+
+def what_to_do(line: ReconciledLine) -> str | None:
+    """What a person can do about a line that differs."""
+    month, organization_id = line.month, str(line.organization.id)
+    identity = Identity(month, line.plan, organization_id)
+    numbers = " and ".join(one.number for one in line.invoices)
+    match line.reason:
+        case None:
+            return None
+        case Reason.NOT_INVOICED:
+            return f"No invoice has line {line.addition_id}. {not_billed(identity, line.addition_id)}"
+        case Reason.INVOICE_GONE:
+            gone = f"Invoice {numbers} is" if numbers else f"Invoice {line.noted_invoice}, made for its period, is"
+            return (
+                f"{gone} deleted or void, or no longer has line {line.addition_id}. If the period is not invoiced "
+                f"again: {not_billed(identity, line.addition_id)}"
+            )
+        case Reason.QUANTITY_DIFFERS:
+            return (
+                f"Invoice {numbers} bills {_seats(line.invoiced_seats)} for {_seats(line.seats)}. Correct the invoice. "
+                f"Or {_lower(accept_what_was_billed(month, organization_id))} Then sync the month: it bills the rest, "
+                "or holds what is to be credited."
+            )
+        case Reason.BILLED_TWICE:
+            return (
+                f"Invoices {numbers} bill {_seats(line.invoiced_seats)} for {_seats(line.seats)}. Take the line off "
+                f"one of them. Or, to credit it, set line {line.addition_id} to {plain(line.invoiced_seats)}, accept "
+                f"that with {accept_command(month, organization_id)}, and sync the month: it then says what is to be "
+                "credited."
+            )
+
+
+def _seats(seats: Decimal | None) -> str:
+    return "an unknown number of seats" if seats is None else counted(plain(seats), "seat")
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.differences import Difference, differences
+from cw_pipeline.billing.outcomes import RIGHT, Outcome
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 from cw_pipeline.reports.listings import imported_names
 from cw_pipeline.reports.worth import Money, prices
@@ -83,7 +84,9 @@ def compare(session: Session, before: str, after: str) -> Comparison:
         NothingToCompare: If there is no such preview, or the month was neither pushed nor previewed.
     """
     old, new = _version(session, before), _version(session, after)
-    return Comparison(old, new, changes(old.preview, new.preview, imported_names(session), prices(session)))
+    of_one_month = old.preview.month == new.preview.month
+    previews = (_as_it_left(one) if of_one_month and one.pushed else one.preview for one in (old, new))
+    return Comparison(old, new, changes(*previews, imported_names(session), prices(session)))
 
 
 def changes(before: Preview, after: Preview, names: ImportedNames, seat_prices: Prices) -> list[Change]:
@@ -99,6 +102,16 @@ def changes(before: Preview, after: Preview, names: ImportedNames, seat_prices: 
         for one in differences(before, after)
     ]
     return sorted(found, key=lambda one: (-abs(one.seats), one.line.organization_name.casefold()))
+
+
+def _as_it_left(pushed: Version) -> Preview:
+    """What a preview of a month says right after a push of it: what was written is right."""
+    lines = (
+        replace(line, outcome=Outcome.UNCHANGED, writes=()) if line.outcome in RIGHT else line
+        for line in pushed.preview.lines
+        if not line.also or line.outcome not in RIGHT
+    )
+    return replace(pushed.preview, lines=tuple(lines))
 
 
 def _version(session: Session, asked: str) -> Version:

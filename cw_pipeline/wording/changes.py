@@ -38,8 +38,8 @@ def changes(found: Iterable[Change], before: object, after: object) -> tuple[Seq
             _changed(one.before and with_also(one.before), one.after and with_also(one.after)),
             one.before and plain(one.before.seats),
             one.after and plain(one.after.seats),
-            f"{plain(one.seats):+}",
-            amounts(one.worth),
+            f"{plain(one.seats):+}" if one.seats else None,
+            amounts(one.worth) if one.seats else None,
         )
         for one in found
     ]

@@ -53,8 +53,14 @@ def test_a_preview_is_named_by_its_id_and_stands_for_a_month_that_was_never_push
     assert found.names == (f"Preview {ids[0]}", f"Preview {ids[1]}")
     assert [one.seats for one in found.changes] == [1]
     assert compared(connected, "2026-04", ids[1]).changes == []
-    push(connected, line("org-acme", seats=5), month=APRIL)
-    assert compared(connected, "2026-04", ids[0]).changes == []
+
+
+def test_what_a_push_wrote_is_right_in_a_later_preview_of_its_month(connected: Warehouse) -> None:
+    push(connected, line("org-acme", seats=5), line("org-acme", Outcome.ZEROED, 2, also=True), line("org-bolt"))
+    with connected.transaction() as session:
+        later = keep_preview(session, line("org-acme", Outcome.UNCHANGED, 5), line("org-bolt", Outcome.UPDATED, 6))
+    (bolt,) = compared(connected, "2026-03", str(later.id)).changes
+    assert (bolt.line.organization_id, bolt.seats) == ("org-bolt", 1)
 
 
 @pytest.mark.parametrize(

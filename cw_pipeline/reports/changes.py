@@ -85,8 +85,8 @@ def compare(session: Session, before: str, after: str) -> Comparison:
     """
     old, new = _version(session, before), _version(session, after)
     of_one_month = old.preview.month == new.preview.month
-    previews = (_as_it_left(one) if of_one_month and one.pushed else one.preview for one in (old, new))
-    return Comparison(old, new, changes(*previews, imported_names(session), prices(session)))
+    left, right = (_as_it_left(one) if of_one_month and one.pushed else one.preview for one in (old, new))
+    return Comparison(old, new, changes(left, right, imported_names(session), prices(session)))
 
 
 def changes(before: Preview, after: Preview, names: ImportedNames, seat_prices: Prices) -> list[Change]:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise.models import CatalogItem
     from cw_pipeline.reports.listings import ListedCompany
     from cw_pipeline.setup.connection import Connection
+    from cw_pipeline.setup.listed import Changes
     from cw_pipeline.setup.products import MappedProduct
-    from cw_pipeline.setup.reconcile import Changes
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline.warehouse.names import Named

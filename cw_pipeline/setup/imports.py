@@ -12,7 +12,7 @@ from cw_pipeline.reports import agreement_terms
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.errors import UnknownChoice, listed
 from cw_pipeline.setup.guards import require_connected
-from cw_pipeline.setup.reconcile import Changes, reconcile
+from cw_pipeline.setup.listed import Changes, keep_listed
 from cw_pipeline.sync.agreement_facts import terms_shown
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, ImportSelectionRow
 
@@ -87,7 +87,7 @@ def import_companies(
         require_connected(session, client)
         before = _selection(session.get(ImportSelectionRow, 1))
         chosen = session.merge(ImportSelectionRow(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
-        changes = reconcile(
+        changes = keep_listed(
             session,
             CompanyRow,
             [_company(company, now) for company in answered.records],
@@ -126,7 +126,7 @@ def import_agreements(
     kept = {one.id for one in answered.unreadable}
     with setup_transaction(warehouse) as session:
         require_connected(session, client)
-        changes = reconcile(
+        changes = keep_listed(
             session,
             AgreementRow,
             [_agreement(agreement, cycles, now) for agreement in answered.records],

@@ -15,9 +15,9 @@ from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.bill_from import SyncedMonths
 from cw_pipeline.setup.errors import MappingRefused, OrganizationRefused
 from cw_pipeline.setup.guards import require_connected
+from cw_pipeline.setup.listed import Changes, keep_listed
 from cw_pipeline.setup.lookup import company_and_agreement
 from cw_pipeline.setup.mapping import Mapped, map_company
-from cw_pipeline.setup.reconcile import Changes, reconcile
 from cw_pipeline.setup.wanted_mapping import require_mappable, wanted_mapping
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import psa_of
@@ -59,7 +59,7 @@ def refresh_organizations(nordpass: NordPass, warehouse: Warehouse, *, accept_wa
     now = datetime.now(UTC)
     found = [_row(organization, now) for organization in nordpass.organizations()]
     with setup_transaction(warehouse) as session:
-        changes = reconcile(session, OrganizationRow, found, now=now, accept_warnings=accept_warnings)
+        changes = keep_listed(session, OrganizationRow, found, now=now, accept_warnings=accept_warnings)
         log_action(session, AuditAction.IMPORT, "organizations", after=changes.made or None)
         return changes
 

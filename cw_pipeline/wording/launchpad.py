@@ -98,8 +98,7 @@ def _import(options: _Options) -> str:
 
 def _reconcile(options: _Options) -> str:
     first = options.get("month", options.get("from"))
-    months = {"first": first, **({"last": options["to"]} if "to" in options else {})} if first else {}
-    return _job("reconcile", "reconciliation", months)
+    return _job("reconcile", "reconciliation", {"first": first} if first else {})
 
 
 def _product(arguments: Sequence[str]) -> str:

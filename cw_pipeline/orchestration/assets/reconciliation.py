@@ -8,13 +8,13 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from cw_pipeline.orchestration.failures import Failed, configured_month, failing_the_run
+from cw_pipeline.orchestration.failures import configured_month, failing_the_run
 from cw_pipeline.orchestration.metadata import Details, names, table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.tenant import PREFIX, asset_key
 from cw_pipeline.reports.reconcile.lines import Reason
 from cw_pipeline.reports.reconcile.reconcile import Reconciliation, last_months, reconcile
-from cw_pipeline.vocabulary import Month, plain
+from cw_pipeline.vocabulary import plain
 from cw_pipeline.wording import reconciliation as wording
 from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.markdown import escaped
@@ -30,12 +30,13 @@ _MOST_NAMED = 5
 
 
 class ReconcileConfig(dg.Config):
-    """The months to compare, in which the seats were used."""
+    """How far to look back."""
 
     first: str = Field(
-        default="", description="The first month, as 2026-03. Left empty, the last twelve closed months are compared."
+        default="",
+        description="The first month in which seats were used, as 2026-03. The last twelve closed months are always "
+        "compared: otherwise the check would pass although one of them differs.",
     )
-    last: str = Field(default="", description="The last month. Left empty, only the first one is compared.")
 
 
 @dg.asset(
@@ -45,7 +46,9 @@ def reconciliation(
     context: dg.AssetExecutionContext, config: ReconcileConfig, access: Access
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Whether ConnectWise's invoices have what was pushed. Only read, and only where the API member may read them."""
-    months = _months(config)
+    months = last_months(datetime.now(UTC))
+    if config.first:
+        months = list(min(configured_month("first", config.first), months[0]).until(months[-1]))
     with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
         found = reconcile(run, months)
     for sentence in found.unreadable:
@@ -54,19 +57,6 @@ def reconciliation(
         context.log.warning(wording.BY_QUANTITY)
     yield dg.MaterializeResult(metadata=_details(found))
     yield _check(found)
-
-
-def _months(config: ReconcileConfig) -> list[Month]:
-    """The months of the config, or the usual ones."""
-    if not config.first:
-        if config.last:
-            raise Failed("last belongs to first. For one month give only first.")
-        return last_months(datetime.now(UTC))
-    first = configured_month("first", config.first)
-    last = configured_month("last", config.last) if config.last else first
-    if first > last:
-        raise Failed(f"first, {first}, is after last, {last}. Swap them.")
-    return list(first.until(last))
 
 
 def _details(found: Reconciliation) -> Details:

@@ -7,12 +7,11 @@ from cw_pipeline.orchestration.launchpad import described
 from cw_pipeline.orchestration.tenant import TAGS
 
 _EXAMPLE = f"""\
-# As it stands, the last twelve closed months are compared. Nothing is written.
+# Nothing is written.
 ops:
   {reconciliation.op.name}:
     config:
-      first: ""   # the month in which the seats were used, such as 2026-03
-      last: ""    # the last of several months
+      first: ""   # from which month on, such as 2024-12, to look further back than twelve months
 """
 
 reconcile = dg.define_asset_job(

@@ -1,4 +1,4 @@
-"""Reconcile a stored list with what a system lists now: how every list is imported."""
+"""Bring a stored list up to date with what a system lists now: how every list is imported."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Changes:
         return {name: number for name, number in self.numbers.items() if number and name != "total"}
 
 
-def reconcile(
+def keep_listed(
     session: Session,
     table: type[RowT],
     found: Iterable[RowT],

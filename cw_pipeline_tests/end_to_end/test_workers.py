@@ -116,11 +116,11 @@ def answers(running: Deployment, worker: str) -> bool:
 def is_worked_on(webserver: Webserver, running: Deployment, run_id: str) -> bool:
     """Whether Dagster's daemon, which looks every two minutes, would leave a run alone."""
     tags = {tag["key"]: tag["value"] for tag in webserver.query(RUN, id=run_id)["runOrError"]["tags"]}
-    servers = {
-        "broker": running.environment["CELERY_BROKER_URL"],
-        "backend": running.environment["CELERY_RESULT_BACKEND"],
-    }
-    launcher = CheckedCeleryRunLauncher(default_queue="dagster", **servers)
+    launcher = CheckedCeleryRunLauncher(
+        default_queue="dagster",
+        broker=running.environment["CELERY_BROKER_URL"],
+        backend=running.environment["CELERY_RESULT_BACKEND"],
+    )
     assert launcher.problem() is None
     run = dg.DagsterRun(job_name="sync_now", tags=tags)
     return launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from cw_pipeline.orchestration.asset_catalog import cataloged, outside
 from cw_pipeline.orchestration.assets.drift import drift
 from cw_pipeline.orchestration.assets.months import sync_months
 from cw_pipeline.orchestration.assets.reconciliation import reconciliation
@@ -15,7 +16,6 @@ from cw_pipeline.orchestration.assets.setup import (
     mapped_organizations,
     nordpass_organizations,
 )
-from cw_pipeline.orchestration.catalogue import catalogued, outside
 from cw_pipeline.orchestration.checks import CLOSED_MONTHS, unpushed_months
 from cw_pipeline.orchestration.jobs.accept_lines import accept_lines
 from cw_pipeline.orchestration.jobs.add_organization import add_organization
@@ -63,9 +63,9 @@ def build_definitions(*, first_month: Month, resources: Mapping[str, object]) ->
     return dg.Definitions(
         assets=[
             *outside(),
-            *map(catalogued, (CONNECTION, MAPPED_PRODUCTS, CLOSED_MONTHS)),
+            *map(cataloged, (CONNECTION, MAPPED_PRODUCTS, CLOSED_MONTHS)),
             *(
-                asset.map_asset_specs(catalogued)
+                asset.map_asset_specs(cataloged)
                 for asset in (
                     imported_companies,
                     agreements,

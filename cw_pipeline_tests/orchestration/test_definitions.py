@@ -100,7 +100,7 @@ def test_the_assets_depend_on_each_other_in_one_direction() -> None:
     }
 
 
-def test_the_catalogue_has_groups_in_the_order_of_setting_up_owners_versions_and_tables() -> None:
+def test_the_catalog_has_groups_in_the_order_of_setting_up_owners_versions_and_tables() -> None:
     graph = defs.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         asset = graph.get(key)

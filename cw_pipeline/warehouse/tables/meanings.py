@@ -1,4 +1,4 @@
-"""What each column means, in the words that stand below it in the source: for Dagster's catalogue and the reference."""
+"""What each column means, in the words that stand below it in the source: for Dagster's catalog and the reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Dagster's catalogue says of each asset beyond its own words, and the assets outside of this project.
+"""What Dagster's catalog says of each asset beyond its own words, and the assets outside of this project.
 
 Groups are numbered, because Dagster sorts them by name: in the order in which somebody sets the product up.
 """
@@ -32,7 +32,7 @@ CODE_VERSION = "1"
 
 
 class _Entry(NamedTuple):
-    """An asset in the catalogue: its group, what starts its runs, its table if it is one, and what else it reads."""
+    """An asset in the catalog: its group, what starts its runs, its table if it is one, and what else it reads."""
 
     group: str
     started_by: str
@@ -67,8 +67,8 @@ _OUTSIDE = {
 }
 
 
-def catalogued(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """An asset of this project with what the catalogue says of it."""
+def cataloged(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """An asset of this project with what the catalog says of it."""
     entry = _ENTRIES[spec.key.path[-1]]
     of_table = (
         {"dagster/table_name": _name(entry.table), "dagster/column_schema": _columns(entry.table)}

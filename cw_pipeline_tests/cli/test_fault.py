@@ -21,10 +21,10 @@ SHOWN = {
     "report-not-final": "not final",
     "connectwise-down": "the connection broke",
     "right-missing": "Finance > Agreements: Inquire",
-    "held": "agreement_inactive",
-    "rejected": "rejected",
-    "unconfirmed": "unconfirmed",
-    "by-hand": "billed_by_hand",
+    "held": "Agreement is not active",
+    "rejected": "Refused by ConnectWise",
+    "unconfirmed": "Unknown whether it was written",
+    "by-hand": "Also billed by hand",
 }
 
 

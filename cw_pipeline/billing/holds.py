@@ -178,21 +178,22 @@ def _may_never_be_billed(line: Line, identity: Identity, mapping: CompanyMapping
     return write_hold(_kept(line, identity), mapping, facts) is not None
 
 
-def write_hold(write: Write, mapping: CompanyMapping, facts: Facts) -> Outcome | None:
+def write_hold(write: Write, mapping: CompanyMapping | None, facts: Facts) -> Outcome | None:
     """Why `write` must not be made on its agreement as that is now; None where it may.
 
     A mapped agreement that ConnectWise now shows under another company than the mapped one would bill a stranger.
     """
     agreement = facts.agreements[write.agreement_id]
-    mapped = agreement.id == mapping.agreement_id
+    if mapping is not None and mapping.agreement_id != agreement.id:
+        mapping = None
     ended = agreement.end_date is not None and agreement.end_date < write.effective_date
-    if mapped and agreement.company_id != mapping.company_id:
+    if mapping and agreement.company_id != mapping.company_id:
         return Outcome.MOVED
     if agreement.company_deleted:
         return Outcome.COMPANY_DELETED
     if not agreement.active or agreement.never_invoiced or ended:
         return Outcome.AGREEMENT_INACTIVE
-    return Outcome.AGREEMENT_CHANGED if mapped and is_changed(agreement, mapping) else None
+    return Outcome.AGREEMENT_CHANGED if mapping and is_changed(agreement, mapping) else None
 
 
 def is_changed(agreement: Agreement, mapping: CompanyMapping) -> bool:

@@ -30,6 +30,7 @@ from cw_pipeline.cli import (
     rooms,
     sandbox,
     tenants,
+    undo,
 )
 from cw_pipeline.cli.options import example
 
@@ -95,6 +96,7 @@ app.command(rich_help_panel=_EVERY_MONTH, epilog=example("report --month 2026-03
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example('history --month 2026-03 --organization "Acme Ltd"'))(
     history.history
 )
+app.command(rich_help_panel=_EVERY_MONTH, epilog=example("undo 3f2a91bc --yes"))(undo.undo)
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("drift"))(drift.drift)
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("reconcile --month 2026-02"))(reconcile.reconcile)
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("rebuild"))(rebuild.rebuild)

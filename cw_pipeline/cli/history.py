@@ -10,6 +10,7 @@ from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import command
 from cw_pipeline.cli.options import AsJson, MonthOption
 from cw_pipeline.cli.output import UsageError
+from cw_pipeline.wording.undo import short_run
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.tables import LedgerEntry
@@ -41,11 +42,12 @@ def history(
             running.say("The ledger has no such entry. `cw-pipeline sync` makes them.")
             return
         running.table(
-            ["Id", "At", "Month", "Organization", "Plan", "Agreement", "Line", "Kind", "Quantity", "Note"],
+            ["Id", "At", "Run", "Month", "Organization", "Plan", "Agreement", "Line", "Kind", "Quantity", "Note"],
             [
                 (
                     entry.id,
                     f"{entry.at:%Y-%m-%d %H:%M:%S}",
+                    short_run(entry.run_id),
                     entry.month,
                     f"{name} ({entry.organization_id})" if name else entry.organization_id,
                     entry.plan,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cw_pipeline.cli import demonstration
     from cw_pipeline.nordpass import models
     from cw_pipeline.orchestration import health, metrics, runs
+    from cw_pipeline.orchestration.assets import months
     from cw_pipeline.orchestration.assets import setup as setup_assets
     from cw_pipeline.reports import by_hand, changes, listings, status
     from cw_pipeline.reports.drift import find as find_drift
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         release,
         suggest,
         systems,
+        undo,
     )
     from cw_pipeline.setup import by_hand as by_hand_choices
     from cw_pipeline.sync import reviewed
@@ -73,6 +75,7 @@ _PATHS = {
     "mapping_file": "setup.mapping_file",
     "metrics": "orchestration.metrics",
     "models": "nordpass.models",
+    "months": "orchestration.assets.months",
     "month_report": "reports.month_report.report",
     "named_faults": "sandbox.named_faults",
     "notifications": "notifications",
@@ -95,6 +98,7 @@ _PATHS = {
     "status": "reports.status",
     "suggest": "setup.suggest",
     "tenant_file": "tenant_file",
+    "undo": "setup.undo",
     "ways_out": "wording.ways_out",
 }
 

@@ -31,6 +31,7 @@ from cw_pipeline.orchestration.jobs.rebuild import rebuild
 from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
 from cw_pipeline.orchestration.jobs.reconcile import reconcile
 from cw_pipeline.orchestration.jobs.release_lines import release_lines
+from cw_pipeline.orchestration.jobs.undo import undo
 from cw_pipeline.orchestration.partitions import months_from
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule, recent_usage_schedule
 from cw_pipeline.orchestration.sensors import daily_heartbeat, messages
@@ -45,6 +46,7 @@ _SETUP_JOBS = [
     accept_lines,
     release_lines,
     lines_by_hand,
+    undo,
     rebuild,
     disconnect,
 ]

@@ -37,6 +37,7 @@ class AuditAction(StrEnum):
     END_LINE = "end line"
     LEAVE_LINE = "leave line"
     UNDO_LINE = "undo line"
+    UNDO_RUN = "undo run"
     REBUILD = "rebuild"
     DISCONNECT = "disconnect"
 

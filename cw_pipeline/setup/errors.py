@@ -133,6 +133,10 @@ class NotChosen(IntegrationError):
     """A line that is kept by hand is not as it was shown, or cannot be ended, left or taken back."""
 
 
+class NothingToUndo(IntegrationError):
+    """No such run wrote anything to the connected ConnectWise company."""
+
+
 class MappingFileRefused(MappingRefused):
     """The mapping file cannot be applied; `faults` is everything that is wrong with it, each with its row."""
 

@@ -12,6 +12,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.by_hand import last_choice
 from cw_pipeline.warehouse.previews import lines_with
+from cw_pipeline.warehouse.run_writes import last_undone
 from cw_pipeline.warehouse.tables import (
     CompanyMappingRow,
     IntegrationRow,
@@ -34,6 +35,7 @@ class Why(StrEnum):
     NEVER = "never pushed"
     FAILED = "the last push did not succeed"
     PARTLY = "organizations were left out"
+    UNDONE = "a run was undone since"
     LINES = "lines were written, found or accepted since"
     MAPPING = "companies or products were mapped since"
     REPORT = "the usage report changed since"
@@ -43,10 +45,10 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
     """The closed months, from `first_month` on, that no push has carried out as things are now, in order.
 
     A month counts from the first `bill_from` on. It counts again when its last push did not succeed, left organizations
-    out or was cut short; when a line of it is found, or accepted by a person, after that; when it was held because of a
-    line that is kept by hand, and a person chose for such a line after that; when a company that is billed for it is
-    mapped, mapped anew, or other products are confirmed, after the preview that was pushed last was made; and when the
-    usage report that is kept says something else than the one that was pushed.
+    out, was cut short or undone; when a line of it is found, or accepted by a person, after that; when it was held
+    because of a line that is kept by hand, and a person chose for such a line after that; when a company that is billed
+    for it is mapped, mapped anew, or other products are confirmed, after the preview that was pushed last was made; and
+    when the usage report that is kept says something else than the one that was pushed.
     """
     last_mapped = select(CompanyMappingRow.bill_from, func.max(CompanyMappingRow.mapped_at))
     mappings = session.execute(last_mapped.group_by(CompanyMappingRow.bill_from)).tuples().all()
@@ -54,11 +56,12 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
         return {}
     confirmed = [at for at in session.scalars(select(IntegrationRow.confirmed_at)) if at]
     pushed, written, reports = _last_pushes(session, psa), _last_written(session, psa), _kept_reports(session)
+    undone = last_undone(session, psa)
     unpushed: dict[Month, Why] = {}
     first = max(first_month, min(bill_from for bill_from, _ in mappings))
     for month in first.until(Month.last_closed(now)):
         decided_at = max([mapped_at for bill_from, mapped_at in mappings if bill_from <= month] + confirmed)
-        why = _why(pushed.get(month), written.get(month), decided_at, reports.get(month))
+        why = _why(pushed.get(month), undone.get(month), written.get(month), decided_at, reports.get(month))
         if why is not None:
             unpushed[month] = why
     return unpushed
@@ -74,18 +77,24 @@ class _Pushed(NamedTuple):
     report: str
 
 
-def _why(pushed: _Pushed | None, written_at: datetime | None, decided_at: datetime, report: str | None) -> Why | None:
+def _why(
+    pushed: _Pushed | None,
+    undone_at: datetime | None,
+    written_at: datetime | None,
+    decided_at: datetime,
+    report: str | None,
+) -> Why | None:
     if pushed is None:
         return Why.NEVER
-    if not pushed.succeeded:
-        return Why.FAILED
-    if not pushed.whole:
-        return Why.PARTLY
-    if written_at is not None and written_at > pushed.pushed_at:
-        return Why.LINES
-    if decided_at >= pushed.made_at:
-        return Why.MAPPING
-    return Why.REPORT if report != pushed.report else None
+    reasons = {
+        Why.FAILED: not pushed.succeeded,
+        Why.UNDONE: undone_at is not None and undone_at > pushed.pushed_at,
+        Why.PARTLY: not pushed.whole,
+        Why.LINES: written_at is not None and written_at > pushed.pushed_at,
+        Why.MAPPING: decided_at >= pushed.made_at,
+        Why.REPORT: report != pushed.report,
+    }
+    return next((why for why, applies in reasons.items() if applies), None)
 
 
 def _last_pushes(session: Session, psa: str) -> dict[Month, _Pushed]:

@@ -99,10 +99,28 @@ def preview_now(
         SyncError: If the month has no usage report.
         ConnectWiseError: If ConnectWise cannot be read.
     """
-    read_now = _read(run, [month])
-    append_seen(run, lock, read_now.seen, read_now.facts.mappings)
+    read_now = _read_and_enter(run, lock, [month])
     (preview,) = read_now.previews()
     return preview, read_now.facts, read_now.reports[month]
+
+
+def facts_now(run: SyncRun, lock: HeldLock, months: Sequence[Month]) -> tuple[Facts, Mapping[int, Known]]:
+    """What a push of `months` would be decided on at this moment, and what the ledger knows, by addition id.
+
+    Called under the push lock: what ConnectWise shows and the ledger did not know is entered.
+
+    Raises:
+        SyncError: If a month has no usage report.
+        ConnectWiseError: If ConnectWise cannot be read.
+    """
+    read_now = _read_and_enter(run, lock, months)
+    return read_now.facts, read_now.known
+
+
+def _read_and_enter(run: SyncRun, lock: HeldLock, months: Sequence[Month]) -> _Read:
+    read_now = _read(run, months)
+    append_seen(run, lock, read_now.seen, read_now.facts.mappings)
+    return read_now
 
 
 def current_previews(run: SyncRun, lock: HeldLock, months: Sequence[Month], made: Previews | None) -> Previews:

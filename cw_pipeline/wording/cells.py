@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cw_pipeline.billing.by_hand import Act
 from cw_pipeline.setup.mapping_csv import to_choose
-from cw_pipeline.vocabulary import counted
+from cw_pipeline.vocabulary import counted, plain
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording import by_hand
 from cw_pipeline.wording.outcomes import LABELS
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cw_pipeline.setup.mapping_file import Applied, Exported
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.suggest import Suggestion
+    from cw_pipeline.setup.undo import UndoneLine
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.ledger import RunWrites
     from cw_pipeline.warehouse.tables import AuditEntry, CompanyRow, OrganizationRow
@@ -198,6 +199,23 @@ def drift(findings: Iterable[Finding]) -> Table:
             one.what_to_do,
         )
         for one in findings
+    ]
+
+
+def undone(lines: Iterable[UndoneLine]) -> Table:
+    """What becomes of the lines of a run that is undone."""
+    return ("Month", "Organization", "Plan", "Agreement", "Line", "Seats", "Result", "Reason"), [
+        (
+            one.line.wrote.identity.month,
+            f"{one.organization_name} ({one.line.wrote.identity.organization_id})",
+            one.line.wrote.identity.plan,
+            one.line.wrote.agreement_id,
+            one.line.wrote.addition_id,
+            f"{'gone' if one.line.now is None else plain(one.line.now)} → {plain(one.line.wrote.before)}",
+            one.result,
+            one.reason or None,
+        )
+        for one in lines
     ]
 
 

@@ -257,6 +257,37 @@ def test_one_organization_first_leaves_the_month_due_until_the_rest_is_pushed(
     assert month not in run("status", "--json").document["unpushed_months"]
 
 
+def test_a_run_is_undone_after_a_look_at_what_that_writes(
+    sandbox: Sandbox, active: Active, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CW_PIPELINE_UNUSUAL_FIRST_SEATS", "10000")
+    mapped, month = active.mapped[0], str(LAST_CLOSED)
+    sandbox.nordpass.set_usage(mapped.organization_id, month, 60)
+    run("sync")
+    sandbox.nordpass.set_usage(mapped.organization_id, month, 61)
+    run("sync")
+    run_id = run("history", "--month", month, "--json").document["entries"][-1]["run_id"]
+    assert run_id[:8] in run("history", "--month", month).out
+    sandbox.journal.clear()
+    shown = run("undo", run_id[:8])
+    assert shown.code == 0
+    assert "61 → 60" in " ".join(shown.out.split())
+    assert f"`cw-pipeline undo {run_id[:8]} --yes`" in shown.out
+    planned = run("undo", run_id[:8], "--json").document["lines"]
+    assert [(line["before_the_run"], line["now"], line["result"]) for line in planned] == [(60, 61, "planned")]
+    assert sandbox.journal.writes("/finance/") == []
+    undone = run("undo", run_id, "--yes")
+    assert undone.code == 0
+    assert f"So {month} is due again" in undone.out
+    assert run("status", "--json").document["why_unpushed"][month] == "a run was undone since"
+    again = run("undo", run_id, "--yes", "--json")
+    assert (again.code, again.document) == (0, {"run_id": run_id, "months": [], "lines": []})
+    refused = run("undo", "nobody")
+    assert (refused.code, refused.sentence.split(".")[0]) == (2, "There is no run nobody")
+    assert "undo run" in run("history", "--acts").out
+    assert run("sync").code == 0
+
+
 def test_a_warning_about_a_line_leaves_the_exit_code_unchanged(
     sandbox: Sandbox, active: Active, monkeypatch: pytest.MonkeyPatch
 ) -> None:

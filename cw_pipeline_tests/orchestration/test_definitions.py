@@ -148,6 +148,7 @@ def test_there_is_a_job_for_every_act() -> None:
         "add_organization",
         "accept_lines",
         "release_lines",
+        "undo",
         "rebuild",
         "disconnect",
         "daily_checks",

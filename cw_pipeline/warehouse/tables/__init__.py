@@ -16,6 +16,7 @@ from cw_pipeline.warehouse.tables.months import (
     PushLineRow,
     PushRow,
     ReleasedUsageRow,
+    UndoneRunRow,
     UsageReportRow,
 )
 from cw_pipeline.warehouse.tables.setup import (
@@ -57,5 +58,6 @@ __all__ = [
     "PushRow",
     "ReleasedUsageRow",
     "RightUseRow",
+    "UndoneRunRow",
     "UsageReportRow",
 ]

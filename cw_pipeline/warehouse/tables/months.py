@@ -151,6 +151,22 @@ class PushRow(Base):
     lines: Mapped[list[PushLineRow]] = relationship(order_by="PushLineRow.position", lazy="selectin")
 
 
+class UndoneRunRow(Base):
+    """A run was undone, as far as it could be: its month has to be pushed again."""
+
+    __tablename__ = "undone_runs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    psa: Mapped[str]
+    month: Mapped[Month]
+    run_id: Mapped[str]
+    """The run that was undone."""
+    undone_by: Mapped[str]
+    """The Dagster run, or the command with an id of its own, that undid it."""
+    undone_at: Mapped[datetime]
+    """When that began."""
+
+
 class MonthErrorRow(Base):
     """Why a month failed as a whole in a run: no preview of it, or no push."""
 

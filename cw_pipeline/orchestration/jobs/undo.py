@@ -1,0 +1,67 @@
+"""The job `undo`."""
+
+import dagster as dg
+from pydantic import Field
+
+from cw_pipeline.orchestration.assets.months import PUSH
+from cw_pipeline.orchestration.assets.setup import materialized_mapping
+from cw_pipeline.orchestration.failures import Failed, failing_the_run
+from cw_pipeline.orchestration.launchpad import launchable
+from cw_pipeline.orchestration.metadata import table
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.runs import recorded_pushes
+from cw_pipeline.orchestration.tenant import PUSH_POOL
+from cw_pipeline.setup.undo import Result, undo_run
+from cw_pipeline.wording import cells
+from cw_pipeline.wording.launchpad import in_the_ui
+from cw_pipeline.wording.undo import what_next
+
+
+class UndoConfig(dg.Config):
+    """Which run is undone."""
+
+    run: str = Field(
+        default="",
+        description="The id of the run to undo, or its first characters. Left empty, nothing is looked for.",
+    )
+    confirm: bool = Field(
+        default=False, description="Write it. Without this, the run only shows what would be written."
+    )
+
+
+_EXAMPLE = """\
+# Without confirm, nothing is written: the run shows what would be.
+ops:
+  undo_writes:
+    config:
+      run: ""          # the id of a run of sync_now or monthly_sync, or its first characters
+      confirm: false   # true: write it
+"""
+
+
+@dg.op(pool=PUSH_POOL)
+def undo_writes(context: dg.OpExecutionContext, config: UndoConfig, access: Access) -> None:
+    """Give each line that a run wrote the quantity that it had before, or only show that."""
+    if not config.run:
+        context.log.info("Nothing was undone: give a run.")
+        return
+    with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
+        recorded = recorded_pushes(context.instance, PUSH.key)
+        undone = undo_run(run, config.run, recorded, confirmed=config.confirm)
+        context.log_event(dg.AssetObservation(PUSH.key, metadata={"undo": table(*cells.undone(undone.lines))}))
+        next_step = what_next(undone.run_id, undone.months, left=undone.left, confirmed=config.confirm)
+        if config.confirm:
+            context.log_event(materialized_mapping(run.warehouse))
+        if any(one.result is Result.FAILED for one in undone.lines):
+            raise Failed(next_step)
+        (context.log.warning if undone.left else context.log.info)(in_the_ui(next_step))
+
+
+@launchable(_EXAMPLE)
+def undo() -> None:
+    """Undo a run: give each line that it wrote the quantity that it had before, 0 where the run created it.
+
+    Lines that are invoiced, gone, or changed since are named and left. The months are due again afterwards. As it
+    stands, the run changes nothing.
+    """
+    undo_writes()

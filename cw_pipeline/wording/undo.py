@@ -1,0 +1,70 @@
+"""What people are told of a line that is left as it is when a run is undone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.billing.undo import Kept
+from cw_pipeline.vocabulary import counted, month_options
+from cw_pipeline.wording.outcomes import LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cw_pipeline.billing.undo import UndoLine
+    from cw_pipeline.vocabulary import Month
+
+_SENTENCES = {
+    Kept.UNSETTLED: "It is not known yet what became of an earlier write. Sync the month, then undo the run again.",
+    Kept.UNREAD: "ConnectWise shows something of this organization that cannot be read: see `cw-pipeline preview`.",
+    Kept.GONE: "ConnectWise does not show the line any more.",
+    Kept.INVOICED: "The line is invoiced. If that was too much, issue a credit in ConnectWise.",
+    Kept.UNCLEAR: "It is not clear whether the line was invoiced. `cw-pipeline preview` says what to do.",
+    Kept.EDITED: "The line was changed in ConnectWise by hand.",
+    Kept.NOT_MAPPED: (
+        "The organization is not billed to this agreement's company for the month, so nothing is added there. Map it "
+        "back first, if it should be."
+    ),
+    Kept.BY_HAND: "People bill the same product by hand on this agreement. See `cw-pipeline lines by-hand`.",
+    Kept.WAITING: "Another line of the month is left as it is, and has the seats. They would be billed twice.",
+}
+
+
+_ARE = {True: "is", False: "are"}
+
+
+def why_kept(line: UndoLine) -> str:
+    """Why a line is left as it is, and what to do where there is something."""
+    if line.kept is Kept.CHANGED:
+        return f"Lines of the organization's month were changed or accepted since, by run {line.changed_by}."
+    if line.hold is not None:
+        return f"{LABELS[line.hold]}."
+    return _SENTENCES[line.kept] if line.kept else ""
+
+
+def short_run(run_id: str) -> str:
+    """The first characters of a run's id, without the name of its command."""
+    return run_id.rsplit(" ", maxsplit=1)[-1][:8]
+
+
+def what_next(run_id: str, months: Sequence[Month], *, left: int, confirmed: bool) -> str:
+    """What was done, or would be, and what to do about it.
+
+    Args:
+        run_id: The run that is undone.
+        months: Those of the lines that are undone, or are to be.
+        left: How many lines were left, or failed.
+        confirmed: Whether it was carried out.
+    """
+    some_left = f"{counted(left, 'line was', 'lines were')} not undone: see the reasons. " if left else ""
+    if not months:
+        return f"{some_left}There is nothing to undo of run {run_id}."
+    named = ", ".join(map(str, months))
+    if not confirmed:
+        return f"{some_left}Nothing was written. To write it, run `cw-pipeline undo {short_run(run_id)} --yes`."
+    again = month_options(months[0], months[-1])
+    return (
+        f"{some_left}Run {run_id} is undone as far as it could be. So {named} {_ARE[len(months) == 1]} due again, and "
+        "the next tick of the schedule pushes the seats again. Mend first what was wrong, such as a "
+        f"mapping, a product or the usage in NordPass; then run `cw-pipeline sync {again}`."
+    )

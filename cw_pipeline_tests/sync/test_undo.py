@@ -1,0 +1,184 @@
+"""Undoing a run: what its lines get back, what is left, and what the month is taken for afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cw_pipeline.sandbox import FaultKind
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.errors import NothingToUndo
+from cw_pipeline.setup.undo import Undone, undo_run
+from cw_pipeline.sync.due import Why, unpushed_months
+from cw_pipeline.sync.outdated_warehouse import RecordedPush, WarehouseOutdated
+from cw_pipeline.warehouse.tables import AuditEntry
+from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, Msp, additions_of, agreement_id, company_id
+from cw_pipeline_tests.sync.one_company import SPARE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cw_pipeline.vocabulary import Month
+
+ONE, TWO, THREE = MAPPED
+
+
+def synced_by(msp: Msp, run_id: str, *months: Month) -> None:
+    replace(msp, run=replace(msp.run, run_id=run_id)).sync(*months)
+
+
+def undo(msp: Msp, asked: str, *, by: str = "undo 1", confirmed: bool = True) -> Undone:
+    return undo_run(replace(msp.run, run_id=by), asked, [], confirmed=confirmed)
+
+
+def results(undone: Undone) -> dict[int, str]:
+    """What became of the line of each organization, with the reason if it was left."""
+    places = {organization_id(place): place for place in MAPPED}
+    return {
+        places[one.line.wrote.identity.organization_id]: str(one.line.kept or one.result)
+        for one in sorted(undone.lines, key=lambda one: one.line.wrote.addition_id)
+    }
+
+
+def quantities(msp: Msp, month: Month = MARCH) -> list[Sequence[object]]:
+    return [msp.quantities(place, month) for place in MAPPED]
+
+
+def due(msp: Msp) -> dict[Month, Why]:
+    with msp.run.warehouse.transaction() as session:
+        return unpushed_months(session, msp.run.psa, FEBRUARY, datetime(2026, 4, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def both(synced_on_both_databases: Msp) -> Msp:
+    """Three companies: run `first` billed 5 seats each for March, run `second` 7."""
+    synced_on_both_databases.use(6)
+    synced_by(synced_on_both_databases, "first", MARCH)
+    synced_on_both_databases.use(7)
+    synced_by(synced_on_both_databases, "second", MARCH)
+    return synced_on_both_databases
+
+
+def test_each_line_gets_the_quantity_from_before_and_the_month_is_due_again(both: Msp) -> None:
+    written = both.written()
+    shown = undo(both, "sec", confirmed=False)
+    assert (results(shown), both.written(), due(both)) == (dict.fromkeys(MAPPED, "planned"), written, {})
+    undone = undo(both, "sec")
+    assert (undone.run_id, undone.months, results(undone)) == ("second", [MARCH], dict.fromkeys(MAPPED, "undone"))
+    assert quantities(both) == [[6]] * 3
+    assert due(both) == {MARCH: Why.UNDONE}
+    with both.run.warehouse.transaction() as session:
+        (act,) = session.query(AuditEntry).filter_by(action="undo run")
+        assert (act.subject, set((act.before or {}).values()), set((act.after or {}).values())) == (
+            "second",
+            {"7"},
+            {"6"},
+        )
+    again = undo(both, "second", by="undo 2")
+    assert (again.lines, again.months) == ([], [])
+    assert results(undo(both, "first", by="undo 3")) == dict.fromkeys(MAPPED, "undone")
+    assert quantities(both) == [[5]] * 3
+    synced_by(both, "third", MARCH)
+    assert (quantities(both), due(both)) == ([[7]] * 3, {})
+    assert results(undo(both, "first", by="undo 4")) == dict.fromkeys(MAPPED, "changed")
+    assert results(undo(both, "undo 3", by="undo 5")) == dict.fromkeys(MAPPED, "changed")
+
+
+def test_lines_that_the_run_created_are_set_to_0_and_used_again(msp: Msp) -> None:
+    synced_by(msp, "only")
+    assert results(undo(msp, "only")) == dict.fromkeys(MAPPED, "undone")
+    assert quantities(msp) == [[0]] * 3
+    assert msp.sync().outcomes() == ["updated"] * 3
+    assert quantities(msp) == [[5]] * 3
+
+
+def test_what_was_invoiced_gone_edited_or_written_since_is_named_and_left(both: Msp) -> None:
+    connectwise = both.sandbox.connectwise
+    connectwise.invoice(agreement_id(ONE))
+    (line,) = both.lines(TWO)
+    connectwise.edit_addition(agreement_id(TWO), line["id"], quantity=9)
+    (line,) = both.lines(THREE)
+    connectwise.delete_addition(agreement_id(THREE), line["id"])
+    written = both.written()
+    undone = undo(both, "second")
+    assert results(undone) == {ONE: "invoiced", TWO: "edited", THREE: "gone"}
+    assert all(one.reason for one in undone.lines)
+    assert (undone.months, undone.left, both.written()) == ([], 3, written)
+    both.use(8, TWO)
+    synced_by(both, "third", MARCH)
+    assert results(undo(both, "second"))[TWO] == "changed"
+
+
+def test_seats_are_not_on_two_lines_when_one_of_them_is_invoiced(both: Msp) -> None:
+    both.sandbox.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(ONE))
+    both.map(ONE, agreement=agreement_id(SPARE))
+    synced_by(both, "moved", MARCH)
+    assert both.quantities(ONE) == [0, 7]
+    both.sandbox.connectwise.invoice(agreement_id(SPARE))
+    undone = undo(both, "moved")
+    assert [one.line.kept for one in undone.lines] == ["waiting", "invoiced"]
+    assert both.quantities(ONE) == [0, 7]
+
+
+def test_seats_go_back_to_the_line_that_they_came_from(both: Msp) -> None:
+    both.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
+    synced_by(both, "moved", MARCH)
+    assert both.quantities(ONE) == [0, 7]
+    both.sandbox.journal.clear()
+    assert undo(both, "moved").left == 0
+    assert both.quantities(ONE) == [7, 0]
+    sent = [entry.path for entry in both.sandbox.journal.writes("/finance/")]
+    assert [int(path.rpartition("/")[2]) for path in sent] == [line["id"] for line in reversed(both.lines(ONE))]
+
+
+def test_seats_wait_while_the_line_that_has_them_cannot_be_written(both: Msp) -> None:
+    both.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
+    synced_by(both, "moved", MARCH)
+    both.sandbox.faults.add(FaultKind.STATUS, method="PATCH", path=additions_of(ONE), status=400, times=1)
+    undone = undo(both, "moved")
+    assert [one.result.value for one in undone.lines] == ["failed", "failed"]
+    assert both.quantities(ONE) == [0, 7]
+    again = undo(both, "moved", by="undo 2")
+    assert again.left == 0
+    assert both.quantities(ONE) == [7, 0]
+    assert undo(both, "moved", by="undo 3").lines == []
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_nothing_is_added_for_an_organization_that_is_not_billed_there(both: Msp, *, mapped: bool) -> None:
+    both.use(0, ONE)
+    synced_by(both, "zeroed", MARCH)
+    if mapped:
+        both.map(ONE, company=company_id(SPARE), agreement=agreement_id(SPARE))
+    else:
+        both.map(ONE, bill_from=MARCH.plus(1))
+    assert results(undo(both, "zeroed")) == {ONE: "not_mapped"}
+    assert both.quantities(ONE) == [0]
+
+
+def test_a_run_that_is_not_known_or_wrote_nothing_here_is_refused(both: Msp) -> None:
+    synced_by(both, "idle", MARCH)
+    elsewhere = replace(both, run=replace(both.run, psa="https://elsewhere.example|other"))
+    for asked, by, sentence in (
+        ("nobody", both, "There is no run nobody."),
+        ("", both, "There is no run "),
+        ("idle", both, "Run idle wrote nothing."),
+        ("second", elsewhere, "Run second wrote to another ConnectWise company"),
+    ):
+        with pytest.raises(NothingToUndo, match=sentence):
+            undo(by, asked)
+    synced_by(both, "run-1 and more", MARCH)
+    both.use(9)
+    synced_by(both, "second too", MARCH)
+    with pytest.raises(NothingToUndo, match="2 runs begin with second"):
+        undo(both, "second")
+
+
+def test_a_warehouse_that_lacks_a_push_undoes_nothing(both: Msp) -> None:
+    unknown = RecordedPush(MARCH, "unknown", datetime(2026, 4, 1, tzinfo=UTC))
+    with pytest.raises(WarehouseOutdated):
+        undo_run(both.run, "second", [unknown], confirmed=True)
+    assert quantities(both) == [[7]] * 3

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, RIGHT, Outcome
 from cw_pipeline.reports.unbilled import UNMAPPED
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.previews import last_pushes
-from cw_pipeline.warehouse.tables import PushRow
+from cw_pipeline.warehouse.tables import PushLineRow, PushRow
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -51,9 +51,16 @@ def last_pushed(session: Session) -> PushedMonth | None:
     if push is None:
         return None
 
-    def seats(outcomes: Collection[Outcome]) -> Decimal:
-        return sum((line.seats for line in push.lines if line.outcome in outcomes and not line.also), Decimal(0))
+    line = PushLineRow
+    of_push = select(line.outcome, line.also, func.count(), func.sum(line.seats)).where(line.push_id == push.id)
+    found = session.execute(of_push.group_by(line.outcome, line.also)).tuples().all()
 
+    def seats(outcomes: Collection[Outcome]) -> Decimal:
+        return sum((number for outcome, also, _, number in found if outcome in outcomes and not also), Decimal(0))
+
+    lines: Counter[Outcome] = Counter()
+    for outcome, _, number, _ in found:
+        lines[outcome] += number
     return PushedMonth(
         month=push.month,
         used=seats(Outcome),
@@ -61,5 +68,5 @@ def last_pushed(session: Session) -> PushedMonth | None:
         held=seats(HELD),
         failed=seats(FAILED),
         unmapped=seats(UNMAPPED),
-        lines=Counter(line.outcome for line in push.lines),
+        lines=lines,
     )

@@ -59,7 +59,7 @@ def reviewed_previews(session: Session, psa: str, ids: Iterable[int]) -> dict[Mo
         pushed = select(func.max(PushRow.preview_id)).where(PushRow.psa == psa, PushRow.month == row.month)
         if preview_id <= (session.scalar(pushed) or 0):
             raise PreviewRefused(f"{row.month} was pushed since preview {preview_id} was made, or by it. {again}")
-        found[row.month] = stored_preview(row)
+        found[row.month] = stored_preview(session, row)
     return found
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
-_OF_A_PREVIEW = [field.name for field in fields(billing.PreviewLine)]
+_OF_A_LINE = {field.name: getattr(PreviewLineRow, field.name) for field in fields(billing.PreviewLine)}
+"""The columns of a line: whole rows, which SQLAlchemy keeps track of, would take it several times as long."""
 _OF_A_PUSH = ("organization_id", "plan", "also", "outcome", "seats", "to_credit", "reason", "warning")
 """What is stored of a line: the columns are named as the line's fields."""
 
@@ -67,18 +68,22 @@ def latest_previews(session: Session, psa: str) -> list[billing.Preview]:
     """The preview made last for each month that has one."""
     latest = select(func.max(PreviewRow.id)).where(PreviewRow.psa == psa).group_by(PreviewRow.month)
     rows = session.scalars(select(PreviewRow).where(PreviewRow.id.in_(latest)).order_by(PreviewRow.month))
-    return [_preview(row) for row in rows]
+    return [stored_preview(session, row).preview for row in rows]
 
 
-def stored_preview(row: PreviewRow) -> StoredPreview:
-    """A stored preview with its id."""
-    return StoredPreview(row.id, _preview(row))
+def stored_preview(session: Session, row: PreviewRow) -> StoredPreview:
+    """A stored preview as the rule made it, with its id."""
+    return StoredPreview(row.id, billing.Preview(row.month, row.usage_seats, _lines(session, row.id)))
 
 
-def _preview(row: PreviewRow) -> billing.Preview:
-    """A stored preview as the rule made it."""
-    lines = (billing.PreviewLine(**{name: getattr(line, name) for name in _OF_A_PREVIEW}) for line in row.lines)
-    return billing.Preview(row.month, row.usage_seats, tuple(lines))
+def _lines(session: Session, preview_id: int, pushed: PushRow | None = None) -> tuple[billing.PreviewLine, ...]:
+    """The lines of a preview; where it was `pushed`, those that were not left out, each with its real outcome."""
+    columns, lines = _OF_A_LINE, select().where(PreviewLineRow.preview_id == preview_id)
+    if pushed is not None:
+        columns = columns | {"outcome": PushLineRow.outcome, "reason": PushLineRow.reason}
+        lines = lines.where(PushLineRow.push_id == pushed.id, PushLineRow.position == PreviewLineRow.position)
+    found = session.execute(lines.add_columns(*columns.values()).order_by(PreviewLineRow.position))
+    return tuple(billing.PreviewLine(*line) for line in found)
 
 
 @dataclass(frozen=True)
@@ -183,10 +188,7 @@ def latest_push(session: Session, psa: str, month: Month) -> PushRow | None:
 
 def pushed_lines(session: Session, push: PushRow) -> tuple[billing.PreviewLine, ...]:
     """The lines of a push's preview that it did not leave out, each with the outcome that it really had."""
-    previewed = _preview(session.get_one(PreviewRow, push.preview_id)).lines
-    return tuple(
-        replace(previewed[pushed.position], outcome=pushed.outcome, reason=pushed.reason) for pushed in push.lines
-    )
+    return _lines(session, push.preview_id, push)
 
 
 def billed_before(session: Session, psa: str, month: Month, *, but_for: Collection[Month]) -> dict[str, Billed]:
@@ -238,7 +240,7 @@ def run_reports(session: Session, run_id: str, *, pushed: bool) -> list[MonthRep
     for preview in session.scalars(select(PreviewRow).where(PreviewRow.run_id == run_id).order_by(PreviewRow.id)):
         month, before = preview.month, reports.get(preview.month, MonthReport(preview.month))
         requests_read = before.requests_read + preview.requests_read
-        lines = _preview(preview).lines
+        lines = _lines(session, preview.id)
         reports[month] = replace(before, preview_id=preview.id, lines=lines, requests_read=requests_read)
         done_at[month] = preview.made_at
     for push in session.scalars(select(PushRow).where(PushRow.run_id == run_id).order_by(PushRow.id)):

@@ -50,7 +50,7 @@ def last_version(session: Session, psa: str, month: Month) -> Version | None:
         return pushed
     rows = select(PreviewRow).where(PreviewRow.psa == psa, PreviewRow.month == month)
     row = session.scalars(rows.order_by(PreviewRow.id.desc()).limit(1)).first()
-    return _previewed(row) if row else None
+    return _previewed(session, row) if row else None
 
 
 def last_pushed_version(session: Session, psa: str, month: Month) -> Version | None:
@@ -66,8 +66,8 @@ def last_pushed_version(session: Session, psa: str, month: Month) -> Version | N
 def preview_version(session: Session, psa: str, preview_id: int) -> Version | None:
     """What the preview with this id says; None if there is none."""
     row = session.get(PreviewRow, preview_id) if preview_id <= _LARGEST_ID else None
-    return _previewed(row) if row and row.psa == psa else None
+    return _previewed(session, row) if row and row.psa == psa else None
 
 
-def _previewed(row: PreviewRow) -> Version:
-    return Version(stored_preview(row).preview, row.id, row.made_at, row.run_id, pushed=False)
+def _previewed(session: Session, row: PreviewRow) -> Version:
+    return Version(stored_preview(session, row).preview, row.id, row.made_at, row.run_id, pushed=False)

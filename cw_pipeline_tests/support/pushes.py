@@ -34,21 +34,24 @@ def push(
     report = keep(warehouse, month, at)
     preview = PreviewRow(
         psa=PSA, month=month, made_at=at, run_id="run", usage_report_id=report.id,
-        usage_seats=0, requests_read=0, lines=[_previewed(line) for line in lines],
+        usage_seats=0, requests_read=0,
     )  # fmt: skip
     put(warehouse, preview)
     done = PushRow(
         psa=PSA, month=month, run_id="run", preview_id=preview.id, pushed_at=at + took, succeeded=succeeded,
-        requests_read=0, requests_written=0, lines=list(lines),
+        requests_read=0, requests_written=0,
     )  # fmt: skip
     put(warehouse, done)
+    for line in lines:
+        line.push_id = done.id
+        put(warehouse, _previewed(line, preview.id), line)
 
 
-def _previewed(line: PushLineRow) -> PreviewLineRow:
+def _previewed(line: PushLineRow, preview_id: int) -> PreviewLineRow:
     """The line of the preview that was pushed, of Acme's organization."""
     return PreviewLineRow(
-        position=line.position, organization_id=line.organization_id, organization_name="Acme", plan=line.plan,
-        also=line.also, outcome=line.outcome, seats=line.seats, reason=line.reason, writes=(),
+        preview_id=preview_id, position=line.position, organization_id=line.organization_id, organization_name="Acme",
+        plan=line.plan, also=line.also, outcome=line.outcome, seats=line.seats, reason=line.reason, writes=(),
     )  # fmt: skip
 
 

@@ -116,7 +116,6 @@ class PreviewRow(Base):
     """The report's seats."""
     requests_read: Mapped[int]
     """How many requests read ConnectWise for it."""
-    lines: Mapped[list[PreviewLineRow]] = relationship(order_by="PreviewLineRow.position", lazy="selectin")
 
 
 class PushLineRow(_LineRow):
@@ -148,7 +147,6 @@ class PushRow(Base):
     """How many requests read ConnectWise."""
     requests_written: Mapped[int]
     """How many requests wrote to it."""
-    lines: Mapped[list[PushLineRow]] = relationship(order_by="PushLineRow.position", lazy="selectin")
 
 
 class UndoneRunRow(Base):

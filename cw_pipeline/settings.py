@@ -100,7 +100,19 @@ class Systems(FirstMonth):
     """Instead of the Provider API: a folder with the panel's monthly usage exports."""
 
 
-class Settings(Systems):
+class Approval(_Environment):
+    """Who decides that a month is pushed, read by itself so that no other setting can make the schedule push it."""
+
+    cw_pipeline_approval: Literal["none", "required"] = "none"
+    """`none`: the schedule pushes; `required`: it only previews, and a person approves what is pushed."""
+
+    @property
+    def approval_required(self) -> bool:
+        """Whether the schedule only previews, and a person pushes what they approve."""
+        return self.cw_pipeline_approval == "required"
+
+
+class Settings(Systems, Approval):
     """The settings, read from the environment when an instance is made, but for those that are given `instead`.
 
     Raises:

@@ -92,6 +92,7 @@ app.command(rich_help_panel=_EVERY_MONTH, epilog=example("status"))(lifecycle.st
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("preview --month 2026-03"))(months.preview)
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("sync --from 2026-01 --to 2026-03"))(months.sync)
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("compare 2026-02 2026-03"))(compare.compare)
+app.command(rich_help_panel=_EVERY_MONTH, epilog=example("approve 17"))(months.approve)
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example("report --month 2026-03 --format xlsx"))(report.report)
 app.command(rich_help_panel=_EVERY_MONTH, epilog=example('history --month 2026-03 --organization "Acme Ltd"'))(
     history.history

@@ -89,8 +89,14 @@ def disconnect(
 def status(*, as_json: AsJson = False) -> None:
     """Show how far the setup is, what is missing, and which months still have to be synced."""
     with command(as_json=as_json) as running:
-        schedule = running.settings.schedule
-        found = rooms.status.status(running.warehouse, first_month=running.first_month, now=now(), schedule=schedule)
+        settings = running.settings
+        found = rooms.status.status(
+            running.warehouse,
+            first_month=running.first_month,
+            now=now(),
+            schedule=settings.schedule,
+            approval=settings.approval_required,
+        )
         running.document(vars(found))
         running.table(
             ["", ""],
@@ -143,6 +149,6 @@ def _next_step(found: Status) -> str:
     if not found.mapped:
         return "No company is mapped: run `cw-pipeline companies suggest`."
     if found.unpushed_months:
-        options = month_options(found.unpushed_months[0], found.unpushed_months[-1])
-        return f"Run `cw-pipeline sync {options}`, or wait for the schedule."
+        what_to_do = rooms.commands.sync_or_approve(found.why_unpushed, found.to_approve)
+        return what_to_do if found.to_approve else f"{what_to_do.removesuffix('.')}, or wait for the schedule."
     return "Every closed month is synced."

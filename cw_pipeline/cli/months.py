@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
 
 from cw_pipeline.billing.outcomes import FAILED
 from cw_pipeline.cli import rooms
-from cw_pipeline.cli.command import command, now
+from cw_pipeline.cli.command import command, now, setup_command
 from cw_pipeline.cli.month_results import print_preview, print_sync
 from cw_pipeline.cli.options import (
     AsJson,
@@ -84,6 +86,24 @@ def sync(
                 psa = rooms.connection_key.connected_psa(session)
                 reviewed = rooms.reviewed.reviewed_previews(session, psa, previews)
             reports = _push_reviewed(running, reviewed, _chosen(organization, limit))
+        print_sync(running, reports, "Every write is in `cw-pipeline history`.")
+
+
+def approve(
+    previews: Annotated[list[int], typer.Argument(metavar="ID", help="The ids of previews, one of each month.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write exactly the previews that you looked at, and record that you approved them.
+
+    A month for which a sync would write something else by now is not written, and what differs is said. What the
+    schedule previewed waits for this where CW_PIPELINE_APPROVAL is `required`.
+    """
+    with setup_command(as_json=as_json) as running:
+        with running.warehouse.transaction() as session:
+            rooms.guards.require_active(session, running.connectwise)
+            psa = rooms.connection_key.connected_psa(session)
+        reports = _push_reviewed(running, rooms.approve.approve(running.warehouse, psa, previews), _chosen(None, None))
         print_sync(running, reports, "Every write is in `cw-pipeline history`.")
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cw_pipeline.sandbox import control, named_faults, sandbox
     from cw_pipeline.setup import (
         accept,
+        approve,
         audit,
         connection,
         errors,
@@ -46,17 +47,19 @@ if TYPE_CHECKING:
     from cw_pipeline.setup import by_hand as by_hand_choices
     from cw_pipeline.sync import reviewed
     from cw_pipeline.warehouse import connection_key, database, previews
-    from cw_pipeline.wording import cells, hold_reasons, reconciliation, seats, spreadsheets, ways_out
+    from cw_pipeline.wording import cells, commands, hold_reasons, reconciliation, seats, spreadsheets, ways_out
     from cw_pipeline.wording import changes as changes_in_words
 
 _PATHS = {
     "accept": "setup.accept",
+    "approve": "setup.approve",
     "audit": "setup.audit",
     "by_hand": "reports.by_hand",
     "by_hand_choices": "setup.by_hand",
     "cells": "wording.cells",
     "changes": "reports.changes",
     "changes_in_words": "wording.changes",
+    "commands": "wording.commands",
     "connection": "setup.connection",
     "connection_key": "warehouse.connection_key",
     "control": "sandbox.control",

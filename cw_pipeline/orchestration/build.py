@@ -16,9 +16,9 @@ from cw_pipeline.orchestration.assets.setup import (
     mapped_organizations,
     nordpass_organizations,
 )
-from cw_pipeline.orchestration.checks import CLOSED_MONTHS, unpushed_months
 from cw_pipeline.orchestration.jobs.accept_lines import accept_lines
 from cw_pipeline.orchestration.jobs.add_organization import add_organization
+from cw_pipeline.orchestration.jobs.approve import approve
 from cw_pipeline.orchestration.jobs.compare import compare
 from cw_pipeline.orchestration.jobs.connect import connect
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks
@@ -35,6 +35,7 @@ from cw_pipeline.orchestration.jobs.undo import undo
 from cw_pipeline.orchestration.partitions import months_from
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule, recent_usage_schedule
 from cw_pipeline.orchestration.sensors import daily_heartbeat, messages
+from cw_pipeline.orchestration.unpushed import CLOSED_MONTHS, unpushed_months
 from cw_pipeline.vocabulary import Month
 
 _SETUP_JOBS = [
@@ -80,7 +81,7 @@ def build_definitions(*, first_month: Month, resources: Mapping[str, object]) ->
             ),
         ],
         asset_checks=[unpushed_months],
-        jobs=[monthly_sync, sync_now, preview, compare, reconcile, daily_checks, recent_usage, *_SETUP_JOBS],
+        jobs=[monthly_sync, sync_now, preview, approve, compare, reconcile, daily_checks, recent_usage, *_SETUP_JOBS],
         schedules=[monthly_sync_schedule, recent_usage_schedule, daily_checks_schedule],
         sensors=[messages, daily_heartbeat],
         resources=resources,

@@ -1,8 +1,7 @@
-"""The checks: every seat has an outcome, everything is billed, and every month is pushed."""
+"""The checks of the monthly assets and of drift: every seat has an outcome, and everything is billed."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,17 +9,12 @@ import dagster as dg
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
-from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.metadata import names
-from cw_pipeline.orchestration.partitions import first_month
-from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.tenant import SCHEDULE, asset_key
+from cw_pipeline.orchestration.tenant import asset_key
 from cw_pipeline.reports.drift.findings import Finding
-from cw_pipeline.reports.status import status
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, missing_usage, unbilled
-from cw_pipeline.vocabulary import Month, counted, month_options
+from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline.wording.cells import of_unpushed_months
 from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.markdown import escaped
 from cw_pipeline.wording.outcomes import in_words
@@ -63,19 +57,8 @@ NOTHING_DRIFTED = dg.AssetCheckSpec(
     asset=asset_key("drift"),
     description="Lines, mapped companies and agreements in ConnectWise are as they were written and mapped.",
 )
-CLOSED_MONTHS = dg.AssetSpec(
-    asset_key("closed_months"),
-    deps=[asset_key("connectwise_push")],
-    description=(
-        "Every month that has ended. Nothing materializes it, so that no run of a month makes Dagster skip or hide its "
-        "check, which covers all months."
-    ),
-    kinds={"python"},
-)
 _ERRORS = (SEATS_ADD_UP, NOTHING_FAILED)
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
-GRACE = SCHEDULE.after_month + timedelta(hours=2, minutes=30)
-"""How long after its end a month is not late yet: its sync, once it is due, may try again for an hour."""
 _MOST_NAMED = 5
 """Organizations, and months, that a check names; its metadata has all."""
 _OF_ONE = {"are": "is", "were": "was", "have": "has"}
@@ -166,30 +149,6 @@ def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
             [f"{one.organization_name or f'agreement {one.agreement_id}'}: {one.kind}" for one in findings]
         ),
     )
-
-
-@dg.asset_check(asset=CLOSED_MONTHS.key, description="Every closed month that companies are billed for is pushed.")
-def unpushed_months(access: Access) -> dg.AssetCheckResult:
-    """Whether any month is late: the schedule did not run, its run failed, or something changed since."""
-    with failing_the_run(), access.warehouse() as warehouse:
-        late = late_months(warehouse, datetime.now(UTC))
-    months = [Month.parse(key) for key in late]
-    return dg.AssetCheckResult(
-        passed=not late,
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=in_the_ui(
-            f"Not pushed, or changed since: {of_unpushed_months(late)}. The months' runs say why. Run "
-            f"`cw-pipeline sync {month_options(months[0], months[-1])}`."
-        )
-        if late
-        else None,
-        metadata={"months": list(late)},
-    )
-
-
-def late_months(warehouse: Warehouse, now: datetime) -> dict[str, str]:
-    """The months that have to be pushed and ended at least `GRACE` before `now`, each with the reason."""
-    return status(warehouse, first_month=first_month(), now=now - GRACE).why_unpushed
 
 
 def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> dg.AssetCheckEvaluation:

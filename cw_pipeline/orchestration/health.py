@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dagster as dg
 
-from cw_pipeline.orchestration.checks import GRACE
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks, not_passed
 from cw_pipeline.orchestration.runs import existing_instance, problem_of_workers
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule
 from cw_pipeline.orchestration.sensors import daily_heartbeat, messages
 from cw_pipeline.orchestration.tenant import KEY, LOCATION, TAGS
+from cw_pipeline.orchestration.unpushed import GRACE
 from cw_pipeline.reports.last_pushed import PushedMonth, last_pushed
 from cw_pipeline.reports.status import status
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.setup.errors import NotActive
-from cw_pipeline.vocabulary import Month, month_options
+from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import schema
 from cw_pipeline.warehouse.database import Warehouse, pending_migrations
 from cw_pipeline.warehouse.tables import IntegrationRow
 from cw_pipeline.wording.cells import of_unpushed_months
+from cw_pipeline.wording.commands import sync_or_approve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,6 +121,8 @@ class _Billing(NamedTuple):
 
     active_since: datetime
     why_due: dict[str, str]
+    late: dict[str, str]
+    to_approve: dict[str, int]
     last_pushed_month: PushedMonth | None
 
 
@@ -165,7 +168,8 @@ def collect(settings: Settings, *, now: datetime) -> Health:
 
 def _billing(settings: Settings, now: datetime) -> _Billing:
     with closing(Warehouse(settings.database_url, tenant=settings.tenant_key)) as warehouse:
-        found = status(warehouse, first_month=Month.parse(settings.cw_pipeline_first_month), now=now)
+        first_month = Month.parse(settings.cw_pipeline_first_month)
+        found = status(warehouse, first_month=first_month, now=now, approval=settings.approval_required)
         if found.missing:
             raise NotActive(found.missing)
         with warehouse.transaction() as session:
@@ -173,6 +177,8 @@ def _billing(settings: Settings, now: datetime) -> _Billing:
             return _Billing(
                 active_since=max(integration.connected_at, integration.confirmed_at or integration.connected_at),
                 why_due=found.why_unpushed,
+                late=found.late(now - GRACE),
+                to_approve=found.to_approve,
                 last_pushed_month=last_pushed(session),
             )
 
@@ -270,10 +276,8 @@ def _problems_of_schedule(schedule: Schedule) -> Iterator[str]:
 def _problems_of_billing(billing: _Billing | None, checks: DailyChecks, now: datetime) -> Iterator[str]:
     if billing is None:
         return
-    late = {key: why for key, why in billing.why_due.items() if Month.parse(key).closes_at + GRACE <= now}
-    if late:
-        options = month_options(Month.parse(min(late)), Month.parse(max(late)))
-        yield f"Not pushed, or changed since: {of_unpushed_months(late)}. Run `cw-pipeline sync {options}`."
+    if late := billing.late:
+        yield f"Not pushed, or changed since: {of_unpushed_months(late)}. {sync_or_approve(late, billing.to_approve)}"
     good_since = max(billing.active_since, checks.last_good or billing.active_since)
     if now - good_since > LONGEST_WITHOUT_A_GOOD_CHECK:
         if checks.last_run is not None and now - checks.last_run <= LONGEST_WITHOUT_A_GOOD_CHECK:

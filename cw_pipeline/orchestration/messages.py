@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+
+import dagster as dg
 
 from cw_pipeline.https.safe_text import harmless
+from cw_pipeline.orchestration.assets.months import PREVIEW
 from cw_pipeline.orchestration.problems import NOT_SYNCED, ONCE, Problem, named_by
 from cw_pipeline.orchestration.runs import check_evaluations, months_of, step_failure, step_failures
 from cw_pipeline.orchestration.tenant import KEY, TITLE
@@ -16,13 +19,13 @@ from cw_pipeline.wording.markdown import unescaped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    import dagster as dg
-
     from cw_pipeline.orchestration.problems import ToTell
 
 _MOST_NAMES = 20
+_TO_APPROVE = "to_approve"
 _HEADINGS = {
     NOT_SYNCED: "{} not synced",
+    _TO_APPROVE: "{} to approve",
     "nothing_held": "held lines of {}",
     "nothing_failed": "failed lines of {}",
     "nothing_unmapped": "unmapped seats of {}",
@@ -66,13 +69,20 @@ def _items(
     for (_, name, run_id), months in sorted(groups.items()):
         run = instance.get_run_by_id(run_id)
         evaluation = next((one for one in check_evaluations(run_id, instance) if one.check_name == name), None)
+        only_waits = evaluation is not None and set(months) <= _waiting(evaluation)
         yield (
-            prefix + _heading(name, months, run),
+            prefix + _heading(_TO_APPROVE if only_waits else name, months, run),
             [
                 *(_of_check(evaluation, months) if evaluation else _of_run(run, run_id, instance)),
                 _where(ui, evaluation, sorted(months), run_id),
             ],
         )
+
+
+def _waiting(evaluation: dg.AssetCheckEvaluation) -> set[str]:
+    """The months that wait for a person's approval."""
+    waiting = evaluation.metadata.get(_TO_APPROVE)
+    return set(cast("dict[str, int]", waiting.value)) if isinstance(waiting, dg.JsonMetadataValue) else set()
 
 
 def _heading(name: str, months: Iterable[str], run: dg.DagsterRun | None) -> str:
@@ -134,6 +144,8 @@ def _where(ui: str | None, evaluation: dg.AssetCheckEvaluation | None, months: l
         return f"The run is {run_id}."
     if evaluation is None:
         return f"{ui.rstrip('/')}/runs/{run_id}"
+    if months[-1] in _waiting(evaluation):
+        return f"{ui.rstrip('/')}/assets/{'/'.join(PREVIEW.key.path)}?view=partitions&partition={months[-1]}"
     month = months[-1] if evaluation.check_name not in {NOT_SYNCED, "nothing_drifted"} else ""
     view = f"view=partitions&partition={month}" if month else "view=checks"
     return f"{ui.rstrip('/')}/assets/{'/'.join(evaluation.asset_key.path)}?{view}"

@@ -16,26 +16,26 @@ import dagster as dg
 from pydantic import BaseModel
 
 from cw_pipeline.orchestration.assets.months import PUSH
-from cw_pipeline.orchestration.checks import unpushed_months
+from cw_pipeline.orchestration.jobs.approve import approve
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks
 from cw_pipeline.orchestration.jobs.monthly import monthly_sync, sync_now
 from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
-from cw_pipeline.orchestration.runs import check_evaluations, location_of, months_of, step_failures
+from cw_pipeline.orchestration.runs import check_evaluations, location_of, months_of, pushed_months, step_failures
 from cw_pipeline.orchestration.tenant import KEY, LOCATION
+from cw_pipeline.orchestration.unpushed import NAME as NOT_SYNCED
 from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 REMIND_AFTER = timedelta(days=7)
-NOT_SYNCED = next(iter(unpushed_months.check_keys)).name
 ONCE = "run"
 """What the key of a run that is told once begins with."""
 _SETTLED_AFTER = timedelta(days=1)
 """How long a month's failed sync counts although the check does not call the month late yet."""
 _RUNS_AT_ONCE = 100
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
-_SYNCS = {monthly_sync.name, sync_now.name}
+_SYNCS = {monthly_sync.name, sync_now.name, approve.name}
 _SCHEDULED = {daily_checks.name, recent_usage.name}
 
 
@@ -120,7 +120,7 @@ class Problems(BaseModel):
         failed, shown = run.status is dg.DagsterRunStatus.FAILURE, Problem(since=at, run_id=run.run_id)
         if _is_a_sync(run):
             bad = set(_failed_months(run, instance)) if failed else set[str]()
-            months = {f"{NOT_SYNCED} {month}": month in bad for month in _all_months(run)}
+            months = {f"{NOT_SYNCED} {month}": month in bad for month in bad | set(_all_months(run, instance))}
             self._replace({key: shown for key, is_bad in months.items() if is_bad}, months)
         elif run.job_name in _SCHEDULED:
             self._replace({run.job_name: shown} if failed else {}, {run.job_name})
@@ -185,9 +185,11 @@ def _is_a_commands(run: dg.DagsterRun) -> bool:
     return location_of(run) is not None and run.remote_job_origin is None
 
 
-def _all_months(run: dg.DagsterRun) -> list[str]:
-    months = months_of(run)
-    return [str(month) for month in Month.parse(months[0]).until(Month.parse(months[-1]))] if months else []
+def _all_months(run: dg.DagsterRun, instance: dg.DagsterInstance) -> list[str]:
+    """The months of a run, or where it is not of some, as one that pushes what a person approved, those it pushed."""
+    if months := months_of(run):
+        return [str(month) for month in Month.parse(months[0]).until(Month.parse(months[-1]))]
+    return pushed_months(run.run_id, instance, PUSH.key)
 
 
 def _failed_months(run: dg.DagsterRun, instance: dg.DagsterInstance) -> list[str]:
@@ -196,7 +198,7 @@ def _failed_months(run: dg.DagsterRun, instance: dg.DagsterInstance) -> list[str
         data = failure.get_dagster_event().step_failure_data.user_failure_data
         if data is not None and isinstance(named := data.metadata.get("failed_months"), dg.JsonMetadataValue):
             return cast("list[str]", named.value)
-    return _all_months(run)
+    return _all_months(run, instance)
 
 
 def _shown_by(evaluation: dg.AssetCheckEvaluation, shown: Problem) -> Iterator[tuple[str, Problem]]:

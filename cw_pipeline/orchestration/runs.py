@@ -194,6 +194,13 @@ def step_failure(entry: dg.EventLogEntry) -> str:
     return f"Unexpected error: {error.cls_name if error else 'unknown'}."
 
 
+def pushed_months(run_id: str, instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[str]:
+    """The months of `asset` that the run materialized."""
+    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    events = [entry.get_dagster_event() for entry in entries]
+    return [event.partition for event in events if event.asset_key == asset and event.partition]
+
+
 def months_of(run: dg.DagsterRun) -> list[str]:
     """The one month of a run, or the first and the last of several; none where it is not about months."""
     return list(dict.fromkeys(run.tags[tag] for tag in (_MONTH, _RANGE_START, _RANGE_END) if tag in run.tags))

@@ -7,9 +7,10 @@ the warehouse cannot be used, it requests a run, which fails with the reason.
 from datetime import datetime
 
 import dagster as dg
+from pydantic import ValidationError
 
 from cw_pipeline.errors import CwPipelineError
-from cw_pipeline.orchestration.assets.months import SyncConfig, sync_months
+from cw_pipeline.orchestration.assets.months import PREVIEW, USAGE, SyncConfig, sync_months
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks
 from cw_pipeline.orchestration.jobs.monthly import monthly_sync
 from cw_pipeline.orchestration.jobs.recent_usage import recent_usage
@@ -17,6 +18,7 @@ from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.tenant import SCHEDULE
 from cw_pipeline.reports.status import Status, status
+from cw_pipeline.settings import Approval
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.wording.launchpad import in_the_ui
 
@@ -29,7 +31,10 @@ TRIES_AGAIN = 6
     cron_schedule=SCHEDULE.cron,
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Pushes the month that just ended, and every earlier month that is not yet pushed.",
+    description=(
+        "Pushes the month that just ended, and every earlier month that is not yet pushed. Where CW_PIPELINE_APPROVAL "
+        "is `required`, it only previews them."
+    ),
 )
 def monthly_sync_schedule(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | list[dg.RunRequest]:
     """One run for each closed month that is not yet pushed, by the tick's own time and never the clock."""
@@ -42,9 +47,22 @@ def monthly_sync_schedule(context: dg.ScheduleEvaluationContext, access: Access)
         return dg.SkipReason("Every closed month that companies are billed for is pushed.")
     config = dg.RunConfig(ops={sync_months.node_def.name: SyncConfig(retries=TRIES_AGAIN)})
     return [
-        dg.RunRequest(run_key=f"{tick:%Y-%m-%dT%H:%M}Z {month}", partition_key=str(month), run_config=config)
+        dg.RunRequest(
+            run_key=f"{tick:%Y-%m-%dT%H:%M}Z {month}",
+            partition_key=str(month),
+            run_config=config,
+            asset_selection=[USAGE.key, PREVIEW.key] if _needs_approval() else None,
+        )
         for month in months
     ]
+
+
+def _needs_approval() -> bool:
+    """Whether a person has to approve what is pushed. Assumed where the setting is wrong, which the run says."""
+    try:
+        return Approval().approval_required
+    except ValidationError:
+        return True
 
 
 def _once_a_day(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | dg.RunRequest:

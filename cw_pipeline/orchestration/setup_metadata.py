@@ -15,6 +15,7 @@ from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.tenant import SCHEDULE
 from cw_pipeline.reports.listings import companies, organizations
 from cw_pipeline.reports.status import status
+from cw_pipeline.settings import Approval
 from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.imports import AgreementsReport, ImportReport
 from cw_pipeline.setup.mapping_csv import Cells, csv_of
@@ -74,7 +75,13 @@ def of_changes(changes: Changes) -> Details:
 
 def of_mapping(warehouse: Warehouse) -> Details:
     """How far the set-up has come, what is mapped and what could be, and what people did last; suggests nothing."""
-    now = status(warehouse, first_month=first_month(), now=datetime.now(UTC), schedule=SCHEDULE)
+    now = status(
+        warehouse,
+        first_month=first_month(),
+        now=datetime.now(UTC),
+        schedule=SCHEDULE,
+        approval=Approval().approval_required,
+    )
     with warehouse.transaction() as session:
         listed = companies(session)
         all_organizations = organizations(session)

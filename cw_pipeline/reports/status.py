@@ -14,7 +14,7 @@ from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.billing.preview import PushedPart, seats_at_stake
 from cw_pipeline.reports.agreement_terms import changed_agreements
 from cw_pipeline.reports.listings import gone_mappings
-from cw_pipeline.sync.due import Why, unpushed_months
+from cw_pipeline.sync.due import Why, previews_to_approve, unpushed_months
 from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, MonthlySchedule
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.connection_key import connected_psa
@@ -77,6 +77,7 @@ class Status:
         unpushed_months: Closed months that have to be pushed (again).
         why_unpushed: Why each of them has to be.
         partly_pushed: How much is pushed of those of them whose last push left organizations out.
+        to_approve: Where a person has to approve what is pushed, the preview of each of them that waits for that.
         held: How many lines are held, by month.
         last_sync: When the last push ended.
         next_tick: When the schedule is next due.
@@ -95,22 +96,46 @@ class Status:
     unpushed_months: tuple[Month, ...]
     why_unpushed: dict[str, str]
     partly_pushed: dict[str, PushedPart]
+    to_approve: dict[str, int]
     held: dict[str, int]
     held_lines: tuple[HeldLine, ...]
     last_sync: datetime | None
     next_tick: datetime
 
+    def late(self, closed_by: datetime) -> dict[str, str]:
+        """The months that have to be pushed and had closed by then, or wait for approval, each with the reason."""
+        return {
+            month: why
+            for month, why in self.why_unpushed.items()
+            if month in self.to_approve or Month.parse(month).closes_at <= closed_by
+        }
+
 
 def status(
-    warehouse: Warehouse, *, first_month: Month, now: datetime, schedule: MonthlySchedule = DEFAULT_SCHEDULE
+    warehouse: Warehouse,
+    *,
+    first_month: Month,
+    now: datetime,
+    schedule: MonthlySchedule = DEFAULT_SCHEDULE,
+    approval: bool = False,
 ) -> Status:
-    """The state of the integration at `now`; `first_month` is the first month that is ever synced."""
+    """The state of the integration at `now`.
+
+    Args:
+        warehouse: The warehouse.
+        first_month: The first month that is ever synced.
+        now: The moment.
+        schedule: When months are synced.
+        approval: Whether a person has to approve what is pushed.
+    """
     with warehouse.transaction() as session:
         integration = session.get(IntegrationRow, 1)
         psa = connected_psa(session)
         held_lines = tuple(_held_lines(session, psa))
         unpushed = unpushed_months(session, psa, first_month, now)
         parts = {str(month): part for month in unpushed if (part := pushed_part(session, psa, month))}
+        waiting = previews_to_approve(session, psa, unpushed) if approval else {}
+        to_approve = {str(month): preview_id for month, preview_id in waiting.items()}
         mapping = CompanyMappingRow
 
         def count(column: ColumnExpressionArgument[Any], *where: ColumnExpressionArgument[bool]) -> int:
@@ -136,15 +161,23 @@ def status(
             agreement_changed=tuple(changed_agreements(session)),
             unpushed_months=tuple(unpushed),
             why_unpushed={
-                key: f"only {how_much(parts[key])} are pushed" if why is Why.PARTLY else why.value
-                for key, why in ((str(month), why) for month, why in unpushed.items())
+                str(month): _why(why, parts.get(str(month)), to_approve.get(str(month)))
+                for month, why in unpushed.items()
             },
             partly_pushed=parts,
+            to_approve=to_approve,
             held=dict(Counter(str(line.month) for line in held_lines)),
             held_lines=held_lines,
             last_sync=session.scalar(select(func.max(PushRow.pushed_at)).where(PushRow.psa == psa)),
             next_tick=schedule.next_tick(now),
         )
+
+
+def _why(why: Why, part: PushedPart | None, to_approve: int | None) -> str:
+    """Why a month has to be pushed, of which a part may be pushed, and a preview may wait for approval."""
+    if to_approve is not None:
+        return f"waits for approval: preview {to_approve}"
+    return f"only {how_much(part)} are pushed" if why is Why.PARTLY and part else why.value
 
 
 def missing_to_be_active(session: Session) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ class AuditAction(StrEnum):
     LEAVE_LINE = "leave line"
     UNDO_LINE = "undo line"
     UNDO_RUN = "undo run"
+    APPROVE_PREVIEW = "approve preview"
     REBUILD = "rebuild"
     DISCONNECT = "disconnect"
 

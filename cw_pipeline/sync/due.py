@@ -24,6 +24,7 @@ from cw_pipeline.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -50,21 +51,41 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
     for it is mapped, mapped anew, or other products are confirmed, after the preview that was pushed last was made; and
     when the usage report that is kept says something else than the one that was pushed.
     """
-    last_mapped = select(CompanyMappingRow.bill_from, func.max(CompanyMappingRow.mapped_at))
-    mappings = session.execute(last_mapped.group_by(CompanyMappingRow.bill_from)).tuples().all()
-    if not mappings:
+    changes = _Changes(session, psa)
+    if not changes.mappings:
         return {}
-    confirmed = [at for at in session.scalars(select(IntegrationRow.confirmed_at)) if at]
-    pushed, written, reports = _last_pushes(session, psa), _last_written(session, psa), _kept_reports(session)
-    undone = last_undone(session, psa)
+    pushed, undone = _last_pushes(session, psa), last_undone(session, psa)
     unpushed: dict[Month, Why] = {}
-    first = max(first_month, min(bill_from for bill_from, _ in mappings))
+    first = max(first_month, min(bill_from for bill_from, _ in changes.mappings))
     for month in first.until(Month.last_closed(now)):
-        decided_at = max([mapped_at for bill_from, mapped_at in mappings if bill_from <= month] + confirmed)
-        why = _why(pushed.get(month), undone.get(month), written.get(month), decided_at, reports.get(month))
+        why = _why(month, pushed.get(month), undone.get(month), changes)
         if why is not None:
             unpushed[month] = why
     return unpushed
+
+
+def previews_to_approve(session: Session, psa: str, unpushed: Collection[Month]) -> dict[Month, int]:
+    """Of the months that have to be pushed, the id of the preview that a person can approve.
+
+    It is the one that was made last, unless the month was pushed since, or something changed of which it is made.
+    """
+    changes = _Changes(session, psa)
+    last = select(func.max(PreviewRow.id)).where(PreviewRow.psa == psa).group_by(PreviewRow.month)
+    pushed = select(PushRow.month, func.max(PushRow.preview_id)).where(PushRow.psa == psa).group_by(PushRow.month)
+    last_pushed = dict(session.execute(pushed).tuples().all())
+    previews = session.execute(
+        select(PreviewRow.month, PreviewRow.id, PreviewRow.made_at, UsageReportRow.fingerprint)
+        .join(UsageReportRow, UsageReportRow.id == PreviewRow.usage_report_id)
+        .where(PreviewRow.id.in_(last))
+        .order_by(PreviewRow.month)
+    )
+    return {
+        month: preview_id
+        for month, preview_id, made_at, report in previews.tuples()
+        if month in unpushed
+        and preview_id > last_pushed.get(month, 0)
+        and changes.since(month, made_at=made_at, written_until=made_at, report=report) is None
+    }
 
 
 class _Pushed(NamedTuple):
@@ -77,24 +98,35 @@ class _Pushed(NamedTuple):
     report: str
 
 
-def _why(
-    pushed: _Pushed | None,
-    undone_at: datetime | None,
-    written_at: datetime | None,
-    decided_at: datetime,
-    report: str | None,
-) -> Why | None:
+def _why(month: Month, pushed: _Pushed | None, undone_at: datetime | None, changes: _Changes) -> Why | None:
     if pushed is None:
         return Why.NEVER
-    reasons = {
-        Why.FAILED: not pushed.succeeded,
-        Why.UNDONE: undone_at is not None and undone_at > pushed.pushed_at,
-        Why.PARTLY: not pushed.whole,
-        Why.LINES: written_at is not None and written_at > pushed.pushed_at,
-        Why.MAPPING: decided_at >= pushed.made_at,
-        Why.REPORT: report != pushed.report,
-    }
-    return next((why for why, applies in reasons.items() if applies), None)
+    if not pushed.succeeded:
+        return Why.FAILED
+    if undone_at is not None and undone_at > pushed.pushed_at:
+        return Why.UNDONE
+    if not pushed.whole:
+        return Why.PARTLY
+    return changes.since(month, made_at=pushed.made_at, written_until=pushed.pushed_at, report=pushed.report)
+
+
+class _Changes:
+    """What a month's preview is made of, as far as the warehouse knows it, and when that last changed."""
+
+    def __init__(self, session: Session, psa: str) -> None:
+        last_mapped = select(CompanyMappingRow.bill_from, func.max(CompanyMappingRow.mapped_at))
+        self.mappings = session.execute(last_mapped.group_by(CompanyMappingRow.bill_from)).tuples().all()
+        self._confirmed = [at for at in session.scalars(select(IntegrationRow.confirmed_at)) if at]
+        self._written, self._reports = _last_written(session, psa), _kept_reports(session)
+
+    def since(self, month: Month, *, made_at: datetime, written_until: datetime, report: str) -> Why | None:
+        """What changed for a month since a preview of it was made of a report, and its lines were written; or None."""
+        if (written_at := self._written.get(month)) is not None and written_at > written_until:
+            return Why.LINES
+        mapped = [mapped_at for bill_from, mapped_at in self.mappings if bill_from <= month]
+        if max(mapped + self._confirmed) >= made_at:
+            return Why.MAPPING
+        return Why.REPORT if self._reports.get(month) != report else None
 
 
 def _last_pushes(session: Session, psa: str) -> dict[Month, _Pushed]:

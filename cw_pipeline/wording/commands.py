@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Literal
 
+from cw_pipeline.vocabulary import Month, month_options
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from decimal import Decimal
 
     from cw_pipeline.billing.facts import Line
-    from cw_pipeline.vocabulary import Month
 
 SYNC_AGAIN = "Then sync the month again."
 """What to do after a failure, once its cause is gone."""
@@ -31,6 +32,20 @@ def accept_command(month: Month, organization_id: str, *, credited: Decimal | in
 def release_command(month: Month, organization_id: str) -> str:
     """The command that releases an organization's unusual usage."""
     return f"`cw-pipeline lines release --month {month} --organization {shlex.quote(organization_id)}`"
+
+
+def sync_or_approve(unpushed: Iterable[str], to_approve: Mapping[str, int]) -> str:
+    """What to do for the months that have to be pushed: the command that syncs them, and the one that approves."""
+    waiting = [to_approve[month] for month in unpushed if month in to_approve]
+    others = [Month.parse(month) for month in unpushed if month not in to_approve]
+    sentences: list[str] = []
+    if others:
+        sentences.append(f"Run `cw-pipeline sync {month_options(min(others), max(others))}`.")
+    if waiting:
+        sentences.append(
+            f"Look at what is previewed, and if it is right, run `cw-pipeline approve {' '.join(map(str, waiting))}`."
+        )
+    return " ".join(sentences)
 
 
 def map_command(company_id: int, agreement_id: int, organization_id: str, bill_from: Month | None = None) -> str:

@@ -121,6 +121,7 @@ _FORMS: dict[str, Callable[[list[str], _Options], str]] = {
     "compare": lambda of, _options: _job("compare", "find_differences", {"before": of[0], "after": of[1]}),
     "reconcile": lambda _arguments, options: _reconcile(options),
     "undo": lambda runs, _options: _job("undo", "undo_writes", {"run": runs[0], "confirm": True} if runs else {}),
+    "approve": lambda ids, _options: _job("approve", "approve_previews", {"previews": [int(one) for one in ids]}),
     "import": lambda _arguments, options: _import(options),
     "lines accept": lambda _arguments, options: _job("accept_lines", "accept_invoiced_lines", {**options}),
     "lines release": lambda _arguments, options: _release(options),

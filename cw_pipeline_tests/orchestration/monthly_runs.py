@@ -43,6 +43,7 @@ def run(
     retries: int = 0,
     organizations: Sequence[str] = (),
     limit: int = 0,
+    previews: Sequence[int] = (),
 ) -> dg.ExecuteInProcessResult:
     tags = {
         "dagster/asset_partition_range_start": str(months[0]),
@@ -55,7 +56,16 @@ def run(
         raise_on_error=False,
         asset_selection=[spec.key for spec in assets] if assets else None,
         run_config={
-            "ops": {"sync_months": {"config": {"retries": retries, "organizations": [*organizations], "limit": limit}}}
+            "ops": {
+                "sync_months": {
+                    "config": {
+                        "retries": retries,
+                        "organizations": [*organizations],
+                        "limit": limit,
+                        "previews": [*previews],
+                    }
+                }
+            }
         },
     )
 

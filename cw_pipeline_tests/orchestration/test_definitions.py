@@ -137,6 +137,7 @@ def test_there_is_a_job_for_every_act() -> None:
     assert jobs == {
         "monthly_sync",
         "sync_now",
+        "approve",
         "preview",
         "compare",
         "reconcile",

@@ -20,6 +20,8 @@ from cw_pipeline.orchestration.failures import Failed, failing_the_run
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
 from cw_pipeline.orchestration.tenant import PUSH_POOL, asset_key
+from cw_pipeline.orchestration.unpushed import evaluated_now
+from cw_pipeline.settings import Approval
 from cw_pipeline.setup.lookup import choice_of
 from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline.sync.month_loop import MonthEvent, MonthFailed, MonthLoop
@@ -167,6 +169,8 @@ def sync(
     if PUSH.key in steps:
         loop.push(recorded_pushes(context.instance, PUSH.key), reviewed)
         yield from checks.of_pushes(run.warehouse, run.psa)
+    if Approval().approval_required:
+        yield evaluated_now(run.warehouse)
     try:
         if MONTH_REPORT.key in steps:
             log_reports(context, run.warehouse, loop.pushed)

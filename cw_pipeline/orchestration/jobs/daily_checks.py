@@ -3,9 +3,10 @@
 import dagster as dg
 
 from cw_pipeline.orchestration.assets.drift import drift
-from cw_pipeline.orchestration.checks import NOTHING_DRIFTED, unpushed_months
+from cw_pipeline.orchestration.checks import NOTHING_DRIFTED
 from cw_pipeline.orchestration.runs import check_evaluations
 from cw_pipeline.orchestration.tenant import TAGS
+from cw_pipeline.orchestration.unpushed import unpushed_months
 
 daily_checks = dg.define_asset_job(
     "daily_checks",

@@ -1,0 +1,85 @@
+"""The check that every closed month is pushed: none is late, and none waits for a person's approval."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from sqlalchemy.orm import Session
+
+from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.metadata import names
+from cw_pipeline.orchestration.partitions import first_month
+from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.tenant import SCHEDULE, asset_key
+from cw_pipeline.reports.status import Status, status
+from cw_pipeline.settings import Approval
+from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.previews import stored_preview
+from cw_pipeline.warehouse.tables import PreviewRow
+from cw_pipeline.wording.cells import of_unpushed_months
+from cw_pipeline.wording.commands import sync_or_approve
+from cw_pipeline.wording.launchpad import in_the_ui
+from cw_pipeline.wording.seats import where_seats_go
+
+CLOSED_MONTHS = dg.AssetSpec(
+    asset_key("closed_months"),
+    deps=[asset_key("connectwise_push")],
+    description=(
+        "Every month that has ended. Nothing materializes it, so that no run of a month makes Dagster skip or hide its "
+        "check, which covers all months."
+    ),
+    kinds={"python"},
+)
+GRACE = SCHEDULE.after_month + timedelta(hours=2, minutes=30)
+"""How long after its end a month is not late yet: its sync, once it is due, may try again for an hour."""
+
+
+@dg.asset_check(asset=CLOSED_MONTHS.key, description="Every closed month that companies are billed for is pushed.")
+def unpushed_months(access: Access) -> dg.AssetCheckResult:
+    """Whether any month is late: the schedule did not run, its run failed, or something changed since."""
+    with failing_the_run(), access.warehouse() as warehouse:
+        return of_unpushed(warehouse, datetime.now(UTC))
+
+
+NAME = next(iter(unpushed_months.check_keys)).name
+
+
+def evaluated_now(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
+    """The check's result, for a run that makes a month wait for approval, or no longer wait."""
+    result = of_unpushed(warehouse, datetime.now(UTC))
+    return dg.AssetCheckEvaluation(
+        asset_key=CLOSED_MONTHS.key,
+        check_name=NAME,
+        passed=result.passed,
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+    )
+
+
+def of_unpushed(warehouse: Warehouse, now: datetime) -> dg.AssetCheckResult:
+    """Whether any month has to be pushed that ended at least `GRACE` before `now`, or that waits for approval."""
+    found = status(warehouse, first_month=first_month(), now=now, approval=Approval().approval_required)
+    late = found.late(now - GRACE)
+    if not late:
+        return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.ERROR, metadata={"months": []})
+    only_waits = late.keys() <= found.to_approve.keys()
+    see_runs = "" if only_waits else " The months' runs say why."
+    with warehouse.transaction() as session:
+        which = [f"{month}: {_why(session, found, month)}" for month in late]
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN if only_waits else dg.AssetCheckSeverity.ERROR,
+        description=in_the_ui(
+            f"Not pushed, or changed since: {of_unpushed_months(late)}.{see_runs} "
+            f"{sync_or_approve(late, found.to_approve)}"
+        ),
+        metadata={"due": names(which), "months": list(late), "to_approve": found.to_approve},
+    )
+
+
+def _why(session: Session, found: Status, month: str) -> str:
+    """Why a month has to be pushed and, if a preview of it waits for approval, where that says that its seats go."""
+    if month not in found.to_approve:
+        return found.why_unpushed[month]
+    preview = stored_preview(session.get_one(PreviewRow, found.to_approve[month])).preview
+    return f"{found.why_unpushed[month]}. {where_seats_go(preview.lines, pushed=False)}"

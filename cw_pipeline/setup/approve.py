@@ -1,0 +1,30 @@
+"""Approve previews: a person looked at them, and says that exactly they are to be pushed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cw_pipeline.setup.audit import AuditAction, log_action
+from cw_pipeline.sync.reviewed import reviewed_previews
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cw_pipeline.vocabulary import Month
+    from cw_pipeline.warehouse.database import Warehouse
+    from cw_pipeline.warehouse.previews import StoredPreview
+
+
+def approve(warehouse: Warehouse, psa: str, ids: Iterable[int]) -> dict[Month, StoredPreview]:
+    """Record that a person approves the previews with these ids, whether or not they can be pushed; them, by month.
+
+    Raises:
+        PreviewRefused: If one cannot be pushed, or two are of one month; nothing is recorded.
+    """
+    with warehouse.transaction() as session:
+        approved = reviewed_previews(session, psa, ids)
+        for month, one in approved.items():
+            writes = sum(len(line.writes) for line in one.preview.lines)
+            after = {"month": str(month), "seats": one.preview.usage_seats, "writes": writes}
+            log_action(session, AuditAction.APPROVE_PREVIEW, str(one.id), after=after)
+    return approved

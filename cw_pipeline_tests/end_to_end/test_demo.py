@@ -28,7 +28,7 @@ ASSETS = "{ assetNodes { assetKey { path } } }"
 def shape(output: str) -> list[str]:
     """The words of the demonstration, but for its numbers, its outcomes, and the command at its end."""
     words = re.sub(r"[━-╿]", " ", output[: output.index("See the runs")])
-    words = re.sub(r"\d(?:[\d,.-]*\d)?", "#", words)
+    words = " ".join(re.sub(r"\d(?:[\d,.-]*\d)?", "#", words).split())
     words = re.sub(r"([a-z# ]+: # \((# → )?# seats\)(, )?)+", " outcomes ", words)
     return re.sub(r"(?<=not billed:)( # [a-z ]+,?)+", " outcomes ", words).split()
 

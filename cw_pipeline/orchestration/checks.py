@@ -139,14 +139,14 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
 def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
     """Whether nothing has drifted."""
     kinds = Counter(finding.kind for finding in findings)
-    summary = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+    summary = ", ".join(f"{number} {kind.in_words}" for kind, number in sorted(kinds.items()))
     return _result(
         NOTHING_DRIFTED,
         f"Found: {summary}. drift says what to do about each.",
         passed=not findings,
         findings=len(findings),
         organizations=names(
-            [f"{one.organization_name or f'agreement {one.agreement_id}'}: {one.kind}" for one in findings]
+            [f"{one.organization_name or f'agreement {one.agreement_id}'}: {one.kind.in_words}" for one in findings]
         ),
     )
 

@@ -189,7 +189,7 @@ def drift(findings: Iterable[Finding]) -> Table:
     """What drifted, and what to do about it."""
     return ("Kind", "Month", "Organization", "Agreement", "Line", "Expected", "Found", "What to do"), [
         (
-            one.kind,
+            one.kind.in_words,
             one.month,
             one.organization_id and f"{one.organization_name} ({one.organization_id})",
             one.agreement_id,

@@ -71,7 +71,7 @@ def test_drift_is_a_warning_and_a_table_of_what_to_do(
     assert result.success
     check = checks(result)["nothing_drifted"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert check.description == "Found: 1 company_renamed, 1 edited. drift says what to do about each."
+    assert check.description == "Found: 1 company renamed, 1 edited. drift says what to do about each."
     metadata = shown(instance)
     assert {name: number for name, number in metadata.items() if number in (1, 2)} == {
         "findings": 2, "edited": 1, "company_renamed": 1

@@ -168,7 +168,7 @@ def test_an_open_line_on_a_cancelled_unmapped_agreement_is_reported_until_0(
     synced.map(ONE, agreement=ANOTHER)
     edit_agreement(synced, cancelledFlag=True)
     kind, found, what_to_do = the_finding(synced)
-    assert (kind, found) == ("agreement_not_billable", "agreement_inactive")
+    assert (kind, found) == ("agreement_not_billable", "agreement is not active")
     assert f"or set line {synced.lines(ONE)[0]['id']} to 0 in ConnectWise" in what_to_do
     edit_line(synced, quantity=0)
     assert drift(synced) == []

@@ -21,6 +21,7 @@ from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.wording import hold_reasons, line_warnings
+from cw_pipeline.wording.outcomes import in_a_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -192,7 +193,7 @@ def _unbilled(
         hold = write_hold(write, known.mapping, facts)
         if hold is not None:
             what_to_do = hold_reasons.write_held(hold, write, agreement, known.mapping)
-            yield known.finding(Kind.AGREEMENT_NOT_BILLABLE, "an active agreement", hold, what_to_do)
+            yield known.finding(Kind.AGREEMENT_NOT_BILLABLE, "an active agreement", in_a_sentence(hold), what_to_do)
 
 
 def _accept(known: KnownLine) -> str:

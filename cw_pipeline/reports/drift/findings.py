@@ -30,6 +30,11 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"  # a line of ours, or a mapped company's agreement, cannot be read, or the company itself
     AGREEMENT_CHANGED = "agreement_changed"  # its terms are not the accepted ones, or cannot be accepted
 
+    @property
+    def in_words(self) -> str:
+        """The kind as people read it."""
+        return self.replace("_", " ")
+
 
 @dataclass(frozen=True)
 class Finding:

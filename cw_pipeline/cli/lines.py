@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.cli import rooms
-from cw_pipeline.cli.command import setup_command
+from cw_pipeline.cli.command import command, setup_command
 from cw_pipeline.cli.options import AsJson, YesOption, example, parser
 from cw_pipeline.cli.output import UsageError, number
 from cw_pipeline.vocabulary import Month, counted, plain
 from cw_pipeline.wording.outcomes import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from cw_pipeline.billing.preview import PreviewLine
+    from cw_pipeline.cli.output import Output
 
 app = typer.Typer(help="Decide about single lines.", no_args_is_help=True)
 
@@ -77,7 +83,9 @@ def accept(
 
 @app.command(epilog=example('lines release --month 2026-03 --organization "Acme Ltd"'))
 def release(
-    month: _Month,
+    month: Annotated[
+        Month | None, typer.Option(parser=_month, metavar="MONTH", help="The month, such as 2026-03.")
+    ] = None,
     organization: Annotated[
         list[str] | None, typer.Option(help="Id or exact name of a NordPass organization. Can be given several times.")
     ] = None,
@@ -90,9 +98,12 @@ def release(
 ) -> None:
     """Resolve `unusual`: confirm that unusual usage of organizations in a month's report is right.
 
-    Look at the month in the NordPass panel first. Without --organization and --all, only show what is unusual. If the
-    report changes, the question is asked again.
+    Look at the month in the NordPass panel first. Without --organization and --all, only show what is unusual; without
+    --month, in each month's latest preview. If the report changes, the question is asked again.
     """
+    if month is None:
+        _show_unusual_months(chosen=bool(organization) or everything, as_json=as_json)
+        return
     with setup_command(as_json=as_json) as running:
         if organization and everything:
             raise UsageError("Give either --organization or --all.")
@@ -100,36 +111,57 @@ def release(
         with running.working("Reading the lines in ConnectWise"):
             unusual = rooms.release.unusual_month(run, month)
         released = [] if everything or not organization else rooms.release.release_lines(run, unusual, organization)
-        shown = released or unusual.lines
-        running.table(
-            ["Organization", "Plan", "Outcome", "Seats", "Why"],
-            [
-                (one.organization_name, one.plan, in_words(one.outcome), plain(one.seats), one.warning or one.reason)
-                for one in shown
-            ],
-        )
+        shown = [(month, line) for line in released or unusual.lines]
+        _print_unusual(running, shown)
         if everything and shown:
             if not yes:
-                organizations = counted(len({one.organization_id for one in shown}), "organization")
+                organizations = counted(len({one.organization_id for _, one in shown}), "organization")
                 running.confirm(
                     f"Release the usage of {organizations}?",
                     refusal="Nothing was released. If all of that usage is right, give --yes.",
                 )
             released = rooms.release.release_lines(run, unusual, None)
-        running.document(
-            {
-                "unusual": [
-                    {
-                        "organization_id": one.organization_id,
-                        "organization_name": one.organization_name,
-                        "plan": one.plan,
-                        "held": one.outcome is Outcome.UNUSUAL,
-                        "seats": number(one.seats),
-                        "reason": one.warning or one.reason,
-                        "released": one in released,
-                    }
-                    for one in shown
-                ]
-            }
-        )
+        running.document(_unusual_document(shown, released))
         running.say(f"Next, run `cw-pipeline sync --month {month}`." if released else "Nothing was released.")
+
+
+def _show_unusual_months(*, chosen: bool, as_json: bool) -> None:
+    """Show what is unusual in each month's latest preview; refuse if it was to be released, without saying of which."""
+    with command(as_json=as_json) as running:
+        if chosen:
+            raise UsageError("Give the --month whose usage is to be released.")
+        with running.warehouse.transaction() as session:
+            unusual = rooms.release.unusual_lines(session, rooms.connection_key.connected_psa(session))
+        _print_unusual(running, unusual)
+        running.document(_unusual_document(unusual, ()))
+        running.say("Nothing was released. To release one, give its --month." if unusual else "Nothing is unusual.")
+
+
+def _print_unusual(output: Output, unusual: Sequence[tuple[Month, PreviewLine]]) -> None:
+    output.table(
+        ["Month", "Organization", "Plan", "Outcome", "Seats", "Why"],
+        [
+            (month, one.organization_name, one.plan, in_words(one.outcome), plain(one.seats), one.warning or one.reason)
+            for month, one in unusual
+        ],
+    )
+
+
+def _unusual_document(
+    unusual: Sequence[tuple[Month, PreviewLine]], released: Collection[PreviewLine]
+) -> dict[str, object]:
+    return {
+        "unusual": [
+            {
+                "month": month,
+                "organization_id": one.organization_id,
+                "organization_name": one.organization_name,
+                "plan": one.plan,
+                "held": one.outcome is Outcome.UNUSUAL,
+                "seats": number(one.seats),
+                "reason": one.warning or one.reason,
+                "released": one in released,
+            }
+            for month, one in unusual
+        ]
+    }

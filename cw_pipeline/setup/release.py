@@ -12,11 +12,15 @@ from cw_pipeline.setup.errors import NothingToRelease
 from cw_pipeline.setup.lookup import organizations_named
 from cw_pipeline.sync.previews import preview_now
 from cw_pipeline.vocabulary import Month, plain
+from cw_pipeline.warehouse.previews import latest_previews
 from cw_pipeline.warehouse.usage import release_usage
 from cw_pipeline.wording.previews import preview_in_words
+from cw_pipeline.wording.unusual_usage import warns_of_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sqlalchemy.orm import Session
 
     from cw_pipeline.sync.sync_run import SyncRun
 
@@ -47,6 +51,16 @@ def unusual_month(run: SyncRun, month: Month) -> UnusualMonth:
         if line.outcome is Outcome.UNUSUAL or (line.warning and line.warning.unusual)
     ]
     return UnusualMonth(month, report.id, tuple(unusual))
+
+
+def unusual_lines(session: Session, psa: str) -> list[tuple[Month, PreviewLine]]:
+    """What is unusual in each month's latest preview, held or with a warning, each line with its month."""
+    return [
+        (preview.month, line)
+        for preview in latest_previews(session, psa)
+        for line in preview.lines
+        if line.outcome is Outcome.UNUSUAL or warns_of_usage(line, preview.month)
+    ]
 
 
 def release_lines(run: SyncRun, unusual: UnusualMonth, organizations: Iterable[str] | None) -> list[PreviewLine]:

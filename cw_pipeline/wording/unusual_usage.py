@@ -11,7 +11,9 @@ from cw_pipeline.wording.hold_reasons import leave_out
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import CompanyMapping
+    from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.billing.unusual import Unusual
+    from cw_pipeline.vocabulary import Month
 
 
 def held(unusual: Unusual, mapping: CompanyMapping) -> str:
@@ -31,6 +33,11 @@ def warned(unusual: Unusual) -> str:
         f"{_why(unusual)} See the month in the NordPass panel. If the usage is right, end this warning with {release}; "
         f"otherwise sync the month again once its report is corrected."
     )
+
+
+def warns_of_usage(line: PreviewLine, month: Month) -> bool:
+    """Whether the warning of a line, as people are shown it, says that its usage is unusual."""
+    return release_command(month, line.organization_id) in (line.warning or "")
 
 
 def _why(unusual: Unusual) -> str:

@@ -129,6 +129,15 @@ def test_unusual_usage_is_billed_with_a_warning_by_default(
     (month,) = synced.document["months"]
     assert {warning["organization_id"] for warning in month["warnings"]} == set(unusual)
     assert "60 seats used, after 20 in" in month["warnings"][0]["warning"]
+    everywhere = run("lines", "release", "--json")
+    assert everywhere.code == 0
+    assert [(line["month"], line["seats"], line["held"]) for line in everywhere.document["unusual"]] == [
+        (str(LAST_CLOSED), 60, False)
+    ] * 2
+    assert {line["organization_id"] for line in everywhere.document["unusual"]} == set(unusual)
+    assert "To release one, give its --month." in run("lines", "release").out
+    asked = run("lines", "release", "--all")
+    assert (asked.code, "Give the --month" in asked.sentence) == (2, True)
     monkeypatch.setenv("CW_PIPELINE_UNUSUAL", "perhaps")
     wrong = run("sync")
     assert (wrong.code, "CW_PIPELINE_UNUSUAL cannot be used" in wrong.sentence) == (2, True)

@@ -52,6 +52,10 @@ def test_unusual_usage_is_shown_and_then_released(unusual: str, instance: dg.Dag
     assert shown.success
     (observed,) = shown.asset_observations_for_node("release_unusual_usage")
     assert "120 seats used" in str(observed.metadata["waiting"].value)
+    in_any = release(instance, month="")
+    assert in_any.success
+    (row,) = job_runs.records(in_any.asset_observations_for_node("release_unusual_usage")[0].metadata["waiting"])
+    assert (row["month"], row["outcome"], row["seats"]) == (str(LAST), "Unusual usage", "120")
     refused = release(instance, organizations=[unusual, "Nobody"])
     assert refusal(refused, "release_unusual_usage").startswith("There is no organization Nobody.")
     assert [act for act in rows(AuditEntry) if act.action == "release lines"] == []

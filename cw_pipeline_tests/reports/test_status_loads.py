@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import event
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.reports.status import status
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import PushedMonth, save_push
-from cw_pipeline.warehouse.tables import Base
 from cw_pipeline_tests.setup.conftest import FIRST
 from cw_pipeline_tests.support.rows import NOW
+from cw_pipeline_tests.support.sql_work import counted_work
 from cw_pipeline_tests.warehouse.examples import PSA, a_line, keep_preview
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from cw_pipeline.warehouse.database import Warehouse
 
 MONTHS = tuple(Month(2025, 6).until(Month(2026, 3)))
@@ -36,21 +36,8 @@ def push(warehouse: Warehouse, *, right: int) -> None:
 
 def work_of_status(warehouse: Warehouse) -> Counter[str]:
     """How many statements it takes, and how many rows of each table it loads."""
-    work = Counter[str]()
-
-    def load(row: Base, _context: object) -> None:
-        work[row.__tablename__] += 1
-
-    def execute(*_args: object) -> None:
-        work["statements"] += 1
-
-    event.listen(Base, "load", load, propagate=True)
-    event.listen(warehouse.engine, "before_cursor_execute", execute)
-    try:
+    with counted_work(warehouse) as work:
         assert len(status(warehouse, first_month=FIRST, now=NOW).held_lines) == len(MONTHS)
-    finally:
-        event.remove(Base, "load", load)
-        event.remove(warehouse.engine, "before_cursor_execute", execute)
     return work
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
@@ -13,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from cw_pipeline.sync.writes import BATCH
 from cw_pipeline.warehouse.intents import open_intents
-from cw_pipeline.warehouse.tables import Base
 from cw_pipeline_tests.support.fake_msp import PLACES
+from cw_pipeline_tests.support.sql_work import counted_work
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Generator, Sequence
 
     from cw_pipeline_tests.support.fake_msp import Msp
@@ -60,30 +60,21 @@ def test_each_batch_of_writes_takes_one_commit_before_and_one_after_while_the_ne
 
 
 def work_of_a_repeat(msp: Msp, places: Sequence[int]) -> Counter[str]:
-    """How many statements a repeat takes once these companies are billed, and how many rows it loads."""
+    """What a repeat asks of the warehouse once these companies are billed."""
     for place in places:
         msp.map(place)
     msp.use(5, *places)
     assert msp.sync().month.succeeded
-    work = Counter[str]()
-
-    def load(_row: Base, _context: object) -> None:
-        work["rows"] += 1
-
-    def execute(*_args: object) -> None:
-        work["statements"] += 1
-
-    event.listen(Base, "load", load, propagate=True)
-    event.listen(msp.run.warehouse.engine, "before_cursor_execute", execute)
-    try:
+    with counted_work(msp.run.warehouse) as work:
         assert msp.sync().month.succeeded
-    finally:
-        event.remove(Base, "load", load)
-        event.remove(msp.run.warehouse.engine, "before_cursor_execute", execute)
     return work
 
 
 def test_twice_the_companies_take_no_more_statements_and_twice_the_rows(msp: Msp) -> None:
     fewer, more = work_of_a_repeat(msp, PLACES[:10]), work_of_a_repeat(msp, PLACES[:20])
     assert more["statements"] == fewer["statements"]
-    assert more["rows"] < 2.1 * fewer["rows"]
+    assert _rows(more) < 2.1 * _rows(fewer)
+
+
+def _rows(work: Counter[str]) -> int:
+    return work.total() - work["statements"]

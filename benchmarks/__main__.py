@@ -1,6 +1,6 @@
 """Run the benchmarks: `python -m benchmarks [--agreements N] [--large N] [--months N] [GROUP …]`.
 
-A whole run at the usual sizes is kept in `results.md`.
+At the usual sizes each group takes its place in `results.md`, also when it is run by itself.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import subprocess
+import sys
+import traceback
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -15,13 +18,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from benchmarks import dagster_runs, imports, large, month, pace, side_by_side, years
-from benchmarks.harness import COLUMNS, Row, Sizes
-from benchmarks.reasons import reasons_for
+from benchmarks.document import with_section
+from benchmarks.harness import COLUMNS, Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 RESULTS = Path(__file__).with_name("results.md")
+_PROJECT = Path(__file__).parents[1]
 GROUPS = {
     "month": (month, COLUMNS),
     "large": (large, COLUMNS),
@@ -33,8 +37,8 @@ GROUPS = {
 }
 
 
-def main() -> None:
-    """Measure, print each row as soon as it is known, and keep a whole run."""
+def main() -> int:
+    """Measure the groups, print each row as soon as it is known, and keep them; 1 if one of them failed."""
     usual = Sizes()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the product.")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)}; none: all")
@@ -42,38 +46,40 @@ def main() -> None:
     parser.add_argument("--large", type=int, help="of the largest deployment; by default ten times as many")
     parser.add_argument("--months", type=int, default=usual.months)
     asked = parser.parse_args()
+    if unknown := set(asked.groups) - GROUPS.keys():
+        parser.error(f"no such group: {', '.join(sorted(unknown))}")
     sizes = Sizes(asked.agreements, asked.large or 10 * asked.agreements, asked.months)
-    lines: list[str] = []
-    for line in _document(asked.groups or list(GROUPS), sizes):
-        print(line, flush=True)  # noqa: T201
-        lines.append(line)
-    if not asked.groups and sizes == usual:
-        RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    commit, failed = _commit(), list[str]()
+    for name in asked.groups or GROUPS:
+        lines: list[str] = []
+        for line in _section(name, sizes, commit, failed):
+            print(line, flush=True)  # noqa: T201
+            lines.append(line)
+        if sizes == usual:
+            before = RESULTS.read_text(encoding="utf-8")
+            document = with_section(before, "\n".join(lines), [_about(one) for one in GROUPS])
+            RESULTS.write_text(document, encoding="utf-8")
+    return bool(failed)
 
 
-def _document(groups: Iterable[str], sizes: Sizes) -> Iterator[str]:
-    """The tables of these groups, line by line in Markdown."""
-    yield "# What the product costs\n"
+def _about(name: str) -> str:
+    """A group's heading, and what has to be known about its rows."""
+    return (GROUPS[name][0].__doc__ or name).strip()
+
+
+def _section(name: str, sizes: Sizes, commit: str, failed: list[str]) -> Iterator[str]:
+    """A group's section, line by line in Markdown; the name of one that breaks off is added to `failed`."""
+    group, columns = GROUPS[name]
     machine = f"{os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()}, SQLite"
-    yield f"By `make bench`, {datetime.now(UTC):%Y-%m-%d}; {machine}; load {os.getloadavg()[0]:.0f} when it began."
-    yield "A load beyond the number of processors makes times longer than the work takes, and processor time, too."
-    over: list[str] = []
-    for name in groups:
-        group, columns = GROUPS[name]
-        yield f"\n## {(group.__doc__ or name).strip()}\n"
+    yield f"\n## {_about(name)}\n"
+    yield f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {commit}; {machine}; load {os.getloadavg()[0]:.1f} when it began.\n"
+    try:
         with TemporaryDirectory(prefix="cw-pipeline-bench-") as folder:
-            yield from _table(columns, _noting(group.rows(sizes, Path(folder)), over))
-    if over:
-        yield "\n## What is over its limit, and why\n"
-        yield from reasons_for(over)
-
-
-def _noting(rows: Iterable[Sequence[str]], over: list[str]) -> Iterator[Sequence[str]]:
-    """The rows; what is over its limit is added to `over`."""
-    for row in rows:
-        if isinstance(row, Row) and row.is_over:
-            over.append(row.what)
-        yield row
+            yield from _table(columns, group.rows(sizes, Path(folder)))
+    except Exception as error:  # noqa: BLE001 - the other groups can be measured, whatever it is
+        traceback.print_exc()
+        failed.append(name)
+        yield f"\n**This group failed here**, and has no rows for what follows: {' '.join(repr(error).split())}"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -81,5 +87,17 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
         yield f"| {' | '.join(cells)} |"
 
 
+def _commit() -> str:
+    """The commit that is measured, and whether anything differs from it."""
+    measured = ("cw_pipeline", "benchmarks", ":!benchmarks/results.md")
+    number, changed = _git("rev-parse", "--short", "HEAD"), _git("status", "--porcelain", "--", *measured)
+    return f"commit {number}{' with changes' if changed else ''}"
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(_PROJECT), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

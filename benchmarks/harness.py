@@ -17,7 +17,6 @@ P = ParamSpec("P")
 DoneT = TypeVar("DoneT")
 DoneT_co = TypeVar("DoneT_co", covariant=True)
 
-_OVER = "**over**"
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes
 MEGABYTE = 1_000_000
 
@@ -45,11 +44,6 @@ class Row(NamedTuple):
     limit: str
     verdict: str
 
-    @property
-    def is_over(self) -> bool:
-        """Whether it is not as it should be."""
-        return self.verdict == _OVER
-
     @classmethod
     def at_most(cls, what: str, value: float, limit: float, form: str) -> Row:
         """A value that is in order up to `limit`; `form` says how both are written, such as `{:.1f} s`."""
@@ -70,7 +64,7 @@ COLUMNS = ("", "measured", "limit", "")
 
 
 def _verdict(*, ok: bool) -> str:
-    return "ok" if ok else _OVER
+    return "ok" if ok else "**over**"
 
 
 @dataclass(frozen=True)

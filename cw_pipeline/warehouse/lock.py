@@ -34,7 +34,10 @@ _NO_LIMIT = dict.fromkeys(("statement_timeout", "idle_in_transaction_session_tim
 
 
 class HeldLock:
-    """A lock that is held for as long as its database connection lives; threads may share it."""
+    """A lock that is held for as long as its database connection lives; threads may share it.
+
+    On SQLite, whose connection cannot break, it is held in a `file`.
+    """
 
     def __init__(self, connection: Connection, file: _File | None) -> None:
         self._connection = connection
@@ -47,19 +50,23 @@ class HeldLock:
         Raises:
             LockLost: If the connection that held it broke, or its file is no longer there for others to find locked.
         """
-        try:
-            with self._one_at_a_time:
-                self._connection.exec_driver_sql("SELECT 1")
-        except (DBAPIError, PendingRollbackError) as error:  # the latter from the second check on
-            msg = "The connection that holds the push lock broke. Nothing more is written; run the sync again."
-            raise LockLost(msg) from error
-        if _file_of(self._connection) != self._file:
+        if self._file is None:
+            self._check_connection()
+        elif _file_of(self._connection) != self._file:
             file = self._connection.engine.url.database
             msg = (
                 f"The push lock's file {file} was deleted, so that another push may have begun. Nothing more "
                 "is written; run the sync again, and leave such files alone while anything runs."
             )
             raise LockLost(msg)
+
+    def _check_connection(self) -> None:
+        try:
+            with self._one_at_a_time:
+                self._connection.exec_driver_sql("SELECT 1")
+        except (DBAPIError, PendingRollbackError) as error:  # the latter from the second check on
+            msg = "The connection that holds the push lock broke. Nothing more is written; run the sync again."
+            raise LockLost(msg) from error
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -25,6 +26,9 @@ from cw_pipeline_tests.support.fake_msp import (
     company_id,
 )
 
+OF_THE_COMPANIES = 5
+"""The agreements of the three companies: two have another one each."""
+
 # --- what is no drift ---
 
 
@@ -44,6 +48,20 @@ def test_nothing_that_a_sync_does_is_drift(synced: Msp) -> None:
     synced.sync(FEBRUARY, MARCH)
     assert synced.quantities(ONE) == [5, 3]
     assert drift(synced) == []
+
+
+@pytest.mark.parametrize(
+    ("ends_empty", "most"), [(False, 4), (True, 8)], ids=["full pages", "an empty page at the end"]
+)
+def test_drift_reads_each_agreement_s_lines_once_and_four_lists_besides(
+    synced: Msp, *, ends_empty: bool, most: int
+) -> None:
+    synced.sandbox.connectwise.change_settings(numbered_pages_end_with_empty_page=ends_empty)
+    assert drift(synced) == []
+    reads = [entry.path.partition("?")[0] for entry in synced.sandbox.journal.reads("/v4_6_release/")]
+    lines = Counter(path for path in reads if path.endswith("/additions"))
+    assert list(lines.values()) == [1] * OF_THE_COMPANIES
+    assert len(reads) - OF_THE_COMPANIES <= most
 
 
 def test_lines_left_behind_by_a_mapping_that_was_changed_are_no_drift(synced: Msp) -> None:

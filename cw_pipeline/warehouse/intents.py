@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import exists, insert, select
+from sqlalchemy.orm import aliased
 
 from cw_pipeline.billing.accounting import SETTLED, EntryKind
 from cw_pipeline.billing.identity import Identity
@@ -76,8 +77,9 @@ def append_results(session: Session, psa: str, run_id: str, results: Sequence[Re
 
 def open_intents(session: Session, psa: str) -> list[Intent]:
     """The intents without a result, oldest first."""
-    settled = select(LedgerEntry.intent_id).where(LedgerEntry.psa == psa, LedgerEntry.kind.in_(SETTLED))
-    is_open = (LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.INTENT, LedgerEntry.id.not_in(settled))
+    result = aliased(LedgerEntry)
+    settled = exists().where(result.intent_id == LedgerEntry.id, result.kind.in_(SETTLED))
+    is_open = (LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.INTENT, ~settled)
     rows = session.scalars(select(LedgerEntry).where(*is_open).order_by(LedgerEntry.id))
     return [Intent(row.id, row.at, _write(row)) for row in rows]
 

@@ -14,7 +14,10 @@ _INTRODUCTION = """# What the product costs
 
 By `make bench`; each group says when it was measured, of which commit and on which machine. A load beyond the number of
 processors makes times longer than the work takes, and processor time, too."""
-_WHY = "## What is over its limit, and why\n"
+_WHY = """## What is over its limit, and why
+
+Profiles are of 2026-11-29 and of one thread, on a busy machine: they say what the parts are, not what all of it takes.
+"""
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 _OVER = re.compile(r"^\| (.+?) \| .* \| \*\*over\*\* \|$", re.MULTILINE)
 

@@ -81,5 +81,5 @@ def _why(session: Session, found: Status, month: str) -> str:
     """Why a month has to be pushed and, if a preview of it waits for approval, where that says that its seats go."""
     if month not in found.to_approve:
         return found.why_unpushed[month]
-    preview = stored_preview(session.get_one(PreviewRow, found.to_approve[month])).preview
+    preview = stored_preview(session, session.get_one(PreviewRow, found.to_approve[month])).preview
     return f"{found.why_unpushed[month]}. {where_seats_go(preview.lines, pushed=False)}"

@@ -73,6 +73,7 @@ class Entry:
         credited: How much of that was credited.
         effective_date: Its first day.
         cancelled_date: Its last day; None where it has none, or where only its quantity was set.
+        trial: Whether it was made for a trial month, so that it bills nobody.
     """
 
     kind: EntryKind
@@ -86,6 +87,7 @@ class Entry:
     credited: Decimal
     effective_date: date
     cancelled_date: date | None
+    trial: bool = False
 
 
 def account(entries: Iterable[Entry], intended: Iterable[tuple[int, Decimal]]) -> dict[int, Written]:
@@ -130,6 +132,7 @@ def _after(entry: Entry, known: Written | None) -> Written:
             known_since=entry.at,
             invoiced=entry.kind in SEEN_INVOICED,
             accepted=entry.kind in MANUAL_KINDS,
+            trial=entry.trial,
         )
     if entry.kind is EntryKind.INVOICED:
         return replace(known, invoiced=True)

@@ -2,8 +2,9 @@
 
     target = usage - sum of the invoiced lines' quantity (less what was credited of it)
 
-Open lines on another agreement than the mapped one, on another product than the plan's, or that more or less than one
-invoice would bill, are set to 0 (they are *stale*). Of the rest, one line carries the target.
+Open lines on another agreement than the mapped one, on another product than the plan's, that more or less than one
+invoice would bill, or that bill somebody in a trial month or nobody after it, are set to 0 (they are *stale*). Of the
+rest, one line carries the target.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.facts import Line
+from cw_pipeline.billing.facts import BILLABLE, DO_NOT_BILL, Line
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.billing.invoiced import NOTHING, State, is_copy, needs_warning, state_of
+from cw_pipeline.billing.invoiced import NOTHING, State, bills_nobody, is_copy, needs_warning, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.window import is_billed_once, new_line_window
 from cw_pipeline.billing.writes import CreateLine, SetQuantity, Write
@@ -71,6 +72,8 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
     stale = [line for line in still_open if line not in rest]
     counted = facts.counted(*invoiced)
     target = usage - counted
+    if target < 0:  # what billed nobody needs no credit
+        target = max(target, -facts.counted(*(line for line in invoiced if not bills_nobody(line, facts))))
     if rest:
         outcome, writes = _balance_open_lines(identity, rest, target)
     else:
@@ -98,7 +101,20 @@ def _may_carry_seats(line: Line, state: State, mapping: CompanyMapping, facts: F
         return False
     if state is State.UNCLEAR:
         return True
+    if not _is_billed_to_whom_it_should(line, mapping, facts, identity):
+        return False
     return is_billed_once(line, facts.agreements[line.agreement_id]) and not is_copy(line, facts)
+
+
+def _is_billed_to_whom_it_should(line: Line, mapping: CompanyMapping, facts: Facts, identity: Identity) -> bool:
+    """Whether a line of a trial month bills nobody, and one of another month is not left over from a trial.
+
+    What else a person sets a line to, it stays.
+    """
+    if mapping.is_trial(identity.month):
+        return line.bill_customer != BILLABLE
+    written = facts.ledger.get(line.addition_id)
+    return line.bill_customer != DO_NOT_BILL or written is None or not written.trial
 
 
 def _balance_without_open_line(
@@ -119,6 +135,7 @@ def _balance_without_open_line(
         quantity=target,
         effective_date=window.first,
         cancelled_date=window.last,
+        trial=mapping.is_trial(identity.month),
     )
     return Outcome.CREATED, (create,)
 

@@ -6,9 +6,11 @@ Nobody can tell from ConnectWise whether such a line bills the same seats: a per
 from __future__ import annotations
 
 from collections import defaultdict
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from cw_pipeline.billing.facts import BILLABLE
 from cw_pipeline.billing.invoiced import is_invoiced_on
 from cw_pipeline.billing.reasons import BilledByHand
 from cw_pipeline.billing.window import Window, new_line_window
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from datetime import date
 
+    from cw_pipeline.billing.balance import Balance
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
     from cw_pipeline.billing.proposals import Proposal
 
@@ -44,7 +47,7 @@ class Act(StrEnum):
 
 def bills(line: Line) -> bool:
     """Whether invoices have anything of a line."""
-    return line.bill_customer == "Billable" and line.quantity > line.less_included
+    return line.bill_customer == BILLABLE and line.quantity > line.less_included
 
 
 def undecided(lines: Iterable[Line], left: Collection[Left]) -> dict[tuple[int, int], list[Line]]:
@@ -59,6 +62,8 @@ def undecided(lines: Iterable[Line], left: Collection[Left]) -> dict[tuple[int, 
 def billed_by_hand(proposal: Proposal, mapping: CompanyMapping, facts: Facts) -> BilledByHand | None:
     """What people bill by hand in the days of a line that carries seats, or is to; None where nothing is."""
     identity = proposal.balance.identity
+    if mapping.is_trial(identity.month):
+        return None
     by_hand = facts.by_hand.get((mapping.agreement_id, facts.products[identity.plan]), ())
     for first, last in _days_of_ours(proposal) if by_hand else ():
         window = Window(_first_shared_day(first, facts.agreements[mapping.agreement_id]), last)
@@ -66,6 +71,28 @@ def billed_by_hand(proposal: Proposal, mapping: CompanyMapping, facts: Facts) ->
         if lines:
             return BilledByHand(identity, window, lines)
     return None
+
+
+def seats_by_hand(result: Balance, mapping: CompanyMapping, facts: Facts) -> Decimal | None:
+    """In a trial month, what people bill by hand in the days of its lines, or those that a line would get; else None.
+
+    It is what the mapped agreement bills: of several organizations on it, the same for each.
+    """
+    identity, agreement = result.identity, facts.agreements.get(mapping.agreement_id)
+    if not mapping.is_trial(identity.month):
+        return None
+    by_hand = facts.by_hand.get((mapping.agreement_id, facts.products.get(identity.plan, 0)), ())
+    days = [(one.effective_date, one.cancelled_date) for one in result.writes if isinstance(one, CreateLine)]
+    days += [
+        (line.effective_date, line.cancelled_date)
+        for line in (*result.open, *result.invoiced)
+        if line.effective_date is not None and line.cancelled_date is not None
+    ]
+    windows = [Window(first, last) for first, last in days]
+    if not windows and agreement is not None:
+        windows = [new_line_window(agreement, identity.month)]
+    billed = [line for line in by_hand if any(_is_billed_in(line, window) for window in windows)]
+    return sum((line.quantity - line.less_included for line in billed), Decimal(0))
 
 
 def _days_of_ours(proposal: Proposal) -> Iterator[tuple[date, date]]:
@@ -98,12 +125,12 @@ def _is_billed_in(line: Line, window: Window) -> bool:
 def last_day_by_hand(mapping: CompanyMapping, agreement: Agreement, ours: Iterable[Line]) -> date:
     """The last day that may be billed by hand on the mapped agreement: the day before the first of ours.
 
-    That is the first day of an open line with seats among `ours`, or of the line that the first month that is billed
-    would get now: earlier periods are invoiced.
+    That is the first day of an open line with seats among `ours`, those of trial months left out, or of the line that
+    the first month that somebody pays for would get now: earlier periods are invoiced.
     """
-    days = [line.effective_date for line in ours if line.quantity and line.effective_date is not None]
+    days = [line.effective_date for line in ours if bills(line) and line.effective_date is not None]
     still_open = [day for day in days if not is_invoiced_on(day, agreement)]
-    first = min([new_line_window(agreement, mapping.bill_from).first, *still_open])
+    first = min([new_line_window(agreement, mapping.first_paid).first, *still_open])
     return day_before(_first_shared_day(first, agreement))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.holds import invoiced_elsewhere
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.billing.invoiced import State, state_of
+from cw_pipeline.billing.invoiced import State, bills_nobody, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.vocabulary import Plan
 
@@ -52,7 +52,7 @@ def _too_much(identity: Identity, used: Decimal, facts: Facts) -> Iterator[Credi
     """What the invoiced lines count for beyond what was `used`, taken from the latest lines first."""
     invoiced = [line for line in facts.lines_of(identity) if state_of(line, facts, identity.month) is State.INVOICED]
     left = facts.counted(*invoiced) - used
-    for line in reversed(invoiced):
+    for line in reversed([line for line in invoiced if not bills_nobody(line, facts)]):
         seats = min(left, facts.counted(line))
         if seats > 0:
             yield Credit(identity, line, seats)

@@ -9,9 +9,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
 
-from cw_pipeline.billing.identity import Identity
+from cw_pipeline.billing.identity import Identity, as_marked
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 
+BILLABLE, DO_NOT_BILL = "Billable", "DoNotBill"
+"""What a line's `billCustomer` may be."""
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
@@ -53,6 +55,17 @@ class CompanyMapping:
     """How the agreement was billed when it was mapped; None where that was not recorded."""
     company_name: str = field(default="", kw_only=True, compare=False)
     """As it was imported."""
+    trial_months: int = field(default=0, kw_only=True)
+    """For how many months from `bill_from` on lines bill nobody."""
+
+    @property
+    def first_paid(self) -> Month:
+        """The first month that somebody pays for."""
+        return self.bill_from.plus(self.trial_months)
+
+    def is_trial(self, month: Month) -> bool:
+        """Whether `month` is a trial month: its lines are written, and billed to nobody."""
+        return self.bill_from <= month < self.first_paid
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,7 @@ class Line:
     """The last day billed."""
     shown_serial_number: str | None = None
     """What ConnectWise shows: another one, or none, where a person changed it or ConnectWise does not keep it."""
-    bill_customer: str = "Billable"
+    bill_customer: str = BILLABLE
     less_included: Decimal = Decimal(0)
     """How much of the quantity the agreement's price includes, so that no invoice has it."""
 
@@ -123,6 +136,8 @@ class Written:
     """Whether it was seen to be invoiced."""
     accepted: bool = False
     """Whether a person accepted what it billed."""
+    trial: bool = False
+    """Whether it was written for a trial month, as `DoNotBill`."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +193,17 @@ class Facts:
     def accounted(self, serial_number: str) -> Sequence[tuple[int, Written]]:
         """What the ledger accounts for under this serial number, each with its addition id."""
         return self._by_serial_number.get(serial_number, ())
+
+    def is_trial(self, line: Line) -> bool:
+        """Whether a line is to bill nobody: it was written so, or its month is a trial month of its organization."""
+        written, identity = self.ledger.get(line.addition_id), Identity.parse(line.serial_number)
+        mapping = self._by_mark.get(identity.organization_id) if identity else None
+        of_a_trial = identity is not None and mapping is not None and mapping.is_trial(identity.month)
+        return of_a_trial or (written is not None and written.trial)
+
+    @cached_property
+    def _by_mark(self) -> Mapping[str, CompanyMapping]:
+        return {as_marked(organization_id): mapping for organization_id, mapping in self.mappings.items()}
 
     @cached_property
     def _by_serial_number(self) -> Mapping[str, Sequence[tuple[int, Written]]]:

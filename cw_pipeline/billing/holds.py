@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.by_hand import billed_by_hand
-from cw_pipeline.billing.invoiced import NOTHING, State, is_short, may_have_been_invoiced, state_of
+from cw_pipeline.billing.invoiced import NOTHING, State, bills_nobody, is_short, may_have_been_invoiced, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.reasons import CannotBeRead, InvoiceUnclear, Moved, WriteHeld
 from cw_pipeline.billing.terms import can_be_billed
@@ -107,7 +107,7 @@ def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, 
         for line in facts.lines_of(identity):
             if facts.agreements[line.agreement_id].company_id == mapping.company_id:
                 continue
-            invoiced = state_of(line, facts, identity.month) is State.INVOICED
+            invoiced = state_of(line, facts, identity.month) is State.INVOICED and not bills_nobody(line, facts)
             if invoiced and (facts.counted(line) != 0 or is_edited(line, facts)):
                 yield line
 

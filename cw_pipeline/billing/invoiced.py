@@ -10,6 +10,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.facts import BILLABLE
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -102,9 +104,14 @@ def is_accepted(line: Line, facts: Facts) -> bool:
 
 
 def is_short(line: Line, facts: Facts) -> bool:
-    """Whether invoices leave seats of a line out, which no person accepted."""
-    leaves_out = line.less_included != 0 or line.bill_customer != "Billable"
-    return line.quantity != 0 and leaves_out and not is_accepted(line, facts)
+    """Whether invoices leave seats of a line out, which no person accepted, and which is not for a trial month."""
+    leaves_out = line.less_included != 0 or line.bill_customer != BILLABLE
+    return line.quantity != 0 and leaves_out and not is_accepted(line, facts) and not bills_nobody(line, facts)
+
+
+def bills_nobody(line: Line, facts: Facts) -> bool:
+    """Whether no invoice has a line because it is for a trial month."""
+    return line.bill_customer != BILLABLE and facts.is_trial(line)
 
 
 def is_invoiced_on(day: date, agreement: Agreement) -> bool:

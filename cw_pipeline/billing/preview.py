@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
-from cw_pipeline.billing.outcomes import Outcome
+from cw_pipeline.billing.outcomes import RIGHT, Outcome
 from cw_pipeline.billing.writes import Write
 from cw_pipeline.vocabulary import Month, Plan
 
@@ -41,6 +41,13 @@ class PreviewLine(Generic[ReasonT, WarningT]):
     writes: tuple[Write, ...] = ()
     to_credit: Decimal | None = None
     """Of `credit_due`, how many seats were invoiced too much."""
+    by_hand: Decimal | None = None
+    """In a trial month, which is billed to nobody: what people bill by hand for the same days; None in other months."""
+
+    @property
+    def bills_nobody(self) -> bool:
+        """Whether its seats are on a line of a trial month."""
+        return self.by_hand is not None and self.outcome in RIGHT
 
 
 @dataclass(frozen=True)

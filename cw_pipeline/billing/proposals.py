@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 from cw_pipeline.billing.balance import Balance, balance
+from cw_pipeline.billing.by_hand import seats_by_hand
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import PreviewLine
@@ -88,6 +89,7 @@ def propose(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
         warning=LineWarnings(identity, result.warned) if result.warned else None,
         writes=result.writes,
         to_credit=-result.target if result.outcome is Outcome.CREDIT_DUE else None,
+        by_hand=seats_by_hand(result, mapping, facts),
     )
     stale = [
         replace(
@@ -101,6 +103,7 @@ def propose(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
             warning=None,
             writes=(write,),
             to_credit=None,
+            by_hand=None,
         )
         for write in result.stale
     ]

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CreateLine:
-    """Create a line with `quantity` seats, billed from `effective_date` to `cancelled_date`, its last day."""
+    """Create a line with `quantity` seats, billed from `effective_date` to `cancelled_date`, its last day.
+
+    One of a `trial` month is billed to nobody.
+    """
 
     identity: Identity
     agreement_id: int
@@ -23,6 +26,7 @@ class CreateLine:
     quantity: Decimal
     effective_date: date
     cancelled_date: date
+    trial: bool = False
     before: ClassVar[Decimal] = Decimal(0)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from cw_pipeline.cli import rooms
 from cw_pipeline.cli.command import MAP_ANYWAY, command, now, setup_command
-from cw_pipeline.cli.options import AsJson, BillFromOption, YesOption, example
+from cw_pipeline.cli.options import AsJson, BillFromOption, TrialMonthsOption, YesOption, example
 from cw_pipeline.vocabulary import Month, counted
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def map_(
     agreement: Annotated[str, typer.Option(help="Id or exact name of one of the company's agreements.")],
     organization: Annotated[str, typer.Option(help="Id or exact name of the NordPass organization.")],
     bill_from: BillFromOption = None,
+    trial_months: TrialMonthsOption = None,
     *,
     yes: YesOption = False,
     as_json: AsJson = False,
@@ -65,6 +66,7 @@ def map_(
             company,
             agreement,
             organization,
+            trial_months=trial_months,
             first_month=running.first_month,
             now=now(),
         )

@@ -114,7 +114,7 @@ def status(*, as_json: AsJson = False) -> None:
                 ("Next scheduled", f"{found.next_tick:%Y-%m-%d %H:%M} UTC"),
             ],
         )
-        running.notice(*found.gone, *found.agreement_changed)
+        running.notice(*found.gone, *found.agreement_changed, *found.trial_months)
         for sentence in found.missing or [_next_step(found)]:
             running.say(sentence)
         if found.held:

@@ -74,6 +74,16 @@ LimitOption = Annotated[
         help="Write the lines of the first N organizations that have something to write; the month stays due.",
     ),
 ]
+TrialMonthsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=12,
+        metavar="N",
+        help="For how many months from then on lines are written as Do Not Bill, to be compared with what is billed by "
+        "hand. Default: 0, or as before.",
+    ),
+]
 BillFromOption = Annotated[
     Month | None,
     typer.Option(

@@ -66,8 +66,8 @@ class MonthLine:
 
     @property
     def owed(self) -> Decimal:
-        """The seats that somebody has to pay for: not those of trials, say."""
-        return _NONE if self.line.outcome in NOT_OWED else self.used
+        """The seats that somebody has to pay for: not those of trials and trial months, say."""
+        return _NONE if self.line.outcome in NOT_OWED or self.line.by_hand is not None else self.used
 
     @property
     def difference(self) -> Decimal | None:
@@ -83,6 +83,11 @@ class MonthLine:
     def seats(self) -> Decimal:
         """The seats that wait for somebody; of a line for which nobody is needed, those used."""
         return seats_at_stake(self.line.seats, self.line.to_credit)
+
+    @property
+    def besides_by_hand(self) -> Decimal:
+        """In a trial month, how many seats more were used than people bill by hand."""
+        return self.line.seats - (self.line.by_hand or _NONE)
 
     @property
     def worth(self) -> Money:
@@ -107,7 +112,12 @@ class MonthLine:
     @property
     def label(self) -> str:
         """What became of it, or that it has a warning, in a few words."""
-        return "Warning" if self.attention and not self.stuck else LABELS[self.line.outcome]
+        return "Warning" if self.attention and not self.stuck else self.outcome
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, in a few words."""
+        return f"{LABELS[self.line.outcome]}{', billed to nobody (trial month)' if self.line.bills_nobody else ''}"
 
     @property
     def what_to_do(self) -> str | None:
@@ -142,6 +152,11 @@ class MonthLines:
     def last_month(self) -> Month:
         """The month before."""
         return self.month.plus(-1)
+
+    @property
+    def of_trial_months(self) -> Sequence[MonthLine]:
+        """The usage rows that are billed to nobody because it is a trial month."""
+        return [one for one in self.lines if one.line.bills_nobody and not one.line.also]
 
     @property
     def waiting(self) -> Sequence[MonthLine]:
@@ -181,7 +196,7 @@ def month_lines(session: Session, psa: str, preview: Preview) -> MonthLines:
             agreement=names.agreement(line.agreement_id),
             price=seat_prices.of_plans.get(line.plan),
             currency=seat_prices.currency(line.organization_id),
-            billed=billed.get(as_marked(line.organization_id), _NONE),
+            billed=_NONE if line.bills_nobody else billed.get(as_marked(line.organization_id), _NONE),
             used_before=used_before.get(line.organization_id),
         )
         for line in preview.lines

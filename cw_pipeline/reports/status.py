@@ -18,6 +18,8 @@ from cw_pipeline.sync.due import Why, previews_to_approve, unpushed_months
 from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, MonthlySchedule
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.connection_key import connected_psa
+from cw_pipeline.warehouse.mappings import company_mappings
+from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.previews import lines_with
 from cw_pipeline.warehouse.pushed_part import pushed_part
 from cw_pipeline.warehouse.tables import (
@@ -74,6 +76,7 @@ class Status:
         unmapped_organizations: MSP-managed organizations that no company has, without those that are gone.
         gone: The mapped records that the last import no longer found, a sentence each.
         agreement_changed: The mapped agreements whose terms differ from what was accepted, a sentence each.
+        trial_months: The mappings with trial months that are the last closed one or to come, a sentence each.
         unpushed_months: Closed months that have to be pushed (again).
         why_unpushed: Why each of them has to be.
         partly_pushed: How much is pushed of those of them whose last push left organizations out.
@@ -93,6 +96,7 @@ class Status:
     unmapped_organizations: int
     gone: tuple[str, ...]
     agreement_changed: tuple[str, ...]
+    trial_months: tuple[str, ...]
     unpushed_months: tuple[Month, ...]
     why_unpushed: dict[str, str]
     partly_pushed: dict[str, PushedPart]
@@ -159,6 +163,7 @@ def status(
             ),
             gone=tuple(gone_mappings(session)),
             agreement_changed=tuple(changed_agreements(session)),
+            trial_months=tuple(_trial_months(session, Month.last_closed(now))),
             unpushed_months=tuple(unpushed),
             why_unpushed={
                 str(month): _why(why, parts.get(str(month)), to_approve.get(str(month)))
@@ -194,6 +199,17 @@ def missing_to_be_active(session: Session) -> tuple[str, ...]:
         )
     missing.append("The product mapping is not confirmed: run `cw-pipeline products confirm`.")
     return tuple(missing)
+
+
+def _trial_months(session: Session, last_closed: Month) -> Iterator[str]:
+    """The mappings that bill nobody for the last closed month, or for one to come."""
+    for mapping in company_mappings(session, CompanyMappingRow.trial_months > 0):
+        paid = mapping.bill_from.plus(mapping.trial_months)
+        if paid > last_closed:
+            yield (
+                f"Trial months: {name_and_id(mapping.company)} with {name_and_id(mapping.organization)} is billed to "
+                f"nobody from {mapping.bill_from} to {paid.plus(-1)}, and billed from {paid} on."
+            )
 
 
 def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:

@@ -37,6 +37,7 @@ class Mapped:
 
     Attributes:
         bill_from: The first month that is billed.
+        trial_months: For how many months from then on nobody is billed.
         bill_from_chosen: Whether a person named that month, which says that earlier usage is not to be billed.
         changed: Whether it is new or changed.
         left_out: Seats by month that are before `bill_from`, could be billed and never were.
@@ -52,6 +53,7 @@ class Mapped:
     organization_name: str
     bill_from: Month
     bill_from_chosen: bool
+    trial_months: int
     changed: bool
     left_out: dict[str, int]
     warnings: tuple[str, ...]
@@ -79,6 +81,7 @@ def map_company(
     organization: str,
     *,
     bill_from: Month | None = None,
+    trial_months: int | None = None,
     accept_warnings: bool = False,
     first_month: Month,
     now: datetime,
@@ -92,6 +95,8 @@ def map_company(
         organization: Id or exact name of a NordPass organization; one that is gone must be in a usage report.
         bill_from: The first month to bill; whoever names it says that earlier usage is not to be billed. By default the
             last closed month or, if the organization keeps its company or agreement, the month before the change.
+        trial_months: For how many months from the first one on lines bill nobody. By default none or, if the
+            organization keeps its company or agreement, as many as before.
         accept_warnings: Map despite warnings: the agreement is not billed monthly or not on the terms that were
             accepted, the company has other organizations, which stay, or lines of months before `bill_from` are left
             as they are.
@@ -109,7 +114,9 @@ def map_company(
         psa = psa_of(require_connected(session))
         the_company, the_agreement = company_and_agreement(session, company, agreement)
         the_organization = find_listed("organization", organization, session.scalars(select(OrganizationRow)).all())
-        wanted = wanted_mapping(session, the_company, the_agreement, the_organization, bill_from)
+        wanted = wanted_mapping(
+            session, the_company, the_agreement, the_organization, bill_from, trial_months=trial_months
+        )
         warnings = require_mappable(session, psa, wanted, months, accept_warnings=accept_warnings)
         before = snapshot(wanted.current)
         mapping = wanted.store(session, months)
@@ -123,6 +130,7 @@ def map_company(
             organization_name=the_organization.name,
             bill_from=mapping.bill_from,
             bill_from_chosen=mapping.bill_from_chosen,
+            trial_months=mapping.trial_months,
             changed=snapshot(mapping) != before,
             left_out=seats,
             warnings=tuple(filter(None, (*warnings, about_left_out(mapping, seats)))),

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from cw_pipeline.setup.bill_from import SyncedMonths
 
+_MOST_TRIAL_MONTHS = 12
+
 
 @dataclass(frozen=True)
 class WantedMapping:
@@ -41,6 +43,7 @@ class WantedMapping:
         bill_from: The first month to bill, if a person named one.
         current: The organization's mapping, if it has one.
         used: Whether a usage report has the organization: then it can be mapped even after NordPass deleted it.
+        trial_months: For how many months nobody is billed, if a person said so.
     """
 
     company: CompanyRow
@@ -49,6 +52,7 @@ class WantedMapping:
     bill_from: Month | None
     current: CompanyMappingRow | None
     used: bool
+    trial_months: int | None = None
 
     @property
     def is_in_place(self) -> bool:
@@ -63,7 +67,12 @@ class WantedMapping:
     def changes_nothing(self) -> bool:
         """Whether the mapping is stored already, with the first month if one was named."""
         current = self.current
-        return current is not None and self.is_in_place and self.bill_from in (None, current.bill_from)
+        return (
+            current is not None
+            and self.is_in_place
+            and self.bill_from in (None, current.bill_from)
+            and self.trial_months in (None, current.trial_months)
+        )
 
     @property
     def chooses_month(self) -> bool:
@@ -102,6 +111,8 @@ class WantedMapping:
 
     def refusal(self, months: SyncedMonths) -> str | None:
         """Why the mapping cannot be stored as asked; None if it can."""
+        if not 0 <= (self.trial_months or 0) <= _MOST_TRIAL_MONTHS:
+            return f"there can be 0 to {_MOST_TRIAL_MONTHS} trial months, not {self.trial_months}"
         return months.why_not(self.bill_from) or (None if self.only_month else self.why_not)
 
     def terms_to_accept(self) -> tuple[str, ...]:
@@ -141,18 +152,25 @@ class WantedMapping:
         if mapping is None:
             mapping = CompanyMappingRow(organization_id=self.organization.id)
             session.add(mapping)
-        place, terms = (mapping.company_id, mapping.agreement_id, mapping.bill_from), mapping.terms
+        place, terms = _place(mapping), mapping.terms
         if self.bill_from is not None or not keeps_month:
             mapping.bill_from = bill_from
             mapping.bill_from_chosen = self.bill_from is not None
+        if self.trial_months is not None or not keeps_month:
+            mapping.trial_months = self.trial_months or 0
         mapping.company_id, mapping.agreement_id = self.company.id, self.agreement.id
         if accept_terms and self.agreement.terms is not None:
             mapping.terms = self.agreement.terms
-        if place != (mapping.company_id, mapping.agreement_id, mapping.bill_from) or terms not in (None, mapping.terms):
+        if place != _place(mapping) or terms not in (None, mapping.terms):
             mapping.mapped_at, mapping.looked_through_at = months.now, None
         session.flush()
         log_action(session, AuditAction.MAP_COMPANY, str(self.company.id), before=before, after=snapshot(mapping))
         return mapping
+
+
+def _place(mapping: CompanyMappingRow) -> tuple[object, ...]:
+    """Where, from when on, and after how many trial months an organization is billed."""
+    return mapping.company_id, mapping.agreement_id, mapping.bill_from, mapping.trial_months
 
 
 def wanted_mapping(
@@ -161,11 +179,13 @@ def wanted_mapping(
     agreement: AgreementRow,
     organization: OrganizationRow,
     bill_from: Month | None,
+    *,
+    trial_months: int | None = None,
 ) -> WantedMapping:
     """A wanted mapping, with what is stored about the organization now."""
     current = session.get(CompanyMappingRow, organization.id)
     used = organization.id in used_organizations(session)
-    return WantedMapping(company, agreement, organization, bill_from, current, used)
+    return WantedMapping(company, agreement, organization, bill_from, current, used, trial_months)
 
 
 def used_organizations(session: Session) -> frozenset[str]:
@@ -230,5 +250,6 @@ def snapshot(mapping: CompanyMappingRow | None) -> dict[str, int | str | bool] |
         "organization_id": mapping.organization_id,
         "bill_from": str(mapping.bill_from),
         "bill_from_chosen": mapping.bill_from_chosen,
+        "trial_months": mapping.trial_months,
         "terms": in_words(mapping.terms) if mapping.terms else "not recorded",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.accounting import EntryKind
+from cw_pipeline.billing.facts import BILLABLE
 from cw_pipeline.billing.identity import DESCRIPTION, PREFIX
 from cw_pipeline.billing.writes import CreateLine, SetQuantity, Write
 from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable
@@ -85,6 +86,7 @@ def shows(addition: Addition, write: Write, *, or_description: bool = False) -> 
         (addition.serial_number == identity.serial_number or (or_description and described))
         and addition.product.id == write.product_id
         and (addition.effective_date, addition.cancelled_date) == (write.effective_date, write.cancelled_date)
+        and not (write.trial and addition.bill_customer == BILLABLE)
     )
 
 

@@ -202,6 +202,7 @@ class Writer:
             cancelled_date=write.cancelled_date,
             serial_number=write.identity.serial_number,
             invoice_description=write.identity.invoice_description,
+            bill_customer="DoNotBill" if write.trial else "Billable",
         )
         return client.create_addition(write.agreement_id, new)
 

@@ -107,6 +107,7 @@ def _columns(write: Write) -> dict[str, object]:
         "quantity": write.quantity,
         "effective_date": write.effective_date,
         "cancelled_date": write.cancelled_date if isinstance(write, CreateLine) else None,
+        "trial": isinstance(write, CreateLine) and write.trial,
     }
 
 
@@ -115,5 +116,5 @@ def _write(row: LedgerEntry) -> Write:
     identity = Identity(row.month, row.plan, row.organization_id)
     where, first = (identity, row.agreement_id, row.product_id), row.effective_date
     if row.addition_id is None:
-        return CreateLine(*where, row.quantity, first, row.cancelled_date or first)
+        return CreateLine(*where, row.quantity, first, row.cancelled_date or first, trial=bool(row.trial))
     return SetQuantity(*where, row.addition_id, row.before, row.quantity, first)

@@ -151,6 +151,7 @@ _OF_AN_ENTRY = (
     LedgerEntry.quantity,
     LedgerEntry.effective_date,
     LedgerEntry.cancelled_date,
+    LedgerEntry.trial,
 )
 """What is read of an entry: whole rows, which SQLAlchemy keeps track of, would take it several times as long."""
 
@@ -161,7 +162,9 @@ def _entries(session: Session, psa: str, *wanted: ColumnElement[bool]) -> Iterat
     Of a credit, the columns say what was billed before it, and what is left.
     """
     statement = _since_given_up(select(*_OF_AN_ENTRY), psa).where(*wanted).order_by(LedgerEntry.id)
-    for kind, at, month, plan, organization_id, *of_line, before, quantity, first, last in session.execute(statement):
+    for kind, at, month, plan, organization_id, *of_line, before, quantity, first, last, trial in session.execute(
+        statement
+    ):
         is_credit = kind is EntryKind.CREDITED
         yield Entry(
             kind,
@@ -172,6 +175,7 @@ def _entries(session: Session, psa: str, *wanted: ColumnElement[bool]) -> Iterat
             credited=before - quantity if is_credit else Decimal(0),
             effective_date=first,
             cancelled_date=last,
+            trial=bool(trial),
         )
 
 

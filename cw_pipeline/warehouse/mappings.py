@@ -57,6 +57,7 @@ def mapping_facts(session: Session) -> dict[str, CompanyMapping]:
             bill_from=row.bill_from,
             terms=row.terms,
             company_name=company_name,
+            trial_months=row.trial_months,
         )
         for row, organization_name, company_name in rows.tuples()
     }

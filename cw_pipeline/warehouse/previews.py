@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _OF_A_LINE = {field.name: getattr(PreviewLineRow, field.name) for field in fields(billing.PreviewLine)}
 """The columns of a line: whole rows, which SQLAlchemy keeps track of, would take it several times as long."""
-_OF_A_PUSH = ("organization_id", "plan", "also", "outcome", "seats", "to_credit", "reason", "warning")
+_OF_A_PUSH = ("organization_id", "plan", "also", "outcome", "seats", "to_credit", "by_hand", "reason", "warning")
 """What is stored of a line: the columns are named as the line's fields."""
 
 

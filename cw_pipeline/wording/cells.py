@@ -42,8 +42,17 @@ def mapped_sentence(mapped: Mapped) -> str:
     return (
         f"{mapped.company_name} ({mapped.company_id}) with agreement {mapped.agreement_name} ({mapped.agreement_id}) "
         f"{'is now' if mapped.changed else 'was already'} mapped to {mapped.organization_name} "
-        f"({mapped.organization_id}), billed from {mapped.bill_from} on."
+        f"({mapped.organization_id}), {_since(mapped)}."
     )
+
+
+def _since(mapped: Mapped) -> str:
+    """From when on a mapping bills, and which months are billed to nobody."""
+    if not mapped.trial_months:
+        return f"billed from {mapped.bill_from} on"
+    paid = mapped.bill_from.plus(mapped.trial_months)
+    months = counted(mapped.trial_months, "trial month")
+    return f"with {months} from {mapped.bill_from} on that are billed to nobody, and billed from {paid} on"
 
 
 def unmapped_sentence(unmapped: Unmapped) -> str:

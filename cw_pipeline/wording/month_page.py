@@ -68,6 +68,7 @@ def page(month: MonthLines, url: Callable[[int], str], *, pushed: bool) -> dict[
     lists = {
         "needs_a_person": _needing_a_person(month.waiting, url),
         "written" if pushed else "to_be_written": _written(writing, url),
+        "trial_months": _of_trial_months(month.of_trial_months, url),
         **{outcome.value: _rest(outcome, rest[outcome], url) for outcome in sorted(rest, key=_unbilled_first)},
         "since_last_month": _changes(month),
         "outcomes": _outcomes(month.preview),
@@ -118,9 +119,27 @@ def _written(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
     return table and f"The seats are billed with the agreement's next billing period.\n\n{table}"
 
 
+def _of_trial_months(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
+    """What is billed to nobody, beside what people bill by hand for the same days."""
+    rows = [
+        (
+            _name(one.company),
+            *_organization(one),
+            _linked(one, url).strip(),
+            f"{plain(one.line.seats):,}",
+            f"{plain(one.line.by_hand or Decimal(0)):,}",
+            f"{plain(one.besides_by_hand):+,}",
+        )
+        for one in lines
+    ]
+    table = _table(("Company", "Organization", "Plan", "Agreement", "Seats:", "By hand:", "Difference:"), rows)
+    return table and f"Trial month: billed to nobody. Compare it with what people bill by hand.\n\n{table}"
+
+
 def _days(write: Write) -> str:
     if isinstance(write, CreateLine):
-        return f"{_day(write.effective_date)} to {_day(write.cancelled_date)}"
+        to_nobody = " (to nobody)" if write.trial else ""
+        return f"{_day(write.effective_date)} to {_day(write.cancelled_date)}{to_nobody}"
     return f"from {_day(write.effective_date)}"
 
 

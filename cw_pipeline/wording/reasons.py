@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.facts import BILLABLE
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.billing.invoiced import is_copy
+from cw_pipeline.billing.invoiced import bills_nobody, is_copy
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.vocabulary import Plan, counted, plain
@@ -70,12 +71,14 @@ def balanced(result: Balance, mapping: CompanyMapping) -> str:
             f"{INVOICED_COUNTS}{leave_out(result.identity.month, mapping)}. {SYNC_AGAIN}"
         ),
     }[result.outcome]
-    return (sentence + already + several).strip()
+    trial = " Trial month: billed to nobody." if mapping.is_trial(result.identity.month) else ""
+    return (sentence + already + several + trial).strip()
 
 
 def stale(write: SetQuantity, mapping: CompanyMapping, facts: Facts) -> str:
     """Why an open line is set to 0 although its plan may be in use."""
-    if any(is_copy(line, facts) for line in facts.lines_of(write.identity) if line.addition_id == write.addition_id):
+    line = next(line for line in facts.lines_of(write.identity) if line.addition_id == write.addition_id)
+    if is_copy(line, facts):
         return (
             f"Line {write.addition_id} on agreement {write.agreement_id} was not written here and has the serial "
             "number of another line: the agreement was copied, or another warehouse writes to this ConnectWise."
@@ -84,6 +87,10 @@ def stale(write: SetQuantity, mapping: CompanyMapping, facts: Facts) -> str:
         return f"Line {write.addition_id} is on agreement {write.agreement_id}, no longer the mapped one."
     if write.product_id != facts.products.get(write.identity.plan):
         return f"Line {write.addition_id} is of product {write.product_id}, no longer the plan's."
+    if mapping.is_trial(write.identity.month) and line.bill_customer == BILLABLE:
+        return f"Line {write.addition_id} would be billed, but {write.identity.month} is a trial month."
+    if bills_nobody(line, facts):
+        return f"Line {write.addition_id} bills nobody, but {write.identity.month} is no longer a trial month."
     return f"Agreement {write.agreement_id} would not bill line {write.addition_id} once and in full."
 
 

@@ -23,14 +23,19 @@ def amounts(money: Mapping[str, Decimal]) -> str:
 def where_seats_go(lines: Iterable[PreviewLine], *, pushed: bool) -> str:
     """How many seats of a month's usage are billed (or would be, by a preview), not billed and why, held and failed."""
     billed = "billed" if pushed else "to be billed"
-    seats = {outcome: one.seats for outcome, one in tally(line for line in lines if not line.also).items() if one.seats}
+    rows = [line for line in lines if not line.also]
+    seats = {outcome: one.seats for outcome, one in tally(rows).items() if one.seats}
+    to_nobody = sum((line.seats for line in rows if line.bills_nobody), Decimal(0))
     groups = {billed: RIGHT, "not billed": NOT_BILLED, "held": HELD, "failed": FAILED}
     parts: list[str] = []
     for name, members in groups.items():
         found = sorted((outcome for outcome in seats if outcome in members), key=seats.__getitem__, reverse=True)
         why = ", ".join(f"{in_a_sentence(one)}: {seats[one]:,}" for one in found if name != billed)
         if found or name == billed:
-            parts.append(f"{sum((seats[one] for one in found), Decimal(0)):,} {name}" + (f" ({why})" if why else ""))
+            number = sum((seats[one] for one in found), Decimal(0)) - (to_nobody if name == billed else 0)
+            parts.append(f"{number:,} {name}" + (f" ({why})" if why else ""))
+        if name == billed and to_nobody:
+            parts.append(f"{to_nobody:,} {name} to nobody (trial month)")
     return f"{sum(seats.values(), Decimal(0)):,} seats used: {', '.join(parts)}."
 
 

@@ -42,6 +42,11 @@ class MapCompany(dg.Config):
     agreement: str = Field(description="Id or exact name of one of the company's agreements.")
     organization: str = Field(description="Id or exact name of the NordPass organization.")
     bill_from: str = Field(default="", description=BILL_FROM)
+    trial_months: int | None = Field(
+        default=None,
+        description="For how many months from bill_from on lines are written as Do Not Bill, to be compared with what "
+        "is billed by hand. Left out: none, or as many as the mapping has.",
+    )
 
 
 class UnmapCompany(dg.Config):
@@ -95,6 +100,7 @@ ops:
       #     agreement: "1001"
       #     organization: Umbrella
       #     bill_from: 2026-03      # left out: the last closed month
+    #     trial_months: 1         # so many months from then on are billed to nobody; left out: none
       csv: ""
       # csv: |                # rows of the mapping file; select what you paste and press Tab to indent it
       #   company_id,company_name,agreement_id,agreement_name,organization_id,organization_name,bill_from
@@ -174,6 +180,7 @@ def _map(
                 one.agreement,
                 one.organization,
                 bill_from=month,
+                trial_months=one.trial_months,
                 accept_warnings=accept_warnings,
                 first_month=first_month(),
                 now=datetime.now(UTC),

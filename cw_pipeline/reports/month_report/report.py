@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from sqlalchemy import and_, func, select
 
@@ -163,29 +163,38 @@ def _year(session: Session, psa: str, last: Month) -> list[MonthSeats]:
     """The months up to `last`, the first one first, each as it was pushed last."""
     months = list(last.plus(1 - _MONTHS).until(last))
     latest = last_pushes(psa, PushRow.month.in_(months))
+    of_a_trial_month = PushLineRow.by_hand.is_not(None)
     line_of_row = and_(PushLineRow.push_id == PushRow.id, ~PushLineRow.also)
     rows = session.execute(
-        select(PushRow.month, PushLineRow.outcome, func.sum(PushLineRow.seats))
+        select(PushRow.month, PushLineRow.outcome, of_a_trial_month, func.sum(PushLineRow.seats))
         .outerjoin(PushLineRow, line_of_row)
         .where(PushRow.id.in_(latest))
-        .group_by(PushRow.month, PushLineRow.outcome)
+        .group_by(PushRow.month, PushLineRow.outcome, of_a_trial_month)
     )
-    pushed: defaultdict[Month, dict[Outcome, Decimal]] = defaultdict(dict)
-    for of_month, outcome, seats in rows.tuples():
-        pushed[of_month][outcome] = seats
+    pushed: defaultdict[Month, dict[_Outcome, Decimal]] = defaultdict(dict)
+    for of_month, outcome, is_trial, seats in rows.tuples():
+        pushed[of_month][outcome, is_trial] = seats
     return [_month_seats(month, pushed.get(month)) for month in months]
 
 
-def _month_seats(month: Month, by_outcome: Mapping[Outcome, Decimal] | None) -> MonthSeats:
+_Outcome: TypeAlias = tuple[Outcome, bool]
+"""An outcome, and whether it is a trial month's."""
+
+
+def _month_seats(month: Month, by_outcome: Mapping[_Outcome, Decimal] | None) -> MonthSeats:
+    known = by_outcome or {}
+
     def seats(outcomes: Collection[Outcome]) -> Decimal:
-        return sum((number for outcome, number in (by_outcome or {}).items() if outcome in outcomes), Decimal(0))
+        return sum((number for (outcome, _), number in known.items() if outcome in outcomes), Decimal(0))
+
+    to_nobody = sum((number for (outcome, trial), number in known.items() if trial and outcome in RIGHT), Decimal(0))
 
     return MonthSeats(
         month,
         pushed=by_outcome is not None,
-        billed=seats(RIGHT),
+        billed=seats(RIGHT) - to_nobody,
         waiting=seats(HELD | FAILED),
-        not_billed=seats(NOT_BILLED),
+        not_billed=seats(NOT_BILLED) + to_nobody,
     )
 
 

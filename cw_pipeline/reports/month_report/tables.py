@@ -14,7 +14,6 @@ from openpyxl.utils import get_column_letter
 
 from cw_pipeline.https.safe_text import harmless
 from cw_pipeline.wording.commands import for_tenant
-from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.spreadsheets import guarded
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def _shown(cell: Cell, tenant: str | None) -> Cell:
 def _organizations(report: MonthlyReport) -> Table:
     headings = (
         "month", "company_id", "company", "organization_id", "organization", "plan", "agreement_id", "agreement",
-        "used", "used_before", "owed", "billed", "price", "worth", "currency", "outcome", "label", "reason",
+        "used", "used_before", "owed", "billed", "by_hand", "price", "worth", "currency", "outcome", "label", "reason",
     )  # fmt: skip
     return headings, [
         (
@@ -86,10 +85,11 @@ def _organizations(report: MonthlyReport) -> Table:
             one.used_before,
             one.owed,
             one.billed,
+            one.line.by_hand,
             one.price,
             *_amount(one.worth_owed),
             one.line.outcome.value,
-            LABELS[one.line.outcome],
+            one.outcome,
             one.line.reason,
         )
         for one in report.lines.organizations

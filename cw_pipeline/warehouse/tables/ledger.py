@@ -47,6 +47,8 @@ class LedgerEntry(Base):
     """The line's first day."""
     cancelled_date: Mapped[date | None]
     """The line's last day."""
+    trial: Mapped[bool | None]
+    """Whether it is a new line for a trial month, which bills nobody."""
     note: Mapped[str | None]
     """Why, where that is not plain."""
 

@@ -78,6 +78,8 @@ class _LineRow(Base):
     """The usage row's seats; of a line beside it, the quantity that it loses or that is held."""
     to_credit: Mapped[Decimal | None]
     """Of `credit_due`: the seats that were invoiced too much."""
+    by_hand: Mapped[Decimal | None]
+    """In a trial month, which is billed to nobody: what people bill by hand for the same days."""
     reason: Mapped[str]
     """Why, in a sentence."""
     warning: Mapped[str | None]

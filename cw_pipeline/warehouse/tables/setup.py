@@ -195,6 +195,8 @@ class CompanyMappingRow(_HasTerms, Base):
     """The first month that is billed."""
     bill_from_chosen: Mapped[bool] = mapped_column(default=False)
     """Whether a person chose the first month, so that earlier usage is not to be billed."""
+    trial_months: Mapped[int] = mapped_column(default=0)
+    """For how many months from the first one on lines bill nobody."""
     mapped_at: Mapped[datetime]
     """When it was mapped."""
     looked_through_at: Mapped[datetime | None]

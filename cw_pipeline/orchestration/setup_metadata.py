@@ -18,7 +18,7 @@ from cw_pipeline.reports.status import status
 from cw_pipeline.settings import Approval
 from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.imports import AgreementsReport, ImportReport
-from cw_pipeline.setup.mapping_csv import Cells, csv_of
+from cw_pipeline.setup.mapping_csv import Cells, csv_of, table_of
 from cw_pipeline.setup.mapping_file import rows_to_complete
 from cw_pipeline.setup.suggest import suggest_mappings
 from cw_pipeline.warehouse.names import name_and_id
@@ -26,7 +26,6 @@ from cw_pipeline.warehouse.tables import IntegrationRow
 from cw_pipeline.wording import cells
 from cw_pipeline.wording.markdown import escaped, in_a_window
 from cw_pipeline.wording.markdown import table as markdown_table
-from cw_pipeline.wording.spreadsheets import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -157,7 +156,8 @@ def _to_complete(rows: Sequence[Cells]) -> Details:
         f"- [{escaped(part[0].company_name)} to {escaped(part[-1].company_name)}]({address}): {len(part)}"
         for part, address in _in_launchpads(rows)
     ]
-    table = markdown_table(Cells._fields, ([escaped(guarded(cell)) for cell in row] for row in rows))
+    header, *cells = table_of(rows)
+    table = markdown_table(header, ([escaped(cell) for cell in row] for row in cells))
     return {
         "launchpad": dg.MetadataValue.md(in_a_window("\n\n".join([_TO_COMPLETE, "\n".join(links)]))),
         "rows": dg.MetadataValue.md(in_a_window(f"{_TO_COPY}\n\n{table}")),

@@ -34,7 +34,7 @@ CHOOSE = "choose: "
 
 
 class Cells(NamedTuple):
-    """A row's cells; the field names are the header."""
+    """A row's cells; the field names are the header, whose last one is there only where a mapping has trial months."""
 
     company_id: str
     company_name: str
@@ -43,6 +43,10 @@ class Cells(NamedTuple):
     organization_id: str = ""
     organization_name: str = ""
     bill_from: str = ""
+    trial_months: str = ""
+
+
+_USUAL_HEADER = Cells._fields[:-1]
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Row:
     agreement_id: int | None
     organization_id: str | None
     bill_from: Month | None
+    trial_months: int | None
     cut_short: bool
 
     @property
@@ -96,8 +101,15 @@ def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) ->
 def csv_of(rows: Iterable[Cells]) -> str:
     """The text of a mapping file."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([Cells._fields, *([guarded(cell) for cell in row] for row in rows)])
+    csv.writer(text).writerows([*table_of(rows)])
     return text.getvalue()
+
+
+def table_of(rows: Iterable[Cells]) -> tuple[Sequence[str], ...]:
+    """The header and the rows, whose cells are no formulas."""
+    cells = list(rows)
+    header = Cells._fields if any(row.trial_months for row in cells) else _USUAL_HEADER
+    return (header, *([guarded(cell) for cell in row[: len(header)]] for row in cells))
 
 
 def read_rows(source: Path | str) -> tuple[list[Row], list[str]]:
@@ -118,15 +130,16 @@ def read_rows(source: Path | str) -> tuple[list[Row], list[str]]:
         raise MappingFileRefused(file, [f"it is not CSV ({error})"]) from error
     if len(table) > _MOST_ROWS:
         raise MappingFileRefused(file, [f"it has more than {_MOST_ROWS} rows"])
-    if not table or tuple(cell.strip() for cell in table[0]) != Cells._fields:
-        raise MappingFileRefused(file, [f"row 1: the header has to be {','.join(Cells._fields)}"])
+    columns = tuple(cell.strip() for cell in table[0]) if table else ()
+    if columns not in {Cells._fields, _USUAL_HEADER}:
+        raise MappingFileRefused(file, [f"row 1: the header has to be {','.join(_USUAL_HEADER)}"])
     rows: list[Row] = []
     faults: list[str] = []
     for number, texts in enumerate(table[1:], start=2):
         if not any(cell.strip() for cell in texts):
             continue
         try:
-            rows.append(_parsed(number, texts))
+            rows.append(_parsed(number, texts, len(columns)))
         except ValueError as error:
             faults.append(f"row {number}: {error}")
     return rows, faults
@@ -149,14 +162,15 @@ def _text_of(file: Path) -> str:
         raise MappingFileRefused(file, [f"it cannot be read ({error.strerror})"]) from error
 
 
-def _parsed(number: int, texts: Sequence[str]) -> Row:
-    missing = len(Cells._fields) - len(texts)
+def _parsed(number: int, texts: Sequence[str], columns: int) -> Row:
+    missing = columns - len(texts)
     if missing < 0:
-        raise ValueError(f"{len(Cells._fields)} cells are expected, {len(texts)} found")
-    cells = Cells._make([*(unguarded(text.strip()) for text in texts), *[""] * missing])
+        raise ValueError(f"{columns} cells are expected, {len(texts)} found")
+    empty = len(Cells._fields) - len(texts)
+    cells = Cells._make([*(unguarded(text.strip()) for text in texts), *[""] * empty])
     if not cells.company_id:
         raise ValueError("company_id is empty")
-    for column in ("company_id", "agreement_id", "organization_id", "bill_from"):
+    for column in ("company_id", "agreement_id", "organization_id", "bill_from", "trial_months"):
         if len(getattr(cells, column)) > _LONGEST_ID:
             raise ValueError(f"{column} is longer than {_LONGEST_ID} letters")
     return Row(
@@ -166,6 +180,7 @@ def _parsed(number: int, texts: Sequence[str]) -> Row:
         agreement_id=_id("agreement_id", cells.agreement_id) if cells.agreement_id else None,
         organization_id=cells.organization_id or None,
         bill_from=_month(cells.bill_from) if cells.bill_from else None,
+        trial_months=_id("trial_months", cells.trial_months) if cells.trial_months else None,
         cut_short=missing > 0,
     )
 

@@ -132,6 +132,7 @@ def _mapping_cells(mapping: CompanyMappingRow) -> Cells:
         organization.id,
         organization.name,
         str(mapping.bill_from),
+        str(mapping.trial_months or ""),
     )
 
 

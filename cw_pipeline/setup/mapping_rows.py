@@ -110,6 +110,7 @@ class FileChanges:
             row.bill_from,
             current=self._mappings.get(row.organization_id),
             used=row.organization_id in self._used,
+            trial_months=row.trial_months,
         )
 
     def _contradictions(self, rows: Sequence[Row]) -> Iterator[str]:

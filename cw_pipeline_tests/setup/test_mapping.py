@@ -197,6 +197,7 @@ def test_the_audit_log_has_who_mapped_what_and_the_state_before(warehouse_url: s
         "organization_id": "org-acme",
         "bill_from": "2026-03",
         "bill_from_chosen": False,
+        "trial_months": 0,
         "terms": "billed Monthly, for the period Current, not prorated",
     }
     moved = {**first, "agreement_id": 12}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.warehouse.tables import CompanyMappingRow, LedgerEntry, PushLineRow
 from cw_pipeline_tests.support.by_hand import keep_by_hand
@@ -84,8 +85,8 @@ def test_a_line_that_connectwise_bills_all_the_same_is_unconfirmed(since_january
     msp = since_january
     on_trial(msp, 3)
     spoiled = msp.sandbox.faults.add
-    spoiled("spoiled", method="POST", path="/additions", members={"billCustomer": "Billable"}, times=None)
-    spoiled("spoiled", method="GET", path="/additions", members={"billCustomer": "Billable"}, times=None)
+    spoiled(FaultKind.SPOILED, method="POST", path="/additions", members={"billCustomer": "Billable"}, times=None)
+    spoiled(FaultKind.SPOILED, method="GET", path="/additions", members={"billCustomer": "Billable"}, times=None)
     msp.fetch(*MONTHS)
     msp.preview(*MONTHS)
     assert "unconfirmed" in {line.outcome.value for pushed in msp.push(*MONTHS) for line in pushed.preview.lines}

@@ -119,8 +119,7 @@ def map_company(
         )
         warnings = require_mappable(session, psa, wanted, months, accept_warnings=accept_warnings)
         before = snapshot(wanted.current)
-        mapping = wanted.store(session, months)
-        seats = left_out(session, psa, first_month).get(the_organization.id, {})
+        mapping, seats = wanted.store(session, months), left_out(session, psa, first_month).get(the_organization.id, {})
         return Mapped(
             company_id=the_company.id,
             company_name=the_company.name,

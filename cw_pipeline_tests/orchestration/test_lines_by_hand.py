@@ -47,3 +47,27 @@ def test_a_line_kept_by_hand_is_shown_then_ended_and_taken_back(
     assert job(instance, leave=[line]).success
     assert monthly_runs.run(instance).success
     assert "billed_by_hand" not in str(latest(instance, PUSH, LAST))
+
+
+def test_a_trial_month_bills_nobody_and_is_beside_what_is_billed_by_hand(
+    sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
+) -> None:
+    ((_, agreement),) = keep_by_hand_beside(sandbox, active, LAST, 1)
+    (mapped,) = (one for one in active.mapped if one.agreement_id == agreement)
+    wanted = {
+        "company": str(mapped.company_id),
+        "agreement": str(agreement),
+        "organization": mapped.organization_id,
+        "bill_from": str(LAST),
+    }
+
+    def map_with(trial_months: int) -> dg.ExecuteInProcessResult:
+        config = {"accept_warnings": True, "map": [{**wanted, "trial_months": trial_months}]}
+        return job_runs.run(instance, "map_companies", "choose_organizations", config)
+
+    assert "there can be 0 to 12 trial months, not 13" in refusal(map_with(13), "choose_organizations")
+    assert map_with(1).success
+    assert monthly_runs.run(instance).success
+    page = latest(instance, PUSH, LAST)
+    assert "Trial month: billed to nobody" in str(page["trial_months"])
+    assert "billed to nobody (trial month)" in str(page["summary"])

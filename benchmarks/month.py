@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from benchmarks.fake import Behaviour, Fake
 from benchmarks.harness import Cost, Row, Sizes, measured
 from benchmarks.world import LAST_MONTH, Deployment, Synced, set_up, sync
-from cw_pipeline.sync.writes import BATCH
+from cw_pipeline.sync.writer import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from cw_pipeline.setup.errors import NothingToUndo
 from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
 from cw_pipeline.sync.previews import facts_now
-from cw_pipeline.sync.writes import FailedWrite, Writer
+from cw_pipeline.sync.writer import FailedWrite, Writer
 from cw_pipeline.vocabulary import Month, plain
 from cw_pipeline.warehouse.rights import save_right_uses
 from cw_pipeline.warehouse.run_writes import changed_since, is_known, runs_that_wrote, save_undone, written_by

@@ -19,7 +19,7 @@ from cw_pipeline.connectwise.errors import ConnectWiseError, NotFound, RecordUnr
 from cw_pipeline.connectwise.record_list import RecordList, Unreadable
 from cw_pipeline.sync.agreement_facts import agreement_facts
 from cw_pipeline.sync.ownership import is_still, shows_another
-from cw_pipeline.sync.unread import (
+from cw_pipeline.sync.unreadable import (
     UNUSABLE,
     Lines,
     company_of,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from cw_pipeline.sync.writes import BATCH
+from cw_pipeline.sync.writer import BATCH
 from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline_tests.support.fake_msp import PLACES
 from cw_pipeline_tests.support.sql_work import counted_work

@@ -1,4 +1,4 @@
-"""Writes to ConnectWise, so that it is known what became of each: an intent before, a result after."""
+"""Sends writes to ConnectWise, so that it is known what became of each: an intent before, a result after."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 20
 _TO_APPROVE = "to_approve"
-_HEADINGS = {
+HEADINGS = {
     NOT_SYNCED: "{} not synced",
     _TO_APPROVE: "{} to approve",
     "nothing_held": "held lines of {}",
@@ -32,7 +32,9 @@ _HEADINGS = {
     "nothing_warned": "warnings about lines of {}",
     "nothing_missing": "organizations missing in the usage of {}",
     "nothing_drifted": "drift in ConnectWise",
+    "billed_as_pushed": "invoices that differ from what was pushed",
 }
+"""What a message calls the problem that a check shows, with the months that it names."""
 
 
 def message(
@@ -89,7 +91,7 @@ def _heading(name: str, months: Iterable[str], run: dg.DagsterRun | None) -> str
     if name == ONCE:
         return f"{_name_of(run)} failed"
     named = ", ".join(sorted(months))
-    return _HEADINGS[name].format(named) if name in _HEADINGS else f"{name} {named}".strip() + " failed"
+    return HEADINGS[name].format(named) if name in HEADINGS else f"{name} {named}".strip() + " failed"
 
 
 def _gone(problems: Mapping[str, Problem]) -> Iterator[tuple[str, str]]:

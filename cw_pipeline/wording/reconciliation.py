@@ -86,7 +86,7 @@ def differences(found: Reconciliation) -> Table:
             plain(line.invoiced_seats),
             line.difference if line.difference is None else plain(line.difference),
             amounts(line.worth) if line.worth else None,
-            line.reason,
+            line.reason and line.reason.in_words,
             what_to_do(line),
         )
         for line in found.differing

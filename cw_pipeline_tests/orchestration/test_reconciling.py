@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
+from cw_pipeline.definitions import defs
+from cw_pipeline.orchestration.messages import HEADINGS
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, TO_READ_INVOICES
 from cw_pipeline_tests.orchestration import job_runs, monthly_runs
 from cw_pipeline_tests.orchestration.job_runs import refusal
@@ -78,3 +80,8 @@ def test_without_a_right_the_run_says_which_and_a_bad_month_is_refused(
     assert refusal(reconcile(instance, first="March"), "reconciliation").startswith("first: 'March' is not a month.")
     sandbox.connectwise.set_role(SEED_ROLE)
     assert "give its role Finance > Invoicing: Inquire" in refusal(reconcile(instance), "reconciliation")
+
+
+def test_a_message_has_words_for_every_check_but_the_one_that_shows_a_fault_of_this_program() -> None:
+    checks = {key.name for key in defs.resolve_asset_graph().asset_check_keys}
+    assert checks - HEADINGS.keys() == {"seats_add_up"}

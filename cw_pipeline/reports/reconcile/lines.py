@@ -28,6 +28,11 @@ class Reason(StrEnum):
     BILLED_TWICE = "billed_twice"
     """Invoices have it more than once."""
 
+    @property
+    def in_words(self) -> str:
+        """The reason as people read it."""
+        return self.replace("_", " ")
+
 
 @dataclass(frozen=True)
 class PushedLine:

@@ -16,7 +16,7 @@ from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, TO_READ_INVOICES, Right
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
-from cw_pipeline.warehouse.tables import AgreementRow
+from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow
 from cw_pipeline.wording.reconciliation import what_to_do
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, agreement_id, company_id
@@ -146,6 +146,16 @@ def test_a_line_in_two_periods_of_an_agreement_that_prorates_is_billed_in_parts(
     connectwise.invoice(agreement_id(ONE), until=date(2026, 4, 1))
     (line,) = look(msp).lines
     assert (len(line.invoices), line.invoiced_seats, line.reason) == (2, 5, None)
+
+
+def test_a_trial_month_is_to_be_on_no_invoice(msp: Msp) -> None:
+    with msp.run.warehouse.transaction() as session:
+        session.get_one(CompanyMappingRow, organization_id(ONE)).trial_months = 2
+    msp.sync()
+    msp.sandbox.connectwise.invoice(agreement_id(ONE))
+    find_drift(msp.run, TODAY)
+    (line,) = look(msp).lines
+    assert (line.seats, line.invoiced_seats, line.reason) == (0, 0, None)
 
 
 def test_a_void_invoice_bills_nothing_as_far_as_it_can_be_seen(billed: Msp) -> None:

@@ -61,7 +61,12 @@ class PushedLine:
 
     @property
     def seats(self) -> Decimal | None:
-        """The seats that it carries; None while a write is not settled, or where it is unknown what was billed."""
+        """The seats that it is to bill: none of a trial month.
+
+        None while a write is not settled, or where it is unknown what was billed.
+        """
+        if self.written.trial:
+            return Decimal(0)
         return next(iter(self.written.quantities)) if len(self.written.quantities) == 1 else None
 
     @property

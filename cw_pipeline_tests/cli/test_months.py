@@ -183,7 +183,7 @@ def test_a_preview_shows_each_line_that_it_would_write_and_where_the_other_seats
         "what_to_do": attention["what_to_do"],
     }
     assert "Renew it in ConnectWise" in attention["reason"]
-    [sentence] = [row.replace(", preview 3:", ":") for row in rows if "seats used" in row]
+    [sentence] = [re.sub(r", preview \d+:", ":", row) for row in rows if "seats used" in row]
     unmapped = month["outcomes"]["unmapped"]["seats"]
     billed = usage[written.organization_id] + 4_321
     assert sentence.startswith(f"{LAST_CLOSED}: {sum(usage.values()):,} seats used: {billed:,} to be billed, ")

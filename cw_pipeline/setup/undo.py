@@ -132,6 +132,7 @@ def _run_named(session: Session, psa: str, asked: str) -> str:
     """
     asked = asked.strip()
     found = runs_that_wrote(session, asked) if asked else {}
+    found = {asked: found[asked]} if asked in found else found
     if not found:
         known = asked and is_known(session, asked)
         raise NothingToUndo(

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
 from cw_pipeline_tests.stateful.in_connectwise import InConnectWise
 from cw_pipeline_tests.stateful.invariants import check_the_promise
@@ -33,6 +34,7 @@ from cw_pipeline_tests.stateful.strategies import (
     NEXT_INVOICES,
     agreements,
     booleans,
+    choices,
     days_of_invoices,
     faults,
     invoicings,
@@ -189,6 +191,20 @@ class History(InConnectWise, OnLines, OnLinesByHand):
             self.fixture.heal()
         self._sync(some, news)
 
+    @rule(some=some_months, news=news, choice=choices, fault=st.none() | st.none() | faults())
+    def sync_for_some(self, some: list[Month], news: News | None, choice: Choice, fault: Fault | None) -> None:
+        self._sync(some, news, choice=choice, fault=fault)
+
+    @rule(which=st.integers(0, 3))
+    def run_is_undone(self, which: int) -> None:
+        self.fixture.undo(which)
+
+    @rule(which=st.integers(0, 3), fault=st.none() | faults(), killed_at=st.none() | moments, invoicing=invoicings)
+    def run_is_undone_amid_trouble(
+        self, which: int, fault: Fault | None, killed_at: int | None, invoicing: tuple[int, int] | None
+    ) -> None:
+        self.fixture.undo(which, fault=fault, acts=self._acts(killed_at, invoicing))
+
     @rule(some=some_months)
     def preview(self, some: list[Month]) -> None:
         self.fixture.preview(some)
@@ -218,6 +234,7 @@ class History(InConnectWise, OnLines, OnLinesByHand):
         some: Sequence[Month],
         news: News | None,
         *,
+        choice: Choice = EVERYBODY,
         fault: Fault | None = None,
         killed_at: int | None = None,
         invoicing: tuple[int, int] | None = None,
@@ -225,13 +242,17 @@ class History(InConnectWise, OnLines, OnLinesByHand):
         """A sync after, in one month of it, an organization's usage changed, so that there is something to write."""
         if news is not None:
             self.usage_changes(news[0], some[0], news[1])
+        self.fixture.sync(some, choice=choice, fault=fault, acts=self._acts(killed_at, invoicing))
+
+    def _acts(self, killed_at: int | None, invoicing: tuple[int, int] | None) -> dict[int, Callable[[], None]]:
+        """What happens at moments of a sync."""
         acts: dict[int, Callable[[], None]] = {}
         if invoicing is not None:
             moment, agreement = invoicing
             acts[moment] = self.fixture.invoicing_meanwhile(self.agreement(agreement))
         if killed_at is not None:
             acts[killed_at] = self.fixture.kill
-        self.fixture.sync(some, fault=fault, acts=acts)
+        return acts
 
     # --- the end ---
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from cw_pipeline.billing.unusual import Limits
 from cw_pipeline.sandbox import FaultKind
+from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sync.choice import Choice
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
 
@@ -65,6 +67,11 @@ news = st.none() | st.tuples(places, seats)
 """An organization and what it used."""
 limits = st.sampled_from([Limits(), Limits(), Limits(seats=4, hold=True)])
 """What is unusual usage, and whether it is held."""
+choices = st.one_of(
+    st.builds(Choice, st.frozensets(places.map(organization_id), min_size=1, max_size=2)),
+    st.builds(Choice, limit=st.integers(1, 2)),
+)
+"""For whom a sync is."""
 booleans = st.booleans()
 days_of_invoices = st.dates(date(2026, 2, 1), date(2026, 6, 1))
 """Until when everything due is invoiced."""

@@ -10,18 +10,26 @@ from decimal import Decimal
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import func, select
+
+from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import FAILED, RIGHT, Outcome
 from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox import FaultKind, Sandbox
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.errors import NothingToUndo
+from cw_pipeline.setup.undo import undo_run
+from cw_pipeline.sync.choice import EVERYBODY, Choice
+from cw_pipeline.sync.due import unpushed_months
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
 from cw_pipeline.sync.previews import make_previews
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.sync_run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.warehouse.tables import LedgerEntry
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS, Decisions
 from cw_pipeline_tests.stateful.fault_clock import WatchedClient
 from cw_pipeline_tests.stateful.oracle import Oracle
@@ -97,9 +105,14 @@ class Syncs(Decisions):
     # --- the sync ---
 
     def sync(
-        self, months: Sequence[Month], *, fault: Fault | None = None, acts: Mapping[int, Callable[[], None]] = NO_ACTS
+        self,
+        months: Sequence[Month],
+        *,
+        choice: Choice = EVERYBODY,
+        fault: Fault | None = None,
+        acts: Mapping[int, Callable[[], None]] = NO_ACTS,
     ) -> list[PushedMonth]:
-        """The whole sync of these months, as far as it comes; each of `acts` happens at a moment of it."""
+        """The sync of these months for the chosen, as far as it comes; each of `acts` happens at a moment of it."""
         self._let_go()
         settled, behind, written = self._settled_quantities(), self.is_behind(), self.msp.written()
         absent = self._seats_although_absent()
@@ -110,8 +123,9 @@ class Syncs(Decisions):
         with self._moments.with_acts(acts), suppress(ConnectWiseError, SyncError):
             fetched = [month for month in months if self._fetch(month)]
             if fetched:
-                self._push(run, fetched, make_previews(run, fetched), pushed)
+                self._push(run, fetched, make_previews(run, fetched), pushed, choice)
         for month in pushed:
+            assert month.is_whole or self._is_due(month.preview.month)
             self._check_accounts(month)
             if not acts and not self.sandbox.faults.records():
                 self._dispel_doubts(month)
@@ -138,15 +152,53 @@ class Syncs(Decisions):
         settled = self._settled_quantities()
         pushed: list[PushedMonth] = []
         with suppress(ConnectWiseError, SyncError):
-            self._push(self.new_run(), months, None, pushed)
+            self._push(self.new_run(), months, None, pushed, EVERYBODY)
         assert all(month.preview.unaccounted_seats == 0 for month in pushed)
         self._check_ours_once()
         assert self._settled_quantities() == settled
 
-    def _push(self, run: SyncRun, months: Sequence[Month], made: Previews | None, pushed: list[PushedMonth]) -> None:
+    def undo(self, which: int, *, fault: Fault | None = None, acts: Mapping[int, Callable[[], None]] = NO_ACTS) -> None:
+        """One of the runs that wrote is undone, as far as it can be."""
+        self._let_go()
+        with self.warehouse.transaction() as session:
+            writes = select(LedgerEntry.run_id).where(LedgerEntry.kind == EntryKind.INTENT)
+            runs = list(session.scalars(writes.group_by(LedgerEntry.run_id).order_by(func.max(LedgerEntry.id).desc())))
+        if not runs:
+            return
+        settled, behind, written = self._settled_quantities(), self.is_behind(), self.msp.written()
+        if fault is not None:
+            self.sandbox.faults.add(fault.kind, path=fault.path, **fault.options)
+        with self._moments.with_acts(acts), suppress(ConnectWiseError, SyncError, NothingToUndo):
+            undone = undo_run(self.new_run(), runs[which % len(runs)], self.recorded.values(), confirmed=True)
+            assert all(map(self._is_due, undone.months))
+        self._check_ours_once()
+        self._check_no_more_than_reported()
+        assert self._settled_quantities() == settled
+        assert not behind or self.msp.written() == written
+
+    def _is_due(self, month: Month) -> bool:
+        """Whether a month has to be pushed, if anybody is billed for it."""
+        with self.warehouse.transaction() as session:
+            due = unpushed_months(session, self.run.psa, MONTHS[0], datetime(2026, 4, 2, tzinfo=UTC))
+        return month in due or all(mapping.bill_from > month for mapping in self.mappings().values())
+
+    def _check_no_more_than_reported(self) -> None:
+        """Of no seat two are on lines."""
+        for place, month, plan in product(ORGANIZATIONS, MONTHS, Plan):
+            if (organization_id(place), str(month)) not in self.marks.touched | self.in_doubt():
+                assert self.oracle.seats(place, month, plan) <= self.most.get((place, month, plan), 0)
+
+    def _push(
+        self,
+        run: SyncRun,
+        months: Sequence[Month],
+        made: Previews | None,
+        pushed: list[PushedMonth],
+        choice: Choice,
+    ) -> None:
         """Push as the job does: not with a warehouse that is behind; what succeeds is recorded in Dagster's storage."""
         require_up_to_date(self.warehouse, self.recorded.values())
-        for month in push_months(run, months, made):
+        for month in push_months(run, months, made, choice=choice):
             pushed.append(month)
             if month.succeeded:
                 self._known_pushes.add((month.preview.month, run.run_id))
@@ -185,12 +237,12 @@ class Syncs(Decisions):
         reported = sorted((row["organization_id"], row["consumed_licenses"]) for row in rows)
         told = [(line.organization_id, line.seats) for line in month.preview.lines if not line.also]
         assert sorted(told) == reported
-        assert month.succeeded is not any(line.outcome in FAILED for line in month.preview.lines)
+        assert month.succeeded is not any(line.outcome in FAILED for line in month.carried_out.lines)
 
     def _dispel_doubts(self, month: PushedMonth) -> None:
         """What a clean sync found right, or made right, on both plans has no trace of a wrong quantity any more."""
         told = defaultdict[str, set[Outcome]](set)
-        for line in month.preview.lines:
+        for line in month.carried_out.lines:
             told[line.organization_id].add(line.outcome)
         for organization, outcomes in told.items():
             if outcomes <= RIGHT and len(self.products()) == len(Plan):

@@ -37,7 +37,7 @@ def print_preview(running: Command, reports: Sequence[MonthReport], next_step: s
 
 def print_sync(running: Command, reports: Sequence[MonthReport], next_step: str) -> None:
     """Print the sums of each month, and what is held or failed."""
-    results = _Results(running, reports)
+    results = _Results(running, reports, pushed=True)
     results.print_document()
     results.print_months()
     results.print_conclusion(next_step, pushed=True)
@@ -51,10 +51,17 @@ class _Results:
         reports: The months' results.
     """
 
-    def __init__(self, running: Command, reports: Sequence[MonthReport]) -> None:
+    def __init__(self, running: Command, reports: Sequence[MonthReport], *, pushed: bool = False) -> None:
         self._output, self._reports = running, reports
         with running.warehouse.transaction() as session:
             self._companies, self._agreements = rooms.listings.imported_names(session)
+            psa = rooms.connection_key.connected_psa(session)
+            found = {
+                report.month: rooms.changes.since_looked_at(session, psa, report.preview_id)
+                for report in (reports if pushed else ())
+                if report.preview_id
+            }
+        self._since = {month: since for month, since in found.items() if since}
 
     def print_document(self) -> None:
         """Print the JSON document."""
@@ -111,6 +118,9 @@ class _Results:
             else:
                 which = report.month if pushed else f"{report.month}, preview {report.preview_id}"
                 output.say(f"{which}: {rooms.seats.where_seats_go(report.lines, pushed=pushed)}")
+            if since := self._since.get(report.month):
+                sentence = rooms.differences.differs_from(since.before.preview_id, since.changes)
+                output.say(f"{report.month}: {sentence}")
             if report.part:
                 rest = f"The month stays due: `cw-pipeline sync --month {report.month}` pushes the rest."
                 output.say(f"{report.month}: {rooms.seats.how_much(report.part)} are pushed. {rest}")
@@ -149,6 +159,7 @@ class _Results:
         return {
             "month": report.month,
             "preview": report.preview_id,
+            "differs_from_preview": since.before.preview_id if (since := self._since.get(report.month)) else None,
             "partly_pushed": report.part,
             "outcomes": _tallies(line for line in report.lines if not line.also),
             "also": _tallies(line for line in report.lines if line.also),

@@ -47,7 +47,16 @@ if TYPE_CHECKING:
     from cw_pipeline.setup import by_hand as by_hand_choices
     from cw_pipeline.sync import reviewed
     from cw_pipeline.warehouse import connection_key, database, previews
-    from cw_pipeline.wording import cells, commands, hold_reasons, reconciliation, seats, spreadsheets, ways_out
+    from cw_pipeline.wording import (
+        cells,
+        commands,
+        differences,
+        hold_reasons,
+        reconciliation,
+        seats,
+        spreadsheets,
+        ways_out,
+    )
     from cw_pipeline.wording import changes as changes_in_words
 
 _PATHS = {
@@ -66,6 +75,7 @@ _PATHS = {
     "database": "warehouse.database",
     "definitions": "definitions",
     "demonstration": "cli.demonstration",
+    "differences": "wording.differences",
     "errors": "setup.errors",
     "find_drift": "reports.drift.find",
     "guards": "setup.guards",

@@ -13,13 +13,15 @@ import dagster as dg
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.https.safe_text import shortened
+from cw_pipeline.reports.changes import since_looked_at
 from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.reports.month import month_lines
 from cw_pipeline.reports.worth import added
 from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.pushed_part import pushed_part
-from cw_pipeline.wording import cells, markdown, month_page
+from cw_pipeline.wording import cells, changes, markdown, month_page
+from cw_pipeline.wording.differences import differs_from
 from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.seats import how_much
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.connectwise.client import ConnectWiseClient
+    from cw_pipeline.reports.changes import Comparison
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline.warehouse.previews import PushedMonth, StoredPreview
     from cw_pipeline.warehouse.usage import StoredReport
@@ -67,8 +70,10 @@ def of_preview(made: StoredPreview, warehouse: Warehouse, connectwise: ConnectWi
 
 def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
     """What a push came to, and what it asked of ConnectWise; of one that left organizations out, how much is pushed."""
+    psa = psa_of_client(connectwise)
     with warehouse.transaction() as session:
-        part = pushed_part(session, psa_of_client(connectwise), pushed.preview.month)
+        part = pushed_part(session, psa, pushed.preview.month)
+        since = since_looked_at(session, psa, pushed.preview_id)
     details = _of_month(pushed.carried_out, warehouse, connectwise, pushed=True)
     if part:
         details["summary"] = f"Only {how_much(part)} are pushed. The month stays due."
@@ -76,9 +81,16 @@ def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseC
     return {
         **details,
         "preview": str(pushed.preview_id),
+        **({"since_preview": _since(since)} if since else {}),
         "requests_read": pushed.requests_read,
         "requests_written": pushed.requests_written,
     }
+
+
+def _since(found: Comparison) -> dg.MetadataValue:
+    """What a push did otherwise than the preview said that people could look at before."""
+    headings, rows = changes.changes(found.changes, *found.names)
+    return wide_table(headings, rows, differs_from(found.before.preview_id, found.changes))
 
 
 def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseClient, *, pushed: bool) -> Details:

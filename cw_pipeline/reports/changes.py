@@ -14,7 +14,7 @@ from cw_pipeline.reports.worth import Money, prices
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.versions import Version, last_version, preview_version
+from cw_pipeline.warehouse.versions import Version, last_version, looked_at_before, preview_version
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -87,6 +87,17 @@ def compare(session: Session, before: str, after: str) -> Comparison:
     of_one_month = old.preview.month == new.preview.month
     left, right = (_as_it_left(one) if of_one_month and one.pushed else one.preview for one in (old, new))
     return Comparison(old, new, changes(left, right, imported_names(session), prices(session)))
+
+
+def since_looked_at(session: Session, psa: str, preview_id: int) -> Comparison | None:
+    """What differs between a preview that was pushed and the one that people could look at before; None if nothing."""
+    looked_at = looked_at_before(session, preview_id)
+    if looked_at is None:
+        return None
+    old, new = (preview_version(session, psa, one) for one in (looked_at, preview_id))
+    if old is None or new is None or not differences(old.preview, new.preview):
+        return None
+    return Comparison(old, new, changes(old.preview, new.preview, imported_names(session), prices(session)))
 
 
 def changes(before: Preview, after: Preview, names: ImportedNames, seat_prices: Prices) -> list[Change]:

@@ -85,4 +85,4 @@ def require_unchanged(reviewed: StoredPreview, now: StoredPreview) -> None:
         PreviewOutdated: If it does not; says which lines differ.
     """
     if changed := differences(reviewed.preview, now.preview):
-        raise PreviewOutdated(changed_since(now.preview.month, reviewed.id, changed))
+        raise PreviewOutdated(changed_since(now.preview.month, reviewed.id, now.id, changed))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.warehouse.previews import latest_push, pushed_lines, stored_preview
-from cw_pipeline.warehouse.tables import PreviewRow
+from cw_pipeline.warehouse.tables import PreviewRow, PushRow
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -67,6 +67,25 @@ def preview_version(session: Session, psa: str, preview_id: int) -> Version | No
     """What the preview with this id says; None if there is none."""
     row = session.get(PreviewRow, preview_id) if preview_id <= _LARGEST_ID else None
     return _previewed(session, row) if row and row.psa == psa else None
+
+
+def looked_at_before(session: Session, preview_id: int) -> int | None:
+    """Which preview of its month people could look at before the run of this one: the last since the push before it.
+
+    Where there is none, an earlier one of the run itself counts.
+    """
+    of_this = select(PreviewRow.psa, PreviewRow.month, PreviewRow.run_id).where(PreviewRow.id == preview_id)
+    psa, month, run_id = session.execute(of_this).tuples().one()
+    pushed = select(func.max(PushRow.preview_id)).where(
+        PushRow.psa == psa, PushRow.month == month, PushRow.preview_id < preview_id
+    )
+    earlier = select(PreviewRow.id).where(
+        PreviewRow.psa == psa,
+        PreviewRow.month == month,
+        PreviewRow.id < preview_id,
+        PreviewRow.id > (session.scalar(pushed) or 0),
+    )
+    return session.scalar(earlier.order_by(PreviewRow.run_id == run_id, PreviewRow.id.desc()).limit(1))
 
 
 def _previewed(session: Session, row: PreviewRow) -> Version:

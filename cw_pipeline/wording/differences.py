@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cw_pipeline.billing.writes import CreateLine
 from cw_pipeline.vocabulary import counted, plain
+from cw_pipeline.wording.outcomes import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,17 +26,18 @@ def rows(differences: Iterable[Difference]) -> list[Row]:
     return [_row(one) for one in differences]
 
 
-def changed_since(month: Month, preview_id: int, differences: Sequence[Difference]) -> str:
-    """Which lines a push would not carry out as a preview says, and what to do; nothing was written."""
+def changed_since(month: Month, preview_id: int, now: int, differences: Sequence[Difference]) -> str:
+    """Which lines a push would not carry out as a preview says, but as the one made `now`, and what to do about it."""
     return (
         f"A push would no longer do what preview {preview_id} says, so nothing was written for {month}. "
-        f"{_first(differences)} Look at a new preview with `cw-pipeline preview --month {month}`, and push that one."
+        f"{_first(differences)} See all of it with `cw-pipeline compare {preview_id} {now}`. If preview {now} is "
+        f"right, push that one with `cw-pipeline approve {now}`."
     )
 
 
 def differs_from(preview_id: int, differences: Sequence[Difference]) -> str:
     """Which lines were pushed otherwise than a preview said that was made before."""
-    return f"Not as preview {preview_id} said, the last one before this run: {_first(differences)}"
+    return f"It is not what preview {preview_id} said, the last one before this run. {_first(differences)}"
 
 
 def _first(differences: Sequence[Difference]) -> str:
@@ -73,7 +75,7 @@ def _plan(line: PreviewLine) -> str:
 
 
 def _outcome(line: PreviewLine) -> str:
-    return line.outcome
+    return in_words(line.outcome)
 
 
 def _to_credit(line: PreviewLine) -> str:

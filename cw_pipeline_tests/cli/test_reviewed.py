@@ -73,5 +73,6 @@ def test_what_waits_for_approval_is_due_until_it_is_approved(
     run("companies", "unmap", str(active.mapped[2].company_id))
     assert run("status", "--json").document["to_approve"] == {}
     refused = run("approve", "1")
-    assert (refused.code, "→ unmapped, no company, no agreement" in refused.sentence) == (1, True)
-    assert run("sync", "--month", str(before)).code == 0
+    assert (refused.code, "→ Not mapped to a company, no company, no agreement" in refused.sentence) == (1, True)
+    synced = run("sync", "--month", str(before))
+    assert (synced.code, "It is not what preview " in synced.out) == (0, False)

@@ -11,6 +11,7 @@ from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup.audit import audit_log
+from cw_pipeline.wording.markdown import unescaped
 from cw_pipeline_tests.orchestration.job_runs import refusal, shown_table
 from cw_pipeline_tests.orchestration.job_runs import run as run_job
 from cw_pipeline_tests.orchestration.monthly_runs import (
@@ -110,13 +111,21 @@ def test_what_changed_since_is_refused_by_the_job_and_by_a_config_and_the_rest_g
     assert written(sandbox) == lines_to_write(sandbox, active, FIRST, LAST)
     sentence = refusal(refused, "approve_previews")
     assert sentence.startswith(f"{MIDDLE}: A push would no longer do what preview {previews[1]} says")
-    assert "→ 4321 seats. Look at a new preview with the job preview" in sentence
+    assert "→ 4321 seats. See all of it with the job compare (config `ops: " in sentence
     again = refusal(approve(instance, previews[0]), "approve_previews")
     assert again.startswith(f"{FIRST} was pushed since preview {previews[0]} was made")
     by_config = run(instance, [MIDDLE], previews=[previews[1]])
     assert failure_of(by_config).startswith(f"{MIDDLE}: A push would no longer do")
     assert failure_of(run(instance, [MIDDLE], previews=[999])).startswith("There is no preview 999")
     now = preview_id(instance, MIDDLE)
+    sandbox.nordpass.set_usage(active.mapped[1].organization_id, str(FIRST), 5_678)
+    assert run(instance, [FIRST], job="preview").success
+    seen = preview_id(instance, FIRST)
+    sandbox.nordpass.set_usage(active.mapped[1].organization_id, str(FIRST), 5_679)
+    assert run(instance, [FIRST]).success
+    since = str(latest(instance, PUSH, FIRST)["since_preview"])
+    assert f"It is not what preview {seen} said" in unescaped(since)
+    assert "5678 seats → 5679 seats" in unescaped(since)
     assert (
         failure_of(run(instance, [LAST], previews=[now]))
         == f"Preview {now} is of {MIDDLE}, not of {LAST}. Name that month."

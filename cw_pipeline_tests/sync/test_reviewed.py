@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cw_pipeline.errors import USAGE_ERROR
+from cw_pipeline.reports.changes import Comparison, since_looked_at
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.sync.month_loop import MonthLoop
 from cw_pipeline.sync.reviewed import PreviewRefused, require_of, reviewed_previews
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
 from cw_pipeline.warehouse.retention import delete_old_previews
+from cw_pipeline.wording.differences import differs_from
 from cw_pipeline_tests.support.fake_msp import (
     FEBRUARY,
     MAPPED,
@@ -68,7 +71,8 @@ def map_elsewhere(msp: Msp) -> str:
 def unmap(msp: Msp) -> str:
     with msp.run.warehouse.transaction() as session:
         session.query(tables.CompanyMappingRow).filter_by(organization_id=organization_id(ONE)).delete()
-    return f": created, company {company_id(ONE)}, agreement {agreement_id(ONE)} → unmapped, no company, no agreement."
+    mapped = f"New line, company {company_id(ONE)}, agreement {agreement_id(ONE)}"
+    return f": {mapped} → Not mapped to a company, no company, no agreement."
 
 
 def bill_another_product(msp: Msp) -> str:
@@ -79,7 +83,7 @@ def bill_another_product(msp: Msp) -> str:
 
 def end_the_agreement(msp: Msp) -> str:
     msp.sandbox.connectwise.edit_agreement(agreement_id(ONE), cancelledFlag=True)
-    return ": created → agreement_inactive."
+    return ": New line → Agreement is not active."
 
 
 def invoice_another_day(msp: Msp) -> str:
@@ -89,12 +93,12 @@ def invoice_another_day(msp: Msp) -> str:
 
 def leave_the_report(msp: Msp) -> str:
     msp.use(None, ONE)
-    return ": 5 seats, created, agreement 1004 → no line."
+    return ": 5 seats, New line, agreement 1004 → no line."
 
 
 def join_the_report(msp: Msp) -> str:
     msp.use(2, 2)
-    return ": no line → 2 seats, unmapped, no agreement."
+    return ": no line → 2 seats, Not mapped to a company, no agreement."
 
 
 CHANGES = [
@@ -124,8 +128,13 @@ def test_whatever_changed_since_nothing_is_written_and_the_difference_is_said(
     why = push(msp, ids)[MARCH]
     assert why.startswith(f"A push would no longer do what preview {ids[0]} says, so nothing was written for 2026-03. ")
     assert difference in why
-    assert why.endswith("Look at a new preview with `cw-pipeline preview --month 2026-03`, and push that one.")
     assert msp.written() == 0
+    now = ids[0] + 1
+    assert why.endswith(
+        f" See all of it with `cw-pipeline compare {ids[0]} {now}`. If preview {now} is right, push that one with "
+        f"`cw-pipeline approve {now}`."
+    )
+    assert push(msp, [now]) == {}
 
 
 def test_many_differences_are_counted_and_the_first_are_named(msp: Msp) -> None:
@@ -153,7 +162,7 @@ def test_what_changes_between_the_new_preview_and_the_push_is_noticed_too(msp: M
     loop.preview()
     msp.map(ONE, bill_from=MARCH.plus(1))
     loop.push([], find(msp, made))
-    assert "created → before_bill_from" in loop.failed[MARCH]
+    assert "New line → Before the first month that is billed" in loop.failed[MARCH]
     assert msp.written() == 0
 
 
@@ -183,6 +192,28 @@ def test_each_preview_that_cannot_be_pushed_is_refused_with_its_own_sentence(msp
         require_of([FEBRUARY], of_march)
     with pytest.raises(PreviewRefused, match="No preview of 2026-02 is named"):
         require_of([FEBRUARY, MARCH], of_march)
+
+
+def test_a_push_is_compared_with_the_preview_that_people_could_look_at_before(msp: Msp) -> None:
+    def push_of(run_id: str) -> Comparison | None:
+        again = replace(msp, run=replace(msp.run, run_id=run_id))
+        again.previews.clear()
+        pushed = again.sync().month
+        with msp.run.warehouse.transaction() as session:
+            return since_looked_at(session, msp.run.psa, pushed.preview_id)
+
+    assert push_of("first") is None
+    (seen,) = looked_at(msp)
+    assert push_of("second") is None
+    (seen,) = looked_at(msp)
+    msp.use(8, ONE)
+    found = push_of("third")
+    assert found is not None
+    assert found.before.preview_id == seen
+    said = f"It is not what preview {seen} said, the last one before this run. 1 line differs: "
+    assert differs_from(seen, found.changes).startswith(said)
+    assert [(one.seats, one.line.organization_id) for one in found.changes] == [(3, organization_id(ONE))]
+    assert push_of("fourth") is None
 
 
 def test_a_preview_that_was_deleted_by_its_age_is_unknown(msp: Msp) -> None:

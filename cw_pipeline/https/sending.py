@@ -8,7 +8,6 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from random import uniform
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from cw_pipeline.https.failures import AttemptError, Failure, failure_of_exception, failure_of_status
 from cw_pipeline.https.safe_text import Hidden
@@ -33,7 +33,6 @@ T = TypeVar("T")
 
 LONGEST_REFUSAL = 64 * 1024  # bytes of an error document that are read
 _CHUNK = 64 * 1024
-_SHORTEST_WAIT, _FIRST_WAIT = 0.1, 0.5  # seconds
 _HTTP_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 
@@ -204,15 +203,18 @@ def repeat(
     Raises:
         AttemptError: The last call failed.
     """
-    longest = _FIRST_WAIT
-    for _ in range(attempts - 1):
-        try:
-            return attempt()
-        except AttemptError as error:
-            if not again(error):
-                raise
-            asked = error.retry_after
-        backoff = uniform(_SHORTEST_WAIT, min(longest, longest_wait / 2))  # noqa: S311 - no secret
-        sleep(min(asked, longest_wait) if asked and math.isfinite(asked) else backoff)
-        longest *= 2
-    return attempt()
+    backoff = wait_random_exponential(multiplier=0.5, min=0.1, max=longest_wait / 2)
+
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome and state.outcome.exception()
+        asked = error.retry_after if isinstance(error, AttemptError) else None
+        return min(asked, longest_wait) if asked and math.isfinite(asked) else backoff(state)
+
+    repeating = Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, AttemptError) and again(error)),
+        stop=stop_after_attempt(attempts),
+        wait=wait,
+        sleep=sleep,
+        reraise=True,
+    )
+    return repeating(attempt)

@@ -77,7 +77,7 @@ def map_(
             mapped = map_it(bill_from=_chosen_month(running, mapped), accept_warnings=True)
         running.document(vars(mapped))
         running.notice(*mapped.warnings)
-        running.say(f"{rooms.cells.mapped_sentence(mapped)} {_WHAT_NEXT}")
+        running.say(f"{rooms.mapping_sentences.mapped_sentence(mapped)} {_WHAT_NEXT}")
 
 
 @app.command(epilog=example("companies unmap 101"))
@@ -95,7 +95,7 @@ def unmap(
         running.document(vars(unmapped))
         if unmapped.left_behind:
             running.notice(unmapped.left_behind)
-        running.say(rooms.cells.unmapped_sentence(unmapped))
+        running.say(rooms.mapping_sentences.unmapped_sentence(unmapped))
 
 
 @app.command(epilog=example("companies suggest --file mappings.csv"))
@@ -157,7 +157,7 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
         applied = running.confirm_warnings(apply, on="Applying the file", question=MAP_ANYWAY, yes=yes)
         running.document(vars(applied))
         running.notice(*applied.warnings)
-        running.say(f"{rooms.cells.applied_sentence(applied)} {_WHAT_NEXT}")
+        running.say(f"{rooms.mapping_sentences.applied_sentence(applied)} {_WHAT_NEXT}")
 
 
 def _chosen_month(output: Output, mapped: Mapped) -> Month:

@@ -107,7 +107,7 @@ def add(
         running.document({**organization.model_dump(mode="json"), "mapped": mapped})
         running.notice(*(mapped.warnings if mapped else ()))
         what_next = (
-            rooms.cells.mapped_sentence(mapped)
+            rooms.mapping_sentences.mapped_sentence(mapped)
             if mapped
             else f"Map it next: `cw-pipeline companies map COMPANY --agreement A --organization {organization.id}`."
         )

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         ways_out,
     )
     from cw_pipeline.wording import changes as changes_in_words
+    from cw_pipeline.wording import mappings as mapping_sentences
 
 _PATHS = {
     "accept": "setup.accept",
@@ -86,6 +87,7 @@ _PATHS = {
     "lookup": "setup.lookup",
     "mapping": "setup.mapping",
     "mapping_file": "setup.mapping_file",
+    "mapping_sentences": "wording.mappings",
     "metrics": "orchestration.metrics",
     "models": "nordpass.models",
     "months": "orchestration.assets.months",

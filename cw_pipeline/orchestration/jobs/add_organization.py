@@ -18,6 +18,7 @@ from cw_pipeline.setup import organizations
 from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline.wording import cells
 from cw_pipeline.wording.launchpad import in_the_ui
+from cw_pipeline.wording.mappings import mapped_sentence
 
 
 class OrganizationConfig(dg.Config):
@@ -71,7 +72,7 @@ def add_to_nordpass(context: dg.OpExecutionContext, config: OrganizationConfig, 
         new, map_to = _asked(config)
         with access.nordpass() as nordpass:
             added = organizations.add_organization(nordpass, warehouse, new, map_to, first_month=first_month())
-        what_next = cells.mapped_sentence(added.mapped) if added.mapped else "Map it next, with the job map_companies."
+        what_next = mapped_sentence(added.mapped) if added.mapped else "Map it next, with the job map_companies."
         context.log.info(f"{added.organization.name} ({added.organization.id}) is in NordPass. {what_next}")
         for warning in added.mapped.warnings if added.mapped else ():
             context.log.warning(in_the_ui(warning))

@@ -19,8 +19,8 @@ from cw_pipeline.setup import mapping, mapping_file
 from cw_pipeline.setup.errors import IntegrationError
 from cw_pipeline.setup.suggest import suggest_mappings
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline.wording.cells import applied_sentence, mapped_sentence, unmapped_sentence, written_sentence
 from cw_pipeline.wording.launchpad import in_the_ui
+from cw_pipeline.wording.mappings import applied_sentence, mapped_sentence, unmapped_sentence, written_sentence
 
 _Done: TypeAlias = tuple[str, Sequence[str]]
 """A sentence about what was done, and warnings."""

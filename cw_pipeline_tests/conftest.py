@@ -16,6 +16,7 @@ import pytest
 
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline_tests.support.once import (
+    build_commands_once,
     check_keys_once,
     compile_statements_once,
     keep_engines_of_dagster,
@@ -72,11 +73,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def what_never_changes(sqlite_schema: Path) -> Iterator[None]:
-    """Migrations are read, NordPass keys checked, statements compiled and SQLite files migrated once."""
+    """Migrations are read, keys checked, statements compiled, commands built and SQLite files migrated once."""
     with pytest.MonkeyPatch.context() as patched:
         read_migrations_once(patched)
         check_keys_once(patched)
         compile_statements_once(patched)
+        build_commands_once(patched)
         migrate_sqlite_once(patched, sqlite_schema)
         keep_engines_of_dagster(patched)
         yield

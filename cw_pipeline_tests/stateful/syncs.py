@@ -260,9 +260,10 @@ class Syncs(Decisions):
     def _seats_although_absent(self) -> dict[Case, Decimal]:
         """What is billed to those that a report does not have: nobody takes it away before a person's word."""
         seats = defaultdict[Case, Decimal](Decimal)
+        known = self.absent | self.in_doubt()
         for place, month in product(ORGANIZATIONS, MONTHS):
             case = organization_id(place), str(month)
-            if case not in self.absent | self.in_doubt() and self.oracle.row(place, month) is None:
+            if case not in known and self.oracle.row(place, month) is None:
                 seats[case] = self.oracle.seats(place, month)
         return seats
 

@@ -1,4 +1,4 @@
-"""What a process of tests works out once, not at each use: migrations, NordPass keys, statements, SQLite databases."""
+"""What a process of tests works out once, not at each use: migrations, NordPass keys, statements, parsers, SQLite databases."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import copyfile
 from typing import TYPE_CHECKING, Any
 
+import typer.testing
 from alembic.script import ScriptDirectory
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.util import LRUCache
@@ -88,3 +89,10 @@ def keep_engines_of_dagster(patched: pytest.MonkeyPatch) -> None:
             return engines[url]
 
         patched.setattr(storage, "create_engine", kept)
+
+
+def build_commands_once(patched: pytest.MonkeyPatch) -> None:
+    """Keep the command line's parser once it is built: typer would build it anew for each command that is run."""
+    built = cache(typer.main.get_command)
+    patched.setattr(typer.main, "get_command", built)
+    patched.setattr(typer.testing, "_get_command", built)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -121,16 +120,4 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox
     """A sandbox that the environment points to."""
     with Sandbox() as running:
         use(monkeypatch, {**running.environment(), "CW_PIPELINE_HOME": str(tmp_path)})
-        yield running
-
-
-@pytest.fixture
-def webserver(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Webserver]:
-    """Dagster's webserver and daemon with the shipped settings for one machine, and `sandbox` behind them."""
-    assert os.environ["CONNECTWISE_SITE_URL"] == sandbox.url
-    home = tmp_path / "dagster"
-    home.mkdir()
-    shutil.copyfile(PROJECT / "dagster.yaml", home / "dagster.yaml")
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    with dagster_dev(tmp_path / "dagster-dev.log") as running:
         yield running

@@ -27,6 +27,10 @@ ANOTHER = agreement_id(24)
 """An agreement of a company without an organization."""
 
 
+# sync/test_on_both_databases.py sends the same statements to PostgreSQL.
+pytestmark = pytest.mark.parametrize("warehouse_url", ["sqlite"], indirect=True)
+
+
 @pytest.fixture
 def synced(synced_on_both_databases: Msp) -> Msp:
     return synced_on_both_databases
@@ -60,19 +64,6 @@ def test_copied_open_lines_are_reported_until_a_sync_sets_them_to_0(synced: Msp)
     synced.sandbox.connectwise.invoice(until=date(2026, 6, 1))
     assert billed(synced) == 5
     assert drift(synced, date(2026, 6, 1)) == []
-
-
-def test_copies_of_invoiced_lines_are_reported_until_a_person_accepts_them(invoiced: Msp) -> None:
-    copied = invoiced.sandbox.connectwise.copy_agreement(AGREEMENT)
-    kind, _, what_to_do = the_finding(invoiced)
-    assert kind == "duplicated"
-    assert ACCEPT in what_to_do
-    (copy,) = (line for line in invoiced.lines(ONE) if line["agreementId"] == copied)
-    assert invoiced.sync().outcomes(ONE) == ["invoice_unclear"]
-    invoiced.sandbox.connectwise.edit_addition(copied, copy["id"], quantity=0)
-    accept_lines(invoiced.run, MARCH, organization_id(ONE))
-    assert drift(invoiced) == []
-    assert invoiced.sync().outcomes(ONE) == ["unchanged"]
 
 
 def test_a_copy_that_a_person_deleted_is_nobodys_loss(synced: Msp) -> None:

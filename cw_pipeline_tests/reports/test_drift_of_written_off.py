@@ -24,6 +24,9 @@ from cw_pipeline_tests.reports.drift_of_invoices import (
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import MARCH, Msp
 
+# sync/test_on_both_databases.py sends the same statements to PostgreSQL.
+pytestmark = pytest.mark.parametrize("warehouse_url", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
 def watched(synced_on_both_databases: Msp) -> Msp:

@@ -1,4 +1,4 @@
-"""What a process of tests works out once, not at each use: migrations, NordPass keys, statements, parsers, SQLite databases."""
+"""What a process of tests works out once, not at each use: migrations, keys, statements, commands, SQLite databases."""
 
 from __future__ import annotations
 

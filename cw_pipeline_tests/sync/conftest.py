@@ -73,7 +73,7 @@ def invoiced(synced: Msp) -> Msp:
 
 @pytest.fixture
 def synced_on_both_databases(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
-    """Three companies whose organizations used 5 seats in March, which was synced; on both databases."""
+    """Three companies whose organizations used 5 seats in March, which was synced; a module may choose one database."""
     set_up(warehouse)
     with open_msp(sandbox, warehouse) as msp:
         for month in (FEBRUARY, MARCH):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, WarehouseOutdated, require_up_to_date
-from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import (
@@ -20,8 +17,6 @@ from cw_pipeline_tests.support.fake_msp import (
     MAPPED,
     MARCH,
     Msp,
-    agreement_id,
-    company_id,
 )
 from cw_pipeline_tests.sync.renewals import (
     JANUARY,
@@ -35,10 +30,13 @@ from cw_pipeline_tests.sync.renewals import (
     renew,
 )
 
+# sync/test_on_both_databases.py sends the same statements to PostgreSQL.
+pytestmark = pytest.mark.parametrize("warehouse_url", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
 def msp(since_january: Msp) -> Msp:
-    """The one company and two others, on both databases."""
+    """The one company and two others."""
     return since_january
 
 
@@ -75,32 +73,6 @@ def test_a_new_warehouse_finds_what_was_billed_before_the_renewal(
     assert invoiced.written() == written
 
 
-def test_a_new_warehouse_writes_nothing_for_two_years_of_renewed_agreements(msp: Msp) -> None:
-    years = tuple(Month(2024, 4).until(MARCH))
-    half = years[:12], years[12:]
-    for place in MAPPED:
-        msp.map(place, bill_from=years[0])
-        for month in years:
-            msp.use(7, place, month=month)
-    renewed = {place: msp.sandbox.connectwise.copy_agreement(agreement_id(24)) for place in MAPPED}
-    for place, number in renewed.items():
-        msp.sandbox.connectwise.edit_agreement(agreement_id(place), nextInvoiceDate="2024-04-01")
-        msp.sandbox.connectwise.edit_agreement(number, company=company_id(place), nextInvoiceDate="2025-04-01")
-    msp.sync(*half[0])
-    msp.sandbox.connectwise.invoice(until=date(2025, 3, 1))
-    for place, number in renewed.items():
-        msp.map(place, agreement=number, bill_from=years[0])
-    msp.sync(*half[1])
-    msp.sandbox.connectwise.invoice(until=date(2026, 3, 1))
-    lose_the_warehouse(msp)
-    for place, number in renewed.items():
-        msp.map(place, agreement=number, bill_from=years[0])
-    written = msp.written()
-    assert msp.sync(*years).outcomes() == ["unchanged"] * len(MAPPED)
-    assert msp.written() == written
-    assert [[msp.quantities(place, month) for month in years] for place in MAPPED] == [[[7]] * 24] * 3
-
-
 def recorded(run_id: str, at: datetime) -> list[RecordedPush]:
     """What Dagster's storage remembers of a run of these months."""
     return [RecordedPush(month, run_id, at) for month in MONTHS]
@@ -123,26 +95,6 @@ def test_an_outdated_warehouse_writes_nothing_until_it_is_rebuilt(invoiced: Msp)
     for month in MONTHS:
         assert_nothing_is_written(invoiced, month)
     assert invoiced.written() == written
-
-
-def test_a_rebuild_takes_corrections_that_the_backup_does_not_know_for_ours(invoiced: Msp) -> None:
-    lose_the_warehouse(invoiced)
-    rebuild(invoiced.run)
-    with invoiced.run.warehouse.transaction() as session:  # as a backup would have it: the line was written here
-        for entry in session.query(tables.LedgerEntry).filter_by(kind="rebuilt"):
-            entry.kind = EntryKind.CONFIRMED
-    backup = replace(invoiced.run, run_id="run-after-the-backup")
-    invoiced.use(8, ONE)
-    assert replace(invoiced, run=backup).sync().outcomes(ONE) == ["created"]
-    with invoiced.run.warehouse.transaction() as session:
-        session.query(tables.LedgerEntry).filter_by(run_id=backup.run_id).filter(
-            tables.LedgerEntry.intent_id.is_not(None)
-        ).delete()
-        session.query(tables.LedgerEntry).filter_by(run_id=backup.run_id, kind="intent").delete()
-    (found,) = rebuild(invoiced.run).found
-    assert found[1].quantity == 3
-    assert_nothing_is_written(invoiced, MARCH)
-    assert invoiced.quantities(ONE) == [5, 3]
 
 
 # --- the next invoice date is cleared or moved back ---

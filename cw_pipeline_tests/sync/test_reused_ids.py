@@ -70,6 +70,7 @@ def synced(msp: Msp) -> Msp:
     return msp
 
 
+@pytest.mark.parametrize("warehouse_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("invoiced", [False, True], ids=["open", "invoiced"])
 @pytest.mark.parametrize("seats", [5, 8, 0], ids=["as used", "more used", "nothing used"])
 def test_another_line_under_a_known_id_is_never_written_and_holds_the_plan(

@@ -3,5 +3,5 @@
 Belongs here: a command's arguments, which function or Dagster job it calls, and how it prints the result for people
 and programs. Does not belong here: a rule, or anything that another command or Dagster would have to repeat.
 
-Commands reach the rooms below through `rooms`, which imports them when they are used.
+Commands reach the packages below through `lazy`, which imports their modules when they are used.
 """

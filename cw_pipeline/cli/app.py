@@ -18,6 +18,7 @@ from cw_pipeline.cli import (
     health,
     history,
     imports,
+    lazy,
     lifecycle,
     lines_by_hand,
     months,
@@ -27,7 +28,6 @@ from cw_pipeline.cli import (
     rebuild,
     reconcile,
     report,
-    rooms,
     sandbox,
     tenants,
     undo,
@@ -65,7 +65,7 @@ def options(
 ) -> None:
     """Carries NordPass seat counts to the right line of the right ConnectWise PSA agreement, every month."""
     if tenant is not None:
-        os.environ[rooms.tenant_file.VARIABLE] = tenant
+        os.environ[lazy.tenant_file.VARIABLE] = tenant
 
 
 _TRYING_OUT, _SETTING_UP, _EVERY_MONTH, _MONITORING = "Trying out", "Setting up", "Every month", "Monitoring"

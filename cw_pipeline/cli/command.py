@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.output import Output, command_output
 from cw_pipeline.vocabulary import Month
 
@@ -59,23 +59,23 @@ class Command(Output):
     def warehouse(self) -> Warehouse:
         """The warehouse. Raises `DatabaseUnreachable`."""
         settings = self.settings
-        warehouse = rooms.database.Warehouse(settings.database_url, tenant=settings.tenant_key, who=_who())
+        warehouse = lazy.database.Warehouse(settings.database_url, tenant=settings.tenant_key, who=_who())
         return self._stack.enter_context(closing(warehouse))
 
     @cached_property
     def connectwise(self) -> ConnectWiseClient:
         """The client for ConnectWise. Raises `NotSetUp` or `InvalidConfiguration`."""
-        return self._stack.enter_context(rooms.systems.open_connectwise(self.settings))
+        return self._stack.enter_context(lazy.systems.open_connectwise(self.settings))
 
     @cached_property
     def nordpass(self) -> NordPass:
         """The source of organizations and usage. Raises `NotSetUp` or `NordPassError`."""
-        return self._stack.enter_context(rooms.systems.open_nordpass(self.settings))
+        return self._stack.enter_context(lazy.systems.open_nordpass(self.settings))
 
     @cached_property
     def dagster(self) -> DagsterInstance:
         """Dagster's storage. Raises `NotSetUp`."""
-        return self._stack.enter_context(rooms.runs.local_instance(self.settings.cw_pipeline_home))
+        return self._stack.enter_context(lazy.runs.local_instance(self.settings.cw_pipeline_home))
 
     def sync_run(self, name: str) -> SyncRun:
         """What reads and writes ConnectWise as a sync does; the ledger has its entries under `name`.
@@ -85,7 +85,7 @@ class Command(Output):
             WrongCompany: If the credentials are for another ConnectWise company than the connected one.
         """
         run = self._stack.enter_context(
-            rooms.systems.open_sync_run(self.settings, who=_who(), run_id=f"{name} {uuid4()}", say=self.notice)
+            lazy.systems.open_sync_run(self.settings, who=_who(), run_id=f"{name} {uuid4()}", say=self.notice)
         )
         self.warehouse = run.warehouse
         return run
@@ -106,7 +106,7 @@ class Command(Output):
         try:
             with self.working(on):
                 return act(accept_warnings=yes)
-        except (rooms.errors.WarningsNotAccepted, rooms.errors.TooManyGone) as refused:
+        except (lazy.errors.WarningsNotAccepted, lazy.errors.TooManyGone) as refused:
             self.notice(*refused.warnings)
             self.confirm(question, refusal=str(refused))
         with self.working(on):
@@ -119,7 +119,7 @@ def command(*, as_json: bool) -> Generator[Command]:
     stack = ExitStack()
     running = Command(stack, as_json=as_json)
     with command_output(running), stack:
-        running.settings = rooms.settings.Settings()
+        running.settings = lazy.settings.Settings()
         yield running
 
 
@@ -136,7 +136,7 @@ def setup_command(*, as_json: bool) -> Generator[Command]:
             succeeded = True
         finally:
             if succeeded or running.done:
-                rooms.setup_assets.report_setup(dagster, running.warehouse, running.done)
+                lazy.setup_assets.report_setup(dagster, running.warehouse, running.done)
 
 
 def now() -> datetime:

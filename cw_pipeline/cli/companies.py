@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import MAP_ANYWAY, command, now, setup_command
 from cw_pipeline.cli.options import AsJson, BillFromOption, TrialMonthsOption, YesOption, example
 from cw_pipeline.vocabulary import Month, counted
@@ -30,9 +30,9 @@ def list_(*, as_json: AsJson = False) -> None:
     """List the imported companies with their active agreements and mappings."""
     with command(as_json=as_json) as running:
         with running.warehouse.transaction() as session:
-            listed = rooms.listings.companies(session)
+            listed = lazy.listings.companies(session)
         running.document({"companies": listed})
-        running.table(*rooms.cells.companies(listed))
+        running.table(*lazy.cells.companies(listed))
         unmapped, there = sum(one.state == "unmapped" for one in listed), len({one.id for one in listed})
         if not listed:
             running.say("No company is imported: run `cw-pipeline import --type … --status …`.")
@@ -61,7 +61,7 @@ def map_(
     """
     with setup_command(as_json=as_json) as running:
         map_it = partial(
-            rooms.mapping.map_company,
+            lazy.mapping.map_company,
             running.warehouse,
             company,
             agreement,
@@ -77,7 +77,7 @@ def map_(
             mapped = map_it(bill_from=_chosen_month(running, mapped), accept_warnings=True)
         running.document(vars(mapped))
         running.notice(*mapped.warnings)
-        running.say(f"{rooms.mapping_sentences.mapped_sentence(mapped)} {_WHAT_NEXT}")
+        running.say(f"{lazy.mapping_sentences.mapped_sentence(mapped)} {_WHAT_NEXT}")
 
 
 @app.command(epilog=example("companies unmap 101"))
@@ -91,11 +91,11 @@ def unmap(
 ) -> None:
     """Remove a company's mapping to an organization. Lines in ConnectWise stay."""
     with setup_command(as_json=as_json) as running:
-        unmapped = rooms.mapping.unmap_company(running.warehouse, company, organization)
+        unmapped = lazy.mapping.unmap_company(running.warehouse, company, organization)
         running.document(vars(unmapped))
         if unmapped.left_behind:
             running.notice(unmapped.left_behind)
-        running.say(rooms.mapping_sentences.unmapped_sentence(unmapped))
+        running.say(lazy.mapping_sentences.unmapped_sentence(unmapped))
 
 
 @app.command(epilog=example("companies suggest --file mappings.csv"))
@@ -110,10 +110,10 @@ def suggest(
     with command(as_json=as_json) as running:
         warehouse = running.warehouse
         with running.working("Comparing names"):
-            suggestions = rooms.suggest.suggest_mappings(warehouse)
-        exported = rooms.mapping_file.export_mappings(warehouse, file, suggestions=suggestions) if file else None
+            suggestions = lazy.suggest.suggest_mappings(warehouse)
+        exported = lazy.mapping_file.export_mappings(warehouse, file, suggestions=suggestions) if file else None
         running.document({"suggestions": suggestions, "file": exported})
-        running.table(*rooms.cells.suggestions(suggestions))
+        running.table(*lazy.cells.suggestions(suggestions))
         if exported:
             running.say(
                 f"{exported.file} has {exported.suggested} certain suggestions filled in; {exported.unmapped} "
@@ -132,7 +132,7 @@ def suggest(
 def export(file: _File, *, as_json: AsJson = False) -> None:
     """Write every company and its mappings to a file, to edit and apply."""
     with command(as_json=as_json) as running:
-        exported = rooms.mapping_file.export_mappings(running.warehouse, file)
+        exported = lazy.mapping_file.export_mappings(running.warehouse, file)
         running.document(vars(exported))
         running.say(
             f"{exported.file} has {counted(exported.mapped, 'mapping')} and "
@@ -152,12 +152,12 @@ def apply_(file: _File, *, yes: YesOption = False, as_json: AsJson = False) -> N
     """
     with setup_command(as_json=as_json) as running:
         apply = partial(
-            rooms.mapping_file.apply_mappings, running.warehouse, file, now(), first_month=running.first_month
+            lazy.mapping_file.apply_mappings, running.warehouse, file, now(), first_month=running.first_month
         )
         applied = running.confirm_warnings(apply, on="Applying the file", question=MAP_ANYWAY, yes=yes)
         running.document(vars(applied))
         running.notice(*applied.warnings)
-        running.say(f"{rooms.mapping_sentences.applied_sentence(applied)} {_WHAT_NEXT}")
+        running.say(f"{lazy.mapping_sentences.applied_sentence(applied)} {_WHAT_NEXT}")
 
 
 def _chosen_month(output: Output, mapped: Mapped) -> Month:

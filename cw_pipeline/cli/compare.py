@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.vocabulary import counted
@@ -32,7 +32,7 @@ def compare(
     """
     with command(as_json=as_json) as running:
         with running.warehouse.transaction() as session:
-            found = rooms.changes.compare(session, before, after)
+            found = lazy.changes.compare(session, before, after)
         running.document(
             {
                 "before": _version(found.before),
@@ -40,7 +40,7 @@ def compare(
                 "lines": [_change(one) for one in found.changes],
             }
         )
-        headings, rows = rooms.changes_in_words.changes(found.changes, *found.names)
+        headings, rows = lazy.changes_in_words.changes(found.changes, *found.names)
         running.table([heading.rstrip(":") for heading in headings], rows)
         running.say(f"{found.before} and {found.after}: {counted(len(rows), 'line differs', 'lines differ')}.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command, now
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.errors import HELD_OR_FAILED
@@ -14,11 +14,11 @@ def drift(*, as_json: AsJson = False) -> None:
     with command(as_json=as_json) as running:
         run = running.sync_run("drift")
         with running.working("Comparing with ConnectWise"):
-            findings = rooms.find_drift.find_drift(run, now().date())
+            findings = lazy.find_drift.find_drift(run, now().date())
         running.document({"drift": [vars(finding) for finding in findings]})
         if not findings:
             running.say("No drift: lines, companies and agreements are as they were written, imported and mapped.")
             return
-        running.table(*rooms.cells.drift(findings))
+        running.table(*lazy.cells.drift(findings))
         running.say(f"{counted(len(findings), 'thing')} drifted. Do what each row says. Then run this again.")
         running.exit_code = HELD_OR_FAILED

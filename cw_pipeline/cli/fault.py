@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.cli.output import Output, UsageError, command_output
 from cw_pipeline.cli.sandbox import PORT, PortOption, require_sandbox
@@ -51,10 +51,10 @@ def fault(
         if (name is None) is not off:
             raise UsageError("Name one fault, or give --off. `cw-pipeline fault --help` lists them.")
         if name is not None and name not in FAULTS:
-            raise rooms.errors.UnknownChoice(f"There is no fault {name}.", FAULTS, near=name)
+            raise lazy.errors.UnknownChoice(f"There is no fault {name}.", FAULTS, near=name)
         require_sandbox()
-        month = rooms.named_faults.last_month()
-        _act(rooms.named_faults.NAMED[name] if name else rooms.named_faults.switch_off, port)
+        month = lazy.named_faults.last_month()
+        _act(lazy.named_faults.NAMED[name] if name else lazy.named_faults.switch_off, port)
         output.document({"switched_on": name, "month": month})
         if name is None:
             output.say(f"All faults are off. Run `cw-pipeline sync --month {month}`, or the job sync_now for {month}.")
@@ -73,15 +73,15 @@ def _act(act: Callable[[SandboxControl], None], port: int) -> None:
     Raises:
         UsageError: If no sandbox of this folder, nor the demonstration's, runs there; or if it refuses.
     """
-    settings = rooms.settings.Settings()
+    settings = lazy.settings.Settings()
     for home in (settings.own_folder, settings.cw_pipeline_home / "demo"):
         authority = home / "sandbox" / "ca.pem"
         if not authority.is_file():
             continue
         try:
-            with rooms.control.SandboxControl(f"https://localhost:{port}", authority) as control:
+            with lazy.control.SandboxControl(f"https://localhost:{port}", authority) as control:
                 act(control)
-        except rooms.control.ControlRefused as refused:
+        except lazy.control.ControlRefused as refused:
             raise UsageError(str(refused)) from None
         except OSError:  # another one's certificate, or nobody there
             continue

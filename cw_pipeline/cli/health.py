@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command, now
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.errors import HELD_OR_FAILED
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def health(*, as_json: AsJson = False) -> None:
     """Say whether daemon, schedule, schema, months and daily checks are well, for monitoring. Changes nothing."""
     with command(as_json=as_json) as running:
-        found = rooms.health.collect(running.settings, now=now())
+        found = lazy.health.collect(running.settings, now=now())
         tenant = running.settings.tenant_key
         problems = [for_tenant(sentence, tenant) for sentence in found.problems]
         running.document({"healthy": not problems, "tenant": tenant, **vars(found), "problems": problems})
@@ -34,7 +34,7 @@ def health(*, as_json: AsJson = False) -> None:
 def metrics(*, as_json: AsJson = False) -> None:
     """Print metrics in Prometheus' text form: what `health` looks at, and the seats of the latest pushed month."""
     with command(as_json=as_json) as running:
-        found = rooms.metrics.Metrics(rooms.health.collect(running.settings, now=now()))
+        found = lazy.metrics.Metrics(lazy.health.collect(running.settings, now=now()))
         samples = [sample for metric in found.collect() for sample in metric.samples]
         running.document({"metrics": [{"name": one.name, "labels": one.labels, "value": one.value} for one in samples]})
         if not as_json:

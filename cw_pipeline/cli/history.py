@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command
 from cw_pipeline.cli.options import AsJson, MonthOption
 from cw_pipeline.cli.output import UsageError
@@ -35,8 +35,8 @@ def history(
         return
     with command(as_json=as_json) as running:
         with running.warehouse.transaction() as session:
-            known = rooms.lookup.organization_ids(session, organization) if organization is not None else None
-            entries = rooms.listings.ledger_entries(session, month=month, organizations=known)
+            known = lazy.lookup.organization_ids(session, organization) if organization is not None else None
+            entries = lazy.listings.ledger_entries(session, month=month, organizations=known)
         running.document({"entries": [_members(entry) | {"organization_name": name} for entry, name in entries]})
         if not entries:
             running.say("The ledger has no such entry. `cw-pipeline sync` makes them.")
@@ -68,11 +68,11 @@ def _acts(*, asked_for_writes: bool, as_json: bool) -> None:
         if asked_for_writes:
             raise UsageError("--acts goes with neither --month nor --organization.")
         with running.warehouse.transaction() as session:
-            entries = rooms.audit.audit_log(session)
+            entries = lazy.audit.audit_log(session)
         running.document(
             {"acts": [{name: getattr(one, name) for name in _AUDIT_MEMBERS} | {"act": one.action} for one in entries]}
         )
-        running.table(*rooms.cells.audit_log(entries))
+        running.table(*lazy.cells.audit_log(entries))
         running.say(f"Entries: {len(entries)}. `cw-pipeline history` shows what was written to ConnectWise.")
 
 

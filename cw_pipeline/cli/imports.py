@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import REALLY_GONE, setup_command
 from cw_pipeline.cli.options import AsJson, YesOption
 from cw_pipeline.errors import HELD_OR_FAILED
@@ -29,25 +29,25 @@ def import_(
         client, warehouse = running.connectwise, running.warehouse
         nordpass = running.nordpass  # opened first: nothing is imported where a setting is missing
         running.done["imported_companies"] = companies = running.confirm_warnings(
-            partial(rooms.imports.import_companies, client, warehouse, types or None, statuses or None),
+            partial(lazy.imports.import_companies, client, warehouse, types or None, statuses or None),
             on="Reading companies from ConnectWise",
             question=REALLY_GONE,
             yes=yes,
         )
         running.done["agreements"] = agreements = running.confirm_warnings(
-            partial(rooms.imports.import_agreements, client, warehouse),
+            partial(lazy.imports.import_agreements, client, warehouse),
             on="Reading agreements from ConnectWise",
             question=REALLY_GONE,
             yes=yes,
         )
         running.done["organizations"] = organizations = running.confirm_warnings(
-            partial(rooms.organizations.refresh_organizations, nordpass, warehouse),
+            partial(lazy.organizations.refresh_organizations, nordpass, warehouse),
             on="Reading organizations from NordPass",
             question=REALLY_GONE,
             yes=yes,
         )
         with warehouse.transaction() as session:
-            gone = tuple(rooms.listings.gone_mappings(session))
+            gone = tuple(lazy.listings.gone_mappings(session))
         chosen = {"types": companies.types, "statuses": companies.statuses}
         imported = {"companies": companies, "agreements": agreements, "organizations": organizations}
         running.document({"chosen": chosen, **imported})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command, now, setup_command
 from cw_pipeline.cli.options import AsJson, YesOption
 from cw_pipeline.errors import USAGE_ERROR
@@ -30,7 +30,7 @@ def migrate(
     with command(as_json=as_json) as running:
         if check:
             settings = running.settings
-            pending = rooms.database.pending_migrations(settings.database_url, tenant=settings.tenant_key)
+            pending = lazy.database.pending_migrations(settings.database_url, tenant=settings.tenant_key)
             running.document({"pending": pending})
             if pending:
                 running.say(f"To be migrated: {', '.join(pending)}. Run `cw-pipeline migrate`.")
@@ -46,11 +46,11 @@ def connect(*, as_json: AsJson = False) -> None:
     """Check the ConnectWise credentials and the API member's rights, and store which company they are for."""
     with setup_command(as_json=as_json) as running:
         with running.working("Checking the rights in ConnectWise"):
-            connected = rooms.connection.connect(running.connectwise, running.warehouse)
+            connected = lazy.connection.connect(running.connectwise, running.warehouse)
         if connected.refusal is None:
             running.done["connection"] = connected
         running.document(vars(connected))
-        running.table(*rooms.cells.rights(connected.rights))
+        running.table(*lazy.cells.rights(connected.rights))
         if connected.refusal is not None:
             running.notice(connected.refusal)
             raise typer.Exit(USAGE_ERROR)
@@ -58,7 +58,7 @@ def connect(*, as_json: AsJson = False) -> None:
             f"Connected to {connected.company_name} ({connected.company_id}) at {connected.site_url}. "
             "`cw-pipeline status` shows the next step."
         )
-        running.say(rooms.reconciliation.readable(connected.invoices))
+        running.say(lazy.reconciliation.readable(connected.invoices))
 
 
 def disconnect(
@@ -76,8 +76,8 @@ def disconnect(
                 "Remove all mappings and stop the syncs?",
                 refusal="This removes all mappings and stops the syncs. Add --yes if that is meant.",
             )
-        file = backup or rooms.connection.new_backup_file(running.settings.own_folder, now())
-        done = rooms.connection.disconnect(running.warehouse, file)
+        file = backup or lazy.connection.new_backup_file(running.settings.own_folder, now())
+        done = lazy.connection.disconnect(running.warehouse, file)
         running.document(vars(done))
         running.say(
             f"Disconnected from {done.company_id}: {done.company_mappings} company mappings and "
@@ -90,7 +90,7 @@ def status(*, as_json: AsJson = False) -> None:
     """Show how far the setup is, what is missing, and which months still have to be synced."""
     with command(as_json=as_json) as running:
         settings = running.settings
-        found = rooms.status.status(
+        found = lazy.status.status(
             running.warehouse,
             first_month=running.first_month,
             now=now(),
@@ -105,7 +105,7 @@ def status(*, as_json: AsJson = False) -> None:
                 ("ConnectWise", f"{found.company_id} at {found.site}" if found.site else None),
                 ("Companies", f"{found.mapped} mapped, {found.unmapped_companies} unmapped"),
                 ("Organizations", f"{found.mapped_organizations} mapped, {found.unmapped_organizations} unmapped"),
-                ("Months to sync", rooms.cells.of_unpushed_months(found.why_unpushed) or "none"),
+                ("Months to sync", lazy.cells.of_unpushed_months(found.why_unpushed) or "none"),
                 (
                     "Held",
                     ", ".join(f"{month}: {counted(lines, 'line')}" for month, lines in found.held.items()) or "none",
@@ -149,6 +149,6 @@ def _next_step(found: Status) -> str:
     if not found.mapped:
         return "No company is mapped: run `cw-pipeline companies suggest`."
     if found.unpushed_months:
-        what_to_do = rooms.commands.sync_or_approve(found.why_unpushed, found.to_approve)
+        what_to_do = lazy.commands.sync_or_approve(found.why_unpushed, found.to_approve)
         return what_to_do if found.to_approve else f"{what_to_do.removesuffix('.')}, or wait for the schedule."
     return "Every closed month is synced."

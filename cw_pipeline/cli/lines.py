@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command, setup_command
 from cw_pipeline.cli.options import AsJson, YesOption, example, parser
 from cw_pipeline.cli.output import UsageError, number
@@ -25,7 +25,7 @@ app = typer.Typer(help="Decide about single lines.", no_args_is_help=True)
 
 
 _month = parser(Month.parse)
-_seats = parser(lambda text: rooms.accept.seats_of(text))  # noqa: PLW0108 - imported when it is used
+_seats = parser(lambda text: lazy.accept.seats_of(text))  # noqa: PLW0108 - imported when it is used
 
 
 _Month = Annotated[Month, typer.Option(parser=_month, metavar="MONTH", help="The month, such as 2026-03.")]
@@ -51,7 +51,7 @@ def accept(
     with setup_command(as_json=as_json) as running:
         run = running.sync_run("lines accept")
         with running.working("Reading the lines in ConnectWise"):
-            accepted = rooms.accept.accept_lines(run, month, organization, credited=credited)
+            accepted = lazy.accept.accept_lines(run, month, organization, credited=credited)
         running.document(
             {
                 "accepted": [
@@ -109,8 +109,8 @@ def release(
             raise UsageError("Give either --organization or --all.")
         run = running.sync_run("lines release")
         with running.working("Reading the lines in ConnectWise"):
-            unusual = rooms.release.unusual_month(run, month)
-        released = [] if everything or not organization else rooms.release.release_lines(run, unusual, organization)
+            unusual = lazy.release.unusual_month(run, month)
+        released = [] if everything or not organization else lazy.release.release_lines(run, unusual, organization)
         shown = [(month, line) for line in released or unusual.lines]
         _print_unusual(running, shown)
         if everything and shown:
@@ -120,7 +120,7 @@ def release(
                     f"Release the usage of {organizations}?",
                     refusal="Nothing was released. If all of that usage is right, give --yes.",
                 )
-            released = rooms.release.release_lines(run, unusual, None)
+            released = lazy.release.release_lines(run, unusual, None)
         running.document(_unusual_document(shown, released))
         running.say(f"Next, run `cw-pipeline sync --month {month}`." if released else "Nothing was released.")
 
@@ -131,7 +131,7 @@ def _show_unusual_months(*, chosen: bool, as_json: bool) -> None:
         if chosen:
             raise UsageError("Give the --month whose usage is to be released.")
         with running.warehouse.transaction() as session:
-            unusual = rooms.release.unusual_lines(session, rooms.connection_key.connected_psa(session))
+            unusual = lazy.release.unusual_lines(session, lazy.connection_key.connected_psa(session))
         _print_unusual(running, unusual)
         running.document(_unusual_document(unusual, ()))
         running.say("Nothing was released. To release one, give its --month." if unusual else "Nothing is unusual.")

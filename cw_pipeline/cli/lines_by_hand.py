@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cw_pipeline.billing.by_hand import Act
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command, setup_command
 from cw_pipeline.cli.lines import app
 from cw_pipeline.cli.options import AsJson, YesOption, example
@@ -35,9 +35,9 @@ def by_hand(*, as_json: AsJson = False) -> None:
     with command(as_json=as_json) as running:
         run = running.sync_run("lines by-hand")
         with running.working("Reading the lines in ConnectWise"):
-            found = rooms.by_hand.lines_by_hand(run)
+            found = lazy.by_hand.lines_by_hand(run)
         running.document({"lines": [_document(one) for one in found]})
-        running.table(*rooms.cells.lines_by_hand(found))
+        running.table(*lazy.cells.lines_by_hand(found))
         if not found:
             running.say("No line that is kept by hand bills the same as ours.")
         elif any(one.choice is None for one in found):
@@ -79,17 +79,17 @@ def _choose(act: Act, lines: list[int] | None, *, everything: bool, yes: bool, a
             raise UsageError("Give the ids of lines, or --all. `cw-pipeline lines by-hand` lists them.")
         run = running.sync_run(f"lines {act}")
         with running.working("Reading the lines in ConnectWise"):
-            found = rooms.by_hand.lines_by_hand(run)
-        ids = lines or rooms.by_hand.proposed(found, act)
+            found = lazy.by_hand.lines_by_hand(run)
+        ids = lines or lazy.by_hand.proposed(found, act)
         if everything and ids and not yes:
-            running.table(*rooms.cells.lines_by_hand([one for one in found if one.line.addition_id in ids]))
+            running.table(*lazy.cells.lines_by_hand([one for one in found if one.line.addition_id in ids]))
             running.confirm(
                 f"{act.capitalize()} {counted(len(ids), 'line')}?",
                 refusal="Nothing was changed. If that is meant for all of them, give --yes.",
             )
-        chosen: Sequence[Chosen] = rooms.by_hand_choices.choose(run, found, act, ids)
+        chosen: Sequence[Chosen] = lazy.by_hand_choices.choose(run, found, act, ids)
         running.document({"lines": [_document(one.line) | {"done": one.done, "result": one.result} for one in chosen]})
-        running.table(*rooms.cells.chosen_by_hand(chosen))
+        running.table(*lazy.cells.chosen_by_hand(chosen))
         if not all(one.done for one in chosen):
             running.exit_code = HELD_OR_FAILED
             running.say("Not all was done: see the results, and `cw-pipeline lines by-hand`.")

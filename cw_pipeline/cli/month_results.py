@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.billing.preview import seats_at_stake, tally
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.output import number
 from cw_pipeline.errors import HELD_OR_FAILED
 from cw_pipeline.vocabulary import counted
@@ -54,10 +54,10 @@ class _Results:
     def __init__(self, running: Command, reports: Sequence[MonthReport], *, pushed: bool = False) -> None:
         self._output, self._reports = running, reports
         with running.warehouse.transaction() as session:
-            self._companies, self._agreements = rooms.listings.imported_names(session)
-            psa = rooms.connection_key.connected_psa(session)
+            self._companies, self._agreements = lazy.listings.imported_names(session)
+            psa = lazy.connection_key.connected_psa(session)
             found = {
-                report.month: rooms.changes.since_looked_at(session, psa, report.preview_id)
+                report.month: lazy.changes.since_looked_at(session, psa, report.preview_id)
                 for report in (reports if pushed else ())
                 if report.preview_id
             }
@@ -117,13 +117,13 @@ class _Results:
                 output.notice(f"{report.month}: {report.error}")
             else:
                 which = report.month if pushed else f"{report.month}, preview {report.preview_id}"
-                output.say(f"{which}: {rooms.seats.where_seats_go(report.lines, pushed=pushed)}")
+                output.say(f"{which}: {lazy.seats.where_seats_go(report.lines, pushed=pushed)}")
             if since := self._since.get(report.month):
-                sentence = rooms.differences.differs_from(since.before.preview_id, since.changes)
+                sentence = lazy.differences.differs_from(since.before.preview_id, since.changes)
                 output.say(f"{report.month}: {sentence}")
             if report.part:
                 rest = f"The month stays due: `cw-pipeline sync --month {report.month}` pushes the rest."
-                output.say(f"{report.month}: {rooms.seats.how_much(report.part)} are pushed. {rest}")
+                output.say(f"{report.month}: {lazy.seats.how_much(report.part)} are pushed. {rest}")
         failed = sum(report.error is not None for report in self._reports)
         if not stuck and not failed:
             output.say(next_step)
@@ -191,7 +191,7 @@ class _Results:
             "also": line.also,
             "outcome": line.outcome,
             "reason": line.reason,
-            "what_to_do": rooms.ways_out.WAYS_OUT[line.outcome],
+            "what_to_do": lazy.ways_out.WAYS_OUT[line.outcome],
         }
 
 

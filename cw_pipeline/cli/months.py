@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cw_pipeline.billing.outcomes import FAILED
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command, now, setup_command
 from cw_pipeline.cli.month_results import print_preview, print_sync
 from cw_pipeline.cli.options import (
@@ -83,8 +83,8 @@ def sync(
             raise UsageError("A preview is of one month, so --preview goes with neither --month, --from nor --to.")
         else:
             with running.warehouse.transaction() as session:
-                psa = rooms.connection_key.connected_psa(session)
-                reviewed = rooms.reviewed.reviewed_previews(session, psa, previews)
+                psa = lazy.connection_key.connected_psa(session)
+                reviewed = lazy.reviewed.reviewed_previews(session, psa, previews)
             reports = _push_reviewed(running, reviewed, _chosen(organization, limit))
         print_sync(running, reports, "Every write is in `cw-pipeline history`.")
 
@@ -101,9 +101,9 @@ def approve(
     """
     with setup_command(as_json=as_json) as running:
         with running.warehouse.transaction() as session:
-            rooms.guards.require_active(session, running.connectwise)
-            psa = rooms.connection_key.connected_psa(session)
-        reports = _push_reviewed(running, rooms.approve.approve(running.warehouse, psa, previews), _chosen(None, None))
+            lazy.guards.require_active(session, running.connectwise)
+            psa = lazy.connection_key.connected_psa(session)
+        reports = _push_reviewed(running, lazy.approve.approve(running.warehouse, psa, previews), _chosen(None, None))
         print_sync(running, reports, "Every write is in `cw-pipeline history`.")
 
 
@@ -169,16 +169,16 @@ def _run(
     """
     warehouse = running.warehouse
     with warehouse.transaction() as session:
-        rooms.guards.require_active(session, running.connectwise)
-    choice = rooms.lookup.choice_of(warehouse, config["organizations"], config["limit"])
+        lazy.guards.require_active(session, running.connectwise)
+    choice = lazy.lookup.choice_of(warehouse, config["organizations"], config["limit"])
     _ = running.nordpass
-    definition = rooms.definitions.defs.resolve_job_def(job)
+    definition = lazy.definitions.defs.resolve_job_def(job)
     last_step = "push_preview" if job == "preview" else "connectwise_push"
     with _progress(running, months, last_step) as on_month:
-        run_id = rooms.runs.run_months(definition, months, running.dagster, on_month=on_month, config=config)
-        failure = rooms.runs.failure_of(run_id, running.dagster)
+        run_id = lazy.runs.run_months(definition, months, running.dagster, on_month=on_month, config=config)
+        failure = lazy.runs.failure_of(run_id, running.dagster)
     with warehouse.transaction() as session:
-        found = rooms.previews.run_reports(session, run_id, pushed=job == "sync_now")
+        found = lazy.previews.run_reports(session, run_id, pushed=job == "sync_now")
     reports = _complete({report.month: report for report in found}, months, failure, run_id)
     return [_of_the_chosen(report, choice, pushed=job == "sync_now") for report in reports]
 
@@ -199,7 +199,7 @@ def _complete(
     explained = any(report.error or any(line.outcome in FAILED for line in report.lines) for report in reports.values())
     unexplained = failure is not None and not explained
     kept: Mapping[Month, MonthReport] = {} if unexplained else reports
-    return [kept.get(month) or rooms.previews.MonthReport(month, error=error) for month in months]
+    return [kept.get(month) or lazy.previews.MonthReport(month, error=error) for month in months]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import MAP_ANYWAY, REALLY_GONE, setup_command
 from cw_pipeline.cli.options import AsJson, BillFromOption, YesOption, example
 from cw_pipeline.cli.output import UsageError
@@ -31,13 +31,13 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
     with setup_command(as_json=as_json) as running:
         nordpass, warehouse = running.nordpass, running.warehouse
         running.done["organizations"] = changes = running.confirm_warnings(
-            partial(rooms.organizations.refresh_organizations, nordpass, warehouse),
+            partial(lazy.organizations.refresh_organizations, nordpass, warehouse),
             on="Reading organizations from NordPass",
             question=REALLY_GONE,
             yes=yes,
         )
         with warehouse.transaction() as session:
-            listed = rooms.listings.organizations(session)
+            listed = lazy.listings.organizations(session)
         rows = [
             {
                 "id": organization.id,
@@ -51,7 +51,7 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
             for organization, company in listed
         ]
         running.document({"organizations": rows, "gone": changes.gone})
-        running.table(*rooms.cells.organizations(listed))
+        running.table(*lazy.cells.organizations(listed))
         running.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
 
 
@@ -84,7 +84,7 @@ def add(
     with setup_command(as_json=as_json) as running:
         to_map = _asked_to_map(company, agreement, bill_from)
         try:
-            new = rooms.models.NewOrganization(
+            new = lazy.models.NewOrganization(
                 name=name, plan=plan, license_type=license_type, contact_email=contact_email, country=country
             )
         except ValidationError as error:
@@ -94,7 +94,7 @@ def add(
             raise UsageError(msg) from None
 
         def add_it(*, accept_warnings: bool) -> Added:
-            return rooms.organizations.add_organization(
+            return lazy.organizations.add_organization(
                 running.nordpass,
                 running.warehouse,
                 new,
@@ -107,7 +107,7 @@ def add(
         running.document({**organization.model_dump(mode="json"), "mapped": mapped})
         running.notice(*(mapped.warnings if mapped else ()))
         what_next = (
-            rooms.mapping_sentences.mapped_sentence(mapped)
+            lazy.mapping_sentences.mapped_sentence(mapped)
             if mapped
             else f"Map it next: `cw-pipeline companies map COMPANY --agreement A --organization {organization.id}`."
         )
@@ -116,7 +116,7 @@ def add(
 
 def _asked_to_map(company: str | None, agreement: str | None, bill_from: Month | None) -> MapTo | None:
     if company is not None and agreement is not None:
-        return rooms.organizations.MapTo(company, agreement, bill_from)
+        return lazy.organizations.MapTo(company, agreement, bill_from)
     if company is None and agreement is None and bill_from is None:
         return None
     raise UsageError("To map it as well, give --company and --agreement, with or without --bill-from.")

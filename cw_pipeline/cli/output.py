@@ -21,7 +21,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.tables import print_table
 from cw_pipeline.errors import DONE, HELD_OR_FAILED, INTERRUPTED, USAGE_ERROR, CwPipelineError
 from cw_pipeline.https import safe_text
@@ -84,7 +84,7 @@ class Output:
     def _cell(self, text: str) -> str:
         shown = harmless(for_tenant(text, self._tenant))
         # What a terminal does not show may end up in a spreadsheet.
-        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else rooms.spreadsheets.guarded(shown)
+        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else lazy.spreadsheets.guarded(shown)
 
     def say(self, sentence: str) -> None:
         """Print what was done, or what to do next."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command, setup_command
 from cw_pipeline.cli.options import AsJson, example, parser
 from cw_pipeline.vocabulary import Plan
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cw_pipeline.cli.command import Command
     from cw_pipeline.setup.products import MappedProduct
 
-_money = parser(lambda text: rooms.products.price_of(text))  # noqa: PLW0108 - imported when it is used
+_money = parser(lambda text: lazy.products.price_of(text))  # noqa: PLW0108 - imported when it is used
 
 app = typer.Typer(help="Choose the ConnectWise product that each NordPass plan is billed as.", no_args_is_help=True)
 _PlanArgument = Annotated[Plan, typer.Argument(help="The NordPass plan.", case_sensitive=False)]
@@ -36,10 +36,10 @@ def list_(
     with command(as_json=as_json) as running:
         client = running.connectwise
         with running.warehouse.transaction() as session:
-            rooms.guards.require_connected(session, client)
-            mapped = rooms.products.mapped_products(session)
+            lazy.guards.require_connected(session, client)
+            mapped = lazy.products.mapped_products(session)
         with running.working("Reading the catalog in ConnectWise"):
-            found = rooms.products.list_products(client, search)
+            found = lazy.products.list_products(client, search)
         rows = [
             {
                 "id": item.id,
@@ -50,12 +50,12 @@ def list_(
                 "plans": [
                     {"plan": one.plan, "confirmed": one.confirmed} for one in mapped if one.product_id == item.id
                 ],
-                "why_not": rooms.products.why_not_billable(item),
+                "why_not": lazy.products.why_not_billable(item),
             }
             for item in found
         ]
         running.document({"products": rows})
-        running.table(*rooms.cells.catalog(found, mapped))
+        running.table(*lazy.cells.catalog(found, mapped))
         running.say("Map a plan with `cw-pipeline products map PLAN PRODUCT`.")
 
 
@@ -68,7 +68,7 @@ def map_(
 ) -> None:
     """Map a plan to a product of the ConnectWise catalog; takes effect after `products confirm`."""
     with setup_command(as_json=as_json) as running:
-        mapped = rooms.products.map_product(running.connectwise, running.warehouse, plan, product)
+        mapped = lazy.products.map_product(running.connectwise, running.warehouse, plan, product)
         _show_mapped(running, [mapped], "This takes effect after `cw-pipeline products confirm`.")
 
 
@@ -92,7 +92,7 @@ def create(
 ) -> None:
     """Create a product in the ConnectWise catalog and map a plan to it; takes effect after `products confirm`."""
     with setup_command(as_json=as_json) as running:
-        created = rooms.products.create_product(
+        created = lazy.products.create_product(
             running.connectwise,
             running.warehouse,
             plan,
@@ -112,14 +112,14 @@ def create(
 def confirm(*, as_json: AsJson = False) -> None:
     """Confirm the product mapping, which makes the integration active."""
     with setup_command(as_json=as_json) as running:
-        confirmed = rooms.products.confirm_products(running.warehouse)
+        confirmed = lazy.products.confirm_products(running.warehouse)
         _show_mapped(running, confirmed, "The integration is active. `cw-pipeline status` shows the next step.")
 
 
 def _show_mapped(running: Command, mapped: Sequence[MappedProduct], next_step: str) -> None:
     with running.warehouse.transaction() as session:
-        running.done["mapped_products"] = rooms.products.mapped_products(session)
+        running.done["mapped_products"] = lazy.products.mapped_products(session)
     running.document({"products": mapped})
-    running.table(*rooms.cells.products(mapped))
+    running.table(*lazy.cells.products(mapped))
     running.notice(*(warning for one in mapped for warning in one.warnings))
     running.say(next_step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import setup_command
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.cli.output import number
@@ -19,9 +19,9 @@ def rebuild(*, as_json: AsJson = False) -> None:
     with setup_command(as_json=as_json) as running:
         run = running.sync_run("rebuild")
         with running.working("Searching the agreements in ConnectWise"):
-            rebuilt = rooms.rebuild.rebuild(run)
+            rebuilt = lazy.rebuild.rebuild(run)
         unreadable = [
-            f"{rooms.hold_reasons.cannot_be_read(one)} {rooms.hold_reasons.CORRECT_IT}" for one in rebuilt.unread
+            f"{lazy.hold_reasons.cannot_be_read(one)} {lazy.hold_reasons.CORRECT_IT}" for one in rebuilt.unread
         ]
         running.document(
             {

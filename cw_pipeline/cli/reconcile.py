@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command, now
 from cw_pipeline.cli.months import months_asked
 from cw_pipeline.cli.options import AsJson, FromOption, MonthOption, ToOption
@@ -21,22 +21,22 @@ def reconcile(
         months = (
             months_asked(month, first, last, earliest=running.first_month, moment=now())
             if chosen
-            else rooms.reconcile.last_months(now())
+            else lazy.reconcile.last_months(now())
         )
         run = running.sync_run("reconcile")
         with running.working("Comparing with invoices"):
-            found = rooms.reconcile.reconcile(run, months)
+            found = lazy.reconcile.reconcile(run, months)
         running.document(
             {
                 "source": found.source,
                 "by_quantity": found.by_quantity,
                 "unreadable": found.unreadable,
-                "lines": [{**vars(line), "what_to_do": rooms.reconciliation.what_to_do(line)} for line in found.lines],
+                "lines": [{**vars(line), "what_to_do": lazy.reconciliation.what_to_do(line)} for line in found.lines],
             }
         )
-        running.notice(*found.unreadable, *([rooms.reconciliation.BY_QUANTITY] if found.by_quantity else []))
-        running.table(*rooms.reconciliation.by_month(found))
-        running.table(*rooms.reconciliation.differences(found))
-        running.say(rooms.reconciliation.summary(found))
+        running.notice(*found.unreadable, *([lazy.reconciliation.BY_QUANTITY] if found.by_quantity else []))
+        running.table(*lazy.reconciliation.by_month(found))
+        running.table(*lazy.reconciliation.differences(found))
+        running.say(lazy.reconciliation.summary(found))
         if found.differing:
             running.exit_code = HELD_OR_FAILED

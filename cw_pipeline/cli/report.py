@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import command, now
 from cw_pipeline.cli.options import AsJson, MonthOption
 from cw_pipeline.vocabulary import Month
@@ -38,9 +38,9 @@ def report(
     with command(as_json=as_json) as running:
         settings, chosen = running.settings, month or Month.last_closed(now())
         with running.warehouse.transaction() as session:
-            made = rooms.month_report.month_report(session, chosen)
-        file = output or rooms.report_files.usual_file(settings.own_folder, chosen, file_format.value)
-        rooms.report_files.write_report(made, file, file_format.value, tenant=settings.tenant_key)
+            made = lazy.month_report.month_report(session, chosen)
+        file = output or lazy.report_files.usual_file(settings.own_folder, chosen, file_format.value)
+        lazy.report_files.write_report(made, file, file_format.value, tenant=settings.tenant_key)
         running.document(
             {
                 "month": made.month,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.cli.output import Output, UsageError, command_output
 from cw_pipeline.errors import HELD_OR_FAILED
@@ -47,10 +47,10 @@ def sandbox(
 
     With COMMAND, run it with these variables instead, and exit with its exit code. A tenant has a sandbox of its own.
     """
-    with command_output(Output(as_json=as_json)) as output, _serving(rooms.settings.Settings(), port) as running:
+    with command_output(Output(as_json=as_json)) as output, _serving(lazy.settings.Settings(), port) as running:
         # Empty counts as not set: of these, the settings allow only one that names where usage comes from.
         own = dict.fromkeys(_PUT_ASIDE, "") | running.environment()
-        tenant = rooms.settings.Settings().tenant
+        tenant = lazy.settings.Settings().tenant
         environment = {f"{tenant.environment_prefix if tenant else ''}{name}": value for name, value in own.items()}
         if command:
             output.notice(f"The sandbox is at {running.url}.")
@@ -69,9 +69,9 @@ def demo(port: PortOption = PORT, *, as_json: AsJson = False) -> None:
     """Run a year of syncs against the sandbox, from connect to invoice, and check that each seat is billed once."""
     with command_output(Output(as_json=as_json)) as output:
         require_sandbox()
-        folder = rooms.settings.Settings().cw_pipeline_home / "demo"
+        folder = lazy.settings.Settings().cw_pipeline_home / "demo"
         try:
-            balanced = rooms.demonstration.run_demo(Console(stderr=as_json), folder, port=port)
+            balanced = lazy.demonstration.run_demo(Console(stderr=as_json), folder, port=port)
         except OSError as error:
             raise _port_taken(port, error) from None
         output.document({"balanced": balanced})
@@ -91,7 +91,7 @@ def require_sandbox() -> None:
 @contextmanager
 def _serving(settings: Settings, port: int) -> Generator[Sandbox]:
     require_sandbox()
-    running = rooms.sandbox.Sandbox(home=settings.own_folder / "sandbox", port=port, reads_invoices=True)
+    running = lazy.sandbox.Sandbox(home=settings.own_folder / "sandbox", port=port, reads_invoices=True)
     try:
         running.start()
     except OSError as error:

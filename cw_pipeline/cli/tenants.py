@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import now
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.cli.output import Output, UsageError, command_output
@@ -29,7 +29,7 @@ def tenants(
 ) -> None:
     """List the tenants: the file of each, and how far its setup is or what is wrong."""
     with command_output(Output(as_json=as_json)) as output:
-        files = rooms.tenant_file.tenant_files()
+        files = lazy.tenant_file.tenant_files()
         if not files:
             raise UsageError(
                 "There is no tenant. Write tenants/<key>.yaml for each, or set CW_PIPELINE_TENANTS to the folder with "
@@ -65,18 +65,18 @@ def _look_at(files: Sequence[Path]) -> list[dict[str, str | None]]:
     owners: dict[str, str] = {}
     for file in files:
         one: dict[str, str | None] = {"key": file.stem, "file": str(file), "state": None, "company": None}
-        os.environ[rooms.tenant_file.VARIABLE] = file.stem
+        os.environ[lazy.tenant_file.VARIABLE] = file.stem
         try:
-            settings = rooms.settings.Settings()
+            settings = lazy.settings.Settings()
             with closing(
-                rooms.database.Warehouse(settings.database_url, tenant=settings.tenant_key, who="tenants")
+                lazy.database.Warehouse(settings.database_url, tenant=settings.tenant_key, who="tenants")
             ) as warehouse:
-                one["state"] = rooms.status.status(
+                one["state"] = lazy.status.status(
                     warehouse, first_month=Month.parse(settings.cw_pipeline_first_month), now=now()
                 ).state.value
-            with rooms.systems.open_connectwise(settings) as client, rooms.systems.open_nordpass(settings):
+            with lazy.systems.open_connectwise(settings) as client, lazy.systems.open_nordpass(settings):
                 one["company"] = f"{client.company_id} at {client.site_url}"
-                owner = owners.setdefault(rooms.connection_key.psa_of_client(client), file.stem)
+                owner = owners.setdefault(lazy.connection_key.psa_of_client(client), file.stem)
             shared = owner != file.stem
             one["problem"] = f"The tenant {owner} has the same ConnectWise company. Remove one." if shared else None
         except CwPipelineError as error:

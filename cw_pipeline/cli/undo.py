@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cw_pipeline.cli import rooms
+from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import setup_command
 from cw_pipeline.cli.options import AsJson
 from cw_pipeline.cli.output import number
@@ -30,10 +30,10 @@ def undo(
     again afterwards, and the next tick of the schedule pushes them: mend first what was wrong.
     """
     with setup_command(as_json=as_json) as running:
-        recorded = rooms.runs.recorded_pushes(running.dagster, rooms.months.PUSH.key)
+        recorded = lazy.runs.recorded_pushes(running.dagster, lazy.months.PUSH.key)
         sync_run = running.sync_run("undo")
         with running.working("Reading the lines in ConnectWise"):
-            undone = rooms.undo.undo_run(sync_run, run, recorded, confirmed=yes)
+            undone = lazy.undo.undo_run(sync_run, run, recorded, confirmed=yes)
         running.document(
             {
                 "run_id": undone.run_id,
@@ -56,7 +56,7 @@ def undo(
                 ],
             }
         )
-        running.table(*rooms.cells.undone(undone.lines))
+        running.table(*lazy.cells.undone(undone.lines))
         running.say(what_next(undone.run_id, undone.months, left=undone.left, confirmed=yes))
         if yes and undone.left:
             running.exit_code = HELD_OR_FAILED

@@ -1,4 +1,4 @@
-"""The modules that commands call, each imported when it is first used: `rooms.mapping.map_company(...)`.
+"""The modules that commands call, each imported when it is first used: `lazy.mapping.map_company(...)`.
 
 So `--help` and errors of usage do not wait for Dagster, SQLAlchemy and the sandbox, which take seconds to import.
 """
@@ -60,61 +60,32 @@ if TYPE_CHECKING:
     from cw_pipeline.wording import changes as changes_in_words
     from cw_pipeline.wording import mappings as mapping_sentences
 
-_PATHS = {
-    "accept": "setup.accept",
-    "approve": "setup.approve",
-    "audit": "setup.audit",
-    "by_hand": "reports.by_hand",
+_NAMES = {
+    "": "definitions notifications settings tenant_file",
+    "cli": "demonstration",
+    "nordpass": "models",
+    "orchestration": "health metrics runs",
+    "orchestration.assets": "months",
+    "reports": "by_hand changes listings status",
+    "reports.reconcile": "reconcile",
+    "sandbox": "control named_faults sandbox",
+    "setup": (
+        "accept approve audit connection errors guards imports lookup mapping mapping_file organizations "
+        "products rebuild release suggest systems undo"
+    ),
+    "sync": "reviewed",
+    "warehouse": "connection_key database previews",
+    "wording": "cells commands differences hold_reasons reconciliation seats spreadsheets ways_out",
+}
+"""The names of modules, by their package."""
+_PATHS = {name: f"{package}.{name}".lstrip(".") for package, names in _NAMES.items() for name in names.split()} | {
     "by_hand_choices": "setup.by_hand",
-    "cells": "wording.cells",
-    "changes": "reports.changes",
     "changes_in_words": "wording.changes",
-    "commands": "wording.commands",
-    "connection": "setup.connection",
-    "connection_key": "warehouse.connection_key",
-    "control": "sandbox.control",
-    "database": "warehouse.database",
-    "definitions": "definitions",
-    "demonstration": "cli.demonstration",
-    "differences": "wording.differences",
-    "errors": "setup.errors",
     "find_drift": "reports.drift.find",
-    "guards": "setup.guards",
-    "health": "orchestration.health",
-    "hold_reasons": "wording.hold_reasons",
-    "imports": "setup.imports",
-    "listings": "reports.listings",
-    "lookup": "setup.lookup",
-    "mapping": "setup.mapping",
-    "mapping_file": "setup.mapping_file",
     "mapping_sentences": "wording.mappings",
-    "metrics": "orchestration.metrics",
-    "models": "nordpass.models",
-    "months": "orchestration.assets.months",
     "month_report": "reports.month_report.report",
-    "named_faults": "sandbox.named_faults",
-    "notifications": "notifications",
-    "systems": "setup.systems",
-    "organizations": "setup.organizations",
-    "previews": "warehouse.previews",
-    "products": "setup.products",
-    "rebuild": "setup.rebuild",
-    "reconcile": "reports.reconcile.reconcile",
-    "reconciliation": "wording.reconciliation",
-    "release": "setup.release",
-    "reviewed": "sync.reviewed",
     "report_files": "reports.month_report.files",
-    "runs": "orchestration.runs",
-    "sandbox": "sandbox.sandbox",
-    "seats": "wording.seats",
-    "settings": "settings",
     "setup_assets": "orchestration.assets.setup",
-    "spreadsheets": "wording.spreadsheets",
-    "status": "reports.status",
-    "suggest": "setup.suggest",
-    "tenant_file": "tenant_file",
-    "undo": "setup.undo",
-    "ways_out": "wording.ways_out",
 }
 
 

@@ -139,7 +139,6 @@ def status(
         unpushed = unpushed_months(session, psa, first_month, now)
         parts = {str(month): part for month in unpushed if (part := pushed_part(session, psa, month))}
         waiting = previews_to_approve(session, psa, unpushed) if approval else {}
-        to_approve = {str(month): preview_id for month, preview_id in waiting.items()}
         mapping = CompanyMappingRow
 
         def count(column: ColumnExpressionArgument[Any], *where: ColumnExpressionArgument[bool]) -> int:
@@ -166,11 +165,10 @@ def status(
             trial_months=tuple(_trial_months(session, Month.last_closed(now))),
             unpushed_months=tuple(unpushed),
             why_unpushed={
-                str(month): _why(why, parts.get(str(month)), to_approve.get(str(month)))
-                for month, why in unpushed.items()
+                str(month): _why(why, parts.get(str(month)), waiting.get(month)) for month, why in unpushed.items()
             },
             partly_pushed=parts,
-            to_approve=to_approve,
+            to_approve={str(month): preview_id for month, preview_id in waiting.items()},
             held=dict(Counter(str(line.month) for line in held_lines)),
             held_lines=held_lines,
             last_sync=session.scalar(select(func.max(PushRow.pushed_at)).where(PushRow.psa == psa)),

@@ -12,14 +12,14 @@ from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.stateful.backups import SET_UP, Backup
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
-from cw_pipeline_tests.stateful.syncs import Syncs
+from cw_pipeline_tests.stateful.looked_at import LookedAt
 from cw_pipeline_tests.support.rows import fill, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Fixture(Syncs):
+class Fixture(LookedAt):
     """What moves act on: syncs, what ends a disturbance, and what becomes of the warehouse."""
 
     def notice(self) -> None:

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.unusual import Limits
     from cw_pipeline.vocabulary import Month, Plan
+    from cw_pipeline.warehouse.previews import StoredPreview
     from cw_pipeline_tests.stateful.backups import Backup
     from cw_pipeline_tests.stateful.fixture import Fixture
     from cw_pipeline_tests.stateful.strategies import Fault, News
@@ -71,6 +72,7 @@ class History(InConnectWise, OnLines, OnLinesByHand):
         self.tally = tally  # of all histories
         self.nordpass = fixture.sandbox.nordpass
         self.last_backup: Backup | None = None
+        self.looked_at: dict[Month, StoredPreview] = {}
 
     @initialize(
         next_invoices=st.lists(st.sampled_from(NEXT_INVOICES), min_size=4, max_size=4),
@@ -207,7 +209,16 @@ class History(InConnectWise, OnLines, OnLinesByHand):
 
     @rule(some=some_months)
     def preview(self, some: list[Month]) -> None:
-        self.fixture.preview(some)
+        self.looked_at |= self.fixture.preview(some)
+
+    @rule(some=some_months, news=news)
+    def previews_are_pushed(self, some: list[Month], news: News | None) -> None:
+        """What was looked at before, or just now, perhaps with other usage since."""
+        if not any(month in self.looked_at for month in some):
+            self.looked_at |= self.fixture.preview(some)
+        if news is not None:
+            self.usage_changes(news[0], some[0], news[1])
+        self.fixture.push_looked_at({month: self.looked_at[month] for month in some if month in self.looked_at})
 
     @rule(some=some_months)
     def push_alone(self, some: list[Month]) -> None:

@@ -29,6 +29,7 @@ from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.sync_run import SyncError, SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.warehouse.previews import StoredPreview
 from cw_pipeline.warehouse.tables import LedgerEntry
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS, Decisions
 from cw_pipeline_tests.stateful.fault_clock import WatchedClient
@@ -123,7 +124,7 @@ class Syncs(Decisions):
         with self._moments.with_acts(acts), suppress(ConnectWiseError, SyncError):
             fetched = [month for month in months if self._fetch(month)]
             if fetched:
-                self._push(run, fetched, make_previews(run, fetched), pushed, choice)
+                self._push(run, fetched, make_previews(run, fetched), pushed, choice=choice)
         for month in pushed:
             assert month.is_whole or self._is_due(month.preview.month)
             self._check_accounts(month)
@@ -136,15 +137,16 @@ class Syncs(Decisions):
         assert not [case for case in absent if case not in self.marks.touched and left.get(case, 0) < absent[case]]
         return pushed
 
-    def preview(self, months: Sequence[Month]) -> None:
-        """The dry run of these months, which writes nothing."""
+    def preview(self, months: Sequence[Month]) -> Mapping[Month, StoredPreview]:
+        """The dry run of these months, which writes nothing; what it shows."""
         self._let_go()
-        written = self.msp.written()
+        written, made = self.msp.written(), dict[Month, StoredPreview]()
         with suppress(ConnectWiseError, SyncError):
             for month in months:
                 self._fetch(month)
-            make_previews(self.new_run(), months)
+            made = make_previews(self.new_run(), months).of_months
         assert self.msp.written() == written
+        return made
 
     def push(self, months: Sequence[Month]) -> None:
         """A push alone, of what was fetched last."""
@@ -152,7 +154,7 @@ class Syncs(Decisions):
         settled = self._settled_quantities()
         pushed: list[PushedMonth] = []
         with suppress(ConnectWiseError, SyncError):
-            self._push(self.new_run(), months, None, pushed, EVERYBODY)
+            self._push(self.new_run(), months, None, pushed)
         assert all(month.preview.unaccounted_seats == 0 for month in pushed)
         self._check_ours_once()
         assert self._settled_quantities() == settled
@@ -194,11 +196,13 @@ class Syncs(Decisions):
         months: Sequence[Month],
         made: Previews | None,
         pushed: list[PushedMonth],
-        choice: Choice,
+        *,
+        choice: Choice = EVERYBODY,
+        is_wanted: Callable[[StoredPreview], bool] = lambda _preview: True,
     ) -> None:
         """Push as the job does: not with a warehouse that is behind; what succeeds is recorded in Dagster's storage."""
         require_up_to_date(self.warehouse, self.recorded.values())
-        for month in push_months(run, months, made, choice=choice):
+        for month in push_months(run, months, made, is_wanted, choice):
             pushed.append(month)
             if month.succeeded:
                 self._known_pushes.add((month.preview.month, run.run_id))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.reports.changes import Comparison
+    from cw_pipeline.reports.month import MonthLine
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline.warehouse.previews import PushedMonth, StoredPreview
     from cw_pipeline.warehouse.usage import StoredReport
@@ -105,13 +106,20 @@ def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseCl
         "dagster/row_count": len(preview.lines),
     }
     currencies = added(one.worth for one in month.lines) or [""]
-    for group, members in _GROUPS.items():
-        in_group = [one for one in month.lines if one.line.outcome in members and not one.line.also]
+    for group in _GROUPS:
+        in_group = [one for one in month.lines if _group_of(one) == group and not one.line.also]
         details[f"seats_{group}"] = int(sum(one.line.seats for one in in_group))
         money = added(one.worth for one in in_group)
         for currency in currencies if group != "not_billed" else ():  # floats, because Dagster plots nothing else
             details["_".join(filter(None, ["money", group, currency.lower()]))] = float(money.get(currency, 0))
     return details
+
+
+def _group_of(one: MonthLine) -> str:
+    """Where its seats count: those of trial months are billed to nobody."""
+    if one.line.bills_nobody:
+        return "not_billed"
+    return next(group for group, members in _GROUPS.items() if one.line.outcome in members)
 
 
 def of_drift(findings: Sequence[Finding]) -> Details:

@@ -56,11 +56,14 @@ class Decisions:
         with self.warehouse.transaction() as session:
             return {places[one.organization_id]: one for one in session.query(tables.CompanyMappingRow)}
 
-    def map(self, place: int, agreement: int, bill_from: Month) -> None:
-        """Let an organization be billed on an agreement, to its company."""
+    def map(self, place: int, agreement: int, bill_from: Month, trial_months: int = 0) -> None:
+        """Let an organization be billed on an agreement, to its company, after so many trial months."""
+        trial = (month for month in MONTHS if bill_from <= month < bill_from.plus(trial_months))
+        self.marks.trials |= {(organization_id(place), str(month)) for month in trial}
         self.msp.map(place, company=self.people.company_of(agreement), agreement=agreement, bill_from=bill_from)
         with self.warehouse.transaction() as session:
             mapping = session.query(tables.CompanyMappingRow).filter_by(organization_id=organization_id(place)).one()
+            mapping.trial_months = trial_months
             for name, value in self.people.terms_of(agreement).items():
                 setattr(mapping, name, value)
 

@@ -147,10 +147,15 @@ class History(InConnectWise, OnLines, OnLinesByHand):
 
     # --- what people map ---
 
-    @rule(place=places, agreement=agreements, bill_from=st.sampled_from([MONTHS[0]] * 3 + [*MONTHS[1:]]))
-    def company_is_mapped(self, place: int, agreement: int, bill_from: Month) -> None:
+    @rule(
+        place=places,
+        agreement=agreements,
+        bill_from=st.sampled_from([MONTHS[0]] * 3 + [*MONTHS[1:]]),
+        trial_months=st.sampled_from([0, 0, 0, 1, 2]),
+    )
+    def company_is_mapped(self, place: int, agreement: int, bill_from: Month, trial_months: int) -> None:
         if not self.fixture.is_behind():
-            self.fixture.map(place, self.agreement(agreement), bill_from)
+            self.fixture.map(place, self.agreement(agreement), bill_from, trial_months)
 
     @rule(place=places, again=st.sampled_from([True, True, False]))
     def company_is_unmapped(self, place: int, *, again: bool) -> None:

@@ -51,6 +51,9 @@ def check_the_promise(fixture: Fixture) -> Counter[str]:
     assert fixture.in_doubt() == set()
     _check_nothing_is_left_to_write(fixture)
     for case in cases:
+        _check_trial(fixture, case)
+    fixture.marks.unknowable |= fixture.marks.trials
+    for case in cases:
         _check_exclusion(fixture, case)
         _check_holds(fixture, case)
         _check_seats(fixture, case)
@@ -156,6 +159,21 @@ def _check_nothing_is_billed_by_hand_as_well(fixture: Fixture, case: _Case) -> N
             if line.open and line.next_invoice is not None and line.quantity:
                 last = fixture.oracle.record(line.id)["cancelledDate"]
                 assert not [one for one in by_hand if bills_the_days_of(one, line, last)], (case, line, by_hand)
+
+
+def _check_trial(fixture: Fixture, case: _Case) -> None:
+    """What is open of a trial month bills nobody, and no more than was used; after it, nothing is left over of it."""
+    mapping = case.mapping
+    if mapping is None or not case.is_billed or case.key not in fixture.marks.trials - fixture.marks.touched:
+        return
+    is_trial = case.month < mapping.bill_from.plus(mapping.trial_months)
+    for plan in map(Plan, case.products):
+        lines = fixture.oracle.lines(case.place, case.month, plan)
+        carrying = [one for one in lines if one.open and one.next_invoice is not None and one.quantity]
+        if carrying and not case.held(plan):
+            assert sum(one.quantity for one in carrying) <= fixture.oracle.used(case.place, case.month, plan)
+            billable = {fixture.oracle.record(one.id)["billCustomer"] == "Billable" for one in carrying}
+            assert billable == {not is_trial}, (case, carrying)
 
 
 def _check_lines_by_hand(fixture: Fixture) -> None:

@@ -39,6 +39,8 @@ class Marks:
     that were changed after the backup that was restored."""
     unknowable: set[Case] = field(default_factory=set[Case])
     """Those of which nobody can tell any more what was billed: they are judged by nothing."""
+    trials: set[Case] = field(default_factory=set[Case])
+    """Those that were a trial month at some time: what no invoice has of them may count as settled."""
     credited: set[Case] = field(default_factory=set[Case])
     """Those of which a person issued a credit."""
 

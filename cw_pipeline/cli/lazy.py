@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         ways_out,
     )
     from cw_pipeline.wording import changes as changes_in_words
+    from cw_pipeline.wording import lines_by_hand as by_hand_in_words
     from cw_pipeline.wording import mappings as mapping_sentences
 
 _NAMES = {
@@ -80,6 +81,7 @@ _NAMES = {
 """The names of modules, by their package."""
 _PATHS = {name: f"{package}.{name}".lstrip(".") for package, names in _NAMES.items() for name in names.split()} | {
     "by_hand_choices": "setup.by_hand",
+    "by_hand_in_words": "wording.lines_by_hand",
     "changes_in_words": "wording.changes",
     "find_drift": "reports.drift.find",
     "mapping_sentences": "wording.mappings",

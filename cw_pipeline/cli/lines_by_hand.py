@@ -37,7 +37,7 @@ def by_hand(*, as_json: AsJson = False) -> None:
         with running.working("Reading the lines in ConnectWise"):
             found = lazy.by_hand.lines_by_hand(run)
         running.document({"lines": [_document(one) for one in found]})
-        running.table(*lazy.cells.lines_by_hand(found))
+        running.table(*lazy.by_hand_in_words.listed(found))
         if not found:
             running.say("No line that is kept by hand bills the same as ours.")
         elif any(one.choice is None for one in found):
@@ -82,14 +82,14 @@ def _choose(act: Act, lines: list[int] | None, *, everything: bool, yes: bool, a
             found = lazy.by_hand.lines_by_hand(run)
         ids = lines or lazy.by_hand.proposed(found, act)
         if everything and ids and not yes:
-            running.table(*lazy.cells.lines_by_hand([one for one in found if one.line.addition_id in ids]))
+            running.table(*lazy.by_hand_in_words.listed([one for one in found if one.line.addition_id in ids]))
             running.confirm(
                 f"{act.capitalize()} {counted(len(ids), 'line')}?",
                 refusal="Nothing was changed. If that is meant for all of them, give --yes.",
             )
         chosen: Sequence[Chosen] = lazy.by_hand_choices.choose(run, found, act, ids)
         running.document({"lines": [_document(one.line) | {"done": one.done, "result": one.result} for one in chosen]})
-        running.table(*lazy.cells.chosen_by_hand(chosen))
+        running.table(*lazy.by_hand_in_words.results(chosen))
         if not all(one.done for one in chosen):
             running.exit_code = HELD_OR_FAILED
             running.say("Not all was done: see the results, and `cw-pipeline lines by-hand`.")

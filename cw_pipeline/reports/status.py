@@ -135,8 +135,7 @@ def status(
     with warehouse.transaction() as session:
         integration = session.get(IntegrationRow, 1)
         psa = connected_psa(session)
-        held_lines = tuple(_held_lines(session, psa))
-        unpushed = unpushed_months(session, psa, first_month, now)
+        held_lines, unpushed = tuple(_held_lines(session, psa)), unpushed_months(session, psa, first_month, now)
         parts = {str(month): part for month in unpushed if (part := pushed_part(session, psa, month))}
         waiting = previews_to_approve(session, psa, unpushed) if approval else {}
         mapping = CompanyMappingRow

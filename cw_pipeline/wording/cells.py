@@ -5,11 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
-from cw_pipeline.billing.by_hand import Act
 from cw_pipeline.setup.mapping_csv import to_choose
 from cw_pipeline.vocabulary import counted, plain
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.wording import by_hand
 from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.seats import amounts
 
@@ -18,11 +16,9 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.outcomes import Outcome
     from cw_pipeline.connectwise.models import CatalogItem
-    from cw_pipeline.reports.by_hand import LineByHand
     from cw_pipeline.reports.drift.findings import Finding
     from cw_pipeline.reports.listings import ListedCompany
     from cw_pipeline.reports.month import MonthLine
-    from cw_pipeline.setup.by_hand import Chosen
     from cw_pipeline.setup.connection import CheckedRight
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.suggest import Suggestion
@@ -231,36 +227,3 @@ def _money(amount: Decimal | None) -> str | None:
 def _snapshot(state: Mapping[str, object] | None) -> str | None:
     """Format the values before or after a change."""
     return None if state is None else ", ".join(f"{name} {value}" for name, value in state.items())
-
-
-def lines_by_hand(lines: Sequence[LineByHand]) -> Table:
-    """The lines that people keep by hand, and what is proposed or chosen for each."""
-    headings = ("Line", "Company", "Agreement", "Organization", "Product", "Quantity", "Days", "Proposed", "Chosen")
-    return headings, [
-        (
-            one.line.addition_id,
-            one.agreement.company_name,
-            f"{one.agreement.name} ({one.agreement.id})",
-            ", ".join(one.organizations),
-            one.product,
-            one.line.quantity,
-            by_hand.days(one.line),
-            f"{one.proposal} on {one.last_day}" if one.proposal == Act.END else one.proposal,
-            one.choice,
-        )
-        for one in lines
-    ]
-
-
-def chosen_by_hand(chosen: Sequence[Chosen]) -> Table:
-    """What became of a person's choice for each line."""
-    return ("Line", "Company", "Quantity", "Before", "Result"), [
-        (
-            one.line.line.addition_id,
-            one.line.agreement.company_name,
-            one.line.line.quantity,
-            by_hand.days(one.line.line),
-            one.result,
-        )
-        for one in chosen
-    ]

@@ -14,7 +14,7 @@ from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.reports import by_hand
 from cw_pipeline.setup.by_hand import choose
-from cw_pipeline.wording import cells
+from cw_pipeline.wording.lines_by_hand import listed
 
 
 class ByHandConfig(dg.Config):
@@ -76,7 +76,7 @@ def choose_lines_by_hand(context: dg.OpExecutionContext, config: ByHandConfig, a
 
 
 def _shown(found: Sequence[by_hand.LineByHand]) -> dg.MetadataValue:
-    return table(*cells.lines_by_hand(found))
+    return table(*listed(found))
 
 
 @launchable(_EXAMPLE)

@@ -95,9 +95,10 @@ def since_looked_at(session: Session, psa: str, preview_id: int) -> Comparison |
     if looked_at is None:
         return None
     old, new = (preview_version(session, psa, one) for one in (looked_at, preview_id))
-    if old is None or new is None or not differences(old.preview, new.preview):
+    if old is None or new is None:
         return None
-    return Comparison(old, new, changes(old.preview, new.preview, imported_names(session), prices(session)))
+    found = changes(old.preview, new.preview, imported_names(session), prices(session))
+    return Comparison(old, new, found) if found else None
 
 
 def changes(before: Preview, after: Preview, names: ImportedNames, seat_prices: Prices) -> list[Change]:

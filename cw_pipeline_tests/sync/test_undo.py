@@ -173,8 +173,9 @@ def test_a_run_that_is_not_known_or_wrote_nothing_here_is_refused(both: Msp) -> 
     synced_by(both, "run-1 and more", MARCH)
     both.use(9)
     synced_by(both, "second too", MARCH)
-    with pytest.raises(NothingToUndo, match="2 runs begin with second"):
-        undo(both, "second")
+    with pytest.raises(NothingToUndo, match="2 runs begin with seco"):
+        undo(both, "seco")
+    assert undo(both, "second").run_id == "second"
 
 
 def test_a_warehouse_that_lacks_a_push_undoes_nothing(both: Msp) -> None:

@@ -20,6 +20,7 @@ from cw_pipeline_tests.support.once import (
     check_keys_once,
     compile_statements_once,
     keep_engines_of_dagster,
+    make_storages_of_dagster_once,
     migrate_sqlite_once,
     read_migrations_once,
 )
@@ -81,6 +82,7 @@ def what_never_changes(sqlite_schema: Path) -> Iterator[None]:
         build_commands_once(patched)
         migrate_sqlite_once(patched, sqlite_schema)
         keep_engines_of_dagster(patched)
+        make_storages_of_dagster_once(patched, sqlite_schema.parent)
         yield
 
 

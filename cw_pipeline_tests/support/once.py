@@ -6,7 +6,7 @@ import sys
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfile, copytree
 from typing import TYPE_CHECKING, Any
 
 import typer.testing
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_STATEMENTS = 5_000
 _DAGSTERS_STORAGES = ("event_log.sqlite.sqlite_event_log", "runs.sqlite.sqlite_run_storage")
+_FOLDERS_OF_A_STORAGE = ("history", "schedules")
 
 
 def read_migrations_once(patched: pytest.MonkeyPatch) -> None:
@@ -89,6 +90,38 @@ def keep_engines_of_dagster(patched: pytest.MonkeyPatch) -> None:
             return engines[url]
 
         patched.setattr(storage, "create_engine", kept)
+
+
+def make_storages_of_dagster_once(patched: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let each new SQLite storage of Dagster, where that is loaded, and of each run be a copy of the first one."""
+    if "dagster" not in sys.modules:
+        return
+    storage: Any = import_module("dagster._core.storage.sqlite_storage").DagsterSqliteStorage
+    events: Any = import_module(f"dagster._core.storage.{_DAGSTERS_STORAGES[0]}").SqliteEventLogStorage
+    made, of_a_run = folder / "storage", folder / "run.db"
+    make, make_for_a_run = storage.__init__, events._initdb
+
+    def copy_or_make(self: object, base_dir: str, inst_data: object = None) -> None:
+        is_new = not any((Path(base_dir) / name).exists() for name in _FOLDERS_OF_A_STORAGE)
+        if is_new and made.exists():
+            copytree(made, base_dir, dirs_exist_ok=True)
+        make(self, base_dir, inst_data)
+        if is_new and not made.exists():
+            for name in _FOLDERS_OF_A_STORAGE:
+                copytree(Path(base_dir) / name, made / name)
+
+    def copy_or_make_for_a_run(self: object, engine: Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002 - as Dagster has it
+        file = Path(engine.url.database or "")
+        is_new = not file.exists() and not for_index_shard
+        if is_new and of_a_run.exists():
+            copyfile(of_a_run, file)
+            return
+        make_for_a_run(self, engine, for_index_shard)
+        if is_new:
+            copyfile(file, of_a_run)
+
+    patched.setattr(storage, "__init__", copy_or_make)
+    patched.setattr(events, "_initdb", copy_or_make_for_a_run)
 
 
 def build_commands_once(patched: pytest.MonkeyPatch) -> None:

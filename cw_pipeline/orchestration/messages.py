@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import dagster as dg
 
 from cw_pipeline.https.safe_text import harmless
-from cw_pipeline.orchestration.assets.months import PREVIEW
+from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH
 from cw_pipeline.orchestration.problems import NOT_SYNCED, ONCE, Problem, named_by
 from cw_pipeline.orchestration.runs import check_evaluations, months_of, step_failure, step_failures
 from cw_pipeline.orchestration.tenant import KEY, TITLE
@@ -126,7 +126,8 @@ def _of_run(run: dg.DagsterRun | None, run_id: str, instance: dg.DagsterInstance
         yield "Correct that, then run it again."
         return
     options = month_options(Month.parse(months[0]), Month.parse(months[-1]))
-    job, command = ("preview", "preview") if run.job_name == "preview" else ("sync_now", "sync")
+    only_previews = run.asset_selection and PUSH.key not in run.asset_selection
+    job, command = ("preview", "preview") if run.job_name == "preview" or only_previews else ("sync_now", "sync")
     yield f"Correct that, then launch {job} for {' to '.join(months)}, or run `cw-pipeline {command} {options}`."
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from cw_pipeline.vocabulary import Month, month_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from decimal import Decimal
 
     from cw_pipeline.billing.facts import Line
@@ -34,13 +34,16 @@ def release_command(month: Month, organization_id: str) -> str:
     return f"`cw-pipeline lines release --month {month} --organization {shlex.quote(organization_id)}`"
 
 
-def sync_or_approve(unpushed: Iterable[str], to_approve: Mapping[str, int]) -> str:
-    """What to do for the months that have to be pushed: the command that syncs them, and the one that approves."""
+def sync_or_approve(unpushed: Collection[str], to_approve: Mapping[str, int]) -> str:
+    """What to do for the months that have to be pushed: approve those that wait for it, and sync only the others."""
     waiting = [to_approve[month] for month in unpushed if month in to_approve]
     others = [Month.parse(month) for month in unpushed if month not in to_approve]
+    together = (
+        [month_options(others[0], others[-1])] if others and not waiting else [f"--month {one}" for one in others]
+    )
     sentences: list[str] = []
     if others:
-        sentences.append(f"Run `cw-pipeline sync {month_options(min(others), max(others))}`.")
+        sentences.append(f"Run {' and '.join(f'`cw-pipeline sync {options}`' for options in together)}.")
     if waiting:
         sentences.append(
             f"Look at what is previewed, and if it is right, run `cw-pipeline approve {' '.join(map(str, waiting))}`."

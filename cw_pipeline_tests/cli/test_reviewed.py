@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cw_pipeline.wording.commands import sync_or_approve
 from cw_pipeline_tests.cli.conftest import run
 from cw_pipeline_tests.support.active import LAST_CLOSED
 
@@ -59,6 +60,10 @@ def test_what_waits_for_approval_is_due_until_it_is_approved(
     assert status["to_approve"] == {str(before): 1, str(LAST_CLOSED): 2}
     assert status["why_unpushed"][str(LAST_CLOSED)] == "waits for approval: preview 2"
     assert "if it is right, run `cw-pipeline approve 1 2`." in for_people
+    problems = " ".join(run("health", "--json").document["problems"])
+    assert (
+        f"{LAST_CLOSED} (waits for approval: preview 2). Look at what is previewed, and if it is right, run" in problems
+    )
 
     approved = run("approve", "2", "--json")
     assert approved.code == 0
@@ -76,3 +81,12 @@ def test_what_waits_for_approval_is_due_until_it_is_approved(
     assert (refused.code, "→ Not mapped to a company, no company, no agreement" in refused.sentence) == (1, True)
     synced = run("sync", "--month", str(before))
     assert (synced.code, "It is not what preview " in synced.out) == (0, False)
+
+
+def test_a_month_that_waits_for_approval_is_not_advised_to_be_synced_with_its_neighbors() -> None:
+    months = ["2026-01", "2026-02", "2026-03"]
+    assert sync_or_approve(months, {}) == "Run `cw-pipeline sync --from 2026-01 --to 2026-03`."
+    assert sync_or_approve(months, {"2026-02": 17}) == (
+        "Run `cw-pipeline sync --month 2026-01` and `cw-pipeline sync --month 2026-03`. Look at what is previewed, and "
+        "if it is right, run `cw-pipeline approve 17`."
+    )

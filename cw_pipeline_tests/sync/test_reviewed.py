@@ -10,6 +10,7 @@ import pytest
 from cw_pipeline.errors import USAGE_ERROR
 from cw_pipeline.reports.changes import Comparison, since_looked_at
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.sync.due import previews_to_approve
 from cw_pipeline.sync.month_loop import MonthLoop
 from cw_pipeline.sync.reviewed import PreviewRefused, require_of, reviewed_previews
 from cw_pipeline.vocabulary import Plan
@@ -194,7 +195,13 @@ def test_each_preview_that_cannot_be_pushed_is_refused_with_its_own_sentence(msp
         require_of([FEBRUARY, MARCH], of_march)
 
 
-def test_a_push_is_compared_with_the_preview_that_people_could_look_at_before(msp: Msp) -> None:
+def test_a_push_is_compared_with_the_preview_that_people_could_look_at_before(synced_on_both_databases: Msp) -> None:
+    msp = synced_on_both_databases
+
+    def waiting() -> dict[Month, int]:
+        with msp.run.warehouse.transaction() as session:
+            return previews_to_approve(session, msp.run.psa, [MARCH])
+
     def push_of(run_id: str) -> Comparison | None:
         again = replace(msp, run=replace(msp.run, run_id=run_id))
         again.previews.clear()
@@ -202,8 +209,9 @@ def test_a_push_is_compared_with_the_preview_that_people_could_look_at_before(ms
         with msp.run.warehouse.transaction() as session:
             return since_looked_at(session, msp.run.psa, pushed.preview_id)
 
-    assert push_of("first") is None
+    assert (push_of("first"), waiting()) == (None, {})
     (seen,) = looked_at(msp)
+    assert waiting() == {MARCH: seen}
     assert push_of("second") is None
     (seen,) = looked_at(msp)
     msp.use(8, ONE)
@@ -213,7 +221,11 @@ def test_a_push_is_compared_with_the_preview_that_people_could_look_at_before(ms
     said = f"It is not what preview {seen} said, the last one before this run. 1 line differs: "
     assert differs_from(seen, found.changes).startswith(said)
     assert [(one.seats, one.line.organization_id) for one in found.changes] == [(3, organization_id(ONE))]
-    assert push_of("fourth") is None
+    assert (push_of("fourth"), waiting()) == (None, {})
+    looked_at(msp)
+    msp.use(9, ONE)
+    msp.fetch()
+    assert waiting() == {}
 
 
 def test_a_preview_that_was_deleted_by_its_age_is_unknown(msp: Msp) -> None:

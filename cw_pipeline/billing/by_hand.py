@@ -6,6 +6,8 @@ Nobody can tell from ConnectWise whether such a line bills the same seats: a per
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,11 +17,10 @@ from cw_pipeline.billing.invoiced import is_invoiced_on
 from cw_pipeline.billing.reasons import BilledByHand
 from cw_pipeline.billing.window import Window, new_line_window
 from cw_pipeline.billing.writes import CreateLine
-from cw_pipeline.vocabulary import day_before
+from cw_pipeline.vocabulary import Month, add_months, day_before
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
-    from datetime import date
 
     from cw_pipeline.billing.balance import Balance
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
@@ -112,9 +113,12 @@ def _days_of_ours(proposal: Proposal) -> Iterator[tuple[date, date]]:
 def _first_shared_day(first: date, agreement: Agreement) -> date:
     """The earliest day of a period in which a line of ours that begins on `first` may be billed.
 
-    On an agreement that does not prorate, what ends before it in the same calendar month may be billed in full, too.
+    On an agreement that does not prorate, what ends before it in the same calendar month may be billed in full, too,
+    but for the days that are invoiced already.
     """
-    return first if agreement.terms.prorates else first.replace(day=1)
+    if agreement.terms.prorates:
+        return first
+    return min(first, max(first.replace(day=1), agreement.next_invoice_date or date.min))
 
 
 def _is_billed_in(line: Line, window: Window) -> bool:
@@ -122,16 +126,21 @@ def _is_billed_in(line: Line, window: Window) -> bool:
     return starts_in_time and (line.cancelled_date is None or line.cancelled_date >= window.first)
 
 
-def last_day_by_hand(mapping: CompanyMapping, agreement: Agreement, ours: Iterable[Line]) -> date:
+def last_day_by_hand(mapping: CompanyMapping, agreement: Agreement, ours: Iterable[Line], today: date) -> date:
     """The last day that may be billed by hand on the mapped agreement: the day before the first of ours.
 
     That is the first day of an open line with seats among `ours`, those of trial months left out, or of the line that
-    the first month that somebody pays for would get now: earlier periods are invoiced.
+    the first month that somebody pays for will get: earlier periods are invoiced. If that month is to come, the
+    agreement is taken to be invoiced each month until then; where it is not, the month is held, and the line ended
+    anew.
     """
     days = [line.effective_date for line in ours if bills(line) and line.effective_date is not None]
-    still_open = [day for day in days if not is_invoiced_on(day, agreement)]
-    first = min([new_line_window(agreement, mapping.first_paid).first, *still_open])
-    return day_before(_first_shared_day(first, agreement))
+    shared = [_first_shared_day(day, agreement) for day in days if not is_invoiced_on(day, agreement)]
+    if agreement.next_invoice_date is not None:
+        ahead = len(list(Month.of(today).until(mapping.first_paid.plus(-1))))
+        agreement = replace(agreement, next_invoice_date=add_months(agreement.next_invoice_date, ahead))
+    first = new_line_window(agreement, mapping.first_paid).first
+    return day_before(min([*shared, _first_shared_day(first, agreement)]))
 
 
 def can_be_ended(line: Line, last_day: date) -> bool:

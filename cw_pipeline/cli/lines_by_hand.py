@@ -40,7 +40,7 @@ def by_hand(*, as_json: AsJson = False) -> None:
         running.table(*lazy.by_hand_in_words.listed(found))
         if not found:
             running.say("No line that is kept by hand bills the same as ours.")
-        elif any(one.choice is None for one in found):
+        elif any(one.is_undecided for one in found):
             running.say(
                 "`cw-pipeline lines end LINE` ends a line the day before ours begin; `cw-pipeline lines leave LINE` "
                 "leaves one that bills something else; `cw-pipeline lines undo LINE` takes either back."

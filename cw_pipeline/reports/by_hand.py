@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -48,26 +48,34 @@ class LineByHand:
         agreement: The agreement that it is on.
         product: Its product's identifier.
         organizations: The names of the organizations that are billed on the agreement.
-        last_day: The last day that it may bill: the day before the first line of ours begins.
+        last_day: The last day that it may bill: the day before the first line of ours begins. None where none does:
+            the agreement or the product is not mapped any more.
         proposal: What is proposed for it.
         choice: What a person chose for it, if that still holds: `end` or `leave`.
         restored_day: Where it was ended, the last day that it had before; None for none.
+        chosen_at: When a person last chose for it, whether or not that still holds.
     """
 
     line: Line
     agreement: Agreement
     product: str
     organizations: tuple[str, ...]
-    last_day: date
+    last_day: date | None
     proposal: Proposal
     choice: Act | None
     restored_day: date | None
+    chosen_at: datetime | None
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a person has to choose: nothing is chosen, or ours begin earlier now than when it was ended."""
+        return self.choice is None or (self.choice is Act.END and _bills_after(self.line, self.last_day))
 
 
 def lines_by_hand(run: SyncRun) -> list[LineByHand]:
     """The lines that are kept by hand of a confirmed product, and bill the same days as ours or were chosen for.
 
-    Only mapped agreements are looked at; one that cannot be read is left out.
+    Only mapped agreements are looked at, and those of lines that were chosen for; one that cannot be read is left out.
 
     Raises:
         ConnectWiseError: If ConnectWise cannot be read.
@@ -81,13 +89,15 @@ def lines_by_hand(run: SyncRun) -> list[LineByHand]:
         chosen = choices(session, run.psa)
         plans = dict(session.execute(select(OrganizationRow.id, OrganizationRow.plan)).tuples().all())
         identifiers = dict(session.execute(select(ProductRow.id, ProductRow.identifier)).tuples().all())
-    run.say(f"Reading {counted(len(mappings), 'mapped agreement')} and their lines")
+    on_agreements = mappings.keys() | {row.agreement_id for row in chosen.values()}
+    of_products = {*products.values(), *(row.product_id for row in chosen.values())}
+    run.say(f"Reading {counted(len(on_agreements), 'agreement')} and their lines")
     reading = read(
         run,
-        mappings.keys(),
+        on_agreements,
         known,
         settled={number for number, one in known.items() if one.invoiced},
-        by_hand=ByHand(mappings.keys(), frozenset(products.values()), since=date.min),
+        by_hand=ByHand(on_agreements, of_products, since=date.min),
     )
     ours: defaultdict[tuple[int, int], list[Line]] = defaultdict(list)
     for line in reading.lines:
@@ -95,14 +105,18 @@ def lines_by_hand(run: SyncRun) -> list[LineByHand]:
     found: list[LineByHand] = []
     for line in sorted(reading.by_hand, key=lambda line: (line.agreement_id, line.addition_id)):
         agreement = reading.agreements[line.agreement_id]
-        on_it = mappings[line.agreement_id]
+        on_it = mappings.get(line.agreement_id, [])
+        of_plans = {plans.get(mapping.organization_id) for mapping in on_it}
         lines = ours[line.agreement_id, line.product_id]
-        last_day = min(last_day_by_hand(mapping, agreement, lines) for mapping in on_it)
+        days = [
+            last_day_by_hand(mapping, agreement, lines, run.today())
+            for mapping in _billed_as(line.product_id, on_it, plans, products)
+        ]
+        last_day = min(days, default=None)
         row = chosen.get(line.addition_id)
         holds = row is not None and _still_holds(row, line)
-        if not holds and not (bills(line) and (line.cancelled_date is None or line.cancelled_date > last_day)):
+        if not holds and not _bills_after(line, last_day):
             continue
-        of_plans = {plans.get(mapping.organization_id) for mapping in on_it}
         found.append(
             LineByHand(
                 line=line,
@@ -113,9 +127,29 @@ def lines_by_hand(run: SyncRun) -> list[LineByHand]:
                 proposal=_proposal(line, last_day, of_plans, products),
                 choice=row.choice if row is not None and holds else None,
                 restored_day=row.last_day_before if row is not None and holds else None,
+                chosen_at=row.chosen_at if row is not None else None,
             )
         )
     return found
+
+
+def _billed_as(
+    product_id: int,
+    mappings: Sequence[CompanyMapping],
+    plans: Mapping[str, Plan],
+    products: Mapping[Plan, int],
+) -> Sequence[CompanyMapping]:
+    """The mappings whose organization has the product's plan or, where none has, all: a month may have it again."""
+    if product_id not in products.values():
+        return ()
+    of_plan = [one for one in mappings if products.get(plans[one.organization_id]) == product_id]
+    return of_plan or mappings
+
+
+def _bills_after(line: Line, last_day: date | None) -> bool:
+    if last_day is None:
+        return False
+    return bills(line) and (line.cancelled_date is None or line.cancelled_date > last_day)
 
 
 def _still_holds(row: LineByHandRow, line: Line) -> bool:
@@ -124,12 +158,14 @@ def _still_holds(row: LineByHandRow, line: Line) -> bool:
     return is_it and (row.choice is Act.LEAVE or line.cancelled_date == row.last_day)
 
 
-def _proposal(line: Line, last_day: date, of_plans: Collection[Plan | None], products: Mapping[Plan, int]) -> Proposal:
-    if line.product_id not in {products.get(plan) for plan in of_plans if plan is not None}:
+def _proposal(
+    line: Line, last_day: date | None, of_plans: Collection[Plan | None], products: Mapping[Plan, int]
+) -> Proposal:
+    if last_day is None or line.product_id not in {products.get(plan) for plan in of_plans if plan is not None}:
         return Proposal.LEAVE
     return Proposal.END if can_be_ended(line, last_day) else Proposal.IN_CONNECTWISE
 
 
 def proposed(shown: Sequence[LineByHand], act: Act) -> list[int]:
-    """The lines for which nothing is chosen yet and `act` is proposed, by their ids."""
-    return [one.line.addition_id for one in shown if one.choice is None and one.proposal.value == act.value]
+    """The lines for which a person has to choose and `act` is proposed, by their ids."""
+    return [one.line.addition_id for one in shown if one.is_undecided and one.proposal.value == act.value]

@@ -13,6 +13,7 @@ from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import NotChosen, UnknownChoice
 from cw_pipeline.sync.agreement_facts import next_invoice_of
 from cw_pipeline.sync.reading import addition_by_id, as_line
+from cw_pipeline.warehouse.by_hand import choices
 from cw_pipeline.warehouse.tables import LineByHandRow
 
 if TYPE_CHECKING:
@@ -69,10 +70,10 @@ def _require_possible(one: LineByHand, act: Act) -> None:
     why = None
     if act is Act.UNDO and one.choice is None:
         why = f"For line {number} nothing was chosen, or it has changed since, so there is nothing to undo."
-    elif act is not Act.UNDO and one.choice is not None:
+    elif act is not Act.UNDO and not one.is_undecided:
         done = "ended" if one.choice is Act.END else "left"
         why = f"Line {number} is {done} already. `cw-pipeline lines undo {number}` takes that back."
-    elif act is Act.END and not can_be_ended(one.line, one.last_day):
+    elif act is Act.END and one.last_day is not None and not can_be_ended(one.line, one.last_day):
         why = (
             f"Line {number} begins on {one.line.effective_date}, and would have to end on {one.last_day}. Set it to 0 "
             "in ConnectWise, or leave it."
@@ -82,7 +83,9 @@ def _require_possible(one: LineByHand, act: Act) -> None:
 
 
 def _require_unchanged(run: SyncRun, wanted: Sequence[LineByHand]) -> None:
-    """Make sure that the lines, and what was invoiced of them, are still as they were shown."""
+    """Make sure that the lines, what was invoiced of them, and what was chosen, are still as they were shown."""
+    with run.warehouse.transaction() as session:
+        chosen_at = {number: row.chosen_at for number, row in choices(session, run.psa).items()}
     agreements = run.connectwise.agreements_by_id({one.line.agreement_id for one in wanted})
     next_invoice = {one.id: next_invoice_of(one) for one in agreements.records}
     for one in wanted:
@@ -90,25 +93,31 @@ def _require_unchanged(run: SyncRun, wanted: Sequence[LineByHand]) -> None:
         addition = addition_by_id(run, line.agreement_id, line.addition_id)
         now = as_line(line.agreement_id, addition, line.serial_number) if addition else None
         invoiced_since = next_invoice.get(line.agreement_id) != one.agreement.next_invoice_date
-        if now != line or line.agreement_id not in next_invoice or invoiced_since:
+        chosen_since = chosen_at.get(line.addition_id) != one.chosen_at
+        if now != line or line.agreement_id not in next_invoice or invoiced_since or chosen_since:
             raise NotChosen(
-                f"Line {line.addition_id} on agreement {line.agreement_id}, or what was invoiced of it, has changed "
-                "since it was shown. Nothing was changed. Look at it again with `cw-pipeline lines by-hand`."
+                f"Line {line.addition_id} on agreement {line.agreement_id}, or what was invoiced of it or chosen for "
+                "it, has changed since it was shown. Nothing was changed. Look at it again with `cw-pipeline lines "
+                "by-hand`."
             )
 
 
 def _choose(run: SyncRun, one: LineByHand, act: Act) -> Chosen:
     if act is Act.LEAVE:
-        _record(run, one, act, "done", keep=_row(run, one, act))
+        _record(run, one, act, "done", keep=_row(run, one, act, None))
         return Chosen(one, done=True, result="left")
     if act is Act.UNDO and one.choice is Act.LEAVE:
         _record(run, one, act, "done", forget=True)
         return Chosen(one, done=True, result="no longer left")
     last_day = one.last_day if act is Act.END else one.restored_day
-    _record(run, one, act, "about to be sent", last_day, keep=_row(run, one, act) if act is Act.END else None)
+    ended = _row(run, one, act, last_day) if act is Act.END else None
+    _record(run, one, act, "about to be sent", last_day, keep=ended)
     surely_not, result = _send(run, one, last_day)
     done = result is None
-    _record(run, one, act, result or "done", last_day, forget=done if act is Act.UNDO else surely_not)
+    # What was surely not ended is as it was before: nothing was chosen for it, or it was ended later.
+    as_before = _row(run, one, act, one.line.cancelled_date) if ended and surely_not and one.choice else None
+    forget = done if act is Act.UNDO else surely_not and as_before is None
+    _record(run, one, act, result or "done", last_day, keep=as_before, forget=forget)
     until = f"on {last_day}" if last_day else "without a last day"
     return Chosen(one, done, result or (f"ends {until}" if act is Act.END else f"as before, {until}"))
 
@@ -133,15 +142,16 @@ def _send(run: SyncRun, one: LineByHand, last_day: date | None) -> tuple[bool, s
     return False, None
 
 
-def _row(run: SyncRun, one: LineByHand, act: Act) -> LineByHandRow:
+def _row(run: SyncRun, one: LineByHand, act: Act, last_day: date | None) -> LineByHandRow:
+    before = one.restored_day if one.choice is Act.END else one.line.cancelled_date
     return LineByHandRow(
         psa=run.psa,
         addition_id=one.line.addition_id,
         agreement_id=one.line.agreement_id,
         product_id=one.line.product_id,
         choice=act,
-        last_day=one.last_day if act is Act.END else None,
-        last_day_before=one.line.cancelled_date if act is Act.END else None,
+        last_day=last_day,
+        last_day_before=before if act is Act.END else None,
         chosen_at=datetime.now(UTC),
     )
 

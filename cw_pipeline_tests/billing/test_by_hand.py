@@ -17,6 +17,7 @@ from cw_pipeline_tests.billing.examples import (
     MARCH,
     PRODUCTS,
     PRORATED,
+    TODAY,
     a_line,
     also,
     an_agreement,
@@ -126,10 +127,18 @@ def test_days_before_ours_in_its_month_count_where_they_may_be_billed_in_full(
     facts = the_facts(agreements=[agreement])
     ended = replace(BY_HAND, cancelled_date=date(2026, 3, 14))
     assert row_line(preview_of(with_by_hand(facts, ended), used(5))).outcome is held
-    last_day = last_day_by_hand(mapped_to(10, bill_from=MARCH), agreement, [])
+    last_day = last_day_by_hand(mapped_to(10, bill_from=MARCH), agreement, [], TODAY)
     assert last_day == date.fromordinal(first.toordinal() - 1)
     ended = replace(BY_HAND, cancelled_date=last_day)
     assert row_line(preview_of(with_by_hand(facts, ended), used(5))).outcome is Outcome.CREATED
+
+
+def test_days_before_ours_that_are_invoiced_hold_nothing() -> None:
+    agreement = an_agreement(next_invoice=date(2026, 3, 15))
+    facts = the_facts(agreements=[agreement])
+    ended = replace(BY_HAND, cancelled_date=date(2026, 3, 14))
+    assert row_line(preview_of(with_by_hand(facts, ended), used(5))).outcome is Outcome.CREATED
+    assert last_day_by_hand(mapped_to(10, bill_from=MARCH), agreement, [], TODAY) == date(2026, 3, 14)
 
 
 @pytest.mark.parametrize(
@@ -138,13 +147,13 @@ def test_days_before_ours_in_its_month_count_where_they_may_be_billed_in_full(
         pytest.param(date(2026, 1, 1), [], date(2025, 12, 31), id="the first month is to be invoiced"),
         pytest.param(date(2026, 4, 1), [], date(2026, 3, 31), id="earlier months were invoiced"),
         pytest.param(
-            date(2026, 1, 15), [a_line(1, 5, effective=date(2026, 2, 1))], date(2025, 12, 31), id="a later one"
+            date(2026, 1, 15), [a_line(1, 5, effective=date(2026, 2, 1))], date(2026, 1, 14), id="a later one"
         ),
-        pytest.param(date(2025, 12, 15), [a_line(1, 5, effective=date(2025, 12, 20))], date(2025, 11, 30), id="open"),
+        pytest.param(date(2025, 12, 15), [a_line(1, 5, effective=date(2025, 12, 20))], date(2025, 12, 14), id="open"),
         pytest.param(date(2026, 4, 1), [a_line(1, 5, effective=date(2026, 3, 1))], date(2026, 3, 31), id="invoiced"),
     ],
 )
 def test_by_hand_may_be_billed_until_our_first_line_begins(
     next_invoice: date, ours: list[Line], last_day: date
 ) -> None:
-    assert last_day_by_hand(mapped_to(10), an_agreement(next_invoice=next_invoice), ours) == last_day
+    assert last_day_by_hand(mapped_to(10), an_agreement(next_invoice=next_invoice), ours, TODAY) == last_day

@@ -17,6 +17,7 @@ from cw_pipeline_tests.billing.examples import (
     INVOICED,
     MARCH,
     PRODUCTS,
+    TODAY,
     a_line,
     an_agreement,
     changes_of,
@@ -141,7 +142,18 @@ def test_a_line_kept_by_hand_holds_no_trial_month_and_is_compared_with_it() -> N
 
 def test_by_hand_may_be_billed_until_the_trial_is_over() -> None:
     agreement = an_agreement(next_invoice=date(2026, 3, 1))
-    assert last_day_by_hand(TRIAL, agreement, [to_nobody(a_line(1, 5, effective=date(2026, 3, 1)))]) == date(
-        2026, 3, 31
-    )
-    assert last_day_by_hand(PAID, agreement, []) == date(2026, 2, 28)
+    ours = [to_nobody(a_line(1, 5, effective=date(2026, 3, 1)))]
+    assert last_day_by_hand(TRIAL, agreement, ours, TODAY) == date(2026, 3, 31)
+    assert last_day_by_hand(PAID, agreement, [], TODAY) == date(2026, 2, 28)
+
+
+@pytest.mark.parametrize(
+    ("next_invoice", "last_day"),
+    [(date(2026, 4, 1), date(2026, 5, 31)), (date(2026, 3, 1), date(2026, 4, 30))],
+    ids=["invoiced ahead", "invoiced afterwards"],
+)
+def test_a_trial_that_ends_in_some_months_is_billed_by_hand_until_its_first_line_will_begin(
+    next_invoice: date, last_day: date
+) -> None:
+    mapping = replace(TRIAL, trial_months=2)
+    assert last_day_by_hand(mapping, an_agreement(next_invoice=next_invoice), [], TODAY) == last_day

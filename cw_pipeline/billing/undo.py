@@ -12,6 +12,7 @@ from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.invoiced import State, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.writes import SetQuantity, takes_away
+from cw_pipeline.vocabulary import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -99,8 +100,8 @@ def plan_undo(
 ) -> list[UndoLine]:
     """What becomes of each line that a run wrote; lines that have the quantity from before the run are left out.
 
-    Seats are added to a line only if all that the run wrote for the organization's month is undone: else they could be
-    on two lines.
+    Seats are added to a line only if all that the run wrote for the organization's month is undone, and no other line
+    that may be open carries seats, such as the one of which the line is a copy: else they could be on two lines.
 
     Args:
         wrote: What the run wrote, a line once.
@@ -115,12 +116,24 @@ def plan_undo(
         if shown is None or shown.quantity != one.before:
             plan.append(_undo(one, shown, facts, changed.get(one.whose), one.whose in unsettled))
     stuck = {line.wrote.whose for line in plan if line.kept}
+    written = {one.addition_id for one in wrote}
+    stuck |= {one.whose for one in wrote if _others_carry_seats(one, written, facts)}
     return [
         replace(line, write=None, kept=Kept.WAITING)
         if line.write and line.wrote.whose in stuck and not takes_away(line.write)
         else line
         for line in plan
     ]
+
+
+def _others_carry_seats(wrote: Wrote, written: Collection[int], facts: Facts) -> bool:
+    """Whether the organization's month has a line with seats that is not among the `written` ones, nor invoiced."""
+    month, organization_id = wrote.whose
+    return any(
+        line.quantity and line.addition_id not in written and state_of(line, facts, month) is not State.INVOICED
+        for plan in Plan
+        for line in facts.lines_of(Identity(month, plan, organization_id))
+    )
 
 
 def _undo(  # noqa: PLR0911 - a reason each

@@ -62,9 +62,10 @@ def written_by(session: Session, psa: str, run_id: str) -> list[Wrote]:
 def changed_since(session: Session, psa: str, run_id: str) -> dict[WhoseMonth, str]:
     """The organizations' months to which the run wrote and that are not as it left them, each with the run that did it.
 
-    Lines have other quantities by the ledger, or a person accepted them. What undid the run does not count.
+    Lines have other quantities by the ledger, or a person accepted them. What undid the run does not count, also where
+    another run settled it.
     """
-    answer = aliased(LedgerEntry)
+    answer, intent = aliased(LedgerEntry), aliased(LedgerEntry)
     whose = (LedgerEntry.month, LedgerEntry.organization_id)
     written = (
         select(*whose, func.max(answer.id))
@@ -74,15 +75,15 @@ def changed_since(session: Session, psa: str, run_id: str) -> dict[WhoseMonth, s
     )
     last = {(month, one): number for month, one, number in session.execute(written).tuples()}
     undoing = select(UndoneRunRow.undone_by).where(UndoneRunRow.psa == psa, UndoneRunRow.run_id == run_id)
+    wrote = func.coalesce(intent.run_id, LedgerEntry.run_id)
     entries = session.execute(
-        select(
-            *whose, LedgerEntry.id, LedgerEntry.kind, LedgerEntry.addition_id, LedgerEntry.quantity, LedgerEntry.run_id
-        )
+        select(*whose, LedgerEntry.id, LedgerEntry.kind, LedgerEntry.addition_id, LedgerEntry.quantity, wrote)
+        .outerjoin(intent, intent.id == LedgerEntry.intent_id)
         .where(
             LedgerEntry.psa == psa,
             LedgerEntry.month.in_({month for month, _ in last}),
             LedgerEntry.kind.in_({EntryKind.CONFIRMED, *SEEN, *MANUAL_KINDS}),
-            LedgerEntry.run_id.not_in(undoing),
+            wrote.not_in(undoing),
         )
         .order_by(LedgerEntry.id)
     )

@@ -14,6 +14,7 @@ from cw_pipeline.setup.errors import NothingToUndo
 from cw_pipeline.setup.undo import Undone, undo_run
 from cw_pipeline.sync.due import Why, unpushed_months
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, WarehouseOutdated
+from cw_pipeline.sync.writer import Writer
 from cw_pipeline.warehouse.tables import AuditEntry
 from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, Msp, additions_of, agreement_id, company_id
 from cw_pipeline_tests.sync.one_company import SPARE
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month
 
 ONE, TWO, THREE = MAPPED
+
+
+class Killed(BaseException):
+    """The process is gone before what became of its writes was entered."""
+
+
+def killed(_writer: Writer, attempts: Sequence[object]) -> dict[object, object]:
+    if attempts:
+        raise Killed
+    return {}
 
 
 def synced_by(msp: Msp, run_id: str, *months: Month) -> None:
@@ -145,6 +156,28 @@ def test_seats_wait_while_the_line_that_has_them_cannot_be_written(both: Msp) ->
     assert again.left == 0
     assert both.quantities(ONE) == [7, 0]
     assert undo(both, "moved", by="undo 3").lines == []
+
+
+def test_an_undo_that_was_killed_is_not_taken_for_a_later_change(
+    both: Msp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
+    synced_by(both, "moved", MARCH)
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Writer, "_enter", killed)
+        undo(both, "moved")
+    assert (both.quantities(ONE), due(both)) == ([0, 0], {MARCH: Why.UNDONE})
+    assert undo(both, "moved", by="undo 2").left == 0
+    assert both.quantities(ONE) == [7, 0]
+
+
+def test_a_copy_that_the_run_set_to_0_gets_no_seats_back(both: Msp) -> None:
+    both.sandbox.connectwise.copy_agreement(agreement_id(ONE))
+    both.map(ONE)  # anew, so that all agreements of its company are looked through
+    synced_by(both, "third", MARCH)
+    assert both.quantities(ONE) == [7, 0]
+    assert results(undo(both, "third")) == {ONE: "waiting"}
+    assert both.quantities(ONE) == [7, 0]
 
 
 @pytest.mark.parametrize("mapped", [False, True])

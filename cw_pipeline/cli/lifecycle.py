@@ -115,7 +115,7 @@ def status(*, as_json: AsJson = False) -> None:
             ],
         )
         running.notice(*found.gone, *found.agreement_changed, *found.trial_months)
-        for sentence in found.missing or [_next_step(found)]:
+        for sentence in found.missing or [_next_step(found, approval=settings.approval_required)]:
             running.say(sentence)
         if found.held:
             _print_held(running, found)
@@ -143,12 +143,12 @@ def _print_held(output: Output, found: Status) -> None:
     output.say(f"Then run `cw-pipeline sync {options}`.")
 
 
-def _next_step(found: Status) -> str:
+def _next_step(found: Status, *, approval: bool) -> str:
     if not found.mapped and not found.unmapped_companies:
         return "No company is imported: run `cw-pipeline import --type … --status …`."
     if not found.mapped:
         return "No company is mapped: run `cw-pipeline companies suggest`."
     if found.unpushed_months:
-        what_to_do = lazy.commands.sync_or_approve(found.why_unpushed, found.to_approve)
-        return what_to_do if found.to_approve else f"{what_to_do.removesuffix('.')}, or wait for the schedule."
+        what_to_do = lazy.commands.sync_or_approve(found.why_unpushed, found.to_approve, approval=approval)
+        return what_to_do if approval else f"{what_to_do.removesuffix('.')}, or wait for the schedule."
     return "Every closed month is synced."

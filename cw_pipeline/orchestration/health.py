@@ -122,7 +122,7 @@ class _Billing(NamedTuple):
     active_since: datetime
     why_due: dict[str, str]
     late: dict[str, str]
-    to_approve: dict[str, int]
+    what_to_do: str
     last_pushed_month: PushedMonth | None
 
 
@@ -173,12 +173,12 @@ def _billing(settings: Settings, now: datetime) -> _Billing:
         if found.missing:
             raise NotActive(found.missing)
         with warehouse.transaction() as session:
-            integration = session.get_one(IntegrationRow, 1)
+            integration, late = session.get_one(IntegrationRow, 1), found.late(now - GRACE)
             return _Billing(
                 active_since=max(integration.connected_at, integration.confirmed_at or integration.connected_at),
                 why_due=found.why_unpushed,
-                late=found.late(now - GRACE),
-                to_approve=found.to_approve,
+                late=late,
+                what_to_do=sync_or_approve(late, found.to_approve, approval=settings.approval_required),
                 last_pushed_month=last_pushed(session),
             )
 
@@ -277,7 +277,7 @@ def _problems_of_billing(billing: _Billing | None, checks: DailyChecks, now: dat
     if billing is None:
         return
     if late := billing.late:
-        yield f"Not pushed, or changed since: {of_unpushed_months(late)}. {sync_or_approve(late, billing.to_approve)}"
+        yield f"Not pushed, or changed since: {of_unpushed_months(late)}. {billing.what_to_do}"
     good_since = max(billing.active_since, checks.last_good or billing.active_since)
     if now - good_since > LONGEST_WITHOUT_A_GOOD_CHECK:
         if checks.last_run is not None and now - checks.last_run <= LONGEST_WITHOUT_A_GOOD_CHECK:

@@ -118,13 +118,15 @@ class Problems(BaseModel):
 
     def _observe(self, run: dg.DagsterRun, at: datetime, instance: dg.DagsterInstance) -> None:
         failed, shown = run.status is dg.DagsterRunStatus.FAILURE, Problem(since=at, run_id=run.run_id)
-        if _is_a_sync(run):
-            bad = set(_failed_months(run, instance)) if failed else set[str]()
-            months = {f"{NOT_SYNCED} {month}": month in bad for month in bad | set(_all_months(run, instance))}
-            self._replace({key: shown for key, is_bad in months.items() if is_bad}, months)
-        elif run.job_name in _SCHEDULED:
+        bad: list[str] = []
+        if _is_a_sync(run):  # one that pushed a month in part neither failed nor synced it
+            bad = _failed_months(run, instance) if failed else []
+            synced = pushed_months(run.run_id, instance, PUSH.key)
+            before = [f"{NOT_SYNCED} {month}" for month in (*bad, *synced)]
+            self._replace({f"{NOT_SYNCED} {month}": shown for month in bad}, before)
+        if run.job_name in _SCHEDULED:
             self._replace({run.job_name: shown} if failed else {}, {run.job_name})
-        elif failed and not _is_a_commands(run):
+        elif failed and not bad and not _is_a_commands(run):
             self.open[f"{ONCE} {run.run_id}"] = shown
         for evaluation in check_evaluations(run.run_id, instance):
             found = dict(_shown_by(evaluation, shown))
@@ -185,20 +187,14 @@ def _is_a_commands(run: dg.DagsterRun) -> bool:
     return location_of(run) is not None and run.remote_job_origin is None
 
 
-def _all_months(run: dg.DagsterRun, instance: dg.DagsterInstance) -> list[str]:
-    """The months of a run, or where it is not of some, as one that pushes what a person approved, those it pushed."""
-    if months := months_of(run):
-        return [str(month) for month in Month.parse(months[0]).until(Month.parse(months[-1]))]
-    return pushed_months(run.run_id, instance, PUSH.key)
-
-
 def _failed_months(run: dg.DagsterRun, instance: dg.DagsterInstance) -> list[str]:
-    """The months that failed: those that the run names, or all."""
+    """The months that failed: those that the run names or, where it names none, all that it was for."""
     for failure in step_failures(run.run_id, instance):
         data = failure.get_dagster_event().step_failure_data.user_failure_data
         if data is not None and isinstance(named := data.metadata.get("failed_months"), dg.JsonMetadataValue):
             return cast("list[str]", named.value)
-    return _all_months(run, instance)
+    months = [Month.parse(month) for month in months_of(run)]
+    return [str(month) for month in months[0].until(months[-1])] if months else []
 
 
 def _shown_by(evaluation: dg.AssetCheckEvaluation, shown: Problem) -> Iterator[tuple[str, Problem]]:

@@ -58,7 +58,8 @@ def evaluated_now(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
 
 def of_unpushed(warehouse: Warehouse, now: datetime) -> dg.AssetCheckResult:
     """Whether any month has to be pushed that ended at least `GRACE` before `now`, or that waits for approval."""
-    found = status(warehouse, first_month=first_month(), now=now, approval=Approval().approval_required)
+    approval = Approval().approval_required
+    found = status(warehouse, first_month=first_month(), now=now, approval=approval)
     late = found.late(now - GRACE)
     if not late:
         return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.ERROR, metadata={"months": []})
@@ -71,7 +72,7 @@ def of_unpushed(warehouse: Warehouse, now: datetime) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN if only_waits else dg.AssetCheckSeverity.ERROR,
         description=in_the_ui(
             f"Not pushed, or changed since: {of_unpushed_months(late)}.{see_runs} "
-            f"{sync_or_approve(late, found.to_approve)}"
+            f"{sync_or_approve(late, found.to_approve, approval=approval)}"
         ),
         metadata={"due": names(which), "months": list(late), "to_approve": found.to_approve},
     )

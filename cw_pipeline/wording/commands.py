@@ -34,8 +34,11 @@ def release_command(month: Month, organization_id: str) -> str:
     return f"`cw-pipeline lines release --month {month} --organization {shlex.quote(organization_id)}`"
 
 
-def sync_or_approve(unpushed: Collection[str], to_approve: Mapping[str, int]) -> str:
-    """What to do for the months that have to be pushed: approve those that wait for it, and sync only the others."""
+def sync_or_approve(unpushed: Collection[str], to_approve: Mapping[str, int], *, approval: bool) -> str:
+    """What to do for the months that have to be pushed: approve those that wait for it, and sync only the others.
+
+    Where an `approval` is needed, the others are to be previewed: nothing advises to push what nobody looked at.
+    """
     waiting = [to_approve[month] for month in unpushed if month in to_approve]
     others = [Month.parse(month) for month in unpushed if month not in to_approve]
     together = (
@@ -43,7 +46,8 @@ def sync_or_approve(unpushed: Collection[str], to_approve: Mapping[str, int]) ->
     )
     sentences: list[str] = []
     if others:
-        sentences.append(f"Run {' and '.join(f'`cw-pipeline sync {options}`' for options in together)}.")
+        command, then = ("preview", ", and approve what is right") if approval else ("sync", "")
+        sentences.append(f"Run {' and '.join(f'`cw-pipeline {command} {options}`' for options in together)}{then}.")
     if waiting:
         sentences.append(
             f"Look at what is previewed, and if it is right, run `cw-pipeline approve {' '.join(map(str, waiting))}`."

@@ -85,8 +85,8 @@ def test_what_waits_for_approval_is_due_until_it_is_approved(
 
 def test_a_month_that_waits_for_approval_is_not_advised_to_be_synced_with_its_neighbors() -> None:
     months = ["2026-01", "2026-02", "2026-03"]
-    assert sync_or_approve(months, {}) == "Run `cw-pipeline sync --from 2026-01 --to 2026-03`."
-    assert sync_or_approve(months, {"2026-02": 17}) == (
-        "Run `cw-pipeline sync --month 2026-01` and `cw-pipeline sync --month 2026-03`. Look at what is previewed, and "
-        "if it is right, run `cw-pipeline approve 17`."
+    assert sync_or_approve(months, {}, approval=False) == "Run `cw-pipeline sync --from 2026-01 --to 2026-03`."
+    assert sync_or_approve(months, {"2026-02": 17}, approval=True) == (
+        "Run `cw-pipeline preview --month 2026-01` and `cw-pipeline preview --month 2026-03`, and approve what is "
+        "right. Look at what is previewed, and if it is right, run `cw-pipeline approve 17`."
     )

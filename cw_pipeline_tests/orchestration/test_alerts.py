@@ -201,6 +201,9 @@ def test_a_late_month_is_told_once_by_whatever_notices_it_first(
     assert f"{MONTH} (never pushed). The months' runs say why." in hook.messages[-1]["message"]
     (late,) = titles(hook)
     assert late.endswith(f"{MONTH} not synced")
+    assert run(instance, "sync_now", {"ops": {"sync_months": {"config": {"limit": 1}}}}).success  # pushed in part
+    assert watcher.ticks() == []
+    assert titles(hook) == []
     sandbox.nordpass.set_report_final(MONTH, final=False)
     assert not run(instance, "sync_now").success
     assert watcher.ticks() == []

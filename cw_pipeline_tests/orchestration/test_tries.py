@@ -42,6 +42,7 @@ def test_a_transient_failure_is_tried_again_if_configured(sandbox: Sandbox, inst
     result = run(instance, retries=2)
     assert not result.success
     assert tries(result) == 3
+    assert tries(run(instance, retries=2, limit=1)) == 1  # the next try would write for the next organization
 
 
 @pytest.mark.usefixtures("active")

@@ -158,14 +158,13 @@ def test_seats_wait_while_the_line_that_has_them_cannot_be_written(both: Msp) ->
     assert undo(both, "moved", by="undo 3").lines == []
 
 
-def test_an_undo_that_was_killed_is_not_taken_for_a_later_change(
-    both: Msp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_undo_that_was_killed_is_not_taken_for_a_later_change(both: Msp, monkeypatch: pytest.MonkeyPatch) -> None:
     both.sandbox.nordpass.edit_organization(organization_id(ONE), plan="Enterprise")
     synced_by(both, "moved", MARCH)
-    with monkeypatch.context() as patched, pytest.raises(Killed):
+    with monkeypatch.context() as patched:
         patched.setattr(Writer, "_enter", killed)
-        undo(both, "moved")
+        with pytest.raises(Killed):
+            undo(both, "moved")
     assert (both.quantities(ONE), due(both)) == ([0, 0], {MARCH: Why.UNDONE})
     assert undo(both, "moved", by="undo 2").left == 0
     assert both.quantities(ONE) == [7, 0]

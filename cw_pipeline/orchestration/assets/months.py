@@ -93,7 +93,7 @@ class SyncConfig(dg.Config):
         description=(
             "How many times to try again, ten minutes apart, where that may help: when a usage report is not final "
             "yet, a system cannot be reached, another push is at work, or a write is unconfirmed. The schedule uses 6. "
-            "With previews, never."
+            "With previews, or a limit, never."
         ),
     )
     previews: list[int] = Field(
@@ -175,7 +175,7 @@ def sync(
         if MONTH_REPORT.key in steps:
             log_reports(context, run.warehouse, loop.pushed)
     finally:  # a report that cannot be made hides no month that failed, and takes no try from it
-        _fail_if_a_month_did(context, loop, 0 if reviewed else retries)
+        _fail_if_a_month_did(context, loop, 0 if reviewed or choice.limit else retries)
 
 
 def _evaluated(

@@ -81,7 +81,7 @@ TrialMonthsOption = Annotated[
         max=12,
         metavar="N",
         help="For how many months from then on lines are written as Do Not Bill, to be compared with what is billed by "
-        "hand. Default: 0, or as before.",
+        "hand. Default: 0 or, if the first month stays, as before.",
     ),
 ]
 BillFromOption = Annotated[

@@ -96,7 +96,7 @@ def map_company(
         bill_from: The first month to bill; whoever names it says that earlier usage is not to be billed. By default the
             last closed month or, if the organization keeps its company or agreement, the month before the change.
         trial_months: For how many months from the first one on lines bill nobody. By default none or, if the
-            organization keeps its company or agreement, as many as before.
+            organization keeps its company or agreement, and its first month, as many as before.
         accept_warnings: Map despite warnings: the agreement is not billed monthly or not on the terms that were
             accepted, the company has other organizations, which stay, or lines of months before `bill_from` are left
             as they are.

@@ -153,11 +153,11 @@ class WantedMapping:
             mapping = CompanyMappingRow(organization_id=self.organization.id)
             session.add(mapping)
         place, terms = _place(mapping), mapping.terms
+        if self.trial_months is not None or not keeps_month or mapping.bill_from != bill_from:
+            mapping.trial_months = self.trial_months or 0
         if self.bill_from is not None or not keeps_month:
             mapping.bill_from = bill_from
             mapping.bill_from_chosen = self.bill_from is not None
-        if self.trial_months is not None or not keeps_month:
-            mapping.trial_months = self.trial_months or 0
         mapping.company_id, mapping.agreement_id = self.company.id, self.agreement.id
         if accept_terms and self.agreement.terms is not None:
             mapping.terms = self.agreement.terms

@@ -16,10 +16,13 @@ from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, TO_READ_INVOICES, Right
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow
 from cw_pipeline.wording.reconciliation import what_to_do
+from cw_pipeline_tests.support.by_hand import keep_by_hand
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, agreement_id, company_id
+from cw_pipeline_tests.sync.renewals import lose_the_warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,9 +151,14 @@ def test_a_line_in_two_periods_of_an_agreement_that_prorates_is_billed_in_parts(
     assert (len(line.invoices), line.invoiced_seats, line.reason) == (2, 5, None)
 
 
-def test_a_trial_month_is_to_be_on_no_invoice(msp: Msp) -> None:
+def trial_since_february(msp: Msp) -> None:
+    msp.map(ONE, bill_from=FEBRUARY)
     with msp.run.warehouse.transaction() as session:
         session.get_one(CompanyMappingRow, organization_id(ONE)).trial_months = 2
+
+
+def test_a_trial_month_is_to_be_on_no_invoice(msp: Msp) -> None:
+    trial_since_february(msp)
     msp.sync()
     msp.sandbox.connectwise.invoice(agreement_id(ONE))
     find_drift(msp.run, TODAY)
@@ -234,3 +242,26 @@ def test_an_invoice_that_is_made_again_settles_a_deleted_one(billed: Msp) -> Non
     assert len(look(billed).differing) == 1
     billed.sandbox.connectwise.invoice(agreement_id(ONE))
     assert look(billed).differing == []
+
+
+def test_what_is_billed_by_hand_is_not_taken_for_a_line_of_a_trial_month(msp: Msp) -> None:
+    """Nothing of ours is on any invoice, so that none names a line of ours."""
+    for place in MAPPED:
+        with msp.run.warehouse.transaction() as session:
+            session.get_one(CompanyMappingRow, organization_id(place)).trial_months = 2
+    keep_by_hand(msp.sandbox.connectwise, agreement_id(ONE), 5)
+    msp.sync()
+    msp.sandbox.connectwise.invoice(agreement_id(ONE))
+    find_drift(msp.run, TODAY)
+    assert look(msp).differing == []
+
+
+def test_a_trial_month_that_a_rebuild_found_is_to_be_on_no_invoice(msp: Msp) -> None:
+    trial_since_february(msp)
+    msp.sync()
+    msp.sandbox.connectwise.invoice(agreement_id(ONE))
+    lose_the_warehouse(msp)
+    trial_since_february(msp)
+    rebuild(msp.run)
+    (line,) = [one for one in look(msp).lines if one.organization.id == organization_id(ONE)]
+    assert (line.seats, line.reason) == (0, None)

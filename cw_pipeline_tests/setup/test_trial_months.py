@@ -38,6 +38,14 @@ def test_trial_months_stay_until_others_are_named_and_make_the_months_due_again(
     assert mapped_at(msp, 1) == later
 
 
+@pytest.mark.parametrize("months", [-1, 1])
+def test_another_first_month_has_no_trial_that_was_meant_for_the_one_before(msp: Warehouse, months: int) -> None:
+    first = Month.last_closed(NOW)
+    map_company(msp, 1, 11, "org-acme", bill_from=first, trial_months=1, first_month=FIRST, now=NOW)
+    moved = map_company(msp, 1, 11, "org-acme", bill_from=first.plus(months), first_month=FIRST, now=NOW)
+    assert (moved.bill_from, moved.trial_months) == (first.plus(months), 0)
+
+
 @pytest.mark.parametrize("number", [-1, 13])
 def test_a_number_of_trial_months_that_cannot_be_is_refused(msp: Warehouse, number: int) -> None:
     with pytest.raises(MappingRefused, match=f"there can be 0 to 12 trial months, not {number}"):

@@ -45,7 +45,7 @@ class MapCompany(dg.Config):
     trial_months: int | None = Field(
         default=None,
         description="For how many months from bill_from on lines are written as Do Not Bill, to be compared with what "
-        "is billed by hand. Left out: none, or as many as the mapping has.",
+        "is billed by hand. Left out: none or, if the first month stays, as many as the mapping has.",
     )
 
 

@@ -49,11 +49,13 @@ class Labels:
         return [line for line in self._by_place[billed.place] if line.description in billed.text]
 
     def alike(self, billed: BilledLine) -> list[PushedLine]:
-        """The lines of ours that a line of an invoice without either may be for."""
+        """The lines of ours that a line of an invoice without either may be for: none of a trial month."""
         return [
             line
             for line in self._by_place[billed.place]
-            if line.entry.product_id == billed.product_id and billed.quantity in line.written.quantities
+            if line.entry.product_id == billed.product_id
+            and billed.quantity in line.written.quantities
+            and not line.written.trial
         ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -17,6 +17,7 @@ from cw_pipeline.reports.reconcile.read import Source, read_billed
 from cw_pipeline.reports.worth import Money, added, prices
 from cw_pipeline.vocabulary import Month, Plan, counted
 from cw_pipeline.warehouse.ledger import accounted_lines
+from cw_pipeline.warehouse.mappings import mapping_facts
 from cw_pipeline.warehouse.names import Named
 from cw_pipeline.warehouse.recaps import recaps_of
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, OrganizationRow
@@ -139,9 +140,14 @@ def reconcile(run: SyncRun, months: Collection[Month]) -> Reconciliation:
 
 def _pushed_lines(session: Session, psa: str) -> Iterator[PushedLine]:
     agreements = {one.id: one for one in session.scalars(select(AgreementRow))}
-    recaps = recaps_of(session, psa)
-    for entry, written in accounted_lines(session, psa).values():
-        agreement = agreements.get(written.agreement_id)
+    recaps, mappings = recaps_of(session, psa), mapping_facts(session)
+    for entry, accounted in accounted_lines(session, psa).values():
+        agreement, mapping = agreements.get(accounted.agreement_id), mappings.get(entry.identity.organization_id)
+        # What was found, and not written here, is not known to have been written for a trial month.
+        is_trial = accounted.trial or (
+            accounted.found and mapping is not None and mapping.is_trial(entry.identity.month)
+        )
+        written = replace(accounted, trial=is_trial)
         yield PushedLine(
             entry,
             written,

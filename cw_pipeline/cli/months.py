@@ -141,9 +141,14 @@ def _chosen(organizations: Sequence[str] | None, limit: int | None) -> dict[str,
 def _push_reviewed(
     running: Command, reviewed: Mapping[Month, StoredPreview], chosen: Mapping[str, object]
 ) -> list[MonthReport]:
-    """Push exactly what a person looked at, in one run for all months that follow each other; a report for each."""
+    """Push exactly what a person looked at, in one run for all months that follow each other; a report for each.
+
+    Raises:
+        UsageError: If one of the months cannot be synced any more.
+    """
     together: list[list[Month]] = []
     for month in sorted(reviewed):
+        months_asked(month, None, None, earliest=running.first_month, moment=now())
         if together and together[-1][-1].plus(1) == month:
             together[-1].append(month)
         else:

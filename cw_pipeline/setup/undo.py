@@ -138,7 +138,7 @@ def _run_named(session: Session, psa: str, asked: str) -> str:
         raise NothingToUndo(
             f"Run {asked} wrote nothing. There is nothing to undo."
             if known
-            else f"There is no run {asked}. `cw-pipeline history` has the runs that wrote."
+            else f"There is no run {asked}. Look for it in `cw-pipeline history`."
         )
     if len(found) > 1:
         raise NothingToUndo(f"{len(found)} runs begin with {asked}. Give more of the id.")

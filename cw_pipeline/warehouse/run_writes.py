@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from cw_pipeline.billing.undo import WhoseMonth, Wrote
 from cw_pipeline.warehouse.tables import LedgerEntry, MonthErrorRow, PreviewRow, PushRow, UndoneRunRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -100,10 +100,17 @@ def changed_since(session: Session, psa: str, run_id: str) -> dict[WhoseMonth, s
     return {of: by for (of, _), by in changed.items()}
 
 
-def save_undone(session: Session, psa: str, run_id: str, *, by: str, months: Iterable[Month]) -> None:
-    """Keep that a run is undone in these months, `by` another, before that writes."""
-    now = datetime.now(UTC)
-    session.add_all(UndoneRunRow(psa=psa, month=month, run_id=run_id, undone_by=by, undone_at=now) for month in months)
+def save_undone(session: Session, psa: str, run_id: str, *, by: str, months: Collection[Month]) -> None:
+    """Keep that a run is undone in these months, `by` another, before that writes.
+
+    That counts as after their last pushes, also where the clock of a machine that pushed is ahead.
+    """
+    last = select(func.max(PushRow.pushed_at)).where(PushRow.psa == psa, PushRow.month.in_(months))
+    now, pushed_at = datetime.now(UTC), session.scalar(last)
+    undone_at = now if pushed_at is None else max(now, pushed_at + timedelta(microseconds=1))
+    session.add_all(
+        UndoneRunRow(psa=psa, month=month, run_id=run_id, undone_by=by, undone_at=undone_at) for month in months
+    )
 
 
 def last_undone(session: Session, psa: str) -> dict[Month, datetime]:

@@ -47,6 +47,19 @@ def test_exactly_the_previews_that_were_looked_at_are_written_or_nothing_of_thei
     assert run("sync", "--preview", str(last + 3)).code == 0
 
 
+def test_a_preview_of_a_month_that_cannot_be_synced_any_more_is_refused(
+    sandbox: Sandbox, active: Active, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.nordpass.set_usage(active.mapped[0].organization_id, str(LAST_CLOSED.plus(-1)), 31)
+    run("preview", "--month", str(LAST_CLOSED.plus(-1)))
+    monkeypatch.setenv("CW_PIPELINE_FIRST_MONTH", str(LAST_CLOSED))
+    sandbox.journal.clear()
+    for command in (("sync", "--preview", "1"), ("approve", "1")):
+        refused = run(*command)
+        assert (refused.code, f"is before the first month, {LAST_CLOSED}." in refused.sentence) == (2, True)
+    assert sandbox.journal.writes("/finance/") == []
+
+
 def test_what_waits_for_approval_is_due_until_it_is_approved(
     sandbox: Sandbox, active: Active, monkeypatch: pytest.MonkeyPatch
 ) -> None:

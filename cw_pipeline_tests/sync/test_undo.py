@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +15,7 @@ from cw_pipeline.setup.undo import Undone, undo_run
 from cw_pipeline.sync.due import Why, unpushed_months
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, WarehouseOutdated
 from cw_pipeline.sync.writer import Writer
-from cw_pipeline.warehouse.tables import AuditEntry
+from cw_pipeline.warehouse.tables import AuditEntry, PushRow
 from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, Msp, additions_of, agreement_id, company_id
 from cw_pipeline_tests.sync.one_company import SPARE
 
@@ -168,6 +168,15 @@ def test_an_undo_that_was_killed_is_not_taken_for_a_later_change(both: Msp, monk
     assert (both.quantities(ONE), due(both)) == ([0, 0], {MARCH: Why.UNDONE})
     assert undo(both, "moved", by="undo 2").left == 0
     assert both.quantities(ONE) == [7, 0]
+
+
+def test_the_month_is_due_also_where_the_clock_of_the_machine_that_pushed_is_ahead(msp: Msp) -> None:
+    synced_by(msp, "only", MARCH)
+    with msp.run.warehouse.transaction() as session:
+        for push in session.query(PushRow):
+            push.pushed_at += timedelta(hours=1)
+    undo(msp, "only")
+    assert due(msp)[MARCH] is Why.UNDONE
 
 
 def test_a_copy_that_the_run_set_to_0_gets_no_seats_back(both: Msp) -> None:

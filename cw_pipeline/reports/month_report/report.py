@@ -32,7 +32,7 @@ _MONTHS = 12
 
 
 class NothingToReport(CwPipelineError):
-    """The month was never pushed."""
+    """The month was never pushed as a whole."""
 
     exit_code = USAGE_ERROR
 
@@ -153,7 +153,10 @@ def month_report(session: Session, month: Month) -> MonthlyReport:
     psa = connected_psa(session)
     pushed = last_pushed_version(session, psa, month)
     if pushed is None:
-        msg = f"{month} was never pushed, so there is nothing to report. Run `cw-pipeline sync --month {month}` first."
+        msg = (
+            f"{month} was never pushed as a whole, so there is nothing to report. "
+            f"Run `cw-pipeline sync --month {month}` first."
+        )
         raise NothingToReport(msg)
     lines = month_lines(session, psa, pushed.preview)
     return MonthlyReport(lines, pushed.made_at, pushed.run_id, _year(session, psa, month))

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from cw_pipeline.billing.by_hand import Act, bills, can_be_ended, last_day_by_hand
 from cw_pipeline.billing.facts import Agreement, Line
@@ -18,14 +18,22 @@ from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.by_hand import choices
 from cw_pipeline.warehouse.mappings import confirmed_products, mapping_facts
-from cw_pipeline.warehouse.tables import LineByHandRow, OrganizationRow, ProductRow
+from cw_pipeline.warehouse.tables import (
+    LineByHandRow,
+    OrganizationRow,
+    OrganizationUsageRow,
+    ProductRow,
+    UsageReportRow,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.facts import CompanyMapping
     from cw_pipeline.sync.sync_run import SyncRun
-    from cw_pipeline.vocabulary import Plan
+    from cw_pipeline.vocabulary import Month, Plan
 
 
 class Proposal(StrEnum):
@@ -87,7 +95,7 @@ def lines_by_hand(run: SyncRun) -> list[LineByHand]:
         products = confirmed_products(session)
         known = ledger.known_lines(session, run.psa)
         chosen = choices(session, run.psa)
-        plans = dict(session.execute(select(OrganizationRow.id, OrganizationRow.plan)).tuples().all())
+        plans = _plans(session)
         identifiers = dict(session.execute(select(ProductRow.id, ProductRow.identifier)).tuples().all())
     on_agreements = mappings.keys() | {row.agreement_id for row in chosen.values()}
     of_products = {*products.values(), *(row.product_id for row in chosen.values())}
@@ -106,12 +114,10 @@ def lines_by_hand(run: SyncRun) -> list[LineByHand]:
     for line in sorted(reading.by_hand, key=lambda line: (line.agreement_id, line.addition_id)):
         agreement = reading.agreements[line.agreement_id]
         on_it = mappings.get(line.agreement_id, [])
-        of_plans = {plans.get(mapping.organization_id) for mapping in on_it}
         lines = ours[line.agreement_id, line.product_id]
-        days = [
-            last_day_by_hand(mapping, agreement, lines, run.today())
-            for mapping in _billed_as(line.product_id, on_it, plans, products)
-        ]
+        of_plan = [one for one in on_it if line.product_id in _products_of(one, plans, products)]
+        billed = (of_plan or on_it) if line.product_id in products.values() else []
+        days = [last_day_by_hand(mapping, agreement, lines, run.today()) for mapping in billed]
         last_day = min(days, default=None)
         row = chosen.get(line.addition_id)
         holds = row is not None and _still_holds(row, line)
@@ -124,7 +130,7 @@ def lines_by_hand(run: SyncRun) -> list[LineByHand]:
                 product=identifiers.get(line.product_id, str(line.product_id)),
                 organizations=tuple(f"{one.organization_name} ({one.organization_id})" for one in on_it),
                 last_day=last_day,
-                proposal=_proposal(line, last_day, of_plans, products),
+                proposal=_proposal(line, last_day) if of_plan else Proposal.LEAVE,
                 choice=row.choice if row is not None and holds else None,
                 restored_day=row.last_day_before if row is not None and holds else None,
                 chosen_at=row.chosen_at if row is not None else None,
@@ -133,17 +139,25 @@ def lines_by_hand(run: SyncRun) -> list[LineByHand]:
     return found
 
 
-def _billed_as(
-    product_id: int,
-    mappings: Sequence[CompanyMapping],
-    plans: Mapping[str, Plan],
-    products: Mapping[Plan, int],
-) -> Sequence[CompanyMapping]:
-    """The mappings whose organization has the product's plan or, where none has, all: a month may have it again."""
-    if product_id not in products.values():
-        return ()
-    of_plan = [one for one in mappings if products.get(plans[one.organization_id]) == product_id]
-    return of_plan or mappings
+def _plans(session: Session) -> Mapping[str, Mapping[Plan, Month | None]]:
+    """The plans of each organization: its present one, and those that it had, with the last month of that."""
+    used = OrganizationUsageRow
+    last_months = select(used.organization_id, used.plan, func.max(UsageReportRow.month))
+    last_months = last_months.join(UsageReportRow, UsageReportRow.id == used.report_id)
+    plans: defaultdict[str, dict[Plan, Month | None]] = defaultdict(dict)
+    for number, plan, month in session.execute(last_months.group_by(used.organization_id, used.plan)).tuples():
+        plans[number][plan] = month
+    for number, plan in session.execute(select(OrganizationRow.id, OrganizationRow.plan)).tuples():
+        plans[number][plan] = None
+    return plans
+
+
+def _products_of(
+    mapping: CompanyMapping, plans: Mapping[str, Mapping[Plan, Month | None]], products: Mapping[Plan, int]
+) -> set[int]:
+    """The products as which an organization is billed: of its plan, and of those that it had since it is billed."""
+    of_it = plans[mapping.organization_id].items()
+    return {products[plan] for plan, last in of_it if plan in products and (last is None or last >= mapping.bill_from)}
 
 
 def _bills_after(line: Line, last_day: date | None) -> bool:
@@ -158,10 +172,8 @@ def _still_holds(row: LineByHandRow, line: Line) -> bool:
     return is_it and (row.choice is Act.LEAVE or line.cancelled_date == row.last_day)
 
 
-def _proposal(
-    line: Line, last_day: date | None, of_plans: Collection[Plan | None], products: Mapping[Plan, int]
-) -> Proposal:
-    if last_day is None or line.product_id not in {products.get(plan) for plan in of_plans if plan is not None}:
+def _proposal(line: Line, last_day: date | None) -> Proposal:
+    if last_day is None:
         return Proposal.LEAVE
     return Proposal.END if can_be_ended(line, last_day) else Proposal.IN_CONNECTWISE
 

@@ -206,12 +206,13 @@ def month_lines(session: Session, psa: str, preview: Preview) -> MonthLines:
 
 
 def _billed(session: Session, psa: str, month: Month) -> Mapping[str, Decimal | None]:
-    """What the lines for the month carry, by the organization that they are marked with; None where it is unknown."""
+    """What the lines for the month bill, by the organization that they are marked with; None where it is unknown."""
     billed: dict[str, Decimal | None] = {}
     for line in written_lines(session, psa, [month]).values():
         if identity := Identity.parse(line.serial_number):
             so_far = billed.get(identity.organization_id, _NONE)
             known = next(iter(line.quantities)) - line.credited if len(line.quantities) == 1 else None
+            known = _NONE if line.trial else known
             billed[identity.organization_id] = None if so_far is None or known is None else so_far + known
     return billed
 

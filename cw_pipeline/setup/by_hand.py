@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.by_hand import Act, can_be_ended
@@ -118,8 +118,15 @@ def _choose(run: SyncRun, one: LineByHand, act: Act) -> Chosen:
     as_before = _row(run, one, act, one.line.cancelled_date) if ended and surely_not and one.choice else None
     forget = done if act is Act.UNDO else surely_not and as_before is None
     _record(run, one, act, result or "done", last_day, keep=as_before, forget=forget)
-    until = f"on {last_day}" if last_day else "without a last day"
-    return Chosen(one, done, result or (f"ends {until}" if act is Act.END else f"as before, {until}"))
+    return Chosen(one, done, result or (f"ends on {last_day}" if act is Act.END else _restored(one)))
+
+
+def _restored(one: LineByHand) -> str:
+    """What became of a line that has its last day back."""
+    ends = f"ends on {one.restored_day}" if one.restored_day else "has no last day"
+    if one.last_day is None or (one.restored_day and one.restored_day <= one.last_day):
+        return f"{ends}, as before"
+    return f"{ends}, as before: from {one.last_day + timedelta(days=1)} on it bills beside ours"
 
 
 def _send(run: SyncRun, one: LineByHand, last_day: date | None) -> tuple[bool, str | None]:

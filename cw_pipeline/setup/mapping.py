@@ -174,7 +174,7 @@ def _organization_of(session: Session, company: CompanyRow, asked: str | None) -
 
 
 def left_behind(session: Session, psa: str) -> dict[str, str]:
-    """The lines with seats that are not known to be invoiced, in a sentence for each organization that has any.
+    """The lines that bill seats and are not known to be invoiced, in a sentence for each organization that has any.
 
     By the organization's id as the lines are marked with it.
     """
@@ -182,7 +182,7 @@ def left_behind(session: Session, psa: str) -> dict[str, str]:
     lines: defaultdict[str, list[str]] = defaultdict(list)
     for number, written in ledger.written_lines(session, psa, months).items():
         identity = Identity.parse(written.serial_number)
-        if identity is None or written.invoiced or written.quantities == NOTHING:
+        if identity is None or written.invoiced or written.trial or written.quantities == NOTHING:
             continue
         seats = " or ".join(map(str, sorted(written.quantities)))
         lines[identity.organization_id].append(

@@ -111,14 +111,14 @@ def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict
 
 
 def carried_seats(session: Session, psa: str, months: Collection[Month]) -> Mapping[tuple[Month, str], Decimal]:
-    """What the lines that were written or found for `months` carry, by month and organization id as they have it.
+    """What the lines that were written or found for `months` bill, by month and organization id as they have it.
 
     Where a write is not settled, the most that a line may carry counts.
     """
     seats: defaultdict[tuple[Month, str], Decimal] = defaultdict(Decimal)
     for written in written_lines(session, psa, months).values():
         identity, most = Identity.parse(written.serial_number), max(written.quantities, default=Decimal(0))
-        if identity is not None and most:
+        if identity is not None and most and not written.trial:
             seats[identity.month, identity.organization_id] += most
     return dict(seats)
 

@@ -53,7 +53,7 @@ def _reason_in_words(  # noqa: C901, PLR0911 - a case for each kind
         case Usage():
             return reasons.excluded(outcome, reason, month, facts)
         case Balance():
-            return reasons.balanced(reason, facts.mappings[reason.identity.organization_id])
+            return reasons.balanced(reason, facts.mappings[reason.identity.organization_id], facts)
         case Stale(write):
             return reasons.stale(write, facts.mappings[write.identity.organization_id], facts)
         case WithoutProduct(write):

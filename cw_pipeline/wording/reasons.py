@@ -44,11 +44,14 @@ def excluded(outcome: Outcome, row: Usage, month: Month, facts: Facts) -> str:
     )
 
 
-def balanced(result: Balance, mapping: CompanyMapping) -> str:
+def balanced(result: Balance, mapping: CompanyMapping, facts: Facts) -> str:
     """What a plan's balance comes to."""
     invoiced = sum(line.quantity for line in result.invoiced)
     credited = f", {result.credited} of them credited" if result.credited else ""
-    already = f" Invoiced already: {counted(invoiced, 'seat')}{credited}." if invoiced else ""
+    to_nobody = sum(line.quantity for line in result.invoiced if bills_nobody(line, facts))
+    is_trial = mapping.is_trial(result.identity.month)
+    settled = f", {to_nobody} of them to nobody, because it was a trial month" if to_nobody and not is_trial else ""
+    already = f" Invoiced already: {counted(invoiced, 'seat')}{credited}{settled}." if invoiced else ""
     several = f" There are {len(result.open)} open lines where one is enough." if len(result.open) > 1 else ""
     writes = ", ".join(
         f"line {write.addition_id}: {write.before} → {write.quantity}"
@@ -71,7 +74,7 @@ def balanced(result: Balance, mapping: CompanyMapping) -> str:
             f"{INVOICED_COUNTS}{leave_out(result.identity.month, mapping)}. {SYNC_AGAIN}"
         ),
     }[result.outcome]
-    trial = " Trial month: billed to nobody." if mapping.is_trial(result.identity.month) else ""
+    trial = " Trial month: billed to nobody." if is_trial else ""
     return (sentence + already + several + trial).strip()
 
 

@@ -8,57 +8,28 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cw_pipeline.billing.by_hand import Act
-from cw_pipeline.reports.by_hand import LineByHand, Proposal, lines_by_hand, proposed
+from cw_pipeline.reports.by_hand import Proposal, lines_by_hand, proposed
 from cw_pipeline.sandbox import FaultKind
-from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.setup.by_hand import Chosen, choose
+from cw_pipeline.setup.by_hand import choose
 from cw_pipeline.setup.errors import NotChosen, UnknownChoice
-from cw_pipeline.setup.mapping import unmap_company
 from cw_pipeline.sync.due import unpushed_months
-from cw_pipeline.vocabulary import Plan
-from cw_pipeline.warehouse.tables import AuditEntry, CompanyMappingRow, LineByHandRow, OrganizationRow
-from cw_pipeline_tests.support.by_hand import keep_by_hand, last_day_of
+from cw_pipeline.warehouse.tables import AuditEntry, LineByHandRow
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import (
     ENTERPRISE_PRODUCT,
     MAPPED,
     Msp,
     additions_of,
-    agreement_id,
-    company_id,
 )
 from cw_pipeline_tests.support.rows import rows_of
+from cw_pipeline_tests.sync.kept_by_hand import HERE, ONE, THREE, TWO, act, by_hand, ends, listed
 from cw_pipeline_tests.sync.renewals import JANUARY, MONTHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ONE, TWO, THREE = MAPPED
-DECEMBER_31, JANUARY_31, MARCH_31 = date(2025, 12, 31), date(2026, 1, 31), date(2026, 3, 31)
-HERE = agreement_id(ONE)
+DECEMBER_31, MARCH_31 = date(2025, 12, 31), date(2026, 3, 31)
 NOW = datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC)
-
-
-def by_hand(msp: Msp, place: int = ONE, **line: Any) -> int:  # noqa: ANN401 - any of a line
-    return keep_by_hand(msp.sandbox.connectwise, agreement_id(place), **line)
-
-
-def listed(msp: Msp) -> dict[int, LineByHand]:
-    return {one.line.addition_id: one for one in lines_by_hand(msp.run)}
-
-
-def act(msp: Msp, what: Act, *ids: int) -> list[Chosen]:
-    return choose(msp.run, lines_by_hand(msp.run), what, ids)
-
-
-def trial(msp: Msp, months: int, place: int = ONE) -> None:
-    """Map an organization with so many trial months."""
-    with msp.run.warehouse.transaction() as session:
-        session.get_one(CompanyMappingRow, organization_id(place)).trial_months = months
-
-
-def ends(msp: Msp, line: int, place: int = ONE) -> date | None:
-    return last_day_of(msp.sandbox.connectwise, agreement_id(place), line)
 
 
 def test_every_line_that_bills_the_same_is_listed_with_what_is_proposed(msp: Msp) -> None:
@@ -97,7 +68,9 @@ def test_a_line_is_ended_the_day_before_ours_and_gets_its_last_day_back(since_ja
     assert (listed(msp)[line].choice, listed(msp)[line].restored_day) == (Act.END, date(2027, 7, 31))
     with pytest.raises(NotChosen, match="is ended already"):
         act(msp, Act.LEAVE, line)
-    assert act(msp, Act.UNDO, line)[0].done
+    assert (
+        act(msp, Act.UNDO, line)[0].result == "ends on 2027-07-31, as before: from 2026-01-01 on it bills beside ours"
+    )
     assert (ends(msp, line), listed(msp)[line].choice) == (date(2027, 7, 31), None)
     assert msp.sync(*MONTHS).outcomes()[0] == "billed_by_hand"
     with msp.run.warehouse.transaction() as session:
@@ -110,75 +83,6 @@ def test_a_line_is_ended_the_day_before_ours_and_gets_its_last_day_back(since_ja
     ]
     assert {subject for _, subject, _ in acts} == {f"line {line} on agreement {HERE}"}
     assert rows_of(msp.run.warehouse)[LineByHandRow.__tablename__] == []
-
-
-def test_a_line_that_was_ended_later_than_ours_begin_now_is_ended_anew_as_the_hold_says(since_january: Msp) -> None:
-    msp = since_january
-    trial(msp, 2)
-    line = by_hand(msp, last=date(2027, 7, 31))
-    act(msp, Act.END, line)
-    assert ends(msp, line) == date(2026, 2, 28)
-    trial(msp, 0)
-    msp.fetch(*MONTHS)
-    msp.preview(*MONTHS)
-    held = next(one for one in msp.push(*MONTHS)[0].preview.lines if one.agreement_id == HERE)
-    assert (held.outcome, f"`cw-pipeline lines end {line}`" in held.reason) == ("billed_by_hand", True)
-    assert proposed(list(listed(msp).values()), Act.END) == [line]
-    msp.sandbox.faults.add(FaultKind.STATUS, method="PATCH", path=additions_of(ONE), status=400)
-    assert not act(msp, Act.END, line)[0].done
-    assert listed(msp)[line].restored_day == date(2027, 7, 31)
-    act(msp, Act.END, line)
-    assert (ends(msp, line), msp.sync(*MONTHS).outcomes()[0]) == (DECEMBER_31, "unchanged")
-    act(msp, Act.UNDO, line)
-    assert ends(msp, line) == date(2027, 7, 31)
-
-
-def test_a_line_of_another_plan_is_ended_when_the_first_line_of_that_plan_begins(msp: Msp) -> None:
-    msp.map(TWO, company=company_id(ONE), agreement=HERE)
-    trial(msp, 3, TWO)
-    with msp.run.warehouse.transaction() as session:
-        session.get_one(OrganizationRow, organization_id(TWO)).plan = Plan.ENTERPRISE
-    business, enterprise = by_hand(msp), by_hand(msp, product_id=ENTERPRISE_PRODUCT)
-    found = listed(msp)
-    assert (found[business].last_day, found[enterprise].last_day) == (MARCH_31, date(2026, 4, 30))
-
-
-def unmapped(msp: Msp) -> None:
-    unmap_company(msp.run.warehouse, company_id(ONE))
-
-
-def without_product(msp: Msp) -> None:
-    msp.bill_as(Plan.BUSINESS, 7)
-
-
-@pytest.mark.parametrize("since", [unmapped, without_product])
-def test_what_was_done_is_taken_back_when_nothing_is_mapped_there_any_more(
-    msp: Msp, since: Callable[[Msp], None]
-) -> None:
-    ended, left, _undecided = by_hand(msp), by_hand(msp), by_hand(msp)
-    act(msp, Act.END, ended)
-    act(msp, Act.LEAVE, left)
-    since(msp)
-    assert {number: (one.choice, one.last_day) for number, one in listed(msp).items()} == {
-        ended: (Act.END, None),
-        left: (Act.LEAVE, None),
-    }
-    assert [one.done for one in act(msp, Act.UNDO, ended, left)] == [True, True]
-    assert (ends(msp, ended), listed(msp)) == (None, {})
-
-
-@pytest.mark.parametrize(("before", "what"), [((), Act.END), ((Act.LEAVE,), Act.UNDO)])
-def test_what_another_person_chose_since_a_line_was_shown_is_not_overruled(
-    msp: Msp, before: tuple[Act, ...], what: Act
-) -> None:
-    line = by_hand(msp)
-    for one in before:
-        act(msp, one, line)
-    shown = lines_by_hand(msp.run)
-    act(msp, Act.UNDO if before else Act.LEAVE, line)
-    with pytest.raises(NotChosen, match=r"or chosen for it, has changed since it was shown. Nothing was changed."):
-        choose(msp.run, shown, what, [line])
-    assert ends(msp, line) is None
 
 
 def test_a_line_that_is_left_holds_nothing_until_it_is_of_another_product_or_that_is_taken_back(

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.reports.month import MonthLine, month_lines
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
+from cw_pipeline.setup.mapping import left_behind
 from cw_pipeline.warehouse.tables import CompanyMappingRow, LedgerEntry, PushLineRow
 from cw_pipeline_tests.support.by_hand import keep_by_hand
 from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, Msp, agreement_id
 from cw_pipeline_tests.sync.renewals import JANUARY, MONTHS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cw_pipeline.vocabulary import Month
 
 ONE, TWO, _ = MAPPED
@@ -30,6 +34,13 @@ def on_trial(msp: Msp, months: int) -> None:
 
 def billed(msp: Msp, month: Month) -> list[tuple[str, int]]:
     return [(line["billCustomer"], int(line["quantity"])) for line in msp.lines(ONE, month)]
+
+
+def month_of(msp: Msp, month: Month) -> Sequence[MonthLine]:
+    """A month as people read it."""
+    (preview,) = msp.preview(month)
+    with msp.run.warehouse.transaction() as session:
+        return month_lines(session, msp.run.psa, preview.preview).lines
 
 
 @pytest.fixture
@@ -73,6 +84,16 @@ def test_a_trial_that_ends_early_is_billed_but_for_what_was_invoiced(trial: Msp)
     written = trial.written()
     assert trial.sync(*MONTHS).outcomes() == ["unchanged"] * len(MAPPED)
     assert trial.written() == written
+    (january,) = [one for one in month_of(trial, JANUARY) if one.organization.id == organization_id(ONE)]
+    assert (january.owed, january.billed) == (5, 0)
+    assert "Invoiced already: 5 seats, 5 of them to nobody, because it was a trial month." in january.line.reason
+
+
+def test_what_is_left_behind_on_trial_bills_nobody(trial: Msp) -> None:
+    (march,) = trial.lines(ONE, MARCH)
+    with trial.run.warehouse.transaction() as session:
+        behind = left_behind(session, trial.run.psa)[organization_id(ONE)]
+    assert f"billed as they are: line {march['id']} of 5 for 2026-03 on agreement {HERE}. Set" in behind
 
 
 def test_a_trial_that_begins_later_takes_back_what_is_not_invoiced(trial: Msp) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.facts import DO_NOT_BILL
+from cw_pipeline.billing.writes import CreateLine
 from cw_pipeline.connectwise.fields import MOST_DIGITS
 from cw_pipeline.vocabulary import counted, plain
 from cw_pipeline.wording.commands import SYNC_AGAIN, accept_command
@@ -55,10 +57,12 @@ def answered_otherwise(addition: Addition, known_as: str | None = None) -> str:
 
 def made_otherwise(write: Write, addition: Addition) -> str:
     """What to do about a new line that is not as it was sent."""
+    is_trial = isinstance(write, CreateLine) and write.trial
+    shown, meant = (f" as {addition.bill_customer}", f" as {DO_NOT_BILL}") if is_trial else ("", "")
     return (
-        f"ConnectWise made the line, but {_shows(addition)} instead of {plain(write.quantity)} with the serial number "
-        f"{write.identity.serial_number}. It is known by its id from now on, and no second one is made. Set it right "
-        f"in ConnectWise. {SYNC_AGAIN}"
+        f"ConnectWise made the line, but {_shows(addition)}{shown} instead of {plain(write.quantity)} with the serial "
+        f"number {write.identity.serial_number}{meant}. It is known by its id from now on, and no second one is made. "
+        f"Set it right in ConnectWise. {SYNC_AGAIN}"
     )
 
 

@@ -34,7 +34,7 @@ def excluded(outcome: Outcome, row: Usage, month: Month, facts: Facts) -> str:
         ),
     }[outcome]
     lines = [line for plan in Plan for line in facts.lines_of(Identity(month, plan, row.organization_id))]
-    carried = sum(line.quantity for line in lines)
+    carried = sum(line.quantity for line in lines if not bills_nobody(line, facts))
     if not carried or outcome not in {Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM}:
         return sentence
     return (

@@ -110,4 +110,9 @@ def test_a_line_that_connectwise_bills_all_the_same_is_unconfirmed(since_january
     spoiled(FaultKind.SPOILED, method="GET", path="/additions", members={"billCustomer": "Billable"}, times=None)
     msp.fetch(*MONTHS)
     msp.preview(*MONTHS)
-    assert "unconfirmed" in {line.outcome.value for pushed in msp.push(*MONTHS) for line in pushed.preview.lines}
+    lines = [line for pushed in msp.push(*MONTHS) for line in pushed.preview.lines]
+    reasons = [line.reason for line in lines if line.outcome.value == "unconfirmed"]
+    assert [" as Billable instead of 5 with the serial number " in one for one in reasons] == [True] * 3
+    msp.sandbox.faults.clear()
+    assert msp.sync(*MONTHS).outcomes() == ["unchanged"] * len(MAPPED)
+    assert [billed(msp, month) for month in MONTHS] == [[("DoNotBill", 5)]] * 3

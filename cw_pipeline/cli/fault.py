@@ -57,13 +57,13 @@ def fault(
         _act(lazy.named_faults.NAMED[name] if name else lazy.named_faults.switch_off, port)
         output.document({"switched_on": name, "month": month})
         if name is None:
-            output.say(f"All faults are off. Run `cw-pipeline sync --month {month}`, or the job sync_now for {month}.")
+            output.say(f"All faults are off. Run the job sync_now for {month} in Dagster.")
         else:
             look = "drift" if name == "edited" else f"sync --month {month}"
             job = "daily_checks" if name == "edited" else f"sync_now for {month}"
             output.say(
-                f"{FAULTS[name]} To see it, run `cw-pipeline {look}`, or the job {job} in Dagster. "
-                "`cw-pipeline fault --off` switches all faults off."
+                f"{FAULTS[name]} To see it, run the job {job} in Dagster or, with the sandbox's environment, "
+                f"`cw-pipeline {look}`. `cw-pipeline fault --off` switches all faults off."
             )
 
 

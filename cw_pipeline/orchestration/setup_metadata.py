@@ -21,6 +21,7 @@ from cw_pipeline.setup.imports import AgreementsReport, ImportReport
 from cw_pipeline.setup.mapping_csv import Cells, csv_of, table_of
 from cw_pipeline.setup.mapping_file import rows_to_complete
 from cw_pipeline.setup.suggest import suggest_mappings
+from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import IntegrationRow
 from cw_pipeline.wording import cells
@@ -153,7 +154,8 @@ def of_suggestions(warehouse: Warehouse) -> Details:
 def _to_complete(rows: Sequence[Cells]) -> Details:
     """Rows of the mapping file to complete: in the Launchpad, and as a table for a spreadsheet."""
     links = [
-        f"- [{escaped(part[0].company_name)} to {escaped(part[-1].company_name)}]({address}): {len(part)}"
+        f"- [{counted(len(part), 'row')}, {escaped(part[0].company_name)} to "
+        f"{escaped(part[-1].company_name)}]({address})"
         for part, address in _in_launchpads(rows)
     ]
     header, *cells = table_of(rows)

@@ -111,8 +111,8 @@ class MonthLine:
 
     @property
     def label(self) -> str:
-        """What became of it, or that it has a warning, in a few words."""
-        return "Warning" if self.attention and not self.stuck else self.outcome
+        """What became of it, and whether it has a warning nevertheless, in a few words."""
+        return f"{self.outcome}, with a warning" if self.attention and not self.stuck else self.outcome
 
     @property
     def outcome(self) -> str:
@@ -160,8 +160,8 @@ class MonthLines:
 
     @property
     def waiting(self) -> Sequence[MonthLine]:
-        """The lines that need a person."""
-        return [one for one in self.lines if one.attention]
+        """The lines that need a person, those that are held or have failed first."""
+        return sorted((one for one in self.lines if one.attention), key=lambda one: not one.stuck)
 
     @property
     def organizations(self) -> Sequence[MonthLine]:

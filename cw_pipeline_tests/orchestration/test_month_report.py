@@ -52,7 +52,9 @@ def test_a_month_with_held_and_one_with_failed_lines_are_reported_and_one_withou
     assert len(instance.fetch_materializations(MONTH_REPORT.key, limit=9).records) == 2
     details = latest(instance, MONTH_REPORT, LAST)
     assert details["seats_used"] == sum(details[f"seats_{group}"] for group in ("billed", "waiting", "not_billed"))
-    _, _, *waiting = unescaped(details["waiting"]).strip().splitlines()
+    about, table = unescaped(details["waiting"]).strip().split("\n\n")
+    assert f"/assets/{PUSH.key.to_user_string()}?view=partitions&partition={LAST}" in about
+    _, _, *waiting = table.splitlines()
     assert {row.split(" | ")[2] for row in waiting} == {held.organization_name, failed.organization_name}
     assert details["page"] == str(tmp_path / "reports" / f"nordpass-seats-{LAST}.html")
     kind, _, picture = details["year"].partition("](data:image/svg+xml;base64,")

@@ -86,7 +86,7 @@ def test_each_line_that_is_held_or_failed_or_has_a_warning_waits_with_a_way_out(
     ]
     assert [one.what_to_do for one in waiting[:-1]] == [WAYS_OUT[one.line.outcome] for one in waiting[:-1]]
     assert (waiting[-1].label, waiting[-1].attention, waiting[-1].what_to_do) == (
-        "Warning",
+        "Right already, with a warning",
         ["It may never be invoiced."],
         None,
     )

@@ -69,7 +69,15 @@ def _details(report: MonthlyReport, *, page: dg.MetadataValue) -> metadata.Detai
     """The page's place, the picture, the sums, and tables of what waits and of what is not billed."""
     picture = b64encode(year_picture(report.year).encode()).decode()
     seats = report.seats
-    tables = {"waiting": cells.waiting(report.lines.waiting), "not_billed": cells.not_billed(report.not_billed)}
+    push = "/".join(asset_key("connectwise_push").path)
+    every_line = f"[{push}](/assets/{push}?view=partitions&partition={report.month})"
+    tables = {
+        "waiting": (
+            cells.waiting(report.lines.waiting),
+            f"Only the seats of held and failed lines wait. What to do about each: {every_line}, `needs_a_person`.",
+        ),
+        "not_billed": (cells.not_billed(report.not_billed), f"Every organization, by the reason: {every_line}."),
+    }
     return {
         # No name is in it: the UI reads Markdown as markup.
         "year": dg.MetadataValue.md(f"![Seats used in the last twelve months](data:image/svg+xml;base64,{picture})"),
@@ -83,5 +91,5 @@ def _details(report: MonthlyReport, *, page: dg.MetadataValue) -> metadata.Detai
         "worth_billed": total(report.worth_billed),
         "worth_waiting": total(report.worth_waiting),
         "worth_not_billed": total(report.worth_not_billed),
-        **{name: metadata.wide_table(headings, rows) for name, (headings, rows) in tables.items() if rows},
+        **{name: metadata.wide_table(*table, about) for name, (table, about) in tables.items() if table[1]},
     }

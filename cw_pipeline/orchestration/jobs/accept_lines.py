@@ -38,7 +38,7 @@ ops:
     config:
       month: ""           # in which the seats were used, such as 2026-03
       organization: ""    # id or exact name
-      credited: ""        # seats that were credited in ConnectWise, such as "3"; empty: the lines billed what they show
+      credited: ""        # seats credited, such as "3"; empty: lines billed what they show
 """
 
 

@@ -36,7 +36,7 @@ _EXAMPLE = """\
 ops:
   approve_previews:
     config:
-      previews: []    # ids of previews that you looked at in push_preview, one of each month, such as 17
+      previews: []    # ids of previews in push_preview, such as 17, one of each month
 """
 
 

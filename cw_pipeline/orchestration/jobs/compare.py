@@ -29,7 +29,7 @@ _EXAMPLE = """\
 ops:
   find_differences:
     config:
-      before: ""   # a month, such as 2026-02, or the id of a preview; empty: the month before the last
+      before: ""   # a month (2026-02) or a preview's id; empty: the month before the last
       after: ""    # likewise; empty: the last closed month
 """
 

@@ -37,7 +37,7 @@ _EXAMPLE = """\
 ops:
   remove_mappings:
     config:
-      confirm_company: ""    # CONNECTWISE_COMPANY_ID: removes all mappings and stops the syncs
+      confirm_company: ""    # CONNECTWISE_COMPANY_ID: removes all mappings, stops the syncs
       backup_file: ""        # a new file for all mappings; empty: one in CW_PIPELINE_HOME
 """
 

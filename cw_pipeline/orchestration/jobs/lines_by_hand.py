@@ -35,11 +35,11 @@ class ByHandConfig(dg.Config):
 
 
 _EXAMPLE = """\
-# As it stands, nothing is changed: the run shows the lines that are kept by hand, and what is proposed for each.
+# As it stands, the run only shows the lines kept by hand, and what is proposed for each.
 ops:
   choose_lines_by_hand:
     config:
-      end: []            # ids of lines, such as [5001, 5002]: they end the day before ours begin
+      end: []            # ids, such as [5001, 5002]: they end the day before ours begin
       leave: []          # ids of lines that bill something else
       undo: []           # ids of lines for which that is taken back
       end_all: false     # true: end every line for which that is proposed

@@ -93,16 +93,16 @@ _EXAMPLE = """\
 ops:
   choose_organizations:
     config:
-      accept_certain: false   # true: map every company whose organization and agreement are certain
+      accept_certain: false   # true: map every company whose match is certain
       map: []
       # map:                  # ids or exact names
       #   - company: Umbrella Ltd
       #     agreement: "1001"
       #     organization: Umbrella
       #     bill_from: 2026-03      # left out: the last closed month
-    #     trial_months: 1         # so many months from then on are billed to nobody; left out: none
+      #     trial_months: 1         # so many months are billed to nobody; left out: none
       csv: ""
-      # csv: |                # rows of the mapping file; select what you paste and press Tab to indent it
+      # csv: |                # rows of the mapping file; select them and press Tab
       #   company_id,company_name,agreement_id,agreement_name,organization_id,organization_name,bill_from
       #   101,Umbrella Ltd,1001,Managed Services,org-7,Umbrella,2026-03
       unmap: []
@@ -110,7 +110,7 @@ ops:
       #   - company: Umbrella Ltd
       write_file: ""          # a file on the machine of the run, such as /tmp/mappings.csv
       apply_file: ""          # that file, completed
-      accept_warnings: false  # true: go ahead despite the warnings that a refused run listed
+      accept_warnings: false  # true: go ahead despite the warnings of a refused run
 """
 
 

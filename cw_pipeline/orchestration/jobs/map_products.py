@@ -60,7 +60,7 @@ ops:
   choose_products:
     config:
       search: nordpass     # show only products with this text; empty: all
-      business: ""         # id or identifier of the product that bills NordPass Business, such as NORDPASS-BUS
+      business: ""         # Business's product, by id or identifier, such as NORDPASS-BUS
       enterprise: ""       # of the one that bills NordPass Enterprise
       create: []
       # create:            # a missing product, which its plan is then mapped to

@@ -11,7 +11,7 @@ _EXAMPLE = f"""\
 ops:
   {reconciliation.op.name}:
     config:
-      first: ""   # from which month on, such as 2024-12, to look further back than twelve months
+      first: ""   # first month, such as 2024-12, to look further back than twelve months
 """
 
 reconcile = dg.define_asset_job(

@@ -35,7 +35,7 @@ class ReleaseConfig(dg.Config):
 
 
 _EXAMPLE = """\
-# Without organizations, nothing is released: the run shows what is unusual in the month, or in any.
+# Without organizations, nothing is released: the run shows what is unusual.
 ops:
   release_unusual_usage:
     config:

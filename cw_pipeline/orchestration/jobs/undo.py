@@ -34,7 +34,7 @@ _EXAMPLE = """\
 ops:
   undo_writes:
     config:
-      run: ""          # the id of a run of sync_now or monthly_sync, or its first characters
+      run: ""          # id of a run of sync_now or monthly_sync, or its first characters
       confirm: false   # true: write it
 """
 

@@ -28,13 +28,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ASKED_OF_INVOICES = ("/finance/invoices/count", "/procurement/products/count", "/system/reports/Product")
+"""What connecting asks to see whether invoices can be compared: nothing else needs these rights."""
+
+
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox whose journal shows, at the end, that nothing was asked beyond the least rights."""
     with Sandbox(today=TODAY) as running:
         yield running
         beyond = [
-            entry for entry in running.journal.entries() if entry.status == 403 or entry.method in {"PUT", "DELETE"}
+            entry
+            for entry in running.journal.entries()
+            if (entry.status == 403 and not entry.path.endswith(ASKED_OF_INVOICES)) or entry.method in {"PUT", "DELETE"}
         ]
         assert beyond == []
 

@@ -44,7 +44,7 @@ NAME = next(iter(unpushed_months.check_keys)).name
 
 
 def evaluated_now(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
-    """The check's result, for a run that makes a month wait for approval, or no longer wait."""
+    """The check's result, for a run after which other months are due, or wait for approval."""
     result = of_unpushed(warehouse, datetime.now(UTC))
     return dg.AssetCheckEvaluation(
         asset_key=CLOSED_MONTHS.key,

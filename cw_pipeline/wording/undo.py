@@ -64,7 +64,7 @@ def what_next(run_id: str, months: Sequence[Month], *, left: int, confirmed: boo
         return f"{some_left}Nothing was written. To write it, run `cw-pipeline undo {short_run(run_id)} --yes`."
     again = month_options(months[0], months[-1])
     return (
-        f"{some_left}Run {run_id} is undone as far as it could be. So {named} {_ARE[len(months) == 1]} due again, and "
-        "the next tick of the schedule pushes the seats again. Mend first what was wrong, such as a "
-        f"mapping, a product or the usage in NordPass; then run `cw-pipeline sync {again}`."
+        f"{some_left}Run {run_id} is undone as far as it could be. So {named} {_ARE[len(months) == 1]} due again, also "
+        "for the next tick of the schedule. Mend what was wrong, such as a mapping, a product or the usage in "
+        f"NordPass; then run `cw-pipeline sync {again}`."
     )

@@ -9,7 +9,7 @@ import pytest
 
 from cw_pipeline_tests.orchestration import job_runs, monthly_runs
 from cw_pipeline_tests.orchestration.job_runs import refusal
-from cw_pipeline_tests.orchestration.monthly_runs import our_lines
+from cw_pipeline_tests.orchestration.monthly_runs import LAST, our_lines, the_check
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox
@@ -30,7 +30,10 @@ def test_a_run_is_shown_and_then_undone(sandbox: Sandbox, instance: dg.DagsterIn
     assert isinstance(plan, dg.TableMetadataValue)
     assert (len(plan.records), our_lines(sandbox)) == (len(lines), lines)
     assert refusal(undo(instance, run="nobody", confirm=True), "undo_writes").startswith("There is no run nobody.")
-    assert undo(instance, run=run_id, confirm=True).success
+    undone = undo(instance, run=run_id, confirm=True)
+    assert undone.success
+    due = the_check(undone, "unpushed_months")
+    assert (due.passed, f"{LAST} (a run was undone since)" in (due.description or "")) == (False, True)
     assert {line["quantity"] for line in our_lines(sandbox)} == {0}
     assert monthly_runs.run(instance).success  # what Dagster recorded of the undo is not taken for a push
     assert [line["quantity"] for line in our_lines(sandbox)] == [line["quantity"] for line in lines]

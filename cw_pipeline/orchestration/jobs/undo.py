@@ -1,5 +1,7 @@
 """The job `undo`."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 from pydantic import Field
 
@@ -11,6 +13,7 @@ from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
 from cw_pipeline.orchestration.tenant import PUSH_POOL
+from cw_pipeline.orchestration.unpushed import evaluated_now
 from cw_pipeline.setup.undo import Result, undo_run
 from cw_pipeline.wording import cells
 from cw_pipeline.wording.launchpad import in_the_ui
@@ -40,11 +43,18 @@ ops:
 
 
 @dg.op(pool=PUSH_POOL)
-def undo_writes(context: dg.OpExecutionContext, config: UndoConfig, access: Access) -> None:
+def undo_writes(
+    context: dg.OpExecutionContext, config: UndoConfig, access: Access
+) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """Give each line that a run wrote the quantity that it had before, or only show that."""
-    if not config.run:
+    if config.run:
+        yield from _undo(context, config, access)
+    else:
         context.log.info("Nothing was undone: give a run.")
-        return
+    yield dg.Output(None)
+
+
+def _undo(context: dg.OpExecutionContext, config: UndoConfig, access: Access) -> Iterator[dg.AssetCheckEvaluation]:
     with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
         recorded = recorded_pushes(context.instance, PUSH.key)
         undone = undo_run(run, config.run, recorded, confirmed=config.confirm)
@@ -52,6 +62,7 @@ def undo_writes(context: dg.OpExecutionContext, config: UndoConfig, access: Acce
         next_step = what_next(undone.run_id, undone.months, left=undone.left, confirmed=config.confirm)
         if config.confirm:
             context.log_event(materialized_mapping(run.warehouse))
+            yield evaluated_now(run.warehouse)
         if any(one.result is Result.FAILED for one in undone.lines):
             raise Failed(next_step)
         (context.log.warning if undone.left else context.log.info)(in_the_ui(next_step))

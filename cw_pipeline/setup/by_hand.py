@@ -97,8 +97,8 @@ def _require_unchanged(run: SyncRun, wanted: Sequence[LineByHand]) -> None:
         if now != line or line.agreement_id not in next_invoice or invoiced_since or chosen_since:
             raise NotChosen(
                 f"Line {line.addition_id} on agreement {line.agreement_id}, or what was invoiced of it or chosen for "
-                "it, has changed since it was shown. Nothing was changed. Look at it again with `cw-pipeline lines "
-                "by-hand`."
+                "it, has changed since it was shown. Nothing was changed. Look at it again with "
+                "`cw-pipeline lines by-hand`."
             )
 
 

@@ -14,7 +14,13 @@ from cw_pipeline.reports.worth import Money, prices
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.versions import Version, last_version, looked_at_before, preview_version
+from cw_pipeline.warehouse.versions import (
+    Version,
+    last_version,
+    looked_at_before,
+    preview_version,
+    pushed_organizations,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -90,14 +96,16 @@ def compare(session: Session, before: str, after: str) -> Comparison:
 
 
 def since_looked_at(session: Session, psa: str, preview_id: int) -> Comparison | None:
-    """What differs between a preview that was pushed and the one that people could look at before; None if nothing."""
+    """What was pushed of a preview otherwise than the one before says, that people could look at; None if nothing."""
     looked_at = looked_at_before(session, preview_id)
     if looked_at is None:
         return None
     old, new = (preview_version(session, psa, one) for one in (looked_at, preview_id))
     if old is None or new is None:
         return None
-    found = changes(old.preview, new.preview, imported_names(session), prices(session))
+    of_all = changes(old.preview, new.preview, imported_names(session), prices(session))
+    left_out = {line.organization_id for line in new.preview.lines} - pushed_organizations(session, preview_id)
+    found = [one for one in of_all if one.line.organization_id not in left_out]
     return Comparison(old, new, found) if found else None
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.warehouse.previews import latest_push, pushed_lines, stored_preview
-from cw_pipeline.warehouse.tables import PreviewRow, PushRow
+from cw_pipeline.warehouse.tables import PreviewRow, PushLineRow, PushRow
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -86,6 +86,12 @@ def looked_at_before(session: Session, preview_id: int) -> int | None:
         PreviewRow.id > (session.scalar(pushed) or 0),
     )
     return session.scalar(earlier.order_by(PreviewRow.run_id == run_id, PreviewRow.id.desc()).limit(1))
+
+
+def pushed_organizations(session: Session, preview_id: int) -> set[str]:
+    """The organizations that a push of this preview did not leave out."""
+    pushed = select(PushLineRow.organization_id).join(PushRow, PushRow.id == PushLineRow.push_id)
+    return set(session.scalars(pushed.where(PushRow.preview_id == preview_id)))
 
 
 def _previewed(session: Session, row: PreviewRow) -> Version:

@@ -11,6 +11,7 @@ import pytest
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import PushedPart
+from cw_pipeline.reports.changes import since_looked_at
 from cw_pipeline.reports.last_pushed import last_pushed
 from cw_pipeline.reports.month_report.report import NothingToReport, month_report
 from cw_pipeline.reports.status import status
@@ -124,6 +125,18 @@ def test_what_a_push_in_part_comes_to_is_not_taken_for_the_month_s(on_both_datab
         assert last is not None
         assert last.billed == 15
         assert month_report(session, MARCH).run_id == msp.run.run_id
+
+
+def test_only_what_was_pushed_is_told_to_differ_from_what_was_looked_at(never_synced: Msp) -> None:
+    msp = never_synced
+    msp.fetch()
+    msp.preview()
+    msp.use(6, ONE, TWO)
+    pushed = sync(msp, only(TWO), run_id="in-part").month
+    with msp.run.warehouse.transaction() as session:
+        found = since_looked_at(session, msp.run.psa, pushed.preview_id)
+    assert found is not None
+    assert [one.line.organization_id for one in found.changes] == [organization_id(TWO)]
 
 
 def test_a_failed_line_of_the_chosen_counts_and_one_of_others_does_not(never_synced: Msp) -> None:

@@ -67,7 +67,7 @@ def billed_by_hand(proposal: Proposal, mapping: CompanyMapping, facts: Facts) ->
         return None
     by_hand = facts.by_hand.get((mapping.agreement_id, facts.products[identity.plan]), ())
     for first, last in _days_of_ours(proposal) if by_hand else ():
-        window = Window(_first_shared_day(first, facts.agreements[mapping.agreement_id]), last)
+        window = _shared_days(Window(first, last), facts.agreements[mapping.agreement_id])
         lines = tuple(line for line in by_hand if _is_billed_in(line, window))
         if lines:
             return BilledByHand(identity, window, lines)
@@ -108,6 +108,15 @@ def _days_of_ours(proposal: Proposal) -> Iterator[tuple[date, date]]:
     for line in carrying:
         if line.effective_date is not None and line.cancelled_date is not None:
             yield line.effective_date, line.cancelled_date
+
+
+def _shared_days(ours: Window, agreement: Agreement) -> Window:
+    """The days of the periods in which a line with the days of `ours` may be billed.
+
+    On an agreement that does not prorate, a period may go on until the day before that on which the line begins.
+    """
+    last = ours.last if agreement.terms.prorates else max(ours.last, day_before(add_months(ours.first, 1)))
+    return Window(_first_shared_day(ours.first, agreement), last)
 
 
 def _first_shared_day(first: date, agreement: Agreement) -> date:

@@ -133,6 +133,20 @@ def test_days_before_ours_in_its_month_count_where_they_may_be_billed_in_full(
     assert row_line(preview_of(with_by_hand(facts, ended), used(5))).outcome is Outcome.CREATED
 
 
+@pytest.mark.parametrize(
+    ("begins", "held"),
+    [(date(2026, 4, 14), Outcome.BILLED_BY_HAND), (date(2026, 4, 15), Outcome.CREATED)],
+    ids=["in a period from the 15th on", "after it"],
+)
+def test_days_after_ours_count_where_its_period_may_have_them(begins: date, held: Outcome) -> None:
+    facts = the_facts(agreements=[an_agreement(next_invoice=date(2026, 3, 15))])
+    line = row_line(preview_of(with_by_hand(facts, replace(BY_HAND, effective_date=begins)), used(5)))
+    assert line.outcome is held
+    prorating = the_facts(agreements=[replace(an_agreement(next_invoice=date(2026, 3, 1)), terms=PRORATED)])
+    later = replace(BY_HAND, effective_date=date(2026, 4, 1))
+    assert row_line(preview_of(with_by_hand(prorating, later), used(5))).outcome is Outcome.CREATED
+
+
 def test_days_before_ours_that_are_invoiced_hold_nothing() -> None:
     agreement = an_agreement(next_invoice=date(2026, 3, 15))
     facts = the_facts(agreements=[agreement])

@@ -48,6 +48,11 @@ def test_the_image_is_built_from_all_that_the_wheel_needs() -> None:
     assert {"deploy/.env", "deploy/secrets"} <= set(ignored)
 
 
+def test_a_health_check_that_opens_dagsters_storage_reads_its_address_from_the_file() -> None:
+    kind, *command = SERVICES["daemon"]["healthcheck"]["test"]
+    assert (kind, command) == ("CMD", ["entrypoint", "dagster-daemon", "liveness-check"])
+
+
 def test_nobody_is_root() -> None:
     assert {name: service["user"] for name, service in SERVICES.items() if name not in OURS} == {
         "postgres": "postgres",

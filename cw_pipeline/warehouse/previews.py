@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import func, insert, select
@@ -13,6 +13,7 @@ from cw_pipeline.billing.outcomes import FAILED, Outcome
 from cw_pipeline.billing.unusual import BILLED, Billed
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.pushed_part import pushed_part
+from cw_pipeline.warehouse.run_writes import last_undone
 from cw_pipeline.warehouse.tables import MonthErrorRow, PreviewLineRow, PreviewRow, PushLineRow, PushRow
 from cw_pipeline.warehouse.tables.base import IN_BULK
 
@@ -127,13 +128,14 @@ class PushedMonth:
 
 
 def save_push(session: Session, pushed: PushedMonth, *, psa: str, run_id: str) -> None:
-    """Store what became of a preview's lines."""
+    """Store what became of a preview's lines; it counts as after what was undone before it, whatever the clocks say."""
+    now, undone_at = datetime.now(UTC), last_undone(session, psa).get(pushed.preview.month)
     row = PushRow(
         psa=psa,
         month=pushed.preview.month,
         run_id=run_id,
         preview_id=pushed.preview_id,
-        pushed_at=datetime.now(UTC),
+        pushed_at=now if undone_at is None else max(now, undone_at + timedelta(microseconds=1)),
         succeeded=pushed.succeeded,
         whole=pushed.is_whole,
         requests_read=pushed.requests_read,

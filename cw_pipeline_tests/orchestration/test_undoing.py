@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
+from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT
 from cw_pipeline_tests.orchestration import job_runs, monthly_runs
 from cw_pipeline_tests.orchestration.job_runs import refusal
 from cw_pipeline_tests.orchestration.monthly_runs import LAST, our_lines, the_check
@@ -34,6 +35,8 @@ def test_a_run_is_shown_and_then_undone(sandbox: Sandbox, instance: dg.DagsterIn
     assert undone.success
     due = the_check(undone, "unpushed_months")
     assert (due.passed, f"{LAST} (a run was undone since)" in (due.description or "")) == (False, True)
+    report = monthly_runs.run(instance, assets=[MONTH_REPORT])
+    assert monthly_runs.failure_of(report).startswith(f"A run of {LAST} was undone since it was pushed")
     assert {line["quantity"] for line in our_lines(sandbox)} == {0}
     assert monthly_runs.run(instance).success  # what Dagster recorded of the undo is not taken for a push
     assert [line["quantity"] for line in our_lines(sandbox)] == [line["quantity"] for line in lines]

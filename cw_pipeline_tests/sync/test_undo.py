@@ -177,6 +177,8 @@ def test_the_month_is_due_also_where_the_clock_of_the_machine_that_pushed_is_ahe
             push.pushed_at += timedelta(hours=1)
     undo(msp, "only")
     assert due(msp)[MARCH] is Why.UNDONE
+    synced_by(msp, "again", MARCH)
+    assert MARCH not in due(msp)
 
 
 def test_a_copy_that_the_run_set_to_0_gets_no_seats_back(both: Msp) -> None:

@@ -38,7 +38,7 @@ def log_reports(context: _Context, warehouse: Warehouse, months: Iterable[Month]
     """Write the months' pages and record each with its own materialization.
 
     Raises:
-        Failed: If a month was never pushed; the others are reported.
+        Failed: If a month has no report, since it was never pushed or a run was undone; the others are reported.
     """
     never_pushed: list[str] = []
     for month in months:

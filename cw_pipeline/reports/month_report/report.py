@@ -18,6 +18,7 @@ from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.previews import last_pushes
+from cw_pipeline.warehouse.run_writes import last_undone
 from cw_pipeline.warehouse.tables import PushLineRow, PushRow
 from cw_pipeline.warehouse.versions import last_pushed_version
 
@@ -32,7 +33,7 @@ _MONTHS = 12
 
 
 class NothingToReport(CwPipelineError):
-    """The month was never pushed as a whole."""
+    """The month was never pushed as a whole, or a run was undone since."""
 
     exit_code = USAGE_ERROR
 
@@ -148,13 +149,20 @@ def month_report(session: Session, month: Month) -> MonthlyReport:
     """The report of `month`.
 
     Raises:
-        NothingToReport: If the month was never pushed.
+        NothingToReport: If the month was never pushed, or a run of it was undone since.
     """
     psa = connected_psa(session)
     pushed = last_pushed_version(session, psa, month)
     if pushed is None:
         msg = (
             f"{month} was never pushed as a whole, so there is nothing to report. "
+            f"Run `cw-pipeline sync --month {month}` first."
+        )
+        raise NothingToReport(msg)
+    undone_at = last_undone(session, psa).get(month)
+    if undone_at is not None and undone_at > pushed.made_at:
+        msg = (
+            f"A run of {month} was undone since it was pushed, so what was pushed is no longer billed. "
             f"Run `cw-pipeline sync --month {month}` first."
         )
         raise NothingToReport(msg)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.ledger import Known
     from cw_pipeline.warehouse.lock import HeldLock
 
+_FEWEST_CHARACTERS = 4
+"""Of a run's id, where it is not given whole."""
+
 
 class Result(StrEnum):
     """What became of a line of the run that is undone."""
@@ -142,6 +145,8 @@ def _run_named(session: Session, psa: str, asked: str) -> str:
         )
     if len(found) > 1:
         raise NothingToUndo(f"{len(found)} runs begin with {asked}. Give more of the id.")
+    if len(asked) < _FEWEST_CHARACTERS and asked not in found:
+        raise NothingToUndo(f"{asked} is short for a run: a slip would undo another. Give more of the id.")
     ((run_id, wrote_to),) = found.items()
     if wrote_to != psa:
         raise NothingToUndo(f"Run {run_id} wrote to another ConnectWise company, {wrote_to}. It is not undone here.")

@@ -75,9 +75,9 @@ def both(synced_on_both_databases: Msp) -> Msp:
 
 def test_each_line_gets_the_quantity_from_before_and_the_month_is_due_again(both: Msp) -> None:
     written = both.written()
-    shown = undo(both, "sec", confirmed=False)
+    shown = undo(both, "seco", confirmed=False)
     assert (results(shown), both.written(), due(both)) == (dict.fromkeys(MAPPED, "planned"), written, {})
-    undone = undo(both, "sec")
+    undone = undo(both, "seco")
     assert (undone.run_id, undone.months, results(undone)) == ("second", [MARCH], dict.fromkeys(MAPPED, "undone"))
     assert quantities(both) == [[6]] * 3
     assert due(both) == {MARCH: Why.UNDONE}
@@ -218,6 +218,8 @@ def test_a_run_that_is_not_known_or_wrote_nothing_here_is_refused(both: Msp) -> 
     synced_by(both, "second too", MARCH)
     with pytest.raises(NothingToUndo, match="2 runs begin with seco"):
         undo(both, "seco")
+    with pytest.raises(NothingToUndo, match="run is short for a run"):
+        undo(both, "run")
     assert undo(both, "second").run_id == "second"
 
 

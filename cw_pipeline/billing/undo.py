@@ -114,7 +114,7 @@ def plan_undo(
         lines = facts.lines_of(one.identity)
         shown = next((line for line in lines if line.addition_id == one.addition_id), None)
         if shown is None or shown.quantity != one.before:
-            plan.append(_undo(one, shown, facts, changed.get(one.whose), one.whose in unsettled))
+            plan.append(_undo(one, shown, facts, changed.get(one.whose), unsettled=one.whose in unsettled))
     stuck = {line.wrote.whose for line in plan if line.kept}
     written = {one.addition_id for one in wrote}
     stuck |= {one.whose for one in wrote if _others_carry_seats(one, written, facts)}
@@ -141,7 +141,8 @@ def _undo(  # noqa: PLR0911 - a reason each
     shown: Line | None,
     facts: Facts,
     changed_by: str | None,
-    unsettled: bool,  # noqa: FBT001 - private
+    *,
+    unsettled: bool,
 ) -> UndoLine:
     """The write that undoes a line, or the first reason for which it is left."""
     line, identity = UndoLine(wrote, shown and shown.quantity), wrote.identity

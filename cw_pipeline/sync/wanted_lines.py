@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import cast
 
+from cw_pipeline.billing.facts import BILLABLE
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.warehouse.ledger import Known
 
@@ -31,7 +32,7 @@ class ByHand:
             isinstance(product, Mapping)
             and cast("Mapping[str, object]", product).get("id") in self.product_ids
             and agreement_id in self.agreement_ids
-            and record.get("billCustomer") == "Billable"
+            and record.get("billCustomer") == BILLABLE
             and str(record.get("cancelledDate") or _NO_LAST_DAY) >= self.since.isoformat()
         )
 

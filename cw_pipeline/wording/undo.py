@@ -30,9 +30,6 @@ _SENTENCES = {
 }
 
 
-_ARE = {True: "is", False: "are"}
-
-
 def why_kept(line: UndoLine) -> str:
     """Why a line is left as it is, and what to do where there is something."""
     if line.kept is Kept.CHANGED:
@@ -59,12 +56,12 @@ def what_next(run_id: str, months: Sequence[Month], *, left: int, confirmed: boo
     some_left = f"{counted(left, 'line was', 'lines were')} not undone: see the reasons. " if left else ""
     if not months:
         return f"{some_left}There is nothing to undo of run {run_id}."
-    named = ", ".join(map(str, months))
+    due = f"{', '.join(map(str, months))} {'is' if len(months) == 1 else 'are'} due again"
     if not confirmed:
         return f"{some_left}Nothing was written. To write it, run `cw-pipeline undo {short_run(run_id)} --yes`."
     again = month_options(months[0], months[-1])
     return (
-        f"{some_left}Run {run_id} is undone as far as it could be. So {named} {_ARE[len(months) == 1]} due again, also "
-        "for the next tick of the schedule. Mend what was wrong, such as a mapping, a product or the usage in "
-        f"NordPass; then run `cw-pipeline sync {again}`."
+        f"{some_left}Run {run_id} is undone as far as it could be. So {due}, also for the next tick of the schedule. "
+        "Mend what was wrong, such as a mapping, a product or the usage in NordPass; then run "
+        f"`cw-pipeline sync {again}`."
     )

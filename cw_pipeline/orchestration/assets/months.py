@@ -85,7 +85,6 @@ class SyncConfig(dg.Config):
             "the month stays due. 0: of all."
         ),
     )
-
     retries: int = Field(
         default=0,
         ge=0,
@@ -204,10 +203,8 @@ def _log_event(context: _Context, run: SyncRun, choice: Choice, event: MonthEven
             details = metadata.of_usage(event)
             context.log_event(dg.AssetMaterialization(USAGE.key, partition=str(event.month), metadata=details))
         case StoredPreview():
-            details, month = (
-                metadata.of_preview(event, run.warehouse, run.connectwise, choice),
-                str(event.preview.month),
-            )
+            details = metadata.of_preview(event, run.warehouse, run.connectwise, choice)
+            month = str(event.preview.month)
             context.log_event(dg.AssetMaterialization(PREVIEW.key, partition=month, metadata=details))
         case PushedMonth():
             details, month = metadata.of_push(event, run.warehouse, run.connectwise), str(event.preview.month)

@@ -22,8 +22,8 @@ from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.sync_run import SyncRun, rare_garbage_collections
 from cw_pipeline.vocabulary import LicenseType, Month, Plan, State
 from cw_pipeline.warehouse import tables
-from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.usage import store_report
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def opened(deployment: Deployment, *, concurrency: int = 4, limit: int = UNLIMIT
         yield SyncRun(
             connectwise=connectwise,
             warehouse=warehouse,
-            psa=psa_of_client(connectwise),
+            psa=psa_of(connectwise),
             run_id=f"bench {datetime.now(UTC).isoformat()}",
             concurrency=concurrency,
             keep_previews=timedelta(days=365),

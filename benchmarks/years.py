@@ -11,8 +11,8 @@ from benchmarks.harness import MEGABYTE, Row, Sizes, measured
 from benchmarks.large import status_rows
 from benchmarks.world import LAST_MONTH, Deployment, client, months_until, seats, set_up, store_usage, sync
 from cw_pipeline.sync.due import unpushed_months
-from cw_pipeline.warehouse.connection_key import psa_of_client
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.psa import psa_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _sync_once_invoiced(fake: Fake, deployment: Deployment, months: list[Month],
 def count_due(deployment: Deployment) -> int:
     """How many months the schedule would ask for."""
     with closing(Warehouse(deployment.url)) as warehouse, client(deployment) as connectwise:
-        psa = psa_of_client(connectwise)
+        psa = psa_of(connectwise)
         with warehouse.transaction() as session:
             return len(unpushed_months(session, psa, LAST_MONTH.plus(-600), datetime(2026, 4, 1, tzinfo=UTC)))
 

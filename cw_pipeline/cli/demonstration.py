@@ -32,7 +32,7 @@ from cw_pipeline.settings import Settings
 from cw_pipeline.setup import connection, imports, mapping, organizations, products, suggest, systems
 from cw_pipeline.vocabulary import Month, Plan, counted
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline.warehouse.previews import run_reports
+from cw_pipeline.warehouse.runs import run_results
 from cw_pipeline.warehouse.tables import CompanyMappingRow
 from cw_pipeline.wording.outcomes import in_a_sentence
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import PreviewLine, Tally
     from cw_pipeline.sandbox.wire import Record
     from cw_pipeline.setup.suggest import Suggestion
-    from cw_pipeline.warehouse.previews import MonthReport
+    from cw_pipeline.warehouse.runs import MonthResult
 
 _MONTHS = 12
 _BY_HAND = 2
@@ -241,7 +241,7 @@ class _Demo:
         with progress_bar(self._console, step, months, "connectwise_push") as on_month:
             run_id = run_months(defs.resolve_job_def("sync_now"), months, self._dagster, on_month=on_month)
         with self._warehouse.transaction() as session:
-            reports = run_reports(session, run_id, pushed=True)
+            reports = run_results(session, run_id, pushed=True)
         self._say(step, *filter(None, [what]), *_summary(reports))
 
     def _invoice(self, step: str) -> None:
@@ -257,7 +257,7 @@ class _Demo:
             self._console.print(Padding(escape(line), (0, 0, 0, 4)))
 
 
-def _summary(reports: Sequence[MonthReport]) -> list[str]:
+def _summary(reports: Sequence[MonthResult]) -> list[str]:
     """What a run came to, over its months."""
     lines = [line for report in reports for line in report.lines]
     written = [line for line in lines if line.writes and line.outcome in RIGHT]

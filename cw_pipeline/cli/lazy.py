@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     )
     from cw_pipeline.setup import by_hand as by_hand_choices
     from cw_pipeline.sync import reviewed
-    from cw_pipeline.warehouse import connection_key, database, previews
+    from cw_pipeline.warehouse import database, psa
+    from cw_pipeline.warehouse import runs as run_results
     from cw_pipeline.wording import (
         cells,
         commands,
@@ -75,7 +76,7 @@ _NAMES = {
         "products rebuild release suggest systems undo"
     ),
     "sync": "reviewed",
-    "warehouse": "connection_key database previews",
+    "warehouse": "database psa",
     "wording": "cells commands differences hold_reasons reconciliation seats spreadsheets ways_out",
 }
 """The names of modules, by their package."""
@@ -87,6 +88,7 @@ _PATHS = {name: f"{package}.{name}".lstrip(".") for package, names in _NAMES.ite
     "mapping_sentences": "wording.mappings",
     "month_report": "reports.month_report.report",
     "report_files": "reports.month_report.files",
+    "run_results": "warehouse.runs",
     "setup_assets": "orchestration.assets.setup",
 }
 

@@ -131,7 +131,7 @@ def _show_unusual_months(*, chosen: bool, as_json: bool) -> None:
         if chosen:
             raise UsageError("Give the --month whose usage is to be released.")
         with running.warehouse.transaction() as session:
-            unusual = lazy.release.unusual_lines(session, lazy.connection_key.connected_psa(session))
+            unusual = lazy.release.unusual_lines(session, lazy.psa.connected_psa(session))
         _print_unusual(running, unusual)
         running.document(_unusual_document(unusual, ()))
         running.say("Nothing was released. To release one, give its --month." if unusual else "Nothing is unusual.")

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.cli.command import Command
     from cw_pipeline.vocabulary import Month
-    from cw_pipeline.warehouse.previews import MonthReport
+    from cw_pipeline.warehouse.runs import MonthResult
 
 _GROUPS = {"Right": RIGHT, "Not billed": NOT_BILLED, "Held": HELD, "Failed": FAILED}
 _STUCK = HELD | FAILED
 
 
-def print_preview(running: Command, reports: Sequence[MonthReport], next_step: str) -> None:
+def print_preview(running: Command, reports: Sequence[MonthResult], next_step: str) -> None:
     """Print what a sync would write, line by line, then what is held or failed and the sums of the rest."""
     results = _Results(running, reports)
     results.print_document()
@@ -35,7 +35,7 @@ def print_preview(running: Command, reports: Sequence[MonthReport], next_step: s
     results.print_conclusion(next_step, pushed=False)
 
 
-def print_sync(running: Command, reports: Sequence[MonthReport], next_step: str) -> None:
+def print_sync(running: Command, reports: Sequence[MonthResult], next_step: str) -> None:
     """Print the sums of each month, and what is held or failed."""
     results = _Results(running, reports, pushed=True)
     results.print_document()
@@ -51,11 +51,11 @@ class _Results:
         reports: The months' results.
     """
 
-    def __init__(self, running: Command, reports: Sequence[MonthReport], *, pushed: bool = False) -> None:
+    def __init__(self, running: Command, reports: Sequence[MonthResult], *, pushed: bool = False) -> None:
         self._output, self._reports = running, reports
         with running.warehouse.transaction() as session:
             self._companies, self._agreements = lazy.listings.imported_names(session)
-            psa = lazy.connection_key.connected_psa(session)
+            psa = lazy.psa.connected_psa(session)
             found = {
                 report.month: lazy.changes.since_looked_at(session, psa, report.preview_id)
                 for report in (reports if pushed else ())
@@ -153,7 +153,7 @@ class _Results:
             ],
         )
 
-    def _document(self, report: MonthReport) -> dict[str, object]:
+    def _document(self, report: MonthResult) -> dict[str, object]:
         if report.error is not None:
             return {"month": report.month, "error": report.error}
         return {
@@ -210,7 +210,7 @@ def _named(record_id: int | None, names: Mapping[int, str]) -> str | None:
     return f"{names[record_id]} ({record_id})" if record_id in names else str(record_id)
 
 
-def _row(report: MonthReport) -> tuple[object, ...]:
+def _row(report: MonthResult) -> tuple[object, ...]:
     rows = [line for line in report.lines if not line.also]
     return (
         report.month,

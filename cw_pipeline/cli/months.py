@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from cw_pipeline.cli.command import Command
     from cw_pipeline.cli.output import Output
     from cw_pipeline.sync.choice import Choice
-    from cw_pipeline.warehouse.previews import MonthReport, StoredPreview
+    from cw_pipeline.warehouse.previews import StoredPreview
+    from cw_pipeline.warehouse.runs import MonthResult
 
 _STEPS = {"monthly_usage": "usage read", "push_preview": "previewed", "connectwise_push": "synced"}
 
@@ -83,7 +84,7 @@ def sync(
             raise UsageError("A preview is of one month, so --preview goes with neither --month, --from nor --to.")
         else:
             with running.warehouse.transaction() as session:
-                psa = lazy.connection_key.connected_psa(session)
+                psa = lazy.psa.connected_psa(session)
                 reviewed = lazy.reviewed.reviewed_previews(session, psa, previews)
             reports = _push_reviewed(running, reviewed, _chosen(organization, limit))
         print_sync(running, reports, "Every write is in `cw-pipeline history`.")
@@ -102,7 +103,7 @@ def approve(
     with setup_command(as_json=as_json) as running:
         with running.warehouse.transaction() as session:
             lazy.guards.require_active(session, running.connectwise)
-            psa = lazy.connection_key.connected_psa(session)
+            psa = lazy.psa.connected_psa(session)
         reports = _push_reviewed(running, lazy.approve.approve(running.warehouse, psa, previews), _chosen(None, None))
         print_sync(running, reports, "Every write is in `cw-pipeline history`.")
 
@@ -140,7 +141,7 @@ def _chosen(organizations: Sequence[str] | None, limit: int | None) -> dict[str,
 
 def _push_reviewed(
     running: Command, reviewed: Mapping[Month, StoredPreview], chosen: Mapping[str, object]
-) -> list[MonthReport]:
+) -> list[MonthResult]:
     """Push exactly what a person looked at, in one run for all months that follow each other; a report for each.
 
     Raises:
@@ -167,7 +168,7 @@ def _run(
     job: Literal["preview", "sync_now"],
     months: Sequence[Month],
     config: Mapping[str, Any],
-) -> list[MonthReport]:
+) -> list[MonthResult]:
     """Run the job for these months; a report for each of them, of the chosen organizations.
 
     Settings, state and names are checked first, so that there is no run that cannot succeed.
@@ -183,12 +184,12 @@ def _run(
         run_id = lazy.runs.run_months(definition, months, running.dagster, on_month=on_month, config=config)
         failure = lazy.runs.failure_of(run_id, running.dagster)
     with warehouse.transaction() as session:
-        found = lazy.previews.run_reports(session, run_id, pushed=job == "sync_now")
+        found = lazy.run_results.run_results(session, run_id, pushed=job == "sync_now")
     reports = _complete({report.month: report for report in found}, months, failure, run_id)
     return [_of_the_chosen(report, choice, pushed=job == "sync_now") for report in reports]
 
 
-def _of_the_chosen(report: MonthReport, choice: Choice, *, pushed: bool) -> MonthReport:
+def _of_the_chosen(report: MonthResult, choice: Choice, *, pushed: bool) -> MonthResult:
     """The report without the lines of organizations that were not chosen; a push has none of those left out."""
     left_out = frozenset[str]() if pushed else choice.left_out(report.lines)
     if choice.organizations:
@@ -197,14 +198,14 @@ def _of_the_chosen(report: MonthReport, choice: Choice, *, pushed: bool) -> Mont
 
 
 def _complete(
-    reports: Mapping[Month, MonthReport], months: Sequence[Month], failure: str | None, run_id: str
-) -> list[MonthReport]:
+    reports: Mapping[Month, MonthResult], months: Sequence[Month], failure: str | None, run_id: str
+) -> list[MonthResult]:
     """A report for each of the months; one that the run did not report, or failed after, has an error."""
     error = failure or f"The run {run_id} ended before this month. See it in the Dagster UI, and run the month again."
     explained = any(report.error or any(line.outcome in FAILED for line in report.lines) for report in reports.values())
     unexplained = failure is not None and not explained
-    kept: Mapping[Month, MonthReport] = {} if unexplained else reports
-    return [kept.get(month) or lazy.previews.MonthReport(month, error=error) for month in months]
+    kept: Mapping[Month, MonthResult] = {} if unexplained else reports
+    return [kept.get(month) or lazy.run_results.MonthResult(month, error=error) for month in months]
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def _look_at(files: Sequence[Path]) -> list[dict[str, str | None]]:
                 ).state.value
             with lazy.systems.open_connectwise(settings) as client, lazy.systems.open_nordpass(settings):
                 one["company"] = f"{client.company_id} at {client.site_url}"
-                owner = owners.setdefault(lazy.connection_key.psa_of_client(client), file.stem)
+                owner = owners.setdefault(lazy.psa.psa_of(client), file.stem)
             shared = owner != file.stem
             one["problem"] = f"The tenant {owner} has the same ConnectWise company. Remove one." if shared else None
         except CwPipelineError as error:

@@ -18,8 +18,8 @@ from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.reports.month import month_lines
 from cw_pipeline.reports.worth import added
 from cw_pipeline.sync.choice import EVERYBODY, Choice
-from cw_pipeline.warehouse.connection_key import psa_of_client
-from cw_pipeline.warehouse.pushed_part import pushed_part
+from cw_pipeline.warehouse.psa import psa_of
+from cw_pipeline.warehouse.pushes import pushed_part
 from cw_pipeline.wording import cells, changes, markdown, month_page
 from cw_pipeline.wording.differences import differs_from
 from cw_pipeline.wording.launchpad import in_the_ui
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from cw_pipeline.reports.changes import Comparison
     from cw_pipeline.reports.month import MonthLine
     from cw_pipeline.warehouse.database import Warehouse
-    from cw_pipeline.warehouse.previews import PushedMonth, StoredPreview
+    from cw_pipeline.warehouse.previews import StoredPreview
+    from cw_pipeline.warehouse.pushes import PushedMonth
     from cw_pipeline.warehouse.usage import StoredReport
 
 Details: TypeAlias = "dict[str, int | float | str | list[str] | dg.MetadataValue]"
@@ -71,7 +72,7 @@ def of_preview(made: StoredPreview, warehouse: Warehouse, connectwise: ConnectWi
 
 def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
     """What a push came to, and what it asked of ConnectWise; of one that left organizations out, how much is pushed."""
-    psa = psa_of_client(connectwise)
+    psa = psa_of(connectwise)
     with warehouse.transaction() as session:
         part = pushed_part(session, psa, pushed.preview.month)
         since = since_looked_at(session, psa, pushed.preview_id)
@@ -97,7 +98,7 @@ def _since(found: Comparison) -> dg.MetadataValue:
 def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseClient, *, pushed: bool) -> Details:
     """The month's page, then numbers that are always there, so that their plots have no gaps."""
     with warehouse.transaction() as session:
-        month = month_lines(session, psa_of_client(connectwise), preview)
+        month = month_lines(session, psa_of(connectwise), preview)
     lists = month_page.page(month, connectwise.agreement_url, pushed=pushed)
     details: Details = {
         "summary": month_page.summary(month, pushed=pushed),

@@ -12,8 +12,8 @@ from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 from cw_pipeline.reports.listings import imported_names
 from cw_pipeline.reports.worth import Money, prices
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.names import Named
+from cw_pipeline.warehouse.psa import connected_psa
 from cw_pipeline.warehouse.versions import (
     Version,
     last_version,

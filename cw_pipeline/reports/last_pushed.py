@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from cw_pipeline.billing.outcomes import FAILED, HELD, RIGHT, Outcome
 from cw_pipeline.reports.unbilled import UNMAPPED
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.connection_key import connected_psa
-from cw_pipeline.warehouse.previews import last_pushes
+from cw_pipeline.warehouse.psa import connected_psa
+from cw_pipeline.warehouse.pushes import last_pushes
 from cw_pipeline.warehouse.tables import PushLineRow, PushRow
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from sqlalchemy import or_, select
 
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.mappings import by_company, company_mappings
 from cw_pipeline.warehouse.names import Named, name_and_id
+from cw_pipeline.warehouse.psa import connected_psa
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, LedgerEntry, OrganizationRow
 from cw_pipeline.wording.commands import map_command, unmap_command
 

@@ -17,11 +17,10 @@ from cw_pipeline.reports.listings import gone_mappings
 from cw_pipeline.sync.due import Why, previews_to_approve, unpushed_months
 from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, MonthlySchedule
 from cw_pipeline.vocabulary import Month, State
-from cw_pipeline.warehouse.connection_key import connected_psa
 from cw_pipeline.warehouse.mappings import company_mappings
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.previews import lines_with
-from cw_pipeline.warehouse.pushed_part import pushed_part
+from cw_pipeline.warehouse.psa import connected_psa
+from cw_pipeline.warehouse.pushes import lines_with, pushed_part
 from cw_pipeline.warehouse.tables import (
     CompanyMappingRow,
     CompanyRow,

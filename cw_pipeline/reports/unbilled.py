@@ -15,7 +15,7 @@ from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.billing.preview import seats_at_stake
 from cw_pipeline.reports.worth import Money, Prices, added, prices
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.previews import lines_with, warned_lines
+from cw_pipeline.warehouse.pushes import lines_with, warned_lines
 from cw_pipeline.warehouse.tables import (
     CompanyMappingRow,
     LedgerEntry,

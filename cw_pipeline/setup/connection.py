@@ -17,8 +17,7 @@ from cw_pipeline.setup.errors import NotConfirmed
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.mapping_file import write_backup
 from cw_pipeline.vocabulary import State
-from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
-from cw_pipeline.warehouse.rights import right_uses
+from cw_pipeline.warehouse.psa import psa_of, right_uses
 from cw_pipeline.warehouse.tables import (
     AgreementRow,
     CompanyMappingRow,
@@ -170,7 +169,7 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
             after = {**_snapshot(integration), "keys": "accepted"}  # logged even if only they are new
             log_action(session, AuditAction.CONNECT, client.company_id, before=before, after=after)
         state = integration.state if integration else State.NOT_CONNECTED
-        uses = right_uses(session, psa_of_client(client))
+        uses = right_uses(session, psa_of(client))
     by_use = (
         CheckedRight(name, why, use.held if use else None, use.used_at if use else None)
         for name, why in _PROVED_BY_WRITING
@@ -254,7 +253,7 @@ def _remember(session: Session, integration: IntegrationRow | None, client: Conn
     if integration is None:
         integration = IntegrationRow(id=1, state=State.DISCONNECTED)
         session.add(integration)
-    elif psa_of(integration) != psa_of_client(client):
+    elif psa_of(integration) != psa_of(client):
         for table in (ImportSelectionRow, AgreementRow, CompanyRow, ProductRow):  # another company's ids
             session.execute(delete(table))
     if integration.state == State.DISCONNECTED:

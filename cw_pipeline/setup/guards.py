@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.reports.status import missing_to_be_active
 from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.vocabulary import State
-from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
+from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import IntegrationRow
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def require_connected(session: Session, client: ConnectWiseClient | None = None)
     integration = session.get(IntegrationRow, 1)
     if integration is None or integration.state is State.DISCONNECTED:
         raise NotConnected
-    if client is not None and psa_of(integration) != psa_of_client(client):
+    if client is not None and psa_of(integration) != psa_of(client):
         raise WrongCompany(
             connected=f"{integration.company_id} at {integration.site_url}",
             given=f"{client.company_id} at {client.site_url}",

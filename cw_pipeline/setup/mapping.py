@@ -18,9 +18,9 @@ from cw_pipeline.setup.lookup import company_and_agreement, find, find_listed
 from cw_pipeline.setup.wanted_mapping import remove_mapping, require_mappable, snapshot, wanted_mapping
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import ledger
-from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.mappings import organizations_of
 from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow, LedgerEntry, OrganizationRow
 
 if TYPE_CHECKING:

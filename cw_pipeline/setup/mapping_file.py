@@ -20,9 +20,9 @@ from cw_pipeline.setup.mapping_csv import Cells, name_of, read_rows, to_choose, 
 from cw_pipeline.setup.mapping_rows import FileChanges
 from cw_pipeline.setup.wanted_mapping import remove_mapping
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.mappings import by_company, company_mappings
 from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow
 
 if TYPE_CHECKING:

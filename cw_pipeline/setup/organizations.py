@@ -20,8 +20,8 @@ from cw_pipeline.setup.lookup import company_and_agreement
 from cw_pipeline.setup.mapping import Mapped, map_company
 from cw_pipeline.setup.wanted_mapping import require_mappable, wanted_mapping
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.mappings import organizations_of
+from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import OrganizationRow, PendingOrganizationRow
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from cw_pipeline.setup.errors import ProductRefused, UnknownChoice
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.lookup import is_number, record_named, usual_record
 from cw_pipeline.vocabulary import State
-from cw_pipeline.warehouse.connection_key import psa_of_client
-from cw_pipeline.warehouse.rights import save_right_uses
+from cw_pipeline.warehouse.psa import psa_of, save_right_uses
 from cw_pipeline.warehouse.tables import ProductMappingRow, ProductRow
 
 if TYPE_CHECKING:
@@ -245,7 +244,7 @@ def _find(client: ConnectWiseClient, product: int | str) -> CatalogItem:
 
 
 def _create(client: ConnectWiseClient, warehouse: Warehouse, new: NewCatalogItem) -> CatalogItem:
-    psa = psa_of_client(client)
+    psa = psa_of(client)
     try:
         created = client.create_catalog_item(new)
     except UncertainWrite:

@@ -15,8 +15,8 @@ from cw_pipeline.nordpass.usage_exports import UsageExports
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.setup.guards import require_active
 from cw_pipeline.sync.sync_run import SyncRun, rare_garbage_collections
-from cw_pipeline.warehouse.connection_key import psa_of
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.psa import psa_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

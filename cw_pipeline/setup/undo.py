@@ -18,8 +18,9 @@ from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
 from cw_pipeline.sync.previews import facts_now
 from cw_pipeline.sync.writer import FailedWrite, Writer
 from cw_pipeline.vocabulary import Month, plain
-from cw_pipeline.warehouse.rights import save_right_uses
-from cw_pipeline.warehouse.run_writes import changed_since, is_known, runs_that_wrote, save_undone, written_by
+from cw_pipeline.warehouse.psa import save_right_uses
+from cw_pipeline.warehouse.pushes import save_undone
+from cw_pipeline.warehouse.runs import changed_since, is_known, runs_that_wrote, written_by
 from cw_pipeline.warehouse.tables import OrganizationRow
 from cw_pipeline.wording import reasons
 from cw_pipeline.wording.undo import why_kept

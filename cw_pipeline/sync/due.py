@@ -11,8 +11,7 @@ from cw_pipeline.billing.accounting import MANUAL_KINDS, SEEN, EntryKind
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.by_hand import last_choice
-from cw_pipeline.warehouse.previews import lines_with
-from cw_pipeline.warehouse.run_writes import last_undone
+from cw_pipeline.warehouse.pushes import last_undone, lines_with
 from cw_pipeline.warehouse.tables import (
     CompanyMappingRow,
     IntegrationRow,

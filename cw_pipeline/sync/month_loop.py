@@ -17,7 +17,9 @@ from cw_pipeline.sync.push import check_seats, push_months
 from cw_pipeline.sync.reviewed import require_unchanged
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.previews import PushedMonth, StoredPreview, save_month_error
+from cw_pipeline.warehouse.previews import StoredPreview
+from cw_pipeline.warehouse.pushes import PushedMonth
+from cw_pipeline.warehouse.runs import save_month_error
 from cw_pipeline.warehouse.usage import StoredReport
 from cw_pipeline.wording.failed_writes import failed_lines
 

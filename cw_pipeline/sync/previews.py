@@ -24,8 +24,8 @@ from cw_pipeline.warehouse.by_hand import left_lines
 from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.ledger import Known
 from cw_pipeline.warehouse.mappings import confirmed_products, mapping_facts
-from cw_pipeline.warehouse.previews import StoredPreview, billed_before, save_preview
-from cw_pipeline.warehouse.retention import delete_old_previews
+from cw_pipeline.warehouse.previews import StoredPreview, delete_old_previews, save_preview
+from cw_pipeline.warehouse.pushes import billed_before
 from cw_pipeline.warehouse.usage import StoredReport, latest_report, plans_reported, released_usage
 from cw_pipeline.wording.previews import preview_in_words
 

@@ -12,8 +12,8 @@ from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.previews import current_previews
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.sync.writer import Writer
-from cw_pipeline.warehouse.previews import PushedMonth, save_push
-from cw_pipeline.warehouse.rights import save_right_uses
+from cw_pipeline.warehouse.psa import save_right_uses
+from cw_pipeline.warehouse.pushes import PushedMonth, save_push
 from cw_pipeline.wording import reasons
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Select, case, func, insert, select
 
-from cw_pipeline.billing.accounting import ACCOUNTING, SEEN_INVOICED, SETTLED, Entry, EntryKind, account
+from cw_pipeline.billing.accounting import ACCOUNTING, SEEN_INVOICED, Entry, EntryKind, account
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.warehouse.intents import open_intents
@@ -232,27 +232,3 @@ def known_lines(session: Session, psa: str) -> dict[int, Known]:
             )
         known[number] = one
     return known
-
-
-class RunWrites(NamedTuple):
-    """How many writes of a month a run made, and of how many it is unknown whether they were carried out."""
-
-    confirmed: int
-    unknown: int
-
-
-def writes_of_run(session: Session, run_id: str) -> dict[Month, RunWrites]:
-    """What a run wrote, by month."""
-    kinds = {EntryKind.INTENT, *SETTLED}
-    rows = session.execute(
-        select(LedgerEntry.month, LedgerEntry.kind, func.count())
-        .where(LedgerEntry.run_id == run_id, LedgerEntry.kind.in_(kinds))
-        .group_by(LedgerEntry.month, LedgerEntry.kind)
-    ).tuples()
-    numbers: defaultdict[Month, Counter[EntryKind]] = defaultdict(Counter)
-    for month, kind, number in rows:
-        numbers[month][kind] = number
-    return {
-        month: RunWrites(number[EntryKind.CONFIRMED], number[EntryKind.INTENT] - sum(number[one] for one in SETTLED))
-        for month, number in numbers.items()
-    }

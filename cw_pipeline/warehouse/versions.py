@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from cw_pipeline.billing.preview import Preview
-from cw_pipeline.warehouse.previews import latest_push, pushed_lines, stored_preview
+from cw_pipeline.warehouse.previews import preview_lines, stored_preview
+from cw_pipeline.warehouse.pushes import latest_push
 from cw_pipeline.warehouse.tables import PreviewRow, PushLineRow, PushRow
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def last_pushed_version(session: Session, psa: str, month: Month) -> Version | N
     if push is None:
         return None
     usage_seats = session.get_one(PreviewRow, push.preview_id).usage_seats
-    preview = Preview(month, usage_seats, pushed_lines(session, push))
+    preview = Preview(month, usage_seats, preview_lines(session, push.preview_id, push))
     return Version(preview, push.preview_id, push.pushed_at, push.run_id, pushed=True)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.setup.undo import UndoneLine
     from cw_pipeline.vocabulary import Month
-    from cw_pipeline.warehouse.ledger import RunWrites
+    from cw_pipeline.warehouse.runs import RunWrites
     from cw_pipeline.warehouse.tables import AuditEntry, CompanyRow, OrganizationRow
 
 Table: TypeAlias = "tuple[Sequence[str], list[tuple[object, ...]]]"

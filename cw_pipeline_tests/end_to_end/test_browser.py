@@ -25,7 +25,7 @@ from cw_pipeline.orchestration.setup_metadata import of_suggestions
 from cw_pipeline.reports.month_report.files import usual_file
 from cw_pipeline.sandbox.connectwise.api import COMPANY_ID
 from cw_pipeline.sandbox.sandbox import Sandbox
-from cw_pipeline.warehouse.previews import PushedMonth
+from cw_pipeline.warehouse.pushes import PushedMonth
 from cw_pipeline_tests.end_to_end.conftest import Webserver, dagster_webserver
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate, use
 from cw_pipeline_tests.support.browser import SIZES, opened, scrolls_sideways

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.sandbox.sandbox import Sandbox
     from cw_pipeline.sync.sync_run import SyncRun
-    from cw_pipeline.warehouse.previews import PushedMonth
+    from cw_pipeline.warehouse.pushes import PushedMonth
     from cw_pipeline_tests.support.active import Active
 
 OTHER_AGREEMENTS = 2

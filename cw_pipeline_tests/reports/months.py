@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.reports.month_report.report import month_report
-from cw_pipeline.warehouse.previews import PushedMonth, save_push
+from cw_pipeline.warehouse.pushes import PushedMonth, save_push
 from cw_pipeline.warehouse.tables import ProductMappingRow, ProductRow
 from cw_pipeline_tests.support.rows import BEFORE, put
 from cw_pipeline_tests.warehouse.examples import MARCH, PSA, a_line, keep_preview

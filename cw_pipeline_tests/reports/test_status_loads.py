@@ -10,7 +10,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.reports.status import status
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.previews import PushedMonth, save_push
+from cw_pipeline.warehouse.pushes import PushedMonth, save_push
 from cw_pipeline_tests.setup.conftest import FIRST
 from cw_pipeline_tests.support.rows import NOW
 from cw_pipeline_tests.support.sql_work import counted_work

@@ -15,7 +15,7 @@ from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, unbille
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.previews import PushedMonth, save_push
+from cw_pipeline.warehouse.pushes import PushedMonth, save_push
 from cw_pipeline_tests.setup.conftest import FIRST
 from cw_pipeline_tests.support.pushes import record
 from cw_pipeline_tests.support.rows import NOW, product, product_mapping, put

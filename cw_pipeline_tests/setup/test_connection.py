@@ -22,8 +22,7 @@ from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.setup.products import confirm_products, create_product, map_product
 from cw_pipeline.setup.systems import open_connectwise
 from cw_pipeline.vocabulary import Month, Plan, State
-from cw_pipeline.warehouse.connection_key import psa_of_client
-from cw_pipeline.warehouse.rights import save_right_uses
+from cw_pipeline.warehouse.psa import psa_of, save_right_uses
 from cw_pipeline.warehouse.tables import CompanyRow, IntegrationRow, ProductMappingRow, ProductRow
 from cw_pipeline_tests.setup.conftest import FIRST, logged, mappings
 from cw_pipeline_tests.support.rows import NOW, company, integration, put
@@ -90,7 +89,7 @@ def test_a_right_that_only_a_write_proves_is_shown_as_last_used(
     connect(client, warehouse)
     create_product(client, warehouse, Plan.BUSINESS, subcategory="Security software")
     with warehouse.transaction() as session:
-        psa = psa_of_client(client)
+        psa = psa_of(client)
         save_right_uses(session, psa, {"Finance > Agreements: Add": True, "Finance > Agreements: Edit": False})
     connection = connect(client, warehouse)
     assert [(right.name, right.held) for right in connection.rights[4:7]] == [

@@ -18,7 +18,7 @@ from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.vocabulary import Month, Plan, State, last_day_of_month
 from cw_pipeline.warehouse import ledger
-from cw_pipeline.warehouse.connection_key import psa_of
+from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, IntegrationRow
 from cw_pipeline_tests.setup.conftest import FIRST, HEADER, faults_of, logged, write
 from cw_pipeline_tests.support.rows import NOW

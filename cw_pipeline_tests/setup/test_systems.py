@@ -12,8 +12,8 @@ from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.setup.guards import require_active, require_connected
 from cw_pipeline.setup.systems import open_connectwise, open_nordpass
-from cw_pipeline.warehouse.connection_key import psa_of, psa_of_client
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import IntegrationRow
 from cw_pipeline_tests.support.rows import integration, put
 
@@ -101,7 +101,7 @@ def test_before_connecting_nothing_is_connected_nor_active(warehouse: Warehouse,
 def test_the_connected_company_is_let_in_and_another_is_not(warehouse: Warehouse, client: ConnectWiseClient) -> None:
     connect(client, warehouse)
     with warehouse.transaction() as session:
-        assert psa_of(require_connected(session, client)) == psa_of_client(client)
+        assert psa_of(require_connected(session, client)) == psa_of(client)
         session.get_one(IntegrationRow, 1).company_id = "other"
     with warehouse.transaction() as session, pytest.raises(WrongCompany, match=r"sandbox at .* connected to other at"):
         require_connected(session, client)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from cw_pipeline.sandbox.wire import Record
-    from cw_pipeline.warehouse.previews import PushedMonth
+    from cw_pipeline.warehouse.pushes import PushedMonth
     from cw_pipeline_tests.stateful.fixture import Fixture
     from cw_pipeline_tests.stateful.people import Case as Key
 

@@ -12,11 +12,13 @@ from cw_pipeline.sync.previews import make_previews
 from cw_pipeline.sync.reviewed import PreviewOutdated, require_unchanged
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.previews import PushedMonth, StoredPreview
+from cw_pipeline.warehouse.pushes import PushedMonth
 from cw_pipeline_tests.stateful.syncs import Syncs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from cw_pipeline.warehouse.previews import StoredPreview
 
 
 class LookedAt(Syncs):

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.sync.previews import Previews
     from cw_pipeline.warehouse.database import Warehouse
-    from cw_pipeline.warehouse.previews import PushedMonth
+    from cw_pipeline.warehouse.pushes import PushedMonth
     from cw_pipeline_tests.stateful.fault_clock import FaultClock
     from cw_pipeline_tests.stateful.strategies import Fault
 

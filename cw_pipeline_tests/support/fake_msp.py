@@ -24,7 +24,7 @@ from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import tables
-from cw_pipeline.warehouse.previews import PushedMonth
+from cw_pipeline.warehouse.pushes import PushedMonth
 from cw_pipeline_tests.support.clients import open_client, sync_run
 from cw_pipeline_tests.support.rows import (
     agreement,

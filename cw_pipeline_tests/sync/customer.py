@@ -21,7 +21,7 @@ from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.setup.release import release_lines, unusual_month
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import tables
-from cw_pipeline.warehouse.connection_key import psa_of
+from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline_tests.support.active import set_up
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import (

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from cw_pipeline.connectwise.models import Addition
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.previews import run_reports
+from cw_pipeline.warehouse.runs import run_results
 from cw_pipeline.warehouse.tables import PreviewRow
 from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, additions_of
 
@@ -87,7 +87,7 @@ def test_pushing_a_current_preview_only_reads_whether_something_was_invoiced_mea
 def test_a_run_reports_the_requests_that_it_sent(msp: Msp) -> None:
     msp.sync()
     with msp.run.warehouse.transaction() as session:
-        (report,) = run_reports(session, msp.run.run_id, pushed=True)
+        (report,) = run_results(session, msp.run.run_id, pushed=True)
     requests = msp.run.connectwise.requests
     assert (report.requests_read, report.requests_written) == (requests.read, requests.written)
 
@@ -96,7 +96,7 @@ def test_a_push_whose_preview_was_made_anew_reports_its_requests_once(msp: Msp) 
     msp.fetch()
     msp.push()
     with msp.run.warehouse.transaction() as session:
-        (report,) = run_reports(session, msp.run.run_id, pushed=True)
+        (report,) = run_results(session, msp.run.run_id, pushed=True)
     requests = msp.run.connectwise.requests
     assert (report.requests_read, report.requests_written) == (requests.read, requests.written)
 

@@ -13,7 +13,7 @@ from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.connectwise.http import LONGEST_REPLY
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
-from cw_pipeline.warehouse.previews import lines_with
+from cw_pipeline.warehouse.pushes import lines_with
 from cw_pipeline_tests.support.clients import open_client
 from cw_pipeline_tests.support.fake_msp import MAPPED, Msp, Pushed, additions_of, agreement_id
 

@@ -21,8 +21,8 @@ from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline.sync.due import Why
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.sync_run import SyncError
-from cw_pipeline.warehouse.connection_key import connected_psa
-from cw_pipeline.warehouse.previews import billed_before, lines_with
+from cw_pipeline.warehouse.psa import connected_psa
+from cw_pipeline.warehouse.pushes import billed_before, lines_with
 from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, Msp, Pushed, additions_of
 from cw_pipeline_tests.warehouse.examples import a_line, a_write
 

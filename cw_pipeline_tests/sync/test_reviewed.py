@@ -15,7 +15,7 @@ from cw_pipeline.sync.month_loop import MonthLoop
 from cw_pipeline.sync.reviewed import PreviewRefused, require_of, reviewed_previews
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
-from cw_pipeline.warehouse.retention import delete_old_previews
+from cw_pipeline.warehouse.previews import delete_old_previews
 from cw_pipeline.wording.differences import differs_from
 from cw_pipeline_tests.support.fake_msp import (
     FEBRUARY,

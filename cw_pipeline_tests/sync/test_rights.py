@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
-from cw_pipeline.warehouse.rights import right_uses
+from cw_pipeline.warehouse.psa import right_uses
 from cw_pipeline_tests.support.fake_msp import MARCH
 
 if TYPE_CHECKING:

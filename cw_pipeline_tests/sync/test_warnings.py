@@ -10,7 +10,7 @@ import pytest
 from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
-from cw_pipeline.warehouse.previews import warned_lines
+from cw_pipeline.warehouse.pushes import warned_lines
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, Msp, Pushed, agreement_id
 from cw_pipeline_tests.support.killed_push import Point, killed_push

@@ -7,15 +7,9 @@ import pytest
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
-from cw_pipeline.warehouse.previews import (
-    MonthReport,
-    PushedMonth,
-    StoredPreview,
-    latest_previews,
-    run_reports,
-    save_month_error,
-    save_push,
-)
+from cw_pipeline.warehouse.previews import StoredPreview, latest_previews
+from cw_pipeline.warehouse.pushes import PushedMonth, save_push
+from cw_pipeline.warehouse.runs import MonthResult, run_results, save_month_error
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, a_write, keep_preview
 
 if TYPE_CHECKING:
@@ -33,9 +27,9 @@ def keep_push(warehouse: Warehouse, preview: StoredPreview, *lines: PreviewLine,
     return pushed
 
 
-def reports(warehouse: Warehouse, run_id: str = "run-1", *, pushed: bool = True) -> list[MonthReport]:
+def reports(warehouse: Warehouse, run_id: str = "run-1", *, pushed: bool = True) -> list[MonthResult]:
     with warehouse.transaction() as session:
-        return run_reports(session, run_id, pushed=pushed)
+        return run_results(session, run_id, pushed=pushed)
 
 
 def test_a_preview_comes_back_as_the_rule_made_it(warehouse: Warehouse) -> None:
@@ -86,8 +80,8 @@ def test_a_run_that_only_previewed_reports_its_previews(warehouse: Warehouse) ->
         keep_preview(session, CREATED, run_id="another")
     assert reports(warehouse, pushed=True) == []
     assert reports(warehouse, pushed=False) == [
-        MonthReport(MARCH, (CREATED,), requests_read=3, preview_id=2),
-        MonthReport(APRIL, (CREATED,), requests_read=0, preview_id=1),
+        MonthResult(MARCH, (CREATED,), requests_read=3, preview_id=2),
+        MonthResult(APRIL, (CREATED,), requests_read=0, preview_id=1),
     ]
 
 
@@ -95,14 +89,14 @@ def test_a_run_that_pushed_reports_what_became_of_the_lines(warehouse: Warehouse
     with warehouse.transaction() as session:
         preview = keep_preview(session, CREATED)
     keep_push(warehouse, preview, REJECTED)
-    assert reports(warehouse) == [MonthReport(MARCH, (REJECTED,), requests_read=5, requests_written=1, preview_id=1)]
+    assert reports(warehouse) == [MonthResult(MARCH, (REJECTED,), requests_read=5, requests_written=1, preview_id=1)]
 
 
 def test_requests_of_an_earlier_run_s_preview_are_not_counted(warehouse: Warehouse) -> None:
     with warehouse.transaction() as session:
         preview = keep_preview(session, CREATED, run_id="earlier")
     keep_push(warehouse, preview, CREATED)
-    assert reports(warehouse) == [MonthReport(MARCH, (CREATED,), requests_read=2, requests_written=1, preview_id=1)]
+    assert reports(warehouse) == [MonthResult(MARCH, (CREATED,), requests_read=2, requests_written=1, preview_id=1)]
 
 
 def test_a_month_that_failed_as_a_whole_reports_why(warehouse: Warehouse) -> None:
@@ -110,7 +104,7 @@ def test_a_month_that_failed_as_a_whole_reports_why(warehouse: Warehouse) -> Non
         keep_preview(session, CREATED)
     with warehouse.transaction() as session:
         save_month_error(session, MARCH, "run-1", "Another push is at work.")
-    assert reports(warehouse) == [MonthReport(MARCH, error="Another push is at work.")]
+    assert reports(warehouse) == [MonthResult(MARCH, error="Another push is at work.")]
 
 
 def test_a_run_that_was_tried_again_reports_how_it_ended(warehouse: Warehouse) -> None:
@@ -122,7 +116,7 @@ def test_a_run_that_was_tried_again_reports_how_it_ended(warehouse: Warehouse) -
     with warehouse.transaction() as session:
         preview = keep_preview(session, CREATED)
     keep_push(warehouse, preview, CREATED)
-    assert reports(warehouse) == [MonthReport(MARCH, (CREATED,), requests_read=10, requests_written=2, preview_id=2)]
+    assert reports(warehouse) == [MonthResult(MARCH, (CREATED,), requests_read=10, requests_written=2, preview_id=2)]
 
 
 def test_a_run_that_did_nothing_reports_nothing(warehouse: Warehouse) -> None:

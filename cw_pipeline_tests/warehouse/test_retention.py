@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.warehouse import tables
-from cw_pipeline.warehouse.previews import PushedMonth, save_push
-from cw_pipeline.warehouse.retention import delete_old_previews
+from cw_pipeline.warehouse.previews import delete_old_previews
+from cw_pipeline.warehouse.pushes import PushedMonth, save_push
 from cw_pipeline_tests.warehouse.examples import APRIL, PSA, a_line, a_write, keep_preview
 
 if TYPE_CHECKING:

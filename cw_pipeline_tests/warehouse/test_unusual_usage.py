@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.unusual import Billed
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.previews import PushedMonth, billed_before, save_push
+from cw_pipeline.warehouse.pushes import PushedMonth, billed_before, save_push
 from cw_pipeline.warehouse.usage import plans_reported
 from cw_pipeline_tests.support.sql_work import counted_work
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, keep_preview

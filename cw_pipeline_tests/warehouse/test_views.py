@@ -14,7 +14,8 @@ from sqlalchemy import inspect, text
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
 from cw_pipeline.warehouse.intents import Result, append_intents, append_results
-from cw_pipeline.warehouse.previews import PushedMonth, save_month_error, save_push
+from cw_pipeline.warehouse.pushes import PushedMonth, save_push
+from cw_pipeline.warehouse.runs import save_month_error
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, MOMENT, PSA, a_line, a_write, keep_preview
 

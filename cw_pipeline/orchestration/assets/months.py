@@ -28,8 +28,9 @@ from cw_pipeline.sync.month_loop import MonthEvent, MonthFailed, MonthLoop
 from cw_pipeline.sync.reviewed import require_of, reviewed_previews
 from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.vocabulary import Month, counted
-from cw_pipeline.warehouse.ledger import writes_of_run
-from cw_pipeline.warehouse.previews import PushedMonth, StoredPreview, latest_previews
+from cw_pipeline.warehouse.previews import StoredPreview, latest_previews
+from cw_pipeline.warehouse.pushes import PushedMonth
+from cw_pipeline.warehouse.runs import writes_of_run
 from cw_pipeline.warehouse.usage import StoredReport
 from cw_pipeline.wording.cells import cancelled
 from cw_pipeline.wording.launchpad import in_the_ui

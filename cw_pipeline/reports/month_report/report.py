@@ -16,9 +16,8 @@ from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 from cw_pipeline.reports.month import MonthLine, MonthLines, month_lines
 from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.connection_key import connected_psa
-from cw_pipeline.warehouse.previews import last_pushes
-from cw_pipeline.warehouse.run_writes import last_undone
+from cw_pipeline.warehouse.psa import connected_psa
+from cw_pipeline.warehouse.pushes import last_pushes, last_undone
 from cw_pipeline.warehouse.tables import PushLineRow, PushRow
 from cw_pipeline.warehouse.versions import last_pushed_version
 

@@ -1,4 +1,4 @@
-"""Both sides of the comparison: our lines as the ledger has them, and lines of invoices, however they were read."""
+"""Both sides of the comparison, our lines and lines of invoices, and what came of comparing them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import TypeAlias
 
 from cw_pipeline.billing.accounting import Entry
 from cw_pipeline.billing.facts import Written
+from cw_pipeline.reports.worth import Money
+from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline.warehouse.names import Named
 
 Place: TypeAlias = int | tuple[int, str]
 """An agreement: its id or, where only that is known, its company's id and its name in lower case."""
@@ -40,47 +43,46 @@ class PushedLine:
 
     Attributes:
         entry: The last entry that says what it carries.
-        written: What is accounted for.
-        company_id: The company that its agreement belonged to when it was imported; 0 where it was not.
-        agreement_name: Its agreement's name then.
-        prorates: Whether its agreement bills it in parts where it lies in two periods.
-        noted_invoice: The number that the invoice recap had for its agreement since its period was invoiced.
+        company: None if its agreement is no longer imported.
+        prorates: Whether its agreement bills a line in two periods in parts.
+        seat_price: Empty if unknown.
+        noted_invoice: The number that the agreement's invoice recap showed since the line's period was invoiced.
     """
 
     entry: Entry
     written: Written
-    company_id: int = 0
-    agreement_name: str = ""
-    prorates: bool = False
-    noted_invoice: str | None = None
+    company: Named | None
+    agreement: Named
+    organization: Named
+    prorates: bool
+    seat_price: Money
+    noted_invoice: str | None
 
     @property
-    def number(self) -> int:
+    def addition_id(self) -> int:
         """Its id in ConnectWise."""
         return self.entry.addition_id
 
     @property
     def seats(self) -> Decimal | None:
-        """The seats that it is to bill: none of a trial month.
-
-        None while a write is not settled, or where it is unknown what was billed.
-        """
+        """The seats to be billed, 0 in a trial month; None while it is unknown what was written or billed."""
         if self.written.trial:
             return Decimal(0)
         return next(iter(self.written.quantities)) if len(self.written.quantities) == 1 else None
 
     @property
     def description(self) -> str:
-        """What an invoice says of it."""
+        """The text that an invoice has for it."""
         return self.entry.identity.invoice_description
 
     @property
     def places(self) -> tuple[Place, Place]:
-        """Its agreement, in either way that an invoice may name it."""
-        return self.written.agreement_id, (self.company_id, self.agreement_name.casefold())
+        """Its agreement, in both ways in which an invoice may name it."""
+        by_name = (int(self.company.id), self.agreement.name.casefold()) if self.company else (0, "")
+        return self.written.agreement_id, by_name
 
     def likeness(self, billed: BilledLine) -> int:
-        """How much a line of an invoice is like it, from 0 to 2: the agreement, and the quantity."""
+        """How well a line of an invoice matches, from 0 to 2: by agreement, and by quantity."""
         return (billed.place in self.places) + (billed.quantity in self.written.quantities)
 
 
@@ -89,13 +91,10 @@ class BilledLine:
     """A line of an invoice, of one of our products.
 
     Attributes:
-        invoice_id: Its invoice's id, where that is known.
-        number: Its invoice's number.
-        date: Its invoice's date.
-        place: The agreement that it is billed for.
-        serial_numbers: Those that it has.
-        text: What the invoice says of it.
-        stands: Whether its invoice does: it is neither deleted nor void.
+        invoice_id: None if only the invoice's number is known.
+        place: The agreement that is billed.
+        text: Its description on the invoice.
+        stands: Whether the invoice is neither deleted nor void.
     """
 
     invoice_id: int | None
@@ -110,21 +109,40 @@ class BilledLine:
 
 
 @dataclass(frozen=True)
-class Match:
-    """A line of ours with the lines of invoices that are for it.
+class OnInvoice:
+    """An invoice that has a line of ours."""
+
+    number: str
+    date: date | None
+    seats: Decimal
+
+
+@dataclass(frozen=True)
+class ReconciledLine:
+    """A line of ours compared with its invoices.
 
     Attributes:
-        billed: Those lines.
-        seats: The seats on invoices that stand; on an agreement that prorates, parts of the line count once.
-        reason: Why that differs from what the ledger has; None if it does not, or if that is not to be said.
+        month: The month in which the seats were used.
+        company: None if its agreement is no longer imported.
+        invoices: The invoices that have it, including deleted and void ones.
+        seats: The seats in the ledger; None if unknown.
+        invoiced_seats: The seats on invoices that stand; on an agreement that prorates, parts of a line count once.
+        difference: Seats billed too many, or too few if negative; None if `seats` is unknown.
+        worth: What the difference is worth.
+        reason: None if nothing differs, or nothing has to be done about it.
+        noted_invoice: The number that the agreement's invoice recap showed since the line's period was invoiced.
     """
 
-    line: PushedLine
-    billed: tuple[BilledLine, ...]
-    seats: Decimal
+    month: Month
+    company: Named | None
+    agreement: Named
+    organization: Named
+    plan: Plan
+    addition_id: int
+    invoices: tuple[OnInvoice, ...]
+    seats: Decimal | None
+    invoiced_seats: Decimal
+    difference: Decimal | None
+    worth: Money
     reason: Reason | None
-
-    @property
-    def difference(self) -> Decimal | None:
-        """The seats billed more, or less if it is negative; None where the ledger does not know how many it carries."""
-        return None if self.line.seats is None else self.seats - self.line.seats
+    noted_invoice: str | None

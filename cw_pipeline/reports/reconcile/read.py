@@ -14,30 +14,27 @@ from cw_pipeline.reports.reconcile.lines import BilledLine
 from cw_pipeline.vocabulary import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.connectwise.invoice_records import Invoice, ProductItem
-    from cw_pipeline.reports.reconcile.compare import Labels
+    from cw_pipeline.reports.reconcile.compare import LineIndex
     from cw_pipeline.vocabulary import Month
 
 _NOT_ALLOWED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 _CREDIT = "CreditMemo"
 
 
-RIGHTS = f"{Right.INVOICING_INQUIRE} and {Right.PRODUCTS_INQUIRE}, or {Right.API_REPORTS_INQUIRE}"
-"""What reading invoices needs, as ConnectWise's pages name it."""
-
-
 class InvoicesNotReadable(CwPipelineError):
-    """The API member's role has neither of the rights with which invoices can be read."""
+    """The API member's role has none of the rights with which invoices can be read."""
 
     exit_code = USAGE_ERROR
 
     def __init__(self) -> None:
         super().__init__(
-            f"The API member may not read invoices, so it is not known what they have. In ConnectWise under System > "
-            f"Security Roles, give its role {RIGHTS}. Nothing else needs that."
+            "The API member may not read invoices, so it is not known what they have. In ConnectWise under System > "
+            f"Security Roles, give its role {Right.INVOICING_INQUIRE} and {Right.PRODUCTS_INQUIRE}, or "
+            f"{Right.API_REPORTS_INQUIRE}. Nothing else needs that."
         )
 
 
@@ -47,7 +44,7 @@ class Source(StrEnum):
     INVOICES = "invoices"
     """From the invoices, and the products on them."""
     REPORT = "report"
-    """From the report `Product`, which names agreements instead of giving their ids, and no invoice's status."""
+    """From the report `Product`, which has agreements' names instead of their ids, and no invoice's status."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,8 @@ class Billed:
 
     Attributes:
         source: Where.
-        lines: The lines of invoices of the wanted months; where none can be told apart, of all.
-        by_quantity: Whether that is so: no line has a serial number or a description of ours.
+        lines: The invoices' lines for the months in question or, if `by_quantity`, for all.
+        by_quantity: Whether no line has a serial number or a description of ours.
         unreadable: What cannot be read, a sentence each.
     """
 
@@ -68,52 +65,49 @@ class Billed:
 
 
 def read_billed(
-    client: ConnectWiseClient, product_ids: Collection[int], labels: Labels, months: Collection[Month]
+    client: ConnectWiseClient, product_ids: Collection[int], index: LineIndex, months: Collection[Month]
 ) -> Billed:
-    """The lines of invoices of these products that may be for our lines of these months.
+    """The lines of invoices with these products that may bill our lines of these months.
 
     Raises:
-        InvoicesNotReadable: The role has none of the rights that one of the ways needs.
+        InvoicesNotReadable: The role has the rights for neither way.
         ConnectWiseError: ConnectWise cannot be read.
     """
     refused: Refused | None = None
-    for read in _WAYS:
+    for read in (_from_invoices, _from_report):  # the more exact one first
         try:
-            return read(client, product_ids, labels, months)
+            return read(client, product_ids, index, months)
         except Refused as error:
             if error.status not in _NOT_ALLOWED:
                 raise
             if not isinstance(error, MissingRight):
                 refused = error
-    if refused is not None:
-        raise refused
-    raise InvoicesNotReadable
+    raise refused or InvoicesNotReadable
 
 
-def _chosen(
-    lines: Sequence[BilledLine], labels: Labels, months: Collection[Month]
+def _of_months(
+    lines: Sequence[BilledLine], index: LineIndex, months: Collection[Month]
 ) -> tuple[Sequence[BilledLine], bool]:
-    """The lines of these months and, where no line names its month, all of them and that it is so."""
-    named = {id(line): labels.month_on(line) for line in lines}
-    if lines and not any(named.values()):
+    """The lines that name one of these months; or all, and True, if none names any month."""
+    named = [(line, index.month_on(line)) for line in lines]
+    if lines and not any(month for _, month in named):
         return lines, True
-    return [line for line in lines if named[id(line)] in months], False
+    return [line for line, month in named if month in months], False
 
 
 def _from_invoices(
-    client: ConnectWiseClient, product_ids: Collection[int], labels: Labels, months: Collection[Month]
+    client: ConnectWiseClient, product_ids: Collection[int], index: LineIndex, months: Collection[Month]
 ) -> Billed:
     sold = client.products_sold(product_ids)
-    on_invoices = [_sold(one) for one in sold.records if one.invoice is not None and not one.cancelled_flag]
-    lines, by_quantity = _chosen(on_invoices, labels, months)
+    on_invoices = [_sold(item) for item in sold.records if item.invoice is not None and not item.cancelled_flag]
+    lines, by_quantity = _of_months(on_invoices, index, months)
     listed = client.invoices_by_id({line.invoice_id for line in lines if line.invoice_id is not None})
-    invoices = {one.id: one for one in listed.records}
-    unreadable = [f"Product {one.id}: {one.why}" for one in sold.unreadable]
-    unreadable += [f"Invoice {one.id}: {one.why}" for one in listed.unreadable]
-    unread = {one.id for one in listed.unreadable}
-    dated = [line if line.invoice_id in unread else _dated(line, invoices.get(line.invoice_id or 0)) for line in lines]
-    billed = tuple(line for line in dated if line is not None)
-    return Billed(Source.INVOICES, billed, by_quantity, tuple(unreadable + list(sold.nameless)))
+    invoices = {invoice.id: invoice for invoice in listed.records}
+    unread = {invoice.id for invoice in listed.unreadable}
+    dated = (line if line.invoice_id in unread else _dated(line, invoices.get(line.invoice_id or 0)) for line in lines)
+    unreadable = [f"Product {item.id}: {item.why}" for item in sold.unreadable]
+    unreadable += [f"Invoice {invoice.id}: {invoice.why}" for invoice in listed.unreadable]
+    return Billed(Source.INVOICES, tuple(filter(None, dated)), by_quantity, (*unreadable, *sold.nameless))
 
 
 def _sold(item: ProductItem) -> BilledLine:
@@ -130,7 +124,7 @@ def _sold(item: ProductItem) -> BilledLine:
 
 
 def _dated(line: BilledLine, invoice: Invoice | None) -> BilledLine | None:
-    """The line with what its invoice says; None of a credit, whose lines bill nothing."""
+    """The line with its invoice's date and status; None for a credit, whose lines bill nothing."""
     if invoice is None:
         return replace(line, stands=False)
     if invoice.type == _CREDIT:
@@ -140,7 +134,7 @@ def _dated(line: BilledLine, invoice: Invoice | None) -> BilledLine | None:
 
 
 def _from_report(
-    client: ConnectWiseClient, product_ids: Collection[int], labels: Labels, months: Collection[Month]
+    client: ConnectWiseClient, product_ids: Collection[int], index: LineIndex, months: Collection[Month]
 ) -> Billed:
     reported = client.products_reported(product_ids)
     on_invoices = [
@@ -157,15 +151,7 @@ def _from_report(
         for row in reported.records
         if row.invoice_number
     ]
-    lines, by_quantity = _chosen(on_invoices, labels, months)
-    unreadable = (
-        [f"{counted(len(reported.nameless), 'row')} of the report: {reported.nameless[0]}"] if reported.nameless else []
-    )
-    return Billed(Source.REPORT, tuple(lines), by_quantity, tuple(unreadable))
-
-
-_WAYS: tuple[Callable[[ConnectWiseClient, Collection[int], Labels, Collection[Month]], Billed], ...] = (
-    _from_invoices,
-    _from_report,
-)
-"""The more exact one first."""
+    lines, by_quantity = _of_months(on_invoices, index, months)
+    nameless = reported.nameless
+    unreadable = (f"{counted(len(nameless), 'row')} of the report: {nameless[0]}",) if nameless else ()
+    return Billed(Source.REPORT, tuple(lines), by_quantity, unreadable)

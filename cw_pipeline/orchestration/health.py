@@ -15,7 +15,7 @@ from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_s
 from cw_pipeline.orchestration.sensors import daily_heartbeat, messages
 from cw_pipeline.orchestration.tenant import KEY, LOCATION, TAGS
 from cw_pipeline.orchestration.unpushed import GRACE
-from cw_pipeline.reports.last_pushed import PushedMonth, last_pushed
+from cw_pipeline.reports.last_push import LastPush, last_push
 from cw_pipeline.reports.status import status
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.setup.errors import NotActive
@@ -113,7 +113,7 @@ class Health:
     schedule: Schedule | None
     daily_checks: DailyChecks
     months_due: tuple[Month, ...] | None
-    last_pushed_month: PushedMonth | None
+    last_pushed_month: LastPush | None
 
 
 class _Billing(NamedTuple):
@@ -123,7 +123,7 @@ class _Billing(NamedTuple):
     why_due: dict[str, str]
     late: dict[str, str]
     what_to_do: str
-    last_pushed_month: PushedMonth | None
+    last_pushed_month: LastPush | None
 
 
 def collect(settings: Settings, *, now: datetime) -> Health:
@@ -179,7 +179,7 @@ def _billing(settings: Settings, now: datetime) -> _Billing:
                 why_due=found.why_unpushed,
                 late=late,
                 what_to_do=sync_or_approve(late, found.to_approve, approval=settings.approval_required),
-                last_pushed_month=last_pushed(session),
+                last_pushed_month=last_push(session),
             )
 
 

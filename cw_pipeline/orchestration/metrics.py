@@ -18,7 +18,7 @@ from cw_pipeline.orchestration.tenant import TAGS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from cw_pipeline.reports.last_pushed import PushedMonth
+    from cw_pipeline.reports.last_push import LastPush
 
 _Value: TypeAlias = bool | int | Decimal | datetime | None
 """None is left out: it is not known."""
@@ -78,7 +78,7 @@ class Metrics:
         return generate_latest(self).decode()
 
 
-def _of_month(pushed: PushedMonth) -> Iterator[Metric]:
+def _of_month(pushed: LastPush) -> Iterator[Metric]:
     """The metrics of the month that was pushed last."""
     month = {"month": str(pushed.month)}
     for name, documentation in {

@@ -26,24 +26,23 @@ if TYPE_CHECKING:
 
     from cw_pipeline.vocabulary import Month
 
-_NONE = Decimal(0)
+_ZERO = Decimal(0)
 _STUCK = HELD | FAILED
 _NOT_TOUCHED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 
 
 @dataclass(frozen=True)
 class MonthLine:
-    """A line of a preview or of a push.
+    """A line of a preview or push.
 
     Attributes:
-        line: As the rule made it, or as it came out.
-        company: To which its organization was mapped then; None for one that was not.
-        agreement: On which it is billed, likewise.
-        price: Of a seat on its plan; None if none is known.
-        currency: The code of its agreement's currency; empty where it is unknown.
-        billed: Seats that the organization's lines for the month carry, on any agreement and less credits, by the
-            ledger; None while that is unknown.
-        used_before: Seats that it used in the month before; None if it was not in its report, or there is none.
+        line: The line as the rule made it, or as it came out.
+        company: The one to which its organization was mapped then; None if it was not mapped.
+        price: The price of a seat on its plan; None if unknown.
+        currency: The code of its agreement's currency; empty if unknown.
+        billed: The seats on all of the organization's lines for the month, less credits, by the ledger; None if
+            unknown.
+        used_before: The seats used in the month before; None if there is no usage row of that.
     """
 
     line: PreviewLine
@@ -51,53 +50,56 @@ class MonthLine:
     agreement: Named | None
     price: Decimal | None
     currency: str
-    billed: Decimal | None = _NONE
+    billed: Decimal | None = _ZERO
     used_before: Decimal | None = None
 
     @property
     def organization(self) -> Named:
-        """Whose it is."""
+        """Whose line it is."""
         return Named(self.line.organization_id, self.line.organization_name)
 
     @property
     def used(self) -> Decimal:
         """Seats in the usage report."""
-        return _NONE if self.line.also else self.line.seats
+        return _ZERO if self.line.also else self.line.seats
 
     @property
     def owed(self) -> Decimal:
-        """The seats that somebody has to pay for: not those of trials and trial months, say."""
-        return _NONE if self.line.outcome in NOT_OWED or self.line.by_hand is not None else self.used
+        """The used seats that somebody has to pay for: not those of trials and trial months, for example."""
+        return _ZERO if self.line.outcome in NOT_OWED or self.line.by_hand is not None else self.used
 
     @property
     def difference(self) -> Decimal | None:
-        """How many seats more are owed than billed."""
+        """Seats owed less seats billed."""
         return None if self.billed is None else self.owed - self.billed
 
     @property
     def left(self) -> Decimal | None:
-        """What lines carry that are left as they are, because the organization is not billed for the month."""
-        return self.billed if self.line.outcome in _NOT_TOUCHED else _NONE
+        """The seats on lines that stay as they are, because the organization is not billed for the month."""
+        return self.billed if self.line.outcome in _NOT_TOUCHED else _ZERO
 
     @property
     def seats(self) -> Decimal:
-        """The seats that wait for somebody; of a line for which nobody is needed, those used."""
+        """The seats that wait for a person; of a line that needs nobody, its seats."""
         return seats_at_stake(self.line.seats, self.line.to_credit)
 
     @property
     def besides_by_hand(self) -> Decimal:
-        """In a trial month, how many seats more were used than people bill by hand."""
-        return self.line.seats - (self.line.by_hand or _NONE)
+        """In a trial month, seats used less seats that people bill by hand."""
+        return self.line.seats - (self.line.by_hand or _ZERO)
 
     @property
     def worth(self) -> Money:
-        """What `seats` are worth; empty where no price is known."""
+        """What `seats` are worth; empty if no price is known."""
         return self._worth(self.seats)
 
     @property
     def worth_owed(self) -> Money:
-        """What the seats owed are worth, likewise."""
+        """What the seats owed are worth; empty if no price is known."""
         return self._worth(self.owed)
+
+    def _worth(self, seats: Decimal) -> Money:
+        return {} if self.price is None else {self.currency: seats * self.price}
 
     @property
     def stuck(self) -> bool:
@@ -110,22 +112,19 @@ class MonthLine:
         return [text for text in (self.line.reason if self.stuck else None, self.line.warning) if text]
 
     @property
-    def label(self) -> str:
-        """What became of it, and whether it has a warning nevertheless, in a few words."""
-        return f"{self.outcome}, with a warning" if self.attention and not self.stuck else self.outcome
-
-    @property
     def outcome(self) -> str:
-        """What became of it, in a few words."""
+        """The outcome in a few words."""
         return f"{LABELS[self.line.outcome]}{', billed to nobody (trial month)' if self.line.bills_nobody else ''}"
 
     @property
-    def what_to_do(self) -> str | None:
-        """What to do about any line that is held or has failed like it; None of others."""
-        return WAYS_OUT[self.line.outcome] if self.stuck else None
+    def label(self) -> str:
+        """The outcome, and whether there is a warning although the line is right."""
+        return f"{self.outcome}, with a warning" if self.attention and not self.stuck else self.outcome
 
-    def _worth(self, seats: Decimal) -> Money:
-        return {} if self.price is None else {self.currency: seats * self.price}
+    @property
+    def what_to_do(self) -> str | None:
+        """What to do about a hold or failure of this kind; None for other lines."""
+        return WAYS_OUT[self.line.outcome] if self.stuck else None
 
 
 @dataclass(frozen=True)
@@ -133,10 +132,8 @@ class MonthLines:
     """A month's preview or push.
 
     Attributes:
-        preview: It.
-        lines: Its lines, by company and organization, those without a company first.
-        changes: What differs from the month before, the most seats first; None where that was neither pushed nor
-            previewed.
+        lines: By company and organization, those without a company first.
+        changes: What differs from the month before, most seats first; None if that was neither pushed nor previewed.
     """
 
     preview: Preview
@@ -156,39 +153,27 @@ class MonthLines:
     @property
     def of_trial_months(self) -> Sequence[MonthLine]:
         """The usage rows that are billed to nobody because it is a trial month."""
-        return [one for one in self.lines if one.line.bills_nobody and not one.line.also]
+        return [row for row in self.lines if row.line.bills_nobody and not row.line.also]
 
     @property
     def waiting(self) -> Sequence[MonthLine]:
-        """The lines that need a person, those that are held or have failed first."""
-        return sorted((one for one in self.lines if one.attention), key=lambda one: not one.stuck)
+        """The lines that need a person, held and failed ones first."""
+        return sorted((row for row in self.lines if row.attention), key=lambda row: not row.stuck)
 
     @property
     def organizations(self) -> Sequence[MonthLine]:
-        """The line of each organization's usage row or, where it has none, the first of its other lines."""
-        rows = {one.organization.id for one in self.lines if not one.line.also}
+        """The line of each organization's usage row or, if it has none, the first of its other lines."""
         first: dict[int | str, MonthLine] = {}
-        for one in self.lines:
-            if not one.line.also or one.organization.id not in rows:
-                first.setdefault(one.organization.id, one)
-        return list(first.values())
-
-    @property
-    def new(self) -> Sequence[Change]:
-        """The organizations that use seats and used none in the month before."""
-        return [one for one in self.changes or () if one.is_new]
-
-    @property
-    def gone(self) -> Sequence[Change]:
-        """The organizations that used seats in the month before and use none now."""
-        return [one for one in self.changes or () if one.is_gone]
+        for row in sorted(self.lines, key=lambda row: row.line.also):
+            first.setdefault(row.organization.id, row)
+        return sorted(first.values(), key=_order)
 
 
 def month_lines(session: Session, psa: str, preview: Preview) -> MonthLines:
-    """The lines of a month's preview, or of its push, as people read them."""
+    """The lines of a month's preview or push, as people read them."""
     names, seat_prices, billed = imported_names(session), prices(session), _billed(session, psa, preview.month)
     before = last_version(session, psa, preview.month.plus(-1))
-    used_before = {one.organization_id: one.seats for one in before.preview.lines if not one.also} if before else {}
+    used_before = {line.organization_id: line.seats for line in before.preview.lines if not line.also} if before else {}
     lines = [
         MonthLine(
             line=line,
@@ -196,28 +181,31 @@ def month_lines(session: Session, psa: str, preview: Preview) -> MonthLines:
             agreement=names.agreement(line.agreement_id),
             price=seat_prices.of_plans.get(line.plan),
             currency=seat_prices.currency(line.organization_id),
-            billed=_NONE if line.bills_nobody else billed.get(as_marked(line.organization_id), _NONE),
+            billed=_ZERO if line.bills_nobody else billed.get(as_marked(line.organization_id), _ZERO),
             used_before=used_before.get(line.organization_id),
         )
         for line in preview.lines
     ]
-    found = changes(before.preview, preview, names, seat_prices) if before else None
-    return MonthLines(preview, sorted(lines, key=_order), found)
+    changed = changes(before.preview, preview, names, seat_prices) if before else None
+    return MonthLines(preview, sorted(lines, key=_order), changed)
 
 
 def _billed(session: Session, psa: str, month: Month) -> Mapping[str, Decimal | None]:
-    """What the lines for the month bill, by the organization that they are marked with; None where it is unknown."""
+    """The seats on a month's lines that bill somebody, by the organization id in their serial numbers.
+
+    None if the quantity of any of an organization's lines is unknown.
+    """
     billed: dict[str, Decimal | None] = {}
     for line in written_lines(session, psa, [month]).values():
         if identity := Identity.parse(line.serial_number):
-            so_far = billed.get(identity.organization_id, _NONE)
+            so_far = billed.get(identity.organization_id, _ZERO)
             known = next(iter(line.quantities)) - line.credited if len(line.quantities) == 1 else None
-            known = _NONE if line.trial else known
+            known = _ZERO if line.trial else known
             billed[identity.organization_id] = None if so_far is None or known is None else so_far + known
     return billed
 
 
-def _order(one: MonthLine) -> tuple[str, ...]:
-    """By the company's name, unmapped organizations first, then by the organization's, its usage row first."""
-    company = ("", "") if one.company is None else (one.company.name.casefold(), str(one.company.id))
-    return (*company, one.organization.name.casefold(), str(one.organization.id), str(one.line.also))
+def _order(row: MonthLine) -> tuple[str, ...]:
+    """A key for sorting: by company, unmapped organizations first, then by organization, its usage row first."""
+    company = (row.company.name.casefold(), str(row.company.id)) if row.company else ("", "")
+    return (*company, row.organization.name.casefold(), str(row.organization.id), str(row.line.also))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 Money: TypeAlias = Mapping[str, Decimal]
-"""Amounts by the code of their currency, which is empty where it is unknown; empty where no price is known."""
+"""Amounts by currency code, which is empty if unknown; no amounts if no price is known."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Prices:
     """The prices of a seat.
 
     Attributes:
-        of_plans: By plan, where its product has a price.
-        currencies: That of each mapped organization's agreement.
-        usual: That of all agreements, if it is one; else empty. Seats of an organization that is not mapped are in it.
+        of_plans: By plan, if its product has a price.
+        currencies: By mapped organization, if its agreement has a currency.
+        usual: The currency of all agreements if they share one, else empty; it counts for unmapped organizations.
     """
 
     of_plans: Mapping[Plan, Decimal]
@@ -37,7 +37,7 @@ class Prices:
     usual: str
 
     def currency(self, organization_id: str) -> str:
-        """The code of the currency in which an organization is billed; empty where it is unknown."""
+        """The code of the currency in which an organization is billed; empty if unknown."""
         return self.currencies.get(organization_id, self.usual)
 
     def worth(self, organization_id: str, plan: Plan, seats: Decimal) -> Money:
@@ -49,22 +49,18 @@ class Prices:
 def prices(session: Session) -> Prices:
     """The prices as plans and companies are mapped now."""
     product_id = func.coalesce(ProductMappingRow.confirmed_product_id, ProductMappingRow.product_id)
-    plans = session.execute(
-        select(ProductMappingRow.plan, ProductRow.price).join(ProductRow, ProductRow.id == product_id)
-    )
-    mapped = select(CompanyMappingRow.organization_id, AgreementRow.currency).join(
-        AgreementRow, AgreementRow.id == CompanyMappingRow.agreement_id
-    )
+    plans = select(ProductMappingRow.plan, ProductRow.price).join(ProductRow, ProductRow.id == product_id)
+    mapped = select(CompanyMappingRow.organization_id, AgreementRow.currency).join(CompanyMappingRow.agreement)
     known = session.scalars(select(AgreementRow.currency).where(AgreementRow.currency.is_not(None)).distinct()).all()
     return Prices(
-        of_plans={plan: price for plan, price in plans if price},
-        currencies={organization: code for organization, code in session.execute(mapped) if code},
+        of_plans={plan: price for plan, price in session.execute(plans) if price},
+        currencies={organization_id: currency for organization_id, currency in session.execute(mapped) if currency},
         usual=known[0] or "" if len(known) == 1 else "",
     )
 
 
 def added(amounts: Iterable[Money]) -> Money:
-    """The sum, currency by currency."""
+    """The sum by currency."""
     total: defaultdict[str, Decimal] = defaultdict(Decimal)
     for money in amounts:
         for currency, amount in money.items():

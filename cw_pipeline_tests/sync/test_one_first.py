@@ -12,7 +12,7 @@ import pytest
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import PushedPart
 from cw_pipeline.reports.changes import since_looked_at
-from cw_pipeline.reports.last_pushed import last_pushed
+from cw_pipeline.reports.last_push import last_push
 from cw_pipeline.reports.month_report.report import NothingToReport, month_report
 from cw_pipeline.reports.status import status
 from cw_pipeline.sandbox import FaultKind
@@ -87,7 +87,7 @@ def test_only_the_chosen_organization_is_written_and_the_month_stays_due(never_s
     assert why == {"2026-03": "only 1 of 3 organizations, 5 of 15 seats are pushed"}
     assert part == PushedPart(1, 3, Decimal(5), Decimal(15))
     with msp.run.warehouse.transaction() as session:
-        assert last_pushed(session) is None
+        assert last_push(session) is None
         assert billed_before(session, msp.run.psa, MARCH.plus(1), but_for=[]) == {}
         with pytest.raises(NothingToReport):
             month_report(session, MARCH)
@@ -121,7 +121,7 @@ def test_what_a_push_in_part_comes_to_is_not_taken_for_the_month_s(on_both_datab
     assert how_much(msp)[1] == PushedPart(1, 3, Decimal(7), Decimal(21))
     with msp.run.warehouse.transaction() as session:
         assert lines_with(session, msp.run.psa, {Outcome.AGREEMENT_INACTIVE}) == []
-        last = last_pushed(session)
+        last = last_push(session)
         assert last is not None
         assert last.billed == 15
         assert month_report(session, MARCH).run_id == msp.run.run_id

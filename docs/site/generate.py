@@ -26,7 +26,7 @@ from cw_pipeline.cli.app import app
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.health import Daemon, DailyChecks, Health, Schedule, Tick
 from cw_pipeline.orchestration.metrics import Metrics
-from cw_pipeline.reports.last_pushed import PushedMonth
+from cw_pipeline.reports.last_push import LastPush
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import Base
 from cw_pipeline.warehouse.tables.meanings import attribute_docstrings, column_meanings
@@ -154,7 +154,7 @@ def metrics() -> str:
         schedule=Schedule(on=True, last_tick=Tick(now, "success", None)),
         daily_checks=DailyChecks(now, (), now),
         months_due=(),
-        last_pushed_month=PushedMonth(month, *[Decimal(0)] * 5, lines={Outcome.CREATED: 1}),
+        last_pushed_month=LastPush(month, *[Decimal(0)] * 5, lines={Outcome.CREATED: 1}),
     )
     return _table(
         ("metric", "labels", "meaning"),

@@ -36,9 +36,12 @@ def page(report: MonthlyReport, *, tenant: str | None = None) -> str:
     def sentence(text: str) -> Markup:
         return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(harmless(for_tenant(text, tenant))))))  # noqa: S704 - escaped
 
+    companies = Counter(company.name for company in report.by_company)
+    organizations = Counter(row.organization.name for row in report.lines.organizations)
     return _TEMPLATES.get_template("page.html").render(
         report=report,
-        ambiguous=_ambiguous(report),
+        # Names that several companies, or several organizations, have are shown with their ids.
+        ambiguous={name for names in (companies, organizations) for name, number in names.items() if number > 1},
         picture=Markup(year_picture(report.year)),  # noqa: S704 - another template's, and so escaped
         sentence=sentence,
         against_last_month=against_last_month,
@@ -46,22 +49,6 @@ def page(report: MonthlyReport, *, tenant: str | None = None) -> str:
         counted=counted,
         LABELS=LABELS,
     )
-
-
-def year_picture(year: Sequence[MonthSeats]) -> str:
-    """The seats billed, waiting and not billed, stacked by month, as an SVG."""
-    step = _step(max(month.used for month in year))
-    return _TEMPLATES.get_template("year.svg").render(
-        bars=[_Bar(month, _segments(month, step * _GRID_LINES)) for month in year],
-        grid=[(step * line, _PLOT_BOTTOM - _PLOT_HEIGHT * line // _GRID_LINES) for line in range(_GRID_LINES + 1)],
-    )
-
-
-def _ambiguous(report: MonthlyReport) -> set[str]:
-    """The names that several companies, or several organizations, have: their ids are shown, too."""
-    companies = Counter(company.name for company in report.by_company)
-    organizations = Counter(one.organization.name for one in report.lines.organizations)
-    return {name for names in (companies, organizations) for name, number in names.items() if number > 1}
 
 
 class _Segment(NamedTuple):
@@ -75,12 +62,20 @@ class _Bar(NamedTuple):
     segments: list[_Segment]
 
 
+def year_picture(year: Sequence[MonthSeats]) -> str:
+    """The seats billed, waiting and not billed, stacked by month, as an SVG."""
+    step = _step(max(month.used for month in year))
+    return _TEMPLATES.get_template("year.svg").render(
+        bars=[_Bar(month, _segments(month, step * _GRID_LINES)) for month in year],
+        grid=[(step * line, _PLOT_BOTTOM - _PLOT_HEIGHT * line // _GRID_LINES) for line in range(_GRID_LINES + 1)],
+    )
+
+
 def _segments(month: MonthSeats, top: Decimal) -> list[_Segment]:
     """The parts of a month's bar, from the bottom up; `top` is the number at the top of the plot."""
-    parts = (("billed", month.billed), ("waiting", month.waiting), ("not-billed", month.not_billed))
     segments: list[_Segment] = []
     y = float(_PLOT_BOTTOM)
-    for kind, seats in parts:
+    for kind, seats in (("billed", month.billed), ("waiting", month.waiting), ("not-billed", month.not_billed)):
         height = float(seats / top * _PLOT_HEIGHT)
         y -= height
         segments.append(_Segment(kind, round(y, 1), round(height, 1)))
@@ -106,14 +101,14 @@ def _signed(number: Decimal) -> str:
     return f"{number:+,}" if number else "0"
 
 
-def _shown(value: object) -> object:
+def _harmless_text(value: object) -> object:
     return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 _TEMPLATES = Environment(
     loader=PackageLoader("cw_pipeline.reports.month_report"),
     autoescape=True,
-    finalize=_shown,
+    finalize=_harmless_text,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

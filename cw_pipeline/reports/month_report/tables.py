@@ -53,7 +53,7 @@ def comma_separated(report: MonthlyReport, *, tenant: str | None = None) -> byte
 def _frame(table: Table, tenant: str | None) -> pd.DataFrame:
     headings, rows = table
     # As objects, because the seats and the money must not become floats.
-    return pd.DataFrame([[_shown(cell, tenant) for cell in row] for row in rows], columns=headings, dtype=object)
+    return pd.DataFrame([[_safe(cell, tenant) for cell in row] for row in rows], columns=headings, dtype=object)
 
 
 def _format(sheet: Worksheet) -> None:
@@ -65,7 +65,7 @@ def _format(sheet: Worksheet) -> None:
                 cell.number_format = "#,##0.00"
 
 
-def _shown(cell: Cell, tenant: str | None) -> Cell:
+def _safe(cell: Cell, tenant: str | None) -> Cell:
     return guarded(harmless(for_tenant(cell, tenant))) if isinstance(cell, str) else cell
 
 
@@ -77,22 +77,22 @@ def _organizations(report: MonthlyReport) -> Table:
     return headings, [
         (
             str(report.month),
-            *_of(one.company),
-            *_of(one.organization),
-            one.line.plan.value,
-            *_of(one.agreement),
-            one.used,
-            one.used_before,
-            one.owed,
-            one.billed,
-            one.line.by_hand,
-            one.price,
-            *_amount(one.worth_owed),
-            one.line.outcome.value,
-            one.outcome,
-            one.line.reason,
+            *_id_and_name(row.company),
+            *_id_and_name(row.organization),
+            row.line.plan.value,
+            *_id_and_name(row.agreement),
+            row.used,
+            row.used_before,
+            row.owed,
+            row.billed,
+            row.line.by_hand,
+            row.price,
+            *_amount(row.worth_owed),
+            row.line.outcome.value,
+            row.outcome,
+            row.line.reason,
         )
-        for one in report.lines.organizations
+        for row in report.lines.organizations
     ]
 
 
@@ -104,16 +104,16 @@ def _waiting(report: MonthlyReport) -> Table:
     return headings, [
         (
             str(report.month),
-            *_of(one.company),
-            *_of(one.organization),
-            one.line.outcome.value,
-            one.label,
-            one.seats,
-            *_amount(one.worth),
-            " ".join(one.attention),
-            one.what_to_do,
+            *_id_and_name(row.company),
+            *_id_and_name(row.organization),
+            row.line.outcome.value,
+            row.label,
+            row.seats,
+            *_amount(row.worth),
+            " ".join(row.attention),
+            row.what_to_do,
         )
-        for one in report.lines.waiting
+        for row in report.lines.waiting
     ]
 
 
@@ -124,34 +124,34 @@ def _changes(report: MonthlyReport) -> Table:
     )  # fmt: skip
     return headings, [
         (
-            *_of(one.company),
-            one.line.organization_id,
-            one.line.organization_name,
-            one.line.plan.value,
-            *_of(one.agreement),
-            one.before and one.before.outcome.value,
-            one.after and one.after.outcome.value,
-            one.before and one.before.seats,
-            one.after and one.after.seats,
-            one.seats,
-            *_amount(one.worth),
+            *_id_and_name(change.company),
+            change.line.organization_id,
+            change.line.organization_name,
+            change.line.plan.value,
+            *_id_and_name(change.agreement),
+            change.before and change.before.outcome.value,
+            change.after and change.after.outcome.value,
+            change.before and change.before.seats,
+            change.after and change.after.seats,
+            change.seats,
+            *_amount(change.worth),
         )
-        for one in report.lines.changes or ()
+        for change in report.lines.changes or ()
     ]
 
 
 def _year(report: MonthlyReport) -> Table:
     return ("month", "used", "billed", "waiting", "not_billed"), [
-        (str(one.month), *((one.used, one.billed, one.waiting, one.not_billed) if one.pushed else [None] * 4))
-        for one in report.year
+        (str(seats.month), seats.used, seats.billed, seats.waiting, seats.not_billed)
+        if seats.pushed
+        else (str(seats.month), None, None, None, None)
+        for seats in report.year
     ]
 
 
-def _of(record: Named | None) -> tuple[Cell, Cell]:
-    """A record's id and name."""
+def _id_and_name(record: Named | None) -> tuple[Cell, Cell]:
     return (None, None) if record is None else (record.id, record.name)
 
 
 def _amount(money: Money) -> tuple[Cell, Cell]:
-    """An amount and its currency."""
     return next(((amount, currency or None) for currency, amount in money.items()), (None, None))

@@ -22,17 +22,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PushedMonth:
+class LastPush:
     """The latest month that was pushed, as it was pushed last.
 
     Attributes:
-        month: The month.
         used: Seats in its usage report.
         billed: Those that are on lines as they should be.
         held: Those that wait for a person's decision.
         failed: Those that ConnectWise refused, or of which it is unknown whether they were written.
         unmapped: Those whose organization or plan is not mapped, or not yet for that month.
-        lines: How many lines there are by outcome, those beside the usage rows too.
+        lines: How many lines have each outcome, including those beside the usage rows.
     """
 
     month: Month
@@ -44,29 +43,30 @@ class PushedMonth:
     lines: Mapping[Outcome, int]
 
 
-def last_pushed(session: Session) -> PushedMonth | None:
-    """The latest month that was pushed for the connected company; None before the first push."""
+def last_push(session: Session) -> LastPush | None:
+    """The last push of the latest month for the connected company; None before the first push."""
     pushes = select(PushRow).where(PushRow.id.in_(last_pushes(connected_psa(session))))
     push = session.scalars(pushes.order_by(PushRow.month.desc()).limit(1)).first()
     if push is None:
         return None
-
-    line = PushLineRow
-    of_push = select(line.outcome, line.also, func.count(), func.sum(line.seats)).where(line.push_id == push.id)
-    found = session.execute(of_push.group_by(line.outcome, line.also)).tuples().all()
-
-    def seats(outcomes: Collection[Outcome]) -> Decimal:
-        return sum((number for outcome, also, _, number in found if outcome in outcomes and not also), Decimal(0))
-
+    row = PushLineRow
+    sums = select(row.outcome, row.also, func.count(), func.sum(row.seats)).where(row.push_id == push.id)
     lines: Counter[Outcome] = Counter()
-    for outcome, _, number, _ in found:
+    seats_of: dict[Outcome, Decimal] = {}
+    for outcome, also, number, seats in session.execute(sums.group_by(row.outcome, row.also)).tuples():
         lines[outcome] += number
-    return PushedMonth(
+        if not also:
+            seats_of[outcome] = seats
+
+    def seats_with(outcomes: Collection[Outcome]) -> Decimal:
+        return sum((seats for outcome, seats in seats_of.items() if outcome in outcomes), Decimal(0))
+
+    return LastPush(
         month=push.month,
-        used=seats(Outcome),
-        billed=seats(RIGHT),
-        held=seats(HELD),
-        failed=seats(FAILED),
-        unmapped=seats(UNMAPPED),
+        used=sum(seats_of.values(), Decimal(0)),
+        billed=seats_with(RIGHT),
+        held=seats_with(HELD),
+        failed=seats_with(FAILED),
+        unmapped=seats_with(UNMAPPED),
         lines=lines,
     )

@@ -1,6 +1,6 @@
-"""What the ledger's entries come to: how much each addition carries, and what is known of its invoice.
+"""What the ledger's entries add up to: how much each addition carries, and what is known of its invoice.
 
-Which kinds of entry count, and for what, is decided here; `warehouse` keeps and selects them.
+This module decides which kinds of entry count, and for what; `warehouse` stores and selects them.
 """
 
 from __future__ import annotations
@@ -62,18 +62,18 @@ class Entry:
     """What one of the ledger's entries says of an addition.
 
     Attributes:
-        kind: What it says.
+        kind: The kind of entry.
         at: When it was entered; what was seen together has the same moment.
-        identity: Whose seats of which month the addition carries.
-        serial_number: With which it was written or found.
+        identity: The organization, month and plan whose seats the addition carries.
+        serial_number: The one that it was written or found with.
         addition_id: The addition.
-        agreement_id: The agreement that it is on.
+        agreement_id: Its agreement.
         product_id: Its product.
         quantity: The quantity that it was given, is shown with, or billed.
         credited: How much of that was credited.
         effective_date: Its first day.
         cancelled_date: Its last day; None where it has none, or where only its quantity was set.
-        trial: Whether it was made for a trial month, so that it bills nobody.
+        trial: Whether it was created for a trial month, so that it bills nobody.
     """
 
     kind: EntryKind
@@ -117,10 +117,10 @@ def account(entries: Iterable[Entry], intended: Iterable[tuple[int, Decimal]]) -
     return written
 
 
-def _after(entry: Entry, known: Written | None) -> Written:
-    """What is accounted for of a line after `entry`; `known` is what was before it."""
-    if known is None:
-        return Written(
+def _after(entry: Entry, written: Written | None) -> Written:
+    """What is accounted for of a line after `entry`; `written` is what was before it."""
+    if written is None:
+        written = Written(
             agreement_id=entry.agreement_id,
             serial_number=entry.serial_number,
             quantities=_quantities(entry),
@@ -130,23 +130,21 @@ def _after(entry: Entry, known: Written | None) -> Written:
             found=entry.kind in SEEN,
             rebuilt=entry.kind is EntryKind.REBUILT,
             known_since=entry.at,
-            invoiced=entry.kind in SEEN_INVOICED,
-            accepted=entry.kind in MANUAL_KINDS,
             trial=entry.trial,
         )
     if entry.kind is EntryKind.INVOICED:
-        return replace(known, invoiced=True)
-    dated = entry if entry.kind is EntryKind.ACCEPTED else known
+        return replace(written, invoiced=True)
+    dated = entry if entry.kind is EntryKind.ACCEPTED else written
     return replace(
-        known,
+        written,
         agreement_id=entry.agreement_id,
         serial_number=entry.serial_number,
         quantities=_quantities(entry),
         effective_date=dated.effective_date,
         cancelled_date=dated.cancelled_date,
         credited=entry.credited,
-        invoiced=known.invoiced or entry.kind in SEEN_INVOICED,
-        accepted=known.accepted or entry.kind in MANUAL_KINDS,
+        invoiced=written.invoiced or entry.kind in SEEN_INVOICED,
+        accepted=written.accepted or entry.kind in MANUAL_KINDS,
     )
 
 

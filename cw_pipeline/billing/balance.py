@@ -3,8 +3,8 @@
     target = usage - sum of the invoiced lines' quantity (less what was credited of it)
 
 Open lines on another agreement than the mapped one, on another product than the plan's, that more or less than one
-invoice would bill, or that bill somebody in a trial month or nobody after it, are set to 0 (they are *stale*). Of the
-rest, one line carries the target.
+invoice would bill, or that bill somebody in a trial month or nobody after it, are *stale* and set to 0. Of the rest,
+one line carries the target.
 """
 
 from __future__ import annotations
@@ -64,66 +64,64 @@ def balance(identity: Identity, usage: int, mapping: CompanyMapping, facts: Fact
     """
     lines = facts.lines_of(identity)
     states = {line: state_of(line, facts, identity.month) for line in lines}
-    invoiced, unclear, copies = (
-        tuple(line for line in lines if states[line] is state) for state in (State.INVOICED, State.UNCLEAR, State.COPY)
-    )
-    still_open = [line for line in lines if states[line] in {State.OPEN, State.UNCLEAR}]
-    rest = [line for line in still_open if _may_carry_seats(line, states[line], mapping, facts, identity)]
-    stale = [line for line in still_open if line not in rest]
+
+    def lines_in(*wanted: State) -> tuple[Line, ...]:
+        return tuple(line for line in lines if states[line] in wanted)
+
+    invoiced, not_invoiced = lines_in(State.INVOICED), lines_in(State.OPEN, State.UNCLEAR)
+    usable = [line for line in not_invoiced if _may_carry_seats(line, states[line], mapping, facts, identity)]
     counted = facts.counted(*invoiced)
     target = usage - counted
     if target < 0:  # what billed nobody needs no credit
         target = max(target, -facts.counted(*(line for line in invoiced if not bills_nobody(line, facts))))
-    if rest:
-        outcome, writes = _balance_open_lines(identity, rest, target)
-    else:
-        outcome, writes = _balance_without_open_line(identity, target, mapping, facts)
-        if outcome is Outcome.UNCHANGED and not lines and usage == 0:
-            outcome = Outcome.ZERO_USAGE
+    outcome, writes = _reach(target, identity, usable, mapping, facts)
+    if outcome is Outcome.UNCHANGED and usage == 0 and not lines:
+        outcome = Outcome.ZERO_USAGE
     return Balance(
         identity=identity,
         target=target,
         outcome=outcome,
         writes=writes,
-        stale=tuple(SetQuantity.of(line, identity, _ZERO) for line in stale if line.quantity != 0),
+        stale=tuple(
+            SetQuantity.of(line, identity, _ZERO) for line in not_invoiced if line not in usable and line.quantity != 0
+        ),
         invoiced=invoiced,
-        unclear=unclear,
-        copies=tuple(line for line in copies if line.quantity or facts.ledger[line.addition_id].quantities != NOTHING),
-        open=tuple(line for line in rest if states[line] is State.OPEN),
+        unclear=lines_in(State.UNCLEAR),
+        copies=tuple(
+            line
+            for line in lines_in(State.COPY)
+            if line.quantity or facts.ledger[line.addition_id].quantities != NOTHING
+        ),
+        open=tuple(line for line in usable if states[line] is State.OPEN),
         warned=tuple(line for line in lines if needs_warning(line, facts)),
         credited=sum((line.quantity for line in invoiced), _ZERO) - counted,
     )
 
 
-def _may_carry_seats(line: Line, state: State, mapping: CompanyMapping, facts: Facts, identity: Identity) -> bool:
-    """Whether a line that is not invoiced is where the seats belong, and will be billed once; else it is stale."""
-    if (line.agreement_id, line.product_id) != (mapping.agreement_id, facts.products.get(identity.plan)):
-        return False
-    if state is State.UNCLEAR:
-        return True
-    if not _is_billed_to_whom_it_should(line, mapping, facts, identity):
-        return False
-    return is_billed_once(line, facts.agreements[line.agreement_id]) and not is_copy(line, facts)
-
-
-def _is_billed_to_whom_it_should(line: Line, mapping: CompanyMapping, facts: Facts, identity: Identity) -> bool:
-    """Whether a line of a trial month bills nobody, and one of another month is not left over from a trial.
-
-    What else a person sets a line to, it stays.
-    """
-    if mapping.is_trial(identity.month):
-        return line.bill_customer != BILLABLE
-    written = facts.ledger.get(line.addition_id)
-    return line.bill_customer != DO_NOT_BILL or written is None or not written.trial
-
-
-def _balance_without_open_line(
-    identity: Identity, target: Decimal, mapping: CompanyMapping, facts: Facts
+def _reach(
+    target: Decimal, identity: Identity, lines: Sequence[Line], mapping: CompanyMapping, facts: Facts
 ) -> tuple[Outcome, tuple[Write, ...]]:
-    if target == 0:
+    """What it takes for the open `lines`, which are not stale, to carry `target` together.
+
+    The one with the lowest id carries it and the others nothing, unless together they are right already.
+    """
+    if not lines and target > 0:
+        return _create_line(target, identity, mapping, facts)
+    if not lines:
+        return (Outcome.CREDIT_DUE if target < 0 else Outcome.UNCHANGED), ()
+    if sum(line.quantity for line in lines) == target:
         return Outcome.UNCHANGED, ()
+    lowest, *others = lines
+    intended = [(lowest, max(target, _ZERO)), *((line, _ZERO) for line in others)]
+    writes = tuple(SetQuantity.of(line, identity, quantity) for line, quantity in intended if line.quantity != quantity)
     if target < 0:
-        return Outcome.CREDIT_DUE, ()
+        return Outcome.CREDIT_DUE, writes
+    return (Outcome.UPDATED if target > 0 else Outcome.ZEROED), writes
+
+
+def _create_line(
+    target: Decimal, identity: Identity, mapping: CompanyMapping, facts: Facts
+) -> tuple[Outcome, tuple[Write, ...]]:
     agreement = facts.agreements.get(mapping.agreement_id)
     if agreement is None:  # deleted in ConnectWise: there is nothing to write to
         return Outcome.AGREEMENT_INACTIVE, ()
@@ -140,16 +138,23 @@ def _balance_without_open_line(
     return Outcome.CREATED, (create,)
 
 
-def _balance_open_lines(
-    identity: Identity, lines: Sequence[Line], target: Decimal
-) -> tuple[Outcome, tuple[Write, ...]]:
-    """The line with the lowest id carries the target and the others nothing, unless together they are right already."""
-    carried = sum((line.quantity for line in lines), _ZERO)
-    if carried == target:
-        return Outcome.UNCHANGED, ()
-    first, *others = lines
-    intended = [(first, max(target, _ZERO)), *((line, _ZERO) for line in others)]
-    writes = tuple(SetQuantity.of(line, identity, quantity) for line, quantity in intended if line.quantity != quantity)
-    if target < 0:
-        return Outcome.CREDIT_DUE, writes
-    return (Outcome.ZEROED if target == 0 else Outcome.UPDATED), writes
+def _may_carry_seats(line: Line, state: State, mapping: CompanyMapping, facts: Facts, identity: Identity) -> bool:
+    """Whether a line that is not invoiced is where the seats belong, and will be billed once; else it is stale."""
+    if (line.agreement_id, line.product_id) != (mapping.agreement_id, facts.products.get(identity.plan)):
+        return False
+    if state is State.UNCLEAR:
+        return True
+    if not _bills_whom_it_should(line, mapping, facts, identity):
+        return False
+    return is_billed_once(line, facts.agreements[line.agreement_id]) and not is_copy(line, facts)
+
+
+def _bills_whom_it_should(line: Line, mapping: CompanyMapping, facts: Facts, identity: Identity) -> bool:
+    """Whether a line of a trial month bills nobody, and one of another month is not left over from a trial.
+
+    Whatever else a person sets `billCustomer` to, it stays.
+    """
+    if mapping.is_trial(identity.month):
+        return line.bill_customer != BILLABLE
+    written = facts.ledger.get(line.addition_id)
+    return line.bill_customer != DO_NOT_BILL or written is None or not written.trial

@@ -1,6 +1,6 @@
-"""Lines that people keep by hand: where one bills the product of a line of ours, for the same days.
+"""Lines kept by hand: whether one bills the same product as a line of ours, for the same days.
 
-Nobody can tell from ConnectWise whether such a line bills the same seats: a person does.
+ConnectWise does not say whether such a line bills the same seats. A person does.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from cw_pipeline.billing.facts import BILLABLE
 from cw_pipeline.billing.invoiced import is_invoiced_on
 from cw_pipeline.billing.reasons import BilledByHand
 from cw_pipeline.billing.window import Window, new_line_window
-from cw_pipeline.billing.writes import CreateLine
+from cw_pipeline.billing.writes import CreateLine, SetQuantity
 from cw_pipeline.vocabulary import Month, add_months, day_before
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable
 
     from cw_pipeline.billing.balance import Balance
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Facts, Line
     from cw_pipeline.billing.proposals import Proposal
+    from cw_pipeline.billing.writes import Write
 
 
 class Left(NamedTuple):
-    """A line that a person left, as long as it is of this product: ConnectWise may give its id to another."""
+    """A line that a person left, while it is of this product: ConnectWise may give its id to another line."""
 
     addition_id: int
     agreement_id: int
@@ -36,38 +37,40 @@ class Left(NamedTuple):
 
 
 class Act(StrEnum):
-    """What a person can have done about a line that is kept by hand."""
+    """What a person can do about a line that is kept by hand."""
 
     END = "end"
-    """It ends the day before the first line of ours begins."""
+    """End it on the day before the first line of ours begins."""
     LEAVE = "leave"
-    """It bills something else, and holds nothing."""
+    """Leave it, because it bills something else: it holds nothing."""
     UNDO = "undo"
-    """What was done of these is taken back."""
+    """Take either back."""
 
 
 def bills(line: Line) -> bool:
-    """Whether invoices have anything of a line."""
+    """Whether invoices bill anything of a line."""
     return line.bill_customer == BILLABLE and line.quantity > line.less_included
 
 
 def undecided(lines: Iterable[Line], left: Collection[Left]) -> dict[tuple[int, int], list[Line]]:
-    """Those of `lines` that bill and that no person left, by agreement and product."""
-    found: defaultdict[tuple[int, int], list[Line]] = defaultdict(list)
+    """The `lines` that bill something and that no person left, by agreement and product."""
+    by_product: defaultdict[tuple[int, int], list[Line]] = defaultdict(list)
     for line in lines:
         if bills(line) and Left(line.addition_id, line.agreement_id, line.product_id) not in left:
-            found[line.agreement_id, line.product_id].append(line)
-    return dict(found)
+            by_product[line.agreement_id, line.product_id].append(line)
+    return dict(by_product)
 
 
 def billed_by_hand(proposal: Proposal, mapping: CompanyMapping, facts: Facts) -> BilledByHand | None:
-    """What people bill by hand in the days of a line that carries seats, or is to; None where nothing is."""
+    """The lines kept by hand that bill the days of a line that has seats once `proposal` is carried out; else None."""
     identity = proposal.balance.identity
-    if mapping.is_trial(identity.month):
+    by_hand = facts.by_hand.get((mapping.agreement_id, facts.products[identity.plan]))
+    if not by_hand or mapping.is_trial(identity.month):
         return None
-    by_hand = facts.by_hand.get((mapping.agreement_id, facts.products[identity.plan]), ())
-    for first, last in _days_of_ours(proposal) if by_hand else ():
-        window = _shared_days(Window(first, last), facts.agreements[mapping.agreement_id])
+    set_to_seats = {write.addition_id for write in proposal.writes if isinstance(write, SetQuantity) and write.quantity}
+    changed = [line for line in proposal.balance.open if line.addition_id in set_to_seats]
+    for days in _windows(proposal.writes, (*proposal.kept, *changed)):
+        window = _shared_days(days, facts.agreements[mapping.agreement_id])
         lines = tuple(line for line in by_hand if _is_billed_in(line, window))
         if lines:
             return BilledByHand(identity, window, lines)
@@ -75,55 +78,41 @@ def billed_by_hand(proposal: Proposal, mapping: CompanyMapping, facts: Facts) ->
 
 
 def seats_by_hand(result: Balance, mapping: CompanyMapping, facts: Facts) -> Decimal | None:
-    """In a trial month, what people bill by hand in the days of its lines, or those that a line would get; else None.
+    """In a trial month, the seats billed by hand in the days of its lines, or of the line that it would get; else None.
 
-    It is what the mapped agreement bills: of several organizations on it, the same for each.
+    They are what the mapped agreement bills: the same for each of several organizations on it.
     """
     identity, agreement = result.identity, facts.agreements.get(mapping.agreement_id)
     if not mapping.is_trial(identity.month):
         return None
-    by_hand = facts.by_hand.get((mapping.agreement_id, facts.products.get(identity.plan, 0)), ())
-    days = [(one.effective_date, one.cancelled_date) for one in result.writes if isinstance(one, CreateLine)]
-    days += [
-        (line.effective_date, line.cancelled_date)
-        for line in (*result.open, *result.invoiced)
-        if line.effective_date is not None and line.cancelled_date is not None
-    ]
-    windows = [Window(first, last) for first, last in days]
+    windows = _windows(result.writes, (*result.open, *result.invoiced))
     if not windows and agreement is not None:
         windows = [new_line_window(agreement, identity.month)]
+    by_hand = facts.by_hand.get((mapping.agreement_id, facts.products.get(identity.plan, 0)), ())
     billed = [line for line in by_hand if any(_is_billed_in(line, window) for window in windows)]
     return sum((line.quantity - line.less_included for line in billed), Decimal(0))
 
 
-def _days_of_ours(proposal: Proposal) -> Iterator[tuple[date, date]]:
-    """The first and the last day of each line that has seats once the proposal is carried out."""
-    lines = {line.addition_id: line for line in proposal.balance.open}
-    carrying = list(proposal.kept)
-    for write in proposal.writes:
-        if isinstance(write, CreateLine):
-            yield write.effective_date, write.cancelled_date
-        elif write.quantity and write.addition_id in lines:
-            carrying.append(lines[write.addition_id])
-    for line in carrying:
-        if line.effective_date is not None and line.cancelled_date is not None:
-            yield line.effective_date, line.cancelled_date
+def _windows(writes: Iterable[Write], lines: Iterable[Line]) -> list[Window]:
+    """The days of the lines that `writes` create, and of `lines` that have them."""
+    created = [write.window for write in writes if isinstance(write, CreateLine)]
+    return created + [line.window for line in lines if line.window]
 
 
 def _shared_days(ours: Window, agreement: Agreement) -> Window:
-    """The days of the periods in which a line with the days of `ours` may be billed.
+    """The days of the periods that may bill a line with the days of `ours`.
 
-    On an agreement that does not prorate, a period may go on until the day before that on which the line begins.
+    On an agreement that does not prorate, such a period may last until a month after the line began.
     """
     last = ours.last if agreement.terms.prorates else max(ours.last, day_before(add_months(ours.first, 1)))
     return Window(_first_shared_day(ours.first, agreement), last)
 
 
 def _first_shared_day(first: date, agreement: Agreement) -> date:
-    """The earliest day of a period in which a line of ours that begins on `first` may be billed.
+    """The earliest day of a period that may bill a line of ours that begins on `first`.
 
-    On an agreement that does not prorate, what ends before it in the same calendar month may be billed in full, too,
-    but for the days that are invoiced already.
+    On an agreement that does not prorate, a line that ends earlier in the same calendar month may be billed in full
+    too, unless its days are invoiced already.
     """
     if agreement.terms.prorates:
         return first
@@ -136,12 +125,11 @@ def _is_billed_in(line: Line, window: Window) -> bool:
 
 
 def last_day_by_hand(mapping: CompanyMapping, agreement: Agreement, ours: Iterable[Line], today: date) -> date:
-    """The last day that may be billed by hand on the mapped agreement: the day before the first of ours.
+    """The last day that may be billed by hand on the mapped agreement: the day before ours are billed.
 
-    That is the first day of an open line with seats among `ours`, those of trial months left out, or of the line that
-    the first month that somebody pays for will get: earlier periods are invoiced. If that month is to come, the
-    agreement is taken to be invoiced each month until then; where it is not, the month is held, and the line ended
-    anew.
+    Ours begin with the earliest open line among `ours` that bills something, or with the line that the first paid month
+    will get; earlier periods are invoiced. If that month has not come yet, the agreement is taken to be invoiced every
+    month until then; if it is not, the month is held, and the line has to be ended anew.
     """
     days = [line.effective_date for line in ours if bills(line) and line.effective_date is not None]
     shared = [_first_shared_day(day, agreement) for day in days if not is_invoiced_on(day, agreement)]
@@ -153,5 +141,5 @@ def last_day_by_hand(mapping: CompanyMapping, agreement: Agreement, ours: Iterab
 
 
 def can_be_ended(line: Line, last_day: date) -> bool:
-    """Whether a line bills something until `last_day`, so that it can end with it."""
+    """Whether a line begins by `last_day`, so that it can end on it."""
     return line.effective_date is None or line.effective_date <= last_day

@@ -1,4 +1,4 @@
-"""What a person has to credit in ConnectWise: seats that were invoiced too much, or to another company."""
+"""What a person has to credit in ConnectWise: seats invoiced too much, or to another company."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Credit:
-    """So many seats of an invoiced line that are to be credited."""
+    """How many seats of an invoiced line are to be credited."""
 
     identity: Identity
     line: Line
@@ -30,7 +30,7 @@ class Credit:
 
 
 def credits_due(organization_id: str, preview: Preview[Any, Any], facts: Facts) -> tuple[Credit, ...]:
-    """The credits that would end the organization's `moved` or `credit_due` in `preview`, made from `facts`."""
+    """The credits that would resolve the organization's `moved` or `credit_due` in `preview`, made from `facts`."""
     identities = [Identity(preview.month, plan, organization_id) for plan in Plan]
     lines = [line for line in preview.lines if line.organization_id == organization_id]
     if any(line.outcome is Outcome.MOVED for line in lines):
@@ -49,7 +49,7 @@ def credits_due(organization_id: str, preview: Preview[Any, Any], facts: Facts) 
 
 
 def _too_much(identity: Identity, used: Decimal, facts: Facts) -> Iterator[Credit]:
-    """What the invoiced lines count for beyond what was `used`, taken from the latest lines first."""
+    """What the invoiced lines count for beyond the seats `used`, taken from the latest lines first."""
     invoiced = [line for line in facts.lines_of(identity) if state_of(line, facts, identity.month) is State.INVOICED]
     left = facts.counted(*invoiced) - used
     for line in reversed([line for line in invoiced if not bills_nobody(line, facts)]):

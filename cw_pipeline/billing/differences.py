@@ -1,4 +1,4 @@
-"""What differs between two previews: of one month, made at two moments, or of two months."""
+"""What differs between two previews: of the same month at two moments, or of two months."""
 
 from __future__ import annotations
 
@@ -22,64 +22,64 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Difference:
-    """An organization's line, as it is in two previews; None where one of them has no such line."""
+    """An organization's line in two previews; None in the one that lacks it."""
 
     before: _Line | None
     after: _Line | None
 
     @property
     def line(self) -> _Line:
-        """The line that says whose it is: the one after or, where that is gone, the one before."""
+        """The later line or, if it is gone, the earlier one: it says whose line it is."""
         return cast("_Line", self.after or self.before)
 
     @property
     def seats(self) -> Decimal:
-        """How many seats came, below 0 where they went."""
+        """How many seats were added; negative if seats were lost."""
         return (self.after.seats if self.after else _ZERO) - (self.before.seats if self.before else _ZERO)
 
 
 def differences(before: Preview[Any, Any], after: Preview[Any, Any]) -> list[Difference]:
-    """The lines for which two previews decide differently, in the order of `after`, then those that are gone.
+    """The lines that two previews decide differently, in the order of `after`, then those that are gone.
 
-    In two previews of one month a usage row's plan, place, outcome, seats and writes have to be the same; so have those
-    of each other line of its organization. In previews of two months the writes are not compared, nor how a line came
-    to be right. Reasons, warnings and names never are.
+    In previews of the same month, usage rows must agree in plan, company, agreement, outcome, seats and writes, and so
+    must the other lines of their organizations. In previews of two months, neither the writes are compared nor how a
+    line came to be right. Reasons, warnings and names never are.
     """
-    said = _of_one_month if before.month == after.month else _of_any_month
-    old, new = _by_whose(before.lines), _by_whose(after.lines)
+    decision = _writes_too if before.month == after.month else _where_billed
+    old, new = _by_organization(before.lines), _by_organization(after.lines)
     found: list[Difference] = []
-    for whose in {**new, **old}:
-        ones, others = old.get(whose, ()), new.get(whose, ())
-        gone, come = _without(ones, others, said), _without(others, ones, said)
-        found += [Difference(*pair) for pair in zip_longest(gone, come)]
+    for key in {**new, **old}:
+        old_lines, new_lines = old.get(key, ()), new.get(key, ())
+        gone, added = _without(old_lines, new_lines, decision), _without(new_lines, old_lines, decision)
+        found += [Difference(*pair) for pair in zip_longest(gone, added)]
     return found
 
 
-def _by_whose(lines: Iterable[_Line]) -> Mapping[Hashable, Sequence[_Line]]:
-    """The usage row of each organization, which has one, and its other lines by their plan."""
-    by_whose: defaultdict[Hashable, list[_Line]] = defaultdict(list)
+def _by_organization(lines: Iterable[_Line]) -> Mapping[Hashable, Sequence[_Line]]:
+    """The usage row of each organization by itself, and its other lines by plan."""
+    grouped: defaultdict[Hashable, list[_Line]] = defaultdict(list)
     for line in lines:
-        by_whose[line.organization_id, line.plan if line.also else None].append(line)
-    return by_whose
+        grouped[line.organization_id, line.plan if line.also else None].append(line)
+    return grouped
 
 
-def _without(lines: Sequence[_Line], others: Sequence[_Line], said: Callable[[_Line], Hashable]) -> list[_Line]:
-    """The lines that no line of `others` is like, each of which stands for one."""
-    left = [said(line) for line in others]
+def _without(lines: Sequence[_Line], others: Sequence[_Line], decision: Callable[[_Line], Hashable]) -> list[_Line]:
+    """The lines without a match in `others`, of which each matches one line."""
+    unmatched = [decision(line) for line in others]
     rest: list[_Line] = []
     for line in lines:
-        if (what := said(line)) in left:
-            left.remove(what)
+        if (decided := decision(line)) in unmatched:
+            unmatched.remove(decided)
         else:
             rest.append(line)
     return rest
 
 
-def _of_any_month(line: _Line) -> Hashable:
-    """What a line says of any month: where its seats are billed, or why not."""
+def _where_billed(line: _Line) -> Hashable:
+    """Where a line's seats are billed, or why not."""
     outcome = None if line.outcome in RIGHT else line.outcome
     return line.plan, line.company_id, line.agreement_id, outcome, line.seats, line.to_credit
 
 
-def _of_one_month(line: _Line) -> Hashable:
-    return _of_any_month(line), line.outcome, line.writes
+def _writes_too(line: _Line) -> Hashable:
+    return _where_billed(line), line.outcome, line.writes

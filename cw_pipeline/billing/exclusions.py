@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def exclusion(row: Usage, month: Month, facts: Facts) -> Outcome | None:
-    """Why `row` is not billed; None where it is."""
+    """Why `row` is not billed; None if it is."""
     mapping = facts.mappings.get(row.organization_id)
     reasons = (
         (Outcome.NOT_MANAGED, not row.managed),

@@ -1,4 +1,4 @@
-"""The facts that the rule decides on, as they were read; nothing here decides anything."""
+"""The facts that the rule decides on, as they were read. Nothing here decides anything."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from decimal import Decimal
 from functools import cached_property
 
 from cw_pipeline.billing.identity import Identity, as_marked
+from cw_pipeline.billing.window import Window
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 
 BILLABLE, DO_NOT_BILL = "Billable", "DoNotBill"
-"""What a line's `billCustomer` may be."""
+"""Values of a line's `billCustomer`."""
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
@@ -31,14 +32,14 @@ class Usage:
 
 @dataclass(frozen=True)
 class Terms:
-    """How an agreement is billed. Those that a person accepted are remembered with the mapping."""
+    """How an agreement is billed. The mapping keeps the terms that a person accepted."""
 
     cycle: str | None
     """Its billing cycle's `billingOptions`, such as `Monthly`; None where it has no billing cycle."""
     period_type: str | None
     """Which period an invoice covers: `Current`, `Future`, `Both` or `Undefined`."""
     parent_agreement_id: int | None
-    """The agreement with which it is invoiced, where it is a child."""
+    """Of a child agreement, the one that it is invoiced with."""
     prorates: bool
 
 
@@ -90,7 +91,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Line:
-    """An addition that we own, one that has the id of such, or one that people keep by hand."""
+    """An addition that is ours, that has the id of one of ours, or that people keep by hand."""
 
     addition_id: int
     agreement_id: int
@@ -99,12 +100,19 @@ class Line:
     quantity: Decimal
     effective_date: date | None
     cancelled_date: date | None
-    """The last day billed."""
+    """The last day that is billed."""
     shown_serial_number: str | None = None
-    """What ConnectWise shows: another one, or none, where a person changed it or ConnectWise does not keep it."""
+    """The one that ConnectWise shows: another or none if a person changed it or ConnectWise does not store it."""
     bill_customer: str = BILLABLE
     less_included: Decimal = Decimal(0)
-    """How much of the quantity the agreement's price includes, so that no invoice has it."""
+    """How much of the quantity the agreement's price includes, so that no invoice bills it."""
+
+    @property
+    def window(self) -> Window | None:
+        """The days on which it is billed; None where it lacks its first or last day."""
+        if self.effective_date is None or self.cancelled_date is None:
+            return None
+        return Window(self.effective_date, self.cancelled_date)
 
     @property
     def shows_another(self) -> bool:
@@ -115,23 +123,23 @@ class Line:
 
 @dataclass(frozen=True)
 class Written:
-    """What the ledger accounts for of one addition."""
+    """What the ledger accounts for on one addition."""
 
     agreement_id: int
     serial_number: str
     quantities: frozenset[Decimal]
-    """The quantity last written and, while a write is not settled, the one that write intended."""
+    """The quantity that was written last and, while a write is not settled, the one that it intends."""
     effective_date: date
     cancelled_date: date | None
-    """None where it has none, or where only its quantity is accounted for."""
+    """None if it has none, or if only its quantity is accounted for."""
     credited: Decimal = Decimal(0)
-    """How much of an invoiced line was credited, as a person recorded."""
+    """How much of what was invoiced a person recorded as credited."""
     found: bool = False
-    """Whether it was found in ConnectWise, and not written by this warehouse."""
+    """Whether it was found in ConnectWise, not written by this warehouse."""
     rebuilt: bool = False
     """Whether a rebuild found it, so that it may be what was written before the warehouse was lost or restored."""
     known_since: datetime = _ALWAYS
-    """When it was written or found first; lines that were found together have the same moment."""
+    """When it was first written or found; lines that were found together share the moment."""
     invoiced: bool = False
     """Whether it was seen to be invoiced."""
     accepted: bool = False
@@ -142,16 +150,16 @@ class Written:
 
 @dataclass(frozen=True)
 class Unread:
-    """What is in ConnectWise and cannot be read, so it is unknown what is billed there.
+    """A record in ConnectWise that cannot be read, so that it is unknown what it bills.
 
     Attributes:
-        what: It, with its id, as a sentence begins.
+        what: The record with its id, as the beginning of a sentence.
         why: What is wrong with it.
         agreement_id: The agreement that it is, or is on.
-        addition_id: The line that it is; None where it concerns whatever is on the agreement.
-        serial_numbers: Those of the lines that it is known to concern.
-        company_id: The company whose organizations it concerns, because its lines are unknown.
-        passes: Whether it may pass without anybody correcting anything.
+        addition_id: The line that it is; None if it concerns whatever is on the agreement.
+        serial_numbers: The serial numbers of the lines that it is known to concern.
+        company_id: The company all of whose organizations it concerns, because its lines are unknown.
+        passes: Whether it may become readable without anybody correcting anything.
     """
 
     what: str
@@ -177,29 +185,30 @@ class Facts:
     ledger: Mapping[int, Written] = field(default_factory=dict[int, Written])
     """By addition id."""
     strangers: Mapping[int, Line] = field(default_factory=dict[int, Line])
-    """What has the id of a line of ours and is another line by now, by that id, with the serial number of ours."""
+    """Lines that now have the id of a line of ours, by that id; each with the serial number of ours."""
     today: date = date.max
     released: frozenset[tuple[Month, str]] = frozenset()
-    """The months of organizations whose usage, or absence, in the month's report a person released as right."""
+    """The organizations, by month and id, whose usage in the report, or absence from it, a person released."""
     by_hand: Mapping[tuple[int, int], Sequence[Line]] = field(default_factory=dict[tuple[int, int], Sequence[Line]])
-    """By agreement and product, the lines that people keep by hand and that bill, but for those that are to be left."""
+    """The lines kept by hand that bill something and that no person left, by agreement and product."""
     unread: Sequence[Unread] = ()
 
     def counted(self, *lines: Line) -> Decimal:
-        """What invoiced lines count for: their quantity, less what was credited of it."""
+        """What invoiced lines count for: their quantity less what was credited."""
         credited = (self.ledger[line.addition_id].credited for line in lines if line.addition_id in self.ledger)
         return sum((line.quantity for line in lines), Decimal(0)) - sum(credited)
 
     def accounted(self, serial_number: str) -> Sequence[tuple[int, Written]]:
-        """What the ledger accounts for under this serial number, each with its addition id."""
+        """What the ledger accounts for under a serial number, with the addition ids."""
         return self._by_serial_number.get(serial_number, ())
 
     def is_trial(self, line: Line) -> bool:
-        """Whether a line is to bill nobody: it was written so, or its month is a trial month of its organization."""
+        """Whether a line should bill nobody: it was written so, or its month is a trial month of its organization."""
         written, identity = self.ledger.get(line.addition_id), Identity.parse(line.serial_number)
+        if written is not None and written.trial:
+            return True
         mapping = self._by_mark.get(identity.organization_id) if identity else None
-        of_a_trial = identity is not None and mapping is not None and mapping.is_trial(identity.month)
-        return of_a_trial or (written is not None and written.trial)
+        return identity is not None and mapping is not None and mapping.is_trial(identity.month)
 
     @cached_property
     def _by_mark(self) -> Mapping[str, CompanyMapping]:

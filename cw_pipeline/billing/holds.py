@@ -1,7 +1,6 @@
-"""What is held: what the rule would do, but a person has to decide on first.
+"""Holds: what the rule would do, but a person has to decide first.
 
-`hold_month` decides on an organization's whole month and `hold_line` on one line, each for the first reason that
-applies. The rest tells whether one of these reasons applies.
+`hold_month` holds an organization's whole month and `hold_line` one line, each for the first reason that applies.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.by_hand import billed_by_hand
 from cw_pipeline.billing.invoiced import NOTHING, State, bills_nobody, is_short, may_have_been_invoiced, state_of
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.reasons import CannotBeRead, InvoiceUnclear, Moved, WriteHeld
+from cw_pipeline.billing.reasons import CannotBeRead, InvoiceUnclear, Moved
 from cw_pipeline.billing.terms import can_be_billed
 from cw_pipeline.billing.writes import SetQuantity
 
@@ -29,26 +28,32 @@ if TYPE_CHECKING:
 def hold_month(
     proposals: Sequence[Proposal], identities: Sequence[Identity], mapping: CompanyMapping, facts: Facts
 ) -> list[Proposal] | None:
-    """Hold all that is reported of an organization's month, and every plan that the hold is about; None: no hold."""
+    """Hold whatever is reported of an organization's month, and every plan concerned; None if nothing holds it."""
     unread = unread_of(identities, mapping, facts)
     elsewhere = list(invoiced_elsewhere(identities, mapping, facts))
     if unread:
-        outcome = Outcome.UNCONFIRMED if all(one.passes for one in unread) else Outcome.INVOICE_UNCLEAR
-        reason = CannotBeRead(mapping.organization_id, identities[0].month, tuple(unread))
-        about = {one for one in identities if any(_may_be_billed_by(one, what, facts) for what in unread)}
+        outcome = Outcome.UNCONFIRMED if all(record.passes for record in unread) else Outcome.INVOICE_UNCLEAR
+        reason = CannotBeRead(mapping.organization_id, tuple(unread))
+        concerned = {
+            identity for identity in identities if any(_may_be_billed_by(identity, record, facts) for record in unread)
+        }
     elif elsewhere:
         outcome = Outcome.MOVED
         reason = Moved(identities[0], elsewhere[0], facts.counted(*elsewhere))
-        about = {one for one in identities if any(line.serial_number == one.serial_number for line in elsewhere)}
+        serial_numbers = {line.serial_number for line in elsewhere}
+        concerned = {identity for identity in identities if identity.serial_number in serial_numbers}
     else:
         return None
     return [
-        one.stopped(outcome, reason) if one.is_reported or one.balance.identity in about else one for one in proposals
+        proposal.stopped(outcome, reason)
+        if proposal.is_reported or proposal.balance.identity in concerned
+        else proposal
+        for proposal in proposals
     ]
 
 
 def hold_line(proposal: Proposal, mapping: CompanyMapping, facts: Facts, unusual: Unusual | None) -> Proposal:
-    """Hold one line, for the first reason that applies; with unusual usage that is held, whatever is not right yet."""
+    """Hold one line for the first reason that applies; usage that is held as unusual holds whatever is not right."""
     unclear = _invoice_unclear(proposal.balance, mapping, facts)
     if unclear is not None:
         return proposal.stopped(Outcome.INVOICE_UNCLEAR, unclear)
@@ -58,38 +63,38 @@ def hold_line(proposal: Proposal, mapping: CompanyMapping, facts: Facts, unusual
     for write in (*proposal.writes, *(_kept(line, identity) for line in proposal.kept)):
         hold = write_hold(write, mapping, facts)
         if hold is not None:
-            return proposal.stopped(hold, WriteHeld(write))
+            return proposal.stopped(hold, write)
     by_hand = billed_by_hand(proposal, mapping, facts)
     if by_hand is not None:
         return proposal.stopped(Outcome.BILLED_BY_HAND, by_hand)
-    for line in proposal.balance.unclear:  # right as they are, but not where another company is billed for them
+    for line in proposal.balance.unclear:  # right as they are, unless they bill another company
         write = _kept(line, identity)
         if line.quantity and write_hold(write, mapping, facts) is Outcome.MOVED:
-            return proposal.stopped(Outcome.MOVED, WriteHeld(write))
+            return proposal.stopped(Outcome.MOVED, write)
     return proposal
 
 
 def _kept(line: Line, identity: Identity) -> SetQuantity:
-    """The write that leaves a line as it is, to ask whether it may be billed."""
+    """The write that would leave a line as it is, to ask whether it may be billed."""
     return SetQuantity.of(line, identity, line.quantity)
 
 
 def unread_of(identities: Iterable[Identity], mapping: CompanyMapping | None, facts: Facts) -> list[Unread]:
-    """What cannot be read and may be the organization's month: one holds the whole of it.
+    """The unreadable records that may bill the organization's month: any one holds the whole month.
 
-    That is an agreement that it is mapped to or has seats on, as far as the ledger knows, and a line of its own.
+    They are agreements that it is mapped to or, by the ledger, has seats on, and lines of its own.
     """
     return [
-        one
-        for one in facts.unread
-        if (mapping and one.addition_id is None and one.agreement_id == mapping.agreement_id)
-        or (mapping and one.company_id == mapping.company_id)
-        or any(_may_be_billed_by(identity, one, facts) for identity in identities)
+        record
+        for record in facts.unread
+        if (mapping and record.addition_id is None and record.agreement_id == mapping.agreement_id)
+        or (mapping and record.company_id == mapping.company_id)
+        or any(_may_be_billed_by(identity, record, facts) for identity in identities)
     ]
 
 
 def _may_be_billed_by(identity: Identity, unread: Unread, facts: Facts) -> bool:
-    """Whether a line that carries `identity` is, or is where, something cannot be read."""
+    """Whether an unreadable record is a line that carries `identity`, or the agreement of one."""
     if identity.serial_number in unread.serial_numbers:
         return True
     return unread.addition_id is None and any(
@@ -99,9 +104,9 @@ def _may_be_billed_by(identity: Identity, unread: Unread, facts: Facts) -> bool:
 
 
 def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, facts: Facts) -> Iterator[Line]:
-    """The invoiced lines of the organization's month on another company's agreement: one holds the whole month.
+    """The invoiced lines of the organization's month on other companies' agreements: any one holds the whole month.
 
-    A line that was invoiced with quantity 0, or wholly credited, billed nobody and does not count.
+    A line that was invoiced with quantity 0, or credited in full, billed nobody and does not count.
     """
     for identity in identities:
         for line in facts.lines_of(identity):
@@ -113,16 +118,15 @@ def invoiced_elsewhere(identities: Iterable[Identity], mapping: CompanyMapping, 
 
 
 def _invoice_unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> InvoiceUnclear | None:
-    """The lines of a plan whose billed quantity is unknown; None where it is known, or does not matter.
+    """The lines of a plan of which it is unknown what they billed; None if it is known, or does not matter.
 
-    A copy that may have been invoiced always matters, since it is unknown what the plan's lines bill together. Any
-    other unclear line does where something has to be written, or where its agreement will not bill it and was
-    not seen to.
+    A copy that may have been invoiced always matters, because what the plan's lines bill together is unknown. Any
+    other unclear line matters if something has to be written, or if its agreement cannot bill it and was never seen to.
     """
     identity = result.identity
     edited = tuple(line for line in (*result.invoiced, *result.unclear) if is_edited(line, facts))
     vanished = tuple(vanished_lines(identity, facts))
-    claimed = tuple(one for one in facts.strangers.values() if one.shown_serial_number == identity.serial_number)
+    claimed = tuple(line for line in facts.strangers.values() if line.shown_serial_number == identity.serial_number)
     correcting = result.outcome is Outcome.CREDIT_DUE or result.writes
     short = tuple(line for line in result.invoiced if correcting and is_short(line, facts))
     matters = (edited or vanished or claimed or short or result.copies or result.writes or result.stale) or any(
@@ -135,9 +139,9 @@ def _invoice_unclear(result: Balance, mapping: CompanyMapping, facts: Facts) -> 
 
 
 def vanished_lines(identity: Identity, facts: Facts) -> Iterator[int]:
-    """The addition ids of lines that ConnectWise no longer shows though they may have been invoiced, or are others now.
+    """The addition ids of lines that may have been invoiced and are gone, or that belong to other lines now.
 
-    One that was certainly not invoiced was deleted by a person, and its seats are simply put on a new line.
+    A line that certainly was not invoiced was deleted by a person. Its seats simply go on a new line.
     """
     shown = {line.addition_id for line in facts.lines_of(identity)}
     for addition_id, written in facts.accounted(identity.serial_number):
@@ -152,16 +156,16 @@ def vanished_lines(identity: Identity, facts: Facts) -> Iterator[int]:
 def is_replaced(addition_id: int, written: Written, facts: Facts) -> bool:
     """Whether ConnectWise shows a different line under this id now.
 
-    It counts if our line carried seats, or if the different line has the serial number of another line of ours.
+    That counts if our line carried seats, or if the different line has the serial number of another line of ours.
     """
     stranger = facts.strangers.get(addition_id)
     return stranger is not None and (stranger.shows_another or written.quantities != NOTHING)
 
 
 def is_edited(line: Line, facts: Facts) -> bool:
-    """Whether `line` is not, in quantity and dates, what the ledger accounts for.
+    """Whether a line's quantity or dates differ from what the ledger accounts for.
 
-    The dates of a line that was set to 0 do not matter: on whatever invoice it was, it billed nobody.
+    The dates of a line that was set to 0 do not matter: whichever invoice has it, it billed nobody.
     """
     written = facts.ledger.get(line.addition_id)
     if written is None or (line.quantity == 0 and written.quantities == NOTHING):
@@ -179,9 +183,9 @@ def _may_never_be_billed(line: Line, identity: Identity, mapping: CompanyMapping
 
 
 def write_hold(write: Write, mapping: CompanyMapping | None, facts: Facts) -> Outcome | None:
-    """Why `write` must not be made on its agreement as that is now; None where it may.
+    """Why `write` must not be made on its agreement as it is now; None if it may.
 
-    A mapped agreement that ConnectWise now shows under another company than the mapped one would bill a stranger.
+    A mapped agreement that ConnectWise now shows under another company would bill that company.
     """
     agreement = facts.agreements[write.agreement_id]
     if mapping is not None and mapping.agreement_id != agreement.id:
@@ -197,5 +201,5 @@ def write_hold(write: Write, mapping: CompanyMapping | None, facts: Facts) -> Ou
 
 
 def is_changed(agreement: Agreement, mapping: CompanyMapping) -> bool:
-    """Whether the mapped agreement's terms differ from the accepted ones, or are terms on which we never bill."""
+    """Whether the mapped agreement's terms differ from the accepted ones, or are terms that we never bill on."""
     return not can_be_billed(agreement.terms) or mapping.terms not in (None, agreement.terms)

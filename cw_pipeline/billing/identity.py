@@ -1,4 +1,4 @@
-"""A line's identity, which its serial number says: organization, month and plan."""
+"""A line's identity, encoded in its serial number: organization, month and plan."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from cw_pipeline.vocabulary import Month, Plan
 
 PREFIX = "NP:"
-"""What every `serialNumber` of ours begins with."""
+"""Begins every `serialNumber` of ours."""
 DESCRIPTION = "NordPass "
-"""What every `invoiceDescription` of ours begins with."""
+"""Begins every `invoiceDescription` of ours."""
 
 _SERIAL_NUMBER = re.compile(r"NP:(?P<month>(?!0000)[0-9]{4}-(0[1-9]|1[0-2])):(?P<plan>[A-Z]):(?P<organization>.{1,37})")
 _LONGEST_ORGANIZATION_ID = 37  # serialNumber holds 50 characters, of which "NP:2026-03:B:" takes 13
@@ -19,7 +19,7 @@ _LONGEST_ORGANIZATION_ID = 37  # serialNumber holds 50 characters, of which "NP:
 
 @dataclass(frozen=True, order=True)
 class Identity:
-    """One organization, one month, one plan: what exactly one line should carry."""
+    """One organization, month and plan: exactly one line should carry it."""
 
     month: Month
     plan: Plan
@@ -35,19 +35,19 @@ class Identity:
 
     @property
     def invoice_description(self) -> str:
-        """What the invoice says of the line, and that it is ours where ConnectWise keeps no serial number."""
+        """The line's text on the invoice; it marks the line as ours even if ConnectWise stores no serial number."""
         return f"{DESCRIPTION}{self.plan}: seats used in {self.month.name}"
 
     @classmethod
     def parse(cls, serial_number: str) -> Identity | None:
-        """The identity in a `serialNumber`, with the organization id as it is marked there; None if none."""
+        """The identity in a `serialNumber`, with the organization id as marked there; None if it has none."""
         match = _SERIAL_NUMBER.fullmatch(serial_number)
         plan = next((plan for plan in Plan if match and plan[0] == match["plan"]), None)
         return cls(Month.parse(match["month"]), plan, match["organization"]) if match and plan else None
 
 
 def as_marked(organization_id: str) -> str:
-    """An organization's id as a line's `serialNumber` has it."""
+    """An organization's id as a line's `serialNumber` contains it."""
     if len(organization_id) <= _LONGEST_ORGANIZATION_ID:
         return organization_id
     return hashlib.sha256(organization_id.encode()).hexdigest()[:_LONGEST_ORGANIZATION_ID]

@@ -1,7 +1,7 @@
 """Whether a line was invoiced: what the ledger remembers, and what the agreement's next invoice date says now.
 
 A line is invoiced once its agreement's `nextInvoiceDate` was seen to be later than its `effectiveDate`. The ledger
-remembers that, so that the date may be cleared or moved back later without anything being billed again.
+remembers that, so that nothing is billed again if the date is cleared or moved back later.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ class State(Enum):
     """Not invoiced yet: its quantity may be set."""
     INVOICED = "invoiced"
     UNCLEAR = "unclear"
-    """The ledger says invoiced and the date says open, or there is no date and the line's first day is not to come; but
-    a line that was set to 0 counts as invoiced then, since it billed nothing either way."""
+    """The ledger says invoiced and the date says open, or there is no date and the line has begun. A line that was set
+    to 0 counts as invoiced instead, since it billed nothing either way."""
     COPY = "copy"
-    """Found beside the line that it was copied from, and invoiced by its date, perhaps before it was made."""
+    """Found beside the line that it copies, and invoiced by its date, but perhaps before it was made."""
 
 
 def state_of(line: Line, facts: Facts, month: Month) -> State:
     """What is known of the invoice of `line`, which is for usage of `month`.
 
-    A line without an `effectiveDate` (a person may have cleared it) is taken to begin with its usage month. A person
-    who accepted what it billed settles it for good.
+    A line without an `effectiveDate` (a person may have cleared it) is taken to begin with its usage month. Once a
+    person accepted what it billed, it stays invoiced.
     """
     agreement, written = facts.agreements[line.agreement_id], facts.ledger.get(line.addition_id)
     if written is not None and written.accepted:
@@ -53,16 +53,16 @@ def state_of(line: Line, facts: Facts, month: Month) -> State:
 
 
 def was_seen_invoiced(line: Line, written: Written | None, agreement: Agreement, month: Month) -> bool:
-    """Whether the agreement's next invoice is later than the line's first day, as it is now or as we wrote it."""
+    """Whether the agreement's next invoice is later than the line's first day, as shown or as we wrote it."""
     return any(is_invoiced_on(day, agreement) for day in _first_days(line, written, month))
 
 
 def is_copy(line: Line, facts: Facts) -> bool:
     """Whether a line that was found is a copy of another one of the same organization, month and plan.
 
-    It is if the ledger knew another one before, also if that is gone and was not invoiced. What a rebuild found may as
-    well be what was written after the backup, and lines that were found together have no known order: there a copy is
-    known by having the days of another line with seats that was known before, or is older.
+    It is if the ledger knew another one before, even one that is gone and was not invoiced. But what a rebuild found
+    may have been written after the backup, and lines that were found together have no known order: of these, a copy is
+    one with the same days as a line with seats that was known before, or has a lower id.
     """
     written = facts.ledger.get(line.addition_id)
     if written is None or not written.found:
@@ -88,8 +88,8 @@ def is_copy(line: Line, facts: Facts) -> bool:
 def needs_warning(line: Line, facts: Facts) -> bool:
     """Whether something is wrong with a line although its quantity is right.
 
-    It does not show our serial number, or invoices leave seats of it out, or nothing says that it was invoiced and its
-    agreement has no next invoice date on which it will be.
+    It lacks our serial number, invoices leave seats of it out, or it was not seen to be invoiced and its agreement has
+    no next invoice date.
     """
     agreement, written = facts.agreements[line.agreement_id], facts.ledger.get(line.addition_id)
     lost = line.shown_serial_number not in (None, line.serial_number)
@@ -104,13 +104,13 @@ def is_accepted(line: Line, facts: Facts) -> bool:
 
 
 def is_short(line: Line, facts: Facts) -> bool:
-    """Whether invoices leave seats of a line out, which no person accepted, and which is not for a trial month."""
+    """Whether invoices leave out seats of a line that no person accepted and that is not for a trial month."""
     leaves_out = line.less_included != 0 or line.bill_customer != BILLABLE
     return line.quantity != 0 and leaves_out and not is_accepted(line, facts) and not bills_nobody(line, facts)
 
 
 def bills_nobody(line: Line, facts: Facts) -> bool:
-    """Whether no invoice has a line because it is for a trial month."""
+    """Whether no invoice bills a line because it is for a trial month."""
     return line.bill_customer != BILLABLE and facts.is_trial(line)
 
 
@@ -120,7 +120,7 @@ def is_invoiced_on(day: date, agreement: Agreement) -> bool:
 
 
 def may_have_been_invoiced(written: Written, agreement: Agreement | None, today: date) -> bool:
-    """Whether a line that is gone may have been invoiced, as it may where its agreement has no next invoice date."""
+    """Whether a line that is gone may have been invoiced; it may if its agreement has no next invoice date."""
     if written.invoiced or agreement is None or is_invoiced_on(written.effective_date, agreement):
         return True
     return agreement.never_invoiced or (agreement.next_invoice_date is None and written.effective_date <= today)

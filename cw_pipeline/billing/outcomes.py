@@ -1,4 +1,4 @@
-"""What can become of a usage row: a closed set of codes, so that no seat can vanish without a reason."""
+"""Outcomes: a closed set of codes, so that no seat can vanish without a reason."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Outcome(StrEnum):
     CREDIT_DUE = "credit_due"
     """More was invoiced than used."""
     INVOICE_UNCLEAR = "invoice_unclear"
-    """It is unknown what was billed: a line or record was edited, is gone, cannot be read, or is a copy."""
+    """It is unknown what was billed: a line was edited, is gone, cannot be read, or is a copy."""
     UNUSUAL = "unusual"
-    """The month's usage is unusual: the report lost an organization, say, or has far more or fewer seats of it."""
+    """The month's usage is unusual: the report lacks the organization, or has far more or fewer seats of it."""
     BILLED_BY_HAND = "billed_by_hand"
-    """A line that people keep by hand bills the same product for the same days."""
+    """A line kept by hand bills the same product for the same days."""
 
     REJECTED = "rejected"
     """ConnectWise refused the write; the reason quotes it."""
@@ -69,10 +69,10 @@ NOT_BILLED = frozenset(
         Outcome.ZERO_USAGE,
     }
 )
-"""Not billed, by a rule or by a person's choice."""
+"""Not billed, by rule or by a person's choice."""
 
 NOT_OWED = frozenset({Outcome.NOT_MANAGED, Outcome.NFR, Outcome.TRIAL, Outcome.BEFORE_BILL_FROM})
-"""Those of them whose seats nobody has to pay for, so that they are worth nothing."""
+"""Not billed, and worth nothing: nobody has to pay for the seats."""
 
 HELD = frozenset(
     {

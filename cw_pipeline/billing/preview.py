@@ -1,4 +1,4 @@
-"""A month's preview: every usage row with its one outcome, and what also happens to other lines."""
+"""A month's preview: each usage row with its one outcome, and what also happens to other lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ReasonT = TypeVar("ReasonT", default=str)
 WarningT = TypeVar("WarningT", default=str)
-"""Data where the rule made the preview, sentences where people are shown it."""
+"""Data in a preview that the rule made, sentences in one that people see."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class PreviewLine(Generic[ReasonT, WarningT]):
     also: bool
     outcome: Outcome
     seats: Decimal
-    """A usage row's seats; of an `also` line, the quantity that the line loses or that is held."""
+    """The usage row's seats; for an `also` line, the quantity that the line loses or that is held."""
     reason: ReasonT
     warning: WarningT | None = None
-    """What is wrong with its lines although their quantity is right: seats that no invoice has, say."""
+    """What is wrong with its lines although their quantity is right, such as seats that no invoice bills."""
     writes: tuple[Write, ...] = ()
     to_credit: Decimal | None = None
-    """Of `credit_due`, how many seats were invoiced too much."""
+    """For `credit_due`, how many seats too many were invoiced."""
     by_hand: Decimal | None = None
-    """In a trial month, which is billed to nobody: what people bill by hand for the same days; None in other months."""
+    """In a trial month, what people bill by hand for the same days; None in other months."""
 
     @property
     def bills_nobody(self) -> bool:
@@ -60,7 +60,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class PushedPart:
-    """How much of what is to be billed for a month is on lines as it should be."""
+    """How much of what a month should bill is on lines as it should be."""
 
     organizations: int
     of_organizations: int
@@ -94,9 +94,9 @@ class Preview(Generic[ReasonT, WarningT]):
 
 
 def seats_at_stake(seats: Decimal, to_credit: Decimal | None) -> Decimal:
-    """How many of a line's `seats` wait for somebody: of `credit_due` only those that are `to_credit`.
+    """How many of a line's `seats` wait for somebody: for `credit_due` only those `to_credit`.
 
-    Where lines are listed or checked, this number is shown; a tally of outcomes has the seats used, which add up.
+    Lists and checks of lines show this number. A tally of outcomes has the seats used, which add up.
     """
     return seats if to_credit is None else to_credit
 

@@ -1,4 +1,4 @@
-"""What the balance of one plan asks for, before holds: the lines of a preview, with the writes that they need."""
+"""What the balance of one plan asks for, before holds: preview lines with the writes that they need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cw_pipeline.billing.by_hand import seats_by_hand
 from cw_pipeline.billing.facts import Line
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import PreviewLine
-from cw_pipeline.billing.reasons import LineWarnings, Reason, Stale
+from cw_pipeline.billing.reasons import LineWarnings, Reason
 from cw_pipeline.billing.writes import Write, takes_away
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class Proposal:
     Attributes:
         line: The preview line.
         balance: Its plan's balance.
-        writes: What was proposed, whether or not it is stopped.
-        kept: Open lines that carry seats and stay as they are.
+        writes: What was proposed, even if the line is stopped.
+        kept: The open lines that carry seats and stay as they are.
     """
 
     line: ReasonedLine
@@ -51,7 +51,7 @@ class Proposal:
 
     @property
     def is_reported(self) -> bool:
-        """Whether it becomes a line of the preview: a plan that is not the row's does where there is news of it."""
+        """Whether it becomes a line of the preview: a plan other than the row's does if there is news of it."""
         return not self.line.also or self.line.outcome not in _NOTHING_TO_REPORT or self.line.warning is not None
 
     def stopped(self, outcome: Outcome, reason: Reason) -> Proposal:
@@ -59,19 +59,15 @@ class Proposal:
         return replace(self, line=replace(self.line, outcome=outcome, reason=reason, writes=(), to_credit=None))
 
     def warned(self, unusual: Unusual) -> Proposal:
-        """The same line with the warning that its usage is unusual."""
-        before = self.line.warning or LineWarnings(self.balance.identity)
-        return replace(self, line=replace(self.line, warning=replace(before, unusual=unusual)))
+        """The same line, with the warning that its usage is unusual."""
+        warnings = self.line.warning or LineWarnings(self.balance.identity)
+        return replace(self, line=replace(self.line, warning=replace(warnings, unusual=unusual)))
 
 
 def propose(identity: Identity, row: Usage | None, mapping: CompanyMapping, facts: Facts) -> list[Proposal]:
     """What the balance of one plan asks for: its own line first, then each stale line.
 
-    Args:
-        identity: The organization, month and plan.
-        row: The organization's usage row, of whichever plan; None where it has none, or one that is excluded.
-        mapping: The organization's mapping.
-        facts: What else is known.
+    `row` is the organization's usage row, of whichever plan; None if it has none, or an excluded one.
     """
     is_rows_plan = row is not None and row.plan is identity.plan
     usage = row.seats if row is not None and is_rows_plan else 0
@@ -99,7 +95,7 @@ def propose(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
             also=True,
             outcome=Outcome.ZEROED,
             seats=write.before,
-            reason=Stale(write),
+            reason=write,
             warning=None,
             writes=(write,),
             to_credit=None,
@@ -114,7 +110,7 @@ def propose(identity: Identity, row: Usage | None, mapping: CompanyMapping, fact
 
 
 def _seats_lost(result: Balance) -> Decimal:
-    """The quantity that the lines of a plan that should carry nothing lose, or that was invoiced too much."""
+    """What a plan without usage loses: what was invoiced too much, or else what its open lines lose."""
     if result.outcome is Outcome.CREDIT_DUE:
         return -result.target
     return sum((write.before - write.quantity for write in result.writes), Decimal(0))

@@ -11,31 +11,15 @@ from cw_pipeline.billing.facts import Line, Unread, Usage
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.unusual import Unusual
 from cw_pipeline.billing.window import Window
-from cw_pipeline.billing.writes import SetQuantity, Write
-from cw_pipeline.vocabulary import Month
-
-
-@dataclass(frozen=True)
-class Stale:
-    """An open line is set to 0 although its plan may be in use."""
-
-    write: SetQuantity
-
-
-@dataclass(frozen=True)
-class WithoutProduct:
-    """No seats are moved away from a line whose plan lost its product."""
-
-    write: SetQuantity
+from cw_pipeline.billing.writes import Write
 
 
 @dataclass(frozen=True)
 class CannotBeRead:
-    """Something in ConnectWise that may concern the organization's month cannot be read."""
+    """Records in ConnectWise that may concern the organization's month cannot be read."""
 
     organization_id: str
-    month: Month
-    found: tuple[Unread, ...]
+    unread: tuple[Unread, ...]
 
 
 @dataclass(frozen=True)
@@ -52,12 +36,12 @@ class InvoiceUnclear:
     """It is unknown what the lines of a plan billed.
 
     Attributes:
-        identity: Whose they are.
-        edited: Invoiced lines that are not as the ledger accounts for.
-        vanished: The addition ids of lines that are gone, or another line's by now.
-        claimed: Lines that show this identity and were written with another one.
+        identity: The organization, month and plan.
+        edited: Invoiced lines that differ from what the ledger accounts for.
+        vanished: The addition ids of lines that are gone, or that belong to other lines now.
+        claimed: Lines that show this identity but were written with another one.
         short: Invoiced lines of which the invoice left seats out.
-        copies: Copies of lines, which may have been invoiced.
+        copies: Copies of lines that may have been invoiced.
         unclear: Other lines that may have been invoiced.
     """
 
@@ -71,15 +55,8 @@ class InvoiceUnclear:
 
 
 @dataclass(frozen=True)
-class WriteHeld:
-    """A write must not be made on its agreement as that is now; the line's outcome says why."""
-
-    write: Write
-
-
-@dataclass(frozen=True)
 class BilledByHand:
-    """`lines` that people keep by hand bill the same product in the `window` of a line of `identity`."""
+    """`lines` kept by hand bill the same product in the `window` of a line of `identity`."""
 
     identity: Identity
     window: Window
@@ -88,30 +65,21 @@ class BilledByHand:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Seats are not added while others, for the reason `on`, cannot be taken away."""
+    """Seats are not added while others cannot be taken away, for the reason `on`."""
 
     on: Reason
 
 
-Reason: TypeAlias = (
-    Usage
-    | Balance
-    | Stale
-    | WithoutProduct
-    | CannotBeRead
-    | Moved
-    | InvoiceUnclear
-    | Unusual
-    | WriteHeld
-    | BilledByHand
-    | Waiting
-)
-"""A `Usage` row where it is not billed, a `Balance` where that decided."""
+Reason: TypeAlias = Usage | Balance | Write | CannotBeRead | Moved | InvoiceUnclear | Unusual | BilledByHand | Waiting
+"""A `Usage` row that is not billed; a `Balance` that decided; a `Write` of a stale line, or one that is held.
+
+The line's outcome says which.
+"""
 
 
 @dataclass(frozen=True)
 class LineWarnings:
-    """Something is wrong with lines although their quantity is right, or the usage that they bill is unusual."""
+    """`lines` with which something is wrong although their quantity is right, and usage that is unusual."""
 
     identity: Identity
     lines: tuple[Line, ...] = ()

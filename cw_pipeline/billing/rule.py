@@ -1,7 +1,7 @@
 """The rule itself: from a month's usage and the facts to its preview.
 
-Each organization's month goes through four steps: propose what its balance asks for, hold the month, hold single
-lines, and block additions while seats cannot be taken away.
+Each organization's month goes through four steps: propose what the balance of each plan asks for, hold the month, hold
+single lines, and block additions while seats cannot be taken away.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
 from cw_pipeline.billing.proposals import Proposal, ReasonedLine, propose
-from cw_pipeline.billing.reasons import LineWarnings, Reason, Waiting, WithoutProduct
-from cw_pipeline.billing.unusual import Before, Unusual, unusual_usage, vanished
-from cw_pipeline.billing.writes import SetQuantity
+from cw_pipeline.billing.reasons import LineWarnings, Reason, Waiting
+from cw_pipeline.billing.unusual import Baseline, Unusual, unusual_usage, vanished
 from cw_pipeline.vocabulary import Plan
 
 if TYPE_CHECKING:
@@ -28,28 +27,26 @@ if TYPE_CHECKING:
 
 
 def preview_month(
-    month: Month, usage: Sequence[Usage], facts: Facts, before: Before | None = None
+    month: Month, usage: Sequence[Usage], facts: Facts, baseline: Baseline | None = None
 ) -> Preview[Reason, LineWarnings]:
-    """What a push would do for `month`: a line for each row of `usage`, each followed by what also happens.
+    """What a push of `month` would do: a line for each row of `usage`, each followed by what also happens.
 
-    `usage` has at most one row an organization. Mapped organizations without a row count as usage 0, but what takes
-    seats away for that reason is held as unusual until a person releases it. So is, or has a warning, usage that is
-    unusual after what there was `before`.
+    `usage` has at most one row per organization. A mapped organization without a row counts as usage 0, but its seats
+    are held until a person releases that. Usage that is unusual beside the `baseline` has a warning, or is held.
     """
-    before = before or Before()
-    lines = [line for row in usage for line in _preview_row(row, month, facts, before)]
-    missing = facts.mappings.keys() - {row.organization_id for row in usage}
-    for organization_id in sorted(missing):
-        unusual = vanished(organization_id, month, before)
-        lines.extend(_preview_organization(None, facts.mappings[organization_id], month, facts, unusual))
+    baseline = baseline or Baseline()
+    lines = [line for row in usage for line in _preview_row(row, month, facts, baseline)]
+    for organization_id in sorted(facts.mappings.keys() - {row.organization_id for row in usage}):
+        unusual = vanished(organization_id, month, baseline)
+        lines += _preview_organization(None, facts.mappings[organization_id], month, facts, unusual)
     return Preview(month, sum(row.seats for row in usage), tuple(lines))
 
 
-def _preview_row(row: Usage, month: Month, facts: Facts, before: Before) -> list[ReasonedLine]:
+def _preview_row(row: Usage, month: Month, facts: Facts, baseline: Baseline) -> list[ReasonedLine]:
     mapping = facts.mappings.get(row.organization_id)
     excluded = exclusion(row, month, facts)
     if excluded is None and mapping is not None:
-        return _preview_organization(row, mapping, month, facts, unusual_usage(row, month, before))
+        return _preview_organization(row, mapping, month, facts, unusual_usage(row, month, baseline))
     row_line = ReasonedLine(
         organization_id=row.organization_id,
         organization_name=row.organization_name,
@@ -67,26 +64,28 @@ def _preview_row(row: Usage, month: Month, facts: Facts, before: Before) -> list
 def _preview_organization(
     row: Usage | None, mapping: CompanyMapping, month: Month, facts: Facts, unusual: Unusual | None
 ) -> list[ReasonedLine]:
-    """One mapped organization's month: its lines brought to the usage of `row`, or to 0 where there is none.
+    """A mapped organization's month: its lines brought to the usage of `row`, or to 0 without one.
 
-    Where that is `unusual` and not released, it is held, or the row's line has a warning.
+    What is `unusual` and not released holds the organization, or its row's line has a warning.
     """
-    if (month, mapping.organization_id) in facts.released:
-        unusual = None
     if month < mapping.bill_from:
         return []
+    if (month, mapping.organization_id) in facts.released:
+        unusual = None
     identities = [Identity(month, plan, mapping.organization_id) for plan in Plan]
-    billed = [identity for identity in identities if identity.plan in facts.products]
-    proposals = [proposal for identity in billed for proposal in propose(identity, row, mapping, facts)]
+    proposals: list[Proposal] = []
+    untouched: list[Proposal] = []
+    for identity in identities:
+        if identity.plan in facts.products:
+            proposals += propose(identity, row, mapping, facts)
+        else:
+            untouched += _lines_without_product(identity, row, mapping, facts)
     decided = hold_month(proposals, identities, mapping, facts)
     if decided is None:
-        decided = [hold_line(proposal, mapping, facts, unusual) for proposal in proposals]
-        for identity in identities:
-            if identity not in billed:
-                decided += _lines_without_product(identity, row, mapping, facts)
-        decided = _block_additions(decided)
-    if unusual is not None and not any(one.line.outcome is Outcome.UNUSUAL for one in decided):
-        decided = [one if one.line.also else one.warned(unusual) for one in decided]
+        held = [hold_line(proposal, mapping, facts, unusual) for proposal in proposals]
+        decided = _block_additions(held + untouched)
+    if unusual is not None and not any(proposal.line.outcome is Outcome.UNUSUAL for proposal in decided):
+        decided = [proposal if proposal.line.also else proposal.warned(unusual) for proposal in decided]
     lines = [proposal.line for proposal in decided if proposal.is_reported]
     return sorted(lines, key=lambda line: line.also)
 
@@ -94,21 +93,23 @@ def _preview_organization(
 def _lines_without_product(
     identity: Identity, row: Usage | None, mapping: CompanyMapping, facts: Facts
 ) -> list[Proposal]:
-    """The lines of a plan without a product: not touched, and so the seats on open ones are not added elsewhere."""
-    proposals = propose(identity, row, mapping, facts)
-    credit_due = [one for one in proposals if row is not None and one.line.outcome is Outcome.CREDIT_DUE]
-    return credit_due + [
-        proposal.stopped(Outcome.PRODUCT_UNMAPPED, WithoutProduct(write))
-        for proposal in proposals
-        for write in proposal.writes[:1]
-        if proposal.line.outcome is Outcome.ZEROED and isinstance(write, SetQuantity)
-    ]
+    """The lines of a plan without a product: they are not touched, so their seats are not added elsewhere either."""
+    reported: list[Proposal] = []
+    for proposal in propose(identity, row, mapping, facts):
+        if proposal.line.outcome is Outcome.ZEROED:
+            reported.append(proposal.stopped(Outcome.PRODUCT_UNMAPPED, proposal.writes[0]))
+        elif proposal.line.outcome is Outcome.CREDIT_DUE and row is not None:
+            reported.append(proposal)
+    return reported
 
 
 def _block_additions(proposals: list[Proposal]) -> list[Proposal]:
     """Where seats cannot be taken away from one line, none are added to another: a seat is never on two lines."""
-    stuck = next((one for one in proposals if one.takes_away and not one.line.writes), None)
+    stuck = next((proposal for proposal in proposals if proposal.takes_away and not proposal.line.writes), None)
     if stuck is None:
         return proposals
-    reason = Waiting(stuck.line.reason)
-    return [one.stopped(stuck.line.outcome, reason) if one.adds and one.line.writes else one for one in proposals]
+    outcome, reason = stuck.line.outcome, Waiting(stuck.line.reason)
+    return [
+        proposal.stopped(outcome, reason) if proposal.adds and proposal.line.writes else proposal
+        for proposal in proposals
+    ]

@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Terms
 
 OF_PARTS_OF_A_MONTH = frozenset({"Weekly", "BiWeekly"})
-"""The `billingOptions` with which several invoices have a month's line."""
+"""The `billingOptions` with several invoices for a month's line."""
 OF_SEVERAL_MONTHS = frozenset({"BiMonthly", "Quarterly", "SemiAnnual", "Yearly"})
-"""Those with which one invoice is for several months."""
+"""Those with one invoice for several months."""
 NEVER = frozenset({None, "NotRecurring"})
-"""Those with which nothing is invoiced month by month."""
+"""Those with no invoice month by month."""
 
 
 def can_be_billed(terms: Terms) -> bool:
-    """Whether an agreement of these terms bills a line of one month once and in full."""
+    """Whether an agreement on these terms bills a line of one month once and in full."""
     shared = terms.cycle in OF_SEVERAL_MONTHS or terms.parent_agreement_id is not None
     return terms.cycle not in OF_PARTS_OF_A_MONTH | NEVER and not (shared and terms.prorates)

@@ -1,4 +1,4 @@
-"""Undoing a run: which of its lines get the quantity back that they had before, and why the others are left."""
+"""Undoing a run: which of its lines get their earlier quantity back, and why the others are kept as they are."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Wrote:
     """What a run wrote on a line.
 
     Attributes:
-        identity: Whose seats of which month the line carries.
+        identity: The organization, month and plan whose seats the line carries.
         addition_id: The line.
         agreement_id: The agreement that it was written on.
         before: Its quantity before the run; 0 if the run created it.
-        quantity: The one that the run gave it.
+        quantity: The quantity that the run gave it.
     """
 
     identity: Identity
@@ -52,72 +52,76 @@ class Kept(StrEnum):
     """Why a line is left as it is."""
 
     UNSETTLED = "unsettled"
-    """What became of an earlier write for the organization's month is not known."""
+    """The result of an earlier write for the organization's month is unknown."""
     UNREAD = "unread"
-    """ConnectWise shows something of the organization that cannot be read."""
+    """ConnectWise shows a record of the organization that cannot be read."""
     CHANGED = "changed"
-    """Another run gave lines of the organization's month other quantities since, or a person accepted them."""
+    """Since then another run changed quantities of the organization's month, or a person accepted them."""
     GONE = "gone"
-    """ConnectWise does not show it any more."""
+    """ConnectWise no longer shows it."""
     INVOICED = "invoiced"
     UNCLEAR = "unclear"
     """It is unknown whether it was invoiced."""
     EDITED = "edited"
     """Its quantity or days were changed by hand."""
     NOT_MAPPED = "not_mapped"
-    """It would get seats, and the organization is not billed to its agreement's company for the month."""
+    """It would get seats, but the organization is not billed to its agreement's company for the month."""
     BY_HAND = "by_hand"
-    """It would get seats, and people bill the same product by hand on its agreement."""
-    HELD = "held"
-    """Its agreement cannot bill it."""
+    """It would get seats, but people bill the same product by hand on its agreement."""
     WAITING = "waiting"
-    """It would get seats, which another line keeps."""
+    """It would get seats that another line keeps."""
 
 
 @dataclass(frozen=True)
 class UndoLine:
-    """What becomes of a line that a run wrote: a write, or the reason for which it is left.
+    """What undoing a run does about a line that the run wrote: a write, or the reason to keep the line as it is.
 
     Attributes:
         wrote: What the run wrote.
-        now: Its quantity in ConnectWise; None if it is not shown.
-        write: What gives it back the quantity that it had before.
-        kept: Why it is left.
-        hold: Of `HELD`, why.
-        changed_by: Of `CHANGED`, the run that did it.
+        now: The line's quantity in ConnectWise; None if it is not shown.
+        write: Sets the quantity from before the run.
+        kept: Why the line is kept; an outcome if its agreement cannot bill it.
+        changed_by: If it is `CHANGED`, the run that did it.
     """
 
     wrote: Wrote
     now: Decimal | None
     write: SetQuantity | None = None
-    kept: Kept | None = None
-    hold: Outcome | None = None
+    kept: Kept | Outcome | None = None
     changed_by: str | None = None
 
 
 def plan_undo(
     wrote: Sequence[Wrote], facts: Facts, *, changed: Mapping[WhoseMonth, str], unsettled: Collection[WhoseMonth]
 ) -> list[UndoLine]:
-    """What becomes of each line that a run wrote; lines that have the quantity from before the run are left out.
+    """What undoing a run does about each line that it wrote, without those that have the earlier quantity already.
 
-    Seats are added to a line only if all that the run wrote for the organization's month is undone, and no other line
-    that may be open carries seats, such as the one of which the line is a copy: else they could be on two lines.
+    Seats are added to a line only if everything that the run wrote for the organization's month is undone, and no other
+    line that may be open carries seats, such as the original of a copy: otherwise they could be on two lines.
 
     Args:
-        wrote: What the run wrote, a line once.
+        wrote: What the run wrote, each line once.
         facts: What ConnectWise, the mappings and the ledger show now.
         changed: What was changed since, with the run that did it.
-        unsettled: Where it is unknown what became of an earlier write.
+        unsettled: Where the result of an earlier write is unknown.
     """
     plan: list[UndoLine] = []
-    for one in wrote:
-        lines = facts.lines_of(one.identity)
-        shown = next((line for line in lines if line.addition_id == one.addition_id), None)
-        if shown is None or shown.quantity != one.before:
-            plan.append(_undo(one, shown, facts, changed.get(one.whose), unsettled=one.whose in unsettled))
+    for entry in wrote:
+        lines = (line for line in facts.lines_of(entry.identity) if line.addition_id == entry.addition_id)
+        line = next(lines, None)
+        if line is not None and line.quantity == entry.before:
+            continue
+        if entry.whose in unsettled:
+            kept = Kept.UNSETTLED
+        elif entry.whose in changed:
+            kept = Kept.CHANGED
+        else:
+            kept = _why_kept(entry, line, facts)
+        write = SetQuantity.of(line, entry.identity, entry.before) if line and not kept else None
+        plan.append(UndoLine(entry, line and line.quantity, write, kept, changed.get(entry.whose)))
     stuck = {line.wrote.whose for line in plan if line.kept}
-    written = {one.addition_id for one in wrote}
-    stuck |= {one.whose for one in wrote if _others_carry_seats(one, written, facts)}
+    written = {entry.addition_id for entry in wrote}
+    stuck |= {entry.whose for entry in wrote if _others_carry_seats(entry, written, facts)}
     return [
         replace(line, write=None, kept=Kept.WAITING)
         if line.write and line.wrote.whose in stuck and not takes_away(line.write)
@@ -127,7 +131,7 @@ def plan_undo(
 
 
 def _others_carry_seats(wrote: Wrote, written: Collection[int], facts: Facts) -> bool:
-    """Whether the organization's month has a line with seats that is not among the `written` ones, nor invoiced."""
+    """Whether the organization's month has a line with seats that is neither among the `written` ones nor invoiced."""
     month, organization_id = wrote.whose
     return any(
         line.quantity and line.addition_id not in written and state_of(line, facts, month) is not State.INVOICED
@@ -136,35 +140,24 @@ def _others_carry_seats(wrote: Wrote, written: Collection[int], facts: Facts) ->
     )
 
 
-def _undo(  # noqa: PLR0911 - a reason each
-    wrote: Wrote,
-    shown: Line | None,
-    facts: Facts,
-    changed_by: str | None,
-    *,
-    unsettled: bool,
-) -> UndoLine:
-    """The write that undoes a line, or the first reason for which it is left."""
-    line, identity = UndoLine(wrote, shown and shown.quantity), wrote.identity
+def _why_kept(wrote: Wrote, line: Line | None, facts: Facts) -> Kept | Outcome | None:  # noqa: PLR0911 - a reason each
+    """The first reason, if there is any, to keep `line` as it is now."""
+    identity = wrote.identity
     mapping = facts.mappings.get(identity.organization_id)
-    if unsettled:
-        return replace(line, kept=Kept.UNSETTLED)
-    if changed_by is not None:
-        return replace(line, kept=Kept.CHANGED, changed_by=changed_by)
     if unread_of([identity], mapping, facts):
-        return replace(line, kept=Kept.UNREAD)
-    if shown is None:
-        return replace(line, kept=Kept.GONE)
-    state = state_of(shown, facts, identity.month)
+        return Kept.UNREAD
+    if line is None:
+        return Kept.GONE
+    state = state_of(line, facts, identity.month)
     if state is not State.OPEN:
-        return replace(line, kept=Kept.INVOICED if state is State.INVOICED else Kept.UNCLEAR)
-    if is_edited(shown, facts):
-        return replace(line, kept=Kept.EDITED)
-    write, agreement = SetQuantity.of(shown, identity, wrote.before), facts.agreements[shown.agreement_id]
+        return Kept.INVOICED if state is State.INVOICED else Kept.UNCLEAR
+    if is_edited(line, facts):
+        return Kept.EDITED
+    write = SetQuantity.of(line, identity, wrote.before)
     if not takes_away(write):
-        if mapping is None or mapping.bill_from > identity.month or mapping.company_id != agreement.company_id:
-            return replace(line, kept=Kept.NOT_MAPPED)
-        if facts.by_hand.get((shown.agreement_id, shown.product_id)):
-            return replace(line, kept=Kept.BY_HAND)
-    hold = write_hold(write, mapping, facts)
-    return replace(line, kept=Kept.HELD, hold=hold) if hold else replace(line, write=write)
+        company_id = facts.agreements[line.agreement_id].company_id
+        if mapping is None or mapping.bill_from > identity.month or mapping.company_id != company_id:
+            return Kept.NOT_MAPPED
+        if facts.by_hand.get((line.agreement_id, line.product_id)):
+            return Kept.BY_HAND
+    return write_hold(write, mapping, facts)

@@ -1,7 +1,7 @@
 """Unusual usage: what a person should look at before, or after, an organization's month is billed.
 
-A closed set of rules compares the month with the last one before it that was billed to the organization, and with
-what earlier reports of the month said.
+A closed set of rules compares the month with the last one that was billed to the organization, and with earlier reports
+of the month.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import Preview
 
 BILLED = RIGHT | {Outcome.ZERO_USAGE}
-"""The outcomes of a usage row with which later months are compared."""
+"""The outcomes of a usage row that later months are compared with."""
 
 
 class Rule(StrEnum):
     """Why usage is unusual."""
 
     CHANGED = "changed"
-    """It is more or less than before, by so many seats and so much of what it was."""
+    """It rose or fell by both the percentage and the number of seats in `Limits`."""
     FELL_TO_0 = "fell to 0"
     CAME_FROM_0 = "came from 0"
     FIRST_BILLED = "first billed"
-    """So many seats are billed for the first time."""
+    """The organization is billed for the first time, for `first_seats` or more."""
     VANISHED = "vanished"
-    """The report lacks the organization, whose lines carry seats."""
+    """The report lacks the organization, although its lines carry seats."""
     PLAN_BOTH_WAYS = "plan both ways"
     """The month's reports changed its plan, and changed it back."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """From where on usage is unusual, and what happens then."""
+    """When usage is unusual, and what happens then."""
 
     percent: int = 50
-    """A change is unusual from so many hundredths of the seats before,"""
+    """A change is unusual if it is at least this share of the earlier seats,"""
     seats: int = 10
-    """and from so many seats."""
+    """and at least so many seats."""
     first_seats: int = 100
-    """From so many seats on an organization that is billed for the first time is unusual."""
+    """An organization that is billed for the first time is unusual from so many seats on."""
     hold: bool = False
-    """Whether it is held until a person releases it, or only warned of. What vanished is always held."""
+    """Whether it is held until a person releases it, or only has a warning. A vanished organization is always held."""
 
 
 class Billed(NamedTuple):
@@ -62,14 +62,14 @@ class Billed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Before:
+class Baseline:
     """What a month's usage is compared with.
 
     Attributes:
-        limits: From where on it is unusual.
-        billed: By organization id, the last month before it that was billed.
-        plans: By organization id, the plans that the month's reports named, the earliest first; only of those with
-            several.
+        limits: When it is unusual.
+        billed: By organization id, the last earlier month that was billed.
+        plans: By organization id, the plans that the month's reports named, the earliest first; only for organizations
+            with several.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -85,8 +85,8 @@ class Unusual:
         month: The month.
         organization_id: The organization.
         rules: Why it is unusual.
-        seats: What it used, as the report says; 0 if it lacks the organization.
-        before: The last month that was billed before; None where there is none.
+        seats: The usage in the report; 0 if the report lacks the organization.
+        before: The last earlier month that was billed; None if there is none.
         held: Whether nothing is written for it until a person releases it.
     """
 
@@ -98,30 +98,33 @@ class Unusual:
     held: bool
 
 
-def unusual_usage(row: Usage, month: Month, before: Before) -> Unusual | None:
+def unusual_usage(row: Usage, month: Month, baseline: Baseline) -> Unusual | None:
     """What is unusual about a usage row that is billed; None if nothing is."""
-    billed = before.billed.get(row.organization_id)
-    rules = [rule for rule in (_of_seats(row.seats, billed, before.limits),) if rule]
-    if len(list(groupby(before.plans.get(row.organization_id, ())))) > len(Plan):
+    billed = baseline.billed.get(row.organization_id)
+    of_seats = _unusual_seats(row.seats, billed, baseline.limits)
+    rules = [of_seats] if of_seats else []
+    if len(list(groupby(baseline.plans.get(row.organization_id, ())))) > len(Plan):
         rules.append(Rule.PLAN_BOTH_WAYS)
     if not rules:
         return None
-    return Unusual(month, row.organization_id, tuple(rules), row.seats, billed, before.limits.hold)
+    return Unusual(month, row.organization_id, tuple(rules), row.seats, billed, baseline.limits.hold)
 
 
-def vanished(organization_id: str, month: Month, before: Before) -> Unusual:
+def vanished(organization_id: str, month: Month, baseline: Baseline) -> Unusual:
     """An organization that the month's report lacks."""
-    return Unusual(month, organization_id, (Rule.VANISHED,), 0, before.billed.get(organization_id), held=True)
+    return Unusual(month, organization_id, (Rule.VANISHED,), 0, baseline.billed.get(organization_id), held=True)
 
 
-def _of_seats(seats: int, billed: Billed | None, limits: Limits) -> Rule | None:
+def _unusual_seats(seats: int, billed: Billed | None, limits: Limits) -> Rule | None:
     if billed is None:
         return Rule.FIRST_BILLED if seats >= limits.first_seats else None
-    if not seats or not billed.seats:
-        return None if seats == billed.seats else Rule.CAME_FROM_0 if seats else Rule.FELL_TO_0
     change = abs(seats - billed.seats)
-    is_much = change >= limits.seats and change * 100 >= limits.percent * billed.seats
-    return Rule.CHANGED if is_much else None
+    if change and not billed.seats:
+        return Rule.CAME_FROM_0
+    if change and not seats:
+        return Rule.FELL_TO_0
+    is_large = change >= limits.seats and change * 100 >= limits.percent * billed.seats
+    return Rule.CHANGED if is_large and change else None
 
 
 def billed_in(preview: Preview[Any, Any]) -> dict[str, Billed]:

@@ -1,8 +1,8 @@
 """Which period of its agreement a line is billed in.
 
-Where an agreement's next period begins is not documented: on the same day of the next month, or on the first of it;
-and, after a month that is too short for that day, on the shorter month's last day or on the longer day again. What is
-decided here is right under each of these readings.
+ConnectWise does not document where an agreement's next period begins: on the same day of the next month, or on its
+first; and, after a month that is too short for that day, on the short month's last day or on the longer day again. The
+windows here are right under each of these readings.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def new_line_window(agreement: Agreement, month: Month) -> Window:
 
 
 def is_billed_once(line: Line, agreement: Agreement) -> bool:
-    """Whether the invoices to come bill an open line once and in full, as its dates and its agreement's are now.
+    """Whether future invoices bill an open line once and in full, given its dates and its agreement's now.
 
-    They do not after a person cleared or stretched its dates, put it off for good (the calendar ends with the year
-    9999), or moved the agreement's billing day across it.
+    They do not after a person cleared or stretched its dates, postponed it for good (to the year 9999, the calendar's
+    last), or moved the agreement's billing day into it.
     """
     first, last = line.effective_date, line.cancelled_date
     if first is None or last is None or last < first or first.year == MAXYEAR:
@@ -71,6 +71,6 @@ def is_billed_once(line: Line, agreement: Agreement) -> bool:
 def _first_days(agreement: Agreement, month: Month) -> set[int]:
     """The days of `month` on which a period of the agreement may begin, besides the first."""
     anchor = agreement.next_invoice_date or agreement.bill_start_date or month.first_day
-    lengths = [last_day_of_month(one.first_day).day for one in Month.of(anchor).until(month)] or [_MOST_DAYS]
+    lengths = [last_day_of_month(each.first_day).day for each in Month.of(anchor).until(month)] or [_MOST_DAYS]
     days = {min(anchor.day, lengths[-1]), min(anchor.day, *lengths)}
     return days | {lengths[-1]} if anchor == last_day_of_month(anchor) else days

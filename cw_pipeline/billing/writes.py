@@ -1,4 +1,4 @@
-"""The two requests that change what ConnectWise bills: a new line, and another quantity of an existing one."""
+"""The two requests that change what ConnectWise bills: create a line, or set the quantity of one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from cw_pipeline.billing.identity import Identity
+from cw_pipeline.billing.window import Window
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Line
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class CreateLine:
     """Create a line with `quantity` seats, billed from `effective_date` to `cancelled_date`, its last day.
 
-    One of a `trial` month is billed to nobody.
+    A line of a `trial` month is billed to nobody.
     """
 
     identity: Identity
@@ -29,10 +30,15 @@ class CreateLine:
     trial: bool = False
     before: ClassVar[Decimal] = Decimal(0)
 
+    @property
+    def window(self) -> Window:
+        """The days on which it is billed."""
+        return Window(self.effective_date, self.cancelled_date)
+
 
 @dataclass(frozen=True)
 class SetQuantity:
-    """Set the quantity of a line from `before` to `quantity`; it keeps its dates."""
+    """Set the quantity of a line from `before` to `quantity`. It keeps its dates."""
 
     identity: Identity
     agreement_id: int

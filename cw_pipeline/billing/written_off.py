@@ -1,7 +1,7 @@
-"""Periods that were perhaps written off: an agreement's next invoice moved on, and its last invoice stayed the same.
+"""Periods that were perhaps written off: an agreement's next invoice moved on while its last invoice stayed the same.
 
-A line in such a period looks invoiced, but may never have been billed. A person who set the date forward leaves the
-same traces, so it is only reported.
+A line in such a period looks invoiced but may never have been billed. A person who sets the date forward leaves the
+same trace, so this is only reported.
 """
 
 from __future__ import annotations
@@ -23,31 +23,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recap:
-    """What ConnectWise's invoice recap showed of an agreement at some moment."""
+    """What ConnectWise's invoice recap showed for an agreement at some moment."""
 
     next_invoice_date: date | None
     last_invoice_number: str | None
 
 
 def perhaps_written_off(recaps: Sequence[Recap]) -> list[Window]:
-    """The days that no invoice seems to have, from the recaps of one agreement, oldest first.
+    """The days that no invoice seems to bill, from the recaps of one agreement, oldest first.
 
-    Where no recap names an invoice, there are none. Days to which the next invoice was moved back are yet to be
-    invoiced.
+    There are none if no recap names an invoice. Days that the next invoice was moved back to are yet to be invoiced.
     """
-    dated = [(one.next_invoice_date, one.last_invoice_number) for one in recaps if one.next_invoice_date is not None]
+    dated = [
+        (recap.next_invoice_date, recap.last_invoice_number) for recap in recaps if recap.next_invoice_date is not None
+    ]
     windows: list[Window] = []
-    for (first, number), (following, number_then) in pairwise(dated):
-        if following < first:
-            before = day_before(following)
-            windows = [Window(one.first, min(one.last, before)) for one in windows if one.first < following]
-        elif following > first and number is not None and number == number_then:
-            windows.append(Window(first, day_before(following)))
+    for (next_invoice, last_number), (later, later_number) in pairwise(dated):
+        end = day_before(later)
+        if later < next_invoice:
+            windows = [Window(window.first, min(window.last, end)) for window in windows if window.first < later]
+        elif later > next_invoice and last_number is not None and last_number == later_number:
+            windows.append(Window(next_invoice, end))
     return windows
 
 
 def days_without_invoice(line: Line, facts: Facts, written_off: Mapping[int, Sequence[Window]]) -> Window | None:
-    """The period of a line with seats that was perhaps `written_off` (by agreement), and that no person accepted."""
+    """The period in which a line with seats was perhaps `written_off` (by agreement), unless a person accepted it."""
     first = line.effective_date
     if first is None or line.quantity == 0 or is_accepted(line, facts):
         return None

@@ -13,7 +13,7 @@ from cw_pipeline.billing.by_hand import Left, undecided
 from cw_pipeline.billing.facts import CompanyMapping, Facts
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.rule import preview_month
-from cw_pipeline.billing.unusual import Before, Billed, Limits, billed_in
+from cw_pipeline.billing.unusual import Baseline, Billed, Limits, billed_in
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.seen_lines import Seen, append_seen, seen_in
 from cw_pipeline.sync.sync_run import SyncError
@@ -163,7 +163,7 @@ class _Read:
     known: Mapping[int, Known]
     """What the ledger knows once what was seen is entered."""
 
-    before: Mapping[Month, Before]
+    before: Mapping[Month, Baseline]
     """What each month's usage is compared with, but for the other months that were read."""
     left: frozenset[Left]
     """The lines that people keep by hand and that are to be left."""
@@ -218,8 +218,8 @@ def _read(run: SyncRun, months: Sequence[Month]) -> _Read:
     return _Read(at, position, reports, facts, seen, seen.added_to_known(known), before, left)
 
 
-def _before(session: Session, psa: str, month: Month, months: Sequence[Month], limits: Limits) -> Before:
-    return Before(limits, billed_before(session, psa, month, but_for=months), plans_reported(session, month))
+def _before(session: Session, psa: str, month: Month, months: Sequence[Month], limits: Limits) -> Baseline:
+    return Baseline(limits, billed_before(session, psa, month, but_for=months), plans_reported(session, month))
 
 
 def _basis(session: Session) -> tuple[dict[str, CompanyMapping], dict[Plan, int]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from cw_pipeline.billing.balance import Balance
 from cw_pipeline.billing.facts import Usage
+from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.billing.reasons import (
     BilledByHand,
@@ -15,18 +16,15 @@ from cw_pipeline.billing.reasons import (
     LineWarnings,
     Moved,
     Reason,
-    Stale,
     Waiting,
-    WithoutProduct,
-    WriteHeld,
 )
 from cw_pipeline.billing.unusual import Unusual
+from cw_pipeline.billing.writes import CreateLine, SetQuantity
 from cw_pipeline.wording import by_hand, hold_reasons, reasons, unusual_usage
 from cw_pipeline.wording.line_warnings import left_out, line_warning
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Facts
-    from cw_pipeline.billing.outcomes import Outcome
     from cw_pipeline.vocabulary import Month
 
 
@@ -54,21 +52,21 @@ def _reason_in_words(  # noqa: C901, PLR0911 - a case for each kind
             return reasons.excluded(outcome, reason, month, facts)
         case Balance():
             return reasons.balanced(reason, facts.mappings[reason.identity.organization_id], facts)
-        case Stale(write):
-            return reasons.stale(write, facts.mappings[write.identity.organization_id], facts)
-        case WithoutProduct(write):
-            return reasons.without_product(write)
-        case CannotBeRead(organization_id, _, found):
-            return hold_reasons.unread(month, found, facts.mappings[organization_id])
+        case SetQuantity() if outcome is Outcome.ZEROED:
+            return reasons.stale(reason, facts.mappings[reason.identity.organization_id], facts)
+        case SetQuantity() if outcome is Outcome.PRODUCT_UNMAPPED:
+            return reasons.without_product(reason)
+        case CreateLine() | SetQuantity():
+            mapping = facts.mappings[reason.identity.organization_id]
+            return hold_reasons.write_held(outcome, reason, facts.agreements[reason.agreement_id], mapping)
+        case CannotBeRead(organization_id, records):
+            return hold_reasons.unread(month, records, facts.mappings[organization_id])
         case Moved(identity, line, seats):
             return hold_reasons.moved(identity, line, facts.mappings[identity.organization_id], facts, seats)
         case InvoiceUnclear():
             return _invoice_unclear(reason, facts)
         case Unusual():
             return unusual_usage.held(reason, facts.mappings[reason.organization_id])
-        case WriteHeld(write):
-            mapping = facts.mappings[write.identity.organization_id]
-            return hold_reasons.write_held(outcome, write, facts.agreements[write.agreement_id], mapping)
         case BilledByHand(identity):
             mapping = facts.mappings[identity.organization_id]
             return by_hand.held(reason, facts.agreements[mapping.agreement_id], mapping)

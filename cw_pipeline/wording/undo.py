@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.undo import Kept
 from cw_pipeline.vocabulary import counted, month_options
 from cw_pipeline.wording.outcomes import LABELS
@@ -34,8 +35,8 @@ def why_kept(line: UndoLine) -> str:
     """Why a line is left as it is, and what to do where there is something."""
     if line.kept is Kept.CHANGED:
         return f"Lines of the organization's month were changed or accepted since, by run {line.changed_by}."
-    if line.hold is not None:
-        return f"{LABELS[line.hold]}."
+    if isinstance(line.kept, Outcome):
+        return f"{LABELS[line.kept]}."
     return _SENTENCES[line.kept] if line.kept else ""
 
 

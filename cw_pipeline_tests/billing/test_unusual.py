@@ -9,7 +9,7 @@ import pytest
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.rule import preview_month
-from cw_pipeline.billing.unusual import Before, Billed, Limits, Rule, billed_in, unusual_usage
+from cw_pipeline.billing.unusual import Baseline, Billed, Limits, Rule, billed_in, unusual_usage
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.wording.previews import preview_in_words
 from cw_pipeline_tests.billing.examples import (
@@ -29,11 +29,11 @@ HOLD = Limits(hold=True)
 RELEASE = "`cw-pipeline lines release --month 2026-03 --organization org-1`"
 
 
-def before(seats: int | None, limits: Limits = HOLD, plans: str = "") -> Before:
+def before(seats: int | None, limits: Limits = HOLD, plans: str = "") -> Baseline:
     """So many seats were billed in February, and March's reports had these plans in turn."""
     billed = {} if seats is None else {ORGANIZATION: Billed(FEBRUARY, Decimal(seats))}
     of_letters = {"B": Plan.BUSINESS, "E": Plan.ENTERPRISE}
-    return Before(limits, billed, {ORGANIZATION: [of_letters[one] for one in plans]} if plans else {})
+    return Baseline(limits, billed, {ORGANIZATION: [of_letters[one] for one in plans]} if plans else {})
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Facts, Usage
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.billing.reasons import LineWarnings, Reason
-    from cw_pipeline.billing.unusual import Before
+    from cw_pipeline.billing.unusual import Baseline
     from cw_pipeline.sandbox.sandbox import Sandbox
     from cw_pipeline.vocabulary import Month
     from cw_pipeline_tests.support.active import Active
@@ -121,7 +121,7 @@ def lose_a_seat_of(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this program have a fault by which the previews of the month do not account for a seat."""
     preview_month = previews.preview_month
 
-    def losing(previewed: Month, usage: list[Usage], facts: Facts, before: Before) -> Preview[Reason, LineWarnings]:
+    def losing(previewed: Month, usage: list[Usage], facts: Facts, before: Baseline) -> Preview[Reason, LineWarnings]:
         preview = preview_month(previewed, usage, facts, before)
         return replace(preview, usage_seats=preview.usage_seats + 1) if previewed == month else preview
 

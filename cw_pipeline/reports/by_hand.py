@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from cw_pipeline.billing.by_hand import Act, bills, can_be_ended, last_day_by_hand
 from cw_pipeline.billing.facts import Agreement, Line
@@ -19,6 +19,7 @@ from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.by_hand import choices
 from cw_pipeline.warehouse.mappings import confirmed_products, mapping_facts
 from cw_pipeline.warehouse.tables import (
+    CompanyMappingRow,
     LineByHandRow,
     OrganizationRow,
     OrganizationUsageRow,
@@ -27,13 +28,13 @@ from cw_pipeline.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.facts import CompanyMapping
     from cw_pipeline.sync.sync_run import SyncRun
-    from cw_pipeline.vocabulary import Month, Plan
+    from cw_pipeline.vocabulary import Plan
 
 
 class Proposal(StrEnum):
@@ -52,15 +53,13 @@ class LineByHand:
     """A line that is kept by hand.
 
     Attributes:
-        line: It, as ConnectWise shows it.
-        agreement: The agreement that it is on.
+        line: The line as ConnectWise shows it.
         product: Its product's identifier.
-        organizations: The names of the organizations that are billed on the agreement.
-        last_day: The last day that it may bill: the day before the first line of ours begins. None where none does:
-            the agreement or the product is not mapped any more.
-        proposal: What is proposed for it.
+        organizations: The names of the organizations that are billed on its agreement.
+        last_day: The last day that it may bill: the day before the first line of ours begins. None if none does,
+            because the agreement or the product is not mapped any more.
         choice: What a person chose for it, if that still holds: `end` or `leave`.
-        restored_day: Where it was ended, the last day that it had before; None for none.
+        restored_day: If it was ended, the last day that it had before; None for none.
         chosen_at: When a person last chose for it, whether or not that still holds.
     """
 
@@ -81,9 +80,9 @@ class LineByHand:
 
 
 def lines_by_hand(run: SyncRun) -> list[LineByHand]:
-    """The lines that are kept by hand of a confirmed product, and bill the same days as ours or were chosen for.
+    """The lines of a confirmed product that are kept by hand, and bill the same days as ours or were chosen for.
 
-    Only mapped agreements are looked at, and those of lines that were chosen for; one that cannot be read is left out.
+    Reads the mapped agreements, and those of lines that were chosen for; lines that cannot be read are left out.
 
     Raises:
         ConnectWiseError: If ConnectWise cannot be read.
@@ -93,71 +92,64 @@ def lines_by_hand(run: SyncRun) -> list[LineByHand]:
         for mapping in mapping_facts(session).values():
             mappings[mapping.agreement_id].append(mapping)
         products = confirmed_products(session)
+        billed_as = _billed_products(session, products)
         known = ledger.known_lines(session, run.psa)
         chosen = choices(session, run.psa)
-        plans = _plans(session)
         identifiers = dict(session.execute(select(ProductRow.id, ProductRow.identifier)).tuples().all())
-    on_agreements = mappings.keys() | {row.agreement_id for row in chosen.values()}
-    of_products = {*products.values(), *(row.product_id for row in chosen.values())}
-    run.say(f"Reading {counted(len(on_agreements), 'agreement')} and their lines")
+    agreement_ids = mappings.keys() | {row.agreement_id for row in chosen.values()}
+    product_ids = {*products.values(), *(row.product_id for row in chosen.values())}
+    run.say(f"Reading {counted(len(agreement_ids), 'agreement')} and their lines")
     reading = read(
         run,
-        on_agreements,
+        agreement_ids,
         known,
-        settled={number for number, one in known.items() if one.invoiced},
-        by_hand=ByHand(on_agreements, of_products, since=date.min),
+        settled={addition_id for addition_id, line in known.items() if line.invoiced},
+        by_hand=ByHand(agreement_ids, product_ids, since=date.min),
     )
     ours: defaultdict[tuple[int, int], list[Line]] = defaultdict(list)
     for line in reading.lines:
-        ours[line.agreement_id, line.product_id].append(line)
+        ours[_place(line)].append(line)
     found: list[LineByHand] = []
     for line in sorted(reading.by_hand, key=lambda line: (line.agreement_id, line.addition_id)):
-        agreement = reading.agreements[line.agreement_id]
-        on_it = mappings.get(line.agreement_id, [])
-        lines = ours[line.agreement_id, line.product_id]
-        of_plan = [one for one in on_it if line.product_id in _products_of(one, plans, products)]
-        billed = (of_plan or on_it) if line.product_id in products.values() else []
-        days = [last_day_by_hand(mapping, agreement, lines, run.today()) for mapping in billed]
+        agreement, on_agreement = reading.agreements[line.agreement_id], mappings.get(line.agreement_id, [])
+        with_product = [mapping for mapping in on_agreement if (mapping.organization_id, line.product_id) in billed_as]
+        billed = (with_product or on_agreement) if line.product_id in products.values() else []
+        days = [last_day_by_hand(mapping, agreement, ours[_place(line)], run.today()) for mapping in billed]
         last_day = min(days, default=None)
         row = chosen.get(line.addition_id)
-        holds = row is not None and _still_holds(row, line)
-        if not holds and not _bills_after(line, last_day):
+        current = row if row is not None and _still_holds(row, line) else None
+        if current is None and not _bills_after(line, last_day):
             continue
         found.append(
             LineByHand(
                 line=line,
                 agreement=agreement,
                 product=identifiers.get(line.product_id, str(line.product_id)),
-                organizations=tuple(f"{one.organization_name} ({one.organization_id})" for one in on_it),
+                organizations=tuple(f"{one.organization_name} ({one.organization_id})" for one in on_agreement),
                 last_day=last_day,
-                proposal=_proposal(line, last_day) if of_plan else Proposal.LEAVE,
-                choice=row.choice if row is not None and holds else None,
-                restored_day=row.last_day_before if row is not None and holds else None,
-                chosen_at=row.chosen_at if row is not None else None,
+                proposal=_proposal(line, last_day) if with_product else Proposal.LEAVE,
+                choice=current and current.choice,
+                restored_day=current and current.last_day_before,
+                chosen_at=row and row.chosen_at,
             )
         )
     return found
 
 
-def _plans(session: Session) -> Mapping[str, Mapping[Plan, Month | None]]:
-    """The plans of each organization: its present one, and those that it had, with the last month of that."""
-    used = OrganizationUsageRow
-    last_months = select(used.organization_id, used.plan, func.max(UsageReportRow.month))
-    last_months = last_months.join(UsageReportRow, UsageReportRow.id == used.report_id)
-    plans: defaultdict[str, dict[Plan, Month | None]] = defaultdict(dict)
-    for number, plan, month in session.execute(last_months.group_by(used.organization_id, used.plan)).tuples():
-        plans[number][plan] = month
-    for number, plan in session.execute(select(OrganizationRow.id, OrganizationRow.plan)).tuples():
-        plans[number][plan] = None
-    return plans
+def _billed_products(session: Session, products: Mapping[Plan, int]) -> set[tuple[str, int]]:
+    """Each organization with the products of its plan, and of the plans that it had since its `bill_from`."""
+    had = (
+        select(OrganizationUsageRow.organization_id, OrganizationUsageRow.plan)
+        .join(UsageReportRow, UsageReportRow.id == OrganizationUsageRow.report_id)
+        .join(CompanyMappingRow, CompanyMappingRow.organization_id == OrganizationUsageRow.organization_id)
+        .where(UsageReportRow.month >= CompanyMappingRow.bill_from)
+    )
+    plans = session.execute(had.union(select(OrganizationRow.id, OrganizationRow.plan)))
+    return {(organization_id, products[plan]) for organization_id, plan in plans if plan in products}
 
 
-def _products_of(
-    mapping: CompanyMapping, plans: Mapping[str, Mapping[Plan, Month | None]], products: Mapping[Plan, int]
-) -> set[int]:
-    """The products as which an organization is billed: of its plan, and of those that it had since it is billed."""
-    of_it = plans[mapping.organization_id].items()
-    return {products[plan] for plan, last in of_it if plan in products and (last is None or last >= mapping.bill_from)}
+def _place(line: Line) -> tuple[int, int]:
+    return line.agreement_id, line.product_id
 
 
 def _bills_after(line: Line, last_day: date | None) -> bool:
@@ -167,9 +159,9 @@ def _bills_after(line: Line, last_day: date | None) -> bool:
 
 
 def _still_holds(row: LineByHandRow, line: Line) -> bool:
-    """Whether a line is the one that was chosen for, and still has the last day that it was given."""
-    is_it = (row.agreement_id, row.product_id) == (line.agreement_id, line.product_id)
-    return is_it and (row.choice is Act.LEAVE or line.cancelled_date == row.last_day)
+    """Whether this is the line that was chosen for, and it still has the last day that it was given."""
+    is_same = (row.agreement_id, row.product_id) == _place(line)
+    return is_same and (row.choice is Act.LEAVE or line.cancelled_date == row.last_day)
 
 
 def _proposal(line: Line, last_day: date | None) -> Proposal:
@@ -178,6 +170,6 @@ def _proposal(line: Line, last_day: date | None) -> Proposal:
     return Proposal.END if can_be_ended(line, last_day) else Proposal.IN_CONNECTWISE
 
 
-def proposed(shown: Sequence[LineByHand], act: Act) -> list[int]:
-    """The lines for which a person has to choose and `act` is proposed, by their ids."""
-    return [one.line.addition_id for one in shown if one.is_undecided and one.proposal.value == act.value]
+def proposed(lines: Iterable[LineByHand], act: Act) -> list[int]:
+    """The ids of the lines for which a person has to choose and `act` is proposed."""
+    return [one.line.addition_id for one in lines if one.is_undecided and one.proposal.value == act.value]

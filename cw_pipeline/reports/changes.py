@@ -41,9 +41,9 @@ class Change(Difference):
     """A line that differs, with names and worth.
 
     Attributes:
-        company, agreement: Those of the line after or, where it is gone, before; None where it has none.
+        company, agreement: Those of the line after or, if it is gone, before; None if it has none.
         agreement_before: That of the line before.
-        worth: What the seats that came are worth, below 0 where they went; empty where no price is known.
+        worth: What the added seats are worth, negative for removed ones; empty if no price is known.
     """
 
     company: Named | None
@@ -53,13 +53,17 @@ class Change(Difference):
 
     @property
     def is_new(self) -> bool:
-        """Whether the organization used no seats before, and uses some."""
+        """Whether the organization used no seats before, and uses some now."""
         return _is_used(self.after) and not _is_used(self.before)
 
     @property
     def is_gone(self) -> bool:
-        """Whether the organization used seats before, and uses none."""
+        """Whether the organization used seats before, and uses none now."""
         return _is_used(self.before) and not _is_used(self.after)
+
+
+def _is_used(line: PreviewLine | None) -> bool:
+    return line is not None and not line.also and line.seats > 0
 
 
 @dataclass(frozen=True)
@@ -72,60 +76,60 @@ class Comparison:
 
     @property
     def names(self) -> tuple[str, str]:
-        """What the two are called in headings: their months or, where that is the same one, their previews."""
-        months = str(self.before.preview.month), str(self.after.preview.month)
-        same = months[0] == months[1]
-        return (f"Preview {self.before.preview_id}", f"Preview {self.after.preview_id}") if same else months
+        """The versions' names in headings: their months or, if that is the same one, their previews."""
+        if self.before.preview.month == self.after.preview.month:
+            return f"Preview {self.before.preview_id}", f"Preview {self.after.preview_id}"
+        return str(self.before.preview.month), str(self.after.preview.month)
 
 
 def compare(session: Session, before: str, after: str) -> Comparison:
     """What differs between two months, each as it was pushed last or, if it never was, previewed last.
 
-    Args:
-        session: The transaction.
-        before: A month, or the id of a preview.
-        after: Likewise.
+    `before` and `after` are a month or the id of a preview.
 
     Raises:
         NothingToCompare: If there is no such preview, or the month was neither pushed nor previewed.
     """
     old, new = _version(session, before), _version(session, after)
-    of_one_month = old.preview.month == new.preview.month
-    left, right = (_as_it_left(one) if of_one_month and one.pushed else one.preview for one in (old, new))
+    same_month = old.preview.month == new.preview.month
+    left, right = (_as_after(one) if same_month and one.pushed else one.preview for one in (old, new))
     return Comparison(old, new, changes(left, right, imported_names(session), prices(session)))
 
 
 def since_looked_at(session: Session, psa: str, preview_id: int) -> Comparison | None:
-    """What was pushed of a preview otherwise than the one before says, that people could look at; None if nothing."""
+    """What the push of a preview did unlike the preview before it, which people could look at; None if nothing."""
     looked_at = looked_at_before(session, preview_id)
     if looked_at is None:
         return None
-    old, new = (preview_version(session, psa, one) for one in (looked_at, preview_id))
+    old, new = preview_version(session, psa, looked_at), preview_version(session, psa, preview_id)
     if old is None or new is None:
         return None
-    of_all = changes(old.preview, new.preview, imported_names(session), prices(session))
     left_out = {line.organization_id for line in new.preview.lines} - pushed_organizations(session, preview_id)
-    found = [one for one in of_all if one.line.organization_id not in left_out]
-    return Comparison(old, new, found) if found else None
+    changed = [
+        change
+        for change in changes(old.preview, new.preview, imported_names(session), prices(session))
+        if change.line.organization_id not in left_out
+    ]
+    return Comparison(old, new, changed) if changed else None
 
 
 def changes(before: Preview, after: Preview, names: ImportedNames, seat_prices: Prices) -> list[Change]:
     """The lines that differ, those with the most seats first."""
-    found = [
+    changed = [
         Change(
-            **vars(one),
-            company=names.company(one.line.company_id),
-            agreement=names.agreement(one.line.agreement_id),
-            agreement_before=names.agreement(one.before and one.before.agreement_id),
-            worth=seat_prices.worth(one.line.organization_id, one.line.plan, one.seats),
+            **vars(difference),
+            company=names.company(difference.line.company_id),
+            agreement=names.agreement(difference.line.agreement_id),
+            agreement_before=names.agreement(difference.before and difference.before.agreement_id),
+            worth=seat_prices.worth(difference.line.organization_id, difference.line.plan, difference.seats),
         )
-        for one in differences(before, after)
+        for difference in differences(before, after)
     ]
-    return sorted(found, key=lambda one: (-abs(one.seats), one.line.organization_name.casefold()))
+    return sorted(changed, key=lambda change: (-abs(change.seats), change.line.organization_name.casefold()))
 
 
-def _as_it_left(pushed: Version) -> Preview:
-    """What a preview of a month says right after a push of it: what was written is right."""
+def _as_after(pushed: Version) -> Preview:
+    """What a preview says right after a push: all that was written is right."""
     lines = (
         replace(line, outcome=Outcome.UNCHANGED, writes=()) if line.outcome in RIGHT else line
         for line in pushed.preview.lines
@@ -134,8 +138,8 @@ def _as_it_left(pushed: Version) -> Preview:
     return replace(pushed.preview, lines=tuple(lines))
 
 
-def _version(session: Session, asked: str) -> Version:
-    psa, text = connected_psa(session), asked.strip()
+def _version(session: Session, month_or_preview: str) -> Version:
+    psa, text = connected_psa(session), month_or_preview.strip()
     if text.isascii() and text.isdigit():
         version = preview_version(session, psa, int(text))
         if version is None:
@@ -149,7 +153,3 @@ def _version(session: Session, asked: str) -> Version:
     if version is None:
         raise NothingToCompare(f"{month} was neither synced nor previewed. Run `cw-pipeline preview --month {month}`.")
     return version
-
-
-def _is_used(line: PreviewLine | None) -> bool:
-    return line is not None and not line.also and line.seats > 0

@@ -49,7 +49,7 @@ def companies(session: Session) -> list[ListedCompany]:
     mappings = by_company(company_mappings(session))
     listed: list[ListedCompany] = []
     for company in session.scalars(select(CompanyRow)):
-        agreements = tuple(Named(one.id, one.name) for one in active.get(company.id, ()))
+        agreements = tuple(Named(agreement.id, agreement.name) for agreement in active.get(company.id, ()))
         listed += [_mapped(mapping, agreements) for mapping in mappings.get(company.id, ())]
         if company.gone_at is None and company.id not in mappings:
             listed.append(ListedCompany(company.id, company.name, "unmapped", agreements))
@@ -82,63 +82,60 @@ def active_agreements(session: Session) -> Mapping[int, Sequence[AgreementRow]]:
 
 def gone_mappings(session: Session) -> Iterator[str]:
     """The mapped records that the last import no longer found, and what to do, a sentence each."""
-    gone = (CompanyRow.gone_at, AgreementRow.gone_at, OrganizationRow.gone_at)
-    for mapping in company_mappings(session, or_(*(moment.is_not(None) for moment in gone))):
-        company, agreement, organization = mapping.company, mapping.agreement, mapping.organization
-        the_company, the_organization = name_and_id(company), name_and_id(organization)
-        unmap = unmap_command(company.id, organization.id)
-        if company.gone_at is not None:
-            there = f"The company {the_company} is mapped to {the_organization}, but the last import did not find it: "
-            if agreement.company_id != company.id:
-                moved = map_command(agreement.company_id, agreement.id, organization.id, mapping.bill_from)
-                yield (
-                    f"{there}it may be merged into {agreement.company_id}, which has its agreement "
-                    f"{name_and_id(agreement)} now. Map the organization to that one with {moved}."
-                )
-            else:
-                yield (
-                    f"{there}it is deleted, or not of the chosen types and statuses. Import with those; or run "
-                    f"{unmap} and map the organization to another company."
-                )
+    is_gone = (row.gone_at.is_not(None) for row in (CompanyRow, AgreementRow, OrganizationRow))
+    for mapping in company_mappings(session, or_(*is_gone)):
+        agreement = mapping.agreement
+        company, organization = name_and_id(mapping.company), name_and_id(mapping.organization)
+        unmap = unmap_command(mapping.company_id, mapping.organization_id)
+        if mapping.company.gone_at is not None and agreement.company_id != mapping.company_id:
+            move = map_command(agreement.company_id, agreement.id, mapping.organization_id, mapping.bill_from)
+            yield (
+                f"The company {company} is mapped to {organization}, but the last import did not find it: it may be "
+                f"merged into {agreement.company_id}, which has its agreement {name_and_id(agreement)} now. Map the "
+                f"organization to that one with {move}."
+            )
+        elif mapping.company.gone_at is not None:
+            yield (
+                f"The company {company} is mapped to {organization}, but the last import did not find it: it is "
+                "deleted, or not of the chosen types and statuses. Import with those; or run "
+                f"{unmap} and map the organization to another company."
+            )
         elif agreement.gone_at is not None:
             yield (
-                f"The agreement {name_and_id(agreement)} of {the_company} is mapped, but the last import did not find "
-                f"it. Map {the_organization} with another of its agreements, or run {unmap}."
+                f"The agreement {name_and_id(agreement)} of {company} is mapped, but the last import did not find it. "
+                f"Map {organization} with another of its agreements, or run {unmap}."
             )
-        if organization.gone_at is not None:
+        if mapping.organization.gone_at is not None:
             yield (
-                f"The organization {the_organization} is mapped to {the_company}, but NordPass no longer lists it. "
+                f"The organization {organization} is mapped to {company}, but NordPass no longer lists it. "
                 f"Run {unmap} once its last month is billed."
             )
 
 
 def organizations(session: Session) -> Sequence[tuple[OrganizationRow, CompanyRow | None]]:
     """The organizations that NordPass lists, by name, each with the company that is mapped to it."""
-    return (
-        session.execute(
-            select(OrganizationRow, CompanyRow)
-            .outerjoin(CompanyMappingRow, CompanyMappingRow.organization_id == OrganizationRow.id)
-            .outerjoin(CompanyRow, CompanyRow.id == CompanyMappingRow.company_id)
-            .where(OrganizationRow.gone_at.is_(None))
-            .order_by(OrganizationRow.name, OrganizationRow.id)
-        )
-        .tuples()
-        .all()
+    listed = (
+        select(OrganizationRow, CompanyRow)
+        .outerjoin(CompanyMappingRow, CompanyMappingRow.organization_id == OrganizationRow.id)
+        .outerjoin(CompanyRow, CompanyRow.id == CompanyMappingRow.company_id)
+        .where(OrganizationRow.gone_at.is_(None))
+        .order_by(OrganizationRow.name, OrganizationRow.id)
     )
+    return session.execute(listed).tuples().all()
 
 
 class ImportedNames(NamedTuple):
-    """The names of all companies and of all agreements that were imported, by id."""
+    """The names of all companies and agreements that were imported, by id."""
 
     companies: Mapping[int, str]
     agreements: Mapping[int, str]
 
     def company(self, company_id: int | None) -> Named | None:
-        """A company by its name or, where it was not imported, by its id."""
+        """A company by its name or, if it was not imported, by its id."""
         return _named(self.companies, company_id)
 
     def agreement(self, agreement_id: int | None) -> Named | None:
-        """An agreement, likewise."""
+        """An agreement by its name or, if it was not imported, by its id."""
         return _named(self.agreements, agreement_id)
 
 
@@ -147,7 +144,7 @@ def _named(names: Mapping[int, str], record_id: int | None) -> Named | None:
 
 
 def imported_names(session: Session) -> ImportedNames:
-    """The names of all companies and of all agreements that were imported."""
+    """The names of all companies and agreements that were imported."""
     companies = session.execute(select(CompanyRow.id, CompanyRow.name)).tuples()
     agreements = session.execute(select(AgreementRow.id, AgreementRow.name)).tuples()
     return ImportedNames(dict(companies.all()), dict(agreements.all()))
@@ -158,16 +155,16 @@ def ledger_entries(
 ) -> Sequence[tuple[LedgerEntry, str | None]]:
     """The connected company's ledger entries with their organizations' names, oldest first.
 
-    `month` selects those of a month, `organizations` those of the organizations with these ids.
+    Optionally only those of a `month`, or of the `organizations` with these ids.
     """
-    query = (
+    entries = (
         select(LedgerEntry, OrganizationRow.name)
         .outerjoin(OrganizationRow, OrganizationRow.id == LedgerEntry.organization_id)
         .where(LedgerEntry.psa == connected_psa(session))
         .order_by(LedgerEntry.id)
     )
     if month is not None:
-        query = query.where(LedgerEntry.month == month)
+        entries = entries.where(LedgerEntry.month == month)
     if organizations is not None:
-        query = query.where(LedgerEntry.organization_id.in_(organizations))
-    return session.execute(query).tuples().all()
+        entries = entries.where(LedgerEntry.organization_id.in_(organizations))
+    return session.execute(entries).tuples().all()

@@ -1,4 +1,4 @@
-"""How far the set-up has come, what it still lacks, and which months have to be pushed."""
+"""How far the setup has come, what it still lacks, and which months have to be pushed."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class HeldLine:
     """A line that waits for a person's decision, from its month's latest push.
 
     Attributes:
-        seats: Those of the usage row, of `credit_due` those to credit; of a line beside the row, the quantity that it
-            loses or that is held.
-        reason: Why it is held, and what to do about it, with its ids.
-        what_to_do: What to do about any line of this outcome.
+        seats: The usage row's seats; of `credit_due`, the seats to credit; of a line beside the row, the quantity that
+            it loses or that is held.
+        reason: Why it is held and what to do about it, with its ids.
+        what_to_do: What to do about any line with this outcome.
     """
 
     month: Month
@@ -67,20 +67,20 @@ class Status:
     """The state of the integration.
 
     Attributes:
-        site: The ConnectWise site, None before the first connection, like `company_id`.
+        site: The ConnectWise site; None before the first connection, like `company_id`.
         missing: What is missing to become active, a sentence each.
-        mapped: Companies that are mapped.
+        mapped: Mapped companies.
         mapped_organizations: The organizations that they are mapped to.
-        unmapped_companies: Imported companies that are not, without those that are gone.
-        unmapped_organizations: MSP-managed organizations that no company has, without those that are gone.
+        unmapped_companies: Imported companies that are not mapped and not gone.
+        unmapped_organizations: MSP-managed organizations that are not mapped and not gone.
         gone: The mapped records that the last import no longer found, a sentence each.
         agreement_changed: The mapped agreements whose terms differ from what was accepted, a sentence each.
-        trial_months: The mappings with trial months that are the last closed one or to come, a sentence each.
+        trial_months: The mappings with trial months from the last closed month on, a sentence each.
         unpushed_months: Closed months that have to be pushed (again).
-        why_unpushed: Why each of them has to be.
-        partly_pushed: How much is pushed of those of them whose last push left organizations out.
-        to_approve: Where a person has to approve what is pushed, the preview of each of them that waits for that.
-        held: How many lines are held, by month.
+        why_unpushed: The reason for each of them.
+        partly_pushed: How much is pushed of those whose last push left organizations out.
+        to_approve: If pushes need approval, the preview of each of those months that waits for it.
+        held: The number of held lines by month.
         last_sync: When the last push ended.
         next_tick: When the schedule is next due.
     """
@@ -106,7 +106,7 @@ class Status:
     next_tick: datetime
 
     def late(self, closed_by: datetime) -> dict[str, str]:
-        """The months that have to be pushed and had closed by then, or wait for approval, each with the reason."""
+        """The unpushed months that were closed at that time, or that wait for approval, each with the reason."""
         return {
             month: why
             for month, why in self.why_unpushed.items()
@@ -124,17 +124,12 @@ def status(
 ) -> Status:
     """The state of the integration at `now`.
 
-    Args:
-        warehouse: The warehouse.
-        first_month: The first month that is ever synced.
-        now: The moment.
-        schedule: When months are synced.
-        approval: Whether a person has to approve what is pushed.
+    `first_month` is the first month that is ever synced; with `approval`, a person has to approve what is pushed.
     """
     with warehouse.transaction() as session:
         integration = session.get(IntegrationRow, 1)
         psa = connected_psa(session)
-        held_lines, unpushed = tuple(_held_lines(session, psa)), unpushed_months(session, psa, first_month, now)
+        held_lines, unpushed = _held_lines(session, psa), unpushed_months(session, psa, first_month, now)
         parts = {str(month): part for month in unpushed if (part := pushed_part(session, psa, month))}
         waiting = previews_to_approve(session, psa, unpushed) if approval else {}
         mapping = CompanyMappingRow
@@ -175,14 +170,14 @@ def status(
 
 
 def _why(why: Why, part: PushedPart | None, to_approve: int | None) -> str:
-    """Why a month has to be pushed, of which a part may be pushed, and a preview may wait for approval."""
+    """Why a month has to be pushed; a `part` of it may be pushed, or a preview wait for approval."""
     if to_approve is not None:
         return f"waits for approval: preview {to_approve}"
     return f"only {how_much(part)} are pushed" if why is Why.PARTLY and part else why.value
 
 
 def missing_to_be_active(session: Session) -> tuple[str, ...]:
-    """What the set-up lacks until syncs run, a sentence each that says what to do; empty if the state is active."""
+    """What the setup lacks and what to do, a sentence each; empty if the state is active."""
     integration = session.get(IntegrationRow, 1)
     if integration is not None and integration.state is State.ACTIVE:
         return ()
@@ -198,7 +193,7 @@ def missing_to_be_active(session: Session) -> tuple[str, ...]:
 
 
 def _trial_months(session: Session, last_closed: Month) -> Iterator[str]:
-    """The mappings that bill nobody for the last closed month, or for one to come."""
+    """The mappings that bill nobody for the last closed month or a later one, a sentence each."""
     for mapping in company_mappings(session, CompanyMappingRow.trial_months > 0):
         paid = mapping.bill_from.plus(mapping.trial_months)
         if paid > last_closed:
@@ -208,9 +203,9 @@ def _trial_months(session: Session, last_closed: Month) -> Iterator[str]:
             )
 
 
-def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
-    for month, line, organization_name in lines_with(session, psa, HELD):
-        yield HeldLine(
+def _held_lines(session: Session, psa: str) -> tuple[HeldLine, ...]:
+    return tuple(
+        HeldLine(
             month=month,
             organization_id=line.organization_id,
             organization_name=organization_name,
@@ -220,3 +215,5 @@ def _held_lines(session: Session, psa: str) -> Iterator[HeldLine]:
             reason=line.reason,
             what_to_do=WAYS_OUT[line.outcome],
         )
+        for month, line, organization_name in lines_with(session, psa, HELD)
+    )

@@ -11,7 +11,7 @@ from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.https.failures import AttemptError, Failure
 from cw_pipeline.https.logs import without_paths_in_logs
 from cw_pipeline.https.safe_text import Hidden
-from cw_pipeline.https.sending import Server, ca_bundle_fault, repeat
+from cw_pipeline.https.sending import Bounds, Server, ca_bundle_fault, repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 LONGEST_WAIT = 4.0  # seconds between two attempts; Dagster gives a sensor a minute for everything
-_CONNECT_AND_READ = (5.0, 5.0)  # seconds
-_LONGEST_DOWNLOAD = 5.0  # seconds
-_LONGEST_REPLY = 64 * 1024  # bytes
+_BOUNDS = Bounds(connect_seconds=5.0, read_seconds=5.0, body_seconds=5.0, body_bytes=64 * 1024)
 _FINAL = frozenset({Failure.UNTRUSTED_CERTIFICATE, Failure.TOO_LARGE, Failure.REDIRECTED, Failure.REFUSED})
 """The failures after which another attempt would end the same way."""
 
@@ -50,17 +48,10 @@ def ping(address: SecretStr, *, ca_bundle: Path | None = None, sleep: Callable[[
         raise NotPinged(
             f"The file {ca_bundle} in CW_PIPELINE_HEARTBEAT_CA_BUNDLE cannot be used ({fault}). Correct it."
         )
-    with without_paths_in_logs(), closing(Server(url, ca_bundle=ca_bundle, headers={})) as server:
+    with without_paths_in_logs(), closing(Server(url, ca_bundle=ca_bundle, bounds=_BOUNDS)) as server:
         try:
             repeat(
-                lambda: server.send_once(
-                    "GET",
-                    url,
-                    headers={},
-                    timeout=_CONNECT_AND_READ,
-                    most_bytes=_LONGEST_REPLY,
-                    most_seconds=_LONGEST_DOWNLOAD,
-                ),
+                lambda: server.send_once("GET", url),
                 again=lambda attempt: attempt.failure not in _FINAL,
                 attempts=ATTEMPTS,
                 longest_wait=LONGEST_WAIT,

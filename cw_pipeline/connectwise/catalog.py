@@ -60,7 +60,7 @@ class Catalog(Endpoints):
         """Create a product and return it.
 
         Raises:
-            ValidationRejected: For example because the identifier exists already; nothing was written.
+            Refused: For example because the identifier exists already; nothing was written.
             UncertainWrite: It may or may not have been created: look for its identifier before trying again.
         """
         return self._records.write("POST", _CATALOG, item.body(), models.CatalogItem)

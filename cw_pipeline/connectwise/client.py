@@ -1,8 +1,7 @@
-"""The client: one method for each thing the product asks of ConnectWise PSA.
+"""The client: one method for each thing that the product asks of ConnectWise PSA.
 
-Here belong how it is opened and what concerns the site; the endpoints and their conditions are in `companies`,
-`agreements`, `catalog` and `invoices`. There is no method that deletes, replaces, or writes a company, so that an API
-member with the least rights is enough.
+The endpoints are in `companies`, `agreements`, `catalog` and `invoices`. No method deletes, replaces, or writes a
+company, so an API member with the least rights is enough.
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ __all__ = ["ConnectWiseClient", "Credentials", "RequestCount"]
 
 
 class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
-    """Reads and writes one ConnectWise company. Use it as a context manager, from as many threads as you like.
+    """Reads and writes one ConnectWise company. A context manager, safe to use from several threads.
 
-    Every method that asks ConnectWise may raise any `errors.ConnectWiseError`; only after `errors.UncertainWrite` may
-    something have been written. Lists about customers come as `RecordList`, so that a record that cannot be read stops
-    no other. All others are read lazily, page by page, and raise `errors.RecordUnreadable` at such a record.
+    Every method that sends a request may raise any `errors.ConnectWiseError`; only after `errors.UncertainWrite` may
+    something have been written. Lists about customers come as a `RecordList`, so that an unreadable record stops no
+    other. All others are read lazily, page by page, and raise `errors.RecordUnreadable` at such a record.
 
     Args:
         credentials: The API member and its site.
-        requests_per_minute: Most requests in any minute, over all threads of this client.
-        max_concurrency: Most requests at the same time, over all threads of this client.
+        requests_per_minute: The limit over all threads.
+        max_concurrency: The limit over all threads.
         read_timeout: Seconds to wait for an answer, or for its next part.
         sleep: Waits so many seconds; for tests.
         clock: Seconds of a clock that only goes forward; for tests.
@@ -79,22 +78,22 @@ class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
 
     @property
     def company_id(self) -> str:
-        """The company id that it logs in with."""
+        """The company id of the login."""
         return self._company_id
 
     @property
     def site_url(self) -> str:
-        """HTTPS origin of the API, with `api-` where ConnectWise hosts the site."""
+        """HTTPS origin of the API, with `api-` if ConnectWise hosts the site."""
         return self._http.origin
 
     @property
     def requests(self) -> RequestCount:
-        """Requests that this client has sent, repeats included."""
+        """Requests sent so far, repeats included."""
         return self._http.count
 
     @contextmanager
     def asking_before_writes(self, check: Callable[[], None]) -> Generator[None]:
-        """Call `check` right before each attempt of a write while the block runs; what it raises prevents the write."""
+        """Call `check` before each attempt of a write in the block; what it raises prevents the attempt."""
         self._http.before_write = check
         try:
             yield
@@ -110,5 +109,5 @@ class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
         return self._http.company_info()
 
     def agreement_url(self, agreement_id: int) -> str:
-        """Return a link that opens the agreement in ConnectWise's web pages."""
+        """A link to the agreement in ConnectWise's web pages."""
         return record_url(self.site_url, self._company_id, "AgreementFV", agreement_id)

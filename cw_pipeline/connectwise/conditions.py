@@ -1,8 +1,7 @@
-"""ConnectWise's `conditions`: lists of ids that keep the URL short, and text whose quotes survive.
+"""ConnectWise's `conditions`: lists of ids that keep the URL short, and quoted text.
 
-ConnectWise recommends URLs of at most 2,000 characters. How a quote inside a quoted value is escaped is not
-documented, nor which other characters are special there; a value that might be misread is left out of the condition and
-compared in the client instead.
+ConnectWise recommends URLs of at most 2,000 characters. It does not document how a quote inside a quoted value is
+escaped, nor which other characters are special there. A value that it might misread is compared in the client instead.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ if TYPE_CHECKING:
 
 LONGEST_URL = 2_000
 _RESERVED = 120  # page size, page or page id, and order, which paging adds to the URL
-_SPECIAL = frozenset("[]\\")  # `*`, `%` and `_` at most find more, which the client sorts out
+_SPECIAL = frozenset("[]\\")  # `*`, `%` and `_` only find more, which the client sorts out
 
 
 def room_for_conditions(url: str) -> int:
-    """Characters that the encoded conditions of a request to this URL may have."""
+    """How many characters the encoded conditions of a request to this URL may have."""
     return LONGEST_URL - _RESERVED - len(url)
 
 
@@ -37,11 +36,6 @@ def id_conditions(field: str, ids: Iterable[int], *, room: int) -> Iterator[str]
         length += added
     if batch:
         yield f"{field} in ({','.join(batch)})"
-
-
-def fits(condition: str, *, room: int) -> bool:
-    """Whether the encoded condition stays within the room."""
-    return len(quote_plus(condition)) <= room
 
 
 def quoted(text: str) -> str | None:

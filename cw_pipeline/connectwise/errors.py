@@ -1,7 +1,7 @@
-"""What can go wrong with ConnectWise, one class for each thing that a caller would do differently.
+"""What can go wrong with ConnectWise: one class for each case that a caller treats differently.
 
-`UncertainWrite` is the only error after which ConnectWise may have written something. Every other error proves that
-nothing was written by the call that raised it. Which failure becomes which error is in `failures`.
+`UncertainWrite` is the only error after which ConnectWise may have written something; every other error proves that
+the call wrote nothing. `failures` says which failure becomes which error.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from cw_pipeline.https.errors import HttpError
 
 
 class ConnectWiseError(HttpError):
-    """Something with ConnectWise did not work."""
+    """A request to ConnectWise failed, or could not be made."""
 
     service = "ConnectWise"
 
@@ -22,10 +22,6 @@ class InvalidConfiguration(ConnectWiseError):
     exit_code = USAGE_ERROR
 
 
-class InvalidSiteUrl(InvalidConfiguration):
-    """The site URL is not the HTTPS address of a ConnectWise site. Nothing was sent."""
-
-
 class UnknownCompany(ConnectWiseError):
     """The site answers, but does not know the company id."""
 
@@ -33,7 +29,7 @@ class UnknownCompany(ConnectWiseError):
 
 
 class Refused(ConnectWiseError):
-    """ConnectWise answered with a 4xx status: it understood who asked and what for, and did nothing."""
+    """ConnectWise answered with a 4xx status: it understood the request, and did nothing."""
 
 
 class AuthenticationFailed(Refused):
@@ -52,10 +48,6 @@ class NotFound(Refused):
     """The record does not exist, or is not visible to the API member (404)."""
 
 
-class ValidationRejected(Refused):
-    """ConnectWise found the request invalid (400)."""
-
-
 class Conflict(Refused):
     """The record is in use or conflicts with another (409)."""
 
@@ -69,7 +61,7 @@ class RateLimited(Refused):
 
 
 class Unreachable(ConnectWiseError):
-    """No connection came about: no such host, nothing listens there, or the proxy refused. Nothing was sent."""
+    """No connection could be opened: no such host, nothing listens there, or the proxy refused. Nothing was sent."""
 
     is_transient = True
 
@@ -81,7 +73,7 @@ class UntrustedCertificate(ConnectWiseError):
 
 
 class UncertainWrite(ConnectWiseError):
-    """A POST or PATCH was sent, and ConnectWise may or may not have carried it out: read back before anything else."""
+    """A POST or PATCH was sent, and may or may not have been carried out: read back before anything else."""
 
     is_transient = True
 
@@ -92,32 +84,12 @@ class ReadFailed(ConnectWiseError):
     is_transient = True
 
 
-class ServerFailed(ReadFailed):
-    """ConnectWise answered with a 5xx status, or gave up waiting for the request (408)."""
-
-
-class TimedOut(ReadFailed):
-    """ConnectWise accepted the connection and then did not reply in time."""
-
-
-class ConnectionLost(ReadFailed):
-    """The connection broke before the reply was complete."""
-
-
 class UnreadableReply(ReadFailed):
     """The reply has a status of success but is not JSON, or was cut short."""
 
 
-class TlsFailed(ReadFailed):
-    """No TLS connection could be established: often a port that does not speak HTTPS."""
-
-    is_transient = False
-
-
-class Redirected(ReadFailed):
-    """The reply is a redirect, which is never followed: credentials stay with the host they are for."""
-
-    is_transient = False
+class WrongAddress(ConnectWiseError):
+    """The address does not speak HTTPS, or redirects to another one, which no credentials are sent to."""
 
 
 class ContractBroken(ConnectWiseError):

@@ -1,4 +1,4 @@
-"""What follows from a failed request to ConnectWise: whether it is sent again, and the error that a caller gets."""
+"""What follows from a failed request to ConnectWise: whether it is sent again, and which error is raised."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ MAX_ATTEMPTS = 5
 LONGEST_WAIT = 60.0  # seconds, also where ConnectWise asks for more
 
 _LATER = "Try again later."
+_SLOW_DOWN = "Try again later, or lower CONNECTWISE_REQUESTS_PER_MINUTE."
+_FOLLOW = "Set CONNECTWISE_SITE_URL to the address that it redirects to."
 _CHECK_NETWORK = (
     "Nothing was sent. Check CONNECTWISE_SITE_URL, the network, and HTTPS_PROXY and NO_PROXY where there is a proxy."
 )
@@ -45,10 +47,10 @@ class Rule:
     """What follows from a failure.
 
     Attributes:
-        error: What a caller gets, unless the request is a write that is `maybe_done`: that is an `UncertainWrite`.
+        error: What is raised; for a write that is `maybe_done`, `UncertainWrite` instead.
         advice: What to do next.
-        again: Sending the request again may help.
-        maybe_done: ConnectWise may have carried out the request, so a POST or PATCH is not sent again.
+        again: Whether sending the request again may help.
+        maybe_done: Whether it may have been carried out, so that a POST or PATCH is not sent again.
     """
 
     error: type[errors.ConnectWiseError]
@@ -64,28 +66,24 @@ RULES: Mapping[Failure, Rule] = {
     Failure.TUNNEL_REFUSED: Rule(errors.Unreachable, _CHECK_NETWORK, again=True, maybe_done=False),
     Failure.UNTRUSTED_CERTIFICATE: Rule(errors.UntrustedCertificate, _CHECK_CERTIFICATE, again=False, maybe_done=False),
     # Encryption can also break after the request was sent.
-    Failure.TLS_FAILURE: Rule(errors.TlsFailed, _CHECK_PORT, again=False, maybe_done=True),
+    Failure.TLS_FAILURE: Rule(errors.WrongAddress, _CHECK_PORT, again=False, maybe_done=True),
     # A kept-alive connection that is "aborted" may have carried the request before it broke.
-    Failure.CONNECTION_LOST: Rule(errors.ConnectionLost, _LATER, again=True, maybe_done=True),
-    Failure.READ_TIMEOUT: Rule(errors.TimedOut, _LATER, again=True, maybe_done=True),
+    Failure.CONNECTION_LOST: Rule(errors.ReadFailed, _LATER, again=True, maybe_done=True),
+    Failure.READ_TIMEOUT: Rule(errors.ReadFailed, _LATER, again=True, maybe_done=True),
     Failure.CUT_SHORT: Rule(errors.UnreadableReply, _CHECK_SITE, again=True, maybe_done=True),
     Failure.UNREADABLE: Rule(errors.UnreadableReply, _CHECK_SITE, again=True, maybe_done=True),
     Failure.TOO_LARGE: Rule(errors.ContractBroken, "Nothing of it was used.", again=False, maybe_done=True),
     # A server may redirect to the result of what it has just done.
-    Failure.REDIRECTED: Rule(
-        errors.Redirected, "Set CONNECTWISE_SITE_URL to the address that it redirects to.", again=False, maybe_done=True
-    ),
+    Failure.REDIRECTED: Rule(errors.WrongAddress, _FOLLOW, again=False, maybe_done=True),
     # 408 comes from gateways too, which may have passed the request on.
-    Failure.REQUEST_TIMEOUT: Rule(errors.ServerFailed, _LATER, again=True, maybe_done=True),
-    Failure.TOO_MANY_REQUESTS: Rule(
-        errors.RateLimited, "Try again later, or lower CONNECTWISE_REQUESTS_PER_MINUTE.", again=True, maybe_done=False
-    ),
-    Failure.SERVER_ERROR: Rule(errors.ServerFailed, _LATER, again=True, maybe_done=True),
+    Failure.REQUEST_TIMEOUT: Rule(errors.ReadFailed, _LATER, again=True, maybe_done=True),
+    Failure.TOO_MANY_REQUESTS: Rule(errors.RateLimited, _SLOW_DOWN, again=True, maybe_done=False),
+    Failure.SERVER_ERROR: Rule(errors.ReadFailed, _LATER, again=True, maybe_done=True),
     Failure.REFUSED: Rule(errors.Refused, "Nothing was written.", again=False, maybe_done=False),
 }
 
 _BY_STATUS: Mapping[int, tuple[type[errors.Refused], str]] = {
-    codes.bad_request: (errors.ValidationRejected, "Correct what ConnectWise names, there or here, then try again."),
+    codes.bad_request: (errors.Refused, "Correct what ConnectWise names, there or here, then try again."),
     codes.unauthorized: (errors.AuthenticationFailed, _CHECK_KEYS),
     codes.not_found: (errors.NotFound, "It was deleted or merged, or the API member may not see it."),
     codes.conflict: (errors.Conflict, "Somebody may have the record open in ConnectWise: try again later."),
@@ -99,7 +97,7 @@ def is_sent_again(method: Method, failure: Failure) -> bool:
 
 
 def never_left(attempt: AttemptError) -> bool:
-    """Whether no connection came about, so that no request left this machine."""
+    """Whether no connection was opened, so that no request left this machine."""
     return attempt.status is None and not RULES[attempt.failure].maybe_done
 
 

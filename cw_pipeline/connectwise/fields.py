@@ -1,4 +1,4 @@
-"""How ConnectWise writes single values: what is unset, dates, flags, numbers."""
+"""How ConnectWise writes single values: dates, flags, numbers, and what is not set."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -11,34 +11,27 @@ from cw_pipeline.https.safe_text import harmless
 
 
 def reference(value: object) -> object:
-    """A reference to nothing is written as null, or as a reference whose id is null."""
-    if isinstance(value, Mapping):
-        fields = cast("Mapping[str, object]", value)
-        return None if not fields or fields.get("id", 0) is None else fields
-    return value
+    """None for a reference to nothing, which may also be an empty object or one whose id is null."""
+    fields = cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None
+    return value if fields is None or (fields and fields.get("id", 0) is not None) else None
 
 
 def currency_code(value: object) -> object:
-    """The code of a currency, such as `USD`; None where there is none, or no text."""
+    """The code of a currency, such as `USD`; None if it has no readable code."""
     code = cast("Mapping[str, object]", value).get("currencyCode") if isinstance(value, Mapping) else None
     return code if isinstance(code, str) and code.strip() else None
 
 
 def unset_is_none(value: object) -> object:
-    """ConnectWise writes an unset value as null, as an empty string, or leaves it out."""
+    """None for a blank text: ConnectWise writes an unset value as null, as an empty text, or leaves it out."""
     return None if isinstance(value, str) and not value.strip() else value
 
 
-def unset_is_false(value: object) -> object:
-    """A flag that is null is not set."""
-    return False if value is None else value
-
-
 def calendar_date(value: object) -> object:
-    """Take the calendar date as written, from a date or a date-time.
+    """The calendar date as written, of a date or a date-time.
 
-    The zone that ConnectWise stores dates in is not documented; it writes them as midnight, so that shifting them to
-    another zone could move them by a day.
+    ConnectWise does not document the zone of its dates. It writes them as midnight, so converting them to another zone
+    could move them by a day.
     """
     value = unset_is_none(value)
     if isinstance(value, int | Decimal):  # pydantic would take a number for seconds since 1970
@@ -54,30 +47,30 @@ def calendar_date(value: object) -> object:
 
 
 def number(value: object) -> object:
-    """Refuse what JSON does not write as a number: text, or true and false."""
+    """Refuse what JSON does not write as a number: text, true and false."""
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | Decimal)):
         msg = "a number is expected"
         raise ValueError(msg)
     return value
 
 
-def number_or_zero(value: object) -> object:
-    """A quantity that is null is none."""
-    return Decimal(0) if value is None else number(value)
+def default_for_null(*, default: object) -> BeforeValidator:
+    """Reads null as the default."""
+    return BeforeValidator(lambda value: default if value is None else value)
 
 
-# Bounds that no true value comes near: a number or a text beyond them would break what keeps or shows it.
+# No true value comes near these bounds: a number or a text beyond them would break what keeps or shows it.
 Id: TypeAlias = Annotated[int, Field(strict=True, ge=-(2**31), lt=2**31)]  # 32 bits, as ConnectWise documents it
 Text: TypeAlias = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(harmless)]
 OptionalText: TypeAlias = Text | None
-Flag: TypeAlias = Annotated[bool, Field(strict=True), BeforeValidator(unset_is_false)]
+Flag: TypeAlias = Annotated[bool, Field(strict=True), default_for_null(default=False)]
 OptionalDate: TypeAlias = Annotated[date | None, BeforeValidator(calendar_date)]
 _ReadNumber: TypeAlias = Annotated[Decimal, Field(max_digits=28)]  # as many as Decimal calculates with exactly
-Quantity: TypeAlias = Annotated[_ReadNumber, BeforeValidator(number_or_zero)]
+Quantity: TypeAlias = Annotated[_ReadNumber, BeforeValidator(number), default_for_null(default=Decimal(0))]
 OptionalMoney: TypeAlias = Annotated[_ReadNumber | None, BeforeValidator(number)]
 
 MOST_DIGITS = 15
-"""What fits a double exactly, so that ConnectWise reads the very number that was meant."""
+"""As many as a double holds exactly, so that ConnectWise reads the very number that was meant."""
 SentNumber: TypeAlias = Annotated[Decimal, Field(max_digits=MOST_DIGITS, allow_inf_nan=False)]
 _SENT_NUMBER = TypeAdapter[Decimal](SentNumber)
 

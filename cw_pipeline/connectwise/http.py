@@ -1,4 +1,4 @@
-"""What all requests to a ConnectWise site have in common: authentication, limits, repeats, and the codebase."""
+"""What all requests to a ConnectWise site have in common: authentication, limits, retries, and the codebase."""
 
 from __future__ import annotations
 
@@ -20,20 +20,18 @@ from cw_pipeline.connectwise.sites import api_origin
 from cw_pipeline.connectwise.throttle import Throttle
 from cw_pipeline.https.failures import AttemptError, Failure
 from cw_pipeline.https.safe_text import Hidden
-from cw_pipeline.https.sending import Server, repeat
+from cw_pipeline.https.sending import Bounds, Server, repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cw_pipeline.connectwise.credentials import Credentials
 
-API_VERSION = "2025.1"
-"""The version of ConnectWise's interface that this package was written for."""
+API_VERSION = "2025.1"  # of ConnectWise's API, for which this package was written
 CONNECT_TIMEOUT = 10.0  # seconds
-LONGEST_REPLY = 16 * 1024 * 1024  # bytes, uncompressed: 1,000 records of 16 kB, where true ones take 5
+LONGEST_DOWNLOAD = 300.0  # seconds for the body of one reply
+LONGEST_REPLY = 16 * 1024 * 1024  # bytes: 1,000 records of 16 kB, where true ones take 5
 _PAUSE = 5.0  # seconds after a 429 that asks for none
-LONGEST_DOWNLOAD = 300.0  # seconds for the body of one reply, however steadily it trickles in
-_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -41,8 +39,8 @@ class RequestCount:
     """Requests that left this machine, repeats included.
 
     Attributes:
-        read: GET requests.
-        written: POST and PATCH requests, failed ones included.
+        read: GET.
+        written: POST and PATCH, failed ones included.
     """
 
     read: int = 0
@@ -75,37 +73,36 @@ class Http:
         sleep: Callable[[float], None],
         clock: Callable[[], float],
     ) -> None:
-        """Open no connection yet."""
         for setting, value in (("REQUESTS_PER_MINUTE", requests_per_minute), ("MAX_CONCURRENCY", max_concurrency)):
             if value < 1:
                 raise InvalidConfiguration(f"CONNECTWISE_{setting} is {value}. Set it to 1 or more.")
         self.origin = api_origin(credentials.site_url)
         self._credentials = credentials
-        self._timeout = (CONNECT_TIMEOUT, read_timeout)
         self._server = Server(
             self.origin,
             ca_bundle=credentials.ca_bundle,
+            bounds=Bounds(CONNECT_TIMEOUT, read_timeout, LONGEST_DOWNLOAD, LONGEST_REPLY),
             headers={
                 "Accept": f"application/vnd.connectwise.com+json; version={API_VERSION}",
                 "Content-Type": "application/json",
                 "clientId": Hidden(credentials.client_id),
             },
             connections=max_concurrency,
+            clock=clock,
         )
         self._throttle = Throttle(requests_per_minute, sleep=sleep, clock=clock)
         self._slots = threading.BoundedSemaphore(max_concurrency)
         self._sleep = sleep
-        self._clock = clock
         self._counted = threading.Lock()
         self._sent = Counter[Method]()
         self._codebase_lock = threading.Lock()
         self._known_codebase: str | None = None
         self.before_write: Callable[[], None] = lambda: None
-        """Called right before each attempt of a POST or PATCH; what it raises ends the request without that attempt."""
+        """Called before each attempt of a POST or PATCH; what it raises prevents the attempt and ends the request."""
 
     @property
     def count(self) -> RequestCount:
-        """Requests sent until now."""
+        """The requests sent so far."""
         with self._counted:
             return RequestCount(read=self._sent["GET"], written=self._sent["POST"] + self._sent["PATCH"])
 
@@ -145,12 +142,12 @@ class Http:
     ) -> Reply:
         """Send a request to the API and return its successful answer.
 
-        A 404 makes the client look the codebase up again, once: after an upgrade of the site it is another one. If it
-        is, the request is sent to it, whatever the method, since nothing was processed under the old one.
+        After a 404 the codebase is looked up again, since an upgrade of the site changes it. If it has changed, the
+        request is sent there, whatever the method: nothing was processed under the old one.
 
         Raises:
             Refused: ConnectWise answered with a 4xx status.
-            Unreachable, UntrustedCertificate: No connection came about.
+            Unreachable, UntrustedCertificate, WrongAddress: No connection was opened.
             UncertainWrite: A POST or PATCH may or may not have been carried out.
             ReadFailed: A GET got no usable reply.
         """
@@ -177,7 +174,7 @@ class Http:
         return f"{self.origin}/{codebase}apis/3.0{path}"
 
     def _codebase(self, *, stale: str | None = None) -> str:
-        """The codebase; looked up at first, and again if it still is the `stale` one."""
+        """The codebase; looked up the first time, and again if the known one is `stale`."""
         with self._codebase_lock:
             known = self._known_codebase
             if known is None or known == stale:
@@ -185,9 +182,9 @@ class Http:
             return known
 
     def _send(
-        self, method: Method, path: str, url: str, headers: Mapping[str, str] = _NONE, body: bytes | None = None
+        self, method: Method, path: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Reply:
-        """Send until it succeeds or the table of failures says no."""
+        """Send until it succeeds, or fails in a way after which it must not be repeated."""
         try:
             return repeat(
                 lambda: self._attempt(method, url, headers, body),
@@ -200,47 +197,38 @@ class Http:
             error = error_for(attempt, redact=self._credentials.redact, method=method, path=path, origin=self.origin)
         raise error  # outside of the handler: the attempt's own chain holds the request with its headers
 
-    def _attempt(self, method: Method, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
+    def _attempt(self, method: Method, url: str, headers: Mapping[str, str] | None, body: bytes | None) -> Reply:
         with self._slots:
             self._throttle.wait()
             if method != "GET":
                 self.before_write()
             try:
-                raw = self._server.send_once(
-                    method,
-                    url,
-                    headers=headers,
-                    body=body,
-                    timeout=self._timeout,
-                    most_bytes=LONGEST_REPLY,
-                    most_seconds=LONGEST_DOWNLOAD,
-                    clock=self._clock,
-                )
+                raw = self._server.send_once(method, url, headers, body)
             except AttemptError as attempt:
                 if attempt.failure is Failure.TOO_MANY_REQUESTS:
                     self._throttle.refused(min(attempt.retry_after or _PAUSE, LONGEST_WAIT))
                 if not never_left(attempt):
-                    self._count_one(method)
+                    self._count(method)
                 raise
-            self._count_one(method)
+            self._count(method)
         try:
             return Reply(document=parse_json(raw.body), link=raw.headers.get("Link"))
         except ValueError:
             raise AttemptError(Failure.UNREADABLE, raw.status, raw.headers) from None
 
-    def _count_one(self, method: Method) -> None:
+    def _count(self, method: Method) -> None:
         with self._counted:
             self._sent[method] += 1
 
 
 @lru_cache(maxsize=16)
 def _encoded(params: tuple[tuple[str, str], ...]) -> str:
-    """A query; most requests of a sync have the same, for the first page of an agreement's lines."""
+    """A query string. Most requests of a sync have the same: the first page of an agreement's lines."""
     return urlencode(params)
 
 
 def _exact_number(value: object) -> int | float:
-    """Write a Decimal as a JSON number; one that a double cannot hold is refused rather than rounded."""
+    """A Decimal as a JSON number; one that a double cannot hold is refused, not rounded."""
     if isinstance(value, Decimal) and value == value.to_integral_value():
         return int(value)
     if isinstance(value, Decimal) and Decimal(repr(float(value))) == value:

@@ -1,14 +1,14 @@
-"""ConnectWise's records, as far as the product reads or writes them.
+"""The shapes of ConnectWise's records, as far as the product reads or writes them.
 
-Here belong the shapes only. Fields keep ConnectWise's names, in Python's spelling; fields we do not use are ignored. A
-record without a field that we need is refused where it is read, naming the field. Quantities and prices are `Decimal`.
+Fields keep ConnectWise's names, in Python's spelling; fields that are not used are ignored. A record without a needed
+field is refused where it is read. Quantities and prices are `Decimal`.
 """
 
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from cw_pipeline.connectwise.fields import (
@@ -34,6 +34,10 @@ def midnight(day: date) -> str:
     return f"{day.isoformat()}T00:00:00Z"
 
 
+_SentDate: TypeAlias = Annotated[date, PlainSerializer(midnight)]
+_NewReference: TypeAlias = Annotated[Id, PlainSerializer(lambda number: {"id": number})]
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(
         frozen=True,
@@ -46,13 +50,13 @@ class _Record(BaseModel):
 
 
 class Identified(_Record):
-    """A record that ConnectWise keeps under a number of its own."""
+    """A record with an id of its own."""
 
     id: Id
 
 
 class Reference(Identified):
-    """A record named by another one."""
+    """What a record says about another record that it refers to."""
 
     name: OptionalText = None
     identifier: OptionalText = None
@@ -62,7 +66,7 @@ OptionalReference: TypeAlias = Annotated[Reference | None, BeforeValidator(refer
 
 
 class Choice(Identified):
-    """A record of a setup table that people choose by its name, such as a company type or a product subcategory."""
+    """A row of a setup table, such as a company type or a product subcategory, which people choose by name."""
 
     name: Text
     inactive_flag: Flag = False
@@ -70,11 +74,10 @@ class Choice(Identified):
 
 
 class CompanyInfo(_Record):
-    """What a site tells anybody about a company: which API it is served by.
+    """What a site tells anybody about a company.
 
     Attributes:
-        codebase: Path segment of the API with its closing slash, such as `v4_6_release/`.
-        company_name: The company's name.
+        codebase: Path segment of the company's API with its closing slash, such as `v4_6_release/`.
     """
 
     codebase: Annotated[str, Field(strict=True, alias="Codebase", pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*/$")]
@@ -82,7 +85,7 @@ class CompanyInfo(_Record):
 
 
 class Count(_Record):
-    """How many records a list holds."""
+    """How many records a list has."""
 
     count: Annotated[Id, Field(ge=0)]
 
@@ -92,7 +95,7 @@ class Company(Identified):
 
     Attributes:
         identifier: The short company id that people use in ConnectWise.
-        deleted_flag: Whether it lies in the recycle bin.
+        deleted_flag: Whether it is in the recycle bin.
     """
 
     identifier: Text
@@ -112,7 +115,7 @@ class Agreement(Identified):
         next_invoice_date: First day of the period that is invoiced next.
         period_type: Which period an invoice is for: `Current`, `Future`, `Both` or `Undefined`.
         agreement_status: `Active`, `Cancelled`, `Expired` or `Inactive`.
-        currency: The code of the currency that it is billed in.
+        currency: A code such as `USD`.
     """
 
     name: Text
@@ -132,7 +135,7 @@ class Agreement(Identified):
 
 
 class AgreementRecap(Identified):
-    """What is known of an agreement's invoices, under the agreement's id.
+    """What is known of an agreement's invoices. Its id is the agreement's.
 
     Attributes:
         next_invoice_date: First day of the period that is invoiced next.
@@ -144,7 +147,7 @@ class AgreementRecap(Identified):
 
 
 class BillingCycle(Choice):
-    """How often an agreement is invoiced. The name is free text; only `billing_options` says it.
+    """How often an agreement is invoiced. The name is free text; only `billing_options` counts.
 
     Attributes:
         billing_options: `Weekly`, `BiWeekly`, `Monthly`, `BiMonthly`, `Quarterly`, `SemiAnnual`, `Yearly` or
@@ -159,7 +162,7 @@ class Addition(Identified):
 
     Attributes:
         product: The catalog item; match by id, show the identifier.
-        quantity: Total quantity. It says nothing about the period it is for.
+        quantity: Total quantity, whatever period it is for.
         less_included: How much of the quantity is not billed.
         bill_customer: `Billable`, `DoNotBill` or `NoCharge`.
         effective_date: First day billed.
@@ -194,51 +197,38 @@ class CatalogItem(Identified):
     cost: OptionalMoney = None
 
 
-class NewAddition(_Record):
+class _NewRecord(_Record):
+    def body(self) -> dict[str, object]:
+        """The request body: only members that ConnectWise knows, since it refuses others."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class NewAddition(_NewRecord):
     """A line to create: so many units of a product, billed from `effective_date` to `cancelled_date`, both inclusive.
 
     ConnectWise takes price and cost from the catalog item.
     """
 
-    product_id: Id
+    product_id: Annotated[_NewReference, Field(serialization_alias="product", alias_priority=2)]
     quantity: Annotated[SentNumber, Field(ge=0)]
-    effective_date: date
-    cancelled_date: date
+    effective_date: _SentDate
+    cancelled_date: _SentDate
     serial_number: Annotated[str, Field(max_length=50)]
     invoice_description: Annotated[str, Field(max_length=6000)] = ""
     bill_customer: BillCustomer = "Billable"
 
-    def body(self) -> dict[str, object]:
-        """The request body: only members that ConnectWise knows, since it refuses others."""
-        own: dict[str, object] = self.model_dump(by_alias=True, exclude={"product_id"}, exclude_none=True)
-        return {**own, "product": {"id": self.product_id}}
 
-    @field_serializer("effective_date", "cancelled_date")
-    def _midnight(self, value: date) -> str:
-        return midnight(value)
-
-
-class NewCatalogItem(_Record):
+class NewCatalogItem(_NewRecord):
     """A product to create. Its category follows from the subcategory; without a price it has none."""
 
     identifier: Annotated[str, Field(min_length=1, max_length=75)]
     description: Annotated[str, Field(min_length=1, max_length=60)]
     customer_description: Annotated[str, Field(min_length=1, max_length=6000)]
-    subcategory_id: Id
-    type_id: Id
+    subcategory_id: Annotated[_NewReference, Field(serialization_alias="subcategory", alias_priority=2)]
+    type_id: Annotated[_NewReference, Field(serialization_alias="type", alias_priority=2)]
     product_class: ProductClass = "NonInventory"
-    unit_of_measure_id: Id | None = None
+    unit_of_measure_id: Annotated[
+        _NewReference | None, Field(serialization_alias="unitOfMeasure", alias_priority=2)
+    ] = None
     price: SentNumber | None = None
     cost: SentNumber | None = None
-
-    def body(self) -> dict[str, object]:
-        """The request body: only members that ConnectWise knows, since it refuses others."""
-        references = {
-            "subcategory": self.subcategory_id,
-            "type": self.type_id,
-            "unitOfMeasure": self.unit_of_measure_id,
-        }
-        own: dict[str, object] = self.model_dump(
-            by_alias=True, exclude={"subcategory_id", "type_id", "unit_of_measure_id"}, exclude_none=True
-        )
-        return {**own, **{name: {"id": number} for name, number in references.items() if number is not None}}

@@ -1,9 +1,9 @@
 """Reading a whole list, page by page.
 
-The first page is asked for by its number, in the order of the ids: a list that fits on it takes one request, whatever
-way of paging the site knows. What follows is asked for forward-only ("the records whose id is greater than `pageId`"),
-which misses nothing while records come and go. A list that does not take that answers with its first page again, and is
-read on by page numbers.
+The first page is requested by its number, in the order of the ids, so a list that fits on it takes one request whatever
+paging the site knows. The rest is requested forward-only (records whose id is greater than `pageId`), which misses
+nothing while records come and go. A list that does not know forward-only paging answers with its first page again; its
+other pages are requested by number.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from pydantic import TypeAdapter, ValidationError
 from requests.utils import parse_header_links
 
 from cw_pipeline.connectwise.errors import ContractBroken, RecordUnreadable
 from cw_pipeline.connectwise.models import Identified
-from cw_pipeline.connectwise.replies import read_list, read_record
+from cw_pipeline.connectwise.replies import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,55 +25,61 @@ if TYPE_CHECKING:
 
 _Raw: TypeAlias = "Mapping[str, object]"
 
-PAGE_SIZE = 1_000  # the most that ConnectWise gives
-DEFAULT_PAGE_SIZE = 25  # what it gives where nothing is asked
+PAGE_SIZE = 1_000  # ConnectWise's maximum
+DEFAULT_PAGE_SIZE = 25  # ConnectWise's default
 MOST_PAGES = 10_000
 MOST_RECORDS = 250_000  # many more than any list here has; what a caller keeps of them fits into memory
-_IDENTIFIED = TypeAdapter(list[Identified])
 _FORWARD_ONLY = {"pagination-type": "forward-only"}
 
 
 @dataclass(frozen=True)
 class _Page:
-    """The records of a page as they came, their ids, and whether a link says that more follow.
+    """A page as it came.
 
-    Apart from them, what is wrong with those that have no readable id.
+    Attributes:
+        linked: Whether the reply links to a next page.
+        ids: Of `records`, in the same order.
+        records: Those with a readable id.
+        nameless: What is wrong with the others.
     """
 
-    ids: list[int]
-    records: list[_Raw]
     linked: bool
+    ids: list[int] = field(default_factory=list[int])
+    records: list[_Raw] = field(default_factory=list[_Raw])
     nameless: list[RecordUnreadable] = field(default_factory=list[RecordUnreadable])
 
     @property
     def length(self) -> int:
-        """How many records it has, readable or not."""
+        """The number of all its records."""
         return len(self.ids) + len(self.nameless)
 
     def is_after(self, *last: int) -> bool:
-        """Whether the ids ascend, from beyond the last one where there is one."""
-        return all(one < following for one, following in pairwise([*last, *self.ids]))
+        """Whether the ids ascend, starting above `last` if it is given."""
+        return all(earlier < later for earlier, later in pairwise([*last, *self.ids]))
 
 
 class Pages:
-    """Reads the lists of one site, and learns how long its pages are."""
+    """Reads the lists of a site, and learns how long its pages are."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
         self._longest = 0
-        """The most records that a page of this site had."""
 
     def read(
         self, path: str, *, params: Mapping[str, str], nameless: list[RecordUnreadable] | None = None
     ) -> Iterator[_Raw]:
-        """Yield every record of a list once, as it came; only its id is sure to be readable.
+        """Yield every record once, as it came; only its id has been checked.
 
-        Nothing of a link is followed, so that credentials stay with the site. What is wrong with records that have no
-        readable id is added to `nameless`.
+        No link is followed, so that credentials stay with the site.
+
+        Args:
+            path: The list's.
+            params: Conditions of the list.
+            nameless: Collects what is wrong with records that have no readable id.
 
         Raises:
-            RecordUnreadable: A record has no readable id, and `nameless` is not given.
-            ContractBroken: Pages repeat or do not end, or are no lists of records with ids.
+            RecordUnreadable: A record has no readable id, and `nameless` is None.
+            ContractBroken: Pages repeat, do not end, or are no lists.
             ConnectWiseError: As `Http.request`.
         """
         seen: set[int] = set()
@@ -96,7 +101,7 @@ class Pages:
     def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[_Page]:
         first = self._numbered_page(path, query, 1)
         yield first
-        if not self._names_another(first):
+        if not self._is_followed(first):
             return
         if first.ids and first.is_after():
             second = self._page_after(path, query, first)
@@ -106,11 +111,11 @@ class Pages:
         for number in count(2):
             page = self._numbered_page(path, query, number)
             yield page
-            if not self._names_another(page):
+            if not self._is_followed(page):
                 return
 
     def _forward_pages(self, path: str, query: Mapping[str, str], page: _Page) -> Iterator[_Page]:
-        """This page and those after it, each of which names another one, also where there is none."""
+        """This page and those after it; each links to a next one, even the last."""
         while page.ids:
             yield page
             if self._is_last(page):
@@ -120,15 +125,14 @@ class Pages:
                 raise _repeats(path, f"after record {page.ids[-1]} comes record {following.ids[0]}")
             page = following
 
-    def _names_another(self, page: _Page) -> bool:
+    def _is_followed(self, page: _Page) -> bool:
         return page.length == PAGE_SIZE or (page.linked and not self._is_last(page))
 
     def _is_last(self, page: _Page) -> bool:
-        """Whether nothing follows a page, whatever it links to: it is so short that no limit of the site cut it.
+        """Whether nothing follows a page, whatever it links to, because no limit of the site can have cut it so short.
 
-        Some sites link every page that has records to another one, which may be empty, and give fewer records at a time
-        than they are asked for. No list's limit is below what ConnectWise gives where nothing is asked; and other pages
-        of the site were more than twice as long.
+        Some sites link every page with records to a next one, which may be empty, and return fewer records than
+        requested. But no limit is below ConnectWise's default, or below half of the site's longest page.
         """
         return page.length == 0 or (page.length < DEFAULT_PAGE_SIZE and 2 * page.length < self._longest)
 
@@ -141,30 +145,26 @@ class Pages:
     def _page(self, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> _Page:
         endpoint = f"GET {path}"
         reply = self._http.request("GET", path, params=query, headers=headers or {})
-        listed = read_list(reply.document, endpoint=endpoint)
+        if not isinstance(reply.document, list):
+            raise ContractBroken(
+                f"{endpoint} answered with {type(reply.document).__name__} instead of a list of records. "
+                "Nothing of this reply was used."
+            )
+        listed = cast("list[object]", reply.document)
         if len(listed) > PAGE_SIZE:
             raise ContractBroken(
                 f"{endpoint} returned {len(listed)} records on a page, where {PAGE_SIZE} were asked for. "
                 "Nothing of this reply was used."
             )
         self._longest = max(self._longest, len(listed))
-        linked = any(one.get("rel") == "next" for one in parse_header_links(reply.link or ""))
-        try:
-            return _Page([one.id for one in _IDENTIFIED.validate_python(listed)], cast("list[_Raw]", listed), linked)
-        except ValidationError:
-            return _page_with_nameless(listed, linked=linked, endpoint=endpoint)
-
-
-def _page_with_nameless(listed: list[object], *, linked: bool, endpoint: str) -> _Page:
-    """A page some of whose records have no readable id."""
-    page = _Page([], [], linked)
-    for one in listed:
-        try:
-            page.ids.append(read_record(one, Identified, endpoint=endpoint).id)
-            page.records.append(cast("_Raw", one))
-        except RecordUnreadable as error:
-            page.nameless.append(error)
-    return page
+        page = _Page(linked=any(link.get("rel") == "next" for link in parse_header_links(reply.link or "")))
+        for record in listed:
+            try:
+                page.ids.append(read_record(record, Identified, endpoint=endpoint).id)
+                page.records.append(cast("_Raw", record))
+            except RecordUnreadable as error:
+                page.nameless.append(error)
+        return page
 
 
 def _repeats(path: str, how: str) -> ContractBroken:

@@ -1,8 +1,4 @@
-"""A list of ConnectWise's: the records that can be read, and those that cannot.
-
-One record that is not as promised says nothing about the others, so whoever reads a list about many customers
-decides about each by itself.
-"""
+"""A list whose unreadable records do not hide the readable ones, since each may concern another customer."""
 
 from __future__ import annotations
 
@@ -18,12 +14,11 @@ RecordT = TypeVar("RecordT")
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A record that is there and cannot be read.
+    """A record that exists and is not what ConnectWise documents.
 
     Attributes:
-        id: The record's id.
-        why: The field that is not as promised, and what is wrong with it.
-        sent: The record as ConnectWise sent it, unchecked; empty where it sent none.
+        why: The field, and what is wrong with it.
+        sent: The record as ConnectWise sent it, unchecked; empty if it sent none.
     """
 
     id: int
@@ -31,19 +26,17 @@ class Unreadable:
     sent: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
 
     def text(self, name: str) -> str:
-        """What was sent in this field, if that is a text; else nothing."""
+        """What was sent in this field; empty if that is no text."""
         value = self.sent.get(name)
         return value if isinstance(value, str) else ""
 
 
 @dataclass(frozen=True)
 class RecordList(Generic[RecordT]):
-    """A list's records, in its order, and apart from them those that cannot be read.
+    """The readable records of a list, in its order, and what cannot be read of it.
 
     Attributes:
-        records: Those that can be read.
-        unreadable: Those that cannot.
-        nameless: What is wrong with those that have no readable id, so that nobody can ask for them.
+        nameless: What is wrong with records that have no readable id, so that they cannot be requested.
     """
 
     records: tuple[RecordT, ...]
@@ -52,12 +45,12 @@ class RecordList(Generic[RecordT]):
 
 
 def record_list(found: Iterable[RecordT | Unreadable]) -> RecordList[RecordT]:
-    """The records that can be read, and those that cannot."""
+    """Separate the readable records from the others."""
     records: list[RecordT] = []
     unreadable: list[Unreadable] = []
-    for one in found:
-        if isinstance(one, Unreadable):
-            unreadable.append(one)
+    for record in found:
+        if isinstance(record, Unreadable):
+            unreadable.append(record)
         else:
-            records.append(one)
+            records.append(record)
     return RecordList(tuple(records), tuple(unreadable))

@@ -1,19 +1,19 @@
-"""Records at a path of the API: one, a list, those with certain ids, how many there are, and writing one.
-
-Here belongs what the endpoints have in common. What every request has in common is in `http`.
-"""
+"""What the endpoints have in common: reading one record, a list, records by their ids, a count, and writing one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import quote_plus
 
 from pydantic import BaseModel
 
-from cw_pipeline.connectwise.conditions import fits, id_conditions, room_for_conditions
-from cw_pipeline.connectwise.errors import ContractBroken, NotFound, RecordUnreadable, UncertainWrite
+from cw_pipeline.connectwise.conditions import id_conditions, room_for_conditions
+from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable, UncertainWrite
 from cw_pipeline.connectwise.models import Count, Identified
 from cw_pipeline.connectwise.paging import PAGE_SIZE, Pages
 from cw_pipeline.connectwise.record_list import RecordList, Unreadable, record_list
@@ -28,12 +28,11 @@ if TYPE_CHECKING:
 RecordT = TypeVar("RecordT", bound=BaseModel)
 IdentifiedT = TypeVar("IdentifiedT", bound=Identified)
 
-_FEW = 3
-"""So many requests are not worth another one that asks how long the whole list is."""
+_FEW = 3  # requests: not worth another one for the length of the whole list
 
 
 class Endpoints:
-    """Some of the client's methods, over the records that they share."""
+    """The base of the client's groups of methods."""
 
     def __init__(self, http: Http) -> None:
         self._records = Records(http)
@@ -57,7 +56,7 @@ class Records:
     def all(
         self, path: str, model: type[IdentifiedT], params: Mapping[str, str] | None = None
     ) -> Iterator[IdentifiedT]:
-        """The list's records, all of which have to be readable."""
+        """The records of a list, all of which have to be readable."""
         for record in self._pages.read(path, params=params or {}):
             yield read_record(record, model, endpoint=f"GET {path}")
 
@@ -70,9 +69,14 @@ class Records:
         wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True,
         nameless: list[RecordUnreadable] | None = None,
     ) -> Iterator[IdentifiedT | Unreadable]:
-        """The list's records that are `wanted` as ConnectWise sends them; of the others only the id is read.
+        """The records of a list, readable or not.
 
-        Records without a readable id are only in `nameless`; where that is not given, the list cannot be read.
+        Args:
+            path: The list's.
+            model: What the records are read as.
+            params: Conditions of the list.
+            wanted: Chooses records as ConnectWise sends them; of the others only the id is read.
+            nameless: Collects records without a readable id; if it is None, they make the list unreadable.
         """
         for record in self._pages.read(path, params=params or {}, nameless=nameless):
             if wanted(record):
@@ -81,7 +85,7 @@ class Records:
     def first_found(
         self, path: str, model: type[IdentifiedT], queries: Iterable[Mapping[str, str]]
     ) -> RecordList[IdentifiedT]:
-        """What the first of these queries finds that finds anything."""
+        """The result of the first query that finds anything."""
         for params in queries:
             found = record_list(self.each(path, model, params))
             if found.records or found.unreadable:
@@ -91,9 +95,9 @@ class Records:
     def by_reference(
         self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]
     ) -> RecordList[IdentifiedT]:
-        """The list's records in whose `field` is one of these ids, in as few requests as that takes.
+        """The list's records whose `field` is one of these ids, in as few requests as possible.
 
-        They are asked for by the ids; where that takes more requests than the whole list, all of it is read.
+        The whole list is read if that takes fewer requests than conditions on the ids.
         """
         wanted = frozenset(ids)
         if not wanted:
@@ -101,59 +105,51 @@ class Records:
         conditions = self.conditions(path, field, wanted)
         nameless: list[RecordUnreadable] = []
         if len(conditions) > _FEW and self.count(path) // PAGE_SIZE + 1 < len(conditions):
-            pages = [self.each(path, model, wanted=lambda one: _refers_to(one, field, wanted), nameless=nameless)]
+            lists = [self.each(path, model, wanted=partial(_refers_to, field, wanted), nameless=nameless)]
         else:
-            pages = [self.each(path, model, {"conditions": one}, nameless=nameless) for one in conditions]
-        found = record_list(chain.from_iterable(pages))
-        return replace(found, nameless=tuple(one.why for one in nameless))
+            lists = [self.each(path, model, {"conditions": text}, nameless=nameless) for text in conditions]
+        found = record_list(chain.from_iterable(lists))
+        return replace(found, nameless=tuple(error.why for error in nameless))
 
     def by_ids(self, path: str, model: type[IdentifiedT], ids: Iterable[int]) -> RecordList[IdentifiedT]:
-        """The records with these ids. One that the list lacks is requested by itself: lists are known to lag.
-
-        So is one that the list has without a readable id.
-        """
+        """The records with these ids. Those that the list lacks are requested one by one, since lists may lag."""
         wanted = frozenset(ids)
         listed = self.by_reference(path, model, "id", wanted)
-        absent = wanted - {one.id for one in (*listed.records, *listed.unreadable)}
-        return record_list([*listed.records, *listed.unreadable, *self._by_themselves(path, model, sorted(absent))])
-
-    def _by_themselves(
-        self, path: str, model: type[IdentifiedT], ids: Iterable[int]
-    ) -> Iterator[IdentifiedT | Unreadable]:
-        for number in ids:
-            try:
-                document = self._http.request("GET", f"{path}/{number}").document
-            except NotFound:
-                continue
-            yield _read(document, model, number, endpoint=f"GET {path}/{number}")
+        found: list[IdentifiedT | Unreadable] = [*listed.records, *listed.unreadable]
+        for absent in sorted(wanted - {record.id for record in found}):
+            own_path = f"{path}/{absent}"
+            with suppress(NotFound):
+                document = self._http.request("GET", own_path).document
+                found.append(_read(document, model, absent, endpoint=f"GET {own_path}"))
+        return record_list(found)
 
     def conditions(self, path: str, field: str, ids: Iterable[int]) -> list[str]:
-        """Conditions that together ask the list for these ids in `field`, each short enough for an address."""
+        """Conditions that together select these ids in `field`, each short enough for the list's URL."""
         return list(id_conditions(field, ids, room=self._room(path)))
 
     def can_be_asked(self, path: str, condition: str) -> bool:
-        """Whether the address of the list has room for the condition."""
-        return fits(condition, room=self._room(path))
+        """Whether the list's URL has room for the condition."""
+        return len(quote_plus(condition)) <= self._room(path)
 
     def write(self, method: Method, path: str, body: object, model: type[RecordT]) -> RecordT:
-        """Send a write; an answer that does not show what was written leaves open whether it was.
+        """Send a write, and return the record as ConnectWise answers it.
 
         Raises:
-            UncertainWrite: It may or may not have been carried out.
+            UncertainWrite: It may or may not have been carried out; the answer may not show it.
         """
         document = self._http.request(method, path, body=body).document
         try:
             return read_record(document, model, endpoint=f"{method} {path}")
-        except ContractBroken as broken:
-            msg = f"{broken} ConnectWise answered as if the write had worked; read back what it has now."
-            raise UncertainWrite(msg) from broken
+        except RecordUnreadable as error:
+            msg = f"{error} ConnectWise answered as if the write had worked; read back what it has now."
+            raise UncertainWrite(msg) from error
 
     def _room(self, path: str) -> int:
         return room_for_conditions(self._http.url(path))
 
 
-def _refers_to(record: Mapping[str, object], field: str, ids: Collection[int]) -> bool:
-    """Whether one of the ids is in a record's field, or something that cannot be read."""
+def _refers_to(field: str, ids: Collection[int], record: Mapping[str, object]) -> bool:
+    """Whether one of the ids is in a record's field, or something unreadable."""
     outer, _, inner = field.partition("/")
     value = record.get(outer)
     if inner:

@@ -1,4 +1,4 @@
-"""Reading ConnectWise's replies: JSON, records, lists, and what it says about an error."""
+"""Reading ConnectWise's replies: JSON, records, and error documents."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from cw_pipeline.connectwise.errors import ContractBroken, RecordUnreadable
+from cw_pipeline.connectwise.errors import RecordUnreadable
 from cw_pipeline.https.errors import ErrorBody
 from cw_pipeline.https.safe_text import one_line
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
-_LONGEST_WORDS = 500  # characters of ConnectWise's text that a message may carry
+_LONGEST_WORDS = 500  # characters of ConnectWise's text in a message
 _MOST_FIELD_ERRORS = 20
 
 
@@ -43,9 +43,9 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def read_record(document: object, model: type[RecordT], *, endpoint: str) -> RecordT:
-    """Check a document against a record.
+    """Read a document as a record.
 
-    The error has pydantic's or the record's own words, which never quote the document.
+    The error's words are pydantic's or the model's, which never quote the document.
 
     Raises:
         RecordUnreadable: A required field is missing, or has another type than documented.
@@ -64,25 +64,11 @@ def read_record(document: object, model: type[RecordT], *, endpoint: str) -> Rec
         ) from None
 
 
-def read_list(document: object, *, endpoint: str) -> list[object]:
-    """Check that a document is a list.
-
-    Raises:
-        ContractBroken: It is something else.
-    """
-    if not isinstance(document, list):
-        raise ContractBroken(
-            f"{endpoint} answered with {type(document).__name__} instead of a list of records. "
-            "Nothing of this reply was used."
-        )
-    return cast("list[object]", document)
-
-
 def read_error_body(attempt: AttemptError, *, redact: Callable[[str], str]) -> ErrorBody:
-    """Read what ConnectWise says about an error. Never fails: a body that is no error document is kept as text.
+    """What ConnectWise says about an error. Never fails: a body that is no error document is kept as text.
 
-    Secrets are removed from each text after it was read, since JSON may write their letters as escapes, and before it
-    is shortened, which might leave half of one.
+    Secrets are removed from each text after parsing, since JSON may escape their letters, and before shortening, which
+    might leave half of one.
     """
 
     def safe(value: object) -> str:
@@ -100,10 +86,10 @@ def read_error_body(attempt: AttemptError, *, redact: Callable[[str], str]) -> E
     fields = cast("Mapping[str, object]", document)
     listed = fields.get("errors")
     details: list[str] = []
-    for one in cast("list[object]", listed[:_MOST_FIELD_ERRORS]) if isinstance(listed, list) else []:
-        if isinstance(one, Mapping):
-            entry = cast("Mapping[str, object]", one)
-            field, message = safe(entry.get("field")), safe(entry.get("message")) or safe(entry.get("code"))
+    for entry in cast("list[object]", listed[:_MOST_FIELD_ERRORS]) if isinstance(listed, list) else []:
+        if isinstance(entry, Mapping):
+            error = cast("Mapping[str, object]", entry)
+            field, message = safe(error.get("field")), safe(error.get("message")) or safe(error.get("code"))
             details.append(f"{field}: {message}" if field else message)
     words = safe(fields.get("message"))
     if any(details):

@@ -7,7 +7,7 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from cw_pipeline.connectwise.errors import InvalidSiteUrl
+from cw_pipeline.connectwise.errors import InvalidConfiguration
 
 _CLOUD_DOMAINS = (".myconnectwise.net", ".connectwisedev.com")
 _API_PREFIX = "api-"
@@ -21,7 +21,7 @@ def api_origin(site_url: str) -> str:
     customer's own premises and stays as it is, port included.
 
     Raises:
-        InvalidSiteUrl: It is not HTTPS, has no host, or has anything beside scheme, host and port.
+        InvalidConfiguration: It is not HTTPS, has no host, or has anything beside scheme, host and port.
     """
     text = site_url.strip()
     try:
@@ -74,9 +74,9 @@ def record_url(origin: str, company_id: str, record_type: Literal["AgreementFV",
     )
 
 
-def _invalid(why: str) -> InvalidSiteUrl:
+def _invalid(why: str) -> InvalidConfiguration:
     """The URL itself stays out of the message, because it may contain a key."""
-    return InvalidSiteUrl(
+    return InvalidConfiguration(
         f"The site URL {why}. Set CONNECTWISE_SITE_URL to the site's address and nothing else, for example "
         "https://na.myconnectwise.net."
     )

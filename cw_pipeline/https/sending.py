@@ -54,6 +54,23 @@ def _is_this_machine(origin: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What one attempt may take.
+
+    Attributes:
+        connect_seconds: To open a connection.
+        read_seconds: To wait for the reply, or for its next part.
+        body_seconds: For the whole body, however steadily it trickles in.
+        body_bytes: Of the body, uncompressed.
+    """
+
+    connect_seconds: float
+    read_seconds: float
+    body_seconds: float
+    body_bytes: int
+
+
+@dataclass(frozen=True)
 class RawReply:
     """A reply with a status of success."""
 
@@ -62,8 +79,8 @@ class RawReply:
     body: bytes
 
 
-class _OneServer(HTTPAdapter):
-    """requests' connections, all to one server: they are found once, and do nothing that only a session needs."""
+class _SingleServerAdapter(HTTPAdapter):
+    """requests' connections to one server: looked up once, and without what only a session needs."""
 
     _pool: ConnectionPool | None = None
 
@@ -80,11 +97,11 @@ class _OneServer(HTTPAdapter):
         return self._pool
 
     def request_url(self, request: PreparedRequest, proxies: Mapping[str, str] | None) -> str:  # noqa: ARG002 - the base class's signature
-        """What is asked for; through a proxy, too, since the request itself is encrypted."""
+        """The path and query, through a proxy too, since the request itself is encrypted."""
         return request.path_url
 
     def build_response(self, req: PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
-        """The reply, without what is never looked at, such as cookies; its headers are `raw`'s."""
+        """The reply without cookies and the like, which nobody reads; its headers are those of `raw`."""
         response = requests.Response()
         response.request, response.raw, response.status_code = req, resp, resp.status
         return response
@@ -93,24 +110,35 @@ class _OneServer(HTTPAdapter):
 class Server:
     """The connections to one server.
 
-    requests' session is left out: it would take credentials and certificate authorities from the environment, follow
-    redirects and keep cookies, all of which would have to be switched off, and costs as much time as the connection.
-    From the environment comes only the proxy (HTTPS_PROXY, NO_PROXY), except for this machine itself. It sees no
+    A requests session would take credentials and certificate authorities from the environment, follow redirects and
+    keep cookies, all of which would have to be switched off, and it costs as much time as the connection. Only the
+    proxy comes from the environment (HTTPS_PROXY, NO_PROXY), except for this machine itself. The proxy sees no
     credentials, since the encryption goes through it.
 
     Args:
         origin: The server's `https://` address.
-        ca_bundle: The PEM file of the authorities to trust; None: the public ones.
+        ca_bundle: PEM file of the authorities to trust; None: the public ones.
+        bounds: What one attempt may take.
         headers: Sent with each request.
         connections: How many stay open.
+        clock: Seconds of a clock that only goes forward.
     """
 
     def __init__(
-        self, origin: str, *, ca_bundle: Path | None, headers: Mapping[str, str], connections: int = 10
+        self,
+        origin: str,
+        *,
+        ca_bundle: Path | None,
+        bounds: Bounds,
+        headers: Mapping[str, str] | None = None,
+        connections: int = 10,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._adapter = _OneServer(max_retries=0, pool_maxsize=connections)
+        self._adapter = _SingleServerAdapter(max_retries=0, pool_maxsize=connections)
         self._verify = str(ca_bundle) if ca_bundle else True
-        self._headers = {"User-Agent": "cw-pipeline", "Accept-Encoding": "gzip, deflate", **headers}
+        self._bounds = bounds
+        self._headers = {"User-Agent": "cw-pipeline", "Accept-Encoding": "gzip, deflate", **(headers or {})}
+        self._clock = clock
         environment = {} if _is_this_machine(origin) else get_environ_proxies(origin)
         self.proxies = {scheme: Hidden(address) for scheme, address in environment.items()}  # it may hold a password
 
@@ -119,16 +147,7 @@ class Server:
         self._adapter.close()
 
     def send_once(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-        timeout: tuple[float, float],
-        most_bytes: int,
-        most_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> RawReply:
         """Make one attempt at a request, and read the whole reply. A redirect is not followed.
 
@@ -137,19 +156,16 @@ class Server:
             url: With its query.
             headers: In addition to those of each request.
             body: What to send.
-            timeout: Seconds to connect, and seconds to wait for the reply or for its next part.
-            most_bytes: Most bytes of the body, uncompressed.
-            most_seconds: Most seconds for the whole body, however steadily it trickles in.
-            clock: Seconds of a clock that only goes forward.
 
         Raises:
-            AttemptError: There was no reply, no whole reply, or one whose status is no success.
+            AttemptError: There was no whole reply within the bounds, or its status is no success.
         """
         request = PreparedRequest()
         request.method, request.url, request.body = method, url, body
-        request.headers = CaseInsensitiveDict({**self._headers, **headers})
+        request.headers = CaseInsensitiveDict({**self._headers, **(headers or {})})
         if body is not None:
             request.headers["Content-Length"] = str(len(body))
+        timeout = (self._bounds.connect_seconds, self._bounds.read_seconds)
         try:
             response = self._adapter.send(
                 request, stream=True, timeout=timeout, verify=self._verify, proxies=self.proxies
@@ -159,32 +175,28 @@ class Server:
         status, received = response.status_code, response.raw.headers
         refusal = failure_of_status(status)
         with response:
-            content, broken = _read(
-                response, most_bytes if refusal is None else LONGEST_REFUSAL, clock() + most_seconds, clock
-            )
+            content, broken = self._read(response, self._bounds.body_bytes if refusal is None else LONGEST_REFUSAL)
         if refusal is not None:
             raise AttemptError(refusal, status, received, content)
         if broken is not None:
             raise AttemptError(broken, status, received)
         return RawReply(status, received, content)
 
-
-def _read(
-    response: requests.Response, most_bytes: int, deadline: float, clock: Callable[[], float]
-) -> tuple[bytes, Failure | None]:
-    """The body, or the useful part of it and why there is no more."""
-    body = bytearray()
-    try:
-        # read1 gives what has come, where read would wait until a chunk is full, however slowly it trickles in.
-        while chunk := response.raw.read1(_CHUNK, decode_content=True):
-            body += chunk
-            if len(body) > most_bytes:
-                return bytes(body), Failure.TOO_LARGE
-            if clock() > deadline:
-                return b"", Failure.READ_TIMEOUT
-    except _HTTP_ERRORS as error:
-        return b"", failure_of_exception(error)
-    return bytes(body), None
+    def _read(self, response: requests.Response, most_bytes: int) -> tuple[bytes, Failure | None]:
+        """The body, or the useful part of it and why there is no more."""
+        body = bytearray()
+        deadline = self._clock() + self._bounds.body_seconds
+        try:
+            # read1 returns what has come; read would wait for a full chunk, however slowly it trickles in.
+            while chunk := response.raw.read1(_CHUNK, decode_content=True):
+                body += chunk
+                if len(body) > most_bytes:
+                    return bytes(body), Failure.TOO_LARGE
+                if self._clock() > deadline:
+                    return b"", Failure.READ_TIMEOUT
+        except _HTTP_ERRORS as error:
+            return b"", failure_of_exception(error)
+        return bytes(body), None
 
 
 def repeat(

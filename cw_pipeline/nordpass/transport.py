@@ -16,14 +16,11 @@ from pydantic import AliasPath, BaseModel, Field, ValidationError
 from cw_pipeline.https.errors import ErrorBody
 from cw_pipeline.https.failures import AttemptError, Failure
 from cw_pipeline.https.safe_text import one_line
-from cw_pipeline.https.sending import Server, ca_bundle_fault, repeat
+from cw_pipeline.https.sending import Bounds, RawReply, Server, ca_bundle_fault, repeat
 from cw_pipeline.nordpass import errors
 
-CONNECT_AND_READ_SECONDS: Final = (5.0, 30.0)
-MOST_REPLY_BYTES: Final = 8 * 1024 * 1024
-"""Uncompressed; a page of 10,000 rows takes a quarter of it."""
-MOST_REPLY_SECONDS: Final = 120.0
-"""For the body of one reply, however steadily it trickles in."""
+# A page of 10,000 rows takes a quarter of the bytes.
+BOUNDS: Final = Bounds(connect_seconds=5.0, read_seconds=30.0, body_seconds=120.0, body_bytes=8 * 1024 * 1024)
 ATTEMPTS: Final = 4
 LONGEST_WAIT_SECONDS: Final = 30.0
 _LONGEST_WORDS: Final = 300
@@ -41,7 +38,6 @@ _CHECK_KEY: Final = (
 )
 _CORRECT: Final = "Nothing was changed. Correct what NordPass names and try again."
 _LATER: Final = "This is NordPass's failure; run this again later."
-_NEVER_TWICE: Final = "A repeated request never adds an organization twice."
 _UNREACHABLE: Final = (errors.Unreachable, _CHECK_NETWORK)
 _ERRORS: Final[Mapping[Failure, tuple[type[errors.NordPassError], str]]] = {
     Failure.UNTRUSTED_CERTIFICATE: (errors.UntrustedCertificate, _CHECK_CERTIFICATE),
@@ -87,17 +83,19 @@ class Transport:
                 "Correct NORDPASS_CA_BUNDLE: a readable PEM file of certificate authorities."
             )
         self._server = Server(
-            self.base_url, ca_bundle=ca_bundle, headers={"Accept": "application/json, application/problem+json"}
+            self.base_url,
+            ca_bundle=ca_bundle,
+            bounds=BOUNDS,
+            headers={"Accept": "application/json, application/problem+json"},
         )
 
     def get(self, path: str, params: Mapping[str, str]) -> bytes:
-        """Read `path`, below the base address, and return the body of the reply.
+        """The body of the reply from `path`, below the base address.
 
         Raises:
             NordPassError: There was no successful reply.
         """
-        url = self.base_url + path
-        return self._request("GET", url, query=f"?{urlencode(params)}" if params else "")
+        return self._request("GET", path, query=f"?{urlencode(params)}" if params else "")
 
     def post(self, path: str, body: BaseModel, *, idempotency_key: str) -> bytes:
         """Send `body`, without its None fields, to `path`, and return the body of the reply.
@@ -107,8 +105,7 @@ class Transport:
                 `Refused`, `AuthenticationFailed` or `UntrustedCertificate`.
         """
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
-        data = body.model_dump_json(exclude_none=True).encode()
-        return self._request("POST", self.base_url + path, headers=headers, body=data)
+        return self._request("POST", path, headers=headers, body=body.model_dump_json(exclude_none=True).encode())
 
     def close(self) -> None:
         """Close the connections."""
@@ -117,27 +114,21 @@ class Transport:
     def _request(
         self,
         method: str,
-        url: str,
+        path: str,
         *,
         query: str = "",
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> bytes:
+        url = self.base_url + path
+
+        def send() -> RawReply:
+            signed = {"Authorization": self._authorization(), **(headers or {})}
+            return self._server.send_once(method, url + query, signed, body)
+
         try:
             reply = repeat(
-                lambda: self._server.send_once(
-                    method,
-                    url + query,
-                    headers={"Authorization": self._authorization(), **(headers or {})},
-                    body=body,
-                    timeout=CONNECT_AND_READ_SECONDS,
-                    most_bytes=MOST_REPLY_BYTES,
-                    most_seconds=MOST_REPLY_SECONDS,
-                ),
-                again=_is_sent_again,
-                attempts=ATTEMPTS,
-                longest_wait=LONGEST_WAIT_SECONDS,
-                sleep=self._sleep,
+                send, again=_is_sent_again, attempts=ATTEMPTS, longest_wait=LONGEST_WAIT_SECONDS, sleep=self._sleep
             )
             if reply.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
                 return reply.body
@@ -150,7 +141,7 @@ class Transport:
 
 
 def _is_sent_again(attempt: AttemptError) -> bool:
-    """Whether another attempt can help. A reply that breaks off was begun, so the request has been carried out."""
+    """Whether another attempt can help. Once a reply has begun, the request was carried out."""
     if attempt.status is None:
         return attempt.failure not in {Failure.UNTRUSTED_CERTIFICATE, Failure.TLS_FAILURE}
     return attempt.failure in {Failure.REQUEST_TIMEOUT, Failure.TOO_MANY_REQUESTS, Failure.SERVER_ERROR}
@@ -164,14 +155,14 @@ class _ApiError(BaseModel):
 
 
 class _Problem(BaseModel):
-    """What this program reads of problem details (RFC 9457)."""
+    """Problem details (RFC 9457)."""
 
     code: Annotated[str, Field(validation_alias="title")] = ""
     message: Annotated[str, Field(validation_alias="detail")]
 
 
 def _body(attempt: AttemptError) -> ErrorBody | None:
-    """The API's own code and message; None if the reply is not the API's own."""
+    """The API's code and message; None if the reply is not the API's."""
     media_type = attempt.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     document = _Problem if media_type == "application/problem+json" else _ApiError
     try:
@@ -190,7 +181,7 @@ def _error(method: str, url: str, attempt: AttemptError) -> errors.NordPassError
     elif kind is errors.Refused and body is None:
         kind, advice = errors.UnexpectedReply, _CHECK_ADDRESS
     elif kind is errors.ServerFailed and method == "POST":
-        advice = f"{advice} {_NEVER_TWICE}"
+        advice = f"{advice} A repeated request never adds an organization twice."
     return kind.of(f"{method} {url}", attempt, body or ErrorBody(), advice)
 
 

@@ -117,7 +117,7 @@ def test_json_has_numbers_and_iso_times_on_standard_output_alone(
         (NotSetUp("x"), 2),
         (NotConnected(), 2),
         (DatabaseUnreachable("x"), 2),
-        (connectwise.InvalidSiteUrl("x"), 2),
+        (connectwise.InvalidConfiguration("x"), 2),
         (connectwise.AuthenticationFailed("x", status=401), 2),
         (connectwise.MissingRight("x", status=403), 2),
         (connectwise.UntrustedCertificate("x"), 2),

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from cw_pipeline.https.failures import Failure
+
 if TYPE_CHECKING:
     import trustme
 
@@ -33,6 +35,8 @@ BREAKS = pytest.mark.parametrize(
     ],
 )
 """What the server answers, and whether it resets the connection then."""
+BROKEN_OFF = f"{Failure.CONNECTION_LOST}|{Failure.CUT_SHORT}|{Failure.UNREADABLE}"
+"""How a client may see that."""
 
 
 class BreakingServer:

@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.connectwise.errors import InvalidConfiguration, InvalidSiteUrl
+from cw_pipeline.connectwise.errors import InvalidConfiguration
 from cw_pipeline.connectwise.sites import api_origin, web_origin
 from cw_pipeline_tests.connectwise.conftest import CREDENTIALS
 
@@ -68,7 +68,7 @@ def test_a_site_url_becomes_the_origin_of_its_api(site_url: str, origin: str) ->
     ],
 )
 def test_only_a_plain_https_site_url_is_accepted_and_never_echoed(site_url: str) -> None:
-    with pytest.raises(InvalidSiteUrl, match="CONNECTWISE_SITE_URL") as raised:
+    with pytest.raises(InvalidConfiguration, match="CONNECTWISE_SITE_URL") as raised:
         ConnectWiseClient(dataclasses.replace(CREDENTIALS, site_url=site_url))
     assert "SECRET" not in str(raised.value)
 

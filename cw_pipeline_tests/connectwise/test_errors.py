@@ -40,7 +40,6 @@ def test_a_validation_error_keeps_code_words_fields_and_request_id(
         "errors": [{"code": "OutOfRange", "message": "too big", "resource": "addition", "field": "quantity"}],
     }
     error = refusal(site, client, 400, json=body, headers={"x-cw-request-id": "abc-1"})
-    assert isinstance(error, errors.ValidationRejected)
     assert (error.status, error.code, error.request_id) == (400, "InvalidObject", "abc-1")
     assert error.words == "addition object is invalid (quantity: too big)"
     for part in ("PATCH /finance/agreements/7/additions/9", "quantity: too big", "abc-1", "400"):
@@ -86,7 +85,7 @@ def test_words_of_connectwise_are_shortened_and_stay_on_one_line() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, errors.ValidationRejected),
+        (400, errors.Refused),
         (401, errors.AuthenticationFailed),
         (403, errors.MissingRight),
         (404, errors.NotFound),
@@ -205,7 +204,7 @@ def test_a_redirect_is_not_followed_and_no_key_goes_with_it(
 ) -> None:
     site.get(LINE, status=307, headers={"Location": "https://elsewhere.example.com/"})
     site.get("https://elsewhere.example.com/", json=addition(9))
-    with pytest.raises(errors.Redirected):
+    with pytest.raises(errors.WrongAddress, match=Failure.REDIRECTED):
         client.addition(7, 9)
     assert not [call for call in site.calls if "elsewhere" in (call.request.url or "")]
 
@@ -237,7 +236,7 @@ def test_an_error_does_not_carry_the_request_with_its_headers_along(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(LINE, body=requests.ReadTimeout())
-    with pytest.raises(errors.TimedOut) as raised:
+    with pytest.raises(errors.ReadFailed, match=Failure.READ_TIMEOUT) as raised:
         client.addition(7, 9)
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
@@ -246,7 +245,7 @@ def test_an_error_does_not_carry_the_request_with_its_headers_along(
 @pytest.mark.parametrize(
     ("kind", "transient"),
     [
-        (errors.ValidationRejected, False),
+        (errors.Refused, False),
         (errors.AuthenticationFailed, False),
         (errors.MissingRight, False),
         (errors.NotFound, False),
@@ -255,12 +254,10 @@ def test_an_error_does_not_carry_the_request_with_its_headers_along(
         (errors.Unreachable, True),
         (errors.UntrustedCertificate, False),
         (errors.UncertainWrite, True),
-        (errors.ServerFailed, True),
-        (errors.TimedOut, True),
-        (errors.Redirected, False),
-        (errors.TlsFailed, False),
+        (errors.ReadFailed, True),
+        (errors.WrongAddress, False),
         (errors.ContractBroken, False),
-        (errors.InvalidSiteUrl, False),
+        (errors.InvalidConfiguration, False),
     ],
 )
 def test_an_error_says_whether_trying_again_later_can_help(

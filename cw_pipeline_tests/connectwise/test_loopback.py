@@ -13,7 +13,8 @@ import pytest
 from cw_pipeline.connectwise import errors
 from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
 from cw_pipeline.connectwise.failures import MAX_ATTEMPTS
-from cw_pipeline_tests.connectwise.breaking_server import BREAKS, GOOD, BreakingServer
+from cw_pipeline.https.failures import Failure
+from cw_pipeline_tests.connectwise.breaking_server import BREAKS, BROKEN_OFF, GOOD, BreakingServer
 from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def test_a_read_over_a_connection_that_breaks_is_sent_again(
     server: BreakingServer, client: ConnectWiseClient, answer: bytes, *, reset: bool
 ) -> None:
     server.answer, server.reset = answer, reset
-    with pytest.raises((errors.ConnectionLost, errors.UnreadableReply)):
+    with pytest.raises(errors.ReadFailed, match=BROKEN_OFF):
         client.addition(7, 9)
     assert len(server.requests) == MAX_ATTEMPTS
     assert client.requests.read == MAX_ATTEMPTS + 1
@@ -102,7 +103,7 @@ def test_a_plain_http_port_is_reported_as_not_https(time: FakeTime) -> None:
         credentials = dataclasses.replace(CREDENTIALS, site_url=f"https://localhost:{listener.getsockname()[1]}")
         with (
             ConnectWiseClient(credentials, sleep=time.sleep, clock=time.clock) as client,
-            pytest.raises(errors.TlsFailed, match="HTTPS"),
+            pytest.raises(errors.WrongAddress, match="HTTPS"),
         ):
             client.company_count()
         thread.join()
@@ -115,7 +116,7 @@ def test_a_timeout_fails_a_read_and_leaves_a_write_uncertain(
     server.silent = True
     with ConnectWiseClient(credentials, sleep=time.sleep, clock=time.clock, read_timeout=0.05) as client:
         if method == "GET":
-            with pytest.raises(errors.TimedOut):
+            with pytest.raises(errors.ReadFailed, match=Failure.READ_TIMEOUT):
                 client.addition(7, 9)
         else:
             with pytest.raises(errors.UncertainWrite):

@@ -14,7 +14,7 @@ import pytest
 from cw_pipeline.connectwise import errors
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.connectwise.failures import MAX_ATTEMPTS
-from cw_pipeline_tests.connectwise.breaking_server import BREAKS, GOOD, BreakingServer
+from cw_pipeline_tests.connectwise.breaking_server import BREAKS, BROKEN_OFF, GOOD, BreakingServer
 from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_a_read_that_went_through_the_tunnel_is_sent_again(
     server: BreakingServer, client: ConnectWiseClient, answer: bytes, *, reset: bool
 ) -> None:
     server.answer, server.reset = answer, reset
-    with pytest.raises((errors.ConnectionLost, errors.UnreadableReply)):
+    with pytest.raises(errors.ReadFailed, match=BROKEN_OFF):
         client.addition(7, 9)
     assert len(server.requests) == MAX_ATTEMPTS
 

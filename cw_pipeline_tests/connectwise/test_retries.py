@@ -95,18 +95,18 @@ NOTHING_WRITTEN: dict[Failure, type[errors.ConnectWiseError]] = {
     Failure.TUNNEL_REFUSED: errors.Unreachable,
     Failure.UNTRUSTED_CERTIFICATE: errors.UntrustedCertificate,
     Failure.TOO_MANY_REQUESTS: errors.RateLimited,
-    Failure.REFUSED: errors.ValidationRejected,
+    Failure.REFUSED: errors.Refused,
 }
 AFTER_A_GET: dict[Failure, type[errors.ConnectWiseError]] = NOTHING_WRITTEN | {
-    Failure.TLS_FAILURE: errors.TlsFailed,
-    Failure.CONNECTION_LOST: errors.ConnectionLost,
-    Failure.READ_TIMEOUT: errors.TimedOut,
+    Failure.TLS_FAILURE: errors.WrongAddress,
+    Failure.CONNECTION_LOST: errors.ReadFailed,
+    Failure.READ_TIMEOUT: errors.ReadFailed,
     Failure.CUT_SHORT: errors.UnreadableReply,
     Failure.UNREADABLE: errors.UnreadableReply,
     Failure.TOO_LARGE: errors.ContractBroken,
-    Failure.REDIRECTED: errors.Redirected,
-    Failure.REQUEST_TIMEOUT: errors.ServerFailed,
-    Failure.SERVER_ERROR: errors.ServerFailed,
+    Failure.REDIRECTED: errors.WrongAddress,
+    Failure.REQUEST_TIMEOUT: errors.ReadFailed,
+    Failure.SERVER_ERROR: errors.ReadFailed,
 }
 
 
@@ -136,6 +136,7 @@ def test_a_get_is_retried_exactly_after_the_listed_failures(
     with pytest.raises(AFTER_A_GET[failure]) as raised:
         call(client, "GET")
     assert type(raised.value) is AFTER_A_GET[failure]
+    assert f": {failure}" in str(raised.value)
     assert len(api_calls(site)) == (MAX_ATTEMPTS if failure in GET_AGAIN else 1)
 
 
@@ -149,6 +150,7 @@ def test_a_write_is_repeated_only_if_nothing_was_processed(
     with pytest.raises(expected) as raised:
         call(client, method)
     assert type(raised.value) is expected
+    assert f": {failure}" in str(raised.value)
     assert len(api_calls(site)) == (MAX_ATTEMPTS if failure in WRITE_AGAIN else 1)
 
 
@@ -205,7 +207,7 @@ def test_waits_grow_and_stay_bounded_where_connectwise_names_none(
     site: responses.RequestsMock, client: ConnectWiseClient, time: FakeTime
 ) -> None:
     let_fail(site, "GET", Failure.SERVER_ERROR)
-    with pytest.raises(errors.ServerFailed):
+    with pytest.raises(errors.ReadFailed):
         call(client, "GET")
     assert len(time.sleeps) == MAX_ATTEMPTS - 1
     assert all(0 <= slept <= 0.5 * 2**number for number, slept in enumerate(time.sleeps))
@@ -229,5 +231,5 @@ def test_a_reply_that_trickles_for_too_long_is_given_up(
         return b"{"
 
     monkeypatch.setattr(urllib3.HTTPResponse, "read1", trickle)
-    with pytest.raises(errors.TimedOut):
+    with pytest.raises(errors.ReadFailed, match=Failure.READ_TIMEOUT):
         client.company_info()

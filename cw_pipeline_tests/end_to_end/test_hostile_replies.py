@@ -150,7 +150,7 @@ def test_a_reply_without_end_is_given_up_with_little_memory(
 
 def test_as_many_records_as_a_reply_may_hold_are_refused_with_bounded_memory(service: Service) -> None:
     before, after = service.around
-    thousands = min(http.LONGEST_REPLY, transport.MOST_REPLY_BYTES) // 3_000 - 1
+    thousands = min(http.LONGEST_REPLY, transport.BOUNDS.body_bytes) // 3_000 - 1
     body = bomb(b"{}," * 1_000, thousands, (before, b"{}" + after))
     with memory_below(256 * MIB):
         said = service.refuses(answer(body, headers=GZIP))

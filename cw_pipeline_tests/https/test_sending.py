@@ -10,12 +10,13 @@ import responses
 import urllib3
 
 from cw_pipeline.https.failures import AttemptError, Failure
-from cw_pipeline.https.sending import LONGEST_REFUSAL, RawReply, Server, repeat
+from cw_pipeline.https.sending import LONGEST_REFUSAL, Bounds, RawReply, Server, repeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 URL = "https://server.example.com/things"
+BOUNDS = Bounds(connect_seconds=1, read_seconds=1, body_seconds=5, body_bytes=200_000)
 
 
 @pytest.fixture
@@ -25,8 +26,7 @@ def server() -> Iterator[responses.RequestsMock]:
 
 
 def attempt() -> RawReply:
-    server = Server(URL, ca_bundle=None, headers={})
-    return server.send_once("GET", URL, headers={}, timeout=(1, 1), most_bytes=200_000, most_seconds=5)
+    return Server(URL, ca_bundle=None, bounds=BOUNDS).send_once("GET", URL)
 
 
 def failure() -> AttemptError:
@@ -69,7 +69,7 @@ def test_a_refusal_whose_body_breaks_off_is_still_that_refusal(
 def test_a_proxy_with_its_password_is_in_no_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://someone:s3cret@proxy.example.com")
     monkeypatch.setenv("NO_PROXY", "")
-    server = Server(URL, ca_bundle=None, headers={})
+    server = Server(URL, ca_bundle=None, bounds=BOUNDS)
     assert server.proxies["https"] == "http://someone:s3cret@proxy.example.com"
     assert "s3cret" not in repr(vars(server))
 
@@ -78,7 +78,7 @@ def test_a_proxy_with_its_password_is_in_no_repr(monkeypatch: pytest.MonkeyPatch
 def test_no_proxy_is_used_for_this_machine(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.com")
     monkeypatch.setenv("NO_PROXY", "")
-    assert Server(origin, ca_bundle=None, headers={}).proxies == {}
+    assert Server(origin, ca_bundle=None, bounds=BOUNDS).proxies == {}
 
 
 def repeated(*failures: AttemptError) -> tuple[int, list[float]]:

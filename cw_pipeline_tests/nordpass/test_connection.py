@@ -1,6 +1,7 @@
 """What happens on a real TLS connection, which may break, hang, or lead to somebody else."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def server(authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(module, "CONNECT_AND_READ_SECONDS", (2.0, 0.2))
+    monkeypatch.setattr(module, "BOUNDS", replace(module.BOUNDS, connect_seconds=2.0, read_seconds=0.2))
     with Server(authority) as running:
         yield running
 

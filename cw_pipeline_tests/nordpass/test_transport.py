@@ -6,7 +6,6 @@ import pytest
 import requests
 import responses
 
-from cw_pipeline.nordpass import transport as module
 from cw_pipeline.nordpass.errors import (
     AuthenticationFailed,
     InvalidSetting,
@@ -18,6 +17,7 @@ from cw_pipeline.nordpass.errors import (
 )
 from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.nordpass.provider_api import ProviderApi
+from cw_pipeline.nordpass.transport import BOUNDS
 from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline_tests.nordpass.conftest import MSP, URL
 from cw_pipeline_tests.nordpass.replies import organization, refusal
@@ -153,11 +153,8 @@ def test_a_redirect_is_not_followed(api: ProviderApi, http: responses.RequestsMo
     assert len(http.calls) == 1
 
 
-def test_a_reply_without_end_is_not_read_to_its_end(
-    api: ProviderApi, http: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MOST_REPLY_BYTES", 1000)
-    http.get(ORGANIZATIONS, body="x" * 1001)
+def test_a_reply_without_end_is_not_read_to_its_end(api: ProviderApi, http: responses.RequestsMock) -> None:
+    http.get(ORGANIZATIONS, body="x" * (BOUNDS.body_bytes + 1))
     with pytest.raises(UnexpectedReply, match=r"the reply is too large.*NORDPASS_API_URL"):
         read(api)
 

@@ -179,7 +179,7 @@ def _record(run: SyncRun, accepted: list[Accepted]) -> list[Accepted]:
     with run.warehouse.transaction() as session:
         for one in accepted:
             before = one.line.quantity if one.kind is EntryKind.CREDITED else max(one.before, default=Decimal(0))
-            ledger.append_word(
+            ledger.append_manual_entry(
                 session,
                 run.psa,
                 run.run_id,

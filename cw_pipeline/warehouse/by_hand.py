@@ -1,4 +1,4 @@
-"""What people chose for lines that are kept by hand."""
+"""What people chose for lines kept by hand."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def choices(session: Session, psa: str) -> dict[int, LineByHandRow]:
 
 
 def left_lines(session: Session, psa: str) -> frozenset[Left]:
-    """The lines that people left."""
+    """The lines that people chose to leave."""
     row = LineByHandRow
-    of_left = select(row.addition_id, row.agreement_id, row.product_id).where(row.psa == psa, row.choice == Act.LEAVE)
-    return frozenset(Left(*one) for one in session.execute(of_left).tuples())
+    lines = select(row.addition_id, row.agreement_id, row.product_id).where(row.psa == psa, row.choice == Act.LEAVE)
+    return frozenset(Left(*line) for line in session.execute(lines).tuples())
 
 
 def last_choice(session: Session, psa: str) -> datetime | None:

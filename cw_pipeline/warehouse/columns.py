@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy import JSON, DateTime, Numeric, String, TypeDecorator
+from typing_extensions import override
 
 from cw_pipeline.vocabulary import plain
 
@@ -30,12 +31,12 @@ class TextColumn(TypeDecorator[T]):
         super().__init__(length)
         self.parse = parse
 
-    def process_bind_param(self, value: T | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the base class's signature
-        """The value as it is written."""
+    @override
+    def process_bind_param(self, value: T | None, dialect: Dialect) -> str | None:
         return None if value is None else str(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:  # noqa: ARG002 - the base class's signature
-        """The value."""
+    @override
+    def process_result_value(self, value: str | None, dialect: Dialect) -> T | None:
         return None if value is None else self.parse(value)
 
 
@@ -50,12 +51,12 @@ class JsonColumn(TypeDecorator[T]):
         self.kind = kind
         self._adapter = TypeAdapter(kind)
 
-    def process_bind_param(self, value: T | None, dialect: Dialect) -> object:  # noqa: ARG002 - the base class's signature
-        """The value as JSON."""
+    @override
+    def process_bind_param(self, value: T | None, dialect: Dialect) -> object:
         return self._adapter.dump_python(value, mode="json")
 
-    def process_result_value(self, value: object, dialect: Dialect) -> T:  # noqa: ARG002 - the base class's signature
-        """The value."""
+    @override
+    def process_result_value(self, value: object, dialect: Dialect) -> T:
         return self._adapter.validate_python(value)
 
 
@@ -65,8 +66,8 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """The moment as the database keeps it."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -75,8 +76,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the base class's signature
-        """The moment as an aware datetime."""
+    @override
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -88,14 +89,14 @@ class Exact(TypeDecorator[Decimal]):
     impl = Numeric
     cache_ok = True
 
+    @override
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """NUMERIC of any precision, or text on SQLite."""
         return dialect.type_descriptor(String() if dialect.name == "sqlite" else Numeric())
 
+    @override
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
-        """The number as the database keeps it."""
         return str(value) if value is not None and dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - the base class's signature
-        """The number, without trailing zeros."""
+    @override
+    def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:
         return None if value is None else plain(Decimal(value))

@@ -27,16 +27,16 @@ _BUSY_TIMEOUT_SECONDS = 30
 
 
 class Warehouse:
-    """The warehouse at `url`, brought to the current schema when it is opened.
+    """The warehouse at `url`, migrated to the current schema when it is opened.
 
     Args:
         url: The database's URL.
         tenant: Whose warehouse it is: on PostgreSQL a schema of this name, on SQLite a file in a folder of this name.
-            None for the one that is alone in its database.
-        who: Who works with it: a person or a run, for the record of what people did.
+            None if it is alone in its database.
+        who: The person or run that uses it, for the audit log.
 
     Raises:
-        DatabaseUnreachable: If there is no such database, or it does not let us in.
+        DatabaseUnreachable: If the database does not exist or refuses us.
         SchemaUnusable: If this version cannot work with its schema.
     """
 
@@ -48,7 +48,7 @@ class Warehouse:
 
     @contextmanager
     def transaction(self) -> Generator[Session]:
-        """A session whose changes are kept together, or not at all if its block raises."""
+        """A session whose changes are committed together, or not at all if the block raises."""
         with (
             reachable(self.engine.url),
             Session(self.engine, expire_on_commit=False, info={"who": self._who}) as session,
@@ -58,26 +58,23 @@ class Warehouse:
 
     @property
     def revision(self) -> str:
-        """The schema's revision, which opening the warehouse brought up to date."""
+        """The schema's revision."""
         return schema.revision(self.engine) or ""
 
     def close(self) -> None:
-        """Let go of the database's connections."""
+        """Close the database's connections."""
         self.engine.dispose()
 
 
 def pending_migrations(url: str | SecretStr, *, tenant: str | None = None) -> list[str]:
-    """The revisions that a warehouse, named as `Warehouse` takes it, still has to be migrated to, in order.
-
-    Changes nothing.
+    """The revisions that opening this `Warehouse` would migrate it to, in order; changes nothing.
 
     Raises:
-        DatabaseUnreachable: If there is no such database, or it does not let us in.
-        SchemaUnusable: If this version cannot work with its schema.
+        DatabaseUnreachable, SchemaUnusable: As `Warehouse` does.
     """
     parsed = _parsed(url, tenant)
     if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
-        return schema.revisions()  # to connect would make the file
+        return schema.revisions()  # connecting would create the file
     engine = _engine(parsed, tenant)
     try:
         with reachable(engine.url, DBAPIError):
@@ -90,15 +87,15 @@ def _parsed(url: str | SecretStr, tenant: str | None) -> URL:
     try:
         parsed = make_url(url.get_secret_value() if isinstance(url, SecretStr) else url)
     except (ArgumentError, ValueError):
-        msg = "CW_PIPELINE_DATABASE_URL is not a database URL. Write postgresql://user:password@host/database."
-        raise DatabaseUnreachable(msg) from None  # the reason may quote a part of the URL, and so of the password
+        raise DatabaseUnreachable(
+            "CW_PIPELINE_DATABASE_URL is not a database URL. Write postgresql://user:password@host/database."
+        ) from None  # the reason may quote part of the URL, and so of the password
     password = parsed.query.get("password")
-    if isinstance(password, str):  # where it belongs, since the representation of a URL shows what is asked after it
+    if isinstance(password, str):  # a URL's representation hides the password only where it belongs
         parsed = parsed.difference_update_query(["password"]).set(password=password)
     driver = _DRIVERS.get(parsed.get_backend_name())
     if driver is None:
-        msg = f"{parsed.get_backend_name()} databases are not supported. Use PostgreSQL or SQLite."
-        raise DatabaseUnreachable(msg)
+        raise DatabaseUnreachable(f"{parsed.get_backend_name()} databases are not supported. Use PostgreSQL or SQLite.")
     if tenant and driver == "sqlite" and parsed.database:
         file = Path(parsed.database)
         parsed = parsed.set(database=str(file.parent / "tenants" / tenant / file.name))
@@ -110,14 +107,16 @@ def _engine(url: URL, tenant: str | None) -> Engine:
         engine = create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
         return in_schema(engine, tenant) if tenant else engine
     if not url.database or url.database == ":memory:":
-        msg = "The warehouse cannot be an SQLite database in memory: other processes must see it. Name a file."
-        raise DatabaseUnreachable(msg)
+        raise DatabaseUnreachable(
+            "The warehouse cannot be an SQLite database in memory: other processes must see it. Name a file."
+        )
     folder = Path(url.database).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"The folder {folder} of the warehouse cannot be made: {error.strerror}. Name another place."
-        raise DatabaseUnreachable(msg) from error
+        raise DatabaseUnreachable(
+            f"The warehouse's folder {folder} cannot be created: {error.strerror}. Name another place."
+        ) from error
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -140,10 +139,10 @@ def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401
     reraise=True,
 )
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Let readers and a writer go on together; where another process does the same, SQLite does not wait by itself."""
+    """Let readers and a writer work at the same time; SQLite does not wait if another process is setting this too."""
     connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later would otherwise fail at once when another one wrote in between.
+    # Otherwise a transaction that reads and then writes would fail as soon as another one had written in between.
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""What can go wrong with the warehouse."""
+"""The warehouse's errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _CLOSED = "server closed the connection unexpectedly"
-"""What the driver reports where the server closed the connection, as PgBouncer does."""
+"""The driver's message when the server closes the connection, as PgBouncer does."""
 
 
 class WarehouseError(CwPipelineError):
@@ -37,20 +37,20 @@ class SchemaUnusable(WarehouseError):
 
 
 class LockHeld(WarehouseError):
-    """Another push to the same ConnectWise company is at work, and was so for as long as we waited."""
+    """Another push to the same ConnectWise company held the lock for as long as we waited."""
 
     is_transient = True
 
 
 class LockLost(WarehouseError):
-    """The push lock's connection broke, or its file was deleted: another push may begin, so this one must stop."""
+    """The push lock's connection broke, or its file was deleted: another push may start, so this one must stop."""
 
     is_transient = True
 
 
 @contextmanager
 def reachable(url: URL, kind: type[DBAPIError] = OperationalError) -> Generator[None]:
-    """Say that the database at `url` cannot be used, where the block meets an error of this `kind`."""
+    """Turn the block's errors of this `kind` into `DatabaseUnreachable`, which names the database without password."""
     try:
         yield
     except kind as error:
@@ -65,5 +65,5 @@ def reachable(url: URL, kind: type[DBAPIError] = OperationalError) -> Generator[
 
 
 def place(url: URL) -> str:
-    """The database's address without its password, which can also stand after the question mark."""
+    """The database's address without its password, which may also be in the query."""
     return url.set(query={}).render_as_string(hide_password=True)

@@ -1,4 +1,4 @@
-"""Writes in the ledger: what is about to be sent, and what became of it; many at a time."""
+"""Writes in the ledger, in batches: intents before they are sent, and their results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Intent:
-    """A write that is about to be sent, or was, by its id in the ledger; `at` is when its batch began."""
+    """A write that is about to be sent, or was sent, with its id in the ledger; `at` is when its batch began."""
 
     id: int
     at: datetime
@@ -36,11 +36,9 @@ class Result:
     """What became of an intent.
 
     Attributes:
-        intent: The intent.
-        kind: What became of it.
         note: Why, where that is not plain.
         addition_id: The id that ConnectWise gave a new line.
-        quantity: What it shows where that is not as meant.
+        quantity: What ConnectWise shows, where that is not what was intended.
     """
 
     intent: Intent
@@ -51,7 +49,7 @@ class Result:
 
 
 def append_intents(session: Session, psa: str, run_id: str, writes: Sequence[Write]) -> list[Intent]:
-    """Record that `writes` are about to be sent; an intent for each, in their order."""
+    """Record that `writes` are about to be sent; returns their intents in the same order."""
     now = datetime.now(UTC)
     entry = {"psa": psa, "at": now, "run_id": run_id, "kind": EntryKind.INTENT}
     ids = session.scalars(
@@ -59,17 +57,20 @@ def append_intents(session: Session, psa: str, run_id: str, writes: Sequence[Wri
         [entry | _columns(write) for write in writes],
         execution_options=IN_BULK,
     )
-    return [Intent(number, now, write) for number, write in zip(ids, writes, strict=True)]
+    return [Intent(intent_id, now, write) for intent_id, write in zip(ids, writes, strict=True)]
 
 
 def append_results(session: Session, psa: str, run_id: str, results: Sequence[Result]) -> None:
     """Record what became of intents."""
     entry = {"psa": psa, "at": datetime.now(UTC), "run_id": run_id}
     rows: list[dict[str, object]] = []
-    for one in results:
-        row = _columns(one.intent.write) | entry | {"kind": one.kind, "intent_id": one.intent.id, "note": one.note}
-        row |= {} if one.addition_id is None else {"addition_id": one.addition_id}
-        row |= {} if one.quantity is None else {"quantity": one.quantity}
+    for result in results:
+        row = _columns(result.intent.write) | entry
+        row |= {"kind": result.kind, "intent_id": result.intent.id, "note": result.note}
+        if result.addition_id is not None:
+            row["addition_id"] = result.addition_id
+        if result.quantity is not None:
+            row["quantity"] = result.quantity
         rows.append(row)
     if rows:
         session.execute(insert(LedgerEntry), rows, execution_options=IN_BULK)
@@ -79,13 +80,13 @@ def open_intents(session: Session, psa: str) -> list[Intent]:
     """The intents without a result, oldest first."""
     result = aliased(LedgerEntry)
     settled = exists().where(result.intent_id == LedgerEntry.id, result.kind.in_(SETTLED))
-    is_open = (LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.INTENT, ~settled)
-    rows = session.scalars(select(LedgerEntry).where(*is_open).order_by(LedgerEntry.id))
+    intents = select(LedgerEntry).where(LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.INTENT, ~settled)
+    rows = session.scalars(intents.order_by(LedgerEntry.id))
     return [Intent(row.id, row.at, _write(row)) for row in rows]
 
 
 def answered_ids(session: Session, psa: str) -> dict[int, int]:
-    """The ids that ConnectWise answered for new lines which it did not show as meant, by intent."""
+    """By intent, the ids in ConnectWise's answers for new lines that it did not show as intended."""
     answers = session.execute(
         select(LedgerEntry.intent_id, LedgerEntry.addition_id).where(
             LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.UNCONFIRMED, LedgerEntry.addition_id.is_not(None)
@@ -95,26 +96,25 @@ def answered_ids(session: Session, psa: str) -> dict[int, int]:
 
 
 def _columns(write: Write) -> dict[str, object]:
+    is_new = isinstance(write, CreateLine)
     return {
-        "month": write.identity.month,
-        "organization_id": write.identity.organization_id,
-        "plan": write.identity.plan,
+        **vars(write.identity),
         "serial_number": write.identity.serial_number,
         "agreement_id": write.agreement_id,
         "product_id": write.product_id,
-        "addition_id": None if isinstance(write, CreateLine) else write.addition_id,
+        "addition_id": None if is_new else write.addition_id,
         "before": write.before,
         "quantity": write.quantity,
         "effective_date": write.effective_date,
-        "cancelled_date": write.cancelled_date if isinstance(write, CreateLine) else None,
-        "trial": isinstance(write, CreateLine) and write.trial,
+        "cancelled_date": write.cancelled_date if is_new else None,
+        "trial": is_new and write.trial,
     }
 
 
 def _write(row: LedgerEntry) -> Write:
-    """The write that an intent's columns say."""
-    identity = Identity(row.month, row.plan, row.organization_id)
-    where, first = (identity, row.agreement_id, row.product_id), row.effective_date
+    """The write that an intent recorded."""
+    line = (Identity(row.month, row.plan, row.organization_id), row.agreement_id, row.product_id)
+    first_day = row.effective_date
     if row.addition_id is None:
-        return CreateLine(*where, row.quantity, first, row.cancelled_date or first, trial=bool(row.trial))
-    return SetQuantity(*where, row.addition_id, row.before, row.quantity, first)
+        return CreateLine(*line, row.quantity, first_day, row.cancelled_date or first_day, trial=bool(row.trial))
+    return SetQuantity(*line, row.addition_id, row.before, row.quantity, first_day)

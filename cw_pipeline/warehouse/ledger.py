@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from sqlalchemy import Select, case, func, insert, select
@@ -37,22 +36,16 @@ def position(session: Session, psa: str) -> int:
 def append_lines(
     session: Session, psa: str, run_id: str, lines: Iterable[tuple[Identity, Line]], *, kind: EntryKind, at: datetime
 ) -> None:
-    """Record what ConnectWise shows of lines.
+    """Record what ConnectWise shows of lines, each with the identity that it carries.
 
-    Args:
-        session: The transaction.
-        psa: The key of the ConnectWise company.
-        run_id: The run.
-        lines: The lines, each with whose seats of which month it carries.
-        kind: `FOUND`, `REBUILT` or `INVOICED`.
-        at: When they were seen: what is seen together is known since the same moment.
+    `kind` is `FOUND`, `REBUILT` or `INVOICED`. `at` is when they were seen: lines seen together share it.
     """
     entry = {"psa": psa, "at": at, "run_id": run_id, "kind": kind}
     if rows := [entry | _columns(identity, line) for identity, line in lines]:
         session.execute(insert(LedgerEntry), rows, execution_options=IN_BULK)
 
 
-def append_word(
+def append_manual_entry(
     session: Session,
     psa: str,
     run_id: str,
@@ -64,30 +57,18 @@ def append_word(
     quantity: Decimal,
     note: str,
 ) -> None:
-    """Record what a person entered about an invoiced line.
+    """Record what a person entered about an invoiced line, with a note that says why.
 
-    Args:
-        session: The transaction.
-        psa: The key of the ConnectWise company.
-        run_id: The run.
-        identity: Whose seats of which month the line carries.
-        line: The line.
-        kind: `ACCEPTED` (it billed `quantity`, where the ledger had `before`), `CREDITED` (it billed `before`, of which
-            `quantity` is left) or `GIVEN_UP` (it billed nothing, and its id is another line's now).
-        before: What it billed, or what the ledger had.
-        quantity: What it billed, or what is left of that.
-        note: Why.
+    `kind` is `ACCEPTED` (it billed `quantity`, where the ledger had `before`), `CREDITED` (it billed `before`, of which
+    `quantity` is left) or `GIVEN_UP` (it billed nothing, and its id is another line's now).
     """
-    said = {"kind": kind, "before": before, "quantity": quantity, "note": note}
-    session.add(LedgerEntry(psa=psa, at=datetime.now(UTC), run_id=run_id, **_columns(identity, line) | said))
+    manual = {"at": datetime.now(UTC), "kind": kind, "before": before, "quantity": quantity, "note": note}
+    session.add(LedgerEntry(psa=psa, run_id=run_id, **_columns(identity, line) | manual))
 
 
 def _columns(identity: Identity, line: Line) -> dict[str, Any]:
-    """A line as ConnectWise shows it."""
     return {
-        "month": identity.month,
-        "organization_id": identity.organization_id,
-        "plan": identity.plan,
+        **vars(identity),
         "serial_number": line.serial_number,
         "agreement_id": line.agreement_id,
         "product_id": line.product_id,
@@ -101,19 +82,19 @@ def _columns(identity: Identity, line: Line) -> dict[str, Any]:
 
 def agreements_with_lines(session: Session, psa: str, months: Collection[Month]) -> set[int]:
     """The agreements to which lines for `months` were written, or may have been."""
-    of_months = (LedgerEntry.psa == psa, LedgerEntry.month.in_(months))
-    return set(session.scalars(select(LedgerEntry.agreement_id).where(*of_months).distinct()))
+    agreements = select(LedgerEntry.agreement_id).where(LedgerEntry.psa == psa, LedgerEntry.month.in_(months))
+    return set(session.scalars(agreements.distinct()))
 
 
 def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
-    """What is accounted for of each addition that was written or found for `months`, by addition id."""
+    """What the ledger accounts for of each addition that was written or found for `months`, by addition id."""
     return account(_entries(session, psa, LedgerEntry.month.in_(months)), _intended(session, psa))
 
 
 def carried_seats(session: Session, psa: str, months: Collection[Month]) -> Mapping[tuple[Month, str], Decimal]:
-    """What the lines that were written or found for `months` bill, by month and organization id as they have it.
+    """The seats on the lines written or found for `months`, by month and by organization id as the lines have it.
 
-    Where a write is not settled, the most that a line may carry counts.
+    While a write is not settled, the most that its line may carry counts.
     """
     seats: defaultdict[tuple[Month, str], Decimal] = defaultdict(Decimal)
     for written in written_lines(session, psa, months).values():
@@ -124,20 +105,20 @@ def carried_seats(session: Session, psa: str, months: Collection[Month]) -> Mapp
 
 
 def accounted_lines(session: Session, psa: str) -> dict[int, tuple[Entry, Written]]:
-    """What is accounted for of each addition of whatever month, with the last entry that says what it carries."""
+    """What the ledger accounts for of each addition of any month, with the last entry that says what it carries."""
     entries = list(_entries(session, psa))
     written = account(entries, _intended(session, psa))
-    last = {one.addition_id: one for one in entries if one.kind is not EntryKind.INVOICED}
-    return {number: (entry, written[number]) for number, entry in last.items()}
+    last = {entry.addition_id: entry for entry in entries if entry.kind is not EntryKind.INVOICED}
+    return {addition_id: (entry, written[addition_id]) for addition_id, entry in last.items()}
 
 
 def _intended(session: Session, psa: str) -> list[tuple[int, Decimal]]:
-    """The additions for which a write is open, each with the quantity that it was to get."""
-    open_writes = (intent.write for intent in open_intents(session, psa))
-    return [(one.addition_id, one.quantity) for one in open_writes if isinstance(one, SetQuantity)]
+    """The additions with an open write, each with the quantity that it was to get."""
+    writes = (intent.write for intent in open_intents(session, psa))
+    return [(write.addition_id, write.quantity) for write in writes if isinstance(write, SetQuantity)]
 
 
-_OF_AN_ENTRY = (
+_ENTRY_COLUMNS = (
     LedgerEntry.kind,
     LedgerEntry.at,
     LedgerEntry.month,
@@ -153,19 +134,15 @@ _OF_AN_ENTRY = (
     LedgerEntry.cancelled_date,
     LedgerEntry.trial,
 )
-"""What is read of an entry: whole rows, which SQLAlchemy keeps track of, would take it several times as long."""
+"""Selected one by one: whole rows, which SQLAlchemy keeps track of, would take several times as long."""
 
 
-def _entries(session: Session, psa: str, *wanted: ColumnElement[bool]) -> Iterator[Entry]:
-    """The `wanted` entries that say what an addition is, oldest first.
-
-    Of a credit, the columns say what was billed before it, and what is left.
-    """
-    statement = _since_given_up(select(*_OF_AN_ENTRY), psa).where(*wanted).order_by(LedgerEntry.id)
-    for kind, at, month, plan, organization_id, *of_line, before, quantity, first, last, trial in session.execute(
-        statement
-    ):
-        is_credit = kind is EntryKind.CREDITED
+def _entries(session: Session, psa: str, *where: ColumnElement[bool]) -> Iterator[Entry]:
+    """The entries that say what an addition is, oldest first."""
+    statement = _since_given_up(select(*_ENTRY_COLUMNS), psa).where(*where).order_by(LedgerEntry.id)
+    for row in session.execute(statement):
+        kind, at, month, plan, organization_id, *of_line, before, quantity, first_day, last_day, trial = row
+        is_credit = kind is EntryKind.CREDITED  # its columns have what was billed, and what is left of that
         yield Entry(
             kind,
             at,
@@ -173,14 +150,14 @@ def _entries(session: Session, psa: str, *wanted: ColumnElement[bool]) -> Iterat
             *of_line,
             quantity=before if is_credit else quantity,
             credited=before - quantity if is_credit else Decimal(0),
-            effective_date=first,
-            cancelled_date=last,
+            effective_date=first_day,
+            cancelled_date=last_day,
             trial=bool(trial),
         )
 
 
 def _since_given_up(statement: SelectT, psa: str) -> SelectT:
-    """The entries that say what an addition is; what was known of one before a person gave it up is not."""
+    """The entries that say what an addition is, without what was known of one before a person gave it up."""
     given_up = (
         select(LedgerEntry.addition_id, func.max(LedgerEntry.id).label("last"))
         .where(LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.GIVEN_UP)
@@ -196,39 +173,33 @@ def _since_given_up(statement: SelectT, psa: str) -> SelectT:
 
 
 class Known(NamedTuple):
-    """What the ledger knows of an addition, of whatever month, without its quantities."""
+    """What the ledger knows of an addition of any month, but for its quantities."""
 
     serial_number: str
-    """With which it was written, found or accepted."""
     product_ids: frozenset[int]
-    """The products that it was written with, or had when it was seen."""
+    """The products that it was written with or seen with."""
     agreement_ids: frozenset[int]
     """The agreements that it was written to or seen on."""
     invoiced: bool
 
 
+_UNKNOWN = Known("", frozenset(), frozenset(), invoiced=False)
+
+
 def known_lines(session: Session, psa: str) -> dict[int, Known]:
     """Each addition that was written, found or accepted, by addition id."""
-
-    @cache  # lines share them: they are the most of what is kept of a line
-    def alone(number: int) -> frozenset[int]:
-        return frozenset({number})
-
-    seen_invoiced = func.max(case((LedgerEntry.kind.in_(SEEN_INVOICED), 1), else_=0))
+    invoiced = func.max(case((LedgerEntry.kind.in_(SEEN_INVOICED), 1), else_=0)) == 1
     columns = (LedgerEntry.addition_id, LedgerEntry.serial_number, LedgerEntry.product_id, LedgerEntry.agreement_id)
-    entries = session.execute(_since_given_up(select(*columns, seen_invoiced), psa).group_by(*columns)).tuples()
+    entries = _since_given_up(select(*columns, invoiced), psa).group_by(*columns)
     known: dict[int, Known] = {}
-    for number, serial_number, product_id, agreement_id, invoiced in entries:
-        if number is None:
-            continue
-        one = Known(serial_number, alone(product_id), alone(agreement_id), invoiced == 1)
-        if number in known:
-            before = known[number]
-            one = Known(
-                serial_number,
-                before.product_ids | one.product_ids,
-                before.agreement_ids | one.agreement_ids,
-                before.invoiced or one.invoiced,
-            )
-        known[number] = one
+    shared: dict[frozenset[int], frozenset[int]] = {}  # else these sets would be most of what a line takes in memory
+    for addition_id, serial_number, product_id, agreement_id, was_invoiced in session.execute(entries):
+        before = known.get(addition_id, _UNKNOWN)
+        product_ids, agreement_ids = before.product_ids | {product_id}, before.agreement_ids | {agreement_id}
+        known[addition_id] = Known(
+            serial_number,
+            shared.setdefault(product_ids, product_ids),
+            shared.setdefault(agreement_ids, agreement_ids),
+            before.invoiced or was_invoiced,
+        )
     return known

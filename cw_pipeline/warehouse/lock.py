@@ -27,53 +27,53 @@ if TYPE_CHECKING:
 
 
 _CONNECTION = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 50_000}
-"""Either end of a lock's connection notices within a minute that the other's machine is gone: seconds, but the last in
-milliseconds. Keepalives alone are silent while something that was sent is not acknowledged."""
+"""Each end of a lock's connection notices within a minute that the other machine is gone. In seconds, but the last in
+milliseconds: it is needed because keepalives stop while sent data is unacknowledged."""
 _NO_LIMIT = dict.fromkeys(("statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"), 0)
-"""A role's own limits would cut the wait short, or the push."""
+"""A role's own limits would end the wait or the push."""
 
 
 class HeldLock:
-    """A lock that is held for as long as its database connection lives; threads may share it.
+    """A lock that is held as long as its database connection lives; threads may share it.
 
-    On SQLite, whose connection cannot break, it is held in a `file`.
+    On SQLite, whose connection cannot break, a `file` holds it.
     """
 
     def __init__(self, connection: Connection, file: _File | None) -> None:
         self._connection = connection
         self._file = file
-        self._one_at_a_time = threading.Lock()
+        self._connection_lock = threading.Lock()
 
     def check(self) -> None:
         """Make sure that the lock is still ours.
 
         Raises:
-            LockLost: If the connection that held it broke, or its file is no longer there for others to find locked.
+            LockLost: If the connection that held it broke, or its file was deleted, so that others find it unlocked.
         """
         if self._file is None:
             self._check_connection()
         elif _file_of(self._connection) != self._file:
             file = self._connection.engine.url.database
-            msg = (
+            raise LockLost(
                 f"The push lock's file {file} was deleted, so that another push may have begun. Nothing more "
                 "is written; run the sync again, and leave such files alone while anything runs."
             )
-            raise LockLost(msg)
 
     def _check_connection(self) -> None:
         try:
-            with self._one_at_a_time:
+            with self._connection_lock:
                 self._connection.exec_driver_sql("SELECT 1")
         except (DBAPIError, PendingRollbackError) as error:  # the latter from the second check on
-            msg = "The connection that holds the push lock broke. Nothing more is written; run the sync again."
-            raise LockLost(msg) from error
+            raise LockLost(
+                "The connection that holds the push lock broke. Nothing more is written; run the sync again."
+            ) from error
 
 
 @contextmanager
 def push_lock(engine: Engine, psa: str, *, wait_seconds: int, on_wait: Callable[[str], None]) -> Generator[HeldLock]:
     """Hold the one lock for pushes to `psa`, waiting for it at most `wait_seconds`.
 
-    `on_wait` is told, in a sentence, who holds the lock, if it is not free at once.
+    Unless it is free at once, `on_wait` gets a sentence that says who holds it.
 
     Raises:
         LockHeld: If another push holds it for all that time.
@@ -85,8 +85,7 @@ def push_lock(engine: Engine, psa: str, *, wait_seconds: int, on_wait: Callable[
             if not _acquire(connection, psa, 0):
                 on_wait(_who_holds(engine, psa))
                 if not _acquire(connection, psa, wait_seconds):
-                    msg = f"{_who_holds(engine, psa)} Try again when it has ended."
-                    raise LockHeld(msg)
+                    raise LockHeld(f"{_who_holds(engine, psa)} Try again when it has ended.")
         lock.check()
         with _named_as_holder(engine, psa):
             yield lock
@@ -102,13 +101,14 @@ def migration_lock(engine: Engine, *, wait_seconds: int = 60) -> Generator[None]
     name = f"{schema_of(engine)}migrations"
     with _connection(engine, name) as connection:
         if not _acquire(connection, name, wait_seconds):
-            msg = "Another process is changing the warehouse's schema and does not finish. Look for it and try again."
-            raise LockHeld(msg)
+            raise LockHeld(
+                "Another process is changing the warehouse's schema and does not finish. Look for it and try again."
+            )
         yield
 
 
 def lock_setup(session: Session) -> None:
-    """Let other setup transactions wait until this one ends; on SQLite every transaction does so once begun."""
+    """Make other setup transactions wait until this one ends; on SQLite every transaction does so from its start."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(_number(f"{schema_of(connection)}acts"))))
@@ -116,22 +116,21 @@ def lock_setup(session: Session) -> None:
 
 @contextmanager
 def _named_as_holder(engine: Engine, psa: str) -> Generator[None]:
-    """Let those who wait know, while the block runs, that this process holds the lock."""
+    """Show to those who wait, while the block runs, that this process holds the lock."""
     holder, since = f"process {os.getpid()} on {socket.gethostname()}", datetime.now(UTC)
     with reachable(engine.url), Session(engine) as session, session.begin():
         session.merge(LockHolderRow(psa=psa, holder=holder, since=since))
     try:
         yield
     finally:
-        ours = delete(LockHolderRow).where(
-            LockHolderRow.psa == psa, LockHolderRow.holder == holder, LockHolderRow.since == since
-        )  # where the lock was lost, it may be another's by now
+        row = LockHolderRow  # another's by now, if the lock was lost
+        ours = delete(row).where(row.psa == psa, row.holder == holder, row.since == since)
         with reachable(engine.url), Session(engine) as session, session.begin():
             session.execute(ours)
 
 
 def _who_holds(engine: Engine, psa: str) -> str:
-    """Who holds the lock, as far as is known: for a moment after a killed holder, it is still that one's name."""
+    """Who holds the lock, as far as is known: for a moment it can still name a holder that was killed."""
     with Session(engine) as session:
         holder = session.get(LockHolderRow, psa)
     if holder is None:
@@ -140,11 +139,11 @@ def _who_holds(engine: Engine, psa: str) -> str:
 
 
 _File: TypeAlias = tuple[int, int]
-"""Which file it is, whatever its name: device and inode."""
+"""A file whatever its name: device and inode."""
 
 
 def _file_of(connection: Connection) -> _File | None:
-    """The file that the name of an SQLite lock leads to now; None where there is none, or no need of one."""
+    """The file that the path of an SQLite lock leads to now; None without a file, and on PostgreSQL."""
     if connection.dialect.name != "sqlite":
         return None
     try:
@@ -156,14 +155,14 @@ def _file_of(connection: Connection) -> _File | None:
 
 @contextmanager
 def _connection(engine: Engine, name: str) -> Generator[Connection]:
-    """A connection of its own, on which the lock lives and with which it ends.
+    """A connection for this lock alone, with which it ends.
 
-    On SQLite it goes to a file beside the database: holding a transaction on the database itself would block the very
-    writes that the lock protects. The file means nothing once no process has it locked, but it stays: whoever
-    deletes it may do so just when another process locks it.
+    On SQLite it goes to a file beside the database, because a transaction on the database itself would block the very
+    writes that the lock protects. The file stays when no process has it locked: whoever deleted it might do so just
+    when another process locks it.
     """
     if engine.dialect.name == "sqlite":
-        database = Path(engine.url.database or "").resolve()  # one lock, whatever way leads to the database
+        database = Path(engine.url.database or "").resolve()  # one lock, whatever path leads to the database
         url = engine.url.set(database=f"{database}.{_number(name):x}.lock")
         arguments = {"check_same_thread": False}
     else:
@@ -199,18 +198,17 @@ def _acquire(connection: Connection, name: str, wait_seconds: int) -> bool:
 def _begin(connection: Connection, wait_seconds: int) -> None:
     """Begin the transaction that will hold the lock, on PostgreSQL.
 
-    A session would hold it as well, but a pooler may let several clients share one, and each of them would then have
-    the lock. At this isolation an idle transaction has no snapshot, and keeps nothing from being vacuumed.
+    A session could hold it too, but a pooler may share one session among several clients, and each would have the lock.
+    At this isolation an idle transaction has no snapshot, and does not hold up vacuuming.
     """
     links = {f"tcp_{setting.removeprefix('tcp_')}": value for setting, value in _CONNECTION.items()}
     lock_timeout = max(1, wait_seconds * 1000)  # 0 would wait for ever
     wanted = values(column("name", Text), column("value", Text), name="wanted").data(
         [(name, str(value)) for name, value in {**_NO_LIMIT, **links, "lock_timeout": lock_timeout}.items()]
     )
-    in_this_transaction, where_it_is_known = true(), func.current_setting(wanted.c.name, true()).is_not(None)
-    settings = select(func.set_config(wanted.c.name, wanted.c.value, in_this_transaction)).where(where_it_is_known)
+    in_this_transaction, is_known = true(), func.current_setting(wanted.c.name, true()).is_not(None)
     connection.execute(text("BEGIN ISOLATION LEVEL READ COMMITTED"))
-    connection.execute(settings)
+    connection.execute(select(func.set_config(wanted.c.name, wanted.c.value, in_this_transaction)).where(is_known))
 
 
 def _is_lock_timeout(error: OperationalError) -> bool:

@@ -1,4 +1,4 @@
-"""The mappings of companies and products, as they are stored now."""
+"""The current mappings of companies and products."""
 
 from __future__ import annotations
 
@@ -21,25 +21,23 @@ if TYPE_CHECKING:
 
 
 def company_mappings(session: Session, *where: ColumnElement[bool]) -> Sequence[CompanyMappingRow]:
-    """The mappings, each with its company, agreement and organization, by the ids of company and organization.
+    """The mappings that meet all conditions, each with its company, agreement and organization.
 
-    Args:
-        session: The transaction.
-        where: Conditions on any of the four; none: all mappings.
+    They are in the order of their companies' and organizations' ids. Conditions may be on any of the four.
     """
     row = CompanyMappingRow
     statement = select(row).where(*where).order_by(row.company_id, row.organization_id)
-    for one in (row.company, row.agreement, row.organization):
-        statement = statement.join(one).options(contains_eager(one))
+    for relation in (row.company, row.agreement, row.organization):
+        statement = statement.join(relation).options(contains_eager(relation))
     return session.scalars(statement).all()
 
 
 def by_company(mappings: Iterable[CompanyMappingRow]) -> Mapping[int, Sequence[CompanyMappingRow]]:
     """The mappings of each company that has any."""
-    found: defaultdict[int, list[CompanyMappingRow]] = defaultdict(list)
+    grouped: defaultdict[int, list[CompanyMappingRow]] = defaultdict(list)
     for mapping in mappings:
-        found[mapping.company_id].append(mapping)
-    return dict(found)
+        grouped[mapping.company_id].append(mapping)
+    return dict(grouped)
 
 
 def mapping_facts(session: Session) -> dict[str, CompanyMapping]:

@@ -23,13 +23,13 @@ def recaps_of(session: Session, psa: str) -> dict[int, list[Recap]]:
     row = AgreementRecapRow
     columns = (row.agreement_id, row.next_invoice_date, row.last_invoice_number)
     recaps: defaultdict[int, list[Recap]] = defaultdict(list)
-    for number, next_invoice, last in session.execute(select(*columns).where(row.psa == psa).order_by(row.id)).tuples():
-        recaps[number].append(Recap(next_invoice, last))
+    for agreement_id, *recap in session.execute(select(*columns).where(row.psa == psa).order_by(row.id)):
+        recaps[agreement_id].append(Recap(*recap))
     return dict(recaps)
 
 
 def keep_recaps(session: Session, psa: str, seen: Mapping[int, Recap]) -> None:
-    """Keep the recaps that differ from the last ones kept."""
+    """Store the recaps that differ from the last ones stored."""
     kept, now = recaps_of(session, psa), datetime.now(UTC)
     rows = [
         {"psa": psa, "agreement_id": agreement_id, "seen_at": now, **vars(recap)}

@@ -1,4 +1,4 @@
-"""The warehouse's schema: which revision a database has, and its migrations."""
+"""The warehouse's schema: its revision and its migrations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _VERSION = table("alembic_version", column("version_num", String))
 
 
 def revisions() -> list[str]:
-    """Every revision, the first one first: what the names of the migrations begin with."""
+    """Every revision, oldest first: what the names of the migrations begin with."""
     names = sorted(migration.name for migration in (_MIGRATIONS / "versions").iterdir())
     return [name.partition("_")[0] for name in names if name[0].isdigit()]
 
@@ -33,14 +33,14 @@ def revision(engine: Engine) -> str | None:
     """The schema's revision; None for an empty database.
 
     Raises:
-        SchemaUnusable: If this version of the product does not know it, or only a part of the schema is there.
+        SchemaUnusable: If this version does not know it, or only part of the schema exists.
     """
     with engine.connect() as connection:
         return _revision(connection)
 
 
 def pending(engine: Engine) -> list[str]:
-    """The revisions that the database still has to be migrated to, in order.
+    """The revisions to which the database has yet to be migrated, in order.
 
     Raises:
         SchemaUnusable: As `revision` does.
@@ -51,10 +51,10 @@ def pending(engine: Engine) -> list[str]:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema up to date; where another process is doing that, wait for it.
+    """Migrate the schema to the newest revision, waiting for another process that is doing so.
 
     Raises:
-        SchemaUnusable: As `revision` does; nothing was changed.
+        SchemaUnusable: As `revision` does; nothing is changed.
     """
     if not pending(engine):
         return
@@ -65,26 +65,26 @@ def migrate(engine: Engine) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     with migration_lock(engine), engine.begin() as connection:
         create_schema(connection)
-        _revision(connection)  # another process may have migrated it meanwhile, and be newer
+        _revision(connection)  # a newer version may have migrated it meanwhile
         config.attributes["connection"] = connection
         alembic.command.upgrade(config, "head")
 
 
 def _revision(connection: Connection) -> str | None:
-    here, tables = place(connection.engine.url), set(inspect(connection).get_table_names())
-    found: Sequence[str] = connection.scalars(select(_VERSION.c.version_num)).all() if _VERSION.name in tables else []
-    if not found:
+    database, tables = place(connection.engine.url), set(inspect(connection).get_table_names())
+    stored: Sequence[str] = connection.scalars(select(_VERSION.c.version_num)).all() if _VERSION.name in tables else []
+    if not stored:
         if ours := sorted(Base.metadata.tables.keys() & tables):
             raise SchemaUnusable(
-                f"The warehouse {here} has tables ({', '.join(ours[:3])}, …) but no revision: it was restored or "
+                f"The warehouse {database} has tables ({', '.join(ours[:3])}, …) but no revision: it was restored or "
                 "migrated in part. Nothing was changed. Restore the whole backup, or name an empty database."
             )
         return None
     known = revisions()
-    if not set(known).issuperset(found):
+    if not set(known).issuperset(stored):
         raise SchemaUnusable(
-            f"The warehouse {here} has the schema {', '.join(found)}, and cw-pipeline {version('cw-pipeline')} knows "
-            f"only {known[0]} to {known[-1]}: a newer version has migrated it. Nothing was changed. "
+            f"The warehouse {database} has the schema {', '.join(stored)}, and cw-pipeline {version('cw-pipeline')} "
+            f"knows only {known[0]} to {known[-1]}: a newer version has migrated it. Nothing was changed. "
             "Install that version, or restore the backup from before it."
         )
-    return found[0]
+    return stored[0]

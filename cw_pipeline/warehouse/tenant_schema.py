@@ -1,4 +1,4 @@
-"""A tenant's schema in a PostgreSQL database that tenants share: nothing outside of it is seen or changed."""
+"""A tenant's own schema in a PostgreSQL database that tenants share."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SCHEMAS = table("pg_namespace", column("nspname", String), schema="pg_catalog")
 
 
 def in_schema(engine: Engine, name: str) -> Engine:
-    """The engine, all of whose transactions are in the schema `name`.
+    """Confine all transactions of an engine to the schema `name`.
 
-    Each transaction says so itself: a pooler in transaction mode gives it any connection, and takes no options for one.
+    Each transaction sets it anew: a pooler in transaction mode may give it any connection, and takes no options.
     """
     engine.update_execution_options(**{_OPTION: name})
     event.listen(engine, "begin", _search_only_there)
@@ -25,15 +25,15 @@ def in_schema(engine: Engine, name: str) -> Engine:
 
 
 def schema_of(connection: Connection | Engine) -> str:
-    """The schema that `in_schema` set; empty where tables are where the database has them by itself."""
+    """The schema that `in_schema` set; empty for the database's default schema."""
     name: str = connection.get_execution_options().get(_OPTION, "")
     return name
 
 
 def create_schema(connection: Connection) -> None:
-    """Create the schema of the connection's engine, unless it is there already."""
+    """Create the schema of the connection's engine, if it does not exist."""
     name = schema_of(connection)
-    # Not IF NOT EXISTS, which needs the right to create one even where it exists.
+    # Not IF NOT EXISTS, which needs the right to create schemas even if this one exists.
     if name and connection.scalar(select(_SCHEMAS.c.nspname).where(_SCHEMAS.c.nspname == name)) is None:
         connection.execute(CreateSchema(name))
 

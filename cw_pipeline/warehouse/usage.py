@@ -1,4 +1,4 @@
-"""Usage reports as they were fetched: kept for good, because NordPass deletes organizations for good."""
+"""Usage reports as they were fetched, kept for good, since NordPass deletes organizations for good."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoredReport:
-    """A month's usage report with its `rows` as the rule takes them."""
+    """A month's usage report, with its rows as the rule takes them."""
 
     id: int
     month: Month
@@ -35,23 +35,23 @@ class StoredReport:
 
 
 def store_report(session: Session, report: UsageReport) -> StoredReport:
-    """Store NordPass's `report`; the one stored last for its month is returned again if it says the same."""
+    """Store a report from NordPass, unless the one stored last for its month says the same: then that is returned."""
     rows = [{**row.model_dump(exclude={"consumed_licenses"}), "seats": row.consumed_licenses} for row in report.rows]
     fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     latest = _latest(session, report.month)
     if latest is not None and latest.fingerprint == fingerprint:
         return _stored(latest)
-    stored = UsageReportRow(
+    row = UsageReportRow(
         month=report.month,
         generated_at=report.generated_at,
         fetched_at=datetime.now(UTC),
         fingerprint=fingerprint,
         seats=sum(row.consumed_licenses for row in report.rows),
-        rows=[OrganizationUsageRow(**row) for row in rows],
+        rows=[OrganizationUsageRow(**usage) for usage in rows],
     )
-    session.add(stored)
+    session.add(row)
     session.flush()
-    return _stored(stored)
+    return _stored(row)
 
 
 def latest_report(session: Session, month: Month) -> StoredReport | None:
@@ -82,7 +82,7 @@ def _stored(report: UsageReportRow) -> StoredReport:
 
 
 def release_usage(session: Session, report_id: int, organization_ids: Iterable[str]) -> None:
-    """Record that a person released what a report says of these organizations, or that it lacks them."""
+    """Record that a person released what a report says of these organizations, or their absence from it."""
     now = datetime.now(UTC)
     for organization_id in organization_ids:
         session.merge(ReleasedUsageRow(report_id=report_id, organization_id=organization_id, released_at=now))
@@ -91,16 +91,13 @@ def release_usage(session: Session, report_id: int, organization_ids: Iterable[s
 def released_usage(session: Session, reports: Mapping[Month, StoredReport]) -> frozenset[tuple[Month, str]]:
     """The organizations whose usage in one of these `reports` a person released, each with the month."""
     months = {report.id: month for month, report in reports.items()}
-    released = session.execute(
-        select(ReleasedUsageRow.report_id, ReleasedUsageRow.organization_id).where(
-            ReleasedUsageRow.report_id.in_(months)
-        )
-    ).tuples()
+    row = ReleasedUsageRow
+    released = session.execute(select(row.report_id, row.organization_id).where(row.report_id.in_(months))).tuples()
     return frozenset((months[report_id], organization_id) for report_id, organization_id in released)
 
 
 def plans_reported(session: Session, month: Month) -> dict[str, list[Plan]]:
-    """By organization id, the plan that each report of `month` named, in turn; only of those with several plans."""
+    """By organization id, the plans that the reports of `month` named, in order; only where they differ."""
     row = OrganizationUsageRow
     of_month = select(row.organization_id).join(UsageReportRow).where(UsageReportRow.month == month)
     several = of_month.group_by(row.organization_id).having(func.count(row.plan.distinct()) > 1)

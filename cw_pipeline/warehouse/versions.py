@@ -1,4 +1,4 @@
-"""A month as it was pushed, or as a preview of it says: what months and previews are compared by."""
+"""Versions of a month that people compare: a push of it, or a preview."""
 
 from __future__ import annotations
 
@@ -24,14 +24,12 @@ _LARGEST_ID = 2**31 - 1
 
 @dataclass(frozen=True)
 class Version:
-    """A month as it was pushed, or as a preview of it says.
+    """A month as it was pushed, or as a preview says.
 
     Attributes:
-        preview: Its lines; of a push, each with the outcome that it really had.
-        preview_id: The id of its preview.
+        preview: Its lines; those of a push with their real outcomes.
+        preview_id: The preview that this is, or that was pushed.
         made_at: When it was pushed or previewed.
-        run_id: By which run.
-        pushed: Whether it was pushed.
     """
 
     preview: Preview
@@ -46,7 +44,7 @@ class Version:
 
 
 def last_version(session: Session, psa: str, month: Month) -> Version | None:
-    """The month as it was pushed last or, if it never was, as it was previewed last; None if it was neither."""
+    """The month's last push or, without one, its last preview; None without either."""
     if pushed := last_pushed_version(session, psa, month):
         return pushed
     rows = select(PreviewRow).where(PreviewRow.psa == psa, PreviewRow.month == month)
@@ -55,7 +53,7 @@ def last_version(session: Session, psa: str, month: Month) -> Version | None:
 
 
 def last_pushed_version(session: Session, psa: str, month: Month) -> Version | None:
-    """The month as it was pushed last; None if it never was."""
+    """The month's last push; None without one."""
     push = latest_push(session, psa, month)
     if push is None:
         return None
@@ -65,28 +63,27 @@ def last_pushed_version(session: Session, psa: str, month: Month) -> Version | N
 
 
 def preview_version(session: Session, psa: str, preview_id: int) -> Version | None:
-    """What the preview with this id says; None if there is none."""
+    """The preview with this id; None if there is none."""
     row = session.get(PreviewRow, preview_id) if preview_id <= _LARGEST_ID else None
     return _previewed(session, row) if row and row.psa == psa else None
 
 
 def looked_at_before(session: Session, preview_id: int) -> int | None:
-    """Which preview of its month people could look at before the run of this one: the last since the push before it.
+    """The preview of the same month that people could look at before this one was pushed.
 
-    Where there is none, an earlier one of the run itself counts.
+    It is the last one since the push before, if possible of another run.
     """
-    of_this = select(PreviewRow.psa, PreviewRow.month, PreviewRow.run_id).where(PreviewRow.id == preview_id)
-    psa, month, run_id = session.execute(of_this).tuples().one()
+    this = session.get_one(PreviewRow, preview_id)
     pushed = select(func.max(PushRow.preview_id)).where(
-        PushRow.psa == psa, PushRow.month == month, PushRow.preview_id < preview_id
+        PushRow.psa == this.psa, PushRow.month == this.month, PushRow.preview_id < preview_id
     )
     earlier = select(PreviewRow.id).where(
-        PreviewRow.psa == psa,
-        PreviewRow.month == month,
+        PreviewRow.psa == this.psa,
+        PreviewRow.month == this.month,
         PreviewRow.id < preview_id,
-        PreviewRow.id > (session.scalar(pushed) or 0),
+        PreviewRow.id > func.coalesce(pushed.scalar_subquery(), 0),
     )
-    return session.scalar(earlier.order_by(PreviewRow.run_id == run_id, PreviewRow.id.desc()).limit(1))
+    return session.scalar(earlier.order_by(PreviewRow.run_id == this.run_id, PreviewRow.id.desc()).limit(1))
 
 
 def pushed_organizations(session: Session, preview_id: int) -> set[str]:

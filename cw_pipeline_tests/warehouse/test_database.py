@@ -77,9 +77,11 @@ def test_a_database_in_memory_is_refused(url: str) -> None:
     assert "other processes must see it" in refusal(url)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert f"The folder {tmp_path / 'file' / 'below'} of" in refusal(f"sqlite:///{tmp_path}/file/below/warehouse.db")
+    assert f"folder {tmp_path / 'file' / 'below'} cannot be created" in refusal(
+        f"sqlite:///{tmp_path}/file/below/warehouse.db"
+    )
 
 
 def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def record(
 
 def enter_manually(session: Session, kind: EntryKind, quantity: int) -> None:
     """Enter what a person said of `A_LINE`, which carried 5."""
-    ledger.append_word(
+    ledger.append_manual_entry(
         session,
         PSA,
         "run-3",

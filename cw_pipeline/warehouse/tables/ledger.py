@@ -1,4 +1,4 @@
-"""The ledger of every write, and who may write just now."""
+"""The ledger of every write, and who may write now."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from cw_pipeline.warehouse.tables.base import Base
 
 
 class LedgerEntry(Base):
-    """One append-only entry: an intent before a request, or what became of it."""
+    """An intent before a request, its result, or something that was seen or accepted; never changed."""
 
     __tablename__ = "ledger"
     __table_args__ = (Index(None, "psa", "month"), Index(None, "psa", "addition_id"))
@@ -34,11 +34,9 @@ class LedgerEntry(Base):
     serial_number: Mapped[str] = mapped_column(String(50))
     """The line's serial number in ConnectWise, `NP:<month>:<B or E>:<organization id>`."""
     agreement_id: Mapped[int]
-    """The agreement that the line is on."""
     product_id: Mapped[int]
-    """The line's product."""
     addition_id: Mapped[int | None]
-    """The line's id in ConnectWise; empty until it is known."""
+    """The line's id in ConnectWise; empty until known."""
     before: Mapped[Decimal]
     """The quantity before; 0 for a new line."""
     quantity: Mapped[Decimal]

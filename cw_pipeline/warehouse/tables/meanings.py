@@ -1,4 +1,4 @@
-"""What each column means, in the words that stand below it in the source: for Dagster's catalog and the reference."""
+"""What each column means, from the string below it in the source: for Dagster's catalog and the reference."""
 
 from __future__ import annotations
 
@@ -13,38 +13,49 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.tables.base import Base
 
 _SAME_EVERYWHERE = {
+    "addition_id": "The line's id in ConnectWise.",
     "agreement_id": "The agreement.",
+    "chosen_at": "When a person chose that.",
     "company_id": "The company.",
     "gone_at": "When it was first no longer listed; empty while it is.",
     "imported_at": "When it was imported last.",
+    "license_type": "`Standard`, `Trial` or `NFR`.",
+    "mapped_at": "When it was mapped.",
     "month": "The month in which the seats were used, such as `2026-03`.",
+    "name": "Its name.",
     "organization_id": "The NordPass organization.",
     "organization_name": "Its name in the usage report.",
     "plan": "`Business` or `Enterprise`.",
+    "product_id": "The product.",
     "psa": "The ConnectWise company, as `<site>|<company id>`.",
+    "requests_read": "How many requests read ConnectWise.",
     "run_id": "Dagster's id of the run.",
 }
-"""What columns mean that several tables have."""
+"""The columns that several tables have."""
 
 
 def column_meanings(table: type[Base]) -> dict[str, str | None]:
     """What each column of a table means, by its name; None for a key that refers to nothing else."""
-    said = attribute_docstrings(*table.__mro__)
+    docstrings = attribute_docstrings(*table.__mro__)
     mapper: Any = mapper_of(table)
     columns = ((attribute.key, attribute.columns[0]) for attribute in mapper.column_attrs)
-    return {column.name: said.get(key, _SAME_EVERYWHERE.get(key)) for key, column in columns}
+    return {column.name: docstrings.get(key, _SAME_EVERYWHERE.get(key)) for key, column in columns}
 
 
 def attribute_docstrings(*classes: type) -> dict[str, str]:
     """The string below each attribute in the source of these classes, by the attribute's name."""
-    said: dict[str, str] = {}
-    for kind in reversed([one for one in classes if one.__module__.startswith("cw_pipeline.")]):
-        node = next(one for one in ast.parse(inspect.getsource(kind)).body if isinstance(one, ast.ClassDef))
-        for attribute, text in itertools.pairwise(node.body):
-            if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-                match attribute:
-                    case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
-                        said[name] = " ".join(str(text.value.value).split())
-                    case _:
-                        pass
-    return said
+    docstrings: dict[str, str] = {}
+    for kind in reversed(classes):
+        if not kind.__module__.startswith("cw_pipeline."):
+            continue
+        (definition,) = ast.parse(inspect.getsource(kind)).body
+        for attribute, text in itertools.pairwise(definition.body if isinstance(definition, ast.ClassDef) else ()):
+            match attribute, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]),
+                    ast.Expr(value=ast.Constant(value=str(docstring))),
+                ):
+                    docstrings[name] = inspect.cleandoc(docstring).replace("\n", " ")
+                case _:
+                    pass
+    return docstrings

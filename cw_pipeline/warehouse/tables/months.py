@@ -1,4 +1,4 @@
-"""The months: usage reports, previews, and what became of them."""
+"""Months: usage reports, previews, and pushes."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -23,7 +23,6 @@ class OrganizationUsageRow(Base):
     organization_name: Mapped[str]
     plan: Mapped[Plan]
     license_type: Mapped[LicenseType]
-    """`Standard`, `Trial` or `NFR`."""
     msp_managed: Mapped[bool]
     """Whether this MSP manages the organization."""
     seats: Mapped[int]
@@ -51,7 +50,7 @@ class UsageReportRow(Base):
 
 
 class ReleasedUsageRow(Base):
-    """A person released what a report says of an organization, or that it lacks it: unusual, but right."""
+    """A person released what a report says of an organization, or its absence: unusual, but right."""
 
     __tablename__ = "released_usage"
 
@@ -77,13 +76,13 @@ class _LineRow(Base):
     seats: Mapped[Decimal]
     """The usage row's seats; of a line beside it, the quantity that it loses or that is held."""
     to_credit: Mapped[Decimal | None]
-    """Of `credit_due`: the seats that were invoiced too much."""
+    """For `credit_due`: how many seats too many were invoiced."""
     by_hand: Mapped[Decimal | None]
-    """In a trial month, which is billed to nobody: what people bill by hand for the same days."""
+    """In a trial month, which bills nobody: what people bill by hand for the same days."""
     reason: Mapped[str]
     """Why, in a sentence."""
     warning: Mapped[str | None]
-    """What is wrong with the line although its quantity is right."""
+    """What is wrong with the line, although its quantity is right."""
 
 
 class PreviewLineRow(_LineRow):
@@ -94,15 +93,13 @@ class PreviewLineRow(_LineRow):
     preview_id: Mapped[int] = mapped_column(ForeignKey("previews.id"), primary_key=True)
     organization_name: Mapped[str]
     company_id: Mapped[int | None]
-    """The company that it is mapped to."""
     agreement_id: Mapped[int | None]
-    """The agreement that it is mapped to."""
     writes: Mapped[tuple[Write, ...]] = mapped_column(JsonColumn[tuple[Write, ...]](tuple[Write, ...]))
     """The intended requests."""
 
 
 class PreviewRow(Base):
-    """A month's preview and what it was decided on."""
+    """A month's preview."""
 
     __tablename__ = "previews"
 
@@ -117,7 +114,6 @@ class PreviewRow(Base):
     usage_seats: Mapped[int]
     """The report's seats."""
     requests_read: Mapped[int]
-    """How many requests read ConnectWise for it."""
 
 
 class PushLineRow(_LineRow):
@@ -146,13 +142,12 @@ class PushRow(Base):
     whole: Mapped[bool] = mapped_column(server_default=true())
     """Whether no organization with something to write was left out; else the month is still to be pushed."""
     requests_read: Mapped[int]
-    """How many requests read ConnectWise."""
     requests_written: Mapped[int]
-    """How many requests wrote to it."""
+    """How many requests wrote to ConnectWise."""
 
 
 class UndoneRunRow(Base):
-    """A run was undone, as far as it could be: its month has to be pushed again."""
+    """A run was undone, as far as possible: its month has to be pushed again."""
 
     __tablename__ = "undone_runs"
 
@@ -168,7 +163,7 @@ class UndoneRunRow(Base):
 
 
 class MonthErrorRow(Base):
-    """Why a month failed as a whole in a run: no preview of it, or no push."""
+    """Why a run could not preview or push a month at all."""
 
     __tablename__ = "month_errors"
 

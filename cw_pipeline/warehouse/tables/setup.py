@@ -36,7 +36,7 @@ class IntegrationRow(Base):
 
 
 class ImportSelectionRow(Base):
-    """The company types and statuses that were last chosen for the import; empty means all."""
+    """The company types and statuses last chosen for the import; empty means all."""
 
     __tablename__ = "import_selection"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -47,7 +47,6 @@ class ImportSelectionRow(Base):
     status_ids: Mapped[list[int]]
     """The ids of the company statuses."""
     chosen_at: Mapped[datetime]
-    """When they were chosen."""
 
 
 class CompanyRow(Base):
@@ -59,7 +58,6 @@ class CompanyRow(Base):
     identifier: Mapped[str]
     """ConnectWise's short name for it."""
     name: Mapped[str]
-    """Its name."""
     status: Mapped[str | None]
     """Its status's name."""
     types: Mapped[list[str]]
@@ -99,9 +97,7 @@ class AgreementRow(_HasTerms, Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     company_id: Mapped[int] = mapped_column(index=True)
-    """The company that it belongs to."""
     name: Mapped[str]
-    """Its name."""
     status: Mapped[str]
     """Its status in ConnectWise."""
     billing_cycle: Mapped[str | None]
@@ -141,10 +137,8 @@ class OrganizationRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
-    """Its name."""
     plan: Mapped[Plan]
     license_type: Mapped[LicenseType]
-    """`Standard`, `Trial` or `NFR`."""
     status: Mapped[str]
     """`Active` or `Suspended`."""
     msp_managed: Mapped[bool]
@@ -155,12 +149,11 @@ class OrganizationRow(Base):
 
 
 class PendingOrganizationRow(Base):
-    """An organization that NordPass was or will be asked to add, until it is known and mapped as asked."""
+    """An organization that NordPass was or will be asked to add, until it is listed and mapped."""
 
     __tablename__ = "pending_organizations"
 
     name: Mapped[str] = mapped_column(primary_key=True)
-    """Its name."""
     idempotency_key: Mapped[str]
     """The key of the request: the same key never adds it twice."""
     asked_at: Mapped[datetime]
@@ -178,7 +171,6 @@ class ProductMappingRow(Base):
     confirmed_product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id"))
     """The product that is billed; empty until it is confirmed."""
     mapped_at: Mapped[datetime]
-    """When it was chosen."""
 
 
 class CompanyMappingRow(_HasTerms, Base):
@@ -187,7 +179,6 @@ class CompanyMappingRow(_HasTerms, Base):
     __tablename__ = "company_mappings"
 
     company_id: Mapped[int] = mapped_column(ForeignKey("companies.id"))
-    """The company."""
     agreement_id: Mapped[int] = mapped_column(ForeignKey("agreements.id"))
     """The agreement that carries the lines."""
     organization_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
@@ -196,11 +187,10 @@ class CompanyMappingRow(_HasTerms, Base):
     bill_from_chosen: Mapped[bool] = mapped_column(default=False)
     """Whether a person chose the first month, so that earlier usage is not to be billed."""
     trial_months: Mapped[int] = mapped_column(default=0)
-    """For how many months from the first one on lines bill nobody."""
+    """For how many months, from the first one, its lines bill nobody."""
     mapped_at: Mapped[datetime]
-    """When it was mapped."""
     looked_through_at: Mapped[datetime | None]
-    """When all agreements of the company were last looked through for our lines; None: since it was mapped, never."""
+    """When all agreements of the company were last searched for our lines; empty: not since it was mapped."""
 
     company: Mapped[CompanyRow] = relationship(viewonly=True)
     agreement: Mapped[AgreementRow] = relationship(viewonly=True)
@@ -208,7 +198,7 @@ class CompanyMappingRow(_HasTerms, Base):
 
 
 class AgreementRecapRow(Base):
-    """What ConnectWise's invoice recap showed of an agreement from some moment on, in the order it was seen."""
+    """What ConnectWise's invoice recap showed of an agreement, a row for each change."""
 
     __tablename__ = "agreement_recaps"
 
@@ -220,11 +210,11 @@ class AgreementRecapRow(Base):
     last_invoice_number: Mapped[str | None]
     """The last invoice that it showed."""
     seen_at: Mapped[datetime]
-    """When that was seen first."""
+    """When it first showed that."""
 
 
 class RightUseRow(Base):
-    """Whether ConnectWise granted a right when it was last used: some rights only a write can prove."""
+    """Whether ConnectWise granted a right when it was last used; some rights only a write can prove."""
 
     __tablename__ = "right_uses"
 
@@ -238,22 +228,18 @@ class RightUseRow(Base):
 
 
 class LineByHandRow(Base):
-    """What a person chose for a line that is kept by hand; a choice that was taken back has no row."""
+    """What a person chose for a line kept by hand; a choice that was withdrawn has no row."""
 
     __tablename__ = "lines_by_hand"
 
     psa: Mapped[str] = mapped_column(primary_key=True)
     addition_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    """The line's id in ConnectWise."""
     agreement_id: Mapped[int]
-    """The agreement that it is on."""
     product_id: Mapped[int]
-    """Its product."""
     choice: Mapped[Act] = mapped_column(TextColumn(Act, 16))
     """`end` or `leave`."""
     last_day: Mapped[date | None]
-    """The last day that it was given; empty where it is left."""
+    """The last day that the person gave it; empty where it is left."""
     last_day_before: Mapped[date | None]
     """Its last day before that; empty where it had none, or is left."""
     chosen_at: Mapped[datetime]
-    """When that was chosen."""

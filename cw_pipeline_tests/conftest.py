@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.support.kept_servers import kept_servers
 from cw_pipeline_tests.support.once import (
     build_commands_once,
     check_keys_once,
@@ -23,6 +24,7 @@ from cw_pipeline_tests.support.once import (
     make_storages_of_dagster_once,
     migrate_sqlite_once,
     read_migrations_once,
+    seed_sandboxes_once,
 )
 from cw_pipeline_tests.support.pooler import pooled
 from cw_pipeline_tests.support.postgres import (
@@ -47,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.hypothesis_seed is None:
         config.option.hypothesis_seed = str(secrets.randbelow(10**9))
     _keep_files_in_memory()
+    gc.disable()  # while so much is imported
     # Or each process that imports Dagster would compile it anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
@@ -69,12 +72,13 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector pass over what was imported, and look at the rest less often."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(10_000, 10, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def what_never_changes(sqlite_schema: Path) -> Iterator[None]:
-    """Migrations are read, keys checked, statements compiled, commands built and SQLite files migrated once."""
+    """Migrations are read, keys checked, statements compiled, commands built, databases and sandboxes made once."""
     with pytest.MonkeyPatch.context() as patched:
         read_migrations_once(patched)
         check_keys_once(patched)
@@ -83,7 +87,9 @@ def what_never_changes(sqlite_schema: Path) -> Iterator[None]:
         migrate_sqlite_once(patched, sqlite_schema)
         keep_engines_of_dagster(patched)
         make_storages_of_dagster_once(patched, sqlite_schema.parent)
-        yield
+        seed_sandboxes_once(patched)
+        with kept_servers(patched):
+            yield
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -68,15 +68,15 @@ def control_app(connectwise: ConnectWise, nordpass: NordPass, journal: Journal, 
         "journal": journal.records,
         "clear_journal": journal.clear,
     }
-    # Arguments come as JSON; this turns them into what the acts take, and refuses others.
-    checked = {name: validate_call(act) for name, act in acts.items()}
 
     async def perform(request: Request) -> Response:
-        act = checked.get(request.path_params["act"])
+        act = acts.get(request.path_params["act"])
         if act is None:
             return json_response({"error": f"there is no act {request.path_params['act']}"}, 404)
+        # Arguments come as JSON; this turns them into what the act takes, and refuses others.
+        checked = validate_call(act)
         try:
-            return json_response(act(**_arguments(await request.body())))
+            return json_response(checked(**_arguments(await request.body())))
         except (ValueError, LookupError, ValidationError) as error:
             return json_response({"error": str(error)}, 400)
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from starlette.types import ASGIApp, Scope
 from uvicorn import Config, Server
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from cw_pipeline.sandbox.keys import Keys
 
@@ -17,7 +17,7 @@ _START_SECONDS = 10
 _STOP_SECONDS = 2
 
 
-class _CuttableProtocol(H11Protocol):
+class _CuttableProtocol(HttpToolsProtocol):
     """Hands each request its connection, which ASGI does not, so that a fault can cut it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] as in the base
@@ -94,8 +94,6 @@ class HttpsServer:
             access_log=False,
             log_level="error",
             server_header=False,
-            # Above the URL limit that the simulated ConnectWise answers with 414.
-            h11_max_incomplete_event_size=262_144,
             # Longer than clients keep an idle connection, so that none is closed under a request.
             timeout_keep_alive=300,
             ssl_certfile=self._keys.server_certificate,

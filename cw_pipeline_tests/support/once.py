@@ -1,4 +1,4 @@
-"""What a process of tests works out once, not at each use: migrations, keys, statements, commands, SQLite databases."""
+"""What a process of tests works out once, not at each use: migrations, keys, statements, commands, databases, data."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.util import LRUCache
 
 from cw_pipeline.nordpass import tokens
+from cw_pipeline.sandbox.connectwise import store
 from cw_pipeline.warehouse import schema
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import pytest
     from alembic.config import Config
     from sqlalchemy import Dialect, Engine
+
+    from cw_pipeline.sandbox.connectwise.seed import Tables
 
 _MOST_STATEMENTS = 5_000
 _DAGSTERS_STORAGES = ("event_log.sqlite.sqlite_event_log", "runs.sqlite.sqlite_run_storage")
@@ -122,6 +127,16 @@ def make_storages_of_dagster_once(patched: pytest.MonkeyPatch, folder: Path) -> 
 
     patched.setattr(storage, "__init__", copy_or_make)
     patched.setattr(events, "_initdb", copy_or_make_for_a_run)
+
+
+def seed_sandboxes_once(patched: pytest.MonkeyPatch) -> None:
+    """Copy the first data of a sandbox from those of another one of its day."""
+    seed = cache(store.seed_tables)
+
+    def copied(today: date) -> Tables:
+        return {name: [dict(record) for record in records] for name, records in seed(today).items()}
+
+    patched.setattr(store, "seed_tables", copied)
 
 
 def build_commands_once(patched: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What the product asks about the product catalog, and the products that it creates there."""
+"""The product catalog: what the product reads from it, and creating items."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _CATALOG = "/procurement/catalog"
 
 
 class Catalog(Endpoints):
-    """The products, and the tables that they refer to."""
+    """Catalog items, and the tables that they refer to."""
 
     def catalog_items(self, *, search: str | None = None) -> Iterator[models.CatalogItem]:
-        """Yield the products, inactive ones included; with `search`, those with it in identifier or description."""
+        """The products, inactive ones included; with `search`, those with it in identifier or description."""
         if not search:
-            yield from self._records.all(_CATALOG, models.CatalogItem)
+            yield from self._catalog_items(None)
             return
         value = quoted(search)
         # Not in one condition: some sites answer a compound one with an empty list although there are matches.
@@ -34,7 +34,7 @@ class Catalog(Endpoints):
                 yield item
 
     def catalog_item(self, item_id: int) -> models.CatalogItem:
-        """Return one product.
+        """The product with this id.
 
         Raises:
             NotFound: There is no such product.
@@ -42,18 +42,14 @@ class Catalog(Endpoints):
         return self._records.one(f"{_CATALOG}/{item_id}", models.CatalogItem)
 
     def catalog_item_by_identifier(self, identifier: str) -> models.CatalogItem | None:
-        """Return the product with this identifier, in any spelling of its capitals; None if there is none."""
+        """The product with this identifier, whatever the case, preferably the same; None if there is none."""
         value = quoted(identifier)
-        found = [
-            item
-            for item in self._catalog_items(f"identifier = {value}" if value else None)
-            if item.identifier.casefold() == identifier.casefold()
-        ]
-        exact = [item for item in found if item.identifier == identifier]
-        return next(iter(exact + found), None)
+        items = self._catalog_items(f"identifier = {value}" if value else None)
+        matches = [item for item in items if item.identifier.casefold() == identifier.casefold()]
+        return min(matches, key=lambda item: item.identifier != identifier, default=None)
 
     def catalog_count(self) -> int:
-        """How many products the API member sees; proves the right to inquire them."""
+        """How many products the API member sees; proves the right to read them."""
         return self._records.count(_CATALOG)
 
     def create_catalog_item(self, item: models.NewCatalogItem) -> models.CatalogItem:
@@ -66,20 +62,20 @@ class Catalog(Endpoints):
         return self._records.write("POST", _CATALOG, item.body(), models.CatalogItem)
 
     def product_types(self) -> Iterator[models.Choice]:
-        """Yield the product types."""
+        """The product types."""
         return self._records.all("/procurement/types", models.Choice)
 
     def subcategories(self) -> Iterator[models.Choice]:
-        """Yield the product subcategories."""
-        # ConnectWise lists them under a path with a closing slash, unlike everything else.
+        """The product subcategories."""
+        # with a closing slash, unlike most lists
         return self._records.all("/procurement/subcategories/", models.Choice)
 
     def units_of_measure(self) -> Iterator[models.Choice]:
-        """Yield the units of measure."""
+        """The units of measure."""
         return self._records.all("/procurement/unitOfMeasures", models.Choice)
 
     def _catalog_items(self, condition: str | None) -> Iterator[models.CatalogItem]:
-        """Those that fit the condition, or all where ConnectWise cannot be asked it safely."""
+        """The matching products, or all of them if the condition is None or too long."""
         if condition is None or not self._records.can_be_asked(_CATALOG, condition):
             return self._records.all(_CATALOG, models.CatalogItem)
         return self._records.all(_CATALOG, models.CatalogItem, {"conditions": condition})

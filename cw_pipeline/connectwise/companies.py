@@ -1,4 +1,4 @@
-"""What the product asks about companies."""
+"""Companies, as the product reads them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _COMPANIES = "/company/companies"
 
 
 class Companies(Endpoints):
-    """The companies, and what they are chosen by."""
+    """Companies, and the types and statuses that they are chosen by."""
 
     def companies(
         self, *, type_ids: Collection[int] = (), status_ids: Collection[int] = ()
     ) -> RecordList[models.Company]:
-        """Return the companies that are not deleted, of any of these types and statuses (none given: of all).
+        """The companies that are not deleted, of any of these types and statuses (none given: of all).
 
-        ConnectWise filters, and the client filters again, but for those that cannot be read. Some sites answer a
-        compound condition with an empty list although there are matches; then all companies are read.
+        ConnectWise filters, and the client filters the readable ones again. Some sites answer a compound condition with
+        an empty list although there are matches; then all companies are read.
         """
         simple = "deletedFlag = false"
         chosen = {"conditions": " and ".join([simple, *_any_of("status/id", status_ids)])}
@@ -36,7 +36,7 @@ class Companies(Endpoints):
         types, statuses = frozenset(type_ids), frozenset(status_ids)
 
         def is_chosen(company: models.Company) -> bool:
-            of_type = not types or any(one.id in types for one in company.types)
+            of_type = not types or any(type_.id in types for type_ in company.types)
             of_status = not statuses or (company.status is not None and company.status.id in statuses)
             return of_type and of_status and not company.deleted_flag
 
@@ -44,19 +44,19 @@ class Companies(Endpoints):
         return RecordList(tuple(filter(is_chosen, found.records)), found.unreadable)
 
     def companies_by_id(self, ids: Iterable[int]) -> RecordList[models.Company]:
-        """Return the companies with these ids, deleted ones included. An id that does not exist is left out."""
+        """The companies with these ids, deleted ones included. An id that does not exist is left out."""
         return self._records.by_ids(_COMPANIES, models.Company, ids)
 
     def company_types(self) -> Iterator[models.Choice]:
-        """Yield the company types."""
+        """The company types."""
         return self._records.all(f"{_COMPANIES}/types", models.Choice)
 
     def company_statuses(self) -> Iterator[models.Choice]:
-        """Yield the company statuses."""
+        """The company statuses."""
         return self._records.all(f"{_COMPANIES}/statuses", models.Choice)
 
     def company_count(self) -> int:
-        """How many companies the API member sees; proves the right to inquire them."""
+        """How many companies the API member sees; proves the right to read them."""
         return self._records.count(_COMPANIES)
 
 

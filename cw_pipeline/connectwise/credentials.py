@@ -1,4 +1,4 @@
-"""The API member's credentials: checked before anything is sent, and kept out of every text that leaves here."""
+"""The API member's credentials: checked before anything is sent, and kept out of messages."""
 
 from __future__ import annotations
 
@@ -20,15 +20,13 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a client needs to speak to one ConnectWise company.
+    """An API member, and the site of its company.
 
     Attributes:
-        site_url: The site's HTTPS address; see `sites.api_origin` for what is accepted.
+        site_url: See `sites.api_origin` for what is accepted.
         company_id: The company id that people type when they log in.
-        public_key: Public key of the API member.
-        private_key: Private key of the API member.
-        client_id: The client id (a GUID) of the integration, from ConnectWise's developer site.
-        ca_bundle: PEM file of a private certificate authority to trust instead of the public ones.
+        client_id: The integration's GUID from ConnectWise's developer site.
+        ca_bundle: PEM file of the certificate authorities to trust instead of the public ones.
 
     Raises:
         InvalidConfiguration: A value is empty or cannot be sent, or the CA bundle cannot be read.
@@ -42,7 +40,7 @@ class Credentials:
     ca_bundle: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse here what would otherwise fail inside the HTTP library, with the value in its message."""
+        """Refuse what would fail in the HTTP library, whose message would quote it."""
         for name, setting in _SETTINGS.items():
             value: str = getattr(self, name)
             if not value or value != value.strip() or not value.isprintable():
@@ -63,7 +61,7 @@ class Credentials:
         return Hidden("Basic " + base64.b64encode(member.encode()).decode("ascii"))
 
     def redact(self, text: str) -> str:
-        """Replace every secret in a text that ConnectWise, or something in between, has sent."""
+        """Replace every secret in a text that was received."""
         for secret in (self.authorization().removeprefix("Basic "), self.private_key, self.public_key, self.client_id):
             text = text.replace(secret, "***")
         return text

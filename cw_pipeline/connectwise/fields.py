@@ -12,8 +12,10 @@ from cw_pipeline.https.safe_text import harmless
 
 def reference(value: object) -> object:
     """None for a reference to nothing, which may also be an empty object or one whose id is null."""
-    fields = cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None
-    return value if fields is None or (fields and fields.get("id", 0) is not None) else None
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, object]", value)
+        return fields if fields and fields.get("id", 0) is not None else None
+    return value
 
 
 def currency_code(value: object) -> object:

@@ -1,7 +1,7 @@
 """What was billed, as ConnectWise shows it: invoices, the products on them, and rows of its report `Product`.
 
-What no public document settles is read so that either is right: whether a product has the serial number and the
-description of the agreement's line that it was, and whether a report writes numbers as numbers or as text.
+Two points that no public document settles are read either way: whether a product has the serial number and description
+of the agreement's line, and whether a report writes numbers as numbers or as text.
 """
 
 from datetime import date
@@ -18,10 +18,9 @@ class Invoice(Identified):
     """An invoice, of any type.
 
     Attributes:
-        invoice_number: As people know it.
         type: `Agreement`, `CreditMemo`, `DownPayment`, `Miscellaneous`, `Progress` or `Standard`.
-        status: A billing status, whose name each site chooses.
-        date: The invoice's date, which people choose.
+        status: A billing status with a name that the site chose.
+        date: As people chose it.
     """
 
     invoice_number: OptionalText = None
@@ -34,8 +33,8 @@ class ProductItem(Identified):
     """A product that was sold. An agreement's line becomes one when it is invoiced.
 
     Attributes:
-        agreement: The agreement whose line it was, also where that is invoiced with its parent.
-        invoice: The invoice that it is on; its `identifier` is the invoice's number.
+        agreement: The agreement whose line it was, even if that is invoiced with its parent.
+        invoice: Its `identifier` is the invoice's number.
         customer_description: What the invoice says of it.
     """
 
@@ -51,7 +50,7 @@ class ProductItem(Identified):
 
 
 class Report(BaseModel):
-    """A page of a report: the columns, each with its name as the one key, and the rows."""
+    """A page of a report: its columns, each an object whose only key is the name, and its rows."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -60,7 +59,7 @@ class Report(BaseModel):
 
     @property
     def rows(self) -> list[dict[str, object]]:
-        """The rows, by the names of the columns in lower case: sites do not agree on capitals."""
+        """The rows by column name, in lower case because sites differ in that."""
         names = [next(iter(column), "").casefold() for column in self.column_definitions]
         return [dict(zip(names, row, strict=False)) for row in self.row_values]
 
@@ -85,9 +84,9 @@ class ReportedProduct(BaseModel):
 
     Attributes:
         iv_product_recid: The id of the product item.
-        iv_item_recid: The id of its product in the catalog.
+        iv_item_recid: The id of its catalog item.
         agreement: The agreement's name.
-        date_invoice: None, too, where it is written in a way that is not known.
+        date_invoice: None also if its format is unknown.
         line_desc: What the invoice says of it.
     """
 

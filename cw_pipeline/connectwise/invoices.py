@@ -1,7 +1,7 @@
-"""What the product asks about invoices, where the API member may: neither right is among those that it needs.
+"""Invoices, if the API member may read them: no right to that is required.
 
-Both ways begin with the products that were sold: the invoices themselves do not say what is on them, and some sites
-answer conditions about dates, or compound ones, with too little.
+Both ways to read them begin with the products that were sold: an invoice does not say what is on it, and some sites
+return too little for conditions on dates or compound conditions.
 """
 
 from __future__ import annotations
@@ -25,37 +25,35 @@ _REPORT = "/system/reports/Product"
 
 
 class Invoices(Endpoints):
-    """Invoices and what is on them, by either of two ways."""
+    """Invoices and what is on them, in either of two ways."""
 
     def invoices_by_id(self, ids: Iterable[int]) -> RecordList[Invoice]:
-        """Return the invoices with these ids, of whatever type. One that was deleted is left out."""
+        """The invoices with these ids, of whatever type. Deleted ones are left out."""
         return self._records.by_ids(_INVOICES, Invoice, ids)
 
     def products_sold(self, catalog_item_ids: Iterable[int]) -> RecordList[ProductItem]:
-        """Return what was ever sold of these products, on invoices or not."""
+        """Everything that was ever sold of these products, invoiced or not."""
         return self._records.by_reference(_PRODUCTS, ProductItem, "catalogItem/id", catalog_item_ids)
 
     def products_reported(self, catalog_item_ids: Collection[int]) -> RecordList[ReportedProduct]:
-        """Return the same from the report `Product`. A row that cannot be read has no id that could be asked for."""
-        conditions = self._records.conditions(_REPORT, "iv_item_recid", catalog_item_ids)
-        found: dict[int, ReportedProduct] = {}
+        """The same from the report `Product`. Unreadable rows are `nameless`: they cannot be requested by an id."""
+        products: dict[int, ReportedProduct] = {}
         unreadable: list[str] = []
-        for condition in conditions:
+        for condition in self._records.conditions(_REPORT, "iv_item_recid", catalog_item_ids):
             for page in self._report_pages(condition):
-                before = len(found) + len(unreadable)
+                before = len(products) + len(unreadable)
                 for row in page.rows:
                     try:
-                        one = read_record(row, ReportedProduct, endpoint=f"GET {_REPORT}")
+                        product = read_record(row, ReportedProduct, endpoint=f"GET {_REPORT}")
+                        products[product.iv_product_recid] = product
                     except RecordUnreadable as error:
                         unreadable.append(error.why)
-                    else:
-                        found[one.iv_product_recid] = one
-                if len(found) + len(unreadable) == before:
+                if len(products) + len(unreadable) == before:
                     break  # the site does not page its reports
-        return RecordList(tuple(found.values()), nameless=tuple(unreadable))
+        return RecordList(tuple(products.values()), nameless=tuple(unreadable))
 
     def prove_invoices(self) -> None:
-        """Prove the rights to inquire invoices and the products on them.
+        """Prove the rights to read invoices and the products on them.
 
         Raises:
             MissingRight: The role lacks one of them.
@@ -64,7 +62,7 @@ class Invoices(Endpoints):
         self._records.count(_PRODUCTS)
 
     def prove_report(self) -> None:
-        """Prove the right to inquire reports.
+        """Prove the right to read reports.
 
         Raises:
             MissingRight: The role lacks it.
@@ -72,7 +70,7 @@ class Invoices(Endpoints):
         self._records.one(_REPORT, Report, {"pageSize": "1"})
 
     def _report_pages(self, condition: str) -> Iterator[Report]:
-        """The pages of the report that fit the condition; without links, the last is the first that is short."""
+        """The pages of the report. They have no links: a page shorter than the one before is the last."""
         longest = DEFAULT_PAGE_SIZE
         for number in count(1):
             if number > MOST_PAGES:

@@ -1,4 +1,4 @@
-"""The rights of an API member's security role that this program's requests use, as ConnectWise's pages name them."""
+"""The rights of the API member's security role that requests need, as ConnectWise's pages name them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NEEDED: Mapping[str, Mapping[str, Right]] = {
     "/procurement/catalog": {"GET": Right.CATALOG_INQUIRE, "POST": Right.CATALOG_ADD},
     "/procurement/": {"GET": Right.TABLE_SETUP_INQUIRE},
 }
-"""By the beginning of the path, the more specific ones first."""
+"""By the path's beginning, more specific ones first."""
 
 
 def right_for(method: str, path: str) -> str:

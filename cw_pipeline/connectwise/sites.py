@@ -1,4 +1,4 @@
-"""Which address a site URL means: HTTPS only, and the API's host where ConnectWise hosts the site."""
+"""Site URLs: HTTPS only, and on the API's host if ConnectWise hosts the site."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]*[
 
 
 def api_origin(site_url: str) -> str:
-    """Return the HTTPS origin of the site's API.
+    """The HTTPS origin of the site's API.
 
-    A host of ConnectWise's cloud is accepted with or without `api-`, and gets it. Any other host is a site on the
-    customer's own premises and stays as it is, port included.
+    A host of ConnectWise's cloud is accepted with or without `api-`, and gets it. Any other host is an on-premise site
+    and stays as it is, port included.
 
     Raises:
         InvalidConfiguration: It is not HTTPS, has no host, or has anything beside scheme, host and port.
@@ -46,7 +46,7 @@ def api_origin(site_url: str) -> str:
 
 
 def _is_host(text: str) -> bool:
-    """Whether the text is the name or address of a host and nothing else that a library might read otherwise."""
+    """Whether the text is a host's name or address, which no library reads differently."""
     if ":" not in text:
         return _HOST_NAME.fullmatch(text) is not None
     try:
@@ -57,16 +57,15 @@ def _is_host(text: str) -> bool:
 
 
 def web_origin(origin: str) -> str:
-    """Return the origin of the web pages that people use, for an origin returned by `api_origin`."""
+    """The origin of the site's web pages, by that of its API."""
     host = origin.removeprefix("https://")
     return f"https://{host.removeprefix(_API_PREFIX)}" if host.endswith(_CLOUD_DOMAINS) else origin
 
 
 def record_url(origin: str, company_id: str, record_type: Literal["AgreementFV", "CompanyFV"], number: int) -> str:
-    """Return a link that opens a record in the web pages of a site, by its origin and the company id of the sign-in.
+    """A link to a record in the site's web pages, for people who are logged in.
 
-    ConnectWise does not document such links. This form is used by public integrations, for hosted and for on-premise
-    sites; whoever follows it must be logged in to ConnectWise.
+    ConnectWise does not document it, but public integrations use it for hosted and for on-premise sites.
     """
     return (
         f"{web_origin(origin)}/v4_6_release/services/system_io/router/openrecord.rails"
@@ -75,7 +74,7 @@ def record_url(origin: str, company_id: str, record_type: Literal["AgreementFV",
 
 
 def _invalid(why: str) -> InvalidConfiguration:
-    """The URL itself stays out of the message, because it may contain a key."""
+    """The message leaves the URL out, because it may contain a key."""
     return InvalidConfiguration(
         f"The site URL {why}. Set CONNECTWISE_SITE_URL to the site's address and nothing else, for example "
         "https://na.myconnectwise.net."

@@ -1,4 +1,4 @@
-"""At most so many requests a minute, and fewer where the site does not take that many."""
+"""The rate limit of requests, lowered when the site refuses some."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _RECOVERY = 0.02  # of what is allowed, a minute
 
 
 class Throttle:
-    """At most so many requests in any minute, over all threads.
+    """Allows at most `per_minute` requests in any minute, over all threads.
 
-    Where the site refuses one, all threads pause for as long as it asks, and fewer are sent after that: a little less
-    than it took in the last minute, at least half of what was allowed before. Then slowly more, up to the limit again.
+    When the site refuses one, all threads pause for as long as it asks, and then send fewer: slightly less than it took
+    in the last minute, but at least half of what was allowed before. That recovers slowly, up to the limit.
 
     Args:
         per_minute: The limit.
@@ -42,10 +42,10 @@ class Throttle:
             self._sleep(delay)
 
     def refused(self, pause: float) -> None:
-        """Take note that the site refused a request, and asks for a `pause` of so many seconds."""
+        """Record that the site refused a request, and asks for a `pause` in seconds."""
         with self._lock:
             now = self._clock()
-            if now >= self._paused_until:  # else the request was under way when another one was refused
+            if now >= self._paused_until:  # else it was sent before another one was refused
                 self._forget_before(now - _MINUTE)
                 self._lowered_to = max(_MARGIN * (len(self._sent) - 1), self._allowed(now) / 2)
             self._paused_until = max(self._paused_until, now + pause)
@@ -62,7 +62,7 @@ class Throttle:
             return self._sent[0] + _MINUTE - now
 
     def _allowed(self, now: float) -> float:
-        """How many requests a minute may have."""
+        """How many requests a minute are allowed."""
         minutes = max(0.0, now - self._paused_until) / _MINUTE
         return min(self._per_minute, self._lowered_to * (1 + _RECOVERY * minutes))
 

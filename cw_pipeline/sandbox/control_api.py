@@ -1,7 +1,7 @@
-"""The control interface: what a test or a person does behind the services' backs, for other processes.
+"""The control interface: what other processes do behind the services' backs.
 
-`POST /sandbox/{act}` with a JSON object of the act's arguments answers the act's result. There are no credentials: the
-server is on loopback, and holds nothing real.
+`POST /sandbox/{act}` takes a JSON object with the act's arguments, and answers its result. There are no credentials:
+the server is on loopback and holds nothing real.
 """
 
 from collections.abc import Callable
@@ -24,9 +24,6 @@ Act = Callable[..., Any]
 
 def control_app(connectwise: ConnectWise, nordpass: NordPass, journal: Journal, faults: Faults) -> Starlette:
     """The ASGI application."""
-
-    def role() -> list[str]:
-        return sorted(connectwise.role)
 
     def settings() -> Record:
         return connectwise.settings.model_dump()
@@ -57,7 +54,7 @@ def control_app(connectwise: ConnectWise, nordpass: NordPass, journal: Journal, 
         "delete_invoice": connectwise.delete_invoice,
         "write_off_period": connectwise.write_off_period,
         "reopen_period": connectwise.reopen_period,
-        "role": role,
+        "role": lambda: sorted(connectwise.role),
         "set_role": connectwise.set_role,
         "settings": settings,
         "change_settings": change_settings,
@@ -73,7 +70,7 @@ def control_app(connectwise: ConnectWise, nordpass: NordPass, journal: Journal, 
         act = acts.get(request.path_params["act"])
         if act is None:
             return json_response({"error": f"there is no act {request.path_params['act']}"}, 404)
-        # Arguments come as JSON; this turns them into what the act takes, and refuses others.
+        # Turns JSON into the types that the act takes, and refuses other arguments.
         checked = validate_call(act)
         try:
             return json_response(checked(**_arguments(await request.body())))

@@ -8,6 +8,8 @@ from enum import StrEnum
 from itertools import count
 from threading import Condition, RLock
 
+from typing_extensions import TypedDict, Unpack
+
 from cw_pipeline.sandbox.wire import Record
 
 
@@ -41,33 +43,57 @@ _WRITTEN_BY_DEFAULT = frozenset(
 )
 
 
+class FaultOptions(TypedDict, total=False):
+    """Which requests a fault hits, and how. It hits the `nth` matching request and the `times` - 1 after it."""
+
+    method: str | None
+    path: str
+    """A regular expression that is searched in the path."""
+    body: str | None
+    """A text that the request's body contains."""
+    nth: int
+    times: int | None
+    """None: every matching request from the `nth` on."""
+    status: int
+    """Of `status` and `html`."""
+    reply: str | None
+    """The body of `status`, `html` and `not_json`."""
+    headers: dict[str, str]
+    """Of `status` and `html`, for example `Retry-After`."""
+    seconds: float | None
+    """How long `slow` and `unanswered` wait; None: until released."""
+    record: int | None
+    """The id of the only record that `spoiled` changes."""
+    members: Record
+    """What `spoiled` puts into records: any JSON values, even such as ConnectWise never has."""
+    written: bool
+    """Whether the request is processed before the fault; the default depends on the kind."""
+
+
 @dataclass
 class Fault:
-    """A fault and the requests it hits: the `nth` matching one and the `times` - 1 after it (None: all after it).
-
-    `path` is a regular expression, searched in the path; `body` is a text that the request's body contains.
-    """
+    """A fault that is switched on, with its options and their defaults."""
 
     id: int
     kind: FaultKind
-    method: str | None
-    path: str
-    body: str | None
-    nth: int
-    times: int | None
-    status: int
-    reply: str | None
-    headers: dict[str, str]
-    seconds: float | None
-    record: int | None
-    members: Record
-    written: bool
+    method: str | None = None
+    path: str = ""
+    body: str | None = None
+    nth: int = 1
+    times: int | None = 1
+    status: int = 503
+    reply: str | None = None
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    seconds: float | None = None
+    record: int | None = None
+    members: Record = field(default_factory=Record)
+    written: bool = False
     matched: int = 0
     hits: int = 0
     released: Future[None] = field(default_factory=Future[None])
 
     def matches(self, method: str, path: str, body: str) -> bool:
-        """Whether the request is one of those that are counted."""
+        """Whether the request counts for the fault."""
         return (
             (self.method is None or self.method == method)
             and re.search(self.path, path) is not None
@@ -87,66 +113,17 @@ class Faults:
         self._faults: dict[int, Fault] = {}
         self._ids = count(1)
 
-    def add(
-        self,
-        kind: FaultKind,
-        *,
-        method: str | None = None,
-        path: str = "",
-        body: str | None = None,
-        nth: int = 1,
-        times: int | None = 1,
-        status: int = 503,
-        reply: str | None = None,
-        headers: dict[str, str] | None = None,
-        seconds: float | None = None,
-        record: int | None = None,
-        members: Record | None = None,
-        written: bool | None = None,
-    ) -> int:
-        """Switch a fault on.
-
-        Args:
-            kind: What happens to the requests that it hits.
-            method: Only requests of this method.
-            path: Only requests in whose path this regular expression is found.
-            body: Only requests whose body contains this text.
-            nth: The first matching request that is hit, counted from 1.
-            times: How many are hit; None: every one from then on.
-            status: The status of `status` and `html`.
-            reply: The body of `status`, `html` and `not_json`.
-            headers: Headers of a `status` or `html` answer, for example `Retry-After`.
-            seconds: How long `slow` and `unanswered` wait; None: until `release`.
-            record: The id of the only record that `spoiled` changes.
-            members: What `spoiled` puts into records: any JSON values, also such as ConnectWise never has.
-            written: Whether the request is processed before the fault; the default depends on the kind.
-
-        Returns:
-            The fault's id.
-        """
-        re.compile(path)
+    def add(self, kind: FaultKind, **options: Unpack[FaultOptions]) -> int:
+        """Switch a fault on, and return its id."""
+        re.compile(options.get("path", ""))
+        options.setdefault("written", kind in _WRITTEN_BY_DEFAULT)
         with self._hit:
-            fault = Fault(
-                id=next(self._ids),
-                kind=kind,
-                method=method,
-                path=path,
-                body=body,
-                nth=nth,
-                times=times,
-                status=status,
-                reply=reply,
-                headers=headers or {},
-                seconds=seconds,
-                record=record,
-                members=members or {},
-                written=kind in _WRITTEN_BY_DEFAULT if written is None else written,
-            )
+            fault = Fault(next(self._ids), kind, **options)
             self._faults[fault.id] = fault
             return fault.id
 
     def hit(self, method: str, path: str, body: str) -> Fault | None:
-        """Count a request with every fault that it matches; the first fault whose turn it is hits it."""
+        """Count a request for every fault that it matches, and return the first one that is due."""
         with self._hit:
             chosen: Fault | None = None
             for fault in self._faults.values():
@@ -159,7 +136,7 @@ class Faults:
             return chosen
 
     def took_effect(self, fault: Fault) -> None:
-        """Count a hit: what is to be written before the fault is written now."""
+        """Count a hit, after what precedes the fault was written."""
         with self._hit:
             fault.hits += 1
             self._hit.notify_all()
@@ -170,21 +147,17 @@ class Faults:
             return self._faults[fault_id].hits
 
     def wait_for_hit(self, fault_id: int, *, timeout: float = 10, hits: int = 1) -> bool:
-        """Wait until the fault has hit `hits` requests, and what they write before it is written.
-
-        Returns:
-            False when `timeout` seconds passed without.
-        """
+        """Wait until the fault has hit `hits` requests; False if that takes more than `timeout` seconds."""
         with self._hit:
             return self._hit.wait_for(lambda: self._faults[fault_id].hits >= hits, timeout)
 
     def release(self, fault_id: int) -> None:
-        """Let the requests go that the fault holds, and hold no more."""
+        """Let go of the requests that the fault holds, and hold no more."""
         with self._hit:
             _set(self._faults[fault_id])
 
     def clear(self) -> None:
-        """Switch all faults off and let every held request go."""
+        """Switch all faults off, and let go of all requests."""
         with self._hit:
             for fault in self._faults.values():
                 _set(fault)

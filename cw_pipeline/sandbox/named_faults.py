@@ -1,4 +1,4 @@
-"""Faults by name, for people who want to see what the product shows when something goes wrong."""
+"""Named faults, which show people what the product does when something goes wrong."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,6 @@ from cw_pipeline.sandbox.control import ControlRefused, SandboxControl
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.wire import Record
 
-_LINES = "/additions"
 _REFUSAL = (
     '{"code":"InvalidObject","message":"addition object is invalid","errors":[{"code":"InvalidField",'
     '"message":"The product is not active.","resource":"addition","field":"product"}]}'
@@ -23,54 +22,52 @@ def last_month() -> str:
 
 
 def _nordpass_down(control: SandboxControl) -> None:
-    control.add_fault(FaultKind.STATUS, path="^/nordpass", times=None)
+    control.act("add_fault", kind=FaultKind.STATUS, path="^/nordpass", times=None)
 
 
 def _report_not_final(control: SandboxControl) -> None:
-    control.set_report_final(last_month(), final=False)
+    control.act("set_report_final", month=last_month(), final=False)
 
 
 def _connectwise_down(control: SandboxControl) -> None:
-    control.add_fault(FaultKind.RESET_BEFORE, path="^(?!/nordpass)", times=None)
+    control.act("add_fault", kind=FaultKind.RESET_BEFORE, path="^(?!/nordpass)", times=None)
 
 
 def _slow(control: SandboxControl) -> None:
-    control.add_fault(FaultKind.SLOW, seconds=2.0, times=None)
+    control.act("add_fault", kind=FaultKind.SLOW, seconds=2.0, times=None)
 
 
 def _right_missing(control: SandboxControl) -> None:
-    control.set_role(right for right in control.role() if right != Right.AGREEMENTS_INQUIRE)
+    control.act("set_role", rights=[right for right in control.act("role") if right != Right.AGREEMENTS_INQUIRE])
 
 
 def _rejected(control: SandboxControl) -> None:
     _use_more_seats(control)
-    for method in ("POST", "PATCH"):
-        control.add_fault(FaultKind.STATUS, method=method, path=_LINES, times=None, status=400, reply=_REFUSAL)
+    _disturb_writes(control, kind=FaultKind.STATUS, status=400, reply=_REFUSAL)
 
 
 def _unconfirmed(control: SandboxControl) -> None:
     _use_more_seats(control)
-    for method in ("POST", "PATCH"):
-        control.add_fault(FaultKind.SILENT_200, method=method, path=_LINES, times=None)
+    _disturb_writes(control, kind=FaultKind.SILENT_200)
 
 
 def _held(control: SandboxControl) -> None:
     line = _use_more_seats(control)
-    control.edit_agreement(line["agreementId"], cancelledFlag=True)
+    control.act("edit_agreement", agreement_id=line["agreementId"], cancelledFlag=True)
 
 
 def _edited(control: SandboxControl) -> None:
     line, _ = _lines(control)[-1]
-    control.edit_addition(line["agreementId"], line["id"], quantity=line["quantity"] + _MORE_SEATS)
+    _edit(control, line, quantity=line["quantity"] + _MORE_SEATS)
 
 
 def _by_hand(control: SandboxControl) -> None:
     line, _ = _lines(control)[0]
-    agreement_id, first = line["agreementId"], line["effectiveDate"]
-    copy = control.duplicate_addition(agreement_id, line["id"])
+    first = line["effectiveDate"]
+    copy = control.act("duplicate_addition", agreement_id=line["agreementId"], addition_id=line["id"])
     a_year_ago = f"{int(first[:4]) - 1}{first[4:]}"
-    of_ours = {"serialNumber": None, "invoiceDescription": None}
-    control.edit_addition(agreement_id, copy, **of_ours, effectiveDate=a_year_ago, cancelledDate=None)
+    unlabelled = {"serialNumber": None, "invoiceDescription": None}
+    _edit(control, line | {"id": copy}, **unlabelled, effectiveDate=a_year_ago, cancelledDate=None)
 
 
 NAMED: dict[str, Callable[[SandboxControl], None]] = {
@@ -85,26 +82,33 @@ NAMED: dict[str, Callable[[SandboxControl], None]] = {
     "edited": _edited,
     "by-hand": _by_hand,
 }
-"""What switches each fault on. Raises `ControlRefused` if there is no line that it could concern."""
+"""What switches each fault on; it raises `ControlRefused` if there is no suitable line."""
 
 
 def switch_off(control: SandboxControl) -> None:
-    """Switch all faults off. What people edited or used stays."""
-    control.clear_faults()
-    control.set_report_final(last_month(), final=True)
-    control.set_role({*control.role(), Right.AGREEMENTS_INQUIRE})
+    """Switch all faults off. Edits and usage stay."""
+    control.act("clear_faults")
+    control.act("set_report_final", month=last_month(), final=True)
+    control.act("set_role", rights=[*control.act("role"), Right.AGREEMENTS_INQUIRE])
+
+
+def _disturb_writes(control: SandboxControl, **fault: object) -> None:
+    for method in ("POST", "PATCH"):
+        control.act("add_fault", method=method, path="/additions", times=None, **fault)
+
+
+def _edit(control: SandboxControl, line: Record, **fields: object) -> None:
+    control.act("edit_addition", agreement_id=line["agreementId"], addition_id=line["id"], **fields)
 
 
 def _lines(control: SandboxControl) -> list[tuple[Record, Record]]:
-    """The last month's lines with seats on them, each with its organization's row in the usage report.
-
-    Nothing is written to cancelled agreements, so their lines are left out.
-    """
+    """The last month's lines with seats on active agreements, each with its organization's usage row."""
     month = last_month()
-    cancelled = {one["id"] for one in control.records("agreements") if one.get("cancelledFlag")}
-    usage = {row["organization_id"]: row for row in control.usage(month)}
+    agreements = control.act("records", table="agreements")
+    cancelled = {agreement["id"] for agreement in agreements if agreement.get("cancelledFlag")}
+    usage = {row["organization_id"]: row for row in control.act("usage", month=month)}
     lines: list[tuple[Record, Record]] = []
-    for line in control.records("additions"):
+    for line in control.act("records", table="additions"):
         prefix, _, organization = line.get("serialNumber", "").rpartition(":")
         has_seats = prefix.startswith(f"NP:{month}:") and line["quantity"] > 0 and organization in usage
         if has_seats and line["agreementId"] not in cancelled:
@@ -115,7 +119,8 @@ def _lines(control: SandboxControl) -> list[tuple[Record, Record]]:
 
 
 def _use_more_seats(control: SandboxControl) -> Record:
-    """Let the customer of a line use more seats, so that there is something to write; the line."""
+    """Let the customer of a line use more seats, so that there is something to write, and return the line."""
     line, row = _lines(control)[0]
-    control.set_usage(row["organization_id"], last_month(), row["consumed_licenses"] + _MORE_SEATS)
+    seats = row["consumed_licenses"] + _MORE_SEATS
+    control.act("set_usage", organization_id=row["organization_id"], month=last_month(), seats=seats)
     return line

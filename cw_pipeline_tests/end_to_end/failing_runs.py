@@ -68,9 +68,9 @@ def _switch_on(faults: list[dict[str, Any]], stack: ExitStack) -> None:
         return
     bundle = Path(os.environ["CONNECTWISE_CA_BUNDLE"])
     sandbox = stack.enter_context(SandboxControl(os.environ["CONNECTWISE_SITE_URL"], bundle))
-    stack.callback(sandbox.clear_faults)
+    stack.callback(sandbox.act, "clear_faults")
     for fault in faults:
-        sandbox.add_fault(**fault)
+        sandbox.act("add_fault", **fault)
 
 
 def _run(acts: list[dict[str, Any]], start: Start, stdout: Path, stderr: Path) -> None:

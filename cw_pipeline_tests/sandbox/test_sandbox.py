@@ -1,5 +1,7 @@
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,9 @@ import requests
 
 from cw_pipeline.sandbox import FaultKind, Sandbox, SandboxControl
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE
+from cw_pipeline.sandbox.connectwise.state import ConnectWise
 from cw_pipeline.sandbox.control import ControlRefused
+from cw_pipeline.sandbox.wire import dumps, loads
 from cw_pipeline_tests.sandbox.conftest import TODAY, Api, connectwise_api, document
 
 LINES = "/finance/agreements/1001/additions"
@@ -19,6 +23,11 @@ NEW = {"product": {"id": 3}, "quantity": 12.5, "billCustomer": "Billable", "seri
 def control(sandbox: Sandbox) -> Iterator[SandboxControl]:
     with SandboxControl(sandbox.url, sandbox.ca_bundle) as control:
         yield control
+
+
+@pytest.fixture
+def connectwise(sandbox: Sandbox) -> ConnectWise:
+    return sandbox.connectwise
 
 
 def test_the_environment_names_all_that_a_client_needs(shared: Sandbox) -> None:
@@ -74,31 +83,31 @@ def test_private_keys_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / "nordpass_private_key.pem").stat().st_mode & 0o077 == 0
 
 
-def test_people_edit_duplicate_and_delete_lines(control: SandboxControl, api: Api) -> None:
+def test_people_edit_duplicate_and_delete_lines(connectwise: ConnectWise, api: Api) -> None:
     line = document(api.post(LINES, NEW))
-    control.edit_addition(1001, line["id"], quantity=3, cancelledDate="2026-04-30T00:00:00Z")
-    copied = control.duplicate_addition(1001, line["id"])
-    mine = [row for row in control.additions(1001) if row.get("serialNumber") == "NP:1"]
+    connectwise.edit_addition(1001, line["id"], quantity=3, cancelledDate="2026-04-30T00:00:00Z")
+    copied = connectwise.duplicate_addition(1001, line["id"])
+    mine = [row for row in connectwise.additions(1001) if row.get("serialNumber") == "NP:1"]
     assert [(row["id"], row["quantity"]) for row in mine] == [(line["id"], 3), (copied, 3)]
-    control.delete_addition(1001, line["id"])
-    assert line["id"] not in {row["id"] for row in control.additions(1001)}
+    connectwise.delete_addition(1001, line["id"])
+    assert line["id"] not in {row["id"] for row in connectwise.additions(1001)}
     assert api.get(f"{LINES}/{line['id']}").status_code == 404
 
 
-def test_people_edit_agreements_and_companies(control: SandboxControl, api: Api) -> None:
-    control.edit_agreement(1001, cancelledFlag=True, company=102)
+def test_people_edit_agreements_and_companies(connectwise: ConnectWise, api: Api) -> None:
+    connectwise.edit_agreement(1001, cancelledFlag=True, company=102)
     agreement = document(api.get("/finance/agreements/1001"))
     assert (agreement["agreementStatus"], agreement["company"]["name"]) == ("Cancelled", "Acorn Veterinary Clinic")
-    control.edit_company(102, name="Renamed", deletedFlag=True)
+    connectwise.edit_company(102, name="Renamed", deletedFlag=True)
     assert document(api.get("/finance/agreements/1001"))["company"]["name"] == "Renamed"
-    control.remove_company(102, merged_into=103)
+    connectwise.remove_company(102, merged_into=103)
     assert api.get("/company/companies/102").status_code == 404
     assert document(api.get("/finance/agreements/1001"))["company"]["id"] == 103
 
 
-def test_the_status_of_an_agreement_follows_from_its_dates(control: SandboxControl, api: Api) -> None:
+def test_the_status_of_an_agreement_follows_from_its_dates(connectwise: ConnectWise, api: Api) -> None:
     def status(**fields: object) -> str:
-        control.edit_agreement(1001, **fields)
+        connectwise.edit_agreement(1001, **fields)
         return document(api.get("/finance/agreements/1001"))["agreementStatus"]
 
     assert status(endDate="2026-04-01T00:00:00Z", noEndingDateFlag=False) == "Active"
@@ -107,73 +116,100 @@ def test_the_status_of_an_agreement_follows_from_its_dates(control: SandboxContr
     assert status(startDate="2026-04-02T00:00:00Z") == "Inactive"
 
 
-def test_invoicing_bills_the_lines_and_moves_the_next_invoice_date(control: SandboxControl, api: Api) -> None:
+def test_invoicing_bills_the_lines_and_moves_the_next_invoice_date(connectwise: ConnectWise, api: Api) -> None:
     line = document(api.post(LINES, NEW | {"effectiveDate": "2026-04-01", "cancelledDate": "2026-04-30"}))
-    (april,) = control.invoice(1001)
+    (april,) = deepcopy(connectwise.invoice(1001))
     assert (april["period_start"], april["period_end"]) == ("2026-04-01", "2026-04-30")
     billed = {row["addition_id"]: row["quantity"] for row in april["lines"]}
     assert billed[line["id"]] == line["quantity"]
     assert document(api.get("/finance/agreements/1001"))["nextInvoiceDate"] == "2026-05-01"
-    (may,) = control.invoice(1001)
+    (may,) = deepcopy(connectwise.invoice(1001))
     assert line["id"] not in {row["addition_id"] for row in may["lines"]}
-    control.edit_addition(1001, line["id"], quantity=1)
-    assert control.invoices() == [april, may]
+    connectwise.edit_addition(1001, line["id"], quantity=1)
+    assert connectwise.invoices() == [april, may]
 
 
-def test_invoicing_until_a_day_catches_up(control: SandboxControl) -> None:
-    made = control.invoice(1003, until=date(2026, 4, 1))
+def test_invoicing_until_a_day_catches_up(connectwise: ConnectWise) -> None:
+    made = connectwise.invoice(1003, until=date(2026, 4, 1))
     assert [invoice["period_start"] for invoice in made] == ["2026-03-01", "2026-04-01"]
-    assert control.invoice(1003, until=date(2026, 4, 30)) == []
+    assert connectwise.invoice(1003, until=date(2026, 4, 30)) == []
 
 
-def test_invoicing_all_leaves_out_what_cannot_be_invoiced(sandbox: Sandbox, control: SandboxControl) -> None:
-    invoiced = {invoice["agreement_id"] for invoice in control.invoice()}
-    agreements = {row["id"]: row for row in control.records("agreements")}
-    active = {key for key, row in agreements.items() if sandbox.connectwise.status_of(row) == "Active"}
+def test_invoicing_all_leaves_out_what_cannot_be_invoiced(connectwise: ConnectWise) -> None:
+    invoiced = {invoice["agreement_id"] for invoice in connectwise.invoice()}
+    agreements = {row["id"]: row for row in connectwise.records("agreements")}
+    active = {key for key, row in agreements.items() if connectwise.status_of(row) == "Active"}
     assert invoiced == {key for key in active if agreements[key]["billingCycle"]["id"] == MONTHLY}
     cancelled = next(key for key, row in agreements.items() if row["cancelledFlag"])
-    with pytest.raises(ControlRefused, match="it is Cancelled"):
-        control.invoice(cancelled)
+    with pytest.raises(ValueError, match="it is Cancelled"):
+        connectwise.invoice(cancelled)
 
 
-def test_an_agreement_that_ends_is_not_invoiced_afterwards(control: SandboxControl) -> None:
-    control.edit_agreement(1001, endDate="2026-05-15T00:00:00Z", noEndingDateFlag=False)
-    made = control.invoice(1001, until=date(2026, 12, 31))
+def test_an_agreement_that_ends_is_not_invoiced_afterwards(connectwise: ConnectWise) -> None:
+    connectwise.edit_agreement(1001, endDate="2026-05-15T00:00:00Z", noEndingDateFlag=False)
+    made = connectwise.invoice(1001, until=date(2026, 12, 31))
     assert [invoice["period_start"] for invoice in made] == ["2026-04-01", "2026-05-01"]
 
 
+def test_other_processes_do_what_people_do_in_connectwise(sandbox: Sandbox, control: SandboxControl, api: Api) -> None:
+    line = {"agreement_id": 1001, "addition_id": document(api.post(LINES, NEW))["id"]}
+    assert control.act("edit_addition", **line, quantity=3, serialNumber=None)["quantity"] == 3
+    copied = control.act("duplicate_addition", **line)
+    control.act("delete_addition", **line)
+    shown = control.act("additions", agreement_id=1001)
+    assert shown == loads(dumps(sandbox.connectwise.additions(1001)))
+    assert (shown[-1]["id"], shown[-1]["quantity"], "serialNumber" in shown[-1]) == (copied, 3, False)
+    control.act("edit_company", company_id=102, name="Renamed")
+    control.act("remove_company", company_id=102, merged_into=103)
+    assert 102 not in {row["id"] for row in control.act("records", table="companies")}
+    agreement = control.act("copy_agreement", agreement_id=1001, company=103)
+    assert control.act("edit_agreement", agreement_id=agreement, name="Copy")["company"] == {"id": 103}
+    (april, _) = control.act("invoice", agreement_id=1001, until="2026-05-01")
+    (number, billed) = (april["number"], april["lines"][0]["addition_id"])
+    edited = control.act("edit_invoice", number=number, status="Void", quantities={billed: "0.5"})
+    assert (edited["status"], edited["lines"][0]["quantity"]) == ("Void", Decimal("0.5"))
+    control.act("delete_invoice", number=number, moves_date=False)
+    assert control.act("invoices") == loads(dumps(sandbox.connectwise.invoices()))
+    assert control.act("write_off_period", agreement_id=1001) == "2026-07-01"
+    assert control.act("reopen_period", agreement_id=1001) == "2026-06-01"
+
+
 def test_other_processes_can_do_the_rest(sandbox: Sandbox, control: SandboxControl, api: Api) -> None:
-    organization_id = control.organizations()[0]["id"]
-    control.set_usage(organization_id, "2026-03", 5)
-    assert control.usage("2026-03")[0]["consumed_licenses"] == 5
-    control.set_report_final("2026-03", final=False)
-    control.set_error_format("problem")
+    organization_id = control.act("organizations")[0]["id"]
+    control.act("set_usage", organization_id=organization_id, month="2026-03", seats=5)
+    assert control.act("usage", month="2026-03")[0]["consumed_licenses"] == 5
+    control.act("set_report_final", month="2026-03", final=False)
+    control.act("set_error_format", error_format="problem")
     assert sandbox.nordpass.error_format == "problem"
     assert sandbox.nordpass.report("2026-03")["final"] is False
-    assert control.edit_organization(organization_id, status="Suspended")["status"] == "Suspended"
-    assert control.change_settings(page_size_cap=5)["page_size_cap"] == control.settings()["page_size_cap"] == 5
-    control.set_role(["Agreements: Inquire"])
-    assert control.role() == ["Agreements: Inquire"]
-    fault = control.add_fault(FaultKind.STATUS, path="/additions", status=500)
+    suspended = control.act("edit_organization", organization_id=organization_id, status="Suspended")
+    assert suspended["status"] == "Suspended"
+    control.act("remove_organization", organization_id=organization_id)
+    assert organization_id not in {row["id"] for row in control.act("organizations")}
+    assert control.act("change_settings", page_size_cap=5)["page_size_cap"] == 5
+    assert control.act("settings")["page_size_cap"] == 5
+    control.act("set_role", rights=["Agreements: Inquire"])
+    assert control.act("role") == ["Agreements: Inquire"]
+    fault = control.act("add_fault", kind=FaultKind.STATUS, path="/additions", status=500)
     assert api.get(LINES).status_code == 500
-    assert [(row["id"], row["hits"]) for row in control.faults()] == [(fault, 1)]
-    control.release_fault(fault)
-    control.clear_faults()
-    assert [(entry["method"], entry["status"]) for entry in control.journal()] == [("GET", 500)]
-    control.clear_journal()
-    assert control.journal() == []
+    assert [(row["id"], row["hits"]) for row in control.act("faults")] == [(fault, 1)]
+    control.act("release_fault", fault_id=fault)
+    control.act("clear_faults")
+    assert [(entry["method"], entry["status"]) for entry in control.act("journal")] == [("GET", 500)]
+    control.act("clear_journal")
+    assert control.act("journal") == []
 
 
 def test_an_impossible_act_is_refused_with_a_reason(control: SandboxControl) -> None:
     with pytest.raises(ControlRefused, match="there is no record 9 in agreements"):
-        control.additions(9)
+        control.act("additions", agreement_id=9)
     with pytest.raises(ControlRefused, match="addition 5001 is not on agreement 1002"):
-        control.delete_addition(1002, 5001)
+        control.act("delete_addition", agreement_id=1002, addition_id=5001)
     with pytest.raises(ControlRefused, match="there is no organization x"):
-        control.set_usage("x", "2026-03", 1)
+        control.act("set_usage", organization_id="x", month="2026-03", seats=1)
     with pytest.raises(ControlRefused, match="2031-01"):
-        control.usage("2031-01")
+        control.act("usage", month="2031-01")
     with pytest.raises(ControlRefused, match="colour"):
-        control.change_settings(colour="blue")
+        control.act("change_settings", colour="blue")
     with pytest.raises(ControlRefused, match="Everything"):
-        control.set_role(["Everything"])
+        control.act("set_role", rights=["Everything"])

@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 import dagster as dg
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
-from cw_pipeline.orchestration.metadata import names
+from cw_pipeline.orchestration.metadata import at_most, names
 from cw_pipeline.orchestration.tenant import asset_key
 from cw_pipeline.reports.drift.findings import Finding
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, missing_usage, unbilled
@@ -57,11 +56,10 @@ NOTHING_DRIFTED = dg.AssetCheckSpec(
     asset=asset_key("drift"),
     description="Lines, mapped companies and agreements in ConnectWise are as they were written and mapped.",
 )
-_ERRORS = (SEATS_ADD_UP, NOTHING_FAILED)
 OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
+_ERRORS = (SEATS_ADD_UP, NOTHING_FAILED)
 _MOST_NAMED = 5
-"""Organizations, and months, that a check names; its metadata has all."""
-_OF_ONE = {"are": "is", "were": "was", "have": "has"}
+"""Organizations, and months, that a check's description names; its metadata has all."""
 _NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 
 
@@ -69,17 +67,15 @@ def of_usage(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
     """Whether every month's latest usage report has the mapped organizations."""
     with warehouse.transaction() as session:
         missing = missing_usage(session)
-    by_month = Counter(str(month) for month, _ in missing)
-    first = ", ".join(f"{escaped(one.name)} ({month})" for month, one in missing[:_MOST_NAMED])
-    more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+    first = ", ".join(at_most([f"{escaped(mapped.name)} ({month})" for month, mapped in missing], _MOST_NAMED))
     return _of_all_months(
         NOTHING_MISSING,
-        f"Mapped organizations are not in their month's usage report, so nothing is billed for them: {first}{more}. "
-        "Look at those months in the NordPass panel. Once a month's report is right, launch sync_now for it. With the "
-        "job map_companies, unmap the company of an organization that is gone, or map it with a later bill_from.",
+        f"Mapped organizations are not in their month's usage report, so nothing is billed for them: {first}. Look at "
+        "those months in the NordPass panel. Once a month's report is right, launch sync_now for it. With the job "
+        "map_companies, unmap the company of an organization that is gone, or map it with a later bill_from.",
         passed=not missing,
-        organizations=names([f"{month}: {one.name} ({one.id})" for month, one in missing]),
-        by_month=dict(by_month),
+        organizations=names([f"{month}: {mapped.name} ({mapped.id})" for month, mapped in missing]),
+        by_month=dict(Counter(str(month) for month, _ in missing)),
     )
 
 
@@ -102,37 +98,36 @@ def of_pushes(warehouse: Warehouse, psa: str) -> Sequence[dg.AssetCheckEvaluatio
 
 def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
     """Whether everything is billed; if not, how much is not, and what to do about it."""
-    owed = min(
-        (month for month, outcomes in summary.unmapped.by_month.items() if _NOT_MAPPED & outcomes.keys()), default=""
-    )
-    bill_from = f", with bill_from {owed} (or the first month that is to be billed)" if owed else ""
+    months = [month for month, outcomes in summary.unmapped.by_month.items() if _NOT_MAPPED & outcomes.keys()]
+    bill_from = f", with bill_from {min(months)} (or the first month that is to be billed)" if months else ""
     yield _of_lines(
         NOTHING_UNMAPPED,
         summary.unmapped,
-        f"are billed to nobody, or only by lines that are left as they are. Map the organizations with the job "
-        f"map_companies{bill_from}: what is on such lines counts, and is not billed again. Or confirm a product for "
-        "their plan with the job map_products, and launch sync_now for the months.",
+        "Billed to nobody, or only by lines that are left as they are",
+        f"Map the organizations with the job map_companies{bill_from}: what is on such lines counts, and is not billed "
+        "again. Or confirm a product for their plan with the job map_products, and launch sync_now for the months.",
     )
-    kinds = sorted({outcome for outcomes in summary.held.by_month.values() for outcome in outcomes})
-    ways_out = " ".join(f"{in_words(Outcome(outcome))}: {WAYS_OUT[Outcome(outcome)]}" for outcome in kinds)
+    outcomes = sorted({Outcome(outcome) for outcomes in summary.held.by_month.values() for outcome in outcomes})
+    ways_out = " ".join(f"{in_words(outcome)}: {WAYS_OUT[outcome]}" for outcome in outcomes)
     yield _of_lines(
         NOTHING_HELD,
         summary.held,
-        f"are held for a person's decision. {ways_out} Each line's reason is in connectwise_push, under "
-        "needs_a_person. Then launch sync_now for the months.",
+        "Held for a person's decision",
+        f"{ways_out} Each line's reason is in connectwise_push, under needs_a_person. Then launch sync_now for the "
+        "months.",
     )
     yield _of_lines(
         NOTHING_FAILED,
         summary.failed,
-        "were rejected or left unconfirmed. Each line's reason is in connectwise_push, under needs_a_person. Then "
-        "launch sync_now for the months.",
+        "Rejected or left unconfirmed",
+        "Each line's reason is in connectwise_push, under needs_a_person. Then launch sync_now for the months.",
     )
     yield _of_lines(
         NOTHING_WARNED,
         summary.warned,
-        "have a warning: ConnectWise may not bill them as it should, although their quantity is right, or their usage "
-        "is unusual. Do what the warning says, in connectwise_push under needs_a_person, and launch sync_now for the "
-        "months.",
+        "With a warning",
+        "ConnectWise may not bill them as it should, although their quantity is right, or their usage is unusual. Do "
+        "what the warning says, in connectwise_push under needs_a_person, and launch sync_now for the months.",
     )
 
 
@@ -140,50 +135,68 @@ def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
     """Whether nothing has drifted."""
     kinds = Counter(finding.kind for finding in findings)
     summary = ", ".join(f"{number} {kind.in_words}" for kind, number in sorted(kinds.items()))
+    whose = [finding.organization_name or f"agreement {finding.agreement_id}" for finding in findings]
     return _result(
         NOTHING_DRIFTED,
         f"Found: {summary}. drift says what to do about each.",
         passed=not findings,
         findings=len(findings),
         organizations=names(
-            [f"{one.organization_name or f'agreement {one.agreement_id}'}: {one.kind.in_words}" for one in findings]
+            [f"{name}: {finding.kind.in_words}" for name, finding in zip(whose, findings, strict=True)]
         ),
     )
 
 
-def _of_lines(spec: dg.AssetCheckSpec, found: UnbilledLines, sentence: str) -> dg.AssetCheckEvaluation:
-    verb, _, rest = sentence.partition(" ")
+def evaluation(
+    check: dg.AssetCheckKey, result: dg.AssetCheckResult, *, blocking: bool = False
+) -> dg.AssetCheckEvaluation:
+    """The result of a check of all months.
+
+    Dagster takes an `AssetCheckResult` to be about the month of its run, and hides it if that month fails after another
+    one was materialized.
+    """
+    return dg.AssetCheckEvaluation(
+        asset_key=check.asset_key,
+        check_name=check.name,
+        passed=result.passed,
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+        blocking=blocking,
+    )
+
+
+def _of_lines(spec: dg.AssetCheckSpec, lines: UnbilledLines, problem: str, advice: str) -> dg.AssetCheckEvaluation:
     return _of_all_months(
         spec,
-        f"{_size(found)} {_OF_ONE[verb] if found.count == 1 else verb} {rest}",
-        passed=not found.count,
-        lines=found.count,
-        seats=int(found.seats),
-        money_at_stake=amounts(found.money) if found.seats else "none",
-        seats_without_a_price=int(found.unpriced_seats),
-        organizations=names([_with_seats(one.name, seats) for one, seats in found.organizations.items()]),
-        by_month={month: dict(counts) for month, counts in found.by_month.items()},
+        f"{problem}: {_size(lines)}. {advice}",
+        passed=not lines.count,
+        lines=lines.count,
+        seats=int(lines.seats),
+        money_at_stake=amounts(lines.money) if lines.seats else "none",
+        seats_without_a_price=int(lines.unpriced_seats),
+        organizations=names([f"{one.name} ({counted(seats, 'seat')})" for one, seats in lines.organizations.items()]),
+        by_month={month: dict(counts) for month, counts in lines.by_month.items()},
+    )
+
+
+def _size(lines: UnbilledLines) -> str:
+    """How much is not billed, of which months and whom."""
+    months = list(lines.by_month)
+    named = ", ".join(months) if len(months) <= _MOST_NAMED else f"{len(months)} months ({months[0]} to {months[-1]})"
+    worth = f"worth {amounts(lines.money)}" if lines.money else "of unknown price"
+    unpriced = f" and {lines.unpriced_seats} of unknown price" if lines.money and lines.unpriced_seats else ""
+    whose = [f"{escaped(one.name)} ({counted(seats, 'seat')})" for one, seats in lines.organizations.items()]
+    return (
+        f"{counted(lines.count, 'line')} of {named} with {counted(lines.seats, 'seat')}, {worth}{unpriced}, of "
+        f"{', '.join(at_most(whose, _MOST_NAMED))}"
     )
 
 
 def _of_all_months(
     spec: dg.AssetCheckSpec, description: str, *, passed: bool, **metadata: int | str | list[str] | dict[str, Any]
 ) -> dg.AssetCheckEvaluation:
-    """The result of a check of all months.
-
-    An `AssetCheckResult` would be of the month that its run is for, and Dagster would hide it where that month fails
-    after another one was materialized.
-    """
-    result = _result(spec, description, passed=passed, **metadata)
-    return dg.AssetCheckEvaluation(
-        asset_key=spec.asset_key,
-        check_name=spec.name,
-        passed=result.passed,
-        severity=result.severity,
-        description=result.description,
-        metadata=result.metadata,
-        blocking=spec.blocking,
-    )
+    return evaluation(spec.key, _result(spec, description, passed=passed, **metadata), blocking=spec.blocking)
 
 
 def _result(
@@ -191,31 +204,9 @@ def _result(
 ) -> dg.AssetCheckResult:
     """The result of a check; the description is for when it did not pass."""
     return dg.AssetCheckResult(
-        asset_key=spec.asset_key,
         check_name=spec.name,
         passed=passed,
         severity=dg.AssetCheckSeverity.ERROR if spec in _ERRORS else dg.AssetCheckSeverity.WARN,
         description=None if passed else in_the_ui(description),
         metadata=metadata,
     )
-
-
-def _size(found: UnbilledLines) -> str:
-    """How much is not billed, of whom and of which months, as the beginning of a sentence."""
-    worth = amounts(found.money) if found.money else "of unknown price"
-    unpriced = f" and {found.unpriced_seats} of unknown price" if found.money and found.unpriced_seats else ""
-    first = [_with_seats(escaped(one.name), seats) for one, seats in list(found.organizations.items())[:_MOST_NAMED]]
-    more = f" and {len(found.organizations) - len(first)} more" if len(found.organizations) > len(first) else ""
-    return (
-        f"{counted(found.count, 'line')} of {_months(found)} with {counted(found.seats, 'seat')}, "
-        f"{'worth ' if found.money else ''}{worth}{unpriced}, of {', '.join(first)}{more},"
-    )
-
-
-def _months(found: UnbilledLines) -> str:
-    months = list(found.by_month)
-    return ", ".join(months) if len(months) <= _MOST_NAMED else f"{len(months)} months, {months[0]} to {months[-1]},"
-
-
-def _with_seats(organization: str, seats: Decimal) -> str:
-    return f"{organization} ({counted(seats, 'seat')})"

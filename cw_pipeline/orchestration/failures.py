@@ -42,13 +42,13 @@ def failing_the_run() -> Generator[None]:
         raise Failed(str(error)) from error
 
 
-def configured_month(field: str, text: str) -> Month:
-    """The month that a config field names.
+def configured_month(field: str, text: str) -> Month | None:
+    """The month that a config field names; None if it is empty.
 
     Raises:
-        Failed: If it is not one; names the field.
+        Failed: If it is not a month; names the field.
     """
     try:
-        return Month.parse(text)
+        return Month.parse(text) if text else None
     except ValueError as error:
         raise Failed(f"{field}: {error}") from None

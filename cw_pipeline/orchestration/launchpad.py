@@ -1,22 +1,34 @@
-"""What a job's Launchpad begins with.
+"""Jobs of one op, and the run config that their Launchpad opens with.
 
-Its tab opens with every field at its default, at which a job changes nothing, and Dagster keeps no comments there. So a
-job's description has a link that opens the Launchpad filled with a run config with comments. The description does not
-show that config, because its panel in the UI is too narrow.
+The Launchpad's own tab shows every field at its default, without comments. So a job's description links to a Launchpad
+that is filled with the same config, in which comments explain each field.
 """
 
-import inspect
-from collections.abc import Callable
+import json
+from collections.abc import Iterator
+from textwrap import indent, wrap
+from typing import get_args
 from urllib.parse import urlencode
 
 import dagster as dg
 
 from cw_pipeline.orchestration.tenant import LOCATION
 
+_COMMENT_WIDTH = 80
 
-def described(job: str, about: str, example: str) -> str:
-    """A job's description in Markdown, with a link to its Launchpad, filled with `example`."""
-    return f"{about}\n\n[Open the Launchpad with comments]({filled_in(job, example)})\n"
+
+def one_op_job(name: str, op: dg.OpDefinition, config: type[dg.Config] | None = None) -> dg.JobDefinition:
+    """A job of `op` with the op's description and, if it has a config, a link to its commented Launchpad."""
+    about = op.description or ""
+    description = about if config is None else with_launchpad(name, about, op.name, config)
+    return dg.GraphDefinition(name, node_defs=[op], description=description).to_job()
+
+
+def with_launchpad(job: str, about: str, op: str, config: type[dg.Config]) -> str:
+    """A description in Markdown that ends with a link to the job's Launchpad, filled with every field of `config`."""
+    fields = indent("\n".join(_commented(config)), " " * 6)
+    link = filled_in(job, f"ops:\n  {op}:\n    config:\n{fields}\n")
+    return f"{about}\n\n[Open the Launchpad with comments]({link})\n"
 
 
 def filled_in(job: str, config: str) -> str:
@@ -24,10 +36,12 @@ def filled_in(job: str, config: str) -> str:
     return f"/locations/{LOCATION}/jobs/{job}/playground/setup?{urlencode({'config': config})}"
 
 
-def launchable(example: str) -> Callable[[Callable[[], None]], dg.JobDefinition]:
-    """Make a function a job that its docstring describes, with a link to its Launchpad, filled with `example`."""
-
-    def job(function: Callable[[], None]) -> dg.JobDefinition:
-        return dg.job(description=described(function.__name__, inspect.getdoc(function) or "", example))(function)
-
-    return job
+def _commented(config: type[dg.Config]) -> Iterator[str]:
+    """Lines of YAML: each field at its default, below its description; the fields of a list's items as a comment."""
+    for name, field in config.model_fields.items():
+        yield from wrap(field.description or "", _COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# ")
+        yield f"{name}: {json.dumps('' if field.is_required() else field.default)}"
+        for item in get_args(field.annotation):
+            if isinstance(item, type) and issubclass(item, dg.Config):
+                yield from (f"# {name}:", "#   -")
+                yield from (f"#     {line}" for line in _commented(item))

@@ -1,7 +1,7 @@
 """What the UI shows of an event: numbers that it plots over the months, texts, and tables.
 
-Names come from ConnectWise and NordPass. The UI shows texts, and those of tables and of JSON, verbatim, but reads
-Markdown and descriptions as markup: there names are escaped.
+Names come from ConnectWise and NordPass. The UI shows texts, tables and JSON verbatim, but Markdown and descriptions as
+markup: there names are escaped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.connectwise.client import ConnectWiseClient
-    from cw_pipeline.reports.changes import Comparison
     from cw_pipeline.reports.month import MonthLine
     from cw_pipeline.warehouse.database import Warehouse
     from cw_pipeline.warehouse.previews import StoredPreview
@@ -56,22 +55,21 @@ def of_usage(report: StoredReport) -> Details:
 
 
 def of_preview(made: StoredPreview, warehouse: Warehouse, connectwise: ConnectWiseClient, choice: Choice) -> Details:
-    """What a push would do for a month, and the id with which a person says that exactly this is to be pushed.
+    """What a push would do for a month, and the preview's id, by which a person approves it.
 
-    Unless it is for everybody, also whose lines of these it would write.
+    Unless the choice is everybody, also the organizations of the choice that have lines to write.
     """
+    details = _of_month(made.preview, warehouse, connectwise, pushed=False) | {"preview": str(made.id)}
+    if choice == EVERYBODY:
+        return details
     lines = made.preview.lines
     left_out = choice.left_out(lines)
-    chosen = {one.organization_name for one in lines if one.writes and one.organization_id not in left_out}
-    return {
-        **({} if choice == EVERYBODY else {"chosen": names(sorted(chosen))}),
-        **_of_month(made.preview, warehouse, connectwise, pushed=False),
-        "preview": str(made.id),
-    }
+    chosen = {line.organization_name for line in lines if line.writes and line.organization_id not in left_out}
+    return {"chosen": names(sorted(chosen)), **details}
 
 
 def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
-    """What a push came to, and what it asked of ConnectWise; of one that left organizations out, how much is pushed."""
+    """The result of a push, and its requests to ConnectWise; if it left organizations out, how much is pushed."""
     psa = psa_of(connectwise)
     with warehouse.transaction() as session:
         part = pushed_part(session, psa, pushed.preview.month)
@@ -80,19 +78,11 @@ def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseC
     if part:
         details["summary"] = f"Only {how_much(part)} are pushed. The month stays due."
         details.pop("since_last_month", None)
-    return {
-        **details,
-        "preview": str(pushed.preview_id),
-        **({"since_preview": _since(since)} if since else {}),
-        "requests_read": pushed.requests_read,
-        "requests_written": pushed.requests_written,
-    }
-
-
-def _since(found: Comparison) -> dg.MetadataValue:
-    """What a push did otherwise than the preview said that people could look at before."""
-    headings, rows = changes.changes(found.changes, *found.names)
-    return wide_table(headings, rows, differs_from(found.before.preview_id, found.changes))
+    details["preview"] = str(pushed.preview_id)
+    if since:  # what the push did otherwise than the preview that people could look at before
+        headings, rows = changes.changes(since.changes, *since.names)
+        details["since_preview"] = wide_table(headings, rows, differs_from(since.before.preview_id, since.changes))
+    return {**details, "requests_read": pushed.requests_read, "requests_written": pushed.requests_written}
 
 
 def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseClient, *, pushed: bool) -> Details:
@@ -106,21 +96,22 @@ def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseCl
         "seats_used": preview.usage_seats,
         "dagster/row_count": len(preview.lines),
     }
-    currencies = added(one.worth for one in month.lines) or [""]
+    currencies = added(line.worth for line in month.lines) or [""]
     for group in _GROUPS:
-        in_group = [one for one in month.lines if _group_of(one) == group and not one.line.also]
-        details[f"seats_{group}"] = int(sum(one.line.seats for one in in_group))
-        money = added(one.worth for one in in_group)
+        in_group = [line for line in month.lines if _group_of(line) == group and not line.line.also]
+        details[f"seats_{group}"] = int(sum(line.line.seats for line in in_group))
+        money = added(line.worth for line in in_group)
         for currency in currencies if group != "not_billed" else ():  # floats, because Dagster plots nothing else
             details["_".join(filter(None, ["money", group, currency.lower()]))] = float(money.get(currency, 0))
     return details
 
 
-def _group_of(one: MonthLine) -> str:
+def _group_of(month_line: MonthLine) -> str:
     """Where its seats count: those of trial months are billed to nobody."""
-    if one.line.bills_nobody:
+    line = month_line.line
+    if line.bills_nobody:
         return "not_billed"
-    return next(group for group, members in _GROUPS.items() if one.line.outcome in members)
+    return next(group for group, outcomes in _GROUPS.items() if line.outcome in outcomes)
 
 
 def of_drift(findings: Sequence[Finding]) -> Details:
@@ -145,14 +136,19 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> dg.Metad
 
 def wide_table(headings: Sequence[str], rows: Sequence[Sequence[object]], about: str = "") -> dg.MetadataValue:
     """A table that the UI opens in a window, below a sentence about it; cut off like `table`."""
-    kept = rows[:_MOST_ROWS]
-    texts = [["" if cell is None else markdown.escaped(in_the_ui(str(cell))) for cell in row] for row in kept]
-    more = f"and {len(rows) - len(kept)} more" if len(rows) > len(kept) else ""
+    texts = [
+        ["" if cell is None else markdown.escaped(in_the_ui(str(cell))) for cell in row] for row in rows[:_MOST_ROWS]
+    ]
+    more = f"and {len(rows) - _MOST_ROWS} more" if len(rows) > _MOST_ROWS else ""
     parts = (about, markdown.table(headings, texts), more)
     return dg.MetadataValue.md(markdown.in_a_window("\n\n".join(filter(None, parts))))
 
 
 def names(texts: Sequence[str]) -> list[str]:
     """Names; if they are too many to keep, the last one says how many were left out."""
-    more = [f"and {len(texts) - _MOST_ROWS} more"] if len(texts) > _MOST_ROWS else []
-    return [*(shortened(in_the_ui(text), _LONGEST_TEXT) for text in texts[:_MOST_ROWS]), *more]
+    return [shortened(in_the_ui(text), _LONGEST_TEXT) for text in at_most(texts, _MOST_ROWS)]
+
+
+def at_most(texts: Sequence[str], most: int) -> list[str]:
+    """The first `most` texts; if there are others, the last element says how many."""
+    return [*texts[:most], *([f"and {len(texts) - most} more"] if len(texts) > most else [])]

@@ -5,35 +5,37 @@ Nothing secret passes through Dagster's config: it would be shown in the UI and 
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import closing, contextmanager, nullcontext
+from typing import TYPE_CHECKING, TypeAlias
 
 import dagster as dg
 
+from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.settings import Settings, Systems
 from cw_pipeline.setup import systems
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.launchpad import in_the_ui
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from contextlib import AbstractContextManager
+    from collections.abc import Generator
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.sync.sync_run import SyncRun
+
+StepContext: TypeAlias = dg.AssetExecutionContext | dg.OpExecutionContext
 
 
 class Access(dg.ConfigurableResource[None]):
     """Opens the warehouse, ConnectWise and NordPass as the environment says at that moment."""
 
     @contextmanager
-    def warehouse(self, run_id: str | None = None) -> Generator[Warehouse]:
-        """The warehouse; the audit log names the run that changes it."""
-        who = _name_of(run_id) if run_id else "Dagster"
-        settings = Settings()
-        with closing(Warehouse(settings.database_url, tenant=settings.tenant_key, who=who)) as warehouse:
-            yield warehouse
+    def warehouse(self, context: StepContext | dg.AssetCheckExecutionContext | None = None) -> Generator[Warehouse]:
+        """The warehouse. For a step, the audit log names its run, and a known error in the block fails the run."""
+        with failing_the_run() if context else nullcontext():
+            settings, who = Settings(), _name_of(context.run.run_id) if context else "Dagster"
+            with closing(Warehouse(settings.database_url, tenant=settings.tenant_key, who=who)) as warehouse:
+                yield warehouse
 
     def connectwise(self) -> ConnectWiseClient:
         """A ConnectWise client."""
@@ -43,16 +45,16 @@ class Access(dg.ConfigurableResource[None]):
         """The source of organizations and usage."""
         return systems.open_nordpass(Settings())
 
-    def sync_run(self, run_id: str, say: Callable[[str], None]) -> AbstractContextManager[SyncRun]:
-        """What a sync works with; only an active integration has one.
+    @contextmanager
+    def sync_run(self, context: StepContext) -> Generator[SyncRun]:
+        """What a step needs to sync. A known error, such as an integration that is not active, fails the run."""
+        run_id = context.run.run_id
 
-        Raises:
-            NotActive: If the integration is not active.
-            WrongCompany: If the credentials are of another ConnectWise company than the connected one.
-        """
-        return systems.open_sync_run(
-            Settings(), who=_name_of(run_id), run_id=run_id, say=lambda text: say(in_the_ui(text))
-        )
+        def log(text: str) -> None:
+            context.log.info(in_the_ui(text))
+
+        with failing_the_run(), systems.open_sync_run(Settings(), who=_name_of(run_id), run_id=run_id, say=log) as run:
+            yield run
 
 
 def _name_of(run_id: str) -> str:

@@ -47,34 +47,37 @@ _MOST_ROWS_TO_COMPLETE = 500
 _LONGEST_ADDRESS = 8_000
 """What every web server and proxy takes."""
 _TO_COMPLETE = (
-    "Each link opens the Launchpad with rows to complete. Put ids into agreement_id and organization_id, leave alone "
-    "the rows that are not to be mapped, and launch the run."
+    "Each link opens the Launchpad with rows to complete. Put ids into agreement_id and organization_id, leave the "
+    "other rows as they are, and launch the run."
 )
 _TO_COPY = (
     "Select the table with its header, and copy it into a spreadsheet. Complete agreement_id and organization_id "
     "there, and paste the cells below `csv: |` in the Launchpad; select what you pasted and press Tab to indent it."
 )
 _NO_SIMILAR_COMPANY = (
-    "No company that is left to map has a similar name. Choose the company yourself, with map or csv. Where there is "
-    "none, create it in ConnectWise with an agreement, or choose its type and status in the job import_companies, run "
-    "that job, and map it. What stays unmapped is not billed."
+    "No unmapped company has a similar name. Choose the company yourself, with map or csv. If there is none, create it "
+    "in ConnectWise with an agreement, or choose its type and status in the job import_companies; run that job, and "
+    "map it. What stays unmapped is not billed."
 )
 
 
 def of_changes(changes: Changes) -> Details:
     """What an import changed, as numbers, and the names of what is new and what is gone."""
-    return {
+    details: Details = {
         **changes.numbers,
         "dagster/row_count": changes.total,
-        "new_names": names([name_and_id(one) for one in changes.new]),
-        "gone_names": names([name_and_id(one) for one in changes.gone]),
-        **({"agreement_changed": names(changes.agreement_changed)} if isinstance(changes, AgreementsReport) else {}),
-        **({"unreadable": names(changes.unreadable)} if isinstance(changes, ImportReport | AgreementsReport) else {}),
+        "new_names": names(list(map(name_and_id, changes.new))),
+        "gone_names": names(list(map(name_and_id, changes.gone))),
     }
+    if isinstance(changes, AgreementsReport):
+        details["agreement_changed"] = names(changes.agreement_changed)
+    if isinstance(changes, ImportReport | AgreementsReport):
+        details["unreadable"] = names(changes.unreadable)
+    return details
 
 
 def of_mapping(warehouse: Warehouse) -> Details:
-    """How far the set-up has come, what is mapped and what could be, and what people did last; suggests nothing."""
+    """How far the set-up has come, what is mapped and what is not, and what people did last."""
     now = status(
         warehouse,
         first_month=first_month(),
@@ -87,7 +90,7 @@ def of_mapping(warehouse: Warehouse) -> Details:
         all_organizations = organizations(session)
         entries = audit_log(session, latest=_LATEST_ENTRIES)
         integration = session.get(IntegrationRow, 1)
-    billed_from = min((one.bill_from for one in listed if one.bill_from is not None), default=None)
+    billed_from = min((company.bill_from for company in listed if company.bill_from is not None), default=None)
     return {
         "state": now.state.value,
         "missing": names(now.missing),
@@ -100,7 +103,7 @@ def of_mapping(warehouse: Warehouse) -> Details:
         "unmapped_organizations": now.unmapped_organizations,
         **({"first_billed_month": _first_billed(billed_from)} if billed_from is not None else {}),
         "next_tick": dg.MetadataValue.timestamp(now.next_tick),
-        "companies": table(*cells.companies(sorted(listed, key=lambda one: one.state == "mapped"))),
+        "companies": table(*cells.companies(sorted(listed, key=lambda company: company.state == "mapped"))),
         **({"in_connectwise": _links(listed, integration)} if integration is not None else {}),
         "organizations": table(*cells.organizations(all_organizations)),
         "latest_acts": table(*cells.audit_log(reversed(entries))),
@@ -114,13 +117,14 @@ def _links(listed: Sequence[ListedCompany], integration: IntegrationRow) -> dg.M
         address = record_url(integration.site_url, integration.company_id, kind, int(record.id))
         return f"[{escaped(name_and_id(record))}]({address})"
 
-    mapped = [(one, one.agreement) for one in listed if one.agreement is not None][:_MOST_LINKS]
-    rows = ((link(company, "CompanyFV"), link(agreement, "AgreementFV")) for company, agreement in mapped)
-    return dg.MetadataValue.md(markdown_table(("Company", "Agreement"), rows))
+    rows = [
+        (link(company, "CompanyFV"), link(company.agreement, "AgreementFV")) for company in listed if company.agreement
+    ]
+    return dg.MetadataValue.md(markdown_table(("Company", "Agreement"), rows[:_MOST_LINKS]))
 
 
 def _first_billed(month: Month) -> str:
-    """The first month that anybody is billed for, and what to do about the months before it, which nobody pushes."""
+    """The first month that anybody is billed for, and how to leave out the months before it, which nobody pushes."""
     if month <= first_month():
         return str(month)
     return f"{month}. Set CW_PIPELINE_FIRST_MONTH to it, and earlier months no longer show as missing."
@@ -131,24 +135,21 @@ def of_suggestions(warehouse: Warehouse) -> Details:
     suggestions = suggest_mappings(warehouse)
     with warehouse.transaction() as session:
         rows = rows_to_complete(session, suggestions)
-        suggested = {one.organization.id for one in suggestions}
+        suggested = {suggestion.organization.id for suggestion in suggestions}
         others = [
-            (name_and_id(one), one.plan, one.license_type)
-            for one, company in organizations(session)
-            if company is None and one.msp_managed and one.id not in suggested
+            (name_and_id(organization), organization.plan, organization.license_type)
+            for organization, company in organizations(session)
+            if company is None and organization.msp_managed and organization.id not in suggested
         ]
-    more = "write_file writes all of them" if len(rows) > _MOST_ROWS_TO_COMPLETE else None
-    return {
-        "certain": sum(one.certain for one in suggestions),
-        **(_to_complete(rows[:_MOST_ROWS_TO_COMPLETE]) if rows else {}),
-        **({"more": more} if more else {}),
-        "suggestions": table(*cells.suggestions(suggestions)),
-        **(
-            {"no_similar_company": wide_table(("Organization", "Plan", "License"), others, _NO_SIMILAR_COMPANY)}
-            if others
-            else {}
-        ),
-    }
+    details: Details = {"certain": sum(suggestion.certain for suggestion in suggestions)}
+    if rows:
+        details |= _to_complete(rows[:_MOST_ROWS_TO_COMPLETE])
+    if len(rows) > _MOST_ROWS_TO_COMPLETE:
+        details["more"] = "write_file writes all of them"
+    details["suggestions"] = table(*cells.suggestions(suggestions))
+    if others:
+        details["no_similar_company"] = wide_table(("Organization", "Plan", "License"), others, _NO_SIMILAR_COMPANY)
+    return details
 
 
 def _to_complete(rows: Sequence[Cells]) -> Details:
@@ -167,7 +168,7 @@ def _to_complete(rows: Sequence[Cells]) -> Details:
 
 
 def _in_launchpads(rows: Sequence[Cells]) -> Iterator[tuple[Sequence[Cells], str]]:
-    """The rows in parts, each with the address of a Launchpad that is filled with it."""
+    """The rows in parts, each with the address of a Launchpad that it fills."""
     part: list[Cells] = []
     for row in rows:
         if part and len(_launchpad_with([*part, row])) > _LONGEST_ADDRESS:
@@ -178,8 +179,8 @@ def _in_launchpads(rows: Sequence[Cells]) -> Iterator[tuple[Sequence[Cells], str
 
 
 def _launchpad_with(rows: Sequence[Cells]) -> str:
-    text = indent(csv_of(rows).replace("\r\n", "\n"), " " * 8)
-    return filled_in("map_companies", f"ops:\n  choose_organizations:\n    config:\n      csv: |\n{text}")
+    csv = indent(csv_of(rows).replace("\r\n", "\n"), " " * 8)
+    return filled_in("map_companies", f"ops:\n  choose_organizations:\n    config:\n      csv: |\n{csv}")
 
 
 def of_connection(connected: Connection) -> Details:
@@ -193,7 +194,7 @@ def of_connection(connected: Connection) -> Details:
 
 
 def of_products(mapped: Sequence[MappedProduct], catalog: Iterable[CatalogItem] | None = None) -> Details:
-    """The plans that are mapped and, where they were asked for, the products of the catalog."""
+    """The plans that are mapped and, if it was read, the products of the catalog."""
     return {
         "dagster/row_count": len(mapped),
         "plans": table(*cells.products(mapped)),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from sqlalchemy.orm import Session
 
-from cw_pipeline.orchestration.failures import failing_the_run
+from cw_pipeline.orchestration.checks import evaluation
 from cw_pipeline.orchestration.metadata import names
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
@@ -34,53 +34,47 @@ GRACE = SCHEDULE.after_month + timedelta(hours=2, minutes=30)
 
 
 @dg.asset_check(asset=CLOSED_MONTHS.key, description="Every closed month that companies are billed for is pushed.")
-def unpushed_months(access: Access) -> dg.AssetCheckResult:
+def unpushed_months(context: dg.AssetCheckExecutionContext, access: Access) -> dg.AssetCheckResult:
     """Whether any month is late: the schedule did not run, its run failed, or something changed since."""
-    with failing_the_run(), access.warehouse() as warehouse:
+    with access.warehouse(context) as warehouse:
         return of_unpushed(warehouse, datetime.now(UTC))
 
 
-NAME = next(iter(unpushed_months.check_keys)).name
+(_KEY,) = unpushed_months.check_keys
+NAME = _KEY.name
 
 
 def evaluated_now(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
     """The check's result, for a run after which other months are due, or wait for approval."""
-    result = of_unpushed(warehouse, datetime.now(UTC))
-    return dg.AssetCheckEvaluation(
-        asset_key=CLOSED_MONTHS.key,
-        check_name=NAME,
-        passed=result.passed,
-        severity=result.severity,
-        description=result.description,
-        metadata=result.metadata,
-    )
+    return evaluation(_KEY, of_unpushed(warehouse, datetime.now(UTC)))
 
 
 def of_unpushed(warehouse: Warehouse, now: datetime) -> dg.AssetCheckResult:
     """Whether any month has to be pushed that ended at least `GRACE` before `now`, or that waits for approval."""
     approval = Approval().approval_required
-    found = status(warehouse, first_month=first_month(), now=now, approval=approval)
-    late = found.late(now - GRACE)
+    state = status(warehouse, first_month=first_month(), now=now, approval=approval)
+    late = state.late(now - GRACE)
     if not late:
         return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.ERROR, metadata={"months": []})
-    only_waits = late.keys() <= found.to_approve.keys()
-    see_runs = "" if only_waits else " The months' runs say why."
+    only_wait = late.keys() <= state.to_approve.keys()
+    see_runs = "" if only_wait else " The months' runs say why."
     with warehouse.transaction() as session:
-        which = [f"{month}: {_why(session, found, month)}" for month in late]
+        due = [f"{month}: {_why(session, state, month)}" for month in late]
     return dg.AssetCheckResult(
         passed=False,
-        severity=dg.AssetCheckSeverity.WARN if only_waits else dg.AssetCheckSeverity.ERROR,
+        severity=dg.AssetCheckSeverity.WARN if only_wait else dg.AssetCheckSeverity.ERROR,
         description=in_the_ui(
             f"Not pushed, or changed since: {of_unpushed_months(late)}.{see_runs} "
-            f"{sync_or_approve(late, found.to_approve, approval=approval)}"
+            f"{sync_or_approve(late, state.to_approve, approval=approval)}"
         ),
-        metadata={"due": names(which), "months": list(late), "to_approve": found.to_approve},
+        metadata={"due": names(due), "months": list(late), "to_approve": state.to_approve},
     )
 
 
-def _why(session: Session, found: Status, month: str) -> str:
-    """Why a month has to be pushed and, if a preview of it waits for approval, where that says that its seats go."""
-    if month not in found.to_approve:
-        return found.why_unpushed[month]
-    preview = stored_preview(session, session.get_one(PreviewRow, found.to_approve[month])).preview
-    return f"{found.why_unpushed[month]}. {where_seats_go(preview.lines, pushed=False)}"
+def _why(session: Session, state: Status, month: str) -> str:
+    """Why a month has to be pushed and, if a preview of it waits for approval, where its seats would go."""
+    why = state.why_unpushed[month]
+    if month not in state.to_approve:
+        return why
+    preview = stored_preview(session, session.get_one(PreviewRow, state.to_approve[month])).preview
+    return f"{why}. {where_seats_go(preview.lines, pushed=False)}"

@@ -14,8 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from cw_pipeline.cli.months import months_asked
 from cw_pipeline.cli.output import UsageError
-from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox import FaultKind
+from cw_pipeline.settings import Settings
+from cw_pipeline.setup.systems import open_sync_run
 from cw_pipeline.sync import sync_run
 from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.cli.conftest import PROGRAM, run
@@ -110,7 +111,7 @@ def test_a_failed_line_fails_the_command_and_shows_its_reason(sandbox: Sandbox, 
 @pytest.mark.usefixtures("active")
 def test_a_sync_without_the_lock_exits_1_and_names_its_holder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync_run, "LOCK_WAIT_SECONDS", 0)
-    with Access().sync_run("", print) as access:
+    with open_sync_run(Settings(), who="", run_id="", say=print) as access:
         url = access.warehouse.engine.url.render_as_string(hide_password=False)
         psa = access.psa
     with another_process(HOLD_THE_LOCK, url, psa) as holder:

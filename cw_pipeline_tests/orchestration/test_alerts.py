@@ -80,7 +80,8 @@ def test_an_alert_for_a_failed_month_has_reason_next_step_and_link(
         f"https://dagster.example.com/runs/{failed.run_id}",
     ]
     assert of_failed[0] == f"Failed lines of {MONTH}"
-    assert of_failed[1].startswith(f"connectwise_push, nothing_failed (ERROR): 1 line of {MONTH} with 5 seats, worth ")
+    assert of_failed[1].startswith("connectwise_push, nothing_failed (ERROR): Rejected or left unconfirmed: ")
+    assert f"unconfirmed: 1 line of {MONTH} with 5 seats, worth " in of_failed[1]
     assert of_failed[-1] == (f"https://dagster.example.com/assets/connectwise_push?view=partitions&partition={MONTH}")
     assert of_unmapped[1].startswith("connectwise_push, nothing_unmapped (WARN): ")
     assert watcher.ticks() == []
@@ -146,7 +147,9 @@ def test_a_successful_run_alerts_only_if_something_is_held(
     assert watcher.ticks() == []
     title, lines = the_message(hook)
     assert title == f"cw_pipeline: held lines of {MONTH}"
-    assert lines[0].startswith(f"connectwise_push, nothing_held (WARN): 1 line of {MONTH} with 90 seats, worth ")
+    assert lines[0].startswith(
+        f"connectwise_push, nothing_held (WARN): Held for a person's decision: 1 line of {MONTH} with 90 seats, worth "
+    )
     assert WAYS_OUT[Outcome.AGREEMENT_INACTIVE] in lines[0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import dagster as dg
 import pytest
@@ -30,7 +31,11 @@ EXAMPLES = [
         for file in DOCUMENTS
         for config in configs(file.read_text())
     ),
-    *(pytest.param(config, id=job.name) for job in JOBS for config in configs(job.description or "")),
+    *(
+        pytest.param(unquote_plus(config), id=job.name)
+        for job in JOBS
+        for config in re.findall(r"\?config=([^)]+)\)", job.description or "")
+    ),
 ]
 
 

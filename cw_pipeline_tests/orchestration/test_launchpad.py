@@ -57,7 +57,7 @@ def test_a_launchpad_opens_with_every_field_and_launched_so_it_changes_nothing(u
         opens = ui.launchpad(job)
         example = example_of(job)
         assert "# " in example
-        assert config_of(opens).keys() == config_of(example).keys()
+        assert config_of(opens) == config_of(example)
         run = ui.launch(job, config=yaml.safe_load(opens))
         assert run.status is dg.DagsterRunStatus.SUCCESS, job
         shows = (entry.dagster_event for entry in ui.instance.all_logs(run.run_id))

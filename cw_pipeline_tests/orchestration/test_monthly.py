@@ -11,7 +11,9 @@ from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.settings import Settings
 from cw_pipeline.setup import connection
+from cw_pipeline.setup.systems import open_sync_run
 from cw_pipeline.sync import month_loop as sync_months
 from cw_pipeline.warehouse import lock
 from cw_pipeline_tests.orchestration.job_runs import refusal
@@ -226,7 +228,7 @@ def test_a_disconnect_between_preview_and_push_prevents_every_write(
 def test_a_run_logs_whose_push_it_waits_for_then_continues(
     sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Access().sync_run("", print) as access:
+    with open_sync_run(Settings(), who="", run_id="", say=print) as access:
         url = access.warehouse.engine.url.render_as_string(hide_password=False)
         psa = access.psa
     with another_process(HOLD_THE_LOCK, url, psa) as holder:

@@ -9,8 +9,9 @@ import pytest
 
 from cw_pipeline.orchestration.assets import months as monthly
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
-from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.settings import Settings
+from cw_pipeline.setup.systems import open_sync_run
 from cw_pipeline.sync import sync_run
 from cw_pipeline_tests.orchestration.monthly_runs import (
     LAST,
@@ -79,7 +80,7 @@ def test_a_lock_that_another_push_held_too_long_is_tried_again(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sync_run, "LOCK_WAIT_SECONDS", 0)
-    with Access().sync_run("", print) as access:
+    with open_sync_run(Settings(), who="", run_id="", say=print) as access:
         url = access.warehouse.engine.url.render_as_string(hide_password=False)
         psa = access.psa
     with another_process(HOLD_THE_LOCK, url, psa) as holder:

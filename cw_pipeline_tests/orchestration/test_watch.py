@@ -14,6 +14,8 @@ from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.unpushed import of_unpushed
 from cw_pipeline.sandbox.faults import FaultKind
+from cw_pipeline.settings import Settings
+from cw_pipeline.setup.systems import open_sync_run
 from cw_pipeline.sync import sync_run
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate
@@ -115,7 +117,7 @@ def told(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> lis
 
 @pytest.mark.usefixtures("active", "no_waiting")
 def test_drift_beside_a_push_waits_then_fails_naming_the_holder(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
-    with Access().sync_run("a push", print) as pushing:
+    with open_sync_run(Settings(), who="", run_id="a push", say=print) as pushing:
         lock = push_lock(pushing.warehouse.engine, pushing.psa, wait_seconds=0, on_wait=print)
         sandbox.journal.clear()
         with lock:

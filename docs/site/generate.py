@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
 
 import typer
 from pydantic import SecretStr
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_LINK = re.compile(r"\[[^]]+\]\(/locations/[^)]+\?config=([^)]+)\)")  # works in the UI only
+_LINK = re.compile(r"\[[^]]+\]\(/locations/[^)]+\)")  # works in the UI only
 _PLAIN_TYPES = frozenset({"date", "money", "month", "plan", "seats", "state", "time"})  # have no members in the JSON
 
 
@@ -106,12 +105,9 @@ def _is_argument(parameter: Any) -> bool:  # noqa: ANN401 - typer's own, not pub
 def jobs() -> str:
     """Every job with its config."""
     return "\n\n".join(
-        f"## {job.name}\n\n{inspect.cleandoc(described)}\n\n{_configs(job)}".rstrip()
+        f"## {job.name}\n\n{_LINK.sub('', job.description or '').rstrip()}\n\n{_configs(job)}".rstrip()
         for job in defs.resolve_all_job_defs()
         if not job.name.startswith("__")
-        for described in [
-            _LINK.sub(lambda link: f"In the Launchpad:\n\n```yaml\n{unquote_plus(link[1])}```", job.description or "")
-        ]
     )
 
 

@@ -5,12 +5,12 @@ A run that pushes a month also reports it, a month with held or failed lines too
 
 from base64 import b64encode
 from collections.abc import Iterable
-from typing import TypeAlias
 
 import dagster as dg
 
 from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.failures import Failed
+from cw_pipeline.orchestration.resources import StepContext
 from cw_pipeline.orchestration.tenant import KEY, asset_key
 from cw_pipeline.reports.month_report.files import FileNotWritten, usual_file, write_report
 from cw_pipeline.reports.month_report.page import total, year_picture
@@ -31,10 +31,9 @@ MONTH_REPORT = dg.AssetSpec(
     kinds={"python"},
     skippable=True,
 )
-_Context: TypeAlias = dg.AssetExecutionContext | dg.OpExecutionContext
 
 
-def log_reports(context: _Context, warehouse: Warehouse, months: Iterable[Month]) -> None:
+def log_reports(context: StepContext, warehouse: Warehouse, months: Iterable[Month]) -> None:
     """Write the months' pages and record each with its own materialization.
 
     Raises:
@@ -48,13 +47,13 @@ def log_reports(context: _Context, warehouse: Warehouse, months: Iterable[Month]
         except NothingToReport as error:
             never_pushed.append(str(error))
             continue
-        details = _details(report, page=_written_page(context, report))
+        details = _details(report, _written_page(context, report))
         context.log_event(dg.AssetMaterialization(MONTH_REPORT.key, partition=str(month), metadata=details))
     if never_pushed:
         raise Failed("\n".join(never_pushed))
 
 
-def _written_page(context: _Context, report: MonthlyReport) -> dg.MetadataValue:
+def _written_page(context: StepContext, report: MonthlyReport) -> dg.MetadataValue:
     """Where the page is; a file that cannot be written fails no sync, which has succeeded by then."""
     file = usual_file(Settings().own_folder, report.month, "html")
     try:
@@ -65,8 +64,8 @@ def _written_page(context: _Context, report: MonthlyReport) -> dg.MetadataValue:
     return dg.MetadataValue.path(file)
 
 
-def _details(report: MonthlyReport, *, page: dg.MetadataValue) -> metadata.Details:
-    """The page's place, the picture, the sums, and tables of what waits and of what is not billed."""
+def _details(report: MonthlyReport, page: dg.MetadataValue) -> metadata.Details:
+    """Where the page is, the picture of the year, the sums, and tables of what waits and of what is not billed."""
     picture = b64encode(year_picture(report.year).encode()).decode()
     seats = report.seats
     push = "/".join(asset_key("connectwise_push").path)
@@ -83,7 +82,7 @@ def _details(report: MonthlyReport, *, page: dg.MetadataValue) -> metadata.Detai
         "year": dg.MetadataValue.md(f"![Seats used in the last twelve months](data:image/svg+xml;base64,{picture})"),
         "page": page,
         "seats_used": int(seats.used),
-        "seats_owed": int(sum(one.owed for one in report.lines.organizations)),
+        "seats_owed": int(sum(organization.owed for organization in report.lines.organizations)),
         "seats_billed": int(seats.billed),
         "seats_waiting": int(seats.waiting),
         "seats_not_billed": int(seats.not_billed),

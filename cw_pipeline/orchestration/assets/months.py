@@ -1,9 +1,9 @@
 """The monthly assets, `monthly_usage`, `push_preview`, `connectwise_push` and `month_report`: one step, many months.
 
-They are one step, as the models of a dbt project are, because a month that fails must not stop the others: Dagster runs
-nothing after a step that failed, and marks every partition of a step that succeeded as materialized. Each month that
-succeeds is recorded by its own materialization event at once, and the step fails at its end if any month did, so that
-exactly the bad months show as failed. Any of the four can be materialized alone.
+They are one step, as the models of a dbt project are, because a month that fails must not stop the others. Dagster runs
+nothing after a failed step, and marks every partition of a successful one as materialized. So each month that succeeds
+is recorded at once by a materialization of its own, and the step fails at its end if any month did: exactly the bad
+months show as failed. Any of the four can be materialized alone.
 """
 
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
@@ -16,8 +16,8 @@ from pydantic import Field
 
 from cw_pipeline.orchestration import checks, metadata
 from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT, log_reports
-from cw_pipeline.orchestration.failures import Failed, failing_the_run
-from cw_pipeline.orchestration.resources import Access
+from cw_pipeline.orchestration.failures import Failed
+from cw_pipeline.orchestration.resources import Access, StepContext
 from cw_pipeline.orchestration.runs import recorded_pushes
 from cw_pipeline.orchestration.tenant import PUSH_POOL, asset_key
 from cw_pipeline.orchestration.unpushed import evaluated_now
@@ -64,17 +64,16 @@ PUSH = dg.AssetSpec(
 )
 RETRY_SECONDS = 600
 STEPS = frozenset({USAGE.key, PREVIEW.key, PUSH.key, MONTH_REPORT.key})
-_Context: TypeAlias = dg.AssetExecutionContext | dg.OpExecutionContext
 _Evaluated: TypeAlias = dg.AssetCheckEvaluation | dg.Output[None]
 
 
 class SyncConfig(dg.Config):
-    """How a sync run behaves, and whom it is for."""
+    """What a sync run pushes, and how often it tries again."""
 
     organizations: list[str] = Field(
         default=[],
         description=(
-            "Ids or exact names of NordPass organizations: only their lines are written, and the month stays due. Left "
+            "Ids or exact names of NordPass organizations: only their lines are written, and the month stays due. If "
             "empty, all are."
         ),
     )
@@ -82,8 +81,8 @@ class SyncConfig(dg.Config):
         default=0,
         ge=0,
         description=(
-            "Write the lines of at most so many organizations, the first of the preview that have something to write; "
-            "the month stays due. 0: of all."
+            "Write the lines of at most this many organizations, the first in the preview that have something to "
+            "write; the month stays due. 0: of all."
         ),
     )
     retries: int = Field(
@@ -92,16 +91,16 @@ class SyncConfig(dg.Config):
         le=24,
         description=(
             "How many times to try again, ten minutes apart, where that may help: when a usage report is not final "
-            "yet, a system cannot be reached, another push is at work, or a write is unconfirmed. The schedule uses 6. "
-            "With previews, or a limit, never."
+            "yet, a system cannot be reached, another push is running, or a write is unconfirmed. The schedule uses 6. "
+            "With previews or a limit, a run is never tried again."
         ),
     )
     previews: list[int] = Field(
         default=[],
         description=(
             "Ids of previews that you looked at, one of each month: a month is pushed exactly as its preview says or, "
-            "if something changed since, not at all. push_preview has the ids. Left empty, the months are pushed as "
-            "they are now."
+            "if something changed since, not at all. push_preview has the ids. If empty, the months are pushed as they "
+            "are now."
         ),
     )
 
@@ -118,18 +117,15 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
     """Fetch usage, preview, push and report, as far as selected, for every month; or only evaluate the checks."""
     selected = context.selected_asset_keys
     if selected == {MONTH_REPORT.key}:
-        with failing_the_run(), access.warehouse() as warehouse:
+        with access.warehouse(context) as warehouse:
             log_reports(context, warehouse, map(Month.parse, context.partition_keys))
         return
-    with (
-        failing_the_run(),
-        access.sync_run(context.run.run_id, context.log.info) as run,
-        saying_what_was_written(context, run),
-    ):
+    with access.sync_run(context) as run, log_writes_if_cancelled(context, run):
         if not selected:
             yield from _reevaluate_checks(context, run)
             return
-        months, reviewed = [Month.parse(key) for key in context.partition_keys], dict[Month, StoredPreview]()
+        months = [Month.parse(key) for key in context.partition_keys]
+        reviewed: Mapping[Month, StoredPreview] = {}
         if config.previews:
             with run.warehouse.transaction() as session:
                 reviewed = reviewed_previews(session, run.psa, config.previews)
@@ -142,7 +138,7 @@ def sync_months(context: dg.AssetExecutionContext, config: SyncConfig, access: A
 
 
 def sync(
-    context: _Context,
+    context: StepContext,
     access: Access,
     run: SyncRun,
     months: Collection[Month],
@@ -152,12 +148,13 @@ def sync(
     steps: Collection[dg.AssetKey] = STEPS,
     retries: int = 0,
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """Take months through these steps, for the chosen organizations, and record each of them on its asset.
+    """Take months through these steps, for the chosen organizations, and record each month on the steps' assets.
+
+    A month with a `reviewed` preview fails if its push would do something else than the preview says.
 
     Raises:
         RetryRequested: If a month may succeed later by itself, and tries are left.
-        Failed: If a month failed, with the reason of each that did. Among them is one of which a person `reviewed` a
-            preview, if its push would do something else.
+        Failed: If a month failed, with the reason of each that did.
     """
     loop = MonthLoop(run, months, partial(_log_event, context, run, choice), choice)
     if USAGE.key in steps:
@@ -174,44 +171,45 @@ def sync(
     try:
         if MONTH_REPORT.key in steps:
             log_reports(context, run.warehouse, loop.pushed)
-    finally:  # a report that cannot be made hides no month that failed, and takes no try from it
+    finally:  # a report that cannot be made must not hide a month that failed, or keep it from being tried again
         _fail_if_a_month_did(context, loop, 0 if reviewed or choice.limit else retries)
 
 
 def _evaluated(
     context: dg.AssetExecutionContext, evaluations: Iterable[dg.AssetCheckEvaluation]
 ) -> Iterator[_Evaluated]:
-    """Evaluations with the outputs of an `AssetCheckResult`: without them Dagster logs that they are missing."""
-    for one in evaluations:
-        if one.asset_check_key in context.selected_asset_check_keys:
-            spec = dg.AssetCheckSpec(one.check_name, asset=one.asset_key)
+    """Evaluations with the outputs of an `AssetCheckResult`, which Dagster would otherwise log as missing."""
+    for evaluation in evaluations:
+        if evaluation.asset_check_key in context.selected_asset_check_keys:
+            spec = dg.AssetCheckSpec(evaluation.check_name, asset=evaluation.asset_key)
             yield dg.Output(None, output_name=spec.get_python_identifier())
-        yield one
+        yield evaluation
 
 
 def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Iterator[_Evaluated]:
-    """Evaluate the selected checks over the stored data of every month: the UI starts them without months."""
+    """Evaluate the selected checks, which the UI starts without months, over the stored data of every month."""
     with run.warehouse.transaction() as session:
         previews = latest_previews(session, run.psa)
     every = (checks.of_usage(run.warehouse), checks.of_previews(previews), *checks.of_pushes(run.warehouse, run.psa))
-    yield from _evaluated(context, [one for one in every if one.asset_check_key in context.selected_asset_check_keys])
+    selected = context.selected_asset_check_keys
+    yield from _evaluated(context, [check for check in every if check.asset_check_key in selected])
 
 
-def _log_event(context: _Context, run: SyncRun, choice: Choice, event: MonthEvent) -> None:
+def _log_event(context: StepContext, run: SyncRun, choice: Choice, event: MonthEvent) -> None:
     """Record what happened to a month as Dagster's event, so that the UI shows it at once."""
     match event:
         case StoredReport():
-            details = metadata.of_usage(event)
-            context.log_event(dg.AssetMaterialization(USAGE.key, partition=str(event.month), metadata=details))
+            month, details = str(event.month), metadata.of_usage(event)
+            context.log_event(dg.AssetMaterialization(USAGE.key, partition=month, metadata=details))
         case StoredPreview():
-            details = metadata.of_preview(event, run.warehouse, run.connectwise, choice)
             month = str(event.preview.month)
+            details = metadata.of_preview(event, run.warehouse, run.connectwise, choice)
             context.log_event(dg.AssetMaterialization(PREVIEW.key, partition=month, metadata=details))
         case PushedMonth():
-            details, month = metadata.of_push(event, run.warehouse, run.connectwise), str(event.preview.month)
+            month, details = str(event.preview.month), metadata.of_push(event, run.warehouse, run.connectwise)
             is_done = event.succeeded and event.is_whole
-            kind = dg.AssetMaterialization if is_done else dg.AssetObservation
-            context.log_event(kind(PUSH.key, partition=month, metadata=details))
+            asset_event = dg.AssetMaterialization if is_done else dg.AssetObservation
+            context.log_event(asset_event(PUSH.key, partition=month, metadata=details))
             seats = where_seats_go(event.carried_out.lines, pushed=True)
             context.log.info(f"{month}: {seats} {counted(event.requests_written, 'write')}.")
         case MonthFailed():
@@ -219,8 +217,8 @@ def _log_event(context: _Context, run: SyncRun, choice: Choice, event: MonthEven
 
 
 @contextmanager
-def saying_what_was_written(context: _Context, run: SyncRun) -> Generator[None]:
-    """Say it in the log of a run that somebody cancels."""
+def log_writes_if_cancelled(context: StepContext, run: SyncRun) -> Generator[None]:
+    """Log what the run has written, if somebody cancels it in this block."""
     try:
         yield
     except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
@@ -229,18 +227,13 @@ def saying_what_was_written(context: _Context, run: SyncRun) -> Generator[None]:
         raise
 
 
-def _fail_if_a_month_did(context: _Context, months: MonthLoop, retries: int) -> None:
-    """Fail the run, or ask for another try where that may help.
-
-    Raises:
-        RetryRequested: If a month may succeed later by itself, and tries are left.
-        Failed: If a month failed, with the reason of each that did.
-    """
-    if not months.failed:
+def _fail_if_a_month_did(context: StepContext, loop: MonthLoop, retries: int) -> None:
+    """Fail the run, or ask for another try where that may help."""
+    if not loop.failed:
         return
-    if months.retryable and context.retry_number < retries:
+    if loop.retryable and context.retry_number < retries:
         raise dg.RetryRequested(max_retries=retries, seconds_to_wait=RETRY_SECONDS)
     raise Failed(
-        "\n".join(f"{month}: {error}" for month, error in sorted(months.failed.items())),
-        {"failed_months": [str(month) for month in sorted(months.failed)]},
+        "\n".join(f"{month}: {error}" for month, error in sorted(loop.failed.items())),
+        {"failed_months": [str(month) for month in sorted(loop.failed)]},
     )

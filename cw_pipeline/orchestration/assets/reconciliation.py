@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from cw_pipeline.orchestration.failures import configured_month, failing_the_run
-from cw_pipeline.orchestration.metadata import Details, names, table
+from cw_pipeline.orchestration.failures import configured_month
+from cw_pipeline.orchestration.metadata import Details, at_most, names, table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.tenant import PREFIX, asset_key
 from cw_pipeline.reports.reconcile.lines import Reason
@@ -26,7 +26,7 @@ BILLED_AS_PUSHED = dg.AssetCheckSpec(
     description="ConnectWise's invoices have the invoiced lines, once and with their quantities.",
 )
 _MOST_NAMED = 5
-"""Customers that the check names; its metadata has all."""
+"""Customers that the check's description names; its metadata has all."""
 
 
 class ReconcileConfig(dg.Config):
@@ -47,52 +47,50 @@ def reconciliation(
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Whether ConnectWise's invoices have what was pushed. Only read, and only where the API member may read them."""
     months = last_months(datetime.now(UTC))
-    if config.first:
-        months = list(min(configured_month("first", config.first), months[0]).until(months[-1]))
-    with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
-        found = reconcile(run, months)
-    for sentence in found.unreadable:
+    if first := configured_month("first", config.first):
+        months = list(min(first, months[0]).until(months[-1]))
+    with access.sync_run(context) as run:
+        compared = reconcile(run, months)
+    for sentence in compared.unreadable:
         context.log.warning(sentence)
-    if found.by_quantity:
+    if compared.by_quantity:
         context.log.warning(wording.BY_QUANTITY)
-    yield dg.MaterializeResult(metadata=_details(found))
-    yield _check(found)
+    yield dg.MaterializeResult(metadata=_details(compared))
+    yield _check(compared)
 
 
-def _details(found: Reconciliation) -> Details:
+def _details(compared: Reconciliation) -> Details:
     """The sums and, as tables, the months and the lines that differ."""
-    lines = found.lines
+    lines = compared.lines
     return {
-        "summary": wording.summary(found),
-        "source": found.source.value if found.source else "none",
+        "summary": wording.summary(compared),
+        "source": compared.source.value if compared.source else "none",
         "lines": len(lines),
-        "differing": len(found.differing),
+        "differing": len(compared.differing),
         "seats_in_the_ledger": int(sum(line.invoiced_seats if line.seats is None else line.seats for line in lines)),
         "seats_on_invoices": int(sum(line.invoiced_seats for line in lines)),
-        **{reason.value: found.reasons.get(reason, 0) for reason in Reason},
-        "months": table(*wording.by_month(found)),
-        "differences": table(*wording.differences(found)),
+        **{reason.value: compared.reasons.get(reason, 0) for reason in Reason},
+        "months": table(*wording.by_month(compared)),
+        "differences": table(*wording.differences(compared)),
     }
 
 
-def _check(found: Reconciliation) -> dg.AssetCheckResult:
+def _check(compared: Reconciliation) -> dg.AssetCheckResult:
     """Whether the lines are billed as they were pushed; if not, whose are not, and by how much."""
+    differing = compared.differing
     customers = [
         ((line.company or line.agreement).name, f"({line.month}, {plain(line.difference or Decimal(0)):+} seats)")
-        for line in found.differing
+        for line in differing
     ]
-    more = f" and {len(customers) - _MOST_NAMED} more" if len(customers) > _MOST_NAMED else ""
-    named = ", ".join(f"{escaped(name)} {seats}" for name, seats in customers[:_MOST_NAMED])
+    named = ", ".join(at_most([f"{escaped(name)} {seats}" for name, seats in customers], _MOST_NAMED))
+    description = f"{wording.summary(compared)} {named}. reconciliation says what to do about each."
     return dg.AssetCheckResult(
-        check_name=BILLED_AS_PUSHED.name,
-        passed=not found.differing,
+        passed=not differing,
         severity=dg.AssetCheckSeverity.WARN,
-        description=in_the_ui(f"{wording.summary(found)} {named}{more}. reconciliation says what to do about each.")
-        if found.differing
-        else None,
+        description=in_the_ui(description) if differing else None,
         metadata={
-            "lines": len(found.differing),
-            "money_at_stake": amounts(found.worth) if found.differing else "none",
+            "lines": len(differing),
+            "money_at_stake": amounts(compared.worth) if differing else "none",
             "customers": names([f"{name} {seats}" for name, seats in customers]),
         },
     )

@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 import dagster as dg
 from pydantic import Field
 
-from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import of_changes, of_connection, of_mapping, of_products
 from cw_pipeline.orchestration.tenant import PREFIX, asset_key
@@ -18,7 +17,7 @@ from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.launchpad import in_the_ui
 
 Done: TypeAlias = Connection | Changes | Sequence[MappedProduct]
-"""What a command of the set-up did to one asset."""
+"""What a set-up command did to one asset."""
 
 
 class ListConfig(dg.Config):
@@ -48,7 +47,7 @@ def imported_companies(
     context: dg.AssetExecutionContext, config: ImportConfig, access: Access
 ) -> dg.MaterializeResult[Any]:
     """The ConnectWise companies of the chosen types and statuses."""
-    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
+    with access.warehouse(context) as warehouse, access.connectwise() as client:
         report = imports.import_companies(
             client, warehouse, config.types, config.statuses, accept_warnings=config.accept_warnings
         )
@@ -60,7 +59,7 @@ def imported_companies(
 @dg.asset(key_prefix=PREFIX, kinds={"connectwise"}, deps=[imported_companies])
 def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Access) -> dg.MaterializeResult[Any]:
     """The agreements of the imported companies."""
-    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
+    with access.warehouse(context) as warehouse, access.connectwise() as client:
         report = imports.import_agreements(client, warehouse, accept_warnings=config.accept_warnings)
     for sentence in (*report.agreement_changed, *report.unreadable):
         context.log.warning(in_the_ui(sentence))
@@ -72,7 +71,7 @@ def nordpass_organizations(
     context: dg.AssetExecutionContext, config: ListConfig, access: Access
 ) -> dg.MaterializeResult[Any]:
     """The NordPass organizations, managed by this MSP or not."""
-    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.nordpass() as nordpass:
+    with access.warehouse(context) as warehouse, access.nordpass() as nordpass:
         report = organizations.refresh_organizations(nordpass, warehouse, accept_warnings=config.accept_warnings)
     return dg.MaterializeResult(metadata=of_changes(report))
 
@@ -80,7 +79,7 @@ def nordpass_organizations(
 @dg.asset(key_prefix=PREFIX, kinds={"python"}, deps=[agreements, nordpass_organizations])
 def mapped_organizations(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
     """The company and agreement that each organization is billed to, as people mapped them."""
-    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse:
+    with access.warehouse(context) as warehouse:
         return dg.MaterializeResult(metadata=of_mapping(warehouse))
 
 
@@ -109,13 +108,13 @@ def report_setup(instance: dg.DagsterInstance, warehouse: Warehouse, done: Mappi
         warehouse: Says what is mapped now.
         done: What was connected, imported, or mapped as a product, by the name of its asset.
     """
-    for asset, one in (done or {}).items():
-        match one:
+    for asset, what in (done or {}).items():
+        match what:
             case Connection():
-                details = of_connection(one)
+                details = of_connection(what)
             case Changes():
-                details = of_changes(one)
+                details = of_changes(what)
             case _:
-                details = of_products(one)
+                details = of_products(what)
         instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(asset), metadata=details))
     instance.report_runless_asset_event(materialized_mapping(warehouse))

@@ -3,7 +3,8 @@
 import dagster as dg
 
 from cw_pipeline.orchestration.assets.setup import CONNECTION, materialized_mapping
-from cw_pipeline.orchestration.failures import Failed, failing_the_run
+from cw_pipeline.orchestration.failures import Failed
+from cw_pipeline.orchestration.launchpad import one_op_job
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import of_connection
 from cw_pipeline.setup import connection
@@ -14,8 +15,8 @@ from cw_pipeline.wording.reconciliation import readable
 
 @dg.op
 def check_connection(context: dg.OpExecutionContext, access: Access) -> None:
-    """Check the credentials and the rights of the API member, and remember the ConnectWise company."""
-    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
+    """Check the API member's credentials and rights, and save the connection to ConnectWise."""
+    with access.warehouse(context) as warehouse, access.connectwise() as client:
         connected = connection.connect(client, warehouse)
         if connected.refusal is None:
             context.log_event(materialized_mapping(warehouse))
@@ -31,7 +32,4 @@ def check_connection(context: dg.OpExecutionContext, access: Access) -> None:
     context.log.info(in_the_ui(readable(connected.invoices)))
 
 
-@dg.job
-def connect() -> None:
-    """Check and save the connection to ConnectWise that the environment names."""
-    check_connection()
+connect = one_op_job("connect", check_connection)

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.orchestration.assets.setup import MAPPED_PRODUCTS, materialized_mapping
-from cw_pipeline.orchestration.failures import failing_the_run
-from cw_pipeline.orchestration.launchpad import launchable
+from cw_pipeline.orchestration.launchpad import one_op_job
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import of_products
 from cw_pipeline.setup import products
@@ -21,8 +20,12 @@ from cw_pipeline.wording.launchpad import in_the_ui
 class NewProductConfig(dg.Config):
     """A product to create in the catalog, and the plan to map to it."""
 
-    plan: Literal["Business", "Enterprise"] = Field(description="The NordPass plan that is billed as it.")
-    identifier: str = Field(default="", description="By default `NordPass <plan>`, like the next two.")
+    plan: Literal["Business", "Enterprise"] = Field(
+        description="The NordPass plan that is billed as it: Business or Enterprise."
+    )
+    identifier: str = Field(
+        default="", description="Such as NORDPASS-ENT. By default `NordPass <plan>`, like the next two."
+    )
     description: str = Field(default="", description="What ConnectWise's lists show; 60 characters at most.")
     customer_description: str = Field(default="", description="What invoices show.")
     subcategory: str = Field(
@@ -35,7 +38,7 @@ class NewProductConfig(dg.Config):
 
 
 class ProductsConfig(dg.Config):
-    """Which products to bill the plans as; with nothing set, the run only shows the catalog."""
+    """Which products to bill the plans as."""
 
     search: str = Field(
         default="", description="Show only products with this text in identifier or description. Empty: all."
@@ -44,44 +47,31 @@ class ProductsConfig(dg.Config):
         default=[], description="Products to create, each with the plan that is mapped to it."
     )
     business: str = Field(
-        default="", description="Id or identifier of the product for NordPass Business. Leave it empty to keep it."
+        default="",
+        description="Id or identifier, such as NORDPASS-BUS, of the product for NordPass Business. If empty, it stays.",
     )
     enterprise: str = Field(
-        default="", description="Id or identifier of the product for NordPass Enterprise. Leave it empty to keep it."
+        default="", description="Id or identifier of the product for NordPass Enterprise. If empty, it stays."
     )
     confirm: bool = Field(
         default=False, description="Confirm the mapping: the next sync bills the mapped plans as these products."
     )
 
 
-_EXAMPLE = """\
-# As it stands, the run changes nothing, and shows the catalog.
-ops:
-  choose_products:
-    config:
-      search: nordpass     # show only products with this text; empty: all
-      business: ""         # Business's product, by id or identifier, such as NORDPASS-BUS
-      enterprise: ""       # of the one that bills NordPass Enterprise
-      create: []
-      # create:            # a missing product, which its plan is then mapped to
-      #   - plan: Enterprise
-      #     identifier: NORDPASS-ENT
-      #     price: "7.50"
-      confirm: false       # true: the next sync bills the mapped plans as these products
-"""
-
-
 @dg.op
 def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, access: Access) -> None:
-    """Map plans to products as asked and, if asked, confirm the mapping; show the catalog and what is mapped."""
-    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.connectwise() as client:
+    """Map NordPass plans to products of the catalog, or create those, and confirm the mapping.
+
+    With nothing set, the run changes nothing, and shows the catalog.
+    """
+    with access.warehouse(context) as warehouse, access.connectwise() as client:
         try:
-            for one in _change(config, client, warehouse):
-                state = "confirmed" if one.confirmed else "not confirmed yet"
-                context.log.info(f"{one.plan} is mapped to {one.identifier} ({one.product_id}), {state}")
-                for warning in one.warnings:
+            for product in _change(config, client, warehouse):
+                state = "confirmed" if product.confirmed else "not confirmed yet"
+                context.log.info(f"{product.plan} is mapped to {product.identifier} ({product.product_id}), {state}")
+                for warning in product.warnings:
                     context.log.warning(in_the_ui(warning))
-        finally:  # what was mapped before something failed is there, and shows
+        finally:  # show what was mapped before something failed
             context.log_event(materialized_mapping(warehouse))
         catalog = products.list_products(client, config.search or None)
         with warehouse.transaction() as session:
@@ -118,10 +108,4 @@ def _create(new: NewProductConfig, client: ConnectWiseClient, warehouse: Warehou
     )
 
 
-@launchable(_EXAMPLE)
-def map_products() -> None:
-    """Map NordPass plans to products of the catalog, or create those, and confirm the mapping.
-
-    As it stands, the run changes nothing, and shows the catalog.
-    """
-    choose_products()
+map_products = one_op_job("map_products", choose_products, ProductsConfig)

@@ -8,7 +8,7 @@ import dagster as dg
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.assets.months import USAGE
-from cw_pipeline.orchestration.failures import Failed, failing_the_run
+from cw_pipeline.orchestration.failures import Failed
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.tenant import TAGS
@@ -21,7 +21,7 @@ def read_recent_usage(
 ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.Output[None]]:
     """Read the last closed months' usage reports again and keep what changed; a month that fails stops no other."""
     failed: list[str] = []
-    with failing_the_run(), access.warehouse(context.run.run_id) as warehouse, access.nordpass() as nordpass:
+    with access.warehouse(context) as warehouse, access.nordpass() as nordpass:
         for month in recent_months(warehouse, first_month=first_month(), now=datetime.now(UTC)):
             try:
                 read = read_again(nordpass, warehouse, month)

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
-from cw_pipeline.orchestration.failures import Failed, failing_the_run
-from cw_pipeline.orchestration.launchpad import launchable
+from cw_pipeline.orchestration.failures import Failed
+from cw_pipeline.orchestration.launchpad import one_op_job
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
@@ -21,32 +21,26 @@ from cw_pipeline.wording.undo import what_next
 
 
 class UndoConfig(dg.Config):
-    """Which run is undone."""
+    """Which run to undo."""
 
     run: str = Field(
         default="",
-        description="The id of the run to undo, or its first characters. Left empty, nothing is looked for.",
+        description="The id of a run of sync_now or monthly_sync, or its first characters. If empty, nothing is done.",
     )
     confirm: bool = Field(
         default=False, description="Write it. Without this, the run only shows what would be written."
     )
 
 
-_EXAMPLE = """\
-# Without confirm, nothing is written: the run shows what would be.
-ops:
-  undo_writes:
-    config:
-      run: ""          # id of a run of sync_now or monthly_sync, or its first characters
-      confirm: false   # true: write it
-"""
-
-
 @dg.op(pool=PUSH_POOL)
 def undo_writes(
     context: dg.OpExecutionContext, config: UndoConfig, access: Access
 ) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Give each line that a run wrote the quantity that it had before, or only show that."""
+    """Undo a run: give each line that it wrote the quantity that it had before, 0 where the run created it.
+
+    Lines that are invoiced, gone, or changed since are named and left. The months are due again afterwards. Without
+    confirm, nothing is written, and the run shows what would be.
+    """
     if config.run:
         yield from _undo(context, config, access)
     else:
@@ -55,7 +49,7 @@ def undo_writes(
 
 
 def _undo(context: dg.OpExecutionContext, config: UndoConfig, access: Access) -> Iterator[dg.AssetCheckEvaluation]:
-    with failing_the_run(), access.sync_run(context.run.run_id, context.log.info) as run:
+    with access.sync_run(context) as run:
         recorded = recorded_pushes(context.instance, PUSH.key)
         undone = undo_run(run, config.run, recorded, confirmed=config.confirm)
         context.log_event(dg.AssetObservation(PUSH.key, metadata={"undo": table(*cells.undone(undone.lines))}))
@@ -63,16 +57,9 @@ def _undo(context: dg.OpExecutionContext, config: UndoConfig, access: Access) ->
         if config.confirm:
             context.log_event(materialized_mapping(run.warehouse))
             yield evaluated_now(run.warehouse)
-        if any(one.result is Result.FAILED for one in undone.lines):
+        if any(line.result is Result.FAILED for line in undone.lines):
             raise Failed(next_step)
         (context.log.warning if undone.left else context.log.info)(in_the_ui(next_step))
 
 
-@launchable(_EXAMPLE)
-def undo() -> None:
-    """Undo a run: give each line that it wrote the quantity that it had before, 0 where the run created it.
-
-    Lines that are invoiced, gone, or changed since are named and left. The months are due again afterwards. As it
-    stands, the run changes nothing.
-    """
-    undo_writes()
+undo = one_op_job("undo", undo_writes, UndoConfig)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from cw_pipeline.cli import demonstration
     from cw_pipeline.nordpass import models
     from cw_pipeline.orchestration import health, metrics, runs
-    from cw_pipeline.orchestration.assets import months
     from cw_pipeline.orchestration.assets import setup as setup_assets
     from cw_pipeline.reports import by_hand, changes, listings, status
     from cw_pipeline.reports.drift import find as find_drift
@@ -67,7 +66,6 @@ _NAMES = {
     "cli": "demonstration",
     "nordpass": "models",
     "orchestration": "health metrics runs",
-    "orchestration.assets": "months",
     "reports": "by_hand changes listings status",
     "reports.reconcile": "reconcile",
     "sandbox": "control named_faults sandbox",

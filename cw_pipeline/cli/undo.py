@@ -30,7 +30,7 @@ def undo(
     again afterwards, and the next tick of the schedule pushes them: mend first what was wrong.
     """
     with setup_command(as_json=as_json) as running:
-        recorded = lazy.runs.recorded_pushes(running.dagster, lazy.months.PUSH.key)
+        recorded = lazy.runs.recorded_pushes(running.dagster)
         sync_run = running.sync_run("undo")
         with running.working("Reading the lines in ConnectWise"):
             undone = lazy.undo.undo_run(sync_run, run, recorded, confirmed=yes)

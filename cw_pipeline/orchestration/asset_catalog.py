@@ -1,6 +1,6 @@
-"""What Dagster's catalog says of each asset beyond its own words, and the assets outside of this project.
+"""What Dagster's catalog says about each asset beyond its description, and the assets outside of this project.
 
-Groups are numbered, because Dagster sorts them by name: in the order in which somebody sets the product up.
+Groups are numbered in the order of setting up, because Dagster sorts them by name.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 OWNERS = ("team:billing",)
 CODE_VERSION = "1"
-"""Raised when an asset would come out differently from the same data, so that the UI marks what older code made."""
+"""Raise it when the same data would give another asset, so that the UI marks what older code made."""
 
 
 class _Entry(NamedTuple):
-    """An asset in the catalog: its group, what starts its runs, its table if it is one, and what else it reads."""
+    """An asset in the catalog: its group, what starts its runs, its table in the warehouse, and what else it reads."""
 
     group: str
     started_by: str
     table: type[Base] | None = None
-    after: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 _WRITTEN = "connectwise/additions"
@@ -52,9 +52,9 @@ _ENTRIES = {
     "push_preview": _Entry("3_sync", "schedule", PreviewLineRow, ("mapped_products",)),
     "connectwise_push": _Entry("3_sync", "schedule", PushLineRow),
     "month_report": _Entry("3_sync", "schedule"),
-    "drift": _Entry("4_watch", "schedule", after=(_WRITTEN,)),
+    "drift": _Entry("4_watch", "schedule", reads=(_WRITTEN,)),
     "closed_months": _Entry("4_watch", "schedule"),
-    "reconciliation": _Entry("4_watch", "person", after=("connectwise/invoices",)),
+    "reconciliation": _Entry("4_watch", "person", reads=("connectwise/invoices",)),
 }
 _OUTSIDE = {
     "connectwise/companies": "The companies in ConnectWise PSA.",
@@ -68,23 +68,22 @@ _OUTSIDE = {
 
 
 def cataloged(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """An asset of this project with what the catalog says of it."""
+    """An asset of this project with its entry in the catalog."""
     entry = _ENTRIES[spec.key.path[-1]]
-    of_table = (
-        {"dagster/table_name": _name(entry.table), "dagster/column_schema": _columns(entry.table)}
-        if entry.table is not None
-        else {}
-    )
+    metadata = {}
+    if entry.table is not None:  # on PostgreSQL a tenant's tables are in a schema of its key
+        name = ".".join([*PREFIX, entry.table.__tablename__])
+        metadata = {"dagster/table_name": name, "dagster/column_schema": _columns(entry.table)}
     return spec.replace_attributes(group_name=entry.group, code_version=CODE_VERSION).merge_attributes(
         owners=OWNERS,
         tags={**TAGS, "started_by": entry.started_by},
-        metadata=of_table,
-        deps=[_key(name) for name in entry.after],
+        metadata=metadata,
+        deps=[_key(name) for name in entry.reads],
     )
 
 
 def outside() -> list[dg.AssetSpec]:
-    """What ConnectWise and NordPass own, at both ends of the graph; nothing here materializes it."""
+    """What ConnectWise and NordPass own, at both ends of the graph. Nothing here materializes them."""
     return [
         dg.AssetSpec(
             _key(name),
@@ -100,11 +99,6 @@ def outside() -> list[dg.AssetSpec]:
 
 def _key(name: str) -> dg.AssetKey:
     return dg.AssetKey([*PREFIX, *name.split("/")])
-
-
-def _name(table: type[Base]) -> str:
-    """On PostgreSQL a tenant's tables are in a schema of its key."""
-    return ".".join([*PREFIX, table.__tablename__])
 
 
 def _columns(table: type[Base]) -> dg.TableSchema:

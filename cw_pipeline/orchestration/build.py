@@ -54,13 +54,13 @@ _SETUP_JOBS = [
 
 
 def build_definitions(*, first_month: Month, resources: Mapping[str, object]) -> dg.Definitions:
-    """Everything that Dagster loads: assets, checks, jobs, schedules, sensors and resources.
+    """Everything that Dagster loads.
 
-    A step needs no process of its own here: what it waits for is ConnectWise, and a process costs seconds to start.
+    Steps run in the run's own process: they mostly wait for ConnectWise, and a process takes seconds to start.
 
     Args:
         first_month: The first monthly partition.
-        resources: By name; `access` is the one that is needed.
+        resources: By name; `access` is needed.
     """
     months = months_from(first_month)
     return dg.Definitions(

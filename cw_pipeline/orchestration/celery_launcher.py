@@ -22,23 +22,22 @@ _CONNECT_SECONDS = 5
 
 
 class CheckedCeleryRunLauncher(CeleryRunLauncher):
-    """Starts each run as a Celery task, and notices that nobody works on a run any more.
+    """Starts each run as a Celery task, and notices when nobody works on a run any more.
 
-    Celery goes on to call a task started whose worker was killed, and calls one successful whose run could not record
-    its end. Such a run would be shown as under way until its longest run time is over.
+    Celery still reports a task as started whose worker was killed, and as successful if its run could not record its
+    end. Dagster would show such a run as in progress until its longest run time is over.
     """
 
     @override
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Whether a run that has not ended is still worked on, asked of the worker that started it.
+        """Ask the worker that started a run whether it still works on it.
 
-        Nobody can be asked about a run of the command line, which is no task, nor a worker that is ending: both are
-        taken to be at work, such a worker for as long as it may take.
-
-        Dagster looks once more whether the run has ended before it makes anything of the answer.
+        A run of the command line, which is no task, counts as in progress. So does one whose worker is ending, which no
+        longer answers, for as long as that may take. Dagster checks again whether the run has ended before it acts on
+        the answer.
 
         Raises:
-            kombu.exceptions.OperationalError: If the broker cannot be reached: then nothing is known of the run.
+            kombu.exceptions.OperationalError: If the broker cannot be reached.
         """
         if DAGSTER_CELERY_TASK_ID_TAG not in run.tags:
             return CheckRunHealthResult(WorkerStatus.RUNNING)

@@ -1,4 +1,4 @@
-"""How known errors end a run: with their own sentence, without a stack trace, and without a retry that cannot help."""
+"""Known errors end a run with their own sentence, without a stack trace, and without a retry that cannot help."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ from cw_pipeline.wording.launchpad import in_the_ui
 
 
 class _WithoutTrace(DagsterUserCodeProcessError):
-    """Dagster shows a stack trace with every error but one of another process, which brings its own; here none.
+    """Dagster shows a stack trace with each error, except for one of another process, which brings its own: here none.
 
-    Where a later Dagster no longer does so, the trace is back and nothing else changes.
+    If a later Dagster changes that, the trace is back and nothing else changes.
     """
 
     def __init__(self, sentence: str) -> None:
@@ -24,7 +24,7 @@ class _WithoutTrace(DagsterUserCodeProcessError):
 
 
 class Failed(dg.Failure, _WithoutTrace):
-    """A failure that a person can mend: the UI shows its sentence alone, with jobs where that names commands.
+    """A failure that a person can mend: the UI shows only its sentence, in which jobs replace commands.
 
     The step is not tried again.
     """

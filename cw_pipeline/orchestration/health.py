@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from cw_pipeline.orchestration.jobs.daily_checks import daily_checks, not_passed
-from cw_pipeline.orchestration.runs import existing_instance, problem_of_workers
+from cw_pipeline.orchestration.runs import existing_instance, problem_of_workers, recorded_pushes
 from cw_pipeline.orchestration.schedules import daily_checks_schedule, monthly_sync_schedule
 from cw_pipeline.orchestration.sensors import daily_heartbeat, messages
 from cw_pipeline.orchestration.tenant import KEY, LOCATION, TAGS
 from cw_pipeline.orchestration.unpushed import GRACE
 from cw_pipeline.reports.last_push import LastPush, last_push
-from cw_pipeline.reports.status import status
+from cw_pipeline.reports.status import Status, status
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.setup.errors import NotActive
+from cw_pipeline.sync.outdated_warehouse import WarehouseOutdated, require_up_to_date
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import schema
 from cw_pipeline.warehouse.database import Warehouse, pending_migrations
@@ -27,12 +28,13 @@ from cw_pipeline.wording.cells import of_unpushed_months
 from cw_pipeline.wording.commands import sync_or_approve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from cw_pipeline.settings import Settings
+    from cw_pipeline.sync.outdated_warehouse import RecordedPush
 
 HEARTBEAT_TOLERANCE = timedelta(minutes=30)
-"""How old a heartbeat may be: as Dagster's own `dagster-daemon liveness-check` has it."""
+"""How old a heartbeat may be, as in Dagster's own `dagster-daemon liveness-check`."""
 LONGEST_UNSEEN = timedelta(minutes=30)
 """The daemon evaluates `messages` twice a minute."""
 LONGEST_WITHOUT_A_GOOD_CHECK = timedelta(hours=26)
@@ -49,8 +51,8 @@ class Daemon:
     Attributes:
         type: Dagster's name for it, such as `SCHEDULER`.
         healthy: Whether its last heartbeat is recent and without an error.
-        last_heartbeat: When that was.
-        error: The name of the last error that it met in the five minutes before that heartbeat.
+        last_heartbeat: None before the first.
+        error: The name of the last error in the five minutes before that heartbeat.
     """
 
     type: str
@@ -100,8 +102,7 @@ class Health:
         daemons: Those that the daemon's process has to run.
         pending_migrations: The revisions that the warehouse's schema lacks.
         location_seen_at: When Dagster's daemon last evaluated a sensor of the code location; None if none is on.
-        schedule: The monthly schedule; None if Dagster's daemon never loaded it.
-        daily_checks: The runs of the daily checks.
+        schedule: None if Dagster's daemon never loaded it.
         months_due: Closed months that have to be pushed; None if the schema is not up to date.
         last_pushed_month: None before the first push, and if the schema is not up to date.
     """
@@ -113,16 +114,6 @@ class Health:
     schedule: Schedule | None
     daily_checks: DailyChecks
     months_due: tuple[Month, ...] | None
-    last_pushed_month: LastPush | None
-
-
-class _Billing(NamedTuple):
-    """What the warehouse shows."""
-
-    active_since: datetime
-    why_due: dict[str, str]
-    late: dict[str, str]
-    what_to_do: str
     last_pushed_month: LastPush | None
 
 
@@ -138,20 +129,29 @@ def collect(settings: Settings, *, now: datetime) -> Health:
     pending = pending_migrations(settings.database_url, tenant=settings.tenant_key)
     if pending == schema.revisions():
         raise NotSetUp("The warehouse is empty, so nothing is set up yet. Run `cw-pipeline connect`.")
-    billing = None if pending else _billing(settings, now)
-    with existing_instance(settings.cw_pipeline_home) as instance:
-        daemons = tuple(_daemons(instance, now))
-        seen_at = _location_seen_at(instance)
-        schedule = _monthly_schedule(instance)
-        checks = _daily_checks(instance)
-        problem_of_runs = problem_of_workers(instance)
-    problems = [
-        *_problems_of_daemons(daemons),
-        *(_problems_of_location(schedule, seen_at, now) if all(daemon.healthy for daemon in daemons) else ()),
-        *(_problems_of_schedule(schedule) if schedule else ()),
-        *([problem_of_runs] if problem_of_runs else ()),
-        *_problems_of_billing(billing, checks, now),
-    ]
+    with ExitStack() as stack:
+        warehouse = due = last_pushed_month = None
+        if not pending:
+            warehouse = stack.enter_context(closing(Warehouse(settings.database_url, tenant=settings.tenant_key)))
+            first_month = Month.parse(settings.cw_pipeline_first_month)
+            due = status(warehouse, first_month=first_month, now=now, approval=settings.approval_required)
+            if due.missing:
+                raise NotActive(due.missing)
+        with existing_instance(settings.cw_pipeline_home) as instance:
+            daemons = tuple(_daemons(instance, now))
+            seen_at = _location_seen_at(instance)
+            schedule = _monthly_schedule(instance)
+            checks = _daily_checks(instance)
+            workers = problem_of_workers(instance)
+            recorded = recorded_pushes(instance)
+        problems = [*_problems_of_daemons(daemons), *_problems_of_schedule(schedule, daemons, seen_at, now)]
+        if workers:
+            problems.append(workers)
+        if warehouse and due:
+            problems += _problems_of_pushes(warehouse, recorded, due, settings, now)
+            with warehouse.transaction() as session:
+                problems += _problems_of_checks(session.get_one(IntegrationRow, 1), checks, now)
+                last_pushed_month = last_push(session)
     if pending:
         problems.append(f"The warehouse's schema lacks {', '.join(pending)}. Run `cw-pipeline migrate`.")
     return Health(
@@ -161,26 +161,9 @@ def collect(settings: Settings, *, now: datetime) -> Health:
         location_seen_at=seen_at,
         schedule=schedule,
         daily_checks=checks,
-        months_due=tuple(map(Month.parse, billing.why_due)) if billing else None,
-        last_pushed_month=billing.last_pushed_month if billing else None,
+        months_due=due and due.unpushed_months,
+        last_pushed_month=last_pushed_month,
     )
-
-
-def _billing(settings: Settings, now: datetime) -> _Billing:
-    with closing(Warehouse(settings.database_url, tenant=settings.tenant_key)) as warehouse:
-        first_month = Month.parse(settings.cw_pipeline_first_month)
-        found = status(warehouse, first_month=first_month, now=now, approval=settings.approval_required)
-        if found.missing:
-            raise NotActive(found.missing)
-        with warehouse.transaction() as session:
-            integration, late = session.get_one(IntegrationRow, 1), found.late(now - GRACE)
-            return _Billing(
-                active_since=max(integration.connected_at, integration.confirmed_at or integration.connected_at),
-                why_due=found.why_unpushed,
-                late=late,
-                what_to_do=sync_or_approve(late, found.to_approve, approval=settings.approval_required),
-                last_pushed_month=last_push(session),
-            )
 
 
 def _daemons(instance: dg.DagsterInstance, now: datetime) -> Iterator[Daemon]:
@@ -207,13 +190,15 @@ def _location_seen_at(instance: dg.DagsterInstance) -> datetime | None:
 
 def _monthly_schedule(instance: dg.DagsterInstance) -> Schedule | None:
     """The schedule in the code location in which it ticked last: a renamed one leaves its state behind."""
-    found: list[tuple[float, Schedule]] = []
+    schedules: list[Schedule] = []
     for state in _states(instance):
         if state.instigator_name == monthly_sync_schedule.name:
             tick = next(iter(instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)), None)
             last = tick and Tick(_moment(tick.timestamp), tick.status.value.lower(), tick.skip_reason)
-            found.append((tick.timestamp if tick else 0, Schedule(on=state.is_running, last_tick=last)))
-    return max(found, key=lambda one: (one[0], one[1].on), default=(0, None))[1]
+            schedules.append(Schedule(on=state.is_running, last_tick=last))
+    return max(
+        schedules, key=lambda found: (found.last_tick.at if found.last_tick else _moment(0), found.on), default=None
+    )
 
 
 def _states(instance: dg.DagsterInstance) -> Iterator[Any]:
@@ -254,42 +239,53 @@ def _problems_of_daemons(daemons: Sequence[Daemon]) -> Iterator[str]:
             )
 
 
-def _problems_of_location(schedule: Schedule | None, seen_at: datetime | None, now: datetime) -> Iterator[str]:
-    where = "*Deployment* in Dagster says whether its code location loads."
-    if schedule is None:
-        yield f"Dagster's daemon never loaded {monthly_sync_schedule.name}. {where}"
-    elif seen_at is not None and now - seen_at > LONGEST_UNSEEN:
-        yield f"Dagster's daemon has not reached the code location {LOCATION} for half an hour. {where}"
-
-
-def _problems_of_schedule(schedule: Schedule) -> Iterator[str]:
-    name = monthly_sync_schedule.name
-    if not schedule.on:
+def _problems_of_schedule(
+    schedule: Schedule | None, daemons: Sequence[Daemon], seen_at: datetime | None, now: datetime
+) -> Iterator[str]:
+    """Problems of the schedule and of its code location, which only a daemon that is well can reach."""
+    name, where = monthly_sync_schedule.name, "*Deployment* in Dagster says whether its code location loads."
+    if all(daemon.healthy for daemon in daemons):
+        if schedule is None:
+            yield f"Dagster's daemon never loaded {name}. {where}"
+        elif seen_at is not None and now - seen_at > LONGEST_UNSEEN:
+            yield f"Dagster's daemon has not reached the code location {LOCATION} for half an hour. {where}"
+    if schedule and not schedule.on:
         yield f"The schedule {name} is off. Switch it on under *Automation* in Dagster."
-    if schedule.last_tick is not None and schedule.last_tick.status == "failure":
+    if schedule and schedule.last_tick and schedule.last_tick.status == "failure":
         yield (
             f"The last tick of {name} failed, at {_minute(schedule.last_tick.at)}. *Automation* in Dagster says why; "
             "then run `cw-pipeline sync`."
         )
 
 
-def _problems_of_billing(billing: _Billing | None, checks: DailyChecks, now: datetime) -> Iterator[str]:
-    if billing is None:
+def _problems_of_pushes(
+    warehouse: Warehouse, recorded: Collection[RecordedPush], due: Status, settings: Settings, now: datetime
+) -> Iterator[str]:
+    try:
+        require_up_to_date(warehouse, recorded)
+    except WarehouseOutdated as error:
+        yield str(error)
+        return  # which months are due is not known
+    if late := due.late(now - GRACE):
+        what_to_do = sync_or_approve(late, due.to_approve, approval=settings.approval_required)
+        yield f"Not pushed, or changed since: {of_unpushed_months(late)}. {what_to_do}"
+
+
+def _problems_of_checks(integration: IntegrationRow, checks: DailyChecks, now: datetime) -> Iterator[str]:
+    active_since = max(integration.connected_at, integration.confirmed_at or integration.connected_at)
+    good_since = max(active_since, checks.last_good or active_since)
+    if now - good_since <= LONGEST_WITHOUT_A_GOOD_CHECK:
         return
-    if late := billing.late:
-        yield f"Not pushed, or changed since: {of_unpushed_months(late)}. {billing.what_to_do}"
-    good_since = max(billing.active_since, checks.last_good or billing.active_since)
-    if now - good_since > LONGEST_WITHOUT_A_GOOD_CHECK:
-        if checks.last_run is not None and now - checks.last_run <= LONGEST_WITHOUT_A_GOOD_CHECK:
-            yield (
-                f"The daily checks have not passed since {_minute(good_since)} "
-                f"({', '.join(checks.not_passed) or 'their run failed'}). Do what they say in Dagster."
-            )
-        else:
-            yield (
-                f"The daily checks have not run since {_minute(checks.last_run or good_since)}. See under *Automation* "
-                f"in Dagster whether {daily_checks_schedule.name} is on."
-            )
+    if checks.last_run is not None and now - checks.last_run <= LONGEST_WITHOUT_A_GOOD_CHECK:
+        yield (
+            f"The daily checks have not passed since {_minute(good_since)} "
+            f"({', '.join(checks.not_passed) or 'their run failed'}). Do what they say in Dagster."
+        )
+    else:
+        yield (
+            f"The daily checks have not run since {_minute(checks.last_run or good_since)}. See under *Automation* "
+            f"in Dagster whether {daily_checks_schedule.name} is on."
+        )
 
 
 def _moment(timestamp: float) -> datetime:

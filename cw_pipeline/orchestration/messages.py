@@ -1,4 +1,4 @@
-"""What a message says of problems: which, whose, how much, what to do, and where to look in the Dagster UI."""
+"""What a message says about problems: which, whose, how much, what to do, and where to look in the Dagster UI."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import dagster as dg
 
 from cw_pipeline.https.safe_text import harmless
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH
+from cw_pipeline.orchestration.metadata import at_most
 from cw_pipeline.orchestration.problems import NOT_SYNCED, ONCE, Problem, named_by
 from cw_pipeline.orchestration.runs import check_evaluations, months_of, step_failure, step_failures
 from cw_pipeline.orchestration.tenant import KEY, TITLE
@@ -34,7 +35,7 @@ HEADINGS = {
     "nothing_drifted": "drift in ConnectWise",
     "billed_as_pushed": "invoices that differ from what was pushed",
 }
-"""What a message calls the problem that a check shows, with the months that it names."""
+"""The heading of each check's problem, with its months."""
 
 
 def message(
@@ -51,40 +52,53 @@ def message(
     items = [
         *_items("", {key: open_problems[key] for key in told.new}, instance, ui),
         *_items("still ", {key: open_problems[key] for key in told.lasting}, instance, ui),
-        *((f"solved: {heading}", [f"It began on {since}."]) for heading, since in _gone(told.gone)),
+        *_solved(told.gone),
     ]
     title = f"{TITLE}: {items[0][0]}" + (f", and {len(items) - 1} more" if len(items) > 1 else "")
     lines: list[str] = []
-    for heading, of_one in items:
-        lines += [*([heading[0].upper() + heading[1:]] if len(items) > 1 else []), *of_one, ""]
+    for heading, details in items:
+        if len(items) > 1:
+            lines.append(heading[0].upper() + heading[1:])
+        lines += [*details, ""]
     return title, [for_tenant(harmless(line), KEY) for line in lines[:-1]]
 
 
 def _items(
     prefix: str, problems: Mapping[str, Problem], instance: dg.DagsterInstance, ui: str | None
 ) -> Iterator[tuple[str, list[str]]]:
-    """A heading and its lines for each check or job, of all months that the same run showed."""
+    """A heading and its lines for each check or job, with all months that the same run showed."""
     groups: defaultdict[tuple[bool, str, str], list[str]] = defaultdict(list)
     for key, problem in problems.items():
         name, _, month = key.partition(" ")
         groups[name not in {NOT_SYNCED, ONCE}, name, problem.run_id].append(month)
     for (_, name, run_id), months in sorted(groups.items()):
         run = instance.get_run_by_id(run_id)
-        evaluation = next((one for one in check_evaluations(run_id, instance) if one.check_name == name), None)
-        only_waits = evaluation is not None and set(months) <= _waiting(evaluation)
+        evaluation = next((found for found in check_evaluations(run_id, instance) if found.check_name == name), None)
+        only_waits = evaluation is not None and set(months) <= _to_approve(evaluation)
         yield (
             prefix + _heading(_TO_APPROVE if only_waits else name, months, run),
             [
-                *(_of_check(evaluation, months) if evaluation else _of_run(run, run_id, instance)),
-                _where(ui, evaluation, sorted(months), run_id),
+                *(_about_check(evaluation, months) if evaluation else _about_run(run, run_id, instance)),
+                _where_to_look(ui, evaluation, max(months), run_id),
             ],
         )
 
 
-def _waiting(evaluation: dg.AssetCheckEvaluation) -> set[str]:
+def _solved(problems: Mapping[str, Problem]) -> Iterator[tuple[str, list[str]]]:
+    """A heading for each check or job whose problems are gone, and when the first of them began."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for key in sorted(problems):
+        groups[key.partition(" ")[0]].append(key)
+    for name, keys in groups.items():
+        since = min(problems[key].since for key in keys)
+        heading = _heading(name, [key.partition(" ")[2] for key in keys], None)
+        yield f"solved: {heading}", [f"It began on {since:%Y-%m-%d %H:%M} UTC."]
+
+
+def _to_approve(evaluation: dg.AssetCheckEvaluation) -> set[str]:
     """The months that wait for a person's approval."""
-    waiting = evaluation.metadata.get(_TO_APPROVE)
-    return set(cast("dict[str, int]", waiting.value)) if isinstance(waiting, dg.JsonMetadataValue) else set()
+    previews = evaluation.metadata.get(_TO_APPROVE)
+    return set(cast("dict[str, int]", previews.value)) if isinstance(previews, dg.JsonMetadataValue) else set()
 
 
 def _heading(name: str, months: Iterable[str], run: dg.DagsterRun | None) -> str:
@@ -94,27 +108,15 @@ def _heading(name: str, months: Iterable[str], run: dg.DagsterRun | None) -> str
     return HEADINGS[name].format(named) if name in HEADINGS else f"{name} {named}".strip() + " failed"
 
 
-def _gone(problems: Mapping[str, Problem]) -> Iterator[tuple[str, str]]:
-    """The heading of each check or job of which problems are gone, and when the first of them began."""
-    groups: defaultdict[str, list[str]] = defaultdict(list)
-    for key in sorted(problems):
-        groups[key.partition(" ")[0]].append(key)
-    for name, keys in groups.items():
-        since = min(problems[key].since for key in keys)
-        yield _heading(name, [key.partition(" ")[2] for key in keys], None), f"{since:%Y-%m-%d %H:%M} UTC"
-
-
-def _of_check(evaluation: dg.AssetCheckEvaluation, months: list[str]) -> Iterator[str]:
+def _about_check(evaluation: dg.AssetCheckEvaluation, months: list[str]) -> Iterator[str]:
     name = f"{evaluation.asset_key.to_user_string()}, {evaluation.check_name}"
     yield f"{name} ({evaluation.severity.value}): {unescaped(evaluation.description or 'did not pass.')}"
     names = named_by(evaluation)
-    of_months = [one for one in names if any(month in one for month in months)] or names
-    yield from (f"- {one}" for one in of_months[:_MOST_NAMES])
-    if len(of_months) > _MOST_NAMES:
-        yield f"- and {len(of_months) - _MOST_NAMES} more"
+    of_months = [name for name in names if any(month in name for month in months)] or names
+    yield from (f"- {name}" for name in at_most(of_months, _MOST_NAMES))
 
 
-def _of_run(run: dg.DagsterRun | None, run_id: str, instance: dg.DagsterInstance) -> Iterator[str]:
+def _about_run(run: dg.DagsterRun | None, run_id: str, instance: dg.DagsterInstance) -> Iterator[str]:
     """Why the run failed, and what to do next."""
     failures = step_failures(run_id, instance)
     for failure in failures:
@@ -141,14 +143,16 @@ def _name_of(run: dg.DagsterRun | None) -> str:
     return f"{job} for {' to '.join(months)}" if months else job
 
 
-def _where(ui: str | None, evaluation: dg.AssetCheckEvaluation | None, months: list[str], run_id: str) -> str:
-    """Where to look: at the month or the checks of the check's asset, or at the run."""
+def _where_to_look(ui: str | None, evaluation: dg.AssetCheckEvaluation | None, month: str, run_id: str) -> str:
+    """The address of the month or the checks of the check's asset, or of the run."""
     if not ui:
         return f"The run is {run_id}."
     if evaluation is None:
         return f"{ui.rstrip('/')}/runs/{run_id}"
-    if months[-1] in _waiting(evaluation):
-        return f"{ui.rstrip('/')}/assets/{'/'.join(PREVIEW.key.path)}?view=partitions&partition={months[-1]}"
-    month = months[-1] if evaluation.check_name not in {NOT_SYNCED, "nothing_drifted"} else ""
+    asset = evaluation.asset_key
+    if month in _to_approve(evaluation):
+        asset = PREVIEW.key
+    elif evaluation.check_name in {NOT_SYNCED, "nothing_drifted"}:
+        month = ""
     view = f"view=partitions&partition={month}" if month else "view=checks"
-    return f"{ui.rstrip('/')}/assets/{'/'.join(evaluation.asset_key.path)}?{view}"
+    return f"{ui.rstrip('/')}/assets/{'/'.join(asset.path)}?{view}"

@@ -1,6 +1,6 @@
 """What `health` collects, as metrics for Prometheus.
 
-Times are in Unix time, and not seconds since then: in a file that is no longer renewed those would stand still.
+Times are Unix times and not ages: in a file that is no longer renewed, an age would stand still.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from cw_pipeline.reports.last_push import LastPush
 
 _Value: TypeAlias = bool | int | Decimal | datetime | None
-"""None is left out: it is not known."""
+"""None is not known, and left out."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """The metrics of one moment; the interface is that of a collector of prometheus_client."""
+    """The metrics of one moment, as a collector of prometheus_client."""
 
     health: Health
 

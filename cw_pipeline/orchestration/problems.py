@@ -1,8 +1,8 @@
-"""What is wrong, as the runs that ended show it, and what people were told of it.
+"""What is wrong, as ended runs show it, and what people were told about it.
 
-A problem lasts from the first run that shows it to the first that shows that it is gone: a month that is not synced, a
-scheduled job that fails, and each month for which a check does not pass. Any other run that fails is told once, unless
-it is a command's.
+A month that is not synced, a scheduled job that fails, and each month for which a check does not pass are problems from
+the first run that shows them to the first that shows them gone. Any other failed run is told once, unless a command
+started it.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 REMIND_AFTER = timedelta(days=7)
 ONCE = "run"
-"""What the key of a run that is told once begins with."""
+"""The key of a run that is told once begins with this."""
 _SETTLED_AFTER = timedelta(days=1)
-"""How long a month's failed sync counts although the check does not call the month late yet."""
+"""How long a month's failed sync counts although the check does not report the month as late yet."""
 _RUNS_AT_ONCE = 100
 _ENDS = (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterEventType.RUN_FAILURE)
 _SYNCS = {monthly_sync.name, sync_now.name, approve.name}
@@ -46,7 +46,7 @@ class Problem(BaseModel, frozen=True):
         since: When a run first showed it.
         run_id: The last run that showed it.
         lines: How many lines, or other things, it is about.
-        digest: Of which they are.
+        digest: Of the names of these lines.
     """
 
     since: datetime
@@ -60,7 +60,7 @@ class Problem(BaseModel, frozen=True):
 
 
 class ToTell(NamedTuple):
-    """What an address has to be told: problems that are new or worse, those that last, and those that are gone."""
+    """What to tell an address: the problems that are new or worse, those that last, and those that are gone."""
 
     new: set[str]
     lasting: set[str]
@@ -68,22 +68,22 @@ class ToTell(NamedTuple):
 
 
 class Told(BaseModel, frozen=True):
-    """What an address was told last of a problem, and when."""
+    """A problem as an address was last told about it, and when."""
 
     problem: Problem
     at: datetime
 
 
 class Problems(BaseModel):
-    """The problems that last, and what each address was told of them.
+    """The open problems, and what each address was told about them.
 
-    A sensor's cursor keeps it: in Dagster's storage, which all machines share, and which works when the warehouse does
+    Kept in a sensor's cursor, so in Dagster's storage, which all machines share and which works when the warehouse does
     not.
 
     Attributes:
         last_event: The storage id of the last event that was read.
-        open: The problems, by the check or the job that shows them and, where they have one, the month.
-        told: What each address was told, by its name and by problem.
+        open: By the check or the job that shows the problem and, if it is about one, the month.
+        told: By the address's name and the problem's key.
     """
 
     last_event: int
@@ -92,12 +92,12 @@ class Problems(BaseModel):
 
     @classmethod
     def from_now_on(cls, instance: dg.DagsterInstance) -> Problems:
-        """None yet: only runs that end later are looked at."""
+        """No problems: only runs that end later are read."""
         latest = (instance.fetch_run_status_changes(kind, limit=1).records for kind in _ENDS)
         return cls(last_event=max((event.storage_id for records in latest for event in records), default=0))
 
     def read_ended_runs(self, instance: dg.DagsterInstance, location: str | None) -> None:
-        """Bring the problems up to date with the runs of this code location that ended since."""
+        """Update the problems with the runs of this code location that ended since the last event."""
         events = [
             event
             for kind in _ENDS
@@ -117,55 +117,54 @@ class Problems(BaseModel):
             self.last_event = event.storage_id
 
     def _observe(self, run: dg.DagsterRun, at: datetime, instance: dg.DagsterInstance) -> None:
-        failed, shown = run.status is dg.DagsterRunStatus.FAILURE, Problem(since=at, run_id=run.run_id)
-        bad: list[str] = []
-        if _is_a_sync(run):  # one that pushed a month in part neither failed nor synced it
-            bad = _failed_months(run, instance) if failed else []
-            synced = pushed_months(run.run_id, instance, PUSH.key)
-            before = [f"{NOT_SYNCED} {month}" for month in (*bad, *synced)]
-            self._replace({f"{NOT_SYNCED} {month}": shown for month in bad}, before)
+        failed, problem = run.status is dg.DagsterRunStatus.FAILURE, Problem(since=at, run_id=run.run_id)
+        failed_months: list[str] = []
+        if _is_a_sync(run):  # a month that it pushed in part is neither failed nor synced
+            failed_months = _failed_months(run, instance) if failed else []
+            observed = [*failed_months, *pushed_months(run.run_id, instance)]
+            self._replace(
+                {f"{NOT_SYNCED} {month}" for month in observed},
+                {f"{NOT_SYNCED} {month}": problem for month in failed_months},
+            )
         if run.job_name in _SCHEDULED:
-            self._replace({run.job_name: shown} if failed else {}, {run.job_name})
-        elif failed and not bad and not _is_a_commands(run):
-            self.open[f"{ONCE} {run.run_id}"] = shown
+            self._replace({run.job_name}, {run.job_name: problem} if failed else {})
+        elif failed and not failed_months and not _is_of_a_command(run):
+            self.open[f"{ONCE} {run.run_id}"] = problem
         for evaluation in check_evaluations(run.run_id, instance):
-            found = dict(_shown_by(evaluation, shown))
-            gone = {key for key in self.open if key.partition(" ")[0] == evaluation.check_name}
+            known = {key for key in self.open if key.partition(" ")[0] == evaluation.check_name}
             if evaluation.check_name == NOT_SYNCED:
-                gone = {key for key in gone if at - self.open[key].since > _SETTLED_AFTER}
-            self._replace(found, gone)
+                known = {key for key in known if at - self.open[key].since > _SETTLED_AFTER}
+            self._replace(known, dict(_shown_by(evaluation, problem)))
 
-    def _replace(self, found: Mapping[str, Problem], before: Iterable[str]) -> None:
-        """Let `found` be the problems where `before` could be; those that were known keep the moment of their begin."""
-        for key in set(before) - found.keys():
+    def _replace(self, keys: Iterable[str], problems: Mapping[str, Problem]) -> None:
+        """Replace the problems with these keys; a known problem keeps its beginning."""
+        for key in set(keys) - problems.keys():
             self.open.pop(key, None)
-        for key, one in found.items():
-            self.open[key] = one.model_copy(update={"since": self.open.get(key, one).since})
+        for key, problem in problems.items():
+            self.open[key] = problem.model_copy(update={"since": self.open.get(key, problem).since})
 
     def to_tell(self, address: str, now: datetime) -> ToTell:
-        """What the address has to be told now."""
+        """What to tell the address now."""
         told = self.told.get(address, {})
-        new = {key for key, one in self.open.items() if key not in told or one.is_worse_than(told[key].problem)}
+        new = {key for key, problem in self.open.items() if key not in told or problem.is_worse_than(told[key].problem)}
         lasting = {key for key in self.open.keys() - new if _lasts(key) and now - told[key].at >= REMIND_AFTER}
         return ToTell(new, lasting, {key: told[key].problem for key in told.keys() - self.open.keys() if _lasts(key)})
 
     def remember(self, address: str, told: ToTell, now: datetime) -> None:
-        """Remember that the address was told `told` now, and all else before."""
+        """Record that the address was told `told` now; it was told about the other open problems before."""
         before = self.told.get(address, {})
         self.told[address] = {
-            key: Told(problem=one, at=now if key in told.new | told.lasting else before[key].at)
-            for key, one in self.open.items()
+            key: Told(problem=problem, at=now if key in told.new | told.lasting else before[key].at)
+            for key, problem in self.open.items()
         }
 
     def settle(self, addresses: Collection[str]) -> None:
-        """Forget addresses that are not there any more, and what is told once and every address was told."""
+        """Forget addresses that are no longer set, and single failed runs of which every address was told."""
         self.told = {name: told for name, told in self.told.items() if name in addresses}
-        waiting = [name for name in addresses if name not in self.told]
-        self.open = {
-            key: one
-            for key, one in self.open.items()
-            if _lasts(key) or waiting or any(key not in told for told in self.told.values())
-        }
+        told_to_all = [key for key in self.open if all(key in self.told.get(name, {}) for name in addresses)]
+        for key in told_to_all:
+            if not _lasts(key):
+                del self.open[key]
 
 
 def _lasts(key: str) -> bool:
@@ -173,22 +172,23 @@ def _lasts(key: str) -> bool:
 
 
 def _is_ours(run: dg.DagsterRun, location: str | None) -> bool:
-    """Whether the run is one of this code location; a run of a test or a script has none."""
-    of_run = location_of(run)
-    return of_run in {location, LOCATION} if of_run else run.tags.get("tenant") == KEY or KEY is None
+    """Whether the run is of this code location; a run of a test or a script has no location."""
+    if of_run := location_of(run):
+        return of_run in {location, LOCATION}
+    return KEY is None or run.tags.get("tenant") == KEY
 
 
 def _is_a_sync(run: dg.DagsterRun) -> bool:
     return PUSH.key in run.asset_selection if run.asset_selection else run.job_name in _SYNCS
 
 
-def _is_a_commands(run: dg.DagsterRun) -> bool:
-    """Whether a command ran it, which says itself why it failed."""
+def _is_of_a_command(run: dg.DagsterRun) -> bool:
+    """Whether a command started the run: the command itself says why it failed."""
     return location_of(run) is not None and run.remote_job_origin is None
 
 
 def _failed_months(run: dg.DagsterRun, instance: dg.DagsterInstance) -> list[str]:
-    """The months that failed: those that the run names or, where it names none, all that it was for."""
+    """The months that failed: those that the failure names or, if it names none, all months of the run."""
     for failure in step_failures(run.run_id, instance):
         data = failure.get_dagster_event().step_failure_data.user_failure_data
         if data is not None and isinstance(named := data.metadata.get("failed_months"), dg.JsonMetadataValue):
@@ -197,32 +197,30 @@ def _failed_months(run: dg.DagsterRun, instance: dg.DagsterInstance) -> list[str
     return [str(month) for month in months[0].until(months[-1])] if months else []
 
 
-def _shown_by(evaluation: dg.AssetCheckEvaluation, shown: Problem) -> Iterator[tuple[str, Problem]]:
-    """The problems that an evaluation shows: one for each month, or one if it names none."""
+def _shown_by(evaluation: dg.AssetCheckEvaluation, problem: Problem) -> Iterator[tuple[str, Problem]]:
+    """The problems that an evaluation shows, with their keys: one for each month, or one if it names none."""
     if evaluation.passed:
         return
     by_month, months = (evaluation.metadata.get(name) for name in ("by_month", "months"))
     if isinstance(by_month, dg.JsonMetadataValue):
         for month, lines in cast("dict[str, int | dict[str, int]]", by_month.value).items():
             number = lines if isinstance(lines, int) else sum(lines.values())
-            which = [row for row in named_by(evaluation) if month in row] or [str(lines)]
-            yield f"{evaluation.check_name} {month}", shown.model_copy(update=_size(number, which))
+            named = [name for name in named_by(evaluation) if month in name] or [str(lines)]
+            yield f"{evaluation.check_name} {month}", problem.model_copy(update=_size(number, named))
     elif isinstance(months, dg.JsonMetadataValue):
-        yield from ((f"{evaluation.check_name} {month}", shown) for month in cast("list[str]", months.value))
+        yield from ((f"{evaluation.check_name} {month}", problem) for month in cast("list[str]", months.value))
     else:
-        which = named_by(evaluation)
-        yield evaluation.check_name, shown.model_copy(update=_size(max(len(which), 1), which))
+        named = named_by(evaluation)
+        yield evaluation.check_name, problem.model_copy(update=_size(max(len(named), 1), named))
 
 
-def _size(number: int, which: Sequence[str]) -> dict[str, object]:
-    return {"lines": number, "digest": hashlib.sha256("\n".join(which).encode()).hexdigest()[:12]}
+def _size(number: int, names: Sequence[str]) -> dict[str, object]:
+    return {"lines": number, "digest": hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]}
 
 
 def named_by(evaluation: dg.AssetCheckEvaluation) -> list[str]:
-    """What the evaluation is about, a line each, as its table or its list of names has it."""
+    """The names in the evaluation's metadata."""
     for value in evaluation.metadata.values():
-        if isinstance(value, dg.TableMetadataValue):
-            return [", ".join(str(cell) for cell in row.data.values() if cell) for row in value.records]
         if isinstance(value, dg.JsonMetadataValue) and isinstance(value.value, list):
-            return [str(one) for one in cast("list[object]", value.value)]
+            return cast("list[str]", value.value)
     return []

@@ -1,6 +1,6 @@
-"""The one resource: access to what the environment names, opened for a run and closed after it.
+"""The one resource: opens what the environment names for a step, and closes it afterwards.
 
-Nothing secret passes through Dagster's config: it would be shown in the UI and kept in its storage.
+Nothing secret passes through Dagster's config, which the UI shows and its storage keeps.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Access(dg.ConfigurableResource[None]):
 
 
 def _name_of(run_id: str) -> str:
-    """A run, as the audit log names it: Dagster does not know who launched it."""
+    """A run in the audit log, instead of the person who launched it, whom Dagster does not know."""
     return f"Dagster run {run_id}"
 
 

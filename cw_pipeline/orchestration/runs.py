@@ -1,4 +1,4 @@
-"""Runs: those of the command line, which run in its own process, and what Dagster's storage remembers of others."""
+"""Runs: those of the command line, in its own process, and what Dagster's storage has about others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 from sqlalchemy.exc import SQLAlchemyError
 
 from cw_pipeline.errors import CwPipelineError
-from cw_pipeline.orchestration.tenant import LOCATION
+from cw_pipeline.orchestration.tenant import LOCATION, asset_key
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.sync.outdated_warehouse import RecordedPush
 from cw_pipeline.vocabulary import Month
@@ -28,24 +28,25 @@ from cw_pipeline.vocabulary import Month
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
+_PUSH = asset_key("connectwise_push")
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 _MONTH = "dagster/partition"
 _REPOSITORY = ".dagster/repository"
-"""By this tag *Jobs* finds a code location's runs."""
+"""The tag by which *Jobs* finds a code location's runs."""
 _ORIGIN = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION), "__repository__")
-"""By this *Overview* finds them. Nothing public gives it to a run in this process."""
+"""By this *Overview* finds them. Dagster has no public way to set it for a run in this process."""
 
 
 @runtime_checkable
 class _KnowsItsWorkers(Protocol):
-    """A run launcher with workers on other machines, such as the one for Celery, which not every installation has."""
+    """A run launcher with workers on other machines, such as `celery_launcher`'s, which is an extra."""
 
     def problem(self) -> str | None: ...
 
 
 class StorageFailed(CwPipelineError):
-    """Dagster's storage failed while a run went on."""
+    """Dagster's storage failed during a run."""
 
 
 def local_instance(home: Path) -> dg.DagsterInstance:
@@ -65,7 +66,7 @@ def local_instance(home: Path) -> dg.DagsterInstance:
 
 @contextmanager
 def existing_instance(home: Path) -> Generator[dg.DagsterInstance]:
-    """Dagster's storage where `local_instance` looks for it, for a block that only reads it.
+    """Dagster's storage, where `local_instance` looks for it, for a block that only reads.
 
     Raises:
         NotSetUp: If it is not there, or cannot be read.
@@ -79,7 +80,7 @@ def existing_instance(home: Path) -> Generator[dg.DagsterInstance]:
 
 
 def _config(home: Path) -> Path:
-    """The settings of Dagster's storage, whose folder Dagster finds in `DAGSTER_HOME`."""
+    """The settings of Dagster's storage. Sets `DAGSTER_HOME`, where Dagster looks for them."""
     return Path(os.environ.setdefault("DAGSTER_HOME", str(home / "dagster"))) / "dagster.yaml"
 
 
@@ -103,10 +104,10 @@ def run_months(
     on_month: Callable[[str, str], None],
     config: Mapping[str, object] | None = None,
 ) -> str:
-    """Run a monthly job for `months`, which follow each other, and return the run's id.
+    """Run a monthly job for successive `months` and return the run's id, under which the warehouse has the results.
 
-    Its results are in the warehouse, in the reports of that run. `on_month` is called with the asset's name and the
-    month of each materialization as soon as it happens. The step gets the `config`.
+    `on_month` is called with the asset's name and the month of each materialization as soon as it happens. The step
+    gets the `config`.
 
     Raises:
         StorageFailed: If Dagster's storage cannot record the run.
@@ -151,14 +152,14 @@ def run_months(
 
 @contextmanager
 def _unlogged() -> Generator[None]:
-    """Keep the log that dagster.yaml sends to standard output out of what a command prints: it says what happened."""
+    """Keep the log that dagster.yaml sends to standard output out of what a command prints."""
     with redirect_stdout(StringIO()), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Handling yaml-defined logging configuration")
         yield
 
 
 def failure_of(run_id: str, instance: dg.DagsterInstance) -> str | None:
-    """The message with which a step of the run failed, as the command line says it; None if none did.
+    """The message with which a step of the run failed, with commands instead of jobs; None if no step failed.
 
     Raises:
         KeyboardInterrupt: If the run was interrupted, which Dagster records as a failure of the step.
@@ -186,7 +187,7 @@ def check_evaluations(run_id: str, instance: dg.DagsterInstance) -> Sequence[dg.
 
 
 def step_failure(entry: dg.EventLogEntry) -> str:
-    """Why a step failed, as the UI says it; of an unexpected error only its name: its message may hold a secret."""
+    """Why a step failed, as the UI says it; for an unexpected error only its class: its message may have a secret."""
     failure = entry.get_dagster_event().step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return failure.user_failure_data.description
@@ -194,15 +195,15 @@ def step_failure(entry: dg.EventLogEntry) -> str:
     return f"Unexpected error: {error.cls_name if error else 'unknown'}."
 
 
-def pushed_months(run_id: str, instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[str]:
-    """The months of `asset` that the run materialized."""
+def pushed_months(run_id: str, instance: dg.DagsterInstance) -> list[str]:
+    """The months that the run pushed, as a whole and without a failed line."""
     entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     events = [entry.get_dagster_event() for entry in entries]
-    return [event.partition for event in events if event.asset_key == asset and event.partition]
+    return [event.partition for event in events if event.asset_key == _PUSH and event.partition]
 
 
 def months_of(run: dg.DagsterRun) -> list[str]:
-    """The one month of a run, or the first and the last of several; none where it is not about months."""
+    """The month of a run, or the first and the last of several; empty if it is not about months."""
     return list(dict.fromkeys(run.tags[tag] for tag in (_MONTH, _RANGE_START, _RANGE_END) if tag in run.tags))
 
 
@@ -217,19 +218,19 @@ def problem_of_workers(instance: dg.DagsterInstance) -> str | None:
     return launcher.problem() if isinstance(launcher, _KnowsItsWorkers) else None
 
 
-def recorded_pushes(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[RecordedPush]:
-    """The last push of each month that went well, and the last that did not: these are observations of `asset`.
+def recorded_pushes(instance: dg.DagsterInstance) -> list[RecordedPush]:
+    """Each month's last successful push, and its last other one, which is an observation.
 
     What people reported without a run is left out.
     """
-    of_kinds = (
+    kinds = (
         (dg.DagsterEventType.ASSET_MATERIALIZATION, instance.fetch_materializations),
         (dg.DagsterEventType.ASSET_OBSERVATION, instance.fetch_observations),
     )
     return [
         RecordedPush(Month.parse(record.partition_key), record.run_id, datetime.fromtimestamp(record.timestamp, UTC))
-        for kind, fetch in of_kinds
-        if (latest := instance.get_latest_storage_id_by_partition(asset, kind))
-        for record in fetch(dg.AssetRecordsFilter(asset, storage_ids=list(latest.values())), limit=len(latest)).records
+        for kind, fetch in kinds
+        if (latest := instance.get_latest_storage_id_by_partition(_PUSH, kind))
+        for record in fetch(dg.AssetRecordsFilter(_PUSH, storage_ids=list(latest.values())), limit=len(latest)).records
         if record.run_id and record.partition_key
     ]

@@ -1,7 +1,7 @@
 """The schedules: each month a run for every closed month that is not yet pushed, and each day two runs that check.
 
-A failed run sends an alert; a failed tick does not. So if a tick cannot tell what there is to do, because a setting or
-the warehouse cannot be used, it requests a run, which fails with the reason.
+A failed run sends an alert; a failed tick does not. So a tick that cannot tell what is due, because a setting or the
+warehouse cannot be used, requests a run, which fails with the reason.
 """
 
 from datetime import datetime
@@ -39,10 +39,10 @@ TRIES_AGAIN = 6
 def monthly_sync_schedule(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | list[dg.RunRequest]:
     """One run for each closed month that is not yet pushed, by the tick's own time and never the clock."""
     tick = context.scheduled_execution_time
-    now = _status(access, tick)
-    if now is not None and now.missing:
-        return _not_active(now)
-    months = now.unpushed_months if now is not None else (Month.last_closed(tick),)
+    state = _status(access, tick)
+    if state and state.missing:
+        return _not_active(state)
+    months = state.unpushed_months if state else (Month.last_closed(tick),)
     if not months:
         return dg.SkipReason("Every closed month that companies are billed for is pushed.")
     config = dg.RunConfig(ops={sync_months.node_def.name: SyncConfig(retries=TRIES_AGAIN)})
@@ -58,7 +58,7 @@ def monthly_sync_schedule(context: dg.ScheduleEvaluationContext, access: Access)
 
 
 def _needs_approval() -> bool:
-    """Whether a person has to approve what is pushed. Assumed where the setting is wrong, which the run says."""
+    """Whether a person has to approve what is pushed. Assumed if the setting is wrong, which fails the run."""
     try:
         return Approval().approval_required
     except ValidationError:
@@ -67,8 +67,8 @@ def _needs_approval() -> bool:
 
 def _once_a_day(context: dg.ScheduleEvaluationContext, access: Access) -> dg.SkipReason | dg.RunRequest:
     tick = context.scheduled_execution_time
-    now = _status(access, tick)
-    return _not_active(now) if now is not None and now.missing else dg.RunRequest(run_key=f"{tick:%Y-%m-%d}")
+    state = _status(access, tick)
+    return _not_active(state) if state and state.missing else dg.RunRequest(run_key=f"{tick:%Y-%m-%d}")
 
 
 def _daily(job_name: str, at: str, description: str) -> dg.ScheduleDefinition:
@@ -89,7 +89,7 @@ daily_checks_schedule = _daily(
 recent_usage_schedule = _daily(
     recent_usage.name,
     "15 0 * * *",
-    "Reads the last three closed months' usage reports again, before the monthly sync looks what is due.",
+    "Reads the last three closed months' usage reports again, before the monthly sync looks for what is due.",
 )
 
 
@@ -102,5 +102,5 @@ def _status(access: Access, tick: datetime) -> Status | None:
         return None
 
 
-def _not_active(now: Status) -> dg.SkipReason:
-    return dg.SkipReason(in_the_ui(f"The integration is not active. {' '.join(now.missing)}"))
+def _not_active(state: Status) -> dg.SkipReason:
+    return dg.SkipReason(in_the_ui(f"The integration is not active. {' '.join(state.missing)}"))

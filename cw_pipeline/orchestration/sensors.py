@@ -1,4 +1,4 @@
-"""The sensors: messages about what becomes wrong and what is well again, and a ping when all is well."""
+"""The sensors: messages about problems that begin and end, and a ping when all is well."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from cw_pipeline.settings import Heartbeat, Messages
 
 
 class NotDelivered(CwPipelineError):
-    """An address did not get a message. The error never contains an address, since that is a secret."""
+    """An address did not get a message. The error never contains an address, which is a secret."""
 
 
 @dg.sensor(
@@ -26,10 +26,10 @@ class NotDelivered(CwPipelineError):
     ),
 )
 def messages(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Tell each address what it was not told yet; one that does not take a message gets it at a later tick.
+    """Tell each address what it was not told yet; if one does not take a message, a later tick tries again.
 
     Raises:
-        NotDelivered: If an address did not take its message, and there is nothing else to remember: the tick fails.
+        NotDelivered: If an address did not take its message, and the cursor is unchanged: the tick fails.
     """
     settings, now = Messages(), datetime.now(UTC)
     cursor, instance = context.cursor, context.instance
@@ -47,13 +47,13 @@ def messages(context: dg.SensorEvaluationContext) -> dg.SensorResult:
                 continue
         problems.remember(address.name, to_tell, now)
     problems.settle([address.name for address in everybody])
-    said = "Everybody was told." if everybody else "CW_PIPELINE_NOTIFY is not set, so no message is sent."
-    remembered = problems.model_dump_json(exclude_defaults=True)
+    result = "Everybody was told." if everybody else "CW_PIPELINE_NOTIFY is not set, so no message is sent."
+    new_cursor = problems.model_dump_json(exclude_defaults=True)
     if failed:
-        said = f"{complaint(failed, len(everybody))} What they missed is sent at a later tick."
-        if remembered == cursor:
-            raise NotDelivered(said)
-    return dg.SensorResult(skip_reason=said, cursor=remembered)
+        result = f"{complaint(failed, len(everybody))} What they missed is sent at a later tick."
+        if new_cursor == cursor:
+            raise NotDelivered(result)
+    return dg.SensorResult(skip_reason=result, cursor=new_cursor)
 
 
 @dg.run_status_sensor(

@@ -1,7 +1,7 @@
-"""The tenant that this process serves, as Dagster's objects show it.
+"""The tenant that this process serves, in the names of Dagster's objects.
 
-A deployment's code locations share asset keys and pools, so a tenant's begin with its key. Names of jobs, schedules and
-sensors are a location's own.
+A deployment's code locations share asset keys and pools, so those of a tenant begin with its key. Each location has
+names of jobs, schedules and sensors of its own.
 """
 
 import dagster as dg

@@ -24,13 +24,13 @@ CLOSED_MONTHS = dg.AssetSpec(
     asset_key("closed_months"),
     deps=[asset_key("connectwise_push")],
     description=(
-        "Every month that has ended. Nothing materializes it, so that no run of a month makes Dagster skip or hide its "
-        "check, which covers all months."
+        "Every month that has ended. Nothing materializes this asset, so that no run of a month makes Dagster skip or "
+        "hide its check, which covers all months."
     ),
     kinds={"python"},
 )
 GRACE = SCHEDULE.after_month + timedelta(hours=2, minutes=30)
-"""How long after its end a month is not late yet: its sync, once it is due, may try again for an hour."""
+"""How long after its end a month is not late yet: once its sync is due, it may try again for an hour."""
 
 
 @dg.asset_check(asset=CLOSED_MONTHS.key, description="Every closed month that companies are billed for is pushed.")

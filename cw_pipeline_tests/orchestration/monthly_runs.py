@@ -13,7 +13,9 @@ from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.orchestration.problems import Problems
+from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sync import previews
+from cw_pipeline.warehouse import tables
 from cw_pipeline.wording.markdown import unescaped
 from cw_pipeline_tests.support.active import LAST_CLOSED
 
@@ -126,6 +128,15 @@ def lose_a_seat_of(month: Month, monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(preview, usage_seats=preview.usage_seats + 1) if previewed == month else preview
 
     monkeypatch.setattr(previews, "preview_month", losing)
+
+
+def forget_all_months() -> None:
+    """Restore a backup of the warehouse that was made before the first sync."""
+    of_months = (tables.PushLineRow, tables.PushRow, tables.PreviewLineRow, tables.PreviewRow, tables.LedgerEntry)
+    with Access().warehouse() as warehouse, warehouse.transaction() as session:
+        for table in of_months:
+            session.query(table).delete()
+        session.query(tables.CompanyMappingRow).update({"looked_through_at": None})
 
 
 def tries(result: dg.ExecuteInProcessResult) -> int:

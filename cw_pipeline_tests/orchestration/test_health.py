@@ -18,6 +18,7 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import Settings
 from cw_pipeline.warehouse.tables import CompanyMappingRow
 from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, DagsterUi, dagster_ui
+from cw_pipeline_tests.orchestration.monthly_runs import forget_all_months
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 
 if TYPE_CHECKING:
@@ -149,6 +150,18 @@ def test_the_last_tick_is_shown_with_why_it_was_skipped(ui: DagsterUi) -> None:
     skipped = Tick(tick_at, "skipped", "Every closed month that companies are billed for is pushed.")
     assert (found.schedule, found.months_due) == (Schedule(on=True, last_tick=skipped), ())
     assert samples(found)["schedule_last_tick_timestamp_seconds"] == tick_at.timestamp()
+
+
+def test_a_warehouse_restored_from_a_backup_is_a_problem_until_it_is_rebuilt(ui: DagsterUi) -> None:
+    sync(ui)
+    check(ui)
+    forget_all_months()
+    (problem,) = look(datetime.now(UTC)).problems
+    assert problem.startswith(f"Dagster's storage says that {LAST_CLOSED} was pushed at ")
+    assert "restored from an older backup" in problem
+    assert "`cw-pipeline rebuild`" in problem
+    assert defs.resolve_job_def("rebuild").execute_in_process(instance=ui.instance).success
+    assert not [problem for problem in look(datetime.now(UTC)).problems if "backup" in problem]
 
 
 def test_a_month_is_due_at_once_and_a_problem_after_three_hours(ui: DagsterUi) -> None:

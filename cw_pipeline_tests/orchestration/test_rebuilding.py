@@ -6,33 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox import FaultKind
-from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.orchestration import job_runs
-from cw_pipeline_tests.orchestration.monthly_runs import MONTHS, failure_of, our_lines, run
+from cw_pipeline_tests.orchestration.monthly_runs import MONTHS, failure_of, forget_all_months, our_lines, run
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from cw_pipeline.sandbox.sandbox import Sandbox
 
-_OF_MONTHS = (tables.PushLineRow, tables.PushRow, tables.PreviewLineRow, tables.PreviewRow, tables.LedgerEntry)
-
-
-def forget_the_months() -> None:
-    """Restore a backup of the warehouse that was made before the first sync."""
-    with Access().warehouse() as warehouse, warehouse.transaction() as session:
-        for table in _OF_MONTHS:
-            session.query(table).delete()
-        session.query(tables.CompanyMappingRow).update({"looked_through_at": None})
-
 
 @pytest.mark.usefixtures("active")
 def test_after_a_restore_only_a_rebuild_allows_pushes(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     assert run(instance, MONTHS).success
     lines = our_lines(sandbox)
-    forget_the_months()
+    forget_all_months()
     sandbox.journal.clear()
     refused = run(instance, MONTHS)
     assert not refused.success
@@ -49,6 +37,6 @@ def test_after_a_restore_only_a_rebuild_allows_pushes(sandbox: Sandbox, instance
 def test_a_push_that_failed_is_remembered_too(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.faults.add(FaultKind.STATUS, method="POST", path="/additions", status=400, reply="{}")
     assert not run(instance, MONTHS[:1]).success  # one line was refused, the others were written
-    forget_the_months()
+    forget_all_months()
     refused = run(instance, MONTHS[:1])
     assert "run the job rebuild, then sync again" in failure_of(refused)

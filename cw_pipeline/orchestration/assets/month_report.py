@@ -1,6 +1,6 @@
 """The asset `month_report`: a month's report as a page, and its sums and picture of the year in the UI.
 
-A run that pushes a month also reports it, a month with held or failed lines too. Alone it needs the warehouse only.
+A run that pushes a month also reports it, even if lines are held or failed. By itself it needs only the warehouse.
 """
 
 from base64 import b64encode
@@ -37,7 +37,7 @@ def log_reports(context: StepContext, warehouse: Warehouse, months: Iterable[Mon
     """Write the months' pages and record each with its own materialization.
 
     Raises:
-        Failed: If a month has no report, since it was never pushed or a run was undone; the others are reported.
+        Failed: If a month has no report, because it was never pushed or a run was undone; the others are reported.
     """
     never_pushed: list[str] = []
     for month in months:
@@ -54,7 +54,7 @@ def log_reports(context: StepContext, warehouse: Warehouse, months: Iterable[Mon
 
 
 def _written_page(context: StepContext, report: MonthlyReport) -> dg.MetadataValue:
-    """Where the page is; a file that cannot be written fails no sync, which has succeeded by then."""
+    """Where the page is. A file that cannot be written does not fail the sync, which has succeeded by then."""
     file = usual_file(Settings().own_folder, report.month, "html")
     try:
         write_report(report, file, "html", tenant=KEY)

@@ -17,6 +17,7 @@ from pydantic import Field
 from cw_pipeline.orchestration import checks, metadata
 from cw_pipeline.orchestration.assets.month_report import MONTH_REPORT, log_reports
 from cw_pipeline.orchestration.failures import Failed
+from cw_pipeline.orchestration.launchpad import JobConfig
 from cw_pipeline.orchestration.resources import Access, StepContext
 from cw_pipeline.orchestration.runs import recorded_pushes
 from cw_pipeline.orchestration.tenant import PUSH_POOL, asset_key
@@ -67,42 +68,22 @@ STEPS = frozenset({USAGE.key, PREVIEW.key, PUSH.key, MONTH_REPORT.key})
 _Evaluated: TypeAlias = dg.AssetCheckEvaluation | dg.Output[None]
 
 
-class SyncConfig(dg.Config):
+class SyncConfig(JobConfig):
     """What a sync run pushes, and how often it tries again."""
 
-    organizations: list[str] = Field(
-        default=[],
-        description=(
-            "Ids or exact names of NordPass organizations: only their lines are written, and the month stays due. If "
-            "empty, all are."
-        ),
-    )
-    limit: int = Field(
-        default=0,
-        ge=0,
-        description=(
-            "Write the lines of at most this many organizations, the first in the preview that have something to "
-            "write; the month stays due. 0: of all."
-        ),
-    )
-    retries: int = Field(
-        default=0,
-        ge=0,
-        le=24,
-        description=(
-            "How many times to try again, ten minutes apart, where that may help: when a usage report is not final "
-            "yet, a system cannot be reached, another push is running, or a write is unconfirmed. The schedule uses 6. "
-            "With previews or a limit, a run is never tried again."
-        ),
-    )
-    previews: list[int] = Field(
-        default=[],
-        description=(
-            "Ids of previews that you looked at, one of each month: a month is pushed exactly as its preview says or, "
-            "if something changed since, not at all. push_preview has the ids. If empty, the months are pushed as they "
-            "are now."
-        ),
-    )
+    organizations: list[str] = Field(default=[])
+    """Ids or exact names of NordPass organizations: only their lines are written, and the month stays due. If empty,
+    all are."""
+    limit: int = Field(default=0, ge=0)
+    """Write the lines of at most this many organizations, the first in the preview that have something to write; the
+    month stays due. 0: of all."""
+    retries: int = Field(default=0, ge=0, le=24)
+    """How many times to try again, ten minutes apart, where that may help: when a usage report is not final yet, a
+    system cannot be reached, another push is running, or a write is unconfirmed. The schedule uses 6. With previews or
+    a limit, a run is never tried again."""
+    previews: list[int] = Field(default=[])
+    """Ids of previews that you looked at, one of each month: a month is pushed exactly as its preview says or, if
+    something changed since, not at all. push_preview has the ids. If empty, the months are pushed as they are now."""
 
 
 @dg.multi_asset(
@@ -164,7 +145,7 @@ def sync(
     if PREVIEW.key in steps and (previews := loop.preview()):
         yield checks.of_previews(previews)
     if PUSH.key in steps:
-        loop.push(recorded_pushes(context.instance, PUSH.key), reviewed)
+        loop.push(recorded_pushes(context.instance), reviewed)
         yield from checks.of_pushes(run.warehouse, run.psa)
     if Approval().approval_required:
         yield evaluated_now(run.warehouse)

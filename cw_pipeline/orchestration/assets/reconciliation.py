@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
 from cw_pipeline.orchestration.failures import configured_month
+from cw_pipeline.orchestration.launchpad import JobConfig
 from cw_pipeline.orchestration.metadata import Details, at_most, names, table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.tenant import PREFIX, asset_key
@@ -29,14 +29,12 @@ _MOST_NAMED = 5
 """Customers that the check's description names; its metadata has all."""
 
 
-class ReconcileConfig(dg.Config):
+class ReconcileConfig(JobConfig):
     """How far to look back."""
 
-    first: str = Field(
-        default="",
-        description="The first month in which seats were used, as 2026-03. The last twelve closed months are always "
-        "compared: otherwise the check would pass although one of them differs.",
-    )
+    first: str = ""
+    """The first month in which seats were used, as 2026-03. The last twelve closed months are always compared:
+    otherwise the check would pass although one of them differs."""
 
 
 @dg.asset(

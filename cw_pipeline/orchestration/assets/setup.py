@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import dagster as dg
-from pydantic import Field
 
+from cw_pipeline.orchestration.launchpad import JobConfig
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import of_changes, of_connection, of_mapping, of_products
 from cw_pipeline.orchestration.tenant import PREFIX, asset_key
@@ -20,26 +20,21 @@ Done: TypeAlias = Connection | Changes | Sequence[MappedProduct]
 """What a set-up command did to one asset."""
 
 
-class ListConfig(dg.Config):
-    """Whether to accept a list that lacks much of what was there."""
+class ListConfig(JobConfig):
+    """Whether to accept a list that lacks much of the last one."""
 
-    accept_warnings: bool = Field(
-        default=False,
-        description="Take the list even if it is empty, or lacks more than a few of what is mapped. Without it, the "
-        "run fails, says what the list lacks, and nothing is changed.",
-    )
+    accept_warnings: bool = False
+    """Take the list even if it is empty, or lacks more than a few mapped records. Without this, the run fails, says
+    what the list lacks, and nothing is changed."""
 
 
 class ImportConfig(ListConfig):
     """Which companies to import."""
 
-    types: list[str] | None = Field(
-        default=None,
-        description="Names of the company types to import. Leave it out to take the choice made last time.",
-    )
-    statuses: list[str] | None = Field(
-        default=None, description="Names of the company statuses to import. Leave it out to take the last choice."
-    )
+    types: list[str] | None = None
+    """Names of the company types to import. Leave it out to take the choice made last time."""
+    statuses: list[str] | None = None
+    """Names of the company statuses to import. Leave it out to take the last choice."""
 
 
 @dg.asset(key_prefix=PREFIX, kinds={"connectwise"})
@@ -106,7 +101,7 @@ def report_setup(instance: dg.DagsterInstance, warehouse: Warehouse, done: Mappi
     Args:
         instance: Dagster's storage.
         warehouse: Says what is mapped now.
-        done: What was connected, imported, or mapped as a product, by the name of its asset.
+        done: What was connected, imported, or mapped to a product, by the name of its asset.
     """
     for asset, what in (done or {}).items():
         match what:

@@ -1,14 +1,13 @@
 """The job `accept_lines`."""
 
 import dagster as dg
-from pydantic import Field
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import configured_month
 from cw_pipeline.orchestration.jobs.waiting import waiting_lines
-from cw_pipeline.orchestration.launchpad import one_op_job
+from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup import accept as lines
 from cw_pipeline.sync.sync_run import SyncRun
@@ -17,20 +16,16 @@ from cw_pipeline.warehouse.previews import latest_previews
 _ACCEPTABLE = frozenset({Outcome.MOVED, Outcome.CREDIT_DUE, Outcome.INVOICE_UNCLEAR})
 
 
-class AcceptConfig(dg.Config):
+class AcceptConfig(JobConfig):
     """What an organization's invoiced lines of a month billed, as a person saw on the invoice."""
 
-    month: str = Field(
-        default="", description="The month in which the seats were used, as 2026-03. If empty, nothing is accepted."
-    )
-    organization: str = Field(default="", description="Id or exact name of the NordPass organization.")
-    credited: str = Field(
-        default="",
-        description=(
-            'How many seats were credited in ConnectWise, in quotes, as "3": settles credit_due and moved. Leave it '
-            "empty to confirm that the lines billed what they show now: settles invoice_unclear."
-        ),
-    )
+    month: str = ""
+    """The month in which the seats were used, as 2026-03. If empty, nothing is accepted."""
+    organization: str = ""
+    """Id or exact name of the NordPass organization."""
+    credited: str = ""
+    """How many seats were credited in ConnectWise, in quotes, as "3": settles credit_due and moved. Leave it empty to
+    confirm that the lines billed what they show now: settles invoice_unclear."""
 
 
 @dg.op

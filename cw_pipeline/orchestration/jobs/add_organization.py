@@ -9,7 +9,7 @@ from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.orchestration.assets.setup import materialized_mapping, nordpass_organizations
 from cw_pipeline.orchestration.failures import Failed, configured_month
 from cw_pipeline.orchestration.jobs.map_companies import ACCEPT_WARNINGS, BILL_FROM
-from cw_pipeline.orchestration.launchpad import one_op_job
+from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
@@ -20,24 +20,23 @@ from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.mappings import mapped_sentence
 
 
-class OrganizationConfig(dg.Config):
+class OrganizationConfig(JobConfig):
     """The organization to add in NordPass, and what to map it to."""
 
-    name: str = Field(default="", description="The organization's name, such as Umbrella Ltd. If empty, none is added.")
-    plan: Literal["Business", "Enterprise"] = Field(
-        default="Business", description="Its NordPass plan: Business or Enterprise."
-    )
-    license_type: Literal["Standard", "Trial", "NFR"] = Field(
-        default="Standard", description="Its license type: Standard, Trial or NFR. Only Standard is billed."
-    )
-    contact_email: str = Field(
-        default="", description="Required: where NordPass sends the invitation to its first member."
-    )
-    country: str = Field(default="", description="Its country, if known.")
-    company: str = Field(
-        default="", description="To map it at once: id or exact name of the ConnectWise company. Empty: map it later."
-    )
-    agreement: str = Field(default="", description="Id or exact name of one of the company's agreements.")
+    name: str = ""
+    """The organization's name, such as Umbrella Ltd. If empty, none is added."""
+    plan: Literal["Business", "Enterprise"] = "Business"
+    """Its NordPass plan: Business or Enterprise."""
+    license_type: Literal["Standard", "Trial", "NFR"] = "Standard"
+    """Its license type: Standard, Trial or NFR. Only Standard is billed."""
+    contact_email: str = ""
+    """Required: where NordPass sends the invitation to its first member."""
+    country: str = ""
+    """Its country, if known."""
+    company: str = ""
+    """To map it at once: id or exact name of the ConnectWise company. Empty: map it later."""
+    agreement: str = ""
+    """Id or exact name of one of the company's agreements."""
     bill_from: str = Field(default="", description=BILL_FROM)
     accept_warnings: bool = Field(default=False, description=ACCEPT_WARNINGS)
 

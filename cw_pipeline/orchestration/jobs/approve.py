@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cw_pipeline.orchestration.assets.months import PREVIEW, log_writes_if_cancelled, sync
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
-from cw_pipeline.orchestration.launchpad import one_op_job
+from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
@@ -18,16 +18,12 @@ from cw_pipeline.setup import approve as previews
 from cw_pipeline.sync.sync_run import SyncRun
 
 
-class ApproveConfig(dg.Config):
+class ApproveConfig(JobConfig):
     """The previews that a person approves."""
 
-    previews: list[int] = Field(
-        default=[],
-        description=(
-            "Ids of previews, such as 17, one of each month; push_preview has them. Each month is pushed exactly as "
-            "its preview says or, if something changed since, not at all. If empty, nothing is pushed."
-        ),
-    )
+    previews: list[int] = Field(default=[])
+    """Ids of previews, such as 17, one of each month; push_preview has them. Each month is pushed exactly as its
+    preview says or, if something changed since, not at all. If empty, nothing is pushed."""
 
 
 @dg.op(pool=PUSH_POOL)

@@ -3,10 +3,9 @@
 from datetime import UTC, datetime
 
 import dagster as dg
-from pydantic import Field
 
 from cw_pipeline.orchestration.assets.months import PREVIEW
-from cw_pipeline.orchestration.launchpad import one_op_job
+from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.metadata import wide_table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.reports import changes
@@ -14,13 +13,13 @@ from cw_pipeline.vocabulary import Month, counted
 from cw_pipeline.wording.changes import changes as in_words
 
 
-class CompareConfig(dg.Config):
+class CompareConfig(JobConfig):
     """Two months, each as it was last synced or, if it never was, last previewed; or two previews."""
 
-    before: str = Field(
-        default="", description="A month, as 2026-02, or the id of a preview. If empty: the month before the last."
-    )
-    after: str = Field(default="", description="A month or a preview, likewise. If empty: the last closed month.")
+    before: str = ""
+    """A month, as 2026-02, or the id of a preview. If empty: the month before the last."""
+    after: str = ""
+    """A month or a preview, likewise. If empty: the last closed month."""
 
 
 @dg.op

@@ -4,29 +4,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
-from pydantic import Field
 
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
-from cw_pipeline.orchestration.launchpad import one_op_job
+from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import connection
 from cw_pipeline.vocabulary import counted
 
 
-class DisconnectConfig(dg.Config):
+class DisconnectConfig(JobConfig):
     """What to disconnect from, and where to keep the mappings."""
 
-    confirm_company: str = Field(
-        default="",
-        description="The connected company's id, as in CONNECTWISE_COMPANY_ID: this removes all mappings and stops the "
-        "syncs. If empty, nothing is done.",
-    )
-    backup_file: str = Field(
-        default="",
-        description="A new file on the machine of the run for all mappings, which map_companies takes back. If empty: "
-        "one in CW_PIPELINE_HOME.",
-    )
+    confirm_company: str = ""
+    """The connected company's id, as in CONNECTWISE_COMPANY_ID: this removes all mappings and stops the syncs. If
+    empty, nothing is done."""
+    backup_file: str = ""
+    """A new file on the machine of the run for all mappings, which map_companies takes back. If empty: one in
+    CW_PIPELINE_HOME."""
 
 
 @dg.op

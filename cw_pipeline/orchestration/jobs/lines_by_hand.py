@@ -7,7 +7,7 @@ from cw_pipeline.billing.by_hand import Act
 from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import Failed
-from cw_pipeline.orchestration.launchpad import one_op_job
+from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.reports import by_hand
@@ -15,23 +15,19 @@ from cw_pipeline.setup.by_hand import choose
 from cw_pipeline.wording.lines_by_hand import listed
 
 
-class ByHandConfig(dg.Config):
+class ByHandConfig(JobConfig):
     """What to do with lines that people keep by hand: one of end, leave and undo."""
 
-    end: list[int] = Field(
-        default=[],
-        description="Ids of lines, as [5001, 5002], to end in ConnectWise on the day before the first line of ours "
-        "begins.",
-    )
-    leave: list[int] = Field(
-        default=[], description="Ids of lines to leave as they are, because they bill something else."
-    )
-    undo: list[int] = Field(
-        default=[],
-        description="Ids of lines that were ended, to restore their last day in ConnectWise, or that were left.",
-    )
-    end_all: bool = Field(default=False, description="End every line for which that is proposed.")
-    leave_all: bool = Field(default=False, description="Leave every line for which that is proposed.")
+    end: list[int] = Field(default=[])
+    """Ids of lines, as [5001, 5002], to end in ConnectWise on the day before the first line of ours begins."""
+    leave: list[int] = Field(default=[])
+    """Ids of lines to leave as they are, because they bill something else."""
+    undo: list[int] = Field(default=[])
+    """Ids of lines that were ended, to restore their last day in ConnectWise, or that were left."""
+    end_all: bool = False
+    """End every line for which that is proposed."""
+    leave_all: bool = False
+    """Leave every line for which that is proposed."""
 
 
 @dg.op

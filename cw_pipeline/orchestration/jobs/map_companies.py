@@ -11,7 +11,7 @@ from pydantic import Field
 
 from cw_pipeline.orchestration.assets.setup import mapped_organizations, materialized_mapping
 from cw_pipeline.orchestration.failures import Failed, configured_month
-from cw_pipeline.orchestration.launchpad import one_op_job
+from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import of_suggestions
@@ -37,56 +37,49 @@ BILL_FROM = (
 )
 
 
-class MapCompany(dg.Config):
+class MapCompany(JobConfig):
     """A company and its agreement, to be mapped to an organization."""
 
-    company: str = Field(description="Id or exact name of the ConnectWise company.")
-    agreement: str = Field(description="Id or exact name of one of the company's agreements.")
-    organization: str = Field(description="Id or exact name of the NordPass organization.")
+    company: str
+    """Id or exact name of the ConnectWise company."""
+    agreement: str
+    """Id or exact name of one of the company's agreements."""
+    organization: str
+    """Id or exact name of the NordPass organization."""
     bill_from: str = Field(default="", description=BILL_FROM)
-    trial_months: int | None = Field(
-        default=None,
-        description="For how many months from bill_from on lines are written as Do Not Bill, to be compared with what "
-        "is billed by hand. Left out: none or, if the first month stays, as many as the mapping has.",
-    )
+    trial_months: int | None = None
+    """For how many months from bill_from on lines are written as Do Not Bill, to be compared with what is billed by
+    hand. Left out: none or, if the first month stays, as many as the mapping has."""
 
 
-class UnmapCompany(dg.Config):
+class UnmapCompany(JobConfig):
     """A company whose mapping to an organization is removed; its lines in ConnectWise stay as they are."""
 
-    company: str = Field(description="Id or exact name of the mapped company.")
-    organization: str = Field(
-        default="", description="Id or exact name of its organization; needed if the company has several."
-    )
+    company: str
+    """Id or exact name of the mapped company."""
+    organization: str = ""
+    """Id or exact name of its organization; needed if the company has several."""
 
 
-class MappingConfig(dg.Config):
+class MappingConfig(JobConfig):
     """What to do with the mappings: one of these at a time."""
 
-    accept_certain: bool = Field(
-        default=False,
-        description="Map every company whose organization and agreement are certain, billed from the last closed month "
-        "on. Those are the ones with yes under certain when nothing is set.",
-    )
-    map: list[MapCompany] = Field(
-        default=[], description="Companies to map. One that is mapped to the organization already is mapped anew."
-    )
-    csv: str = Field(
-        default="",
-        description="Rows of the mapping file with its header, also as copied out of a spreadsheet: write | and paste "
-        "them below it, then select and indent them with the Tab key. They are applied like a file.",
-    )
-    unmap: list[UnmapCompany] = Field(default=[], description="Companies to unmap.")
-    write_file: str = Field(
-        default="",
-        description="A file on the machine of the run, such as /tmp/mappings.csv, which is overwritten: every company "
-        "with what it is mapped to; what is certain is filled in, and what there is to choose from is listed.",
-    )
-    apply_file: str = Field(
-        default="",
-        description="A mapping file on the machine of the run: do what it says, all or nothing. Companies that are not "
-        "in it are left alone.",
-    )
+    accept_certain: bool = False
+    """Map every company whose organization and agreement are certain, billed from the last closed month on. Those are
+    the ones with yes under certain when nothing is set."""
+    map: list[MapCompany] = Field(default=[])
+    """Companies to map. One that is mapped to the organization already is mapped anew."""
+    csv: str = ""
+    """Rows of the mapping file with its header, also as copied out of a spreadsheet: write | and paste them below it,
+    then select and indent them with the Tab key. They are applied like a file."""
+    unmap: list[UnmapCompany] = Field(default=[])
+    """Companies to unmap."""
+    write_file: str = ""
+    """A file on the machine of the run, such as /tmp/mappings.csv, which is overwritten: every company with what it is
+    mapped to; what is certain is filled in, and what there is to choose from is listed."""
+    apply_file: str = ""
+    """A mapping file on the machine of the run: do what it says, all or nothing. Companies that are not in it are left
+    alone."""
     accept_warnings: bool = Field(default=False, description=ACCEPT_WARNINGS)
 
 

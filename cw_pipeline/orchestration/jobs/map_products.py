@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.orchestration.assets.setup import MAPPED_PRODUCTS, materialized_mapping
-from cw_pipeline.orchestration.launchpad import one_op_job
+from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import of_products
 from cw_pipeline.setup import products
@@ -17,45 +17,42 @@ from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.launchpad import in_the_ui
 
 
-class NewProductConfig(dg.Config):
+class NewProductConfig(JobConfig):
     """A product to create in the catalog, and the plan to map to it."""
 
-    plan: Literal["Business", "Enterprise"] = Field(
-        description="The NordPass plan that is billed as it: Business or Enterprise."
-    )
-    identifier: str = Field(
-        default="", description="Such as NORDPASS-ENT. By default `NordPass <plan>`, like the next two."
-    )
-    description: str = Field(default="", description="What ConnectWise's lists show; 60 characters at most.")
-    customer_description: str = Field(default="", description="What invoices show.")
-    subcategory: str = Field(
-        default="", description="By name. Leave it empty for the only or the default one; a refusal lists all."
-    )
-    type: str = Field(default="", description="The product type, by name, likewise.")
-    unit: str = Field(default="", description="The unit of measure, by name, likewise.")
-    price: str = Field(default="", description='Of one seat a month, in quotes, as "7.50".')
-    cost: str = Field(default="", description='Of one seat a month, in quotes, as "3.90".')
+    plan: Literal["Business", "Enterprise"]
+    """The NordPass plan that is billed as it: Business or Enterprise."""
+    identifier: str = ""
+    """Such as NORDPASS-ENT. By default `NordPass <plan>`, like the next two."""
+    description: str = ""
+    """What ConnectWise's lists show; 60 characters at most."""
+    customer_description: str = ""
+    """What invoices show."""
+    subcategory: str = ""
+    """By name. Leave it empty for the only or the default one; a refusal lists all."""
+    type: str = ""
+    """The product type, by name, likewise."""
+    unit: str = ""
+    """The unit of measure, by name, likewise."""
+    price: str = ""
+    """Of one seat a month, in quotes, as "7.50"."""
+    cost: str = ""
+    """Of one seat a month, in quotes, as "3.90"."""
 
 
-class ProductsConfig(dg.Config):
+class ProductsConfig(JobConfig):
     """Which products to bill the plans as."""
 
-    search: str = Field(
-        default="", description="Show only products with this text in identifier or description. Empty: all."
-    )
-    create: list[NewProductConfig] = Field(
-        default=[], description="Products to create, each with the plan that is mapped to it."
-    )
-    business: str = Field(
-        default="",
-        description="Id or identifier, such as NORDPASS-BUS, of the product for NordPass Business. If empty, it stays.",
-    )
-    enterprise: str = Field(
-        default="", description="Id or identifier of the product for NordPass Enterprise. If empty, it stays."
-    )
-    confirm: bool = Field(
-        default=False, description="Confirm the mapping: the next sync bills the mapped plans as these products."
-    )
+    search: str = ""
+    """Show only products with this text in identifier or description. Empty: all."""
+    create: list[NewProductConfig] = Field(default=[])
+    """Products to create, each with the plan that is mapped to it."""
+    business: str = ""
+    """Id or identifier, such as NORDPASS-BUS, of the product for NordPass Business. If empty, it stays."""
+    enterprise: str = ""
+    """Id or identifier of the product for NordPass Enterprise. If empty, it stays."""
+    confirm: bool = False
+    """Confirm the mapping: the next sync bills the mapped plans as these products."""
 
 
 @dg.op

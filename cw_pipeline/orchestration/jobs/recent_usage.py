@@ -9,9 +9,9 @@ from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.assets.months import USAGE
 from cw_pipeline.orchestration.failures import Failed
+from cw_pipeline.orchestration.launchpad import one_op_job
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.tenant import TAGS
 from cw_pipeline.sync.usage import read_again, recent_months
 
 
@@ -19,7 +19,10 @@ from cw_pipeline.sync.usage import read_again, recent_months
 def read_recent_usage(
     context: dg.OpExecutionContext, access: Access
 ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.Output[None]]:
-    """Read the last closed months' usage reports again and keep what changed; a month that fails stops no other."""
+    """Read the last three closed months' usage reports again: a month whose report changed is due.
+
+    A month that fails stops no other. Nothing is written to ConnectWise.
+    """
     failed: list[str] = []
     with access.warehouse(context) as warehouse, access.nordpass() as nordpass:
         for month in recent_months(warehouse, first_month=first_month(), now=datetime.now(UTC)):
@@ -38,10 +41,4 @@ def read_recent_usage(
     yield dg.Output(None)
 
 
-@dg.job(
-    tags=TAGS,
-    description="Reads the last three closed months' usage reports again: a month whose report changed is due.",
-)
-def recent_usage() -> None:
-    """Notice what NordPass corrected after it was pushed. Nothing is written to ConnectWise."""
-    read_recent_usage()
+recent_usage = one_op_job("recent_usage", read_recent_usage)

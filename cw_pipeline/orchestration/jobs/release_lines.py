@@ -7,26 +7,21 @@ from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import configured_month
 from cw_pipeline.orchestration.jobs.waiting import waiting_lines
-from cw_pipeline.orchestration.launchpad import one_op_job
+from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup import release
 from cw_pipeline.vocabulary import plain
 
 
-class ReleaseConfig(dg.Config):
+class ReleaseConfig(JobConfig):
     """Whose unusual usage of a month is right, as a person saw in the NordPass panel."""
 
-    month: str = Field(
-        default="",
-        description="The month in which the seats were used, as 2026-03. If empty, nothing is released.",
-    )
-    organizations: list[str] = Field(
-        default=[],
-        description="Ids or exact names of the NordPass organizations. If empty, the month's unusual usage is shown.",
-    )
-    everything: bool = Field(
-        default=False, description="Release all of the month's unusual usage, instead of naming organizations."
-    )
+    month: str = ""
+    """The month in which the seats were used, as 2026-03. If empty, nothing is released."""
+    organizations: list[str] = Field(default=[])
+    """Ids or exact names of the NordPass organizations. If empty, the month's unusual usage is shown."""
+    everything: bool = False
+    """Release all of the month's unusual usage, instead of naming organizations."""
 
 
 @dg.op

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 
 import dagster as dg
-from pydantic import Field
 
 from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.orchestration.assets.setup import materialized_mapping
 from cw_pipeline.orchestration.failures import Failed
-from cw_pipeline.orchestration.launchpad import one_op_job
+from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
@@ -20,16 +19,13 @@ from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.undo import what_next
 
 
-class UndoConfig(dg.Config):
+class UndoConfig(JobConfig):
     """Which run to undo."""
 
-    run: str = Field(
-        default="",
-        description="The id of a run of sync_now or monthly_sync, or its first characters. If empty, nothing is done.",
-    )
-    confirm: bool = Field(
-        default=False, description="Write it. Without this, the run only shows what would be written."
-    )
+    run: str = ""
+    """The id of a run of sync_now or monthly_sync, or its first characters. If empty, nothing is done."""
+    confirm: bool = False
+    """Write it. Without this, the run only shows what would be written."""
 
 
 @dg.op(pool=PUSH_POOL)
@@ -50,7 +46,7 @@ def undo_writes(
 
 def _undo(context: dg.OpExecutionContext, config: UndoConfig, access: Access) -> Iterator[dg.AssetCheckEvaluation]:
     with access.sync_run(context) as run:
-        recorded = recorded_pushes(context.instance, PUSH.key)
+        recorded = recorded_pushes(context.instance)
         undone = undo_run(run, config.run, recorded, confirmed=config.confirm)
         context.log_event(dg.AssetObservation(PUSH.key, metadata={"undo": table(*cells.undone(undone.lines))}))
         next_step = what_next(undone.run_id, undone.months, left=undone.left, confirmed=config.confirm)

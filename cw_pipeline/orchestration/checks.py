@@ -20,6 +20,7 @@ from cw_pipeline.wording.outcomes import in_words
 from cw_pipeline.wording.seats import amounts
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
+_PUSH = asset_key("connectwise_push")
 SEATS_ADD_UP = dg.AssetCheckSpec(
     "seats_add_up",
     asset=asset_key("push_preview"),
@@ -32,24 +33,16 @@ NOTHING_MISSING = dg.AssetCheckSpec(
     description="Every mapped organization has a row in each month's usage report, from its first billed month on.",
 )
 NOTHING_UNMAPPED = dg.AssetCheckSpec(
-    "nothing_unmapped",
-    asset=asset_key("connectwise_push"),
-    description="No seats in any month's latest push are unmapped.",
+    "nothing_unmapped", asset=_PUSH, description="No seats in any month's latest push are unmapped."
 )
 NOTHING_HELD = dg.AssetCheckSpec(
-    "nothing_held",
-    asset=asset_key("connectwise_push"),
-    description="No line in any month's latest push is held for a person's decision.",
+    "nothing_held", asset=_PUSH, description="No line in any month's latest push is held for a person's decision."
 )
 NOTHING_FAILED = dg.AssetCheckSpec(
-    "nothing_failed",
-    asset=asset_key("connectwise_push"),
-    description="No line in any month's latest push was rejected or left unconfirmed.",
+    "nothing_failed", asset=_PUSH, description="No line in any month's latest push was rejected or left unconfirmed."
 )
 NOTHING_WARNED = dg.AssetCheckSpec(
-    "nothing_warned",
-    asset=asset_key("connectwise_push"),
-    description="No line in any month's latest push has a warning.",
+    "nothing_warned", asset=_PUSH, description="No line in any month's latest push has a warning."
 )
 NOTHING_DRIFTED = dg.AssetCheckSpec(
     "nothing_drifted",

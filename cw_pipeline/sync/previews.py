@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from cw_pipeline.billing.by_hand import Left, undecided
 from cw_pipeline.billing.facts import CompanyMapping, Facts
@@ -222,23 +222,29 @@ def _before(session: Session, psa: str, month: Month, months: Sequence[Month], l
     return Baseline(limits, billed_before(session, psa, month, but_for=months), plans_reported(session, month))
 
 
+_STATE = select(tables.IntegrationRow.state)
+
+
 def _basis(session: Session) -> tuple[dict[str, CompanyMapping], dict[Plan, int]]:
     """What people decided: which organization is billed where, and as which product each plan is.
 
     Raises:
         SyncError: If the integration is not active.
     """
-    if session.scalar(select(tables.IntegrationRow.state)) is not State.ACTIVE:
+    if session.scalar(_STATE) is not State.ACTIVE:
         msg = "The integration is not active any more. Nothing is written. See `cw-pipeline status`."
         raise SyncError(msg)
     return mapping_facts(session), confirmed_products(session)
 
 
+_NEWLY_MAPPED = select(tables.CompanyMappingRow.company_id).where(
+    tables.CompanyMappingRow.looked_through_at.is_(None), tables.CompanyMappingRow.bill_from <= bindparam("last_month")
+)
+
+
 def _billed_for_the_first_time(session: Session, months: Sequence[Month]) -> set[int]:
     """The companies whose agreements were not looked through since they were mapped as they are."""
-    mapping = tables.CompanyMappingRow
-    is_new = (mapping.looked_through_at.is_(None), mapping.bill_from <= max(months))
-    return set(session.scalars(select(mapping.company_id).where(*is_new)))
+    return set(session.scalars(_NEWLY_MAPPED, {"last_month": max(months)}))
 
 
 def usage_report(session: Session, month: Month) -> StoredReport:

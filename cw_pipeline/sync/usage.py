@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
 from cw_pipeline.sync.sync_run import SyncError
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _RECENT = 3
 """How many closed months' reports are read again, since NordPass may correct them."""
+
+
+_BILLED = select(func.count()).select_from(CompanyMappingRow).where(CompanyMappingRow.bill_from <= bindparam("month"))
 
 
 class EmptyReport(SyncError):
@@ -43,9 +46,7 @@ def fetch_usage(nordpass: NordPass, warehouse: Warehouse, month: Month) -> Store
     """
     report = nordpass.monthly_usage(month)
     with warehouse.transaction() as session:
-        mapped = session.scalar(
-            select(func.count()).select_from(CompanyMappingRow).where(CompanyMappingRow.bill_from <= month)
-        )
+        mapped = session.scalar(_BILLED, {"month": month})
         if mapped and not report.rows:
             msg = (
                 f"NordPass's usage report for {month} is empty although {mapped} organizations are billed for it. "

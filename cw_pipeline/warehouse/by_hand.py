@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from cw_pipeline.billing.by_hand import Act, Left
 from cw_pipeline.warehouse.tables import LineByHandRow
@@ -20,11 +20,14 @@ def choices(session: Session, psa: str) -> dict[int, LineByHandRow]:
     return {row.addition_id: row for row in session.scalars(select(LineByHandRow).where(LineByHandRow.psa == psa))}
 
 
+_LEFT = select(LineByHandRow.addition_id, LineByHandRow.agreement_id, LineByHandRow.product_id).where(
+    LineByHandRow.psa == bindparam("psa"), LineByHandRow.choice == Act.LEAVE
+)
+
+
 def left_lines(session: Session, psa: str) -> frozenset[Left]:
     """The lines that people chose to leave."""
-    row = LineByHandRow
-    lines = select(row.addition_id, row.agreement_id, row.product_id).where(row.psa == psa, row.choice == Act.LEAVE)
-    return frozenset(Left(*line) for line in session.execute(lines).tuples())
+    return frozenset(Left(*line) for line in session.execute(_LEFT, {"psa": psa}).tuples())
 
 
 def last_choice(session: Session, psa: str) -> datetime | None:

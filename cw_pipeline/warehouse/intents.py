@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, insert, select
+from sqlalchemy import bindparam, exists, insert, select
 from sqlalchemy.orm import aliased
 
 from cw_pipeline.billing.accounting import SETTLED, EntryKind
@@ -76,13 +76,21 @@ def append_results(session: Session, psa: str, run_id: str, results: Sequence[Re
         session.execute(insert(LedgerEntry), rows, execution_options=IN_BULK)
 
 
+_RESULT = aliased(LedgerEntry)
+_OPEN_INTENTS = (
+    select(LedgerEntry)
+    .where(
+        LedgerEntry.psa == bindparam("psa"),
+        LedgerEntry.kind == EntryKind.INTENT,
+        ~exists().where(_RESULT.intent_id == LedgerEntry.id, _RESULT.kind.in_(SETTLED)),
+    )
+    .order_by(LedgerEntry.id)
+)
+
+
 def open_intents(session: Session, psa: str) -> list[Intent]:
     """The intents without a result, oldest first."""
-    result = aliased(LedgerEntry)
-    settled = exists().where(result.intent_id == LedgerEntry.id, result.kind.in_(SETTLED))
-    intents = select(LedgerEntry).where(LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.INTENT, ~settled)
-    rows = session.scalars(intents.order_by(LedgerEntry.id))
-    return [Intent(row.id, row.at, _write(row)) for row in rows]
+    return [Intent(row.id, row.at, _write(row)) for row in session.scalars(_OPEN_INTENTS, {"psa": psa})]
 
 
 def answered_ids(session: Session, psa: str) -> dict[int, int]:

@@ -1,4 +1,7 @@
-"""The ledger: an append-only record of every write, with what was there before."""
+"""The ledger: an append-only record of every write, with what was there before.
+
+The statements that each sync needs are built once: to build one takes several times as long as to execute it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from sqlalchemy import Select, case, func, insert, select
+from sqlalchemy import Select, bindparam, case, func, insert, select
 
 from cw_pipeline.billing.accounting import ACCOUNTING, SEEN_INVOICED, Entry, EntryKind, account
 from cw_pipeline.billing.identity import Identity
@@ -19,7 +22,6 @@ from cw_pipeline.warehouse.tables.base import IN_BULK
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.facts import Line, Written
@@ -27,10 +29,15 @@ if TYPE_CHECKING:
 
 SelectT = TypeVar("SelectT", bound=Select[Any])
 
+_OF_PSA = LedgerEntry.psa == bindparam("psa")
+_OF_MONTHS = LedgerEntry.month.in_(bindparam("months", expanding=True))
+
+_POSITION = select(func.max(LedgerEntry.id)).where(_OF_PSA)
+
 
 def position(session: Session, psa: str) -> int:
     """The id of the last entry for `psa`; 0 where there is none."""
-    return session.scalar(select(func.max(LedgerEntry.id)).where(LedgerEntry.psa == psa)) or 0
+    return session.scalar(_POSITION, {"psa": psa}) or 0
 
 
 def append_lines(
@@ -80,15 +87,17 @@ def _columns(identity: Identity, line: Line) -> dict[str, Any]:
     }
 
 
+_AGREEMENTS = select(LedgerEntry.agreement_id).where(_OF_PSA, _OF_MONTHS).distinct()
+
+
 def agreements_with_lines(session: Session, psa: str, months: Collection[Month]) -> set[int]:
     """The agreements to which lines for `months` were written, or may have been."""
-    agreements = select(LedgerEntry.agreement_id).where(LedgerEntry.psa == psa, LedgerEntry.month.in_(months))
-    return set(session.scalars(agreements.distinct()))
+    return set(session.scalars(_AGREEMENTS, {"psa": psa, "months": months}))
 
 
 def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
     """What the ledger accounts for of each addition that was written or found for `months`, by addition id."""
-    return account(_entries(session, psa, LedgerEntry.month.in_(months)), _intended(session, psa))
+    return account(_entries(session, psa, months), _intended(session, psa))
 
 
 def carried_seats(session: Session, psa: str, months: Collection[Month]) -> Mapping[tuple[Month, str], Decimal]:
@@ -137,10 +146,30 @@ _ENTRY_COLUMNS = (
 """Selected one by one: whole rows, which SQLAlchemy keeps track of, would take several times as long."""
 
 
-def _entries(session: Session, psa: str, *where: ColumnElement[bool]) -> Iterator[Entry]:
-    """The entries that say what an addition is, oldest first."""
-    statement = _since_given_up(select(*_ENTRY_COLUMNS), psa).where(*where).order_by(LedgerEntry.id)
-    for row in session.execute(statement):
+def _since_given_up(statement: SelectT) -> SelectT:
+    """The entries that say what an addition is, without what was known of one before a person gave it up."""
+    given_up = (
+        select(LedgerEntry.addition_id, func.max(LedgerEntry.id).label("last"))
+        .where(_OF_PSA, LedgerEntry.kind == EntryKind.GIVEN_UP)
+        .group_by(LedgerEntry.addition_id)
+        .subquery()
+    )
+    return statement.outerjoin(given_up, given_up.c.addition_id == LedgerEntry.addition_id).where(
+        _OF_PSA,
+        LedgerEntry.kind.in_(ACCOUNTING),
+        LedgerEntry.addition_id.is_not(None),
+        LedgerEntry.id > func.coalesce(given_up.c.last, 0),
+    )
+
+
+_ENTRIES = _since_given_up(select(*_ENTRY_COLUMNS)).order_by(LedgerEntry.id)
+_ENTRIES_OF_MONTHS = _ENTRIES.where(_OF_MONTHS)
+
+
+def _entries(session: Session, psa: str, months: Collection[Month] | None = None) -> Iterator[Entry]:
+    """The entries that say what an addition is, oldest first; of all months, or of some."""
+    statement = _ENTRIES if months is None else _ENTRIES_OF_MONTHS
+    for row in session.execute(statement, {"psa": psa, "months": months}):
         kind, at, month, plan, organization_id, *of_line, before, quantity, first_day, last_day, trial = row
         is_credit = kind is EntryKind.CREDITED  # its columns have what was billed, and what is left of that
         yield Entry(
@@ -154,22 +183,6 @@ def _entries(session: Session, psa: str, *where: ColumnElement[bool]) -> Iterato
             cancelled_date=last_day,
             trial=bool(trial),
         )
-
-
-def _since_given_up(statement: SelectT, psa: str) -> SelectT:
-    """The entries that say what an addition is, without what was known of one before a person gave it up."""
-    given_up = (
-        select(LedgerEntry.addition_id, func.max(LedgerEntry.id).label("last"))
-        .where(LedgerEntry.psa == psa, LedgerEntry.kind == EntryKind.GIVEN_UP)
-        .group_by(LedgerEntry.addition_id)
-        .subquery()
-    )
-    return statement.outerjoin(given_up, given_up.c.addition_id == LedgerEntry.addition_id).where(
-        LedgerEntry.psa == psa,
-        LedgerEntry.kind.in_(ACCOUNTING),
-        LedgerEntry.addition_id.is_not(None),
-        LedgerEntry.id > func.coalesce(given_up.c.last, 0),
-    )
 
 
 class Known(NamedTuple):
@@ -186,14 +199,17 @@ class Known(NamedTuple):
 _UNKNOWN = Known("", frozenset(), frozenset(), invoiced=False)
 
 
+_KNOWN_COLUMNS = (LedgerEntry.addition_id, LedgerEntry.serial_number, LedgerEntry.product_id, LedgerEntry.agreement_id)
+_WAS_INVOICED = func.max(case((LedgerEntry.kind.in_(SEEN_INVOICED), 1), else_=0)) == 1
+_KNOWN_LINES = _since_given_up(select(*_KNOWN_COLUMNS, _WAS_INVOICED)).group_by(*_KNOWN_COLUMNS)
+
+
 def known_lines(session: Session, psa: str) -> dict[int, Known]:
     """Each addition that was written, found or accepted, by addition id."""
-    invoiced = func.max(case((LedgerEntry.kind.in_(SEEN_INVOICED), 1), else_=0)) == 1
-    columns = (LedgerEntry.addition_id, LedgerEntry.serial_number, LedgerEntry.product_id, LedgerEntry.agreement_id)
-    entries = _since_given_up(select(*columns, invoiced), psa).group_by(*columns)
     known: dict[int, Known] = {}
     shared: dict[frozenset[int], frozenset[int]] = {}  # else these sets would be most of what a line takes in memory
-    for addition_id, serial_number, product_id, agreement_id, was_invoiced in session.execute(entries):
+    lines = session.execute(_KNOWN_LINES, {"psa": psa})
+    for addition_id, serial_number, product_id, agreement_id, was_invoiced in lines:
         before = known.get(addition_id, _UNKNOWN)
         product_ids, agreement_ids = before.product_ids | {product_id}, before.agreement_ids | {agreement_id}
         known[addition_id] = Known(

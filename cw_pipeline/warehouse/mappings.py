@@ -40,12 +40,15 @@ def by_company(mappings: Iterable[CompanyMappingRow]) -> Mapping[int, Sequence[C
     return dict(grouped)
 
 
+_MAPPINGS = (
+    select(CompanyMappingRow, OrganizationRow.name, CompanyRow.name)
+    .join(CompanyMappingRow.organization)
+    .join(CompanyMappingRow.company)
+)
+
+
 def mapping_facts(session: Session) -> dict[str, CompanyMapping]:
     """All mappings as the rule takes them, by organization id."""
-    mapping = CompanyMappingRow
-    rows = session.execute(
-        select(mapping, OrganizationRow.name, CompanyRow.name).join(mapping.organization).join(mapping.company)
-    )
     return {
         row.organization_id: CompanyMapping(
             organization_id=row.organization_id,
@@ -57,7 +60,7 @@ def mapping_facts(session: Session) -> dict[str, CompanyMapping]:
             company_name=company_name,
             trial_months=row.trial_months,
         )
-        for row, organization_name, company_name in rows.tuples()
+        for row, organization_name, company_name in session.execute(_MAPPINGS).tuples()
     }
 
 
@@ -71,8 +74,10 @@ def organizations_of(session: Session, company_id: int) -> Sequence[Organization
     ).all()
 
 
+_CONFIRMED = select(ProductMappingRow.plan, ProductMappingRow.confirmed_product_id)
+
+
 def confirmed_products(session: Session) -> dict[Plan, int]:
     """The catalog item id that each plan is confirmed to be billed as."""
-    row = ProductMappingRow
-    rows = session.execute(select(row.plan, row.confirmed_product_id)).tuples()
+    rows = session.execute(_CONFIRMED).tuples()
     return {plan: product_id for plan, product_id in rows if product_id is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, func, insert, select
+from sqlalchemy import bindparam, delete, exists, func, insert, select
 
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.warehouse.tables import PreviewLineRow, PreviewRow, PushLineRow, PushRow
@@ -78,17 +78,23 @@ def preview_lines(session: Session, preview_id: int, pushed: PushRow | None = No
     return tuple(PreviewLine(*row) for row in rows)
 
 
+_OF_PSA = PreviewRow.psa == bindparam("psa")
+_OLD = select(PreviewRow.id).where(
+    _OF_PSA,
+    PreviewRow.made_at < bindparam("made_before"),
+    ~exists().where(PushRow.preview_id == PreviewRow.id),
+    PreviewRow.id.not_in(select(func.max(PreviewRow.id)).where(_OF_PSA).group_by(PreviewRow.month)),
+)
+_DELETE_OLD = tuple(
+    delete(table).where(preview_id.in_(_OLD)).execution_options(synchronize_session=False)
+    for table, preview_id in ((PreviewLineRow, PreviewLineRow.preview_id), (PreviewRow, PreviewRow.id))
+)
+
+
 def delete_old_previews(session: Session, psa: str, *, made_before: datetime) -> None:
     """Delete the previews made before this moment, except those that were pushed and the last one of each month.
 
     Everything else in the warehouse is kept for good.
     """
-    last = select(func.max(PreviewRow.id)).where(PreviewRow.psa == psa).group_by(PreviewRow.month)
-    old = select(PreviewRow.id).where(
-        PreviewRow.psa == psa,
-        PreviewRow.made_at < made_before,
-        ~exists().where(PushRow.preview_id == PreviewRow.id),
-        PreviewRow.id.not_in(last),
-    )
-    session.execute(delete(PreviewLineRow).where(PreviewLineRow.preview_id.in_(old)))
-    session.execute(delete(PreviewRow).where(PreviewRow.id.in_(old)))
+    for statement in _DELETE_OLD:
+        session.execute(statement, {"psa": psa, "made_before": made_before})

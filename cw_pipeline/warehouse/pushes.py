@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import bindparam, func, insert, select
 
 from cw_pipeline.billing.outcomes import FAILED, NOT_BILLED, RIGHT, Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine, PushedPart
@@ -19,7 +19,7 @@ from cw_pipeline.warehouse.tables.base import IN_BULK
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import BindParameter, ColumnElement, Select
     from sqlalchemy.orm import Session
 
 _STORED_FIELDS = ("organization_id", "plan", "also", "outcome", "seats", "to_credit", "by_hand", "reason", "warning")
@@ -100,10 +100,16 @@ def save_undone(session: Session, psa: str, run_id: str, *, by: str, months: Col
     )
 
 
+_LAST_UNDONE = (
+    select(UndoneRunRow.month, func.max(UndoneRunRow.undone_at))
+    .where(UndoneRunRow.psa == bindparam("psa"))
+    .group_by(UndoneRunRow.month)
+)
+
+
 def last_undone(session: Session, psa: str) -> dict[Month, datetime]:
     """When a run was last undone, for each month in which one was."""
-    last = select(UndoneRunRow.month, func.max(UndoneRunRow.undone_at)).where(UndoneRunRow.psa == psa)
-    return dict(session.execute(last.group_by(UndoneRunRow.month)).tuples().all())
+    return dict(session.execute(_LAST_UNDONE, {"psa": psa}).tuples().all())
 
 
 def _now_after(moment: datetime | None) -> datetime:
@@ -112,7 +118,7 @@ def _now_after(moment: datetime | None) -> datetime:
     return now if moment is None else max(now, moment + timedelta(microseconds=1))
 
 
-def last_pushes(psa: str, *where: ColumnElement[bool]) -> Select[tuple[int]]:
+def last_pushes(psa: str | BindParameter[str], *where: ColumnElement[bool]) -> Select[tuple[int]]:
     """The ids of each month's last whole push, as a subquery; a push that left organizations out does not count."""
     return select(func.max(PushRow.id)).where(PushRow.psa == psa, PushRow.whole, *where).group_by(PushRow.month)
 
@@ -167,16 +173,30 @@ def pushed_part(session: Session, psa: str, month: Month) -> PushedPart | None:
     return PushedPart(organizations, of_organizations, seats, of_seats)
 
 
+_PUSHES_BEFORE = last_pushes(
+    bindparam("psa"),
+    PushRow.month < bindparam("month"),
+    PushRow.month >= bindparam("since"),
+    PushRow.month.not_in(bindparam("but_for", expanding=True)),
+)
+_BILLED_LINES = (
+    select(
+        PushLineRow.organization_id,
+        PushRow.month,
+        PushLineRow.seats,
+        func.row_number().over(partition_by=PushLineRow.organization_id, order_by=PushRow.month.desc()).label("rank"),
+    )
+    .join(PushRow, PushRow.id == PushLineRow.push_id)
+    .where(PushLineRow.push_id.in_(_PUSHES_BEFORE), ~PushLineRow.also, PushLineRow.outcome.in_(BILLED))
+    .subquery()
+)
+_BILLED_LAST = select(_BILLED_LINES.c.organization_id, _BILLED_LINES.c.month, _BILLED_LINES.c.seats).where(
+    _BILLED_LINES.c.rank == 1
+)
+
+
 def billed_before(session: Session, psa: str, month: Month, *, but_for: Collection[Month]) -> dict[str, Billed]:
     """By organization id, the last month that was billed in the year before `month`, leaving out those in `but_for`."""
-    pushes = last_pushes(psa, PushRow.month < month, PushRow.month >= month.plus(-12), PushRow.month.not_in(but_for))
-    line = PushLineRow
-    rank = func.row_number().over(partition_by=line.organization_id, order_by=PushRow.month.desc()).label("rank")
-    billed = (
-        select(line.organization_id, PushRow.month, line.seats, rank)
-        .join(PushRow, PushRow.id == line.push_id)
-        .where(line.push_id.in_(pushes), ~line.also, line.outcome.in_(BILLED))
-        .subquery()
-    )
-    last = select(billed.c.organization_id, billed.c.month, billed.c.seats).where(billed.c.rank == 1)
-    return {organization_id: Billed(of, seats) for organization_id, of, seats in session.execute(last).tuples()}
+    parameters = {"psa": psa, "month": month, "since": month.plus(-12), "but_for": list(but_for)}
+    billed = session.execute(_BILLED_LAST, parameters).tuples()
+    return {organization_id: Billed(of, seats) for organization_id, of, seats in billed}

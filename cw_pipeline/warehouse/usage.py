@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from cw_pipeline.billing.facts import Usage
 from cw_pipeline.vocabulary import Month, Plan
@@ -60,10 +60,12 @@ def latest_report(session: Session, month: Month) -> StoredReport | None:
     return None if latest is None else _stored(latest)
 
 
+_OF_MONTH = UsageReportRow.month == bindparam("month")
+_LATEST = select(UsageReportRow).where(_OF_MONTH).order_by(UsageReportRow.id.desc()).limit(1)
+
+
 def _latest(session: Session, month: Month) -> UsageReportRow | None:
-    return session.scalars(
-        select(UsageReportRow).where(UsageReportRow.month == month).order_by(UsageReportRow.id.desc()).limit(1)
-    ).first()
+    return session.scalars(_LATEST, {"month": month}).first()
 
 
 def _stored(report: UsageReportRow) -> StoredReport:
@@ -88,26 +90,36 @@ def release_usage(session: Session, report_id: int, organization_ids: Iterable[s
         session.merge(ReleasedUsageRow(report_id=report_id, organization_id=organization_id, released_at=now))
 
 
+_RELEASED = select(ReleasedUsageRow.report_id, ReleasedUsageRow.organization_id).where(
+    ReleasedUsageRow.report_id.in_(bindparam("report_ids", expanding=True))
+)
+
+
 def released_usage(session: Session, reports: Mapping[Month, StoredReport]) -> frozenset[tuple[Month, str]]:
     """The organizations whose usage in one of these `reports` a person released, each with the month."""
     months = {report.id: month for month, report in reports.items()}
-    row = ReleasedUsageRow
-    released = session.execute(select(row.report_id, row.organization_id).where(row.report_id.in_(months))).tuples()
+    released = session.execute(_RELEASED, {"report_ids": list(months)}).tuples()
     return frozenset((months[report_id], organization_id) for report_id, organization_id in released)
+
+
+_WITH_SEVERAL_PLANS = (
+    select(OrganizationUsageRow.organization_id)
+    .join(UsageReportRow)
+    .where(_OF_MONTH)
+    .group_by(OrganizationUsageRow.organization_id)
+    .having(func.count(OrganizationUsageRow.plan.distinct()) > 1)
+)
+_PLANS_REPORTED = (
+    select(OrganizationUsageRow.organization_id, OrganizationUsageRow.plan)
+    .join(UsageReportRow)
+    .where(_OF_MONTH, OrganizationUsageRow.organization_id.in_(_WITH_SEVERAL_PLANS))
+    .order_by(UsageReportRow.id)
+)
 
 
 def plans_reported(session: Session, month: Month) -> dict[str, list[Plan]]:
     """By organization id, the plans that the reports of `month` named, in order; only where they differ."""
-    row = OrganizationUsageRow
-    of_month = select(row.organization_id).join(UsageReportRow).where(UsageReportRow.month == month)
-    several = of_month.group_by(row.organization_id).having(func.count(row.plan.distinct()) > 1)
-    reported = (
-        select(row.organization_id, row.plan)
-        .join(UsageReportRow)
-        .where(UsageReportRow.month == month, row.organization_id.in_(several))
-        .order_by(UsageReportRow.id)
-    )
     plans: defaultdict[str, list[Plan]] = defaultdict(list)
-    for organization_id, plan in session.execute(reported).tuples():
+    for organization_id, plan in session.execute(_PLANS_REPORTED, {"month": month}).tuples():
         plans[organization_id].append(plan)
     return dict(plans)

@@ -6,33 +6,27 @@ import gc
 import os
 import sys
 from io import TextIOWrapper
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cw_pipeline.cli import (
     companies,
-    compare,
-    drift,
-    fault,
-    health,
-    history,
-    imports,
     lazy,
-    lifecycle,
-    lines_by_hand,
+    lines,
+    monitoring,
     months,
-    notify,
     organizations,
     products,
-    rebuild,
-    reconcile,
-    report,
+    reports,
     sandbox,
+    setup,
     tenants,
-    undo,
 )
 from cw_pipeline.cli.options import example
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
@@ -70,40 +64,38 @@ def options(
 
 _TRYING_OUT, _SETTING_UP, _EVERY_MONTH, _MONITORING = "Trying out", "Setting up", "Every month", "Monitoring"
 
-app.command(rich_help_panel=_TRYING_OUT, epilog=example("demo"))(sandbox.demo)
-app.command(
-    rich_help_panel=_TRYING_OUT,
-    context_settings={"allow_interspersed_args": False},
-    epilog=example("sandbox -- dg dev"),
-)(sandbox.sandbox)
-app.command(rich_help_panel=_TRYING_OUT, help=fault.HELP, epilog=example("fault rejected"))(fault.fault)
-app.command(rich_help_panel=_SETTING_UP, epilog=example("tenants"))(tenants.tenants)
-app.command(rich_help_panel=_SETTING_UP, epilog=example("migrate --check"))(lifecycle.migrate)
-app.command(rich_help_panel=_SETTING_UP, epilog=example("connect"))(lifecycle.connect)
+
+def _add(panel: str, usage: str, function: Callable[..., None], **settings: Any) -> None:  # noqa: ANN401 - typer's own
+    """Add a command to a panel of the help. Its name is the first word of `usage`, the example in its help."""
+    app.command(usage.partition(" ")[0], rich_help_panel=panel, epilog=example(usage), **settings)(function)
+
+
+_add(_TRYING_OUT, "demo", sandbox.demo)
+_add(_TRYING_OUT, "sandbox -- dg dev", sandbox.sandbox, context_settings={"allow_interspersed_args": False})
+_add(_TRYING_OUT, "fault rejected", sandbox.fault, help=sandbox.FAULT_HELP)
+_add(_SETTING_UP, "tenants", tenants.tenants)
+_add(_SETTING_UP, "migrate --check", setup.migrate)
+_add(_SETTING_UP, "connect", setup.connect)
 app.add_typer(products.app, name="products", rich_help_panel=_SETTING_UP)
-app.command("import", rich_help_panel=_SETTING_UP, epilog=example("import --type Client --status Active"))(
-    imports.import_
-)
+_add(_SETTING_UP, "import --type Client --status Active", setup.import_)
 app.add_typer(companies.app, name="companies", rich_help_panel=_SETTING_UP)
 app.add_typer(organizations.app, name="organizations", rich_help_panel=_SETTING_UP)
-app.command(rich_help_panel=_SETTING_UP, epilog=example("notify"))(notify.notify)
-app.command(rich_help_panel=_SETTING_UP, epilog=example("disconnect --backup mappings.csv"))(lifecycle.disconnect)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example("status"))(lifecycle.status)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example("preview --month 2026-03"))(months.preview)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example("sync --from 2026-01 --to 2026-03"))(months.sync)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example("compare 2026-02 2026-03"))(compare.compare)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example("approve 17"))(months.approve)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example("report --month 2026-03 --format xlsx"))(report.report)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example('history --month 2026-03 --organization "Acme Ltd"'))(
-    history.history
-)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example("undo 3f2a91bc --yes"))(undo.undo)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example("drift"))(drift.drift)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example("reconcile --month 2026-02"))(reconcile.reconcile)
-app.command(rich_help_panel=_EVERY_MONTH, epilog=example("rebuild"))(rebuild.rebuild)
-app.add_typer(lines_by_hand.app, name="lines", rich_help_panel=_EVERY_MONTH)
-app.command(rich_help_panel=_MONITORING, epilog=example("health"))(health.health)
-app.command(rich_help_panel=_MONITORING, epilog=example("metrics"))(health.metrics)
+_add(_SETTING_UP, "notify", monitoring.notify)
+_add(_SETTING_UP, "disconnect --backup mappings.csv", setup.disconnect)
+_add(_EVERY_MONTH, "status", setup.status)
+_add(_EVERY_MONTH, "preview --month 2026-03", months.preview)
+_add(_EVERY_MONTH, "sync --from 2026-01 --to 2026-03", months.sync)
+_add(_EVERY_MONTH, "compare 2026-02 2026-03", reports.compare)
+_add(_EVERY_MONTH, "approve 17", months.approve)
+_add(_EVERY_MONTH, "report --month 2026-03 --format xlsx", reports.report)
+_add(_EVERY_MONTH, 'history --month 2026-03 --organization "Acme Ltd"', reports.history)
+_add(_EVERY_MONTH, "undo 3f2a91bc --yes", months.undo)
+_add(_EVERY_MONTH, "drift", reports.drift)
+_add(_EVERY_MONTH, "reconcile --month 2026-02", reports.reconcile)
+_add(_EVERY_MONTH, "rebuild", setup.rebuild)
+app.add_typer(lines.app, name="lines", rich_help_panel=_EVERY_MONTH)
+_add(_MONITORING, "health", monitoring.health)
+_add(_MONITORING, "metrics", monitoring.metrics)
 
 
 def main() -> None:

@@ -1,18 +1,22 @@
-"""What a running command works with."""
+"""What a running command works with, and how a function becomes a command."""
 
 from __future__ import annotations
 
+import inspect
 import os
 import pwd
 import socket
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
+import typer
+
 from cw_pipeline.cli import lazy
-from cw_pipeline.cli.output import Output, command_output
+from cw_pipeline.cli.output import Output
+from cw_pipeline.errors import DONE, INTERRUPTED, CwPipelineError
 from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
@@ -24,31 +28,38 @@ if TYPE_CHECKING:
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.orchestration.assets.setup import Done
     from cw_pipeline.settings import Settings
+    from cw_pipeline.setup.listed import Changes
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.database import Warehouse
 
+P = ParamSpec("P")
 DoneT = TypeVar("DoneT")
+ChangesT = TypeVar("ChangesT", bound="Changes")
 
-MAP_ANYWAY = "Map it anyway?"
-REALLY_GONE = "Are they really gone?"
+_AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document to standard output, and all else to standard error.")
+]
 
 
 class Command(Output):
-    """A running command: its output, its settings, and the systems that it asks for.
+    """A running command: its output, and the settings and systems that it asks for.
 
     Each system is opened when it is first asked for, and closed when the command ends.
 
     Attributes:
-        settings: The environment.
         done: What it set up, by asset; shown in Dagster even if the command fails later.
+        opened: Closes the systems.
     """
 
-    settings: Settings
-
-    def __init__(self, stack: ExitStack, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool) -> None:
         super().__init__(as_json=as_json)
         self.done: dict[str, Done] = {}
-        self._stack = stack
+        self.opened = ExitStack()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The environment. Raises `InvalidConfiguration`."""
+        return lazy.settings.Settings()
 
     @property
     def first_month(self) -> Month:
@@ -60,22 +71,22 @@ class Command(Output):
         """The warehouse. Raises `DatabaseUnreachable`."""
         settings = self.settings
         warehouse = lazy.database.Warehouse(settings.database_url, tenant=settings.tenant_key, who=_who())
-        return self._stack.enter_context(closing(warehouse))
+        return self.opened.enter_context(closing(warehouse))
 
     @cached_property
     def connectwise(self) -> ConnectWiseClient:
         """The client for ConnectWise. Raises `NotSetUp` or `InvalidConfiguration`."""
-        return self._stack.enter_context(lazy.systems.open_connectwise(self.settings))
+        return self.opened.enter_context(lazy.systems.open_connectwise(self.settings))
 
     @cached_property
     def nordpass(self) -> NordPass:
         """The source of organizations and usage. Raises `NotSetUp` or `NordPassError`."""
-        return self._stack.enter_context(lazy.systems.open_nordpass(self.settings))
+        return self.opened.enter_context(lazy.systems.open_nordpass(self.settings))
 
     @cached_property
     def dagster(self) -> DagsterInstance:
         """Dagster's storage. Raises `NotSetUp`."""
-        return self._stack.enter_context(lazy.runs.local_instance(self.settings.cw_pipeline_home))
+        return self.opened.enter_context(lazy.runs.local_instance(self.settings.cw_pipeline_home))
 
     def sync_run(self, name: str) -> SyncRun:
         """What reads and writes ConnectWise as a sync does; the ledger has its entries under `name`.
@@ -84,20 +95,22 @@ class Command(Output):
             NotActive: If the integration is not active.
             WrongCompany: If the credentials are for another ConnectWise company than the connected one.
         """
-        run = self._stack.enter_context(
+        run = self.opened.enter_context(
             lazy.systems.open_sync_run(self.settings, who=_who(), run_id=f"{name} {uuid4()}", say=self.notice)
         )
         self.warehouse = run.warehouse
         return run
 
-    def confirm_warnings(self, act: Callable[..., DoneT], *, on: str, question: str, yes: bool) -> DoneT:
-        """Run `act`; on warnings, print them, ask `question`, then run it again accepting them.
+    def confirm_warnings(
+        self, act: Callable[..., DoneT], *, on: str, yes: bool, question: str = "Map it anyway?"
+    ) -> DoneT:
+        """Run `act`, which takes `accept_warnings`; on warnings, print them, ask, then run it again accepting them.
 
         Args:
-            act: Takes `accept_warnings`.
+            act: What may have warnings.
             on: What it is at work on.
-            question: Asked on a terminal.
             yes: Whether warnings are accepted from the start.
+            question: Asked on a terminal.
 
         Raises:
             UsageError: If there are warnings and no terminal to ask on.
@@ -112,31 +125,75 @@ class Command(Output):
         with self.working(on):
             return act(accept_warnings=True)
 
+    def read_list(self, asset: str, act: Callable[..., ChangesT], *, source: str, yes: bool) -> ChangesT:
+        """Import a list from `source` with `act`, as `confirm_warnings` does, and show in Dagster what changed."""
+        changes = self.confirm_warnings(act, on=f"Reading {source}", question="Are they really gone?", yes=yes)
+        self.done[asset] = changes
+        return changes
+
+
+def command(function: Callable[Concatenate[Command, P], None]) -> Callable[P, None]:
+    """Make `function` a command with the option `--json`; its errors become a sentence and an exit code."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with running(as_json=bool(kwargs.pop("as_json"))) as cmd:
+            function(cmd, *args, **kwargs)
+
+    signature = inspect.signature(function, eval_str=True)
+    _, *parameters = signature.parameters.values()
+    as_json = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_AsJson)
+    run.__signature__ = signature.replace(  # pyright: ignore[reportAttributeAccessIssue] - what `inspect` looks for
+        parameters=[*parameters, as_json]
+    )
+    run.__annotations__ = {}  # typer would evaluate them again
+    return run
+
+
+def setup_command(function: Callable[Concatenate[Command, P], None]) -> Callable[P, None]:
+    """Make `function` a command that changes the setup, which is shown in Dagster after it."""
+
+    @wraps(function)
+    def run(cmd: Command, *args: P.args, **kwargs: P.kwargs) -> None:
+        with showing_setup(cmd):
+            function(cmd, *args, **kwargs)
+
+    return command(run)
+
 
 @contextmanager
-def command(*, as_json: bool) -> Generator[Command]:
-    """Run a command; its errors become a sentence and an exit code."""
-    stack = ExitStack()
-    running = Command(stack, as_json=as_json)
-    with command_output(running), stack:
-        running.settings = lazy.settings.Settings()
-        yield running
+def running(*, as_json: bool) -> Generator[Command]:
+    """Run the block as a command; its errors become a sentence and an exit code."""
+    cmd = Command(as_json=as_json)
+    problem = None
+    try:
+        with cmd.opened:
+            yield cmd
+    except KeyboardInterrupt:
+        problem = "Interrupted. Every write so far is in the ledger; run the command again to continue."
+        cmd.exit_code = INTERRUPTED
+    except CwPipelineError as error:
+        problem, cmd.exit_code = str(error), error.exit_code
+    if problem is not None:
+        cmd.document({"error": problem})
+        cmd.notice(problem)
+    if cmd.exit_code != DONE:
+        raise typer.Exit(cmd.exit_code)
 
 
 @contextmanager
-def setup_command(*, as_json: bool) -> Generator[Command]:
-    """Run a command that changes the setup, and show in Dagster what is imported and mapped after it.
+def showing_setup(cmd: Command) -> Generator[None]:
+    """Show in Dagster what the block imported and mapped.
 
     Dagster's storage is opened first: where it cannot be, nothing is changed.
     """
-    with command(as_json=as_json) as running:
-        dagster, succeeded = running.dagster, False
-        try:
-            yield running
-            succeeded = True
-        finally:
-            if succeeded or running.done:
-                lazy.setup_assets.report_setup(dagster, running.warehouse, running.done)
+    dagster, succeeded = cmd.dagster, False
+    try:
+        yield
+        succeeded = True
+    finally:
+        if succeeded or cmd.done:
+            lazy.setup_assets.report_setup(dagster, cmd.warehouse, cmd.done)
 
 
 def now() -> datetime:

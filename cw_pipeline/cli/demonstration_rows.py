@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox
     from cw_pipeline.sandbox.wire import Record
 
-_SEATS = ("used", "on lines", "invoiced")
-
 
 def print_rows(console: Console, sandbox: Sandbox, usage: Mapping[Month, Sequence[Record]]) -> tuple[int, int]:
     """Print the seats used, on lines and invoiced, by month, and each organization of which they differ.
@@ -35,29 +33,28 @@ def print_rows(console: Console, sandbox: Sandbox, usage: Mapping[Month, Sequenc
     for invoice in sandbox.connectwise.invoices():
         for line in invoice["lines"]:
             invoiced[line["serial_number"] or ""] += line["quantity"]
-    months = _table("Every seat of every month", "month", "organizations")
+    by_month = _table("Every seat of every month", "month", "organizations")
     differing = _table("Not equal", "month", "organization")
-    total = 0
     for month, rows in usage.items():
         seats: list[tuple[Decimal, ...]] = []
         for row in rows:
             serial_numbers = [Identity(month, plan, row["organization_id"]).serial_number for plan in Plan]
-            carried = (sum((where[one] for one in serial_numbers), Decimal(0)) for where in (on_lines, invoiced))
-            seats.append((Decimal(row["consumed_licenses"]), *carried))
+            billed = (sum((source[number] for number in serial_numbers), Decimal()) for source in (on_lines, invoiced))
+            seats.append((Decimal(row["consumed_licenses"]), *billed))
             if len(set(seats[-1])) > 1:
                 differing.add_row(str(month), escape(row["organization_name"]), *map(str, seats[-1]))
-        same = all(len(set(one)) == 1 for one in seats)
+        equal = all(len(set(numbers)) == 1 for numbers in seats)
         sums = (f"{sum(column):,}" for column in zip(*seats, strict=True))
-        months.add_row(str(month), str(len(rows)), *sums, "[green]=[/]" if same else "[red]≠[/]")
-        total += len(rows)
-    console.print(months)
+        by_month.add_row(str(month), str(len(rows)), *sums, "[green]=[/]" if equal else "[red]≠[/]")
+    console.print(by_month)
     if differing.row_count:
         console.print(differing)
+    total = sum(map(len, usage.values()))
     return total - differing.row_count, total
 
 
 def _table(title: str, *names: str) -> Table:
     table = Table(*names, title=title)
-    for name in (*_SEATS, ""):
+    for name in ("used", "on lines", "invoiced", ""):
         table.add_column(name, justify="right")
     return table

@@ -47,19 +47,7 @@ if TYPE_CHECKING:
     from cw_pipeline.sync import reviewed
     from cw_pipeline.warehouse import database, psa
     from cw_pipeline.warehouse import runs as run_results
-    from cw_pipeline.wording import (
-        cells,
-        commands,
-        differences,
-        hold_reasons,
-        reconciliation,
-        seats,
-        spreadsheets,
-        ways_out,
-    )
-    from cw_pipeline.wording import changes as changes_in_words
-    from cw_pipeline.wording import lines_by_hand as by_hand_in_words
-    from cw_pipeline.wording import mappings as mapping_sentences
+    from cw_pipeline.wording import cells, reconciliation
 
 _NAMES = {
     "": "definitions notifications settings tenant_file",
@@ -75,15 +63,12 @@ _NAMES = {
     ),
     "sync": "reviewed",
     "warehouse": "database psa",
-    "wording": "cells commands differences hold_reasons reconciliation seats spreadsheets ways_out",
+    "wording": "cells reconciliation",
 }
 """The names of modules, by their package."""
 _PATHS = {name: f"{package}.{name}".lstrip(".") for package, names in _NAMES.items() for name in names.split()} | {
     "by_hand_choices": "setup.by_hand",
-    "by_hand_in_words": "wording.lines_by_hand",
-    "changes_in_words": "wording.changes",
     "find_drift": "reports.drift.find",
-    "mapping_sentences": "wording.mappings",
     "month_report": "reports.month_report.report",
     "report_files": "reports.month_report.files",
     "run_results": "warehouse.runs",

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.billing.preview import seats_at_stake, tally
 from cw_pipeline.cli import lazy
-from cw_pipeline.cli.output import number
+from cw_pipeline.cli.output import members
 from cw_pipeline.errors import HELD_OR_FAILED
 from cw_pipeline.vocabulary import counted
+from cw_pipeline.wording.differences import differs_from
 from cw_pipeline.wording.outcomes import in_words, with_also
+from cw_pipeline.wording.seats import how_much, where_seats_go
+from cw_pipeline.wording.ways_out import WAYS_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from cw_pipeline.billing.outcomes import Outcome
     from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.cli.command import Command
     from cw_pipeline.vocabulary import Month
@@ -26,181 +28,154 @@ _GROUPS = {"Right": RIGHT, "Not billed": NOT_BILLED, "Held": HELD, "Failed": FAI
 _STUCK = HELD | FAILED
 
 
-def print_preview(running: Command, reports: Sequence[MonthResult], next_step: str) -> None:
-    """Print what a sync would write, line by line, then what is held or failed and the sums of the rest."""
-    results = _Results(running, reports)
-    results.print_document()
-    results.print_writes()
-    results.print_sums()
-    results.print_conclusion(next_step, pushed=False)
-
-
-def print_sync(running: Command, reports: Sequence[MonthResult], next_step: str) -> None:
-    """Print the sums of each month, and what is held or failed."""
-    results = _Results(running, reports, pushed=True)
-    results.print_document()
-    results.print_months()
-    results.print_conclusion(next_step, pushed=True)
-
-
-class _Results:
-    """The results of months, and the command that prints them.
+def print_results(cmd: Command, results: Sequence[MonthResult], next_step: str, *, pushed: bool) -> None:
+    """Print the result of each month; the exit code says whether all is well.
 
     Args:
-        running: The command.
-        reports: The months' results.
+        cmd: The command.
+        results: What its runs came to, month by month.
+        next_step: What to do next, where nothing is held or failed.
+        pushed: Whether the months were pushed, or only previewed.
     """
+    printer = _Printer(cmd, results, pushed=pushed)
+    cmd.document({"months": [printer.document(result) for result in results]})
+    if pushed:
+        printer.print_sums()
+    else:
+        printer.print_writes()
+        printer.print_other_outcomes()
+    printer.print_conclusion(next_step)
 
-    def __init__(self, running: Command, reports: Sequence[MonthResult], *, pushed: bool = False) -> None:
-        self._output, self._reports = running, reports
-        with running.warehouse.transaction() as session:
+
+class _Printer:
+    """The results of months, with names."""
+
+    def __init__(self, cmd: Command, results: Sequence[MonthResult], *, pushed: bool) -> None:
+        self._cmd, self._results, self._pushed = cmd, results, pushed
+        self._lines = [(result.month, line) for result in results for line in result.lines]
+        with cmd.warehouse.transaction() as session:
             self._companies, self._agreements = lazy.listings.imported_names(session)
             psa = lazy.psa.connected_psa(session)
-            found = {
-                report.month: lazy.changes.since_looked_at(session, psa, report.preview_id)
-                for report in (reports if pushed else ())
-                if report.preview_id
+            comparisons = {
+                result.month: lazy.changes.since_looked_at(session, psa, result.preview_id)
+                for result in results
+                if pushed and result.preview_id
             }
-        self._since = {month: since for month, since in found.items() if since}
-
-    def print_document(self) -> None:
-        """Print the JSON document."""
-        self._output.document({"months": [self._document(report) for report in self._reports]})
+        self._since = {month: comparison for month, comparison in comparisons.items() if comparison}
 
     def print_writes(self) -> None:
         """Print each line that is written, with the seats before and after."""
-        self._output.table(
+        self._cmd.table(
             ["Month", "Company", "Organization", "Plan", "Seats", "Agreement", "Reason"],
             [
                 (
-                    month,
-                    _named(line.company_id, self._companies),
-                    _organization(line),
-                    line.plan,
+                    *self._customer(month, line),
                     f"{write.before} → {write.quantity}",
                     _named(write.agreement_id, self._agreements),
                     line.reason,
                 )
-                for month, line in self._lines(lambda line: bool(line.writes))
+                for month, line in self._lines
                 for write in line.writes
             ],
         )
 
-    def print_sums(self) -> None:
+    def print_other_outcomes(self) -> None:
         """Print the sums of the outcomes of which nothing is written and nothing is held or failed."""
         rows: list[tuple[object, ...]] = []
-        for report in self._reports:
-            quiet = [line for line in report.lines if not line.writes and line.outcome not in _STUCK]
+        for result in self._results:
+            quiet = [line for line in result.lines if not line.writes and line.outcome not in _STUCK]
             for also in (False, True):
+                tallies = tally(line for line in quiet if line.also is also)
                 rows += [
-                    (report.month, in_words(outcome, also=also), one.lines, one.seats)
-                    for outcome, one in tally(line for line in quiet if line.also is also).items()
+                    (result.month, in_words(outcome, also=also), sums.lines, sums.seats)
+                    for outcome, sums in tallies.items()
                 ]
-        self._output.table(["Month", "Outcome", "Lines", "Seats"], rows)
+        self._cmd.table(["Month", "Outcome", "Lines", "Seats"], rows)
 
-    def print_months(self) -> None:
+    def print_sums(self) -> None:
         """Print a row of sums for each month."""
-        self._output.table(
+        self._cmd.table(
             ["Month", "Lines", "Seats", *_GROUPS, "Also", "Read", "Written"],
-            [_row(report) for report in self._reports if report.error is None],
+            [_sums(result) for result in self._results if result.error is None],
         )
 
-    def print_conclusion(self, next_step: str, *, pushed: bool) -> None:
-        """Print what is held or failed, and how many seats are billed; the exit code says whether all is well."""
-        output = self._output
-        stuck = self._lines(lambda line: line.outcome in _STUCK)
-        self._print_sentences("Reason", [(month, line, line.reason) for month, line in stuck])
-        warned = self._lines(lambda line: line.warning is not None)
-        self._print_sentences("Warning", [(month, line, line.warning) for month, line in warned])
-        for report in self._reports:
-            if report.error:
-                output.notice(f"{report.month}: {report.error}")
-            else:
-                which = report.month if pushed else f"{report.month}, preview {report.preview_id}"
-                output.say(f"{which}: {lazy.seats.where_seats_go(report.lines, pushed=pushed)}")
-            if since := self._since.get(report.month):
-                sentence = lazy.differences.differs_from(since.before.preview_id, since.changes)
-                output.say(f"{report.month}: {sentence}")
-            if report.part:
-                rest = f"The month stays due: `cw-pipeline sync --month {report.month}` pushes the rest."
-                output.say(f"{report.month}: {lazy.seats.how_much(report.part)} are pushed. {rest}")
-        failed = sum(report.error is not None for report in self._reports)
+    def print_conclusion(self, next_step: str) -> None:
+        """Print what is held or failed, and how many seats are billed."""
+        cmd = self._cmd
+        stuck = [(month, line, line.reason) for month, line in self._lines if line.outcome in _STUCK]
+        self._print_sentences("Reason", stuck)
+        warned = [(month, line, line.warning) for month, line in self._lines if line.warning]
+        self._print_sentences("Warning", warned)
+        for result in self._results:
+            self._print_seats(result)
+        failed = sum(result.error is not None for result in self._results)
         if not stuck and not failed:
-            output.say(next_step)
+            cmd.say(next_step)
             return
         what = "Some lines are held or failed." if stuck else f"{counted(failed, 'month')} failed."
-        output.say(f"{what} Do what each reason says, then run this again: lines that are right are not written again.")
-        output.exit_code = HELD_OR_FAILED
+        cmd.say(f"{what} Do what each reason says, then run this again: lines that are right are not written again.")
+        cmd.exit_code = HELD_OR_FAILED
 
-    def _lines(self, wanted: Callable[[PreviewLine], bool]) -> list[tuple[Month, PreviewLine]]:
-        return [(report.month, line) for report in self._reports for line in report.lines if wanted(line)]
+    def _print_seats(self, result: MonthResult) -> None:
+        cmd, month = self._cmd, result.month
+        if result.error:
+            cmd.notice(f"{month}: {result.error}")
+        else:
+            what = month if self._pushed else f"{month}, preview {result.preview_id}"
+            cmd.say(f"{what}: {where_seats_go(result.lines, pushed=self._pushed)}")
+        if since := self._since.get(month):
+            cmd.say(f"{month}: {differs_from(since.before.preview_id, since.changes)}")
+        if result.part:
+            cmd.say(
+                f"{month}: {how_much(result.part)} are pushed. The month stays due: `cw-pipeline sync --month {month}` "
+                "pushes the rest."
+            )
 
-    def _print_sentences(self, what: str, lines: Sequence[tuple[Month, PreviewLine, str | None]]) -> None:
-        """Print each line with its sentence, in a column named `what`."""
-        self._output.table(
-            ["Month", "Company", "Organization", "Plan", "Outcome", "Seats", what],
+    def _print_sentences(self, heading: str, lines: Sequence[tuple[Month, PreviewLine, str | None]]) -> None:
+        self._cmd.table(
+            ["Month", "Company", "Organization", "Plan", "Outcome", "Seats", heading],
             [
-                (
-                    month,
-                    _named(line.company_id, self._companies),
-                    _organization(line),
-                    line.plan,
-                    with_also(line),
-                    seats_at_stake(line.seats, line.to_credit),
-                    sentence,
-                )
+                (*self._customer(month, line), with_also(line), seats_at_stake(line.seats, line.to_credit), sentence)
                 for month, line, sentence in lines
             ],
         )
 
-    def _document(self, report: MonthResult) -> dict[str, object]:
-        if report.error is not None:
-            return {"month": report.month, "error": report.error}
+    def _customer(self, month: Month, line: PreviewLine) -> tuple[object, ...]:
+        organization = f"{line.organization_name} ({line.organization_id})"
+        return month, _named(line.company_id, self._companies), organization, line.plan
+
+    def document(self, result: MonthResult) -> dict[str, object]:
+        """A month's part of the JSON document."""
+        if result.error is not None:
+            return members(result, "month", "error")
+        since = self._since.get(result.month)
         return {
-            "month": report.month,
-            "preview": report.preview_id,
-            "differs_from_preview": since.before.preview_id if (since := self._since.get(report.month)) else None,
-            "partly_pushed": report.part,
-            "outcomes": _tallies(line for line in report.lines if not line.also),
-            "also": _tallies(line for line in report.lines if line.also),
-            "attention": [self._attention(line) for line in report.lines if line.outcome in _STUCK],
+            "month": result.month,
+            "preview": result.preview_id,
+            "differs_from_preview": since and since.before.preview_id,
+            "partly_pushed": result.part,
+            "outcomes": tally(line for line in result.lines if not line.also),
+            "also": tally(line for line in result.lines if line.also),
+            "attention": [self._attention(line) for line in result.lines if line.outcome in _STUCK],
             "warnings": [
-                {
-                    "organization_id": line.organization_id,
-                    "plan": line.plan,
-                    "agreement_id": line.agreement_id,
-                    "seats": number(line.seats),
-                    "warning": line.warning,
-                }
-                for line in report.lines
+                members(line, "organization_id", "plan", "agreement_id", "seats", "warning")
+                for line in result.lines
                 if line.warning
             ],
-            "requests": {"read": report.requests_read, "written": report.requests_written},
+            "requests": {"read": result.requests_read, "written": result.requests_written},
         }
 
     def _attention(self, line: PreviewLine) -> dict[str, object]:
         return {
-            "organization_id": line.organization_id,
-            "organization_name": line.organization_name,
-            "company_id": line.company_id,
+            **members(line, "organization_id", "organization_name", "company_id"),
             "company_name": line.company_id and self._companies.get(line.company_id),
             "agreement_id": line.agreement_id,
             "agreement_name": line.agreement_id and self._agreements.get(line.agreement_id),
             "plan": line.plan,
-            "seats": number(seats_at_stake(line.seats, line.to_credit)),
-            "also": line.also,
-            "outcome": line.outcome,
-            "reason": line.reason,
-            "what_to_do": lazy.ways_out.WAYS_OUT[line.outcome],
+            "seats": seats_at_stake(line.seats, line.to_credit),
+            **members(line, "also", "outcome", "reason"),
+            "what_to_do": WAYS_OUT[line.outcome],
         }
-
-
-def _tallies(lines: Iterable[PreviewLine]) -> dict[str, object]:
-    return {outcome: {"lines": one.lines, "seats": number(one.seats)} for outcome, one in tally(lines).items()}
-
-
-def _organization(line: PreviewLine) -> str:
-    return f"{line.organization_name} ({line.organization_id})"
 
 
 def _named(record_id: int | None, names: Mapping[int, str]) -> str | None:
@@ -210,27 +185,20 @@ def _named(record_id: int | None, names: Mapping[int, str]) -> str | None:
     return f"{names[record_id]} ({record_id})" if record_id in names else str(record_id)
 
 
-def _row(report: MonthResult) -> tuple[object, ...]:
-    rows = [line for line in report.lines if not line.also]
+def _sums(result: MonthResult) -> tuple[object, ...]:
+    """The row of a month; a group of lines is a cell such as `3: 45`, its lines and seats."""
+    rows = [line for line in result.lines if not line.also]
+    groups = [[line for line in rows if line.outcome in outcomes] for outcomes in _GROUPS.values()]
+    groups.append([line for line in result.lines if line.also])
     return (
-        report.month,
+        result.month,
         len(rows),
         _seats(rows),
-        *(_cell(_with(group, rows)) for group in _GROUPS.values()),
-        _cell([line for line in report.lines if line.also]),
-        report.requests_read,
-        report.requests_written,
+        *(f"{len(lines)}: {_seats(lines)}" if lines else None for lines in groups),
+        result.requests_read,
+        result.requests_written,
     )
-
-
-def _cell(lines: Sequence[PreviewLine]) -> str | None:
-    """Lines and seats, as in `3: 45`."""
-    return f"{len(lines)}: {_seats(lines)}" if lines else None
 
 
 def _seats(lines: Iterable[PreviewLine]) -> Decimal:
     return sum((line.seats for line in lines), Decimal(0))
-
-
-def _with(outcomes: frozenset[Outcome], lines: Iterable[PreviewLine]) -> list[PreviewLine]:
-    return [line for line in lines if line.outcome in outcomes]

@@ -1,4 +1,4 @@
-"""`preview` and `sync`: a run in Dagster, and the result of each month."""
+"""`preview`, `sync`, `approve` and `undo`: a run in Dagster, and the result of each month."""
 
 from __future__ import annotations
 
@@ -11,19 +11,13 @@ import typer
 
 from cw_pipeline.billing.outcomes import FAILED
 from cw_pipeline.cli import lazy
-from cw_pipeline.cli.command import command, now, setup_command
-from cw_pipeline.cli.month_results import print_preview, print_sync
-from cw_pipeline.cli.options import (
-    AsJson,
-    FromOption,
-    LimitOption,
-    MonthOption,
-    OrganizationsOption,
-    PreviewOption,
-    ToOption,
-)
-from cw_pipeline.cli.output import UsageError
+from cw_pipeline.cli.command import Command, command, now, setup_command
+from cw_pipeline.cli.month_results import print_results
+from cw_pipeline.cli.options import FromOption, LimitOption, MonthOption, OrganizationsOption, PreviewOption, ToOption
+from cw_pipeline.cli.output import UsageError, members
+from cw_pipeline.errors import HELD_OR_FAILED
 from cw_pipeline.vocabulary import Month, month_options
+from cw_pipeline.wording.undo import what_next
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -31,41 +25,41 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from cw_pipeline.cli.command import Command
-    from cw_pipeline.cli.output import Output
+    from cw_pipeline.setup.undo import UndoneLine
     from cw_pipeline.sync.choice import Choice
     from cw_pipeline.warehouse.previews import StoredPreview
     from cw_pipeline.warehouse.runs import MonthResult
 
+_SYNCED = "Every write is in `cw-pipeline history`."
 _STEPS = {"monthly_usage": "usage read", "push_preview": "previewed", "connectwise_push": "synced"}
 
 
+@command
 def preview(
+    cmd: Command,
     month: MonthOption = None,
     first: FromOption = None,
     last: ToOption = None,
+    *,
     organization: OrganizationsOption = None,
     limit: LimitOption = None,
-    *,
-    as_json: AsJson = False,
 ) -> None:
     """Show what a sync would write, line by line, without writing it. Default: the last closed month."""
-    with command(as_json=as_json) as running:
-        months = months_asked(month, first, last, earliest=running.first_month, moment=now())
-        reports = _run(running, "preview", months, _chosen(organization, limit))
-        made = " ".join(f"--preview {report.preview_id}" for report in reports)
-        options = month_options(months[0], months[-1])
-        whose = "".join(f" --organization {shlex.quote(one)}" for one in organization or [])
-        whose += f" --limit {limit}" if limit else ""
-        print_preview(
-            running,
-            reports,
-            f"Nothing was written. To write it, run `cw-pipeline sync {options}{whose}`, or to write exactly this, "
-            f"`cw-pipeline sync {made}{whose}`.",
-        )
+    months = chosen_months(month, first, last, earliest=cmd.first_month, now=now())
+    results = _run(cmd, "preview", months, _config(organization, limit))
+    previews = " ".join(f"--preview {result.preview_id}" for result in results)
+    selection = "".join(f" --organization {shlex.quote(name)}" for name in organization or [])
+    selection += f" --limit {limit}" if limit else ""
+    next_step = (
+        f"Nothing was written. To write it, run `cw-pipeline sync {month_options(months[0], months[-1])}{selection}`, "
+        f"or to write exactly this, `cw-pipeline sync {previews}{selection}`."
+    )
+    print_results(cmd, results, next_step, pushed=False)
 
 
+@command
 def sync(
+    cmd: Command,
     month: MonthOption = None,
     first: FromOption = None,
     last: ToOption = None,
@@ -73,154 +67,186 @@ def sync(
     previews: PreviewOption = None,
     organization: OrganizationsOption = None,
     limit: LimitOption = None,
-    as_json: AsJson = False,
 ) -> None:
     """Write the seats of closed months to the agreements, again if need be. Default: the last closed month."""
-    with command(as_json=as_json) as running:
-        if not previews:
-            months = months_asked(month, first, last, earliest=running.first_month, moment=now())
-            reports = _run(running, "sync_now", months, _chosen(organization, limit))
-        elif month or first or last:
-            raise UsageError("A preview is of one month, so --preview goes with neither --month, --from nor --to.")
-        else:
-            with running.warehouse.transaction() as session:
-                psa = lazy.psa.connected_psa(session)
-                reviewed = lazy.reviewed.reviewed_previews(session, psa, previews)
-            reports = _push_reviewed(running, reviewed, _chosen(organization, limit))
-        print_sync(running, reports, "Every write is in `cw-pipeline history`.")
+    config = _config(organization, limit)
+    if not previews:
+        months = chosen_months(month, first, last, earliest=cmd.first_month, now=now())
+        results = _run(cmd, "sync_now", months, config)
+    elif month or first or last:
+        raise UsageError("A preview is of one month, so --preview goes with neither --month, --from nor --to.")
+    else:
+        with cmd.warehouse.transaction() as session:
+            reviewed = lazy.reviewed.reviewed_previews(session, lazy.psa.connected_psa(session), previews)
+        results = _push_reviewed(cmd, reviewed, config)
+    print_results(cmd, results, _SYNCED, pushed=True)
 
 
+@setup_command
 def approve(
+    cmd: Command,
     previews: Annotated[list[int], typer.Argument(metavar="ID", help="The ids of previews, one of each month.")],
-    *,
-    as_json: AsJson = False,
 ) -> None:
     """Write exactly the previews that you looked at, and record that you approved them.
 
     A month for which a sync would write something else by now is not written, and what differs is said. What the
     schedule previewed waits for this where CW_PIPELINE_APPROVAL is `required`.
     """
-    with setup_command(as_json=as_json) as running:
-        with running.warehouse.transaction() as session:
-            lazy.guards.require_active(session, running.connectwise)
-            psa = lazy.psa.connected_psa(session)
-        reports = _push_reviewed(running, lazy.approve.approve(running.warehouse, psa, previews), _chosen(None, None))
-        print_sync(running, reports, "Every write is in `cw-pipeline history`.")
+    with cmd.warehouse.transaction() as session:
+        lazy.guards.require_active(session, cmd.connectwise)
+        psa = lazy.psa.connected_psa(session)
+    reviewed = lazy.approve.approve(cmd.warehouse, psa, previews)
+    print_results(cmd, _push_reviewed(cmd, reviewed, _config(None, None)), _SYNCED, pushed=True)
 
 
-def months_asked(
-    month: Month | None, first: Month | None, last: Month | None, *, earliest: Month, moment: datetime
+@setup_command
+def undo(
+    cmd: Command,
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="The run's id, or its first characters, as `history` shows them.")
+    ],
+    *,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Write it. Without this, only show what would be written.")
+    ] = False,
+) -> None:
+    """Undo a run: give each line that it wrote the quantity that it had before, 0 where the run created the line.
+
+    Lines that are invoiced, gone, or changed since by another run or by hand are named and left. The months are due
+    again afterwards, and the next tick of the schedule pushes them: mend first what was wrong.
+    """
+    recorded = lazy.runs.recorded_pushes(cmd.dagster)
+    sync_run = cmd.sync_run("undo")
+    with cmd.working("Reading the lines in ConnectWise"):
+        undone = lazy.undo.undo_run(sync_run, run, recorded, confirmed=yes)
+    cmd.document({**members(undone, "run_id", "months"), "lines": [_undone_line(line) for line in undone.lines]})
+    cmd.table(*lazy.cells.undone(undone.lines))
+    cmd.say(what_next(undone.run_id, undone.months, left=undone.left, confirmed=yes))
+    if yes and undone.left:
+        cmd.exit_code = HELD_OR_FAILED
+
+
+def _undone_line(undone: UndoneLine) -> dict[str, object]:
+    wrote = undone.line.wrote
+    return {
+        "month": wrote.identity.month,
+        "organization_id": wrote.identity.organization_id,
+        "organization_name": undone.organization_name,
+        "plan": wrote.identity.plan,
+        **members(wrote, "agreement_id", "addition_id"),
+        "before_the_run": wrote.before,
+        "written": wrote.quantity,
+        "now": undone.line.now,
+        "result": undone.result,
+        "reason": undone.reason or None,
+    }
+
+
+def chosen_months(
+    month: Month | None, first: Month | None, last: Month | None, *, earliest: Month, now: datetime
 ) -> list[Month]:
-    """The months that the options name, all closed and none before `earliest`.
+    """The months that the options name, all closed and none before `earliest`; the last closed one without options.
 
     Raises:
         UsageError: If the options contradict each other, or name a month that cannot be synced.
     """
-    closed = Month.last_closed(moment)
-    if month is not None and (first is not None or last is not None):
+    closed = Month.last_closed(now)
+    if month and (first or last):
         raise UsageError("Give either --month, or --from and --to.")
-    if (first is None) != (last is None):
+    if bool(first) != bool(last):
         raise UsageError("--from and --to belong together. For one month give --month.")
-    begin, end = (first, last) if first is not None and last is not None else (month or closed, month or closed)
+    begin, end = first or month or closed, last or month or closed
     if begin > end:
-        msg = f"--from {begin} is after --to {end}. Swap them."
-        raise UsageError(msg)
+        raise UsageError(f"--from {begin} is after --to {end}. Swap them.")
     if end > closed:
-        msg = f"{end} has not closed yet. The last month that has is {closed}."
-        raise UsageError(msg)
+        raise UsageError(f"{end} has not closed yet. The last month that has is {closed}.")
     if begin < earliest:
-        msg = f"{begin} is before the first month, {earliest}. Set CW_PIPELINE_FIRST_MONTH to sync earlier ones."
-        raise UsageError(msg)
+        raise UsageError(
+            f"{begin} is before the first month, {earliest}. Set CW_PIPELINE_FIRST_MONTH to sync earlier ones."
+        )
     return list(begin.until(end))
 
 
-def _chosen(organizations: Sequence[str] | None, limit: int | None) -> dict[str, object]:
-    """For whom a run is, as its config says it."""
-    return {"organizations": [*(organizations or [])], "limit": limit or 0}
+def _config(organizations: Sequence[str] | None, limit: int | None) -> dict[str, Any]:
+    """The config of a run for these organizations, or for all."""
+    return {"organizations": organizations or [], "limit": limit or 0}
 
 
 def _push_reviewed(
-    running: Command, reviewed: Mapping[Month, StoredPreview], chosen: Mapping[str, object]
+    cmd: Command, reviewed: Mapping[Month, StoredPreview], config: Mapping[str, Any]
 ) -> list[MonthResult]:
-    """Push exactly what a person looked at, in one run for all months that follow each other; a report for each.
+    """Push exactly what a person looked at, in one run for all months that follow each other.
 
     Raises:
         UsageError: If one of the months cannot be synced any more.
     """
-    together: list[list[Month]] = []
+    runs: list[list[Month]] = []
     for month in sorted(reviewed):
-        months_asked(month, None, None, earliest=running.first_month, moment=now())
-        if together and together[-1][-1].plus(1) == month:
-            together[-1].append(month)
+        chosen_months(month, None, None, earliest=cmd.first_month, now=now())
+        if runs and runs[-1][-1].plus(1) == month:
+            runs[-1].append(month)
         else:
-            together.append([month])
+            runs.append([month])
     return [
-        report
-        for months in together
-        for report in _run(
-            running, "sync_now", months, {**chosen, "previews": [reviewed[month].id for month in months]}
-        )
+        result
+        for months in runs
+        for result in _run(cmd, "sync_now", months, {**config, "previews": [reviewed[month].id for month in months]})
     ]
 
 
 def _run(
-    running: Command,
-    job: Literal["preview", "sync_now"],
-    months: Sequence[Month],
-    config: Mapping[str, Any],
+    cmd: Command, job: Literal["preview", "sync_now"], months: Sequence[Month], config: Mapping[str, Any]
 ) -> list[MonthResult]:
-    """Run the job for these months; a report for each of them, of the chosen organizations.
+    """Run the job for these months, and return a result for each, with the lines of the chosen organizations only.
 
     Settings, state and names are checked first, so that there is no run that cannot succeed.
     """
-    warehouse = running.warehouse
+    warehouse, pushed = cmd.warehouse, job == "sync_now"
     with warehouse.transaction() as session:
-        lazy.guards.require_active(session, running.connectwise)
+        lazy.guards.require_active(session, cmd.connectwise)
     choice = lazy.lookup.choice_of(warehouse, config["organizations"], config["limit"])
-    _ = running.nordpass
+    _ = cmd.nordpass
     definition = lazy.definitions.defs.resolve_job_def(job)
-    last_step = "push_preview" if job == "preview" else "connectwise_push"
-    with _progress(running, months, last_step) as on_month:
-        run_id = lazy.runs.run_months(definition, months, running.dagster, on_month=on_month, config=config)
-        failure = lazy.runs.failure_of(run_id, running.dagster)
+    with _progress(cmd, months, "connectwise_push" if pushed else "push_preview") as on_month:
+        run_id = lazy.runs.run_months(definition, months, cmd.dagster, on_month=on_month, config=config)
+        failure = lazy.runs.failure_of(run_id, cmd.dagster)
     with warehouse.transaction() as session:
-        found = lazy.run_results.run_results(session, run_id, pushed=job == "sync_now")
-    reports = _complete({report.month: report for report in found}, months, failure, run_id)
-    return [_of_the_chosen(report, choice, pushed=job == "sync_now") for report in reports]
+        results = lazy.run_results.run_results(session, run_id, pushed=pushed)
+    results = _complete(results, months, failure, run_id)
+    return [_of_the_chosen(result, choice, pushed=pushed) for result in results]
 
 
-def _of_the_chosen(report: MonthResult, choice: Choice, *, pushed: bool) -> MonthResult:
-    """The report without the lines of organizations that were not chosen; a push has none of those left out."""
-    left_out = frozenset[str]() if pushed else choice.left_out(report.lines)
+def _of_the_chosen(result: MonthResult, choice: Choice, *, pushed: bool) -> MonthResult:
+    """The result without the lines of organizations that were not chosen; a push has none of those left out."""
+    left_out = frozenset[str]() if pushed else choice.left_out(result.lines)
     if choice.organizations:
-        left_out |= {line.organization_id for line in report.lines} - choice.organizations
-    return replace(report, lines=tuple(line for line in report.lines if line.organization_id not in left_out))
+        left_out |= {line.organization_id for line in result.lines} - choice.organizations
+    return replace(result, lines=tuple(line for line in result.lines if line.organization_id not in left_out))
 
 
 def _complete(
-    reports: Mapping[Month, MonthResult], months: Sequence[Month], failure: str | None, run_id: str
+    results: Sequence[MonthResult], months: Sequence[Month], failure: str | None, run_id: str
 ) -> list[MonthResult]:
-    """A report for each of the months; one that the run did not report, or failed after, has an error."""
+    """A result for each of the months; one that the run did not reach, or failed after, has an error."""
+    explained = any(result.error or any(line.outcome in FAILED for line in result.lines) for result in results)
+    by_month = {result.month: result for result in results} if explained or failure is None else {}
     error = failure or f"The run {run_id} ended before this month. See it in the Dagster UI, and run the month again."
-    explained = any(report.error or any(line.outcome in FAILED for line in report.lines) for report in reports.values())
-    unexplained = failure is not None and not explained
-    kept: Mapping[Month, MonthResult] = {} if unexplained else reports
-    return [kept.get(month) or lazy.run_results.MonthResult(month, error=error) for month in months]
+    return [by_month.get(month) or lazy.run_results.MonthResult(month, error=error) for month in months]
 
 
 @contextmanager
-def _progress(output: Output, months: Sequence[Month], last_step: str) -> Generator[Callable[[str, str], None]]:
+def _progress(cmd: Command, months: Sequence[Month], last_step: str) -> Generator[Callable[[str, str], None]]:
     """Show progress on standard error: a bar on a terminal, else a line for each finished month."""
-    if output.as_json or not output.notices.is_terminal:
-
-        def tell(asset: str, month: str) -> None:
-            if asset == last_step:
-                output.notice(f"{month}: {_STEPS[asset]}")
-
-        yield tell
+    if not cmd.as_json and cmd.notices.is_terminal:
+        with progress_bar(cmd.notices, "", months, last_step) as on_month:
+            yield on_month
         return
-    with progress_bar(output.notices, "", months, last_step) as on_month:
-        yield on_month
+
+    def notice(asset: str, month: str) -> None:
+        if asset == last_step:
+            cmd.notice(f"{month}: {_STEPS[asset]}")
+
+    yield notice
 
 
 @contextmanager
@@ -228,27 +254,21 @@ def progress_bar(
     console: Console, title: str, months: Sequence[Month], last_step: str
 ) -> Generator[Callable[[str, str], None]]:
     """A bar that the function it yields moves, given an asset and a month; nothing if there is no terminal."""
-    from rich.progress import (  # noqa: PLC0415 - slow, and few commands need it
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich import progress  # noqa: PLC0415 - slow, and few commands need it
 
     columns = (
-        TextColumn("[bold]{task.description}[/]"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[step]}"),
-        TimeElapsedColumn(),
+        progress.TextColumn("[bold]{task.description}[/]"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("{task.fields[step]}"),
+        progress.TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         steps = list(_STEPS).index(last_step) + 1
-        task = progress.add_task(title, total=len(months) * steps, step="starting Dagster")
+        task = bar.add_task(title, total=len(months) * steps, step="starting Dagster")
 
         def advance(asset: str, month: str) -> None:
             if asset in _STEPS:
-                progress.update(task, advance=1, step=f"{month} {_STEPS[asset]}")
+                bar.update(task, advance=1, step=f"{month} {_STEPS[asset]}")
 
         yield advance

@@ -28,19 +28,16 @@ def parser(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 
 def example(arguments: str) -> str:
-    """What a command's help ends with: how the command is called, for example."""
+    """The end of a command's help: an example of how to call it."""
     return f"Example: cw-pipeline {arguments}"
 
 
 _month = parser(Month.parse)
+_MONTH = typer.Option("--month", parser=_month, metavar="MONTH", help="A closed month, such as 2026-03.")
 
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document to standard output, and all else to standard error.")
-]
 YesOption = Annotated[bool, typer.Option("--yes", help="Answer yes to every question.")]
-MonthOption = Annotated[
-    Month | None, typer.Option("--month", parser=_month, metavar="MONTH", help="A closed month, such as 2026-03.")
-]
+MonthOption = Annotated[Month | None, _MONTH]
+RequiredMonthOption = Annotated[Month, _MONTH]
 FromOption = Annotated[
     Month | None,
     typer.Option("--from", parser=_month, metavar="MONTH", help="The first of several months; needs --to."),

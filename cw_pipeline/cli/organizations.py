@@ -9,50 +9,44 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cw_pipeline.cli import lazy
-from cw_pipeline.cli.command import MAP_ANYWAY, REALLY_GONE, setup_command
-from cw_pipeline.cli.options import AsJson, BillFromOption, YesOption, example
-from cw_pipeline.cli.output import UsageError
-from cw_pipeline.vocabulary import LicenseType, Month, Plan
+from cw_pipeline.cli.command import Command, setup_command
+from cw_pipeline.cli.options import BillFromOption, YesOption, example
+from cw_pipeline.cli.output import UsageError, members
+from cw_pipeline.vocabulary import LicenseType, Plan
+from cw_pipeline.wording.mappings import mapped_sentence
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from cw_pipeline.setup.organizations import Added, MapTo
+    from cw_pipeline.setup.organizations import Added
 
 app = typer.Typer(help="List and add NordPass organizations.", no_args_is_help=True)
 
+_COLUMNS = ("id", "name", "plan", "license_type", "status", "msp_managed")
+
 
 @app.command("list", epilog=example("organizations list"))
-def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
+@setup_command
+def list_(cmd: Command, *, yes: YesOption = False) -> None:
     """Read the organizations from NordPass and list them, each with the company that is mapped to it.
 
     Asks before it accepts a list that is empty, or that lacks more than a few of the mapped organizations.
     """
-    with setup_command(as_json=as_json) as running:
-        nordpass, warehouse = running.nordpass, running.warehouse
-        running.done["organizations"] = changes = running.confirm_warnings(
-            partial(lazy.organizations.refresh_organizations, nordpass, warehouse),
-            on="Reading organizations from NordPass",
-            question=REALLY_GONE,
-            yes=yes,
-        )
-        with warehouse.transaction() as session:
-            listed = lazy.listings.organizations(session)
-        rows = [
-            {
-                "id": organization.id,
-                "name": organization.name,
-                "plan": organization.plan,
-                "license_type": organization.license_type,
-                "status": organization.status,
-                "msp_managed": organization.msp_managed,
-                "company": {"id": company.id, "name": company.name} if company else None,
-            }
-            for organization, company in listed
-        ]
-        running.document({"organizations": rows, "gone": changes.gone})
-        running.table(*lazy.cells.organizations(listed))
-        running.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
+    changes = cmd.read_list(
+        "organizations",
+        partial(lazy.organizations.refresh_organizations, cmd.nordpass, cmd.warehouse),
+        source="organizations from NordPass",
+        yes=yes,
+    )
+    with cmd.warehouse.transaction() as session:
+        organizations = lazy.listings.organizations(session)
+    rows = [
+        {**members(organization, *_COLUMNS), "company": company and members(company, "id", "name")}
+        for organization, company in organizations
+    ]
+    cmd.document({"organizations": rows, "gone": changes.gone})
+    cmd.table(*lazy.cells.organizations(organizations))
+    cmd.say("Map one with `cw-pipeline companies map COMPANY --agreement A --organization O`.")
 
 
 @app.command(
@@ -60,7 +54,9 @@ def list_(*, yes: YesOption = False, as_json: AsJson = False) -> None:
         'organizations add --name "Acme Ltd" --plan Business --license-type Standard --contact-email it@acme.example'
     )
 )
+@setup_command
 def add(
+    cmd: Command,
     name: Annotated[str, typer.Option(help="The organization's name.")],
     plan: Annotated[Plan, typer.Option(help="Its NordPass plan.", case_sensitive=False)],
     license_type: Annotated[LicenseType, typer.Option(help="Only Standard is billed.", case_sensitive=False)],
@@ -73,7 +69,6 @@ def add(
     ] = None,
     bill_from: BillFromOption = None,
     yes: YesOption = False,
-    as_json: AsJson = False,
 ) -> None:
     """Add an organization in NordPass and, with --company and --agreement, map it.
 
@@ -81,47 +76,41 @@ def add(
     """
     from pydantic import ValidationError  # noqa: PLC0415 - slow, and the help does not need it
 
-    with setup_command(as_json=as_json) as running:
-        to_map = _asked_to_map(company, agreement, bill_from)
-        try:
-            new = lazy.models.NewOrganization(
-                name=name, plan=plan, license_type=license_type, contact_email=contact_email, country=country
-            )
-        except ValidationError as error:
-            msg = (
-                f"The organization was not added: {'; '.join(map(_fault, error.errors()))}. Correct that and try again."
-            )
-            raise UsageError(msg) from None
-
-        def add_it(*, accept_warnings: bool) -> Added:
-            return lazy.organizations.add_organization(
-                running.nordpass,
-                running.warehouse,
-                new,
-                to_map and replace(to_map, accept_warnings=accept_warnings),
-                first_month=running.first_month,
-            )
-
-        added = running.confirm_warnings(add_it, on="Adding the organization in NordPass", question=MAP_ANYWAY, yes=yes)
-        organization, mapped = added.organization, added.mapped
-        running.document({**organization.model_dump(mode="json"), "mapped": mapped})
-        running.notice(*(mapped.warnings if mapped else ()))
-        what_next = (
-            lazy.mapping_sentences.mapped_sentence(mapped)
-            if mapped
-            else f"Map it next: `cw-pipeline companies map COMPANY --agreement A --organization {organization.id}`."
-        )
-        running.say(f"{organization.name} ({organization.id}) is in NordPass. {what_next}")
-
-
-def _asked_to_map(company: str | None, agreement: str | None, bill_from: Month | None) -> MapTo | None:
     if company is not None and agreement is not None:
-        return lazy.organizations.MapTo(company, agreement, bill_from)
-    if company is None and agreement is None and bill_from is None:
-        return None
-    raise UsageError("To map it as well, give --company and --agreement, with or without --bill-from.")
+        map_to = lazy.organizations.MapTo(company, agreement, bill_from)
+    elif company is None and agreement is None and bill_from is None:
+        map_to = None
+    else:
+        raise UsageError("To map it as well, give --company and --agreement, with or without --bill-from.")
+    try:
+        new = lazy.models.NewOrganization(
+            name=name, plan=plan, license_type=license_type, contact_email=contact_email, country=country
+        )
+    except ValidationError as error:
+        problems = "; ".join(map(_problem, error.errors()))
+        raise UsageError(f"The organization was not added: {problems}. Correct that and try again.") from None
+
+    def add_organization(*, accept_warnings: bool) -> Added:
+        return lazy.organizations.add_organization(
+            cmd.nordpass,
+            cmd.warehouse,
+            new,
+            map_to and replace(map_to, accept_warnings=accept_warnings),
+            first_month=cmd.first_month,
+        )
+
+    added = cmd.confirm_warnings(add_organization, on="Adding the organization in NordPass", yes=yes)
+    organization, mapped = added.organization, added.mapped
+    cmd.document({**organization.model_dump(mode="json"), "mapped": mapped})
+    if mapped:
+        cmd.notice(*mapped.warnings)
+        next_step = mapped_sentence(mapped)
+    else:
+        map_it = f"`cw-pipeline companies map COMPANY --agreement A --organization {organization.id}`"
+        next_step = f"Map it next: {map_it}."
+    cmd.say(f"{organization.name} ({organization.id}) is in NordPass. {next_step}")
 
 
-def _fault(detail: ErrorDetails) -> str:
+def _problem(detail: ErrorDetails) -> str:
     option = "--" + str(detail["loc"][0]).replace("_", "-")
     return f"{option}: {'an e-mail address is expected' if option == '--contact-email' else detail['msg']}"

@@ -1,4 +1,4 @@
-"""What every command prints: tables and sentences for people, one JSON document for programs, and the exit code.
+"""What every command prints: tables and sentences for people, one JSON document for programs.
 
 Names come from ConnectWise and NordPass, so no text is ever read as markup, what could steer a terminal is removed, and
 where there is no terminal no cell of a table is a formula.
@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import is_dataclass
 from datetime import date
 from decimal import Decimal
@@ -21,19 +21,18 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from cw_pipeline.cli import lazy
-from cw_pipeline.cli.tables import print_table
-from cw_pipeline.errors import DONE, HELD_OR_FAILED, INTERRUPTED, USAGE_ERROR, CwPipelineError
+from cw_pipeline.cli.tables import NUMBER, print_table
+from cw_pipeline.errors import DONE, HELD_OR_FAILED, USAGE_ERROR, CwPipelineError
 from cw_pipeline.https import safe_text
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.wording.commands import for_tenant
+from cw_pipeline.wording.spreadsheets import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
 
 _WIDE = 10_000  # not a terminal: each row on one line, for grep
-_NUMBER = re.compile(r"[+-]?[0-9]+(,[0-9]{3})*(\.[0-9]+)?( [A-Z]{3})?")  # or an amount
-_NUMBERS = re.compile(rf"(({_NUMBER.pattern})(: | → )?){{0,2}}")
 _LINE_BREAKS = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]\s*|\t")
 
 
@@ -51,20 +50,20 @@ class Output:
 
     Attributes:
         exit_code: What the command exits with; it is set where something is held or failed.
+        notices: Standard error, for progress and errors.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.exit_code = DONE
         self.notices = _console(stderr=True)
-        """Standard error, for progress and errors."""
-        self._tenant = os.environ.get("CW_PIPELINE_TENANT")
         self._answers = self.notices if as_json else _console(stderr=False)
+        self._tenant = os.environ.get("CW_PIPELINE_TENANT")
 
-    def document(self, document: Mapping[str, object]) -> None:
-        """Print the JSON document, with `--json` only."""
+    def document(self, document: object) -> None:
+        """Print the JSON document, a mapping or a dataclass; with `--json` only."""
         if self.as_json:
-            sys.stdout.write(json.dumps(document, default=_plain, indent=2) + "\n")
+            sys.stdout.write(json.dumps(document, default=_as_json, indent=2) + "\n")
             sys.stdout.flush()
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -76,19 +75,37 @@ class Output:
             columns: Their headings.
             rows: Their cells; None is an empty one.
         """
-        if self.as_json:
-            return
-        cells = [["" if cell is None else self._cell(str(cell)) for cell in row] for row in rows]
-        print_table(self._answers, columns, cells, lambda cell: _NUMBERS.fullmatch(cell) is not None)
+        if not self.as_json:
+            cells = [["" if cell is None else self._cell(str(cell)) for cell in row] for row in rows]
+            print_table(self._answers, columns, cells)
 
     def _cell(self, text: str) -> str:
-        shown = harmless(for_tenant(text, self._tenant))
+        cell = self._printable(text)
         # What a terminal does not show may end up in a spreadsheet.
-        return shown if self._answers.is_terminal or _NUMBER.fullmatch(shown) else lazy.spreadsheets.guarded(shown)
+        return cell if self._answers.is_terminal or NUMBER.fullmatch(cell) else guarded(cell)
 
     def say(self, sentence: str) -> None:
         """Print what was done, or what to do next."""
-        self._answers.print(harmless(for_tenant(sentence, self._tenant)), soft_wrap=True)
+        self._answers.print(self._printable(sentence), soft_wrap=True)
+
+    def notice(self, *sentences: str) -> None:
+        """Print progress or problems to standard error."""
+        for sentence in sentences:
+            self.notices.print(self._printable(sentence), soft_wrap=True)
+
+    def _printable(self, text: str) -> str:
+        return harmless(for_tenant(text, self._tenant))
+
+    def working(self, on: str) -> AbstractContextManager[object]:
+        """Show, on a terminal and without `--json`, that the block is at work on something."""
+        if self.as_json or not self.notices.is_terminal:
+            return nullcontext()
+        return self.notices.status(Text(f"{on} …"))
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person at a terminal."""
+        return not self.as_json and sys.stdin.isatty()
 
     def confirm(self, question: str, *, refusal: str) -> None:
         """Go on only if the person at the terminal says yes.
@@ -103,59 +120,15 @@ class Output:
             self.notice("Nothing was changed.")
             raise typer.Exit(HELD_OR_FAILED)
 
-    @contextmanager
-    def working(self, on: str) -> Generator[None]:
-        """Show, on a terminal and without `--json`, that the block is at work on something."""
-        if self.as_json or not self.notices.is_terminal:
-            yield
-            return
-        with self.notices.status(Text(f"{on} …")):
-            yield
-
-    @property
-    def can_ask(self) -> bool:
-        """Whether there is a person at a terminal."""
-        return not self.as_json and sys.stdin.isatty()
-
-    def ask(self, question: str) -> bool:
-        """Whether the answer at the terminal is yes; there is no default answer."""
-        return typer.confirm(question, default=None, err=True)
-
-    def notice(self, *sentences: str) -> None:
-        """Print progress or problems to standard error."""
-        for sentence in sentences:
-            self.notices.print(harmless(for_tenant(sentence, self._tenant)), soft_wrap=True)
-
-
-@contextmanager
-def command_output(output: Output) -> Generator[Output]:
-    """Run a command with this output; its errors become a sentence and an exit code."""
-    try:
-        yield output
-    except KeyboardInterrupt:
-        _fail(
-            output, "Interrupted. Every write so far is in the ledger; run the command again to continue.", INTERRUPTED
-        )
-    except CwPipelineError as error:
-        _fail(output, str(error), error.exit_code)
-    if output.exit_code != DONE:
-        raise typer.Exit(output.exit_code)
-
 
 def harmless(text: str) -> str:
     """The text on one line, without what could steer a terminal."""
     return safe_text.harmless(_LINE_BREAKS.sub(" ", text), replacement="")
 
 
-def number(quantity: Decimal) -> int | float:
-    """A quantity as a JSON number, whose shortest form is the quantity's own digits."""
-    return int(quantity) if quantity == quantity.to_integral_value() else float(quantity)
-
-
-def _fail(output: Output, sentence: str, code: int) -> None:
-    output.document({"error": sentence})
-    output.notice(sentence)
-    raise typer.Exit(code) from None
+def members(record: object, *names: str) -> dict[str, object]:
+    """The members of `record` with these names, for a JSON document."""
+    return {name: getattr(record, name) for name in names}
 
 
 def _console(*, stderr: bool) -> Console:
@@ -165,14 +138,14 @@ def _console(*, stderr: bool) -> Console:
     return console
 
 
-def _plain(value: object) -> object:
+def _as_json(value: object) -> object:
     match value:
         case Month() | Path():
             return str(value)
         case date():
             return value.isoformat()
         case Decimal():
-            return number(value)
+            return int(value) if value == value.to_integral_value() else float(value)
         case _ if is_dataclass(value):
             return vars(value)
         case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
 
+NUMBER = re.compile(r"[+-]?[0-9]+(,[0-9]{3})*(\.[0-9]+)?( [A-Z]{3})?")
+"""A number or an amount."""
+_NUMBERS = re.compile(rf"(({NUMBER.pattern})(: | → )?){{0,2}}")
 _BETWEEN = 3
 """Characters between two columns."""
 _TALLEST = 3
@@ -22,32 +26,23 @@ _TALLEST = 3
 _INDENT = 4
 
 
-def print_table(
-    console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], is_number: Callable[[str], bool]
-) -> None:
-    """Print the rows, without the columns that are empty in all of them.
-
-    Args:
-        console: Where to.
-        columns: Their headings.
-        rows: Their cells.
-        is_number: Whether a cell is a number: columns of numbers are aligned right.
-    """
-    shown = [index for index in range(len(columns)) if any(row[index] for row in rows)]
-    headings = [columns[index] for index in shown]
-    cells = [[row[index] for index in shown] for row in rows]
-    if not shown:
+def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print the rows, without the columns that are empty in all of them. Columns of numbers are aligned right."""
+    filled = [index for index in range(len(columns)) if any(row[index] for row in rows)]
+    if not filled:
         return
-    widths = _widths(headings, cells, console.width)
+    headings = [columns[index] for index in filled]
+    rows = [[row[index] for index in filled] for row in rows]
+    widths = _widths(headings, rows, console.width)
     if widths is None:
-        for row in cells:
+        for row in rows:
             _print_paragraph(console, headings, row)
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=any(headings))
-    for index, (heading, width) in enumerate(zip(headings, widths, strict=True)):
-        numbers = all(is_number(row[index]) for row in cells)
-        table.add_column(heading, justify="right" if numbers else "left", width=width, overflow="fold")
-    for row in cells:
+    for heading, width, *cells in zip(headings, widths, *rows, strict=True):
+        justify = "right" if all(map(_NUMBERS.fullmatch, cells)) else "left"
+        table.add_column(heading, justify=justify, width=width, overflow="fold")
+    for row in rows:
         table.add_row(*row)
     console.print(table)
 
@@ -63,8 +58,8 @@ def _widths(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
     spare -= sum(least)
     if spare < 0:
         return None
-    wanted = [most - few for most, few in zip(natural, least, strict=True)]
-    widths = [few + spare * more // sum(wanted) for few, more in zip(least, wanted, strict=True)]
+    missing = sum(natural) - sum(least)
+    widths = [few + spare * (most - few) // missing for few, most in zip(least, natural, strict=True)]
     heights = (max(ceil(cell_len(cell) / size) for cell, size in zip(row, widths, strict=True) if size) for row in rows)
     return widths if sum(heights) <= _TALLEST * len(rows) else None
 

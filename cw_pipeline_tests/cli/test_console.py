@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from cw_pipeline.cli.output import Output, UsageError, command_output, harmless
+from cw_pipeline.cli.command import running
+from cw_pipeline.cli.output import Output, UsageError, harmless
 from cw_pipeline.connectwise import errors as connectwise
 from cw_pipeline.nordpass import errors as nordpass
 from cw_pipeline.settings import NotSetUp
@@ -135,7 +136,7 @@ def test_json_has_numbers_and_iso_times_on_standard_output_alone(
 def test_each_known_error_is_a_sentence_and_an_exit_code(
     error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(typer.Exit) as ended, command_output(Output(as_json=True)):
+    with pytest.raises(typer.Exit) as ended, running(as_json=True):
         raise error
     assert ended.value.exit_code == code
     said = capsys.readouterr()
@@ -143,5 +144,5 @@ def test_each_known_error_is_a_sentence_and_an_exit_code(
 
 
 def test_a_fault_of_the_program_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError), command_output(Output(as_json=False)):
+    with pytest.raises(ZeroDivisionError), running(as_json=False):
         raise ZeroDivisionError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.cli.fault import FAULTS
+from cw_pipeline.cli.sandbox import FAULTS
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.sandbox.named_faults import NAMED
 from cw_pipeline_tests.cli.conftest import run

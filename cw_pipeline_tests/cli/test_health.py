@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import create_engine, text
 
-from cw_pipeline.cli import health
+from cw_pipeline.cli import monitoring
 from cw_pipeline.orchestration.runs import local_instance
 from cw_pipeline.settings import Settings
 from cw_pipeline.warehouse.schema import revisions
@@ -105,7 +105,7 @@ def test_an_older_schema_is_reported_and_not_migrated(started: Path) -> None:
 def test_what_is_late_depends_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     told = "The daily checks have not run since "
     assert told not in run("health").out
-    monkeypatch.setattr(health, "now", lambda: datetime.now(UTC) + timedelta(hours=27))
+    monkeypatch.setattr(monitoring, "now", lambda: datetime.now(UTC) + timedelta(hours=27))
     assert told in run("health").out
 
 

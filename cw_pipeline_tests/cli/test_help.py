@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from cw_pipeline.cli.app import app
-from cw_pipeline.cli.fault import FAULTS
+from cw_pipeline.cli.sandbox import FAULTS
 from cw_pipeline_tests.cli.conftest import run
 from cw_pipeline_tests.cli.test_guides import parse
 

@@ -12,7 +12,7 @@ import yaml
 from psycopg2.errors import DiskFull
 from sqlalchemy.exc import OperationalError
 
-from cw_pipeline.cli.months import months_asked
+from cw_pipeline.cli.months import chosen_months
 from cw_pipeline.cli.output import UsageError
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.settings import Settings
@@ -37,7 +37,7 @@ EARLIEST = Month(2025, 1)
 
 def asked(month: str | None = None, first: str | None = None, last: str | None = None) -> list[str]:
     options = [Month.parse(text) if text else None for text in (month, first, last)]
-    return [str(one) for one in months_asked(*options, earliest=EARLIEST, moment=MOMENT)]
+    return [str(one) for one in chosen_months(*options, earliest=EARLIEST, now=MOMENT)]
 
 
 def test_without_an_option_the_last_closed_month_is_meant() -> None:

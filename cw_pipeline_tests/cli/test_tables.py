@@ -28,7 +28,7 @@ RIGHTS = (
 
 def printed(table: tuple[tuple[str, ...], list[tuple[str, ...]]], width: int) -> list[str]:
     console = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
-    print_table(console, *table, str.isdecimal)
+    print_table(console, *table)
     assert isinstance(console.file, StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 

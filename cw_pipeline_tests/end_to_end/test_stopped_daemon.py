@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.cli import health
+from cw_pipeline.cli import monitoring
 from cw_pipeline.orchestration.health import HEARTBEAT_TOLERANCE
 from cw_pipeline_tests.cli.conftest import run
 from cw_pipeline_tests.end_to_end.conftest import PROJECT, until
@@ -51,7 +51,7 @@ def test_a_stopped_daemon_is_reported_half_an_hour_later(tmp_path: Path, monkeyp
         until(lambda: run("health").code == 0)
     stopped_at = datetime.now(UTC)
     assert run("health").code == 0
-    monkeypatch.setattr(health, "now", lambda: stopped_at + HEARTBEAT_TOLERANCE)
+    monkeypatch.setattr(monitoring, "now", lambda: stopped_at + HEARTBEAT_TOLERANCE)
     answer = run("health", "--json")
     assert answer.code == 1
     (problem,) = answer.document["problems"]

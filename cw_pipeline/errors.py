@@ -1,4 +1,4 @@
-"""The root of all errors that this product raises on purpose, and the exit codes of its commands."""
+"""The base class of the product's errors, and the exit codes of its commands."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ DONE, HELD_OR_FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 
 class CwPipelineError(Exception):
-    """Something did not work; the message says what, on what, and what to do next.
+    """Something failed; the message says what, with which object, and what to do next.
 
-    Any other exception is a fault in the program.
+    Any other exception is a bug.
 
     Attributes:
         is_transient: Whether the same call may succeed later without anybody changing anything.
-        exit_code: What a command exits with: `USAGE_ERROR` where it was called wrongly, or where a setting, a right or
-            a step of the setup is missing; `HELD_OR_FAILED` otherwise.
+        exit_code: A command's exit code: `USAGE_ERROR` if it was called wrongly, or a setting, a right or a step of the
+            setup is missing; otherwise `HELD_OR_FAILED`.
     """
 
     is_transient: ClassVar[bool] = False

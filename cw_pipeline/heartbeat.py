@@ -1,4 +1,4 @@
-"""The dead man's switch: requests an address whose service raises the alarm when the requests stop."""
+"""The dead man's switch: pings a service that raises the alarm when the pings stop."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ ATTEMPTS = 3
 LONGEST_WAIT = 4.0  # seconds between two attempts; Dagster gives a sensor a minute for everything
 _BOUNDS = Bounds(connect_seconds=5.0, read_seconds=5.0, body_seconds=5.0, body_bytes=64 * 1024)
 _FINAL = frozenset({Failure.UNTRUSTED_CERTIFICATE, Failure.TOO_LARGE, Failure.REDIRECTED, Failure.REFUSED})
-"""The failures after which another attempt would end the same way."""
+"""The failures that another attempt would only repeat."""
 
 
 class NotPinged(CwPipelineError):
-    """The address did not take the ping. The error never contains the address, since that is a secret."""
+    """The ping failed. The error never contains the address, which is a secret."""
 
 
 def ping(address: SecretStr, *, ca_bundle: Path | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -39,7 +39,7 @@ def ping(address: SecretStr, *, ca_bundle: Path | None = None, sleep: Callable[[
         sleep: Waits so many seconds.
 
     Raises:
-        NotPinged: If the address cannot be used, or no attempt was answered with success.
+        NotPinged: If the address cannot be used, or no attempt succeeded.
     """
     url = Hidden(address.get_secret_value())
     if not _is_https(url):
@@ -59,12 +59,12 @@ def ping(address: SecretStr, *, ca_bundle: Path | None = None, sleep: Callable[[
             )
         except AttemptError as attempt:
             status = f" (HTTP {attempt.status})" if attempt.status else ""
-            complaint = f"The address in CW_PIPELINE_HEARTBEAT_URL was not reached: {attempt.failure}{status}."
+            fault = f"The address in CW_PIPELINE_HEARTBEAT_URL was not reached: {attempt.failure}{status}."
         else:
             return
-    # Outside of the handler: the attempt's own chain holds the address.
+    # Outside the handler: the attempt's own chain holds the address.
     raise NotPinged(
-        f"{complaint} Check the address, the network and any proxy. Until a ping arrives, its service will report that "
+        f"{fault} Check the address, the network and any proxy. Until a ping arrives, its service will report that "
         "none came."
     )
 

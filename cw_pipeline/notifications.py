@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-# It would write the parts of addresses, which are secrets, into logs. Not `disabled`: configuring logging undoes that.
+# It would log parts of addresses, which are secrets. A filter, because configuring logging resets `disabled`.
 logging.getLogger("apprise").addFilter(lambda _record: False)
 
 
 @dataclass(frozen=True)
 class Address:
-    """One address of the setting.
+    """An address for alerts.
 
     Attributes:
-        name: Its place in the setting and its service: the address itself is a secret.
-        service: What sends to it; None if it cannot be used.
+        name: Its position in the setting and its service; the address itself is a secret.
+        service: What sends to it; None if the address cannot be used.
     """
 
     name: str
     service: Apprise | None
 
-    def takes(self, title: str, lines: Sequence[str]) -> bool:
-        """Send a message; whether the address took it."""
+    def send(self, title: str, lines: Sequence[str]) -> bool:
+        """Send a message; whether that succeeded."""
         if self.service is None:
             return False
         with without_paths_in_logs():
@@ -44,22 +44,22 @@ class Address:
 
 
 def addresses(setting: SecretStr) -> list[Address]:
-    """The addresses in the setting, which are written as apprise's documentation says, with blanks between them."""
+    """The addresses in the setting: as apprise defines them, separated by spaces."""
     asset = AppriseAsset(app_id="cw_pipeline", app_desc="NordPass seats to ConnectWise PSA")
     text = setting.get_secret_value()
-    found: list[Address] = []
-    # One by one, because apprise leaves out what it does not take for an address.
-    for number, address in enumerate(text.split() or [text], start=1):
-        service = Apprise(asset=asset)
-        if service.add(address):
-            found.append(Address(f"address {number} ({service[0].service_name})", service))
-        else:
-            found.append(Address(f"address {number} (cannot be used)", None))
-    return found
+    # One by one, because apprise silently drops what it does not recognize.
+    return [_address(number, address, asset) for number, address in enumerate(text.split() or [text], start=1)]
+
+
+def _address(number: int, address: str, asset: AppriseAsset) -> Address:
+    service = Apprise(asset=asset)
+    if not service.add(address):
+        return Address(f"address {number} (cannot be used)", None)
+    return Address(f"address {number} ({service[0].service_name})", service)
 
 
 def complaint(failed: Sequence[str], total: int) -> str:
-    """How many of `total` addresses failed, which, and what to do."""
+    """Which of `total` addresses failed, and what to do."""
     return (
         f"{len(failed)} of {total} addresses in CW_PIPELINE_NOTIFY failed: {', '.join(failed)}. Write addresses as "
         "apprise's documentation says, with blanks between them, and check that their services can be reached from "

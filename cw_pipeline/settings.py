@@ -1,10 +1,10 @@
-"""The environment as typed settings; the only place that reads environment variables of this product.
+"""Typed settings from the environment; the only place that reads this product's environment variables.
 
-Secrets are kept as `SecretStr`, which no `repr`, log or error prints. Each can be given as a file instead, whose path
-is in the variable `…_FILE`.
+Secrets are `SecretStr`, which no `repr`, log or error prints. A secret may be in a file instead, whose path is in the
+variable `…_FILE`.
 
-A tenant's variables begin with its prefix. Those that name its ConnectWise and NordPass are its own; any other that it
-does not set is read without the prefix, so that a deployment sets it once for all.
+A tenant's variables have its prefix. Those of its ConnectWise and NordPass must be its own; for any other, the variable
+without prefix is the default, so that a deployment sets it once for all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
-from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, MonthlySchedule, MonthText, Tenant, current_tenant
+from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, MonthField, MonthlySchedule, Tenant, current_tenant
+from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -30,7 +31,7 @@ _CONNECTWISE = (
 )
 _NORDPASS = ("NORDPASS_API_URL", "NORDPASS_MSP_ID", "NORDPASS_PRIVATE_KEY")
 _OWN = frozenset({*_CONNECTWISE, *_NORDPASS, "NORDPASS_USAGE_DIR", "CW_PIPELINE_HEARTBEAT_URL"})
-"""What a tenant never has from the deployment. A ping of one tenant says nothing of another."""
+"""What a tenant never takes from the deployment. A ping for one tenant says nothing of another."""
 
 
 class NotSetUp(CwPipelineError):
@@ -40,7 +41,7 @@ class NotSetUp(CwPipelineError):
 
 
 class _Environment(BaseModel):
-    """What the environment says to the process's tenant, or where it has none, to everybody."""
+    """Settings for the tenant that this process serves or, without tenants, for the whole deployment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
@@ -50,27 +51,27 @@ class _Environment(BaseModel):
     @classmethod
     def _read(cls, given: dict[str, object]) -> dict[str, object]:
         tenant = current_tenant()
-        found: dict[str, object] = {}
+        read: dict[str, object] = {"tenant": tenant}
         for name, field in cls.model_fields.items():
             values = _values(name.upper(), tenant, secret=field.annotation == SecretStr | None)
             if len(values) > 1:
                 raise ValueError(f"{' and '.join(values)} are both set. Set only one of them")
             if values:
-                (found[name],) = values.values()
+                (read[name],) = values.values()
         if tenant is not None and tenant.first_month is not None and "cw_pipeline_first_month" in cls.model_fields:
-            found["cw_pipeline_first_month"] = tenant.first_month
-        return found | {"tenant": tenant} | given
+            read["cw_pipeline_first_month"] = tenant.first_month
+        return read | given
 
 
 class FirstMonth(_Environment):
-    """The one setting that is needed to load the project, read by itself so that no other can prevent that."""
+    """The one setting that loading the project needs, read alone so that no other can prevent that."""
 
-    cw_pipeline_first_month: MonthText = "2025-01"
+    cw_pipeline_first_month: MonthField = Month(2025, 1)
     """The first month that can be synced, and the first partition."""
 
 
 class Messages(_Environment):
-    """Whom to tell, read by itself so that people are told also of a setting that cannot be used."""
+    """Where alerts go, read alone so that people are also told of a setting that cannot be used."""
 
     cw_pipeline_notify: SecretStr | None = None
     """Where alerts go: one or more apprise addresses, separated by spaces."""
@@ -79,7 +80,7 @@ class Messages(_Environment):
 
 
 class Heartbeat(_Environment):
-    """Who is told that all is well, read by itself so that it can neither prevent an alert nor a sync."""
+    """Where pings go while all is well, read alone so that they can prevent neither an alert nor a sync."""
 
     cw_pipeline_heartbeat_url: SecretStr | None = None
     """The `https://` address that is requested each day on which every daily check passed."""
@@ -101,22 +102,22 @@ class Systems(FirstMonth):
 
 
 class Approval(_Environment):
-    """Who decides that a month is pushed, read by itself so that no other setting can make the schedule push it."""
+    """Who decides that a month is pushed, read alone so that no other setting can make the schedule push it."""
 
     cw_pipeline_approval: Literal["none", "required"] = "none"
     """`none`: the schedule pushes; `required`: it only previews, and a person approves what is pushed."""
 
     @property
     def approval_required(self) -> bool:
-        """Whether the schedule only previews, and a person pushes what they approve."""
+        """Whether the schedule only previews, and a person approves what is pushed."""
         return self.cw_pipeline_approval == "required"
 
 
 class Settings(Systems, Approval):
-    """The settings, read from the environment when an instance is made, but for those that are given `instead`.
+    """All settings of a sync, read from the environment when an instance is created, except those given `instead`.
 
     Raises:
-        NotSetUp: If one has a value that cannot be used.
+        NotSetUp: If a value cannot be used.
     """
 
     connectwise_public_key: SecretStr | None = None
@@ -155,16 +156,15 @@ class Settings(Systems, Approval):
     cw_pipeline_unusual_first_seats: int = Field(default=100, ge=1)
     """From how many seats on the usage of an organization that was not billed before is unusual."""
 
-    def __init__(self, **instead: Any) -> None:  # noqa: ANN401 - a value for any of the settings
+    def __init__(self, **instead: Any) -> None:  # noqa: ANN401 - a value of any setting
         try:
             super().__init__(**instead)
         except ValidationError as error:
             faults = "; ".join(map(_fault, error.errors()))
         else:
             return
-        # Outside of the handler, because the error's own traceback has every setting's value, the secrets' too.
-        msg = f"{faults}. Correct that in the environment and try again."
-        raise NotSetUp(msg)
+        # Outside the handler, because the error's traceback has every setting's value, secrets included.
+        raise NotSetUp(f"{faults}. Correct that in the environment and try again.")
 
     @field_validator("cw_pipeline_home")
     @classmethod
@@ -173,7 +173,7 @@ class Settings(Systems, Approval):
 
     @property
     def database_url(self) -> SecretStr:
-        """The warehouse's URL: the one given, or an SQLite file in the home folder."""
+        """The warehouse's URL; by default an SQLite file in the home folder."""
         return self.cw_pipeline_database_url or SecretStr(f"sqlite:///{self.cw_pipeline_home / 'warehouse.db'}")
 
     @property
@@ -183,7 +183,7 @@ class Settings(Systems, Approval):
 
     @property
     def own_folder(self) -> Path:
-        """Where files of this integration alone are kept: the home folder, or the tenant's own in it."""
+        """The folder for files of this integration alone: the home folder, or the tenant's folder in it."""
         return self.cw_pipeline_home / "tenants" / self.tenant.key if self.tenant else self.cw_pipeline_home
 
     @property
@@ -193,15 +193,15 @@ class Settings(Systems, Approval):
 
     @property
     def missing(self) -> list[str]:
-        """The variables that are needed and not set."""
+        """The required variables that are not set."""
         needed = _CONNECTWISE if self.nordpass_usage_dir is not None else _CONNECTWISE + _NORDPASS
         return [_names(name, self.tenant)[0] for name in needed if getattr(self, name.lower()) is None]
 
     def required(self, name: str) -> str:
-        """The text of the setting whose environment variable is `name`.
+        """The value of the environment variable `name`.
 
         Raises:
-            NotSetUp: If it is not set; names every other one that is missing, too.
+            NotSetUp: If it is not set; the error names every missing variable.
         """
         value = getattr(self, name.lower())
         if value is None:
@@ -218,7 +218,7 @@ class Settings(Systems, Approval):
 
 
 def _names(variable: str, tenant: Tenant | None) -> tuple[str, ...]:
-    """What a variable may be called; the first name that is set counts."""
+    """The names under which a variable is looked for, in order."""
     if tenant is None:
         return (variable,)
     own = f"{tenant.environment_prefix}{variable}"
@@ -226,11 +226,11 @@ def _names(variable: str, tenant: Tenant | None) -> tuple[str, ...]:
 
 
 def _values(variable: str, tenant: Tenant | None, *, secret: bool) -> dict[str, str]:
-    """What is set for a variable, by where it is set; several only if they contradict each other."""
+    """A variable's values, by where each is set; more than one is a mistake."""
     values: dict[str, str] = {}
     if tenant is not None and tenant.secrets_folder is not None:
         file = str(tenant.secrets_folder / variable)
-        if value := _read_secret("secrets_folder", file, missing=""):
+        if value := _read_secret("secrets_folder", file, optional=True):
             values[file] = value
     for name in _names(variable, tenant):
         if value := os.environ.get(name):
@@ -243,12 +243,12 @@ def _values(variable: str, tenant: Tenant | None, *, secret: bool) -> dict[str, 
     return values
 
 
-def _read_secret(named_by: str, file: str, *, missing: str | None = None) -> str:
+def _read_secret(named_by: str, file: str, *, optional: bool = False) -> str:
     try:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        if missing is not None and isinstance(error, FileNotFoundError):
-            return missing
+        if optional and isinstance(error, FileNotFoundError):
+            return ""
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ValueError(f"{named_by} names {file}, which cannot be read: {reason}") from None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 
 VARIABLE, FOLDER_VARIABLE = "CW_PIPELINE_TENANT", "CW_PIPELINE_TENANTS"
 _KEY = re.compile(r"(?!pg_|public$|information_schema$)[a-z][a-z0-9_]{0,30}")
-"""A PostgreSQL schema is named by it."""
+"""A key is also the name of a PostgreSQL schema."""
 _EARLIEST = timedelta(minutes=30)
-"""Before that, a report may be read of a month that has just ended."""
+"""How long after a month's end its report may be read."""
 
 
-def _month(text: object) -> object:
-    if not isinstance(text, str) or not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
-        raise ValueError("a month such as 2025-01 is expected")
-    return text
+def _month(value: object) -> Month:
+    try:
+        return value if isinstance(value, Month) else Month.parse(str(value))
+    except ValueError:
+        raise ValueError("a month such as 2025-01 is expected") from None
 
 
-MonthText = Annotated[str, BeforeValidator(_month)]
-"""A month as it is written, such as `2025-01`."""
+MonthField = Annotated[Month, BeforeValidator(_month)]
+"""A month, written such as `2025-01`."""
 
 
 class TenantUnusable(CwPipelineError):
@@ -49,7 +50,7 @@ class _Part(BaseModel):
 
 
 class MonthlySchedule(_Part):
-    """When a month's sync is due, in UTC, in the month after it: not before 00:30 on the 1st."""
+    """When a month's sync is due, in UTC, in the month after it: at 00:30 on the 1st or later."""
 
     day: int = Field(ge=1, le=28, strict=True)
     hour: int = Field(ge=0, le=23, strict=True)
@@ -68,16 +69,14 @@ class MonthlySchedule(_Part):
 
     @property
     def cron(self) -> str:
-        """The same as a cron schedule."""
+        """The cron schedule."""
         return f"{self.minute} {self.hour} {self.day} * *"
 
     def next_tick(self, now: datetime) -> datetime:
-        """When the schedule is next due, after `now`."""
-        this, following = (
-            datetime.combine(month.first_day, datetime.min.time(), UTC) + self.after_month
-            for month in (Month.of(now), Month.of(now).plus(1))
-        )
-        return this if this > now else following
+        """The first time after `now` at which a sync is due."""
+        month = Month.last_closed(now)
+        tick = month.closes_at + self.after_month
+        return tick if tick > now else month.plus(1).closes_at + self.after_month
 
 
 DEFAULT_SCHEDULE = MonthlySchedule(day=1, hour=0, minute=30)
@@ -88,17 +87,17 @@ class Tenant(_Part):
 
     Attributes:
         key: The file's name without its ending.
-        environment_prefix: What the names of the tenant's environment variables begin with.
-        secrets_folder: A folder in which each of these variables may instead be a file, named without the prefix.
+        environment_prefix: The prefix of the tenant's environment variables.
+        secrets_folder: A folder in which any of these variables may instead be a file, named without the prefix.
         schedule: When its months are synced.
-        first_month: The first month that is ever synced; None for the one that the environment names.
+        first_month: The first month that is ever synced; None for the environment's.
     """
 
     key: str
     environment_prefix: str = Field(pattern=r"^[A-Z][A-Z0-9_]*_$")
     secrets_folder: Path | None = None
     schedule: MonthlySchedule = DEFAULT_SCHEDULE
-    first_month: MonthText | None = None
+    first_month: MonthField | None = None
 
 
 def current_tenant() -> Tenant | None:
@@ -117,7 +116,7 @@ def tenant_files() -> list[Path]:
 
 
 def read_tenant(key: str) -> Tenant:
-    """The tenant `key`, as its file said when this process read it first.
+    """The tenant `key`, as its file was when this process first read it.
 
     Raises:
         TenantUnusable: If its file is missing or wrong.
@@ -137,7 +136,7 @@ def _read(file: Path) -> Tenant:
             f"{key!r} cannot be a tenant's key ({file}). Use up to 31 of the characters a-z, 0-9 and _, beginning with "
             "a letter; not public, information_schema or pg_…, which PostgreSQL keeps for itself."
         )
-    import yaml  # noqa: PLC0415 - slow, and a deployment of one needs none
+    import yaml  # noqa: PLC0415 - slow, and only tenants need it
 
     try:
         content: object = yaml.safe_load(file.read_text(encoding="utf-8"))

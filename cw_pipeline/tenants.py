@@ -1,7 +1,7 @@
 """What Dagster loads for a tenant: the attribute named by the tenant's key, such as `acme`.
 
 So a tenant's code location needs no Python file of its own: `module_name: cw_pipeline.tenants`, `attribute: acme`.
-A process serves one tenant: the first whose attribute is asked for.
+A process serves one tenant: the first one that it loads.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ def __getattr__(key: str) -> dg.Definitions:
     Raises:
         TenantUnusable: If its file is missing or wrong, or this process serves another tenant.
     """
-    if key.startswith("__"):  # what Python asks of every module
+    if key.startswith("__"):  # Python looks for such attributes in every module
         raise AttributeError(key)
     read_tenant(key)
     os.environ.setdefault(VARIABLE, key)
-    from cw_pipeline.definitions import defs  # noqa: PLC0415 - it reads the environment that is set here
+    from cw_pipeline.definitions import defs  # noqa: PLC0415 - reads the environment that is set above
     from cw_pipeline.orchestration.tenant import PREFIX  # noqa: PLC0415
 
     if [key] != PREFIX:

@@ -1,4 +1,4 @@
-"""The words that every room uses: billing months, with the only month arithmetic there is, plans, license types."""
+"""Words that every package uses: billing months, with all month arithmetic, plans, license types, states."""
 
 from __future__ import annotations
 
@@ -25,34 +25,33 @@ class Month:
 
     @classmethod
     def parse(cls, key: str) -> Month:
-        """The month that `key` (`YYYY-MM`) names.
+        """The month written as `YYYY-MM`.
 
         Raises:
             ValueError: If `key` is not of that form.
         """
         match = _KEY.fullmatch(key)
         if match is None or match[1] == "0000":
-            msg = f"{key!r} is not a month. Write it as YYYY-MM, for example 2026-03."
-            raise ValueError(msg)
+            raise ValueError(f"{key!r} is not a month. Write it as YYYY-MM, for example 2026-03.")
         return cls(int(match[1]), int(match[2]))
 
     @classmethod
     def of(cls, day: date) -> Month:
-        """The month in which `day` lies; a datetime is taken in UTC."""
+        """The month of `day`; a datetime counts in UTC."""
         if isinstance(day, datetime):
             day = day.astimezone(UTC)
         return cls(day.year, day.month)
 
     @classmethod
     def last_closed(cls, now: datetime) -> Month:
-        """The last month that has ended at `now`."""
+        """The last month that had ended at `now`."""
         return cls.of(now).plus(-1)
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.number:02d}"
 
     def plus(self, months: int) -> Month:
-        """The month that lies `months` after this one."""
+        """The month that is `months` after this one."""
         year, index = divmod(self.year * 12 + self.number - 1 + months, 12)
         return Month(year, index + 1)
 
@@ -63,16 +62,16 @@ class Month:
 
     @property
     def closes_at(self) -> datetime:
-        """The instant at which the month is over: the beginning of the next one's first day."""
+        """The instant at which the month is over and the next one begins."""
         return datetime.combine(self.plus(1).first_day, time(), UTC)
 
     @property
     def name(self) -> str:
-        """The month as an invoice writes it: `March 2026`."""
+        """The month as on an invoice: `March 2026`."""
         return f"{calendar.month_name[self.number]} {self.year}"
 
     def until(self, last: Month) -> Iterator[Month]:
-        """Every month from this one to `last`, both included."""
+        """Every month from this one to `last`, inclusive."""
         month = self
         while month <= last:
             yield month
@@ -80,18 +79,18 @@ class Month:
 
 
 def month_options(first: Month, last: Month) -> str:
-    """The options that name the months from `first` to `last` on the command line."""
+    """The command-line options for the months from `first` to `last`."""
     return f"--month {first}" if first == last else f"--from {first} --to {last}"
 
 
 def add_months(day: date, months: int) -> date:
-    """The same day of the month `months` later, or that month's last day where it has no such day."""
+    """The same day `months` later, or that month's last day if it is shorter."""
     last = last_day_of_month(Month.of(day).plus(months).first_day)
     return last.replace(day=min(day.day, last.day))
 
 
 def last_day_of_month(day: date) -> date:
-    """The last day of the month in which `day` lies."""
+    """The last day of the month of `day`."""
     return day.replace(day=calendar.monthrange(day.year, day.month)[1])
 
 
@@ -101,12 +100,12 @@ def day_before(day: date) -> date:
 
 
 def plain(number: Decimal) -> Decimal:
-    """`number` as people write it: 5 for 5.0, 2.5 for 2.50."""
+    """`number` without trailing zeros: 5 for 5.0, 2.5 for 2.50."""
     return number.quantize(Decimal(1)) if number == number.to_integral_value() else number.normalize()
 
 
 def counted(number: Decimal | int, noun: str, plural: str | None = None) -> str:
-    """How many there are of something: `1 line`, `2 lines`; the plural ends in s if none is given."""
+    """A number with its noun: `1 line`, `2 lines`; without `plural`, an s is added."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
@@ -118,7 +117,7 @@ class Plan(StrEnum):
 
 
 class LicenseType(StrEnum):
-    """How a NordPass organization is licensed: paid, on a 14-day trial, or not for resale (the MSP's own team)."""
+    """A NordPass organization's license: paid, a 14-day trial, or not for resale (the MSP's own team)."""
 
     STANDARD = "Standard"
     TRIAL = "Trial"

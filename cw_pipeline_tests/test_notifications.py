@@ -18,7 +18,7 @@ SECRET = "top-secret-token"  # in the receivers' addresses
 def test_an_unusable_address_is_named_by_position_and_others_get_the_alert(unusable: str) -> None:
     with web_hook() as hook:
         told = {
-            one.name: one.takes("Title", ["<b>1 & 2</b>", "3"])
+            one.name: one.send("Title", ["<b>1 & 2</b>", "3"])
             for one in addresses(SecretStr(f"{unusable} {hook.address}"))
         }
         assert told == {"address 1 (cannot be used)": False, "address 2 (JSON)": True}
@@ -29,7 +29,7 @@ def test_mail_is_sent() -> None:
     with mail_server() as server:
         address = f"mailto://127.0.0.1:{server.port}?from=cw@example.com&to=billing@example.com"
         (one,) = addresses(SecretStr(address))
-        assert one.takes("cw_pipeline: disconnect failed", ["Why.", "What next."])
+        assert one.send("cw_pipeline: disconnect failed", ["Why.", "What next."])
         (mail,) = server.mail
     assert mail.rcpt_tos == ["billing@example.com"]
     assert isinstance(mail.content, bytes)
@@ -46,5 +46,5 @@ def test_an_address_that_cannot_be_used_is_refused_without_showing_it(
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False})  # as Dagster does, once and again
     with caplog.at_level(logging.DEBUG):
         (one,) = addresses(SecretStr(address))
-        assert (one.name, one.takes("Title", ["1"])) == ("address 1 (cannot be used)", False)
+        assert (one.name, one.send("Title", ["1"])) == ("address 1 (cannot be used)", False)
     assert SECRET not in f"{one}{caplog.text}{capfd.readouterr()}"

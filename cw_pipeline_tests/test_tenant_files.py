@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from cw_pipeline.settings import Heartbeat, Messages, NotSetUp, Settings
 from cw_pipeline.tenant_file import FOLDER_VARIABLE, TenantUnusable, current_tenant, read_tenant, tenant_files
+from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.support.active import use
 from cw_pipeline_tests.support.tenants import serving, use_tenants
 
@@ -43,7 +44,7 @@ def test_a_file_says_prefix_schedule_and_first_month(folder: Path, monkeypatch: 
     )
     monkeypatch.setenv("CLIENT_7_CONNECTWISE_COMPANY_ID", "seven")
     with serving("acme") as settings:
-        assert (settings.connectwise_company_id, settings.cw_pipeline_first_month) == ("seven", "2026-02")
+        assert (settings.connectwise_company_id, settings.cw_pipeline_first_month) == ("seven", Month(2026, 2))
         assert settings.schedule.cron == "5 10 3 * *"
         assert settings.schedule.after_month == timedelta(days=2, hours=10, minutes=5)
         assert settings.schedule.next_tick(datetime(2026, 3, 3, 10, 5, tzinfo=UTC)) == datetime(

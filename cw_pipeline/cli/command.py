@@ -64,7 +64,7 @@ class Command(Output):
     @property
     def first_month(self) -> Month:
         """The first month that can be synced."""
-        return Month.parse(self.settings.cw_pipeline_first_month)
+        return self.settings.cw_pipeline_first_month
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -71,7 +71,7 @@ def notify(cmd: Command) -> None:
     told: list[str] = []
     failed: list[str] = []
     for address in lazy.notifications.addresses(setting):
-        (told if address.takes("cw_pipeline: a test message", [_TEXT]) else failed).append(address.name)
+        (told if address.send("cw_pipeline: a test message", [_TEXT]) else failed).append(address.name)
     cmd.document({"told": told, "failed": failed})
     if failed:
         cmd.notice(lazy.notifications.complaint(failed, len(told) + len(failed)))

@@ -12,7 +12,6 @@ from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import Command, command, now
 from cw_pipeline.cli.output import UsageError
 from cw_pipeline.errors import HELD_OR_FAILED, CwPipelineError
-from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +69,7 @@ def _inspect(file: Path, owners: dict[str, str]) -> dict[str, str | None]:
     os.environ[lazy.tenant_file.VARIABLE] = key
     try:
         settings = lazy.settings.Settings()
-        first_month = Month.parse(settings.cw_pipeline_first_month)
+        first_month = settings.cw_pipeline_first_month
         warehouse = lazy.database.Warehouse(settings.database_url, tenant=settings.tenant_key, who="tenants")
         with closing(warehouse):
             row["state"] = lazy.status.status(warehouse, first_month=first_month, now=now()).state

@@ -133,7 +133,7 @@ def collect(settings: Settings, *, now: datetime) -> Health:
         warehouse = due = last_pushed_month = None
         if not pending:
             warehouse = stack.enter_context(closing(Warehouse(settings.database_url, tenant=settings.tenant_key)))
-            first_month = Month.parse(settings.cw_pipeline_first_month)
+            first_month = settings.cw_pipeline_first_month
             due = status(warehouse, first_month=first_month, now=now, approval=settings.approval_required)
             if due.missing:
                 raise NotActive(due.missing)

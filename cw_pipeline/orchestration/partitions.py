@@ -8,7 +8,7 @@ from cw_pipeline.vocabulary import Month
 
 def first_month() -> Month:
     """The first month that is ever synced, as the environment says now."""
-    return Month.parse(FirstMonth().cw_pipeline_first_month)
+    return FirstMonth().cw_pipeline_first_month
 
 
 def months_from(first: Month) -> dg.MonthlyPartitionsDefinition:

@@ -42,7 +42,7 @@ def messages(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         to_tell = problems.to_tell(address.name, now)
         if any(to_tell):
             title, lines = message(to_tell, problems.open, instance, settings.cw_pipeline_dagster_url)
-            if not address.takes(title, lines):
+            if not address.send(title, lines):
                 failed.append(address.name)
                 continue
         problems.remember(address.name, to_tell, now)

@@ -53,7 +53,7 @@ def _act(act: str, arguments: list[str]) -> None:
         addresses = Messages().cw_pipeline_notify
         assert addresses is not None
         for address in notify.addresses(addresses):
-            print(address.name, address.takes("a title", arguments))  # noqa: T201
+            print(address.name, address.send("a title", arguments))  # noqa: T201
 
 
 def _product(error: Exception) -> TracebackType | None:

@@ -110,7 +110,7 @@ def _map_companies(settings: Settings, warehouse: Warehouse, bill_from: Month, c
             one.agreement.id,
             str(one.organization.id),
             bill_from=bill_from,
-            first_month=Month.parse(settings.cw_pipeline_first_month),
+            first_month=settings.cw_pipeline_first_month,
             now=max(datetime.now(UTC), datetime.combine(bill_from.first_day, time(tzinfo=UTC))),
         )
         for one in certain

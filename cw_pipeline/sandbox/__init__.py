@@ -1,12 +1,12 @@
 """A local ConnectWise PSA and NordPass, over HTTPS on loopback, for trials and tests.
 
-Belongs here: the two simulated services with their state, data, rules and errors; the faults that can be switched on;
-the journal of requests; and the control interface that plays the people who work in either service (a technician who
-edits a line, an accountant who invoices). Does not belong here: code that the product runs against the real services.
-The sandbox imports nothing of the product, so that the two cannot share a misunderstanding.
+Belongs here: the two simulated services, with their data, rules and errors; the faults that can be switched on; the
+journal of requests; and what the people in either service do, such as a technician who edits a line. Does not belong
+here: code that the product runs against the real services. The sandbox imports nothing of the product, so that the two
+cannot share a misunderstanding.
 
-What it knows of ConnectWise PSA comes from ConnectWise's own documents and from public reports of its behaviour. The
-NordPass Provider API is not public: what is served here is an assumption.
+What it knows of ConnectWise PSA comes from ConnectWise's documents and public reports. NordPass's Provider API is not
+public: it is simulated as assumed.
 """
 
 from cw_pipeline.sandbox.control import SandboxControl

@@ -15,7 +15,7 @@ WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 @dataclass
 class JournalEntry:
-    """One request. `status` is None until it is answered, and stays None if the connection was cut instead."""
+    """A request. `status` is None until it is answered, and stays None if the connection is cut instead."""
 
     number: int
     time: str
@@ -27,7 +27,7 @@ class JournalEntry:
 
 
 class Journal:
-    """Requests to ConnectWise and NordPass, in memory only. Headers, and so credentials, are never recorded."""
+    """Requests to either service, in memory only. Headers, and so credentials, are not recorded."""
 
     def __init__(self, lock: RLock) -> None:
         self._lock = lock
@@ -61,6 +61,6 @@ class Journal:
         return [entry for entry in self.entries() if entry.method in WRITES and path in entry.path]
 
     def clear(self) -> None:
-        """Forget all entries; numbers go on."""
+        """Forget all entries, but continue their numbers."""
         with self._lock:
             self._entries.clear()

@@ -38,12 +38,12 @@ class Keys:
 
     @property
     def nordpass_private_key(self) -> Path:
-        """The key with which the MSP signs its requests to NordPass."""
+        """The key that signs the MSP's requests to NordPass."""
         return self.folder / "nordpass_private_key.pem"
 
     @property
     def nordpass_public_key(self) -> Path:
-        """The key with which the simulated NordPass verifies them."""
+        """The key that verifies them."""
         return self.folder / "nordpass_public_key.pem"
 
     def load_nordpass_public_key(self) -> RSAPublicKey:
@@ -55,10 +55,10 @@ class Keys:
 
 
 def keys_in(folder: Path) -> Keys:
-    """The keys kept in `folder`; made there the first time."""
+    """The keys in `folder`, which are made the first time."""
     keys = Keys(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # The last file written is the sign that all are there.
+    # It is written last, so the others exist too.
     if not keys.nordpass_public_key.exists():
         _make(keys)
     return keys

@@ -1,4 +1,4 @@
-"""The sandbox: both services behind one HTTPS server, with their keys and, if wanted, a home to keep everything in."""
+"""The sandbox: both services behind one HTTPS server, with their keys and, optionally, a folder that keeps them."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -28,13 +28,13 @@ _STATE_FILE = "state.json"
 class Sandbox:
     """A local ConnectWise PSA and NordPass, served over HTTPS from a background thread of this process.
 
-    `connectwise`, `nordpass`, `journal` and `faults` are the live state; they may be used while the server runs.
-    Two fresh sandboxes of the same day hold the same data.
+    `connectwise`, `nordpass`, `journal` and `faults` are the live state, which may be used while the server runs. Two
+    fresh sandboxes of the same day hold the same data.
 
     Args:
-        home: Where keys and state are kept, so that a later sandbox goes on where this one stopped. None keeps nothing.
+        home: Keeps keys and state, so that a later sandbox continues where this one stopped; None: nothing is kept.
         port: 0 takes a free one.
-        today: The sandbox's calendar day, on which the status of agreements depends; None: the real day, in UTC.
+        today: The sandbox's calendar day, on which the status of agreements depends; None: today, in UTC.
         reads_invoices: Whether, in a fresh sandbox, the API member has the rights to read invoices.
     """
 
@@ -73,11 +73,11 @@ class Sandbox:
         self.stop()
 
     def start(self) -> None:
-        """Return when requests are answered. A sandbox that was stopped starts again at the same address."""
+        """Return when requests are answered. A stopped sandbox starts again at the same address."""
         self._server.start()
 
     def stop(self) -> None:
-        """Let held answers go, and close the server."""
+        """Release held answers, and close the server."""
         self.faults.clear()
         self._server.stop()
 
@@ -103,7 +103,7 @@ class Sandbox:
         return self._keys.ca_bundle
 
     def environment(self) -> dict[str, str]:
-        """The environment variables with which a client of both services uses the sandbox."""
+        """The environment variables for clients of both services."""
         return {
             "CONNECTWISE_SITE_URL": self.url,
             "CONNECTWISE_COMPANY_ID": COMPANY_ID,
@@ -129,7 +129,7 @@ class Sandbox:
         if self._state_file is None:
             return
         state = {"connectwise": self.connectwise.snapshot(), "nordpass": self.nordpass.snapshot()}
-        # Replaced as a whole, so that a sandbox that is killed leaves the state before or after, never half of it.
+        # Replaced as a whole, so that a killed sandbox leaves no half-written state.
         written = self._state_file.with_suffix(".new")
         written.write_bytes(dumps(state))
         written.replace(self._state_file)

@@ -30,15 +30,15 @@ def test_a_wrong_key_is_answered_as_the_switch_says(sandbox: Sandbox, api: Api, 
 
 def test_requests_without_credentials_or_client_id_are_refused(sandbox: Sandbox, api: Api) -> None:
     del api.session.headers["clientId"]
-    assert api.get("/system/info").status_code == 401
+    assert api.get("/company/companies/count").status_code == 401
     sandbox.connectwise.change_settings(missing_client_id_status=403)
-    assert api.get("/system/info").status_code == 403
+    assert api.get("/company/companies/count").status_code == 403
     api.session.auth = None
-    assert document(api.get("/system/info"))["code"] == "Unauthorized"
+    assert document(api.get("/company/companies/count"))["code"] == "Unauthorized"
 
 
 def test_the_version_asked_for_is_echoed(reader: Api) -> None:
-    answer = reader.get("/system/info", {"Accept": "application/vnd.connectwise.com+json; version=2025.1"})
+    answer = reader.get("/company/companies/count", {"Accept": "application/vnd.connectwise.com+json; version=2025.1"})
     assert answer.headers["api-current-version"] == "2025.1"
     assert answer.headers["x-cw-request-id"]
 
@@ -133,10 +133,10 @@ def test_too_many_requests_are_told_when_to_come_back(sandbox: Sandbox) -> None:
     sandbox.connectwise.change_settings(requests_per_minute=2)
     api = connectwise_api(sandbox)
     with api.session:
-        statuses = [api.get("/system/info").status_code for _ in range(2)]
-        refused = api.get("/system/info")
+        statuses = [api.get("/company/companies/count").status_code for _ in range(2)]
+        refused = api.get("/company/companies/count")
         sandbox.connectwise.change_settings(retry_after_as_date=True)
-        dated = api.get("/system/info")
+        dated = api.get("/company/companies/count")
     assert [*statuses, refused.status_code] == [200, 200, 429]
     assert document(refused)["error"] == "ConnectWiseAPI"
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
@@ -146,7 +146,7 @@ def test_too_many_requests_are_told_when_to_come_back(sandbox: Sandbox) -> None:
 def test_unknown_endpoints_methods_and_records(reader: Api) -> None:
     assert document(reader.get("/finance/nothing"))["message"] == "The endpoint does not exist."
     assert reader.get("/procurement/subcategories").status_code == 404
-    assert reader.send("DELETE", "/system/info").status_code == 405
+    assert reader.send("DELETE", "/company/companies/count").status_code == 405
     missing = reader.get("/finance/agreements/9")
     assert (missing.status_code, document(missing)["message"]) == (404, "Agreement 9 not found")
     assert document(reader.get("/finance/agreements/1001/additions/9"))["code"] == "NotFound"

@@ -110,7 +110,7 @@ def test_a_request_may_stay_without_an_answer_and_without_effect(sandbox: Sandbo
 def test_a_proxys_page_is_html(sandbox: Sandbox, api: Api) -> None:
     sandbox.faults.add(FaultKind.HTML, status=502)
     answer = api.get(LINE)
-    assert (answer.status_code, answer.headers["content-type"]) == (502, "text/html")
+    assert (answer.status_code, answer.headers["content-type"]) == (502, "text/html; charset=utf-8")
 
 
 def test_a_silent_200_shows_the_unchanged_object(sandbox: Sandbox, api: Api) -> None:

@@ -48,10 +48,10 @@ def test_a_stopped_sandbox_is_unreachable_and_starts_again_at_its_address(sandbo
     url = sandbox.url
     sandbox.stop()
     with pytest.raises(requests.ConnectionError):
-        api.get("/system/info")
+        api.get("/company/companies/count")
     sandbox.start()
     assert sandbox.url == url
-    assert api.get("/system/info").status_code == 200
+    assert api.get("/company/companies/count").status_code == 200
 
 
 def test_a_home_keeps_everything_that_was_written(tmp_path: Path) -> None:

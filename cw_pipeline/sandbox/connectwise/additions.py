@@ -1,4 +1,4 @@
-"""The rules for agreement additions: what may be created, what may be changed, and what is computed."""
+"""The rules for agreement additions: creating, changing and deleting them, and their computed members."""
 
 import calendar
 from datetime import date, datetime
@@ -34,7 +34,7 @@ _REQUIRED = ("product", "billCustomer")
 
 
 def create(state: ConnectWise, agreement: Record, body: object) -> Record:
-    """Add a line to an agreement; members that the server computes are ignored.
+    """Add a line to an agreement; computed members are ignored.
 
     Raises:
         Refusal: the body breaks a rule.
@@ -64,7 +64,7 @@ def create(state: ConnectWise, agreement: Record, body: object) -> Record:
 
 
 def patch(state: ConnectWise, agreement: Record, addition: Record, body: object) -> Record:
-    """Change a line by an array of operations; the whole stored object has to be valid afterwards.
+    """Change a line by an array of operations, after which the whole object has to be valid.
 
     Raises:
         Refusal: the body breaks a rule.
@@ -99,7 +99,7 @@ def delete(state: ConnectWise, addition: Record) -> None:
 
 
 def rendered(state: ConnectWise, addition: Record) -> Record:
-    """The line as the API shows it: with what is computed from product and agreement."""
+    """The line as the API shows it, with its computed members."""
     agreement = state.tables["agreements"][addition["agreementId"]]
     item = state.tables["catalog"][addition["product"]["id"]]
     quantity, price, cost = (Decimal(addition[name]) for name in ("quantity", "unitPrice", "unitCost"))
@@ -152,7 +152,7 @@ def _operations(body: object) -> Record:
         if members.get("op") not in {"add", "replace", "remove"}:
             raise malformed(f"'{members.get('op')}' is not an operation.")
         if "/" in path or path in COMPUTED:
-            # Accepted, and nothing changes: the false 200 of sub-paths.
+            # ConnectWise answers 200 to a sub-path and changes nothing.
             continue
         if path not in WRITABLE:
             raise unknown_member(path, "Addition")

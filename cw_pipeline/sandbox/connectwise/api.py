@@ -1,4 +1,4 @@
-"""ConnectWise's HTTP interface: who may call, what is called, and in what shape it answers."""
+"""ConnectWise's HTTP interface: routes, authentication, rights and the rate limit."""
 
 import base64
 import binascii
@@ -45,7 +45,7 @@ Answer = Callable[[Request, object], Response]
 
 
 class ConnectWiseApi:
-    """The endpoints, on one state."""
+    """The endpoints."""
 
     def __init__(self, state: ConnectWise) -> None:
         self._state = state
@@ -53,7 +53,6 @@ class ConnectWiseApi:
         self._recent: deque[float] = deque()
         self._routes = [
             Route("/login/companyinfo/{company}", self._company_info, methods=["GET"]),
-            Route("/{codebase}/apis/3.0/system/info", self._guarded(None, _system_info), methods=["GET"]),
             *self._addition_routes(),
             *(route for collection in COLLECTIONS for route in self._collection_routes(collection)),
             self._route("GET", "/system/reports/Product", Right.API_REPORTS_INQUIRE, self._report_products),
@@ -62,7 +61,7 @@ class ConnectWiseApi:
         ]
 
     def app(self) -> Starlette:
-        """The ASGI application. A path with the wrong closing slash does not exist."""
+        """The ASGI application. Paths have to have the right closing slash."""
         app = Starlette(routes=self._routes, exception_handlers={404: _no_endpoint, 405: _no_method})
         app.router.redirect_slashes = False
         return app
@@ -96,14 +95,14 @@ class ConnectWiseApi:
 
     def _addition_routes(self) -> list[Route]:
         path = "/finance/agreements/{agreement_id:int}/additions"
-        one = f"{path}/{{id:int}}"
+        own_path = f"{path}/{{id:int}}"
         return [
             self._route("GET", path, Right.AGREEMENTS_INQUIRE, self._list_additions),
             self._route("GET", f"{path}/count", Right.AGREEMENTS_INQUIRE, self._count_additions),
-            self._route("GET", one, Right.AGREEMENTS_INQUIRE, self._get_addition),
+            self._route("GET", own_path, Right.AGREEMENTS_INQUIRE, self._get_addition),
             self._route("POST", path, Right.AGREEMENTS_ADD, self._create_addition),
-            self._route("PATCH", one, Right.AGREEMENTS_EDIT, self._patch_addition),
-            self._route("DELETE", one, Right.AGREEMENTS_DELETE, self._delete_addition),
+            self._route("PATCH", own_path, Right.AGREEMENTS_EDIT, self._patch_addition),
+            self._route("DELETE", own_path, Right.AGREEMENTS_DELETE, self._delete_addition),
         ]
 
     # Additions
@@ -182,7 +181,7 @@ class ConnectWiseApi:
                 }
             )
 
-    def _guarded(self, right: Right | None, answer: Answer) -> Callable[[Request], object]:
+    def _guarded(self, right: Right, answer: Answer) -> Callable[[Request], object]:
         async def endpoint(request: Request) -> Response:
             text = await request.body()
             with self._state.lock:
@@ -194,11 +193,11 @@ class ConnectWiseApi:
 
         return endpoint
 
-    def _answer(self, request: Request, text: bytes, right: Right | None, answer: Answer) -> Response:
+    def _answer(self, request: Request, text: bytes, right: Right, answer: Answer) -> Response:
         try:
             self._check_request(request)
             self._check_credentials(request)
-            if right is not None and right not in self._state.role:
+            if right not in self._state.role:
                 raise no_permission()
             return answer(request, _body(text))
         except Refusal as refusal:
@@ -247,18 +246,6 @@ async def _no_endpoint(_request: Request, _error: Exception) -> Response:
 
 async def _no_method(_request: Request, _error: Exception) -> Response:
     return Refusal(405, "ConnectWiseApi", "The endpoint does not support this method.").response()
-
-
-def _system_info(_request: Request, _body: object) -> Response:
-    return json_response(
-        {
-            "version": "v2026.1.100000",
-            "isCloud": True,
-            "serverTimeZone": "UTC",
-            "licenseBits": [{"name": "Agreements", "activeFlag": True}],
-            "cloudRegion": "NA",
-        }
-    )
 
 
 def _not_offered(_request: Request, _body: object) -> Response:

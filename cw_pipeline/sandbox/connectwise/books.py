@@ -1,4 +1,4 @@
-"""Agreement invoicing: periods that are invoiced, written off and taken back."""
+"""Invoicing agreements: their periods are invoiced, written off and reopened."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -19,9 +19,9 @@ class WrittenOff(TypedDict):
 
 
 class Books(Store):
-    """The records, and what was invoiced of them.
+    """The records and their invoices.
 
-    What is invoiced follows from `nextInvoiceDate` alone: a period to which a person moved it back is invoiced again.
+    Only `nextInvoiceDate` says what is invoiced next: a period to which a person moves it back is invoiced again.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class Books(Store):
         self._written_off: list[WrittenOff] = saved.get("written_off", []) if saved else []
 
     def snapshot(self) -> Record:
-        """Everything that is kept, as JSON values."""
+        """The whole state, as JSON values."""
         return {**super().snapshot(), "invoices": self._invoices, "written_off": self._written_off}
 
     def invoices(self) -> list[Invoice]:
-        """All invoices that stand, as they were when they were made."""
+        """All invoices that were not deleted."""
         with self.lock:
             return list(self._invoices)
 
@@ -50,7 +50,7 @@ class Books(Store):
         return max(made, key=lambda invoice: invoice["number"], default=None)
 
     def unbilled_periods(self, agreement: Record) -> int:
-        """How many periods, from the next invoice date on, have begun."""
+        """How many periods have begun since the next invoice date."""
         if self._not_billable(agreement) or not agreement.get("nextInvoiceDate"):
             return 0
         start, periods = day(agreement["nextInvoiceDate"]), 0
@@ -66,12 +66,12 @@ class Books(Store):
         )
 
     def invoice(self, agreement_id: int | None = None, *, until: date | None = None) -> list[Invoice]:
-        """Invoice period after period, and move `nextInvoiceDate` on.
+        """Invoice one or more periods, and advance `nextInvoiceDate`.
 
         Args:
             agreement_id: One agreement; None: every Active agreement with a billing cycle. A child agreement is
-                invoiced like any other, by its own dates.
-            until: Go on while a period begins on or before this day; None: one period each.
+                invoiced by its own dates.
+            until: Invoice each period that begins on or before this day; None: one period each.
 
         Returns:
             The new invoices.
@@ -81,7 +81,8 @@ class Books(Store):
         """
         with self.lock:
             if agreement_id is None:
-                agreements = [line for line in self.tables["agreements"].values() if self._not_billable(line) is None]
+                every = self.tables["agreements"].values()
+                agreements = [agreement for agreement in every if self._not_billable(agreement) is None]
             else:
                 agreements = [self._billable(agreement_id)]
             made = [invoice for agreement in agreements for invoice in self._invoice(agreement, until)]
@@ -91,12 +92,12 @@ class Books(Store):
     def edit_invoice(
         self, number: int, *, status: str | None = None, quantities: dict[int, Decimal] | None = None
     ) -> Invoice:
-        """Change an invoice as a person does, and leave the agreement as it is.
+        """Change an invoice, but not its agreement.
 
         Args:
             number: The invoice.
             status: Its new status, such as `Void`.
-            quantities: New quantities by addition id; of 0, the line is taken off.
+            quantities: New quantities by addition id; 0 removes the line.
 
         Raises:
             ValueError: there is no such invoice.
@@ -115,7 +116,7 @@ class Books(Store):
             return invoice
 
     def delete_invoice(self, number: int, *, moves_date: bool = True) -> None:
-        """Delete an invoice, and move the agreement's `nextInvoiceDate` back to its period unless `moves_date` is off.
+        """Delete an invoice and, if `moves_date`, move the agreement's `nextInvoiceDate` back to its period.
 
         Raises:
             ValueError: there is no such invoice.
@@ -128,10 +129,7 @@ class Books(Store):
             self.changed()
 
     def write_off_period(self, agreement_id: int) -> date:
-        """Cancel the agreement's next period: `nextInvoiceDate` moves on, and nothing is billed.
-
-        Returns:
-            The first day of the period after it.
+        """Advance the agreement's `nextInvoiceDate` by one period, for which nothing is billed; return that date.
 
         Raises:
             ValueError: the agreement cannot be invoiced.
@@ -145,16 +143,13 @@ class Books(Store):
             return period.following
 
     def reopen_period(self, agreement_id: int) -> date:
-        """Take back the agreement's last writing off.
-
-        Returns:
-            That period's first day, which is `nextInvoiceDate` again.
+        """Undo the agreement's last write-off, and return its `nextInvoiceDate`, which is that period's again.
 
         Raises:
             ValueError: no period of it is written off.
         """
         with self.lock:
-            written_off = [one for one in self._written_off if one["agreement_id"] == agreement_id]
+            written_off = [period for period in self._written_off if period["agreement_id"] == agreement_id]
             if not written_off:
                 raise ValueError(f"no period of agreement {agreement_id} is written off")
             self._written_off.remove(written_off[-1])
@@ -163,7 +158,7 @@ class Books(Store):
             return day(written_off[-1]["period_start"])
 
     def _standing(self, number: int) -> Invoice:
-        invoice = next((one for one in self._invoices if one["number"] == number), None)
+        invoice = next((invoice for invoice in self._invoices if invoice["number"] == number), None)
         if invoice is None:
             raise ValueError(f"there is no invoice {number}")
         return invoice
@@ -208,12 +203,12 @@ class Books(Store):
         return min(begin, default=self.today()).replace(day=1)
 
     def _day_before_short_month(self, agreement: Record, start: date) -> int:
-        """The day on which the agreement's periods began before a month that was too short for it; 0: none is known."""
+        """The day of the month on which periods began before a month that was too short for it; 0: unknown."""
         in_last_day = (start + timedelta(days=1)).day == 1
         if self.settings.after_short_month == "short" or not in_last_day:
             return 0
-        begun = [day(one["period_start"]).day for one in self._invoices if one["agreement_id"] == agreement["id"]]
-        return max([start.day, *begun])
+        invoices = (invoice for invoice in self._invoices if invoice["agreement_id"] == agreement["id"])
+        return max([start.day, *(day(invoice["period_start"]).day for invoice in invoices)])
 
     def _billable(self, agreement_id: int) -> Record:
         agreement = self._agreement(agreement_id)

@@ -1,4 +1,4 @@
-"""The names of the seeded companies: everyday ones, and those that break careless programs."""
+"""The names of the seeded companies: everyday ones, and ones that break careless programs."""
 
 LONGEST_NAME = ("The Honourable Company of Extraordinarily Long Business Names and Sons " * 3)[:156]
 """As long as a company's name may be."""

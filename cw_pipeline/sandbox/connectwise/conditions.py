@@ -1,9 +1,10 @@
 """The grammar of `conditions` and `childConditions`: comparisons, `and`, `or`, `not`, parentheses.
 
-How a quote inside a value is escaped is not documented, so nothing is: a value ends at the quote with which it began.
-Text compares without regard to case, and a comparison with a missing value is false, as in the SQL database behind.
+ConnectWise does not document how a quote inside a value is escaped, so a value ends at the quote that it began with.
+Text compares regardless of case, and a comparison with a missing value is false, as in SQL.
 """
 
+import operator
 import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
@@ -26,14 +27,14 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_COMPARISONS: dict[str, Callable[[int], bool]] = {
-    "=": lambda order: order == 0,
-    "!=": lambda order: order != 0,
-    "<>": lambda order: order != 0,
-    "<": lambda order: order < 0,
-    "<=": lambda order: order <= 0,
-    ">": lambda order: order > 0,
-    ">=": lambda order: order >= 0,
+_COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
 
 
@@ -108,7 +109,8 @@ class _Parser:
 
     def _term(self) -> Predicate:
         if self._take_word("not"):
-            return _negated(self._term())
+            term = self._term()
+            return lambda record: not term(record)
         if self._take("("):
             predicate = self.any_of()
             self._expect(")")
@@ -120,36 +122,37 @@ class _Parser:
         if field.kind != "word" or field.text not in self._fields:
             raise invalid_condition(f"{field.text} is not a recognized name.")
         negated = self._take_word("not")
-        operator = self._next().text.lower()
-        predicate = self._operation(field.text, operator)
-        return _present_and(field.text, _negated(predicate)) if negated else predicate
+        symbol = self._next().text.lower()
+        predicate = self._operation(field.text, symbol)
+        if not negated:
+            return predicate
+        return lambda record: value_of(record, field.text) is not None and not predicate(record)
 
-    def _operation(self, field: str, operator: str) -> Predicate:
-        if operator == "in":
-            wanted = self._list()
-            return lambda record: any(_equal(value_of(record, field), value) for value in wanted)
-        if operator == "contains":
+    def _operation(self, field: str, symbol: str) -> Predicate:
+        if symbol == "in":
+            values = self._list()
+            return lambda record: any(_equal(value_of(record, field), value) for value in values)
+        if symbol == "contains":
             part = str(self._value()).casefold()
             return lambda record: part in str(value_of(record, field) or "").casefold()
-        if operator == "like":
+        if symbol == "like":
             pattern = _wildcards(str(self._value()))
             return lambda record: pattern.fullmatch(str(value_of(record, field) or "")) is not None
-        if operator not in _COMPARISONS:
-            raise invalid_condition(f"'{operator}' is not an operator of the conditions.")
-        return self._ordering(field, operator)
+        if symbol not in _COMPARISONS:
+            raise invalid_condition(f"'{symbol}' is not an operator of the conditions.")
+        return self._ordering(field, symbol)
 
-    def _ordering(self, field: str, operator: str) -> Predicate:
+    def _ordering(self, field: str, symbol: str) -> Predicate:
         value = self._value()
+        compare = _COMPARISONS[symbol]
         if value is None:
-            if operator not in {"=", "!=", "<>"}:
-                raise invalid_condition(f"'{operator}' cannot be used with null.")
-            missing_wanted = operator == "="
-            return lambda record: (value_of(record, field) is None) == missing_wanted
-        test = _COMPARISONS[operator]
+            if compare not in {operator.eq, operator.ne}:
+                raise invalid_condition(f"'{symbol}' cannot be used with null.")
+            return lambda record: compare(value_of(record, field) is not None, 0)
 
         def predicate(record: Record) -> bool:
             order = _order(value_of(record, field), value)
-            return order is not None and test(order)
+            return order is not None and compare(order, 0)
 
         return predicate
 
@@ -183,8 +186,8 @@ class _Parser:
         self._position += 1
         return self._tokens[self._position - 1]
 
-    def _take(self, operator: str) -> bool:
-        return self._take_if(lambda token: token == ("operator", operator))
+    def _take(self, symbol: str) -> bool:
+        return self._take_if(lambda token: token == ("operator", symbol))
 
     def _take_word(self, word: str) -> bool:
         return self._take_if(lambda token: token.kind == "word" and token.text.lower() == word)
@@ -194,17 +197,9 @@ class _Parser:
         self._position += taken
         return taken
 
-    def _expect(self, operator: str) -> None:
-        if not self._take(operator):
-            raise invalid_condition(f"'{operator}' is missing in the conditions.")
-
-
-def _negated(predicate: Predicate) -> Predicate:
-    return lambda record: not predicate(record)
-
-
-def _present_and(field: str, predicate: Predicate) -> Predicate:
-    return lambda record: value_of(record, field) is not None and predicate(record)
+    def _expect(self, symbol: str) -> None:
+        if not self._take(symbol):
+            raise invalid_condition(f"'{symbol}' is missing in the conditions.")
 
 
 def _wildcards(pattern: str) -> re.Pattern[str]:
@@ -213,21 +208,21 @@ def _wildcards(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(known.get(part, re.escape(part)) for part in parts), re.IGNORECASE | re.DOTALL)
 
 
-def _equal(stored: object, wanted: Value) -> bool:
-    return stored is None if wanted is None else _order(stored, wanted) == 0
+def _equal(stored: object, value: Value) -> bool:
+    return stored is None if value is None else _order(stored, value) == 0
 
 
-def _order(stored: object, wanted: Value) -> int | None:
-    """-1, 0 or 1 as `stored` is before, equal to or after `wanted`; None where they cannot be compared."""
-    if isinstance(wanted, bool) or isinstance(stored, bool):
-        return (stored > wanted) - (stored < wanted) if isinstance(stored, bool) and isinstance(wanted, bool) else None
-    if isinstance(wanted, Decimal):
-        return (stored > wanted) - (stored < wanted) if isinstance(stored, int | Decimal) else None
-    if isinstance(wanted, datetime):
+def _order(stored: object, value: Value) -> int | None:
+    """-1, 0 or 1 as `stored` is before, equal to or after `value`; None if they cannot be compared."""
+    if isinstance(value, bool) or isinstance(stored, bool):
+        return (stored > value) - (stored < value) if isinstance(stored, bool) and isinstance(value, bool) else None
+    if isinstance(value, Decimal):
+        return (stored > value) - (stored < value) if isinstance(stored, int | Decimal) else None
+    if isinstance(value, datetime):
         time = _time(stored) if isinstance(stored, str) else None
-        return None if time is None else (time > wanted) - (time < wanted)
-    if isinstance(stored, str) and isinstance(wanted, str):
-        left, right = stored.casefold(), wanted.casefold()
+        return None if time is None else (time > value) - (time < value)
+    if isinstance(stored, str) and isinstance(value, str):
+        left, right = stored.casefold(), value.casefold()
         return (left > right) - (left < right)
     return None
 

@@ -1,4 +1,4 @@
-"""Refusals, in the shapes in which ConnectWise answers them."""
+"""Refusals, as ConnectWise answers them."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from cw_pipeline.sandbox.wire import Record, json_response
 
 @dataclass(frozen=True)
 class FieldError:
-    """One entry of an answer's `errors`."""
+    """An entry of an answer's `errors`."""
 
     code: str
     message: str
@@ -23,8 +23,8 @@ class Refusal(Exception):
         status: The HTTP status.
         code: The member `code` of the body.
         message: The member `message` of the body.
-        errors: The entries of the member `errors`, which is null without any.
-        resource: The kind of object that `errors` are about.
+        errors: The entries of the member `errors`.
+        resource: The kind of object that they are about.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Refusal(Exception):
 
 
 def invalid_object(resource: str, *errors: FieldError) -> Refusal:
-    """The object breaks one or more rules."""
+    """The object breaks rules."""
     return Refusal(400, "InvalidObject", f"{resource} object is invalid", errors, resource.lower())
 
 

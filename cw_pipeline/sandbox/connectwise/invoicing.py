@@ -1,8 +1,8 @@
-"""Where an agreement's billing periods lie, and what the invoice of one says.
+"""An agreement's billing periods, and the lines of their invoices.
 
-A line takes part in a period when it is effective on or before its last day and not cancelled before its first. Its
-amount is (quantity - included) x unit price, in full, unless the agreement prorates and the line covers only part of
-the whole period: then the amount, not the quantity, is cut to the covered days' share.
+A line is billed in a period if it is effective on or before its last day and not cancelled before its first. Its amount
+is (quantity - included) x unit price. If the agreement prorates, the amount, not the quantity, is reduced to the share
+of the period's days that the line covers.
 """
 
 import calendar
@@ -14,7 +14,7 @@ from cw_pipeline.sandbox.connectwise.seed import months_after
 from cw_pipeline.sandbox.wire import Record
 
 Periods = Literal["anniversary", "calendar"]
-"""A period begins on the day of the month on which the one before it began, or on the first of the month."""
+"""Where a period begins: on the same day of the month as the one before, or on the first of the month."""
 
 _CENT = Decimal("0.01")
 _DAYS = {"Weekly": 7, "BiWeekly": 14}
@@ -24,7 +24,7 @@ _MONTHS = {"Monthly": 1, "BiMonthly": 2, "Quarterly": 3, "SemiAnnual": 6, "Yearl
 class Period(NamedTuple):
     """The days, both inclusive, that one invoice covers.
 
-    `whole_days` is the length of a period that is not cut: the first period by the calendar may begin within a month.
+    `whole_days` is the length of the whole period: the first by the calendar may begin within a month.
     """
 
     first: date
@@ -33,14 +33,14 @@ class Period(NamedTuple):
 
     @property
     def following(self) -> date:
-        """Where the next period begins."""
+        """The first day of the next period."""
         return self.last + timedelta(days=1)
 
 
 class InvoiceLine(TypedDict):
-    """One billed addition; `share` is the part of the whole period that `amount` is for.
+    """A billed addition; `share` is the part of the whole period that `amount` is for.
 
-    A state that was saved by an older version has no `description`.
+    A state that an older version saved has no `description`.
     """
 
     addition_id: int
@@ -55,7 +55,7 @@ class InvoiceLine(TypedDict):
 
 
 class Invoice(TypedDict):
-    """One agreement's invoice of one period; days as `YYYY-MM-DD`, both inclusive. Without a status it is sent."""
+    """An agreement's invoice of one period; days as `YYYY-MM-DD`, both inclusive. Without a status it is sent."""
 
     number: int
     made_on: str
@@ -74,13 +74,13 @@ def period_from(start: date, cycle: str = "Monthly", *, periods: Periods = "anni
 
 
 def next_period_start(start: date, cycle: str = "Monthly", *, periods: Periods = "anniversary", day: int = 0) -> date:
-    """Where the period after the one that begins at `start` begins.
+    """The first day of the period after the one that begins at `start`.
 
     Args:
         start: The first day of a period.
-        cycle: The `billingOptions` of a billing cycle that recurs.
+        cycle: The `billingOptions` of a recurring billing cycle.
         periods: Where periods of whole months begin.
-        day: The day of the month on which periods begin, where a short month gave way to it; 0: that of `start`.
+        day: The day of the month on which periods begin after a shorter month; 0: that of `start`.
     """
     if cycle in _DAYS:
         return start + timedelta(days=_DAYS[cycle])
@@ -120,7 +120,7 @@ def billed_lines(
 
 
 def billed_quantity(addition: Record) -> Decimal:
-    """The quantity less the part that is included in the agreement's price."""
+    """The quantity less what the agreement's price includes."""
     return Decimal(addition["quantity"]) - Decimal(addition.get("lessIncluded", 0))
 
 

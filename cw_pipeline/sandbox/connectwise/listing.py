@@ -1,4 +1,4 @@
-"""Lists and single objects as ConnectWise answers them: filtered, ordered, paged, cut down to the fields asked for."""
+"""Lists and records as ConnectWise answers them: filtered, ordered, paged, reduced to the requested fields."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -19,13 +19,13 @@ DEFAULT_PAGE_SIZE = 25
 
 @dataclass(frozen=True)
 class Resource:
-    """What can be asked about one kind of record.
+    """What lists of one kind of record support.
 
-    Args:
+    Attributes:
         fields: The names that `conditions` and `orderBy` may use.
         children: The names that `childConditions` may use, with the collection's name first (`types/id`).
-        forward_only: Whether the endpoint takes forward-only paging at all.
-        table: The table whose latest writes its lists may miss.
+        forward_only: Whether they know forward-only paging.
+        table: The table whose latest writes they may miss.
     """
 
     fields: frozenset[str]
@@ -59,7 +59,7 @@ def list_response(request: Request, records: Iterable[Record], resource: Resourc
         number = _positive(query, "page", 1)
         page = _ordered(chosen, query.get("orderBy", ""), resource)[(number - 1) * size : number * size]
         last = max(1, -(-len(chosen) // size)) + (settings.numbered_pages_end_with_empty_page and bool(page))
-        # An endpoint that does not know forward-only paging answers such a request without the header.
+        # An endpoint without forward-only paging answers such a request without the header.
         if not forward_only and (last > 1 or settings.link_on_single_page):
             headers["Link"] = _navigation(request, number, last)
     return json_response([selected(record, query.get("fields")) for record in page], headers=headers)
@@ -68,7 +68,7 @@ def list_response(request: Request, records: Iterable[Record], resource: Resourc
 def report_response(
     request: Request, columns: Mapping[str, str], records: Iterable[Record], resource: Resource, state: ConnectWise
 ) -> Response:
-    """Answer a report: its columns with their types, and rows of values."""
+    """Answer a report: columns with their types, and rows of values."""
     query = request.query_params
     chosen = _ordered(_filtered(query, records, resource, state), query.get("orderBy", ""), resource)
     size = min(_positive(query, "pageSize", DEFAULT_PAGE_SIZE), state.settings.page_size_cap)
@@ -81,7 +81,7 @@ def report_response(
 
 
 def selected(record: Record, fields: str | None) -> Record:
-    """The record, or only the comma-separated fields of it; `status/id` selects inside a reference."""
+    """The record, reduced to the comma-separated `fields` if given; `status/id` selects inside a reference."""
     if not fields:
         return record
     result: Record = {}
@@ -136,17 +136,13 @@ def _sort_key(value: object) -> tuple[bool, object]:
 
 
 def _navigation(request: Request, number: int, last: int) -> str:
-    links = [_link(request, "first", page=1)] if number > 1 else []
-    if number > 1:
-        links.append(_link(request, "prev", page=number - 1))
-    if number < last:
-        links.append(_link(request, "next", page=number + 1))
-        links.append(_link(request, "last", page=last))
-    return ", ".join(links)
+    before = {"first": 1, "prev": number - 1} if number > 1 else {}
+    after = {"next": number + 1, "last": last} if number < last else {}
+    return ", ".join(_link(request, relation, page=page) for relation, page in (before | after).items())
 
 
 def _link(request: Request, relation: str, **changes: int) -> str:
-    # The page is the last parameter: clients look for its number before the closing bracket.
+    # The page comes last: clients look for its number before the closing bracket.
     query = {name: value for name, value in request.query_params.items() if name not in changes} | changes
     # ConnectWise writes its percent escapes in lower case.
     encoded = re.sub(r"%[0-9A-F]{2}", lambda escape: escape[0].lower(), urlencode(query, quote_via=quote))

@@ -1,4 +1,4 @@
-"""What can be listed, counted and read one by one: where, by whom, and what can be asked about it."""
+"""The collections of records that can be listed, counted and read: their paths, rights and queries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,49 +22,21 @@ def _references(*names: str) -> frozenset[str]:
 
 
 COMPANY = Resource(
-    fields=frozenset(
-        {
-            "id",
-            "identifier",
-            "name",
-            "addressLine1",
-            "city",
-            "phoneNumber",
-            "website",
-            "leadFlag",
-            "deletedFlag",
-            "dateDeleted",
-            "deletedBy",
-            "dateAcquired",
-        }
-    )
-    | _references("status", "country")
-    | _CHANGED,
+    fields=_references("status", "country") | _CHANGED | {
+        "id", "identifier", "name", "addressLine1", "city", "phoneNumber", "website", "leadFlag", "deletedFlag",
+        "dateDeleted", "deletedBy", "dateAcquired",
+    },
     children=frozenset({"types/id", "types/name"}),
     table="companies",
-)
-# Whether agreementStatus can be used is not documented, so it cannot be used here.
+)  # fmt: skip
+# Without agreementStatus: ConnectWise does not document whether conditions may use it.
 AGREEMENT = Resource(
-    fields=frozenset(
-        {
-            "id",
-            "name",
-            "startDate",
-            "endDate",
-            "noEndingDateFlag",
-            "cancelledFlag",
-            "dateCancelled",
-            "billStartDate",
-            "nextInvoiceDate",
-            "prorateFlag",
-            "billAmount",
-            "periodType",
-        }
-    )
-    | _references("type", "company", "parentAgreement", "billingCycle")
-    | _CHANGED,
+    fields=_references("type", "company", "parentAgreement", "billingCycle") | _CHANGED | {
+        "id", "name", "startDate", "endDate", "noEndingDateFlag", "cancelledFlag", "dateCancelled", "billStartDate",
+        "nextInvoiceDate", "prorateFlag", "billAmount", "periodType",
+    },
     table="agreements",
-)
+)  # fmt: skip
 _ADDITION_FIELDS = ((WRITABLE | COMPUTED) - {"agreementStatus", "product", "_info"}) | _references("product") | _CHANGED
 ADDITION = Resource(fields=_ADDITION_FIELDS, table="additions")
 ADDITION_WITHOUT_FORWARD_ONLY = replace(ADDITION, forward_only=False)
@@ -74,19 +46,12 @@ CATALOG_ITEM = Resource(
 RECAP = Resource(
     fields=frozenset(
         {
-            "id",
-            "name",
-            "agreementStatus",
-            "companyName",
-            "lastInvoiceAmount",
-            "lastInvoiceDate",
-            "lastInvoiceNumber",
-            "nextInvoiceDate",
-            "unbilledPeriods",
+            "id", "name", "agreementStatus", "companyName", "lastInvoiceAmount", "lastInvoiceDate", "lastInvoiceNumber",
+            "nextInvoiceDate", "unbilledPeriods",
         }
     ),
     table="agreements",
-)
+)  # fmt: skip
 SETUP = Resource(fields=_SETUP_FIELDS | _CHANGED)
 BILLING_CYCLE = Resource(fields=frozenset({"id", "identifier", "name", "defaultFlag", "billingOptions"}) | _CHANGED)
 SUBCATEGORY = Resource(fields=_SETUP_FIELDS | _references("category") | _CHANGED, forward_only=False)
@@ -96,13 +61,13 @@ SUBCATEGORY = Resource(fields=_SETUP_FIELDS | _references("category") | _CHANGED
 class Collection:
     """One kind of record under one path.
 
-    Args:
-        path: Where it is listed, without a closing slash.
-        kind: What an error calls one of its records.
-        right: What reading it needs.
-        resource: What can be asked about it.
-        records: All its records, as the API shows them.
-        list_suffix: What the path of the list ends with.
+    Attributes:
+        path: Without a closing slash.
+        kind: The record's name in errors.
+        right: Needed for reading.
+        resource: What its lists support.
+        records: All records, as the API shows them.
+        list_suffix: The end of the list's path.
         counted: Whether it can be counted.
     """
 
@@ -121,7 +86,7 @@ def company(state: ConnectWise, record: Record) -> Record:
 
 
 def agreement(state: ConnectWise, record: Record) -> Record:
-    """An agreement as the API shows it: with its company's present name and its status."""
+    """An agreement as the API shows it, with its company's present name and its status."""
     company_id = record["company"]["id"]
     owner = state.tables["companies"].get(company_id, {})
     shown = {
@@ -132,16 +97,16 @@ def agreement(state: ConnectWise, record: Record) -> Record:
     if cycle := record.get("billingCycle"):
         shown["billingCycle"] = {"id": cycle["id"], "name": state.tables["billing_cycles"][cycle["id"]]["name"]}
     if next_invoice := record.get("nextInvoiceDate"):
-        # Sites differ in the form of this text; here it differs from one agreement to the next.
+        # Sites differ in the format; here agreements do.
         shown["nextInvoiceDate"] = next_invoice[:10] if record["id"] % 2 else f"{next_invoice[:10]}T00:00:00Z"
     return _dates(state, shown, "startDate", "endDate", "dateCancelled", "billStartDate", "nextInvoiceDate")
 
 
 def recap(state: ConnectWise, record: Record) -> Record:
-    """An agreement's invoice recap: what was invoiced last, and what is to be invoiced."""
+    """An agreement's invoice recap: what was invoiced last, and what is next."""
     shown = agreement(state, record)
     last = state.last_invoice(record["id"])
-    told: Record = {
+    result: Record = {
         "id": record["id"],
         "name": record["name"],
         "agreementStatus": shown["agreementStatus"],
@@ -149,14 +114,14 @@ def recap(state: ConnectWise, record: Record) -> Record:
         "unbilledPeriods": state.unbilled_periods(record),
     }
     if "nextInvoiceDate" in shown:
-        told["nextInvoiceDate"] = shown["nextInvoiceDate"]
+        result["nextInvoiceDate"] = shown["nextInvoiceDate"]
     if last:
-        told |= {
+        result |= {
             "lastInvoiceNumber": str(last["number"]),
             "lastInvoiceDate": f"{last['made_on']}T00:00:00Z",
             "lastInvoiceAmount": f"{sum(Decimal(line['amount']) for line in last['lines']):.2f}",
         }
-    return _dates(state, told, "nextInvoiceDate", "lastInvoiceNumber", "lastInvoiceDate", "lastInvoiceAmount")
+    return _dates(state, result, "nextInvoiceDate", "lastInvoiceNumber", "lastInvoiceDate", "lastInvoiceAmount")
 
 
 def _recaps(state: ConnectWise) -> list[Record]:
@@ -242,4 +207,4 @@ REFUSED_WRITES: tuple[tuple[str, str, Right], ...] = (
     ("PATCH", "/procurement/catalog/{id:int}", Right.CATALOG_EDIT),
     ("DELETE", "/procurement/catalog/{id:int}", Right.CATALOG_DELETE),
 )
-"""Writes that exist in ConnectWise and that the sandbox does not carry out, even for a role that may."""
+"""ConnectWise's writes that the sandbox does not carry out, even for a role with the right."""

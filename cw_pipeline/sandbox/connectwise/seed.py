@@ -1,4 +1,4 @@
-"""The first data: a function of the day's month and of nothing else, so that every sandbox of a day is the same."""
+"""The data of a fresh sandbox, which depends only on the month."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ CLIENT, PROSPECT, VENDOR, PARTNER, FORMER = range(1, 6)
 _COMPANY_TYPES = {CLIENT: "Client", PROSPECT: "Prospect", VENDOR: "Vendor", PARTNER: "Partner", FORMER: "Former client"}
 ACTIVE, INACTIVE, CREDIT_HOLD, NOT_APPROVED = range(1, 5)
 _COMPANY_STATUSES = {ACTIVE: "Active", INACTIVE: "Inactive", CREDIT_HOLD: "Credit hold", NOT_APPROVED: "Not approved"}
-# How an agreement is billed is the last of these; a cycle's name is free text.
+# Only the last of these counts; a cycle's name is free text.
 _BILLING_CYCLES = {
     1: ("WEEK", "Weekly", "Weekly"),
     2: ("MONTH", "Monthly", "Monthly"),
@@ -60,7 +60,7 @@ def seed_tables(today: date) -> Tables:
 
 
 def months_after(month: date, months: int) -> date:
-    """The first day of the month that many months later; negative: earlier."""
+    """The first day of the month so many months later, or earlier if negative."""
     index = month.year * 12 + month.month - 1 + months
     return date(index // 12, index % 12 + 1, 1)
 
@@ -78,7 +78,7 @@ def _timestamp(day: date) -> str:
 
 def _companies() -> list[Record]:
     companies = [_company(index, name) for index, name in enumerate(COMPANY_NAMES)]
-    # Deleted companies stay, as twins of those that were entered again.
+    # Deleted twins of companies that were entered again.
     for index in (3, 22, 45):
         twin = _company(len(companies), COMPANY_NAMES[index])
         twin |= {"identifier": f"{twin['identifier']}-old", "deletedFlag": True, "deletedBy": "admin1"}
@@ -107,7 +107,7 @@ def _company(index: int, name: str) -> Record:
 
 
 def _agreements(companies: list[Record], month: date) -> list[Record]:
-    """For each company one agreement that seats are billed on, then all kinds that they are not billed on."""
+    """For each company an agreement to bill seats on, then agreements of all kinds that are not suitable."""
     started = {"startDate": _timestamp(months_after(month, -30)), "billStartDate": _timestamp(months_after(month, -30))}
     agreements: list[Record] = []
 
@@ -166,7 +166,7 @@ def _agreements(companies: list[Record], month: date) -> list[Record]:
 
 
 def _billing(index: int, month: date) -> Record:
-    """Every way in which an active agreement's next invoice can lie to the month."""
+    """Terms and dates of an active agreement, in every relation of its next invoice to the month."""
     ways: list[Record] = [
         {},
         {"prorateFlag": True},
@@ -188,7 +188,7 @@ def _billing(index: int, month: date) -> Record:
 
 
 def _additions(agreements: list[Record], month: date) -> list[Record]:
-    """Lines of other vendors, which nobody but their owner may touch."""
+    """Lines of other vendors, which nobody else may touch."""
     since = _timestamp(months_after(month, -20))
     additions: list[Record] = []
     for index, agreement in enumerate(agreements):
@@ -208,7 +208,7 @@ def _additions(agreements: list[Record], month: date) -> list[Record]:
                     "_info": _INFO,
                 }
             )
-    # Entered before the length was checked: no change of it is accepted any more.
+    # Entered before the length was checked: every change of it is refused.
     additions[1] |= {"serialNumber": "OLD-ASSET-" + "0" * 50}
     # Ended long ago.
     additions[2] |= {"cancelledDate": _timestamp(months_after(month, -12) - timedelta(days=1))}

@@ -1,4 +1,4 @@
-"""Behaviours of ConnectWise PSA that differ between sites, or that no public document settles: each is a switch."""
+"""Switches for behaviour of ConnectWise PSA that differs between sites, or that no public document settles."""
 
 from typing import Literal
 
@@ -27,15 +27,15 @@ class Settings(BaseModel):
     link_on_single_page: bool = False
     """A `Link` header (empty) also where there is only one page."""
     numbered_pages_end_with_empty_page: bool = False
-    """Every numbered page that has rows names a next one, so that the last page is an empty one."""
+    """Every numbered page with rows links to a next one, so that the last page is empty."""
     forward_only_ends_with_empty_page: bool = True
-    """Every forward-only page that has rows names a next one, as documented, so that the last page is an empty one."""
+    """Every forward-only page with rows links to a next one, as documented, so that the last page is empty."""
     forward_only_additions: bool = True
-    """Whether additions can be read with forward-only paging."""
+    """Whether additions know forward-only paging."""
     agreement_recap: bool = True
-    """Whether the right to read agreements lets read their invoice recap."""
+    """Whether the right to read agreements includes their invoice recap."""
     lists_lag: dict[Literal["companies", "agreements", "additions", "catalog"], NonNegativeInt] = {}
-    """How many lists with conditions, of those that would have it, miss a record after each write of it; by table."""
+    """How many lists with conditions miss a record after each write of it, by table."""
     compound_conditions_find_nothing: bool = False
     """Conditions with an `and` are answered with an empty list."""
     unset_dates: Literal["absent", "empty"] = "absent"
@@ -44,14 +44,14 @@ class Settings(BaseModel):
     additions_need_custom_fields: bool = False
     """PATCH of an addition without `customFields` is refused."""
     keeps_serial_numbers: bool = True
-    """Whether an addition that is created has the serial number that was sent; the answer is 201 either way."""
+    """Whether a created addition has the serial number that was sent; the answer is 201 either way."""
     invoices_have: tuple[Literal["serial_number", "description"], ...] = ("serial_number", "description")
-    """What the lines of invoices have of their addition, by which they can be told apart."""
+    """Which labels of their addition the lines of invoices carry."""
     accepts_writes_on_invoiced_additions: bool = True
     accepts_writes_on_inactive_agreements: bool = True
     accepts_delete_of_invoiced_additions: bool = False
     periods: Periods = "anniversary"
     after_short_month: Literal["short", "long"] = "short"
-    """Whether periods that began on the 31st go on from the 28th of February or from the 31st of March."""
+    """Whether periods that began on the 31st continue from 28 February or from 31 March."""
     last_invoice_clears_date: bool = False
     """Whether an agreement has no `nextInvoiceDate` once its last period is invoiced."""

@@ -7,10 +7,9 @@ from cw_pipeline.sandbox.wire import Record
 
 
 class ConnectWise(Books):
-    """The records, what was invoiced, and the acts of people.
+    """The records, their invoices, and what people do.
 
-    The acts change records as they are told, without the API's rules: a person may do what the API refuses, and a test
-    may spoil a record. Records that are handed out are copies.
+    People's acts are not bound by the API's rules, and tests may spoil records. Records that are returned are copies.
     """
 
     def additions(self, agreement_id: int) -> list[Record]:
@@ -43,11 +42,7 @@ class ConnectWise(Books):
             return dict(self.update("agreements", agreement_id, self._agreement_fields(fields)))
 
     def copy_agreement(self, agreement_id: int, **fields: Any) -> int:  # noqa: ANN401 - any JSON
-        """Copy an agreement with its additions, as they are, and change the copy as `edit_agreement` does.
-
-        Returns:
-            The copy's id.
-        """
+        """Copy an agreement with its additions, edit the copy as `edit_agreement` does, and return its id."""
         with self.lock:
             original = self._agreement(agreement_id)
             copy = self.insert("agreements", _without_id(original) | self._agreement_fields(fields))
@@ -62,7 +57,7 @@ class ConnectWise(Books):
             return dict(self.update("companies", company_id, fields))
 
     def remove_company(self, company_id: int, *, merged_into: int | None = None) -> None:
-        """Let a company vanish, as a merge does; its agreements go to the company that it was merged into."""
+        """Remove a company, as a merge does; its agreements go to the company that it was merged into."""
         with self.lock:
             self._record("companies", company_id)
             for agreement in list(self.tables["agreements"].values()):

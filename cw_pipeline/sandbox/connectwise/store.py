@@ -21,7 +21,7 @@ class Store:
         lock: Guards everything that the sandbox holds.
         today: The sandbox's calendar day.
         changed: Called after each change.
-        saved: What `snapshot` returned; None for the first data.
+        saved: What `snapshot` returned; None for new data.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Store:
         self.changed = changed
         self.settings = Settings.model_validate(saved["settings"]) if saved else Settings()
         self.role = frozenset(Right(right) for right in saved["role"]) if saved else SEED_ROLE
-        # A table that was not saved yet begins as in a fresh sandbox.
+        # A table that an older version did not save begins as in a fresh sandbox.
         tables = seed_tables(today()) | (cast("dict[str, list[Record]]", saved["tables"]) if saved else {})
         # JSON has no numbers as keys, so a saved table is the list of its records.
         self.tables: dict[str, Table] = {
@@ -43,7 +43,7 @@ class Store:
         self._lists_to_miss = Counter[tuple[str, int]]()
 
     def snapshot(self) -> Record:
-        """Everything that is kept, as JSON values."""
+        """The whole state, as JSON values."""
         return {
             "settings": self.settings.model_dump(),
             "role": sorted(self.role),
@@ -52,7 +52,7 @@ class Store:
         }
 
     def insert(self, table: str, record: Record) -> Record:
-        """Give the record an id, store it, and return it."""
+        """Store the record under a new id, and return it."""
         with self.lock:
             stored = self._store(table, {"id": self._next_id(table), **record})
             self.changed()
@@ -81,13 +81,13 @@ class Store:
         return [line for line in self.tables["additions"].values() if line["agreementId"] == agreement_id]
 
     def misses_list(self, table: str, record_id: int) -> bool:
-        """Whether a list that would have the record is one too early for it; counts the list."""
+        """Whether a list still lacks the record's latest write; counts the list."""
         missed = self._lists_to_miss[table, record_id] > 0
         self._lists_to_miss[table, record_id] -= missed
         return missed
 
     def status_of(self, agreement: Record) -> str:
-        """The agreement's status, which follows from its dates and `cancelledFlag`."""
+        """The agreement's status, by its dates and `cancelledFlag`."""
         today = self.today()
         if agreement["cancelledFlag"]:
             return "Cancelled"

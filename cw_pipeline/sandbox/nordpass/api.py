@@ -1,26 +1,33 @@
-"""The Provider API's HTTP interface, as assumed: bearer tokens that the MSP signs, JSON, pages by cursor."""
+"""The Provider API as assumed: bearer tokens that the MSP signs, JSON, pages by cursor."""
 
-import base64
-import binascii
 from collections.abc import Callable
-from typing import cast
+from typing import Annotated
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cw_pipeline.sandbox.nordpass.state import LICENSE_TYPES, PLANS, ErrorFormat, NordPass, UnknownMonth
-from cw_pipeline.sandbox.wire import NotJson, Record, json_response, loads
+from cw_pipeline.sandbox.nordpass.state import ErrorFormat, LicenseType, NordPass, Plan, UnknownMonth
+from cw_pipeline.sandbox.wire import Record, json_response
 
 MSP_ID = "msp-sandbox"
 AUDIENCE = "nordpass-provider-api"
 PAGE_SIZE = 25
 LONGEST_TOKEN_SECONDS = 300
 
-_MEMBERS = frozenset({"name", "plan", "license_type", "contact_email", "country"})
+
+class _NewOrganization(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"\S")]
+    plan: Plan
+    license_type: LicenseType
+    contact_email: Annotated[str, Field(pattern="@")]
+    country: str | None = None
 
 
 class _Refusal(Exception):
@@ -44,12 +51,7 @@ class _Refusal(Exception):
 
 
 class NordPassApi:
-    """The endpoints, on one state.
-
-    Args:
-        state: The organizations and their usage.
-        public_key: Verifies the MSP's tokens.
-    """
+    """The endpoints. `public_key` verifies the MSP's tokens."""
 
     def __init__(self, state: NordPass, public_key: RSAPublicKey) -> None:
         self._state = state
@@ -114,7 +116,10 @@ class NordPassApi:
         return json_response({**report, "items": items, "next_cursor": next_cursor})
 
     def _add_organization(self, request: Request, text: bytes) -> Response:
-        body = _new_organization(text)
+        try:
+            body = _NewOrganization.model_validate_json(text).model_dump()
+        except ValidationError as error:
+            raise _invalid(str(error)) from error
         key = request.headers.get("idempotency-key")
         earlier = self._state.remembered(key) if key else None
         if earlier is not None:
@@ -133,45 +138,15 @@ class NordPassApi:
         return _Refusal(404, "not_found", "There is no such endpoint.").response(self._state.error_format)
 
 
-def _new_organization(text: bytes) -> Record:
-    try:
-        document = loads(text)
-    except NotJson as error:
-        raise _invalid(f"The body is not JSON: {error}.") from error
-    if not isinstance(document, dict):
-        raise _invalid("The body has to be an object.")
-    body = cast("Record", document)
-    if unknown := sorted(set(body) - _MEMBERS):
-        raise _invalid(f"Unknown members: {', '.join(unknown)}.")
-    for member in ("name", "contact_email"):
-        if not isinstance(body.get(member), str) or not body[member].strip():
-            raise _invalid(f"{member} is required.")
-    if "@" not in body["contact_email"]:
-        raise _invalid("contact_email is not an address.")
-    for member, values in (("plan", PLANS), ("license_type", LICENSE_TYPES)):
-        if body.get(member) not in values:
-            raise _invalid(f"{member} is not one of {', '.join(values)}.")
-    return body
-
-
 def _invalid(message: str) -> _Refusal:
     return _Refusal(422, "invalid", message)
 
 
 def _page(request: Request, items: list[Record]) -> tuple[list[Record], str | None]:
-    start = _position(request.query_params.get("cursor", ""))
-    end = start + PAGE_SIZE
-    return items[start:end], _cursor(end) if end < len(items) else None
-
-
-def _cursor(position: int) -> str:
-    return base64.urlsafe_b64encode(f"at:{position}".encode()).decode()
-
-
-def _position(cursor: str) -> int:
-    if not cursor:
-        return 0
+    cursor = request.query_params.get("cursor") or "at:0"
     try:
-        return int(base64.urlsafe_b64decode(cursor).removeprefix(b"at:"))
-    except (ValueError, binascii.Error) as error:
+        start = int(cursor.removeprefix("at:"))
+    except ValueError as error:
         raise _invalid("The cursor is not one of ours.") from error
+    end = start + PAGE_SIZE
+    return items[start:end], f"at:{end}" if end < len(items) else None

@@ -1,4 +1,4 @@
-"""The first organizations: most are customers of the simulated ConnectWise, under slightly different names."""
+"""The organizations of a fresh sandbox. Most are companies of the simulated ConnectWise, under similar names."""
 
 from datetime import date
 from uuid import NAMESPACE_URL, uuid5
@@ -43,7 +43,7 @@ def seed_organizations() -> list[Record]:
 
 
 def organization_id(number: int) -> str:
-    """The id of the organization of the company with this place in the list of names."""
+    """The id of the organization of the company with this index in the list of names."""
     made = str(uuid5(NAMESPACE_URL, f"nordpass-organization-{number}"))
     return f"tenant-eu-west-1-{made}" if number == _LONG_ID else made
 
@@ -59,7 +59,7 @@ def seed_plan_change(today: date) -> Record:
 
 
 def _panel_name(number: int, name: str) -> str:
-    """How somebody typed the company's name into NordPass's panel."""
+    """The company's name as somebody typed it into NordPass's panel."""
     match number % 5:
         case 1:
             return name.replace(" & ", " and ")

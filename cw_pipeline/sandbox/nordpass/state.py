@@ -1,26 +1,25 @@
-"""The organizations and usage reports of the simulated NordPass, and what people change in them."""
+"""The organizations and usage reports of the simulated NordPass, and people's changes to them."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from threading import RLock
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict, get_args
 from uuid import NAMESPACE_URL, uuid5
 
 from cw_pipeline.sandbox.nordpass.seed import seed_organizations, seed_plan_change
 from cw_pipeline.sandbox.wire import Record
 
-PLANS = ("Business", "Enterprise")
-LICENSE_TYPES = ("Standard", "Trial", "NFR")
-STATUSES = ("Active", "Suspended")
+Plan: TypeAlias = Literal["Business", "Enterprise"]
+LicenseType: TypeAlias = Literal["Standard", "Trial", "NFR"]
 ErrorFormat: TypeAlias = Literal["assumed", "problem"]
-"""How refusals are worded: as the assumed contract has them, or as problem details (RFC 9457)."""
+"""How refusals are answered: as the contract assumes, or as problem details (RFC 9457)."""
 REPORTED_MONTHS = 24
-"""Closed months that have a report; the running month has one too, which is not final."""
+"""How many closed months have a report; the running month has one too, which is not final."""
 
 _EDITABLE: dict[str, tuple[object, ...]] = {
-    "plan": PLANS,
-    "license_type": LICENSE_TYPES,
-    "status": STATUSES,
+    "plan": get_args(Plan),
+    "license_type": get_args(LicenseType),
+    "status": ("Active", "Suspended"),
     "msp_managed": (True, False),
 }
 _SHOWN = ("id", "name", "plan", "license_type", "status", "msp_managed")
@@ -40,13 +39,13 @@ class UnknownMonth(LookupError):
 
 
 class NordPass:
-    """Organizations, usage and what was set by hand. Records that are handed out are copies.
+    """Organizations, usage and what was set by hand. It hands out copies of its records.
 
     Args:
         lock: Guards everything that the sandbox holds.
         today: The sandbox's calendar day.
         changed: Called after each change.
-        saved: What `snapshot` returned; None for the first data.
+        saved: What `snapshot` returned; None for new data.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class NordPass:
         self.error_format: ErrorFormat = state.get("error_format", "assumed")
 
     def snapshot(self) -> Record:
-        """Everything, as JSON values."""
+        """The whole state, as JSON values."""
         return {
             "organizations": list(self._organizations.values()),
             "plan_change": self._plan_change,
@@ -86,7 +85,7 @@ class NordPass:
             return [_shown(record) for _, record in sorted(self._organizations.items())]
 
     def edit_organization(self, organization_id: str, **fields: Any) -> Record:  # noqa: ANN401 - checked below
-        """Change `plan`, `license_type`, `status` or `msp_managed`: in all reports, as if it had always been so.
+        """Change `plan`, `license_type`, `status` or `msp_managed`, in all reports.
 
         Raises:
             ValueError: an unknown organization, field or value.
@@ -103,7 +102,7 @@ class NordPass:
             return _shown(organization)
 
     def remove_organization(self, organization_id: str) -> None:
-        """Delete an organization for good, as NordPass does: no list and no report has it any more.
+        """Delete an organization for good, as NordPass does: it is in no list and no report.
 
         Raises:
             ValueError: an unknown organization.
@@ -136,17 +135,17 @@ class NordPass:
             return _shown(organization)
 
     def remembered(self, key: str) -> Record | None:
-        """The request that came with this idempotency key, and its organization."""
+        """The request with this idempotency key, and its organization."""
         return self._requests.get(key)
 
     def append_seen(self, key: str, body: Record, organization: Record) -> None:
-        """Keep what an idempotency key was used for."""
+        """Record what an idempotency key was used for."""
         with self.lock:
             self._requests[key] = {"body": body, "organization": organization}
             self._changed()
 
     def set_error_format(self, error_format: ErrorFormat) -> None:
-        """Say how refusals are worded from now on."""
+        """Choose how refusals are answered from now on."""
         with self.lock:
             self.error_format = error_format
             self._changed()
@@ -154,7 +153,7 @@ class NordPass:
     # Usage
 
     def set_usage(self, organization_id: str, month: str, seats: int | None) -> None:
-        """Set an organization's seats of a month; None takes its row out of the report.
+        """Set an organization's seats of a month; None removes its row from the report.
 
         Raises:
             ValueError: an unknown organization, or negative seats.
@@ -169,7 +168,7 @@ class NordPass:
             self._changed()
 
     def set_report_final(self, month: str, final: bool) -> None:  # noqa: FBT001 - what it sets
-        """Say whether a month's report is final.
+        """Set whether a month's report is final.
 
         Raises:
             UnknownMonth: the month has no report.
@@ -261,7 +260,7 @@ def _month_number(month: str) -> int:
 
 
 def _seats(number: int, month: int) -> int:
-    """Between 1 and 60 seats, that change from month to month; now and then none at all."""
+    """Between 1 and 60 seats, which change from month to month; sometimes none."""
     if (number * 5 + month) % 29 == 0:
         return 0
     return 1 + (number * 17) % 50 + (number * 7 + month * 3) % 11

@@ -46,9 +46,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return benchmarks.main()
 
 
-def test_a_group_takes_its_place_and_leaves_the_other_groups_as_they_were(
-    results: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_group_replaces_its_own_rows_only(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, "sound") == 0
     kept = results.read_text(encoding="utf-8")
     assert [line for line in kept.splitlines() if line.startswith("## ")] == [

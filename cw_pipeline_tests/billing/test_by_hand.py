@@ -97,14 +97,14 @@ def test_what_takes_all_seats_away_is_not_held() -> None:
     assert row_line(preview_of(invoiced, used(5))).outcome is Outcome.UNCHANGED
 
 
-def test_a_line_that_moves_to_the_mapped_agreement_leaves_the_old_one_while_it_waits() -> None:
+def test_a_moving_line_leaves_its_old_agreement_while_it_waits() -> None:
     facts = with_by_hand(the_facts(a_line(1, 5, agreement_id=11)), BY_HAND)
     preview = preview_of(facts, used(5))
     assert row_line(preview).outcome is Outcome.BILLED_BY_HAND
     assert changes_of(preview) == {(1, 5, 0)}
 
 
-def test_a_line_that_begins_no_sooner_than_ours_can_only_be_left_or_ended_in_connectwise() -> None:
+def test_a_line_that_begins_no_sooner_than_ours_cannot_be_ended() -> None:
     late = replace(BY_HAND, effective_date=date(2026, 4, 1))
     held = row_line(preview_of(with_by_hand(the_facts(), late), used(5)))
     assert held.outcome is Outcome.BILLED_BY_HAND
@@ -117,7 +117,7 @@ def test_a_line_that_begins_no_sooner_than_ours_can_only_be_left_or_ended_in_con
     [(False, date(2026, 3, 1), Outcome.BILLED_BY_HAND), (True, date(2026, 3, 15), Outcome.CREATED)],
     ids=["does not prorate", "prorates"],
 )
-def test_days_before_ours_in_its_month_count_where_they_may_be_billed_in_full(
+def test_earlier_days_of_the_month_count_where_it_is_billed_in_full(
     *, prorates: bool, first: date, held: Outcome
 ) -> None:
     """Where periods begin is not certain: with the 15th or with the month."""

@@ -47,7 +47,7 @@ def test_a_row_may_appear_or_be_gone() -> None:
     assert differences(before, after)[1].line == row_line(before)
 
 
-def test_another_quantity_beforehand_is_a_difference_although_seats_and_outcome_are_the_same() -> None:
+def test_another_quantity_beforehand_is_a_difference() -> None:
     before, after = (preview_of(the_facts(a_line(1, carried)), used(5)) for carried in (3, 4))
     assert row_line(before).outcome is row_line(after).outcome is Outcome.UPDATED
     assert len(differences(before, after)) == 1
@@ -66,7 +66,7 @@ def test_more_to_credit_is_a_difference_although_nothing_is_written() -> None:
     assert (difference.before.to_credit, difference.line.to_credit) == (Decimal(1), Decimal(2))
 
 
-def test_two_months_differ_by_seats_place_and_outcome_and_not_by_their_writes() -> None:
+def test_months_differ_by_seats_place_and_outcome_not_by_writes() -> None:
     march = preview_of(the_facts(mappings=TWO), used(5), OTHER)
     written = tuple(replace(line, outcome=Outcome.UNCHANGED, writes=()) for line in march.lines)
     january = replace(march, month=JANUARY, lines=written)

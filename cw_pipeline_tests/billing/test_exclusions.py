@@ -176,7 +176,7 @@ def test_what_lines_carry_that_nobody_touches_is_in_the_reason(mappings: list[Co
     assert row_line(preview_of(the_facts(a_line(1, 0), mappings=mappings), used(7))).reason == why
 
 
-def test_a_plan_without_product_keeps_its_lines_and_the_other_goes_to_0() -> None:
+def test_a_plan_without_product_keeps_its_lines() -> None:
     facts = the_facts(a_line(1, 3), a_line(2, 4, Plan.ENTERPRISE), products=BUSINESS_ONLY)
     preview = preview_of(facts, used(7, Plan.ENTERPRISE))
     assert changes_of(preview) == {(1, 3, 0)}

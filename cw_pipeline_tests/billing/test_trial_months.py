@@ -56,7 +56,7 @@ def by_hand(facts: Facts, quantity: int, **fields: object) -> Facts:
     [(MARCH, True), (Month(2026, 4), False)],
     ids=["in the trial month", "in the month after it"],
 )
-def test_a_trial_month_is_written_to_bill_nobody_and_the_next_is_billed(month: Month, *, trial: bool) -> None:
+def test_a_trial_month_bills_nobody_and_the_next_is_billed(month: Month, *, trial: bool) -> None:
     preview = preview_of(facts_of(TRIAL), used(5), month=month)
     (write,) = writes_of(preview)
     assert isinstance(write, CreateLine)
@@ -64,7 +64,7 @@ def test_a_trial_month_is_written_to_bill_nobody_and_the_next_is_billed(month: M
     assert ("Trial month: billed to nobody" in row_line(preview).reason) is trial
 
 
-def test_a_line_of_a_trial_month_is_kept_right_and_needs_no_warning() -> None:
+def test_a_trial_month_s_line_is_kept_right_without_a_warning() -> None:
     right = preview_of(facts_of(TRIAL, to_nobody(a_line(1, 5))), used(5))
     assert (row_line(right).outcome, row_line(right).warning) == (Outcome.UNCHANGED, None)
     more = preview_of(facts_of(TRIAL, to_nobody(a_line(1, 5))), used(8))
@@ -93,7 +93,7 @@ def test_an_open_line_that_bills_otherwise_than_mapped_now_is_replaced(
     assert changes_of(again) == set()
 
 
-def test_a_line_that_a_person_set_not_to_be_billed_is_left_with_a_warning() -> None:
+def test_a_line_that_a_person_set_to_do_not_bill_has_a_warning() -> None:
     line = row_line(preview_of(facts_of(PAID, to_nobody(a_line(1, 5)), written_so=False), used(5)))
     assert (line.outcome, line.writes) == (Outcome.UNCHANGED, ())
     assert "is DoNotBill" in (line.warning or "")
@@ -129,7 +129,7 @@ def test_a_trial_month_that_was_invoiced_at_another_company_holds_nothing() -> N
     assert row_line(preview_of(facts_of(PAID, elsewhere, invoiced=True), used(5))).outcome is Outcome.UNCHANGED
 
 
-def test_a_line_kept_by_hand_holds_no_trial_month_and_is_compared_with_it() -> None:
+def test_a_line_kept_by_hand_holds_no_trial_month() -> None:
     line = row_line(preview_of(by_hand(facts_of(TRIAL), 12), used(5)))
     assert (line.outcome, line.by_hand) == (Outcome.CREATED, 12)
     kept = row_line(preview_of(by_hand(facts_of(TRIAL, to_nobody(a_line(1, 5))), 12), used(5)))
@@ -152,8 +152,6 @@ def test_by_hand_may_be_billed_until_the_trial_is_over() -> None:
     [(date(2026, 4, 1), date(2026, 5, 31)), (date(2026, 3, 1), date(2026, 4, 30))],
     ids=["invoiced ahead", "invoiced afterwards"],
 )
-def test_a_trial_that_ends_in_some_months_is_billed_by_hand_until_its_first_line_will_begin(
-    next_invoice: date, last_day: date
-) -> None:
+def test_a_trial_is_billed_by_hand_until_its_first_billed_line_begins(next_invoice: date, last_day: date) -> None:
     mapping = replace(TRIAL, trial_months=2)
     assert last_day_by_hand(mapping, an_agreement(next_invoice=next_invoice), [], TODAY) == last_day

@@ -76,7 +76,7 @@ def test_a_plan_that_changed_both_ways_is_unusual(plans: str, *, is_unusual: boo
     assert (unusual_usage(used(5), MARCH, before(5, plans=plans)) is not None) is is_unusual
 
 
-def test_unusual_usage_is_held_with_its_seats_and_billed_once_it_is_released() -> None:
+def test_unusual_usage_is_held_until_it_is_released() -> None:
     lines = (a_line(1, 20), a_line(2, 3, Plan.ENTERPRISE))
     held = preview_in_words(preview_month(MARCH, [used(30)], the_facts(*lines), before(20)), the_facts(*lines))
     assert (row_line(held).outcome, row_line(held).seats, row_line(held).warning) == (Outcome.UNUSUAL, 30, None)

@@ -30,7 +30,7 @@ ALL = dict(commands(typer.main.get_command(app)))
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_help_of_a_command_ends_with_an_example_that_can_be_pasted(name: str) -> None:
+def test_a_command_s_help_ends_with_an_example_to_paste(name: str) -> None:
     example = (ALL[name].epilog or "").removeprefix("Example: cw-pipeline ")
     assert example.startswith(name)
     parse(shlex.split(example))

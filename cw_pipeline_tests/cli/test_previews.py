@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cw_pipeline_tests.support.active import Active
 
 
-def test_a_preview_shows_each_line_that_it_would_write_and_where_the_other_seats_go(
+def test_a_preview_shows_each_write_and_where_other_seats_go(
     sandbox: Sandbox, active: Active, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CW_PIPELINE_UNUSUAL_FIRST_SEATS", "10000")

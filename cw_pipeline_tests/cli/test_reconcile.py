@@ -43,9 +43,7 @@ def _is_ours(serial_number: str | None) -> bool:
 
 
 @pytest.mark.usefixtures("may_read")
-def test_reconcile_exits_1_for_an_invoice_that_bills_more_and_says_what_to_do(
-    sandbox: Sandbox, invoice: Invoice
-) -> None:
+def test_reconcile_exits_1_for_an_invoice_that_bills_more(sandbox: Sandbox, invoice: Invoice) -> None:
     clean = run("reconcile", "--month", MONTH, "--json")
     assert (clean.code, clean.document["source"]) == (0, "invoices")
     assert {line["difference"] for line in clean.document["lines"]} == {0}

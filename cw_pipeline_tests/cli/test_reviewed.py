@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from cw_pipeline_tests.support.active import Active
 
 
-def test_exactly_the_previews_that_were_looked_at_are_written_or_nothing_of_their_month(
-    sandbox: Sandbox, active: Active
-) -> None:
+def test_exactly_the_reviewed_previews_are_written_or_nothing(sandbox: Sandbox, active: Active) -> None:
     mapped, before = active.mapped[0], LAST_CLOSED.plus(-1)
     for month in (before, LAST_CLOSED):
         sandbox.nordpass.set_usage(mapped.organization_id, str(month), 31)
@@ -47,7 +45,7 @@ def test_exactly_the_previews_that_were_looked_at_are_written_or_nothing_of_thei
     assert run("sync", "--preview", str(last + 3)).code == 0
 
 
-def test_a_preview_of_a_month_that_cannot_be_synced_any_more_is_refused(
+def test_a_preview_of_a_month_that_can_no_longer_be_synced_is_refused(
     sandbox: Sandbox, active: Active, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.nordpass.set_usage(active.mapped[0].organization_id, str(LAST_CLOSED.plus(-1)), 31)
@@ -96,7 +94,7 @@ def test_what_waits_for_approval_is_due_until_it_is_approved(
     assert (synced.code, "It is not what preview " in synced.out) == (0, False)
 
 
-def test_a_month_that_waits_for_approval_is_not_advised_to_be_synced_with_its_neighbors() -> None:
+def test_nobody_is_advised_to_sync_a_month_that_waits_for_approval() -> None:
     months = ["2026-01", "2026-02", "2026-03"]
     assert sync_or_approve(months, {}, approval=False) == "Run `cw-pipeline sync --from 2026-01 --to 2026-03`."
     assert sync_or_approve(months, {"2026-02": 17}, approval=True) == (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cw_pipeline_tests.support.active import Active
 
 
-def test_a_month_on_trial_bills_nobody_and_is_compared_with_what_is_billed_by_hand(
+def test_a_trial_month_is_compared_with_what_is_billed_by_hand(
     sandbox: Sandbox, active: Active, tmp_path: Path
 ) -> None:
     month = str(LAST_CLOSED)

@@ -48,7 +48,7 @@ def test_the_image_is_built_from_all_that_the_wheel_needs() -> None:
     assert {"deploy/.env", "deploy/secrets"} <= set(ignored)
 
 
-def test_a_health_check_that_opens_dagsters_storage_reads_its_address_from_the_file() -> None:
+def test_the_daemon_s_health_check_reads_the_storage_s_address_from_a_file() -> None:
     kind, *command = SERVICES["daemon"]["healthcheck"]["test"]
     assert (kind, command) == ("CMD", ["entrypoint", "dagster-daemon", "liveness-check"])
 

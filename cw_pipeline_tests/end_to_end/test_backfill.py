@@ -153,9 +153,7 @@ def lines_of(sandbox: Sandbox, *months: str) -> list[dict[str, Any]]:
     return [line for line in our_lines(sandbox) if line["serialNumber"].split(":")[1] in months]
 
 
-def test_one_refused_line_fails_its_month_and_every_other_line_of_the_year_is_written(
-    sandbox: Sandbox, webserver: Webserver, year: Year
-) -> None:
+def test_one_refused_line_fails_only_its_month_of_a_year(sandbox: Sandbox, webserver: Webserver, year: Year) -> None:
     assert year.ended["status"] == "COMPLETED_FAILED"
     assert len(year.ended["runs"]) == 1
 

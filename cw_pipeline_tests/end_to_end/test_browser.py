@@ -201,7 +201,7 @@ def test_a_launchpad_opens_filled_and_with_comments_from_the_job_s_page(
         page.close()
 
 
-def test_what_is_left_to_map_is_completed_in_the_launchpad_or_in_a_spreadsheet(ui: Webserver, browser: Browser) -> None:
+def test_mappings_are_completed_in_the_launchpad_or_a_spreadsheet(ui: Webserver, browser: Browser) -> None:
     page = opened(browser, f"{ui.url}/assets/mapped_organizations", size="small")
     rows = the_list(page, "rows")
     rows.locator("td").first.wait_for()
@@ -224,7 +224,7 @@ def test_a_launchpad_takes_the_company_to_disconnect(ui: Webserver, browser: Bro
     page.close()
 
 
-def test_the_timeline_has_the_syncs_and_the_job_s_page_syncs_the_latest_month(ui: Webserver, browser: Browser) -> None:
+def test_a_month_is_synced_from_the_timeline(ui: Webserver, browser: Browser) -> None:
     page = opened(browser, ui.url)
     page.get_by_role("link", name="sync_now").click()
     page.get_by_role("button", name="Materialize all").click()

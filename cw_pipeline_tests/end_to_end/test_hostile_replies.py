@@ -148,7 +148,7 @@ def test_a_reply_without_end_is_given_up_with_little_memory(
     assert re.search("too large|larger than" if status == 200 else f"{status}|larger than", said)
 
 
-def test_as_many_records_as_a_reply_may_hold_are_refused_with_bounded_memory(service: Service) -> None:
+def test_a_reply_of_too_many_records_is_refused_with_bounded_memory(service: Service) -> None:
     before, after = service.around
     thousands = min(http.LONGEST_REPLY, transport.BOUNDS.body_bytes) // 3_000 - 1
     body = bomb(b"{}," * 1_000, thousands, (before, b"{}" + after))
@@ -229,7 +229,7 @@ def test_a_good_page_is_read(service: Service) -> None:
     ],
     ids=["endless", "half a gigabyte, compressed", "deep", "deep", "a huge id", "a huge quantity", "another shape"],
 )
-def test_a_write_that_is_answered_with_harm_is_in_doubt_and_is_sent_once(
+def test_a_write_with_a_harmful_reply_is_in_doubt_and_sent_once(
     server: Server, client: ConnectWiseClient, body: Body, headers: dict[str, str]
 ) -> None:
     first, last = date(2026, 4, 1), date(2026, 4, 30)

@@ -141,7 +141,7 @@ def sync_once(month: str, sandbox: Sandbox, active: Active) -> None:
 
 
 @pytest.mark.parametrize("where", ["on_files", "on_postgres"])
-def test_no_sync_that_fails_leaves_a_secret_in_a_file_a_database_or_a_message(
+def test_a_failed_sync_leaves_no_secret_anywhere(
     where: str, request: pytest.FixtureRequest, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     place: Place = request.getfixturevalue(where)

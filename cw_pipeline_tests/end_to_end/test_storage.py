@@ -55,7 +55,7 @@ def test_a_sync_runs_on_the_production_storage(
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_sync_runs_on_the_storage_of_one_machine_that_the_command_line_makes(
+def test_a_sync_runs_on_the_storage_that_the_command_line_makes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME", raising=False)

@@ -25,7 +25,7 @@ TICK = datetime(FOLLOWING.year, FOLLOWING.number, 1, 0, 30, tzinfo=UTC)
 
 
 @pytest.mark.filterwarnings("ignore:Error loading repository location wrong")
-def test_a_wrong_file_is_its_locations_error_and_every_other_month_is_synced(
+def test_a_wrong_tenant_file_fails_only_its_own_location(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, postgres_database_url: str
 ) -> None:
     with Sandbox() as acme, Sandbox() as globex:

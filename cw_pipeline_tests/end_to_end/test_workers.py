@@ -225,7 +225,7 @@ def kill_all_but_one_worker(webserver: Webserver, running: Deployment, sandbox: 
 
 
 @pytest.mark.timeout(600)
-def test_whatever_is_upgraded_or_killed_every_month_is_right_in_the_end_and_no_line_is_written_twice(
+def test_upgrades_and_kills_write_every_line_exactly_once(
     webserver: Webserver, running: Deployment, sandbox: Sandbox, active: Active, code_port: int
 ) -> None:
     upgrade_during_a_push(webserver, running, sandbox, code_port)

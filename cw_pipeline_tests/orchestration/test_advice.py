@@ -42,7 +42,7 @@ def test_the_config_that_the_ui_advises_can_be_launched_as_it_stands(command: st
     assert (ODD in str(config).replace("\\'", "'")) is ("1e5" in command)
 
 
-def test_every_command_that_a_sentence_names_has_a_job_or_stays_a_command() -> None:
+def test_every_command_in_a_sentence_has_a_job_or_stays() -> None:
     sources = [file.read_text() for file in PACKAGE.rglob("*.py") if PACKAGE / "cli" not in file.parents]
     named = {found for source in sources for found in re.findall(r"`(cw-pipeline [a-z][^`{]*)`", source)}
     assert len(named) > 10

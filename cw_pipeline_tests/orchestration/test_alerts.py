@@ -160,7 +160,7 @@ def titles(hook: WebHook) -> list[str]:
     return found
 
 
-def test_each_problem_is_told_once_again_after_a_week_and_when_it_is_solved(
+def test_a_problem_is_told_once_weekly_and_when_it_is_solved(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
 ) -> None:
     first, second = (one.organization_id for one in active.mapped[:2])
@@ -219,7 +219,7 @@ def test_a_late_month_is_told_once_by_whatever_notices_it_first(
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_scheduled_job_that_fails_every_day_is_told_once_and_when_it_works_again(
+def test_a_job_that_fails_daily_is_told_once_and_when_it_recovers(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher
 ) -> None:
     for _ in range(3):
@@ -241,7 +241,7 @@ def test_nobody_is_told_where_no_address_is_set(instance: dg.DagsterInstance, wa
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_message_that_no_address_took_is_sent_at_a_later_tick_once(
+def test_an_undelivered_message_is_sent_once_at_a_later_tick(
     instance: dg.DagsterInstance, hook: WebHook, watcher: Watcher, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook.refusals = 2

@@ -70,7 +70,7 @@ def preview_id(instance: dg.DagsterInstance, month: Month) -> int:
     return int(latest(instance, PREVIEW, month)["preview"])
 
 
-def test_the_schedule_previews_people_are_told_once_and_an_approval_pushes_exactly_that(
+def test_the_schedule_previews_and_an_approval_pushes_exactly_that(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, hook: WebHook
 ) -> None:
     watcher = Watcher(instance)
@@ -101,7 +101,7 @@ def test_the_schedule_previews_people_are_told_once_and_an_approval_pushes_exact
 
 
 @pytest.mark.usefixtures("hook")
-def test_what_changed_since_is_refused_by_the_job_and_by_a_config_and_the_rest_goes_on(
+def test_a_preview_that_changed_is_refused_and_the_rest_goes_on(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     assert run(instance, MONTHS, job="preview").success

@@ -76,7 +76,7 @@ def test_a_run_whose_worker_does_not_answer_has_failed(
     assert health.msg == f"The Celery worker {WORKER} does not work on it any more"
 
 
-def test_a_run_is_left_to_a_worker_that_is_ending_as_long_as_it_may_take(
+def test_a_run_is_left_to_a_worker_that_is_ending(
     launcher: CheckedCeleryRunLauncher, run: dg.DagsterRun, task_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record(launcher, task_id, "STARTED")
@@ -86,7 +86,7 @@ def test_a_run_is_left_to_a_worker_that_is_ending_as_long_as_it_may_take(
     assert launcher.check_run_worker_health(run).status is WorkerStatus.FAILED
 
 
-def test_a_run_of_the_command_line_which_no_worker_has_is_left_alone(launcher: CheckedCeleryRunLauncher) -> None:
+def test_a_run_of_the_command_line_is_left_alone(launcher: CheckedCeleryRunLauncher) -> None:
     assert launcher.check_run_worker_health(dg.DagsterRun(job_name="sync_now")).status is WorkerStatus.RUNNING
 
 
@@ -98,7 +98,7 @@ def test_that_no_worker_answers_is_a_problem(
     assert launcher.problem() is None
 
 
-def test_that_the_broker_cannot_be_reached_is_a_problem_that_is_told_soon() -> None:
+def test_an_unreachable_broker_is_a_problem_told_soon() -> None:
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     problem = CheckedCeleryRunLauncher(default_queue="dagster", broker=nowhere, backend=nowhere).problem()
     assert problem == (
@@ -107,7 +107,7 @@ def test_that_the_broker_cannot_be_reached_is_a_problem_that_is_told_soon() -> N
 
 
 @pytest.mark.parametrize("state", ["SUCCESS", "REVOKED", "PENDING"])
-def test_a_run_that_has_not_ended_although_its_task_is_over_or_lost_has_failed(
+def test_an_unfinished_run_whose_task_is_over_or_lost_has_failed(
     launcher: CheckedCeleryRunLauncher, run: dg.DagsterRun, task_id: str, state: str
 ) -> None:
     if state != "PENDING":  # which every unknown task is

@@ -23,7 +23,7 @@ def compare(instance: dg.DagsterInstance, **config: str) -> dg.ExecuteInProcessR
 
 
 @pytest.mark.usefixtures("active")
-def test_what_differs_is_shown_as_lines_by_default_of_the_last_two_months(
+def test_differences_are_lines_of_the_last_two_months_by_default(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     refused = compare(instance)

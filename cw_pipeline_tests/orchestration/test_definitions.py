@@ -45,7 +45,7 @@ def test_dg_loads_the_project_with_an_empty_environment() -> None:
     assert checked.stdout.endswith("All definitions loaded successfully.\n")
 
 
-def test_dg_lists_the_project_which_leans_on_nothing_that_dagster_may_still_change() -> None:
+def test_dg_lists_the_project_without_a_preview_warning() -> None:
     listed = program(DG, "list", "defs", "--json", PYTHONWARNINGS="always")
     assert listed.returncode == 0, listed.stderr
     assert "BetaWarning" not in listed.stderr
@@ -98,7 +98,7 @@ def test_the_assets_depend_on_each_other_in_one_direction() -> None:
     }
 
 
-def test_the_catalog_has_groups_in_the_order_of_setting_up_owners_versions_and_tables() -> None:
+def test_the_catalog_has_groups_owners_versions_and_tables() -> None:
     graph = defs.resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         asset = graph.get(key)

@@ -152,7 +152,7 @@ def test_the_last_tick_is_shown_with_why_it_was_skipped(ui: DagsterUi) -> None:
     assert samples(found)["schedule_last_tick_timestamp_seconds"] == tick_at.timestamp()
 
 
-def test_a_warehouse_restored_from_a_backup_is_a_problem_until_it_is_rebuilt(ui: DagsterUi) -> None:
+def test_a_restored_warehouse_is_a_problem_until_it_is_rebuilt(ui: DagsterUi) -> None:
     sync(ui)
     check(ui)
     forget_all_months()

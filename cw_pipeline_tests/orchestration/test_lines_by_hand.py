@@ -49,7 +49,7 @@ def test_a_line_kept_by_hand_is_shown_then_ended_and_taken_back(
     assert "billed_by_hand" not in str(latest(instance, PUSH, LAST))
 
 
-def test_a_trial_month_bills_nobody_and_is_beside_what_is_billed_by_hand(
+def test_a_trial_month_is_shown_beside_what_is_billed_by_hand(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     ((_, agreement),) = keep_by_hand_beside(sandbox, active, LAST, 1)

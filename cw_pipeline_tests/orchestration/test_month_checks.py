@@ -166,7 +166,7 @@ def test_a_line_with_a_warning_warns_in_every_run_until_fixed(
     assert the_check(run(instance, [FIRST]), "nothing_warned").passed
 
 
-def test_the_ui_shows_the_checks_of_a_month_that_fails_after_another_was_pushed(
+def test_the_ui_shows_the_checks_of_a_month_that_fails_later(
     sandbox: Sandbox, active: Active, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "dagster"

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cw_pipeline_tests.support.active import Active
 
 
-def test_a_month_with_held_and_one_with_failed_lines_are_reported_and_one_without_usage_is_not(
+def test_months_with_held_or_failed_lines_have_a_report(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     held, failed = active.mapped[:2]

@@ -71,7 +71,7 @@ def test_a_run_over_months_reads_each_agreements_lines_once(
     assert len(reads) == len(set(reads)) == len(active.mapped)
 
 
-def test_a_run_for_one_organization_is_an_observation_that_says_how_much_is_pushed(
+def test_a_run_for_one_organization_is_an_observation(
     sandbox: Sandbox, active: Active, instance: dg.DagsterInstance
 ) -> None:
     billed = {row["organization_id"] for row in active.billed_usage(sandbox, LAST)}

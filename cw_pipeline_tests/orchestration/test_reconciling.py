@@ -74,14 +74,12 @@ def test_the_check_passes_then_warns_of_customers_seats_and_money(
 
 
 @pytest.mark.usefixtures("invoices")
-def test_without_a_right_the_run_says_which_and_a_bad_month_is_refused(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_a_missing_right_is_named_and_a_bad_month_refused(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     assert refusal(reconcile(instance, first="March"), "reconciliation").startswith("first: 'March' is not a month.")
     sandbox.connectwise.set_role(SEED_ROLE)
     assert "give its role Finance > Invoicing: Inquire" in refusal(reconcile(instance), "reconciliation")
 
 
-def test_a_message_has_words_for_every_check_but_the_one_that_shows_a_fault_of_this_program() -> None:
+def test_a_message_has_words_for_every_check_that_people_act_on() -> None:
     checks = {key.name for key in defs.resolve_asset_graph().asset_check_keys}
     assert checks - HEADINGS.keys() == {"seats_add_up"}

@@ -140,9 +140,7 @@ def test_a_failed_month_re_executed_writes_only_what_is_missing(
     assert written(sandbox) == lines_to_write(sandbox, active, LAST)
 
 
-def test_months_cannot_be_re_executed_from_asset_failure_and_a_check_names_the_bad_one(
-    sandbox: Sandbox, ui: DagsterUi
-) -> None:
+def test_months_cannot_be_re_executed_from_asset_failure(sandbox: Sandbox, ui: DagsterUi) -> None:
     refuse_a_line_of(sandbox, MIDDLE)
     assert ui.backfill(MONTHLY, MONTHS) == "COMPLETED_FAILED"
     (failed,) = ui.instance.get_runs()
@@ -158,7 +156,7 @@ def test_months_cannot_be_re_executed_from_asset_failure_and_a_check_names_the_b
     assert check.metadata["months"].value == [str(MIDDLE)]
 
 
-def test_the_alarm_of_months_that_are_not_pushed_survives_every_kind_of_run(ui: DagsterUi) -> None:
+def test_the_alarm_of_unpushed_months_survives_every_kind_of_run(ui: DagsterUi) -> None:
     assert ui.launch("daily_checks").status is dg.DagsterRunStatus.SUCCESS
     assert ui.check_status("unpushed_months") == "FAILED"
     runs = {
@@ -183,7 +181,7 @@ def test_the_alarm_of_months_that_are_not_pushed_survives_every_kind_of_run(ui: 
     assert ui.check_status("unpushed_months") == "SUCCEEDED"
 
 
-def test_a_run_of_the_command_line_is_on_overview_and_its_job_s_page_with_its_months(ui: DagsterUi) -> None:
+def test_a_run_of_the_command_line_is_in_the_ui_with_its_months(ui: DagsterUi) -> None:
     job = defs.resolve_job_def("preview")
     several = run_months(job, [FIRST, MIDDLE], ui.instance, on_month=lambda _asset, _month: None)
     one = run_months(job, [LAST], ui.instance, on_month=lambda _asset, _month: None)
@@ -212,7 +210,7 @@ def test_a_killed_push_in_the_pool_does_not_stop_the_next(
     assert written(sandbox) == lines_to_write(sandbox, active, LAST)
 
 
-def test_a_run_without_a_job_waits_and_fails_like_others_and_its_month_is_told_once(
+def test_a_run_without_a_job_fails_like_others_and_is_told_once(
     sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(monthly, "RETRY_SECONDS", 0)

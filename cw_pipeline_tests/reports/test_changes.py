@@ -21,7 +21,7 @@ def compared(warehouse: Warehouse, before: str, after: str) -> Comparison:
         return compare(session, before, after)
 
 
-def test_two_months_are_compared_as_they_were_pushed_last_with_names_and_worth(connected: Warehouse) -> None:
+def test_two_months_are_compared_as_they_were_pushed_last(connected: Warehouse) -> None:
     set_price(connected)
     push(connected, line("org-acme", seats=99))
     push(connected, line("org-acme", seats=3), line("org-bolt", Outcome.UNMAPPED, 4, company_id=None), line("org-core"))
@@ -45,7 +45,7 @@ def test_two_months_are_compared_as_they_were_pushed_last_with_names_and_worth(c
     assert (bolt.company, bolt.agreement_before, bolt.agreement) == (Named(2, "Bolt"), None, Named(21, "Managed"))
 
 
-def test_a_preview_is_named_by_its_id_and_stands_for_a_month_that_was_never_pushed(connected: Warehouse) -> None:
+def test_a_preview_stands_for_a_month_that_was_never_pushed(connected: Warehouse) -> None:
     with connected.transaction() as session:
         kept = [keep_preview(session, line("org-acme", seats=seats), month=APRIL) for seats in (5, 6)]
     ids = [str(one.id) for one in kept]
@@ -55,7 +55,7 @@ def test_a_preview_is_named_by_its_id_and_stands_for_a_month_that_was_never_push
     assert compared(connected, "2026-04", ids[1]).changes == []
 
 
-def test_what_a_push_wrote_is_right_in_a_later_preview_of_its_month(connected: Warehouse) -> None:
+def test_what_a_push_wrote_is_right_in_a_later_preview(connected: Warehouse) -> None:
     push(connected, line("org-acme", seats=5), line("org-acme", Outcome.ZEROED, 2, also=True), line("org-bolt"))
     with connected.transaction() as session:
         later = keep_preview(session, line("org-acme", Outcome.UNCHANGED, 5), line("org-bolt", Outcome.UPDATED, 6))

@@ -86,7 +86,7 @@ def test_the_first_sentences_say_where_seats_go_what_changed_and_what_waits() ->
     )
 
 
-def test_every_line_is_in_one_list_and_says_what_to_do_and_what_is_billed() -> None:
+def test_every_line_is_in_one_list_with_what_to_do() -> None:
     lines = [a_line(number, outcome) for number, outcome in enumerate(Outcome, start=10)]
     lines += [
         a_line(98, Outcome.UNCHANGED, warning="No invoice has it."),
@@ -107,7 +107,7 @@ def test_every_line_is_in_one_list_and_says_what_to_do_and_what_is_billed() -> N
 
 
 @pytest.mark.parametrize("outcome", [Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM])
-def test_a_list_of_who_is_not_billed_has_what_is_left_on_lines(outcome: Outcome) -> None:
+def test_the_list_of_who_is_not_billed_has_seats_left_on_lines(outcome: Outcome) -> None:
     left = replace(a_line(1, outcome), billed=Decimal(9))
     shown = lists(a_month([left, a_line(2, outcome)]))[outcome]
     assert "it counts: only the difference to the usage is billed." in shown
@@ -115,11 +115,11 @@ def test_a_list_of_who_is_not_billed_has_what_is_left_on_lines(outcome: Outcome)
     assert "On lines" not in lists(a_month([a_line(2, outcome)]))[outcome]
 
 
-def test_a_list_that_is_too_long_to_keep_says_where_the_rest_is() -> None:
+def test_a_list_that_is_too_long_says_where_the_rest_is() -> None:
     shown = lists(a_month([a_line(number, Outcome.UNCHANGED) for number in range(1_200)]))
     assert "200 more are in the warehouse's view `v_latest`." in shown["unchanged"]
     assert shown["unchanged"].count("Customer ") == 1_000
 
 
-def test_a_short_list_is_padded_so_that_the_ui_opens_it_in_a_window() -> None:
+def test_a_short_list_is_padded_so_the_ui_opens_a_window() -> None:
     assert all(len(text) >= 1_000 for text in page(a_month([a_line(1, Outcome.TRIAL)]), str, pushed=False).values())

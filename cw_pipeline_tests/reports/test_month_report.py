@@ -45,7 +45,7 @@ def test_the_seats_of_all_outcomes_add_up_to_the_usage_report(connected: Warehou
     assert set(LABELS) == set(Outcome)
 
 
-def test_what_is_billed_is_what_the_ledger_says_of_every_line_of_the_month(connected: Warehouse) -> None:
+def test_what_is_billed_is_what_the_ledger_says_of_each_line(connected: Warehouse) -> None:
     long = "o" * 40
     push(
         connected,
@@ -67,7 +67,7 @@ def test_what_is_billed_is_what_the_ledger_says_of_every_line_of_the_month(conne
     assert billed == {"org-acme": (3, 5, -2), "org-bolt": (5, None, None), "org-core": (5, 0, 5), long: (4, 4, 0)}
 
 
-def test_each_line_that_is_held_or_failed_or_has_a_warning_waits_with_a_way_out(connected: Warehouse) -> None:
+def test_each_line_that_needs_a_person_waits_with_a_way_out(connected: Warehouse) -> None:
     set_price(connected)
     push(
         connected,
@@ -93,7 +93,7 @@ def test_each_line_that_is_held_or_failed_or_has_a_warning_waits_with_a_way_out(
     assert report(connected).warnings == 1
 
 
-def test_an_organization_that_was_mapped_to_another_company_since_is_that_one_s_after_a_push(
+def test_a_moved_organization_is_its_new_company_s_after_a_push(
     connected: Warehouse,
 ) -> None:
     map_company(connected, 1, 11, "org-acme", first_month=FIRST, now=NOW)
@@ -133,14 +133,14 @@ def test_the_year_has_twelve_months_each_as_it_was_pushed_last(connected: Wareho
     assert (year[-1].billed, year[-1].waiting, year[-1].not_billed) == (6, 4, 0)
 
 
-def test_an_organization_without_a_usage_row_is_there_with_what_its_lines_carry(connected: Warehouse) -> None:
+def test_an_organization_without_usage_is_there_with_its_lines(connected: Warehouse) -> None:
     push(connected, line("org-acme", Outcome.UNUSUAL, 5, also=True))
     record(connected, "2026-03", NOW, kind=EntryKind.FOUND)
     made = report(connected)
     assert (made.seats.used, customer(made, "org-acme").used, customer(made, "org-acme").difference) == (0, 0, -5)
 
 
-def test_seats_are_worth_their_price_in_each_agreement_s_currency_and_nothing_is_converted(
+def test_seats_are_worth_their_price_in_each_agreement_s_currency(
     connected: Warehouse,
 ) -> None:
     set_price(connected)

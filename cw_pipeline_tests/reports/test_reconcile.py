@@ -139,7 +139,7 @@ def test_a_period_that_is_invoiced_again_is_billed_twice(billed: Msp) -> None:
     assert len(look(billed).differing[0].invoices) == 2
 
 
-def test_a_line_in_two_periods_of_an_agreement_that_prorates_is_billed_in_parts(msp: Msp) -> None:
+def test_a_line_in_two_prorated_periods_is_billed_in_parts(msp: Msp) -> None:
     connectwise = msp.sandbox.connectwise
     connectwise.edit_agreement(agreement_id(ONE), prorateFlag=True, nextInvoiceDate="2026-03-16")
     with msp.run.warehouse.transaction() as session:
@@ -244,7 +244,7 @@ def test_an_invoice_that_is_made_again_settles_a_deleted_one(billed: Msp) -> Non
     assert look(billed).differing == []
 
 
-def test_what_is_billed_by_hand_is_not_taken_for_a_line_of_a_trial_month(msp: Msp) -> None:
+def test_a_line_kept_by_hand_is_not_taken_for_a_trial_month_s(msp: Msp) -> None:
     """Nothing of ours is on any invoice, so that none names a line of ours."""
     for place in MAPPED:
         with msp.run.warehouse.transaction() as session:
@@ -256,7 +256,7 @@ def test_what_is_billed_by_hand_is_not_taken_for_a_line_of_a_trial_month(msp: Ms
     assert look(msp).differing == []
 
 
-def test_a_trial_month_that_a_rebuild_found_is_to_be_on_no_invoice(msp: Msp) -> None:
+def test_a_trial_month_found_by_a_rebuild_is_on_no_invoice(msp: Msp) -> None:
     trial_since_february(msp)
     msp.sync()
     msp.sandbox.connectwise.invoice(agreement_id(ONE))

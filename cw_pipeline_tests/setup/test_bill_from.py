@@ -37,7 +37,7 @@ def used(msp: Warehouse) -> Warehouse:
     return msp
 
 
-def test_usage_before_the_first_month_is_reported_with_the_option_that_bills_it(used: Warehouse) -> None:
+def test_earlier_usage_is_reported_with_the_option_that_bills_it(used: Warehouse) -> None:
     mapped = map_company(used, 1, 11, "org-acme", first_month=FIRST, now=NOW)
     assert (mapped.left_out, mapped.bill_from_chosen) == (LEFT_OUT, False)
     (sentence,) = mapped.warnings
@@ -105,7 +105,7 @@ def billed(msp: Warehouse) -> Warehouse:
 
 
 @pytest.mark.parametrize("unmapped", [False, True])
-def test_a_first_month_that_leaves_lines_as_they_are_has_to_be_accepted(
+def test_a_first_month_that_leaves_lines_behind_has_to_be_accepted(
     unmapped: bool,  # noqa: FBT001 - a parameter of the test
     billed: Warehouse,
     tmp_path: Path,
@@ -128,7 +128,7 @@ def test_a_first_month_that_leaves_lines_as_they_are_has_to_be_accepted(
     assert map_company(billed, 1, 12, "org-acme", bill_from=month, first_month=FIRST, now=NOW).warnings == ()
 
 
-def test_a_first_month_that_leaves_no_seats_on_lines_is_not_asked_about(billed: Warehouse) -> None:
+def test_a_first_month_that_leaves_no_seats_behind_is_not_asked_about(billed: Warehouse) -> None:
     map_it = partial(map_company, billed, 1, 11, "org-acme", first_month=FIRST, now=NOW)
     assert map_it(bill_from=Month(2026, 1)).warnings == ()
     record(billed, "2026-01", NOW, kind=EntryKind.CONFIRMED, quantity=0)

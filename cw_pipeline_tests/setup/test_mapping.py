@@ -216,7 +216,7 @@ def test_a_refused_action_is_not_logged(msp: Warehouse) -> None:
     assert logged(msp) == []
 
 
-def test_of_two_actions_at_once_one_waits_and_sees_the_other_s_result(msp: Warehouse) -> None:
+def test_of_two_actions_at_once_the_second_sees_the_first_s_result(msp: Warehouse) -> None:
     both_ready = Barrier(2)
 
     def map_to_the_same_organization(pair: tuple[int, int]) -> str:

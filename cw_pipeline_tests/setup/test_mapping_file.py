@@ -254,7 +254,7 @@ def test_the_audit_log_has_an_entry_per_organization_that_a_file_changed(msp: Wa
     assert applied == ("apply mapping file", file.name, None, {"remapped": 1, "unmapped": 1})
 
 
-def test_suggestions_fill_in_what_is_certain_and_list_what_there_is_to_choose_from(msp: Warehouse, file: Path) -> None:
+def test_certain_suggestions_are_filled_in_and_choices_listed(msp: Warehouse, file: Path) -> None:
     map_company(msp, 3, 31, "org-core", first_month=FIRST, now=NOW)
     put(msp, company(4, "Dyne"), agreement(41, 4), organization("org-dyne", "Dynes"), company(5, "Nobody"))
     exported = export_mappings(msp, file, suggestions=suggest_mappings(msp))

@@ -26,7 +26,7 @@ def trial_months(msp: Warehouse) -> dict[int, int]:
         return {row.company_id: row.trial_months for row in session.query(CompanyMappingRow)}
 
 
-def test_trial_months_stay_until_others_are_named_and_make_the_months_due_again(msp: Warehouse) -> None:
+def test_new_trial_months_make_the_months_due_again(msp: Warehouse) -> None:
     later = NOW.replace(year=NOW.year + 1)
     mapped = map_company(msp, 1, 11, "org-acme", trial_months=2, first_month=FIRST, now=NOW)
     assert (mapped.trial_months, mapped.changed) == (2, True)
@@ -39,7 +39,7 @@ def test_trial_months_stay_until_others_are_named_and_make_the_months_due_again(
 
 
 @pytest.mark.parametrize("months", [-1, 1])
-def test_another_first_month_has_no_trial_that_was_meant_for_the_one_before(msp: Warehouse, months: int) -> None:
+def test_another_first_month_has_no_trial_of_the_earlier_one(msp: Warehouse, months: int) -> None:
     first = Month.last_closed(NOW)
     map_company(msp, 1, 11, "org-acme", bill_from=first, trial_months=1, first_month=FIRST, now=NOW)
     moved = map_company(msp, 1, 11, "org-acme", bill_from=first.plus(months), first_month=FIRST, now=NOW)
@@ -64,7 +64,7 @@ def test_status_names_a_mapping_with_trial_months_until_they_are_over(msp: Wareh
     assert status(msp, first_month=FIRST, now=first.plus(2).closes_at).trial_months == ()
 
 
-def test_trial_months_are_in_a_column_of_their_own_where_a_mapping_has_any(msp: Warehouse, tmp_path: Path) -> None:
+def test_trial_months_have_a_column_where_a_mapping_has_any(msp: Warehouse, tmp_path: Path) -> None:
     file = tmp_path / "mappings.csv"
     map_company(msp, 1, 11, "org-acme", trial_months=2, first_month=FIRST, now=NOW)
     export_mappings(msp, file)

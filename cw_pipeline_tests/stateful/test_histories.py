@@ -22,7 +22,7 @@ PROFILE = settings.get_profile("soak" if SOAKS else "bounded")
 
 @pytest.mark.timeout(0)  # a soak takes as long as it was asked to, and a history that fails is made short
 @pytest.mark.parametrize("warehouse_url", ["sqlite", "postgresql"] if SOAKS else ["sqlite"], indirect=True)
-def test_after_any_history_a_clean_sync_leaves_every_seat_billed_once_or_held(warehouse: Warehouse) -> None:
+def test_any_history_ends_with_every_seat_billed_once_or_held(warehouse: Warehouse) -> None:
     moments, tally = FaultClock(warehouse), Counter[str]()
 
     class HistoryHere(History):

@@ -56,7 +56,7 @@ def test_nothing_is_recorded_where_every_line_is_as_it_was_written(edited: Msp) 
 
 
 @pytest.mark.parametrize("with_open_line", [True, False])
-def test_a_quantity_with_too_many_digits_is_rejected_alone_with_a_way_out(msp: Msp, *, with_open_line: bool) -> None:
+def test_a_quantity_with_too_many_digits_is_rejected_alone(msp: Msp, *, with_open_line: bool) -> None:
     msp.sync(FEBRUARY, MARCH)
     msp.sandbox.connectwise.invoice(agreement_id(ONE), until=date(2026, 4, 1))
     (odd,) = msp.lines(ONE)

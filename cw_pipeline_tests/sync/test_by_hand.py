@@ -56,7 +56,7 @@ def test_every_line_that_bills_the_same_is_listed_with_what_is_proposed(msp: Msp
     )
 
 
-def test_a_line_is_ended_the_day_before_ours_and_gets_its_last_day_back(since_january: Msp) -> None:
+def test_a_line_is_ended_the_day_before_ours_and_restored(since_january: Msp) -> None:
     msp = since_january
     line = by_hand(msp, last=date(2027, 7, 31))
     assert msp.sync(*MONTHS).outcomes() == ["billed_by_hand", "created", "created"]
@@ -85,7 +85,7 @@ def test_a_line_is_ended_the_day_before_ours_and_gets_its_last_day_back(since_ja
     assert rows_of(msp.run.warehouse)[LineByHandRow.__tablename__] == []
 
 
-def test_a_line_that_is_left_holds_nothing_until_it_is_of_another_product_or_that_is_taken_back(
+def test_a_left_line_holds_nothing_until_its_product_changes(
     since_january: Msp,
 ) -> None:
     msp = since_january

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DECEMBER_31, MARCH_31 = date(2025, 12, 31), date(2026, 3, 31)
 
 
-def test_a_line_that_was_ended_later_than_ours_begin_now_is_ended_anew_as_the_hold_says(since_january: Msp) -> None:
+def test_a_line_that_ended_too_late_is_ended_again(since_january: Msp) -> None:
     msp = since_january
     trial(msp, 2)
     line = by_hand(msp, last=date(2027, 7, 31))
@@ -47,7 +47,7 @@ def test_a_line_that_was_ended_later_than_ours_begin_now_is_ended_anew_as_the_ho
     assert ends(msp, line) == date(2027, 7, 31)
 
 
-def test_a_line_of_another_plan_is_ended_when_the_first_line_of_that_plan_begins(msp: Msp) -> None:
+def test_a_line_is_ended_when_ours_of_its_plan_begins(msp: Msp) -> None:
     msp.map(TWO, company=company_id(ONE), agreement=HERE)
     trial(msp, 3, TWO)
     with msp.run.warehouse.transaction() as session:
@@ -78,9 +78,7 @@ def without_product(msp: Msp) -> None:
 
 
 @pytest.mark.parametrize("since", [unmapped, without_product])
-def test_what_was_done_is_taken_back_when_nothing_is_mapped_there_any_more(
-    msp: Msp, since: Callable[[Msp], None]
-) -> None:
+def test_a_choice_is_undone_even_when_nothing_is_mapped_there(msp: Msp, since: Callable[[Msp], None]) -> None:
     ended, left, _undecided = by_hand(msp), by_hand(msp), by_hand(msp)
     act(msp, Act.END, ended)
     act(msp, Act.LEAVE, left)

@@ -50,7 +50,7 @@ def noting_open_intents(msp: Msp) -> Generator[list[int]]:
     event.remove(Session, "after_commit", unless_its_own)
 
 
-def test_each_batch_of_writes_takes_one_commit_before_and_one_after_while_the_next_is_sent(msp: Msp) -> None:
+def test_each_batch_of_writes_takes_two_commits(msp: Msp) -> None:
     msp = with_many(msp)
     with noting_open_intents(msp) as counts:
         assert msp.sync().month.succeeded

@@ -183,7 +183,7 @@ def test_a_write_carried_out_late_is_found_by_the_next_push(hasty: Msp, method: 
     assert hasty.ledger(HIT)[-3:] == [*UNKNOWN, "confirmed"]
 
 
-def test_a_write_that_cannot_be_read_back_is_settled_by_the_next_push(msp: Msp) -> None:
+def test_a_write_not_read_back_is_settled_by_the_next_push(msp: Msp) -> None:
     msp.fetch()
     msp.preview()
     msp.sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path=additions_of(HIT))

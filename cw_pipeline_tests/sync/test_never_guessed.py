@@ -108,7 +108,7 @@ def test_a_quantity_set_during_the_last_invoice_is_in_doubt(msp: Msp) -> None:
     assert msp.sync().outcomes(ONE) == ["invoice_unclear"]
 
 
-def test_a_line_found_by_a_new_warehouse_is_no_copy_of_its_correction(invoiced: Msp) -> None:
+def test_a_line_that_a_new_warehouse_finds_is_no_copy(invoiced: Msp) -> None:
     lose_the_warehouse(invoiced)
     assert_nothing_is_written(invoiced, MARCH)
     invoiced.use(8, ONE)

@@ -109,7 +109,7 @@ def test_a_wrong_id_in_an_answer_makes_nobody_else_s_line_ours(since_january: Ms
     assert [line for line in msp.sandbox.connectwise.additions(OLD) if not line.get("serialNumber")] == others
 
 
-def test_unusual_usage_is_held_until_it_is_released_and_again_when_the_report_changes(
+def test_unusual_usage_is_held_again_when_the_report_changes(
     since_january: Msp,
 ) -> None:
     msp = replace(since_january, run=replace(since_january.run, limits=Limits(hold=True)))

@@ -93,7 +93,7 @@ def test_only_the_chosen_organization_is_written_and_the_month_stays_due(never_s
             month_report(session, MARCH)
 
 
-def test_a_push_that_leaves_nothing_to_write_is_the_month_s_whole_push(never_synced: Msp) -> None:
+def test_a_push_in_part_that_leaves_nothing_is_the_whole_push(never_synced: Msp) -> None:
     msp = never_synced
     assert not sync(msp, Choice(limit=1)).month.is_whole
     assert sorted(quantities(msp)) == [[], [], [5]]
@@ -112,7 +112,7 @@ def test_a_month_that_was_pushed_stays_so_where_nothing_of_it_changed(on_both_da
     assert (msp.written(), due(msp)) == (written, {})
 
 
-def test_what_a_push_in_part_comes_to_is_not_taken_for_the_month_s(on_both_databases: Msp) -> None:
+def test_a_push_in_part_is_not_taken_for_the_month_s(on_both_databases: Msp) -> None:
     msp = on_both_databases
     msp.sandbox.connectwise.edit_agreement(1001 + ONE, cancelledFlag=True)
     sync(msp, only(ONE, TWO), run_id="in-part")
@@ -127,7 +127,7 @@ def test_what_a_push_in_part_comes_to_is_not_taken_for_the_month_s(on_both_datab
         assert month_report(session, MARCH).run_id == msp.run.run_id
 
 
-def test_only_what_was_pushed_is_told_to_differ_from_what_was_looked_at(never_synced: Msp) -> None:
+def test_only_pushed_lines_are_told_to_differ_from_the_preview(never_synced: Msp) -> None:
     msp = never_synced
     msp.fetch()
     msp.preview()
@@ -139,7 +139,7 @@ def test_only_what_was_pushed_is_told_to_differ_from_what_was_looked_at(never_sy
     assert [one.line.organization_id for one in found.changes] == [organization_id(TWO)]
 
 
-def test_a_failed_line_of_the_chosen_counts_and_one_of_others_does_not(never_synced: Msp) -> None:
+def test_only_failed_lines_of_the_chosen_organizations_count(never_synced: Msp) -> None:
     msp = never_synced
     msp.sandbox.faults.add(FaultKind.STATUS, method="POST", path=additions_of(ONE), status=400, times=None)
     assert sync(msp, only(TWO)).month.succeeded

@@ -162,7 +162,7 @@ def test_copies_of_invoiced_lines_are_not_credit_due(invoiced: Msp) -> None:
     assert billed(invoiced) == [5, 5, 5]
 
 
-def test_a_copy_that_looks_invoiced_is_held_where_its_open_original_was_deleted(msp: Msp) -> None:
+def test_an_invoiced_copy_is_held_where_its_original_was_deleted(msp: Msp) -> None:
     msp.sync(MARCH)
     copied = msp.sandbox.connectwise.copy_agreement(OLD, nextInvoiceDate="2026-06-01")
     (original,) = (line for line in msp.lines(ONE) if line["agreementId"] == OLD)

@@ -195,7 +195,7 @@ def test_each_preview_that_cannot_be_pushed_is_refused_with_its_own_sentence(msp
         require_of([FEBRUARY, MARCH], of_march)
 
 
-def test_a_push_is_compared_with_the_preview_that_people_could_look_at_before(synced_on_both_databases: Msp) -> None:
+def test_a_push_is_compared_with_the_last_preview_before_it(synced_on_both_databases: Msp) -> None:
     msp = synced_on_both_databases
 
     def waiting() -> dict[Month, int]:

@@ -73,7 +73,7 @@ def both(synced_on_both_databases: Msp) -> Msp:
     return synced_on_both_databases
 
 
-def test_each_line_gets_the_quantity_from_before_and_the_month_is_due_again(both: Msp) -> None:
+def test_each_line_gets_its_former_quantity_and_the_month_is_due(both: Msp) -> None:
     written = both.written()
     shown = undo(both, "seco", confirmed=False)
     assert (results(shown), both.written(), due(both)) == (dict.fromkeys(MAPPED, "planned"), written, {})
@@ -170,7 +170,7 @@ def test_an_undo_that_was_killed_is_not_taken_for_a_later_change(both: Msp, monk
     assert both.quantities(ONE) == [7, 0]
 
 
-def test_the_month_is_due_also_where_the_clock_of_the_machine_that_pushed_is_ahead(msp: Msp) -> None:
+def test_the_month_is_due_although_the_other_clock_is_ahead(msp: Msp) -> None:
     synced_by(msp, "only", MARCH)
     with msp.run.warehouse.transaction() as session:
         for push in session.query(PushRow):

@@ -109,14 +109,14 @@ def test_tenants_with_the_same_company_push_one_at_a_time(warehouses: list[Wareh
     assert said == ["Another push is at work."]
 
 
-def test_what_is_pending_for_a_new_tenant_is_told_and_nothing_is_made(database_url: str) -> None:
+def test_pending_migrations_of_a_new_tenant_are_told_only(database_url: str) -> None:
     assert pending_migrations(database_url, tenant="acme") == revisions()
     engine = create_engine(database_url, poolclass=NullPool)
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT to_regnamespace('acme')")) is None
 
 
-def test_a_user_who_may_create_no_schema_works_in_one_that_is_there(postgres_database_url: str) -> None:
+def test_a_user_who_may_create_no_schema_uses_an_existing_one(postgres_database_url: str) -> None:
     execute(
         postgres_database_url,
         "DROP ROLE IF EXISTS of_acme",

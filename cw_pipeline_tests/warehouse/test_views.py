@@ -104,9 +104,7 @@ def test_the_latest_lines_have_names_and_their_seats_add_up(warehouse: Warehouse
 
 
 @pytest.mark.parametrize("answers", [[], [EntryKind.UNCONFIRMED], [EntryKind.UNCONFIRMED, EntryKind.CONFIRMED]])
-def test_a_write_is_there_once_with_the_last_that_is_known_of_it(
-    warehouse: Warehouse, answers: list[EntryKind]
-) -> None:
+def test_a_write_is_there_once_with_its_last_known_state(warehouse: Warehouse, answers: list[EntryKind]) -> None:
     with warehouse.transaction() as session:
         created, changed = append_intents(session, PSA, "r", [a_write(5), a_write(9, addition_id=77, before=4)])
     for kind in answers:

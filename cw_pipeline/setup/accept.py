@@ -19,7 +19,7 @@ from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import NothingToAccept, listed
 from cw_pipeline.setup.lookup import find
-from cw_pipeline.sync.previews import preview_now
+from cw_pipeline.sync.previews import current_snapshot
 from cw_pipeline.sync.recaps import written_off
 from cw_pipeline.vocabulary import Plan, counted
 from cw_pipeline.warehouse import ledger
@@ -90,7 +90,8 @@ def accept_lines(run: SyncRun, month: Month, organization: str, *, credited: Dec
         with run.warehouse.transaction() as session:
             known = find("organization", organization, session.scalars(select(OrganizationRow)).all())
             unbilled = written_off(session, run.psa)
-        preview, facts, _ = preview_now(run, lock, month)
+        snapshot = current_snapshot(run, lock, [month])
+        (preview,), facts = snapshot.previews(), snapshot.facts
         what = f"{known.name} ({known.id}) for {month}"
         identities = [Identity(month, plan, known.id) for plan in Plan]
         # A line that cannot be read would be taken for gone.

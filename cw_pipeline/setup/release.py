@@ -10,7 +10,7 @@ from cw_pipeline.billing.preview import PreviewLine
 from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import NothingToRelease
 from cw_pipeline.setup.lookup import organizations_named
-from cw_pipeline.sync.previews import preview_now
+from cw_pipeline.sync.previews import current_snapshot
 from cw_pipeline.vocabulary import Month, plain
 from cw_pipeline.warehouse.previews import latest_previews
 from cw_pipeline.warehouse.usage import release_usage
@@ -43,14 +43,15 @@ def unusual_month(run: SyncRun, month: Month) -> UnusualMonth:
         ConnectWiseError: If ConnectWise cannot be read.
     """
     with run.push_lock() as lock:
-        preview, facts, report = preview_now(run, lock, month)
-    lines = zip(preview.lines, preview_in_words(preview, facts).lines, strict=True)
+        snapshot = current_snapshot(run, lock, [month])
+    (preview,) = snapshot.previews()
+    lines = zip(preview.lines, preview_in_words(preview, snapshot.facts).lines, strict=True)
     unusual = [
         in_words
         for line, in_words in lines
         if line.outcome is Outcome.UNUSUAL or (line.warning and line.warning.unusual)
     ]
-    return UnusualMonth(month, report.id, tuple(unusual))
+    return UnusualMonth(month, snapshot.reports[month].id, tuple(unusual))
 
 
 def unusual_lines(session: Session, psa: str) -> list[tuple[Month, PreviewLine]]:

@@ -15,7 +15,7 @@ from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import NothingToUndo
 from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
-from cw_pipeline.sync.previews import facts_now
+from cw_pipeline.sync.previews import current_snapshot
 from cw_pipeline.sync.writer import FailedWrite, Writer
 from cw_pipeline.vocabulary import Month, plain
 from cw_pipeline.warehouse.psa import save_right_uses
@@ -109,12 +109,12 @@ def undo_run(run: SyncRun, asked: str, recorded: Collection[RecordedPush], *, co
             wrote = written_by(session, run.psa, run_id)
         if not wrote:
             raise NothingToUndo(f"Nothing that run {run_id} tried to write was written. There is nothing to undo.")
-        facts, known = facts_now(run, lock, sorted({one.identity.month for one in wrote}))
+        snapshot = current_snapshot(run, lock, sorted({one.identity.month for one in wrote}))
         with run.warehouse.transaction() as session:
             changed = changed_since(session, run.psa, run_id)
-        plan = plan_undo(wrote, facts, changed=changed, unsettled=unsettled)
+        plan = plan_undo(wrote, snapshot.facts, changed=changed, unsettled=unsettled)
         writes = [line.write for line in plan if line.write]
-        failed = _carry_out(run, lock, known, run_id, writes) if confirmed and writes else {}
+        failed = _carry_out(run, lock, snapshot.known, run_id, writes) if confirmed and writes else {}
 
     def undone(line: UndoLine) -> UndoneLine:
         organization_id = line.wrote.identity.organization_id

@@ -1,4 +1,4 @@
-"""A run's months on their way from usage report to push: a month that fails drops out, and the others go on."""
+"""A run's months, from usage report to push: a month that fails drops out, and the others go on."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.errors import CwPipelineError
 from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
-from cw_pipeline.sync.previews import make_previews, usage_report
+from cw_pipeline.sync.previews import make_previews
 from cw_pipeline.sync.push import check_seats, push_months
 from cw_pipeline.sync.reviewed import require_unchanged
-from cw_pipeline.sync.usage import fetch_usage
+from cw_pipeline.sync.usage import fetch_usage, require_report
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import StoredPreview
 from cw_pipeline.warehouse.pushes import PushedMonth
 from cw_pipeline.warehouse.runs import save_month_error
-from cw_pipeline.warehouse.usage import StoredReport
+from cw_pipeline.warehouse.usage import StoredReport, latest_report_ids
 from cw_pipeline.wording.failed_writes import failed_lines
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class MonthFailed:
 
 
 MonthEvent: TypeAlias = StoredReport | StoredPreview | PushedMonth | MonthFailed
-"""A usage report or a preview was made and kept, a month was pushed, or it failed."""
+"""A month's usage report or preview was stored, or the month was pushed, or it failed."""
 
 
 class MonthLoop:
@@ -50,13 +50,13 @@ class MonthLoop:
     Args:
         run: Gives access to ConnectWise and the warehouse.
         months: The closed months to sync.
-        on_event: Called with each event as soon as it has happened. A push that left failed lines is an event, too.
-        choice: For which organizations they are pushed.
+        on_event: Called with each event as soon as it has happened, such as a push that left failed lines.
+        choice: The organizations to push the months for.
 
     Attributes:
         failed: The months that failed, as a whole or in some of their lines, each with the reason.
-        pushed: The months that were pushed whole, those with failed lines too.
-        retryable: Whether trying again later, with nothing changed, may make a failed month succeed.
+        pushed: The months that were pushed whole, even with failed lines.
+        retryable: Whether a failed month may succeed later although nothing is changed.
     """
 
     def __init__(
@@ -76,39 +76,40 @@ class MonthLoop:
         self._made: Previews | None = None
 
     def fetch_usage(self, nordpass: NordPass) -> None:
-        """Fetch and keep each month's usage report."""
+        """Fetch and store each month's usage report."""
         for month in list(self._remaining):
             with self._dropping([month]):
                 self._on_event(fetch_usage(nordpass, self._run.warehouse, month))
 
     def preview(self) -> list[Preview]:
-        """Make and keep the months' previews, all from one reading; returned even where seats are unaccounted for."""
+        """Make and store the months' previews from one snapshot, and return even those that lack seats."""
         self._drop_months_without_usage()
         if not self._remaining:
             return []
         with self._dropping(self._remaining):
             made = make_previews(self._run, list(self._remaining))
-            self._choice.require_in(kept.preview for kept in made.of_months.values())
+            self._choice.require_in(stored.preview for stored in made.of_months.values())
             self._made = made
-        kept = list(self._made.of_months.values()) if self._made else []
-        for one in kept:
-            with self._dropping([one.preview.month]):
-                check_seats(one.preview)
-                self._on_event(one)
-        return [one.preview for one in kept]
+        previews = list(self._made.of_months.values()) if self._made else []
+        for stored in previews:
+            with self._dropping([stored.preview.month]):
+                check_seats(stored.preview)
+                self._on_event(stored)
+        return [stored.preview for stored in previews]
 
     def push(
         self,
         recorded: Collection[RecordedPush],
         reviewed: Mapping[Month, StoredPreview] = MappingProxyType({}),
     ) -> None:
-        """Carry out the months' previews, or new ones where something has changed since they were made.
+        """Carry out the months' previews, or new ones if something has changed since they were made.
 
         Args:
             recorded: The last pushes that are recorded outside the warehouse. If it lacks one, nothing is written.
             reviewed: The previews that a person looked at. A month fails if its push would do something else.
         """
-        self._drop_months_without_usage()
+        if self._made is None:
+            self._drop_months_without_usage()
         if not self._remaining:
             return
         with self._dropping(self._remaining):
@@ -124,7 +125,7 @@ class MonthLoop:
                     self.failed[pushed.preview.month] = failed_lines(failed)
 
     def _is_as_reviewed(self, reviewed: Mapping[Month, StoredPreview], now: StoredPreview) -> bool:
-        """Whether the month's preview decides what a person looked at, if anybody did; else the month is dropped."""
+        """Whether the month's preview decides what a person reviewed, if anybody did; if not, the month is dropped."""
         month = now.preview.month
         if month in reviewed:
             with self._dropping([month]):
@@ -132,13 +133,15 @@ class MonthLoop:
         return month in self._remaining
 
     def _drop_months_without_usage(self) -> None:
+        with self._run.warehouse.transaction() as session:
+            reported = latest_report_ids(session, self._remaining)
         for month in list(self._remaining):
-            with self._dropping([month]), self._run.warehouse.transaction() as session:
-                usage_report(session, month)
+            with self._dropping([month]):
+                require_report(month, reported)
 
     @contextmanager
     def _dropping(self, months: list[Month]) -> Generator[None]:
-        """Drop those of `months` that still remain when the block fails with a known error, and keep the reason."""
+        """If the block fails with an error of ours, drop `months` (those that then remain), and keep the reason."""
         try:
             yield
         except CwPipelineError as error:

@@ -53,9 +53,9 @@ def push_months(
         for month in months:
             check_seats(previews.of_months[month].preview)
         choice.require_in(previews.of_months[month].preview for month in months)
-        writer = Writer(run, lock, previews.read.known)
+        writer = Writer(run, lock, previews.snapshot.known)
         for index, month in enumerate(months):
-            if previews.is_old:
+            if previews.snapshot.is_old:
                 previews = current_previews(run, lock, months[index:], None)
             if not is_wanted(previews.of_months[month]):
                 continue

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.facts import Line, Written
     from cw_pipeline.vocabulary import Month
+    from cw_pipeline.warehouse.intents import Intent
 
 SelectT = TypeVar("SelectT", bound=Select[Any])
 
@@ -95,9 +96,15 @@ def agreements_with_lines(session: Session, psa: str, months: Collection[Month])
     return set(session.scalars(_AGREEMENTS, {"psa": psa, "months": months}))
 
 
-def written_lines(session: Session, psa: str, months: Collection[Month]) -> dict[int, Written]:
-    """What the ledger accounts for of each addition that was written or found for `months`, by addition id."""
-    return account(_entries(session, psa, months), _intended(session, psa))
+def written_lines(
+    session: Session, psa: str, months: Collection[Month], intents: Iterable[Intent] | None = None
+) -> dict[int, Written]:
+    """What the ledger accounts for of each addition that was written or found for `months`, by addition id.
+
+    `intents` are the open ones, if they were read already.
+    """
+    intents = open_intents(session, psa) if intents is None else intents
+    return account(_entries(session, psa, months), _intended(intents))
 
 
 def carried_seats(session: Session, psa: str, months: Collection[Month]) -> Mapping[tuple[Month, str], Decimal]:
@@ -116,14 +123,14 @@ def carried_seats(session: Session, psa: str, months: Collection[Month]) -> Mapp
 def accounted_lines(session: Session, psa: str) -> dict[int, tuple[Entry, Written]]:
     """What the ledger accounts for of each addition of any month, with the last entry that says what it carries."""
     entries = list(_entries(session, psa))
-    written = account(entries, _intended(session, psa))
+    written = account(entries, _intended(open_intents(session, psa)))
     last = {entry.addition_id: entry for entry in entries if entry.kind is not EntryKind.INVOICED}
     return {addition_id: (entry, written[addition_id]) for addition_id, entry in last.items()}
 
 
-def _intended(session: Session, psa: str) -> list[tuple[int, Decimal]]:
+def _intended(intents: Iterable[Intent]) -> list[tuple[int, Decimal]]:
     """The additions with an open write, each with the quantity that it was to get."""
-    writes = (intent.write for intent in open_intents(session, psa))
+    writes = (intent.write for intent in intents)
     return [(write.addition_id, write.quantity) for write in writes if isinstance(write, SetQuantity)]
 
 

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import selectinload
 
 from cw_pipeline.billing.facts import Usage
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.tables import OrganizationUsageRow, ReleasedUsageRow, UsageReportRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from sqlalchemy.orm import Session
 
@@ -34,41 +35,51 @@ class StoredReport:
     rows: tuple[Usage, ...]
 
 
+_OF_MONTH = UsageReportRow.month == bindparam("month")
+_LAST_OF_MONTH = select(UsageReportRow).where(_OF_MONTH).order_by(UsageReportRow.id.desc()).limit(1)
+
+
 def store_report(session: Session, report: UsageReport) -> StoredReport:
     """Store a report from NordPass, unless the one stored last for its month says the same: then that is returned."""
-    rows = [{**row.model_dump(exclude={"consumed_licenses"}), "seats": row.consumed_licenses} for row in report.rows]
-    fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
-    latest = _latest(session, report.month)
-    if latest is not None and latest.fingerprint == fingerprint:
-        return _stored(latest)
-    row = UsageReportRow(
-        month=report.month,
-        generated_at=report.generated_at,
-        fetched_at=datetime.now(UTC),
-        fingerprint=fingerprint,
-        seats=sum(row.consumed_licenses for row in report.rows),
-        rows=[OrganizationUsageRow(**usage) for usage in rows],
-    )
-    session.add(row)
-    session.flush()
-    return _stored(row)
+    values = [{**row.model_dump(exclude={"consumed_licenses"}), "seats": row.consumed_licenses} for row in report.rows]
+    fingerprint = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    rows = [OrganizationUsageRow(**row) for row in values]
+    stored = session.scalars(_LAST_OF_MONTH, {"month": report.month}).first()
+    if stored is None or stored.fingerprint != fingerprint:
+        stored = UsageReportRow(
+            month=report.month,
+            generated_at=report.generated_at,
+            fetched_at=datetime.now(UTC),
+            fingerprint=fingerprint,
+            seats=sum(row.seats for row in rows),
+            rows=rows,
+        )
+        session.add(stored)
+        session.flush()
+    return _report(stored, rows)
 
 
-def latest_report(session: Session, month: Month) -> StoredReport | None:
-    """The report stored last for `month`."""
-    latest = _latest(session, month)
-    return None if latest is None else _stored(latest)
+_OF_MONTHS = UsageReportRow.month.in_(bindparam("months", expanding=True))
+_LATEST_IDS = select(UsageReportRow.month, func.max(UsageReportRow.id)).where(_OF_MONTHS).group_by(UsageReportRow.month)
+_LATEST = (
+    select(UsageReportRow)
+    .where(UsageReportRow.id.in_(select(func.max(UsageReportRow.id)).where(_OF_MONTHS).group_by(UsageReportRow.month)))
+    .options(selectinload(UsageReportRow.rows))
+)
 
 
-_OF_MONTH = UsageReportRow.month == bindparam("month")
-_LATEST = select(UsageReportRow).where(_OF_MONTH).order_by(UsageReportRow.id.desc()).limit(1)
+def latest_report_ids(session: Session, months: Collection[Month]) -> dict[Month, int]:
+    """The id of the report stored last for each of `months` that has one."""
+    return dict(session.execute(_LATEST_IDS, {"months": months}).tuples().all())
 
 
-def _latest(session: Session, month: Month) -> UsageReportRow | None:
-    return session.scalars(_LATEST, {"month": month}).first()
+def latest_reports(session: Session, months: Collection[Month]) -> dict[Month, StoredReport]:
+    """The report stored last for each of `months` that has one."""
+    reports = session.scalars(_LATEST, {"months": months})
+    return {report.month: _report(report, report.rows) for report in reports}
 
 
-def _stored(report: UsageReportRow) -> StoredReport:
+def _report(report: UsageReportRow, rows: Iterable[OrganizationUsageRow]) -> StoredReport:
     usage = (
         Usage(
             organization_id=row.organization_id,
@@ -78,7 +89,7 @@ def _stored(report: UsageReportRow) -> StoredReport:
             managed=row.msp_managed,
             seats=row.seats,
         )
-        for row in report.rows
+        for row in rows
     )
     return StoredReport(report.id, report.month, report.generated_at, report.seats, tuple(usage))
 

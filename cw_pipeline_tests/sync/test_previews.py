@@ -41,7 +41,8 @@ def push_another_month(msp: Msp) -> None:
 
 def let_time_pass(msp: Msp, minutes: int = 16) -> None:
     made = msp.previews.pop()
-    msp.previews.append(replace(made, read=replace(made.read, at=made.read.at - timedelta(minutes=minutes))))
+    snapshot = replace(made.snapshot, at=made.snapshot.at - timedelta(minutes=minutes))
+    msp.previews.append(replace(made, snapshot=snapshot))
 
 
 @pytest.mark.parametrize(
@@ -114,9 +115,10 @@ def test_a_month_without_a_usage_report_is_refused_before_anything_is_read(msp: 
 def test_a_preview_that_does_not_account_for_every_seat_is_not_pushed(msp: Msp) -> None:
     msp.fetch(FEBRUARY, MARCH)
     msp.preview(FEBRUARY, MARCH)
-    of_months = msp.previews[-1].of_months
-    wrong = replace(of_months[MARCH].preview, usage_seats=of_months[MARCH].preview.usage_seats + 1)
-    of_months[MARCH] = replace(of_months[MARCH], preview=wrong)
+    made = msp.previews.pop()
+    right = made.of_months[MARCH]
+    wrong = replace(right, preview=replace(right.preview, usage_seats=right.preview.usage_seats + 1))
+    msp.previews.append(replace(made, of_months={**made.of_months, MARCH: wrong}))
     with pytest.raises(SyncError, match="2026-03 does not account for 1 of"):
         msp.push(FEBRUARY, MARCH)
     assert msp.written() == 0

@@ -10,7 +10,7 @@ from cw_pipeline.nordpass.errors import ReportNotFinal, UnknownMonth
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.warehouse import tables
-from cw_pipeline.warehouse.usage import latest_report
+from cw_pipeline.warehouse.usage import latest_reports
 from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def test_an_empty_report_does_not_replace_the_one_that_was_kept(msp: Msp) -> Non
     with pytest.raises(SyncError):
         msp.fetch()
     with msp.run.warehouse.transaction() as session:
-        report = latest_report(session, MARCH)
-        assert report is not None
+        report = latest_reports(session, [MARCH])[MARCH]
         assert report.seats > 0
 
 

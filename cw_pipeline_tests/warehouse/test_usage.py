@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from cw_pipeline.billing.facts import Usage
 from cw_pipeline.vocabulary import LicenseType, Plan
 from cw_pipeline.warehouse.tables import UsageReportRow
-from cw_pipeline.warehouse.usage import latest_report, store_report
+from cw_pipeline.warehouse.usage import latest_reports, store_report
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, MOMENT, a_report, used
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def test_a_report_comes_back_row_for_row(warehouse: Warehouse) -> None:
     )
     keep(warehouse, rows[::-1])
     with warehouse.transaction() as session:
-        report = latest_report(session, MARCH)
-        assert report is not None
+        report = latest_reports(session, [MARCH])[MARCH]
         assert list(report.rows) == [
             Usage("a", "名 “O'Neil”, Ltd", Plan.ENTERPRISE, LicenseType.STANDARD, managed=True, seats=0),
             Usage("b", "Name of b", Plan.BUSINESS, LicenseType.TRIAL, managed=True, seats=3),
@@ -61,8 +60,7 @@ def test_a_changed_report_is_kept_beside_the_earlier_one(warehouse: Warehouse) -
     ids = keep(warehouse, A, B, A)
     assert len(set(ids)) == 3
     with warehouse.transaction() as session:
-        report = latest_report(session, MARCH)
-        assert report is not None
+        report = latest_reports(session, [MARCH])[MARCH]
         assert report.id == ids[-1]
         assert [(row.organization_id, row.seats) for row in report.rows] == [("org-1", 5), ("org-2", 3)]
 
@@ -76,4 +74,4 @@ def test_the_same_rows_in_another_month_are_another_report(warehouse: Warehouse)
 def test_a_month_without_a_report_has_none(warehouse: Warehouse) -> None:
     keep(warehouse, A)
     with warehouse.transaction() as session:
-        assert latest_report(session, APRIL) is None
+        assert latest_reports(session, [APRIL]) == {}

@@ -44,9 +44,7 @@ class UsageReportRow(Base):
     """The SHA-256 of its rows: the same for the same report."""
     seats: Mapped[int]
     """The sum of its rows."""
-    rows: Mapped[list[OrganizationUsageRow]] = relationship(
-        order_by="OrganizationUsageRow.organization_id", lazy="selectin"
-    )
+    rows: Mapped[list[OrganizationUsageRow]] = relationship(order_by="OrganizationUsageRow.organization_id")
 
 
 class ReleasedUsageRow(Base):

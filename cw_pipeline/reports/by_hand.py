@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from cw_pipeline.billing.by_hand import Act, bills, can_be_ended, last_day_by_hand
 from cw_pipeline.billing.facts import Agreement, Line
+from cw_pipeline.sync.line_reader import ByHand, LineReader
 from cw_pipeline.sync.reading import read
-from cw_pipeline.sync.wanted_lines import ByHand
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.by_hand import choices
@@ -99,13 +99,13 @@ def lines_by_hand(run: SyncRun) -> list[LineByHand]:
     agreement_ids = mappings.keys() | {row.agreement_id for row in chosen.values()}
     product_ids = {*products.values(), *(row.product_id for row in chosen.values())}
     run.say(f"Reading {counted(len(agreement_ids), 'agreement')} and their lines")
-    reading = read(
+    lines = LineReader(
         run,
-        agreement_ids,
         known,
         settled={addition_id for addition_id, line in known.items() if line.invoiced},
         by_hand=ByHand(agreement_ids, product_ids, since=date.min),
     )
+    reading = read(lines, agreement_ids)
     ours: defaultdict[tuple[int, int], list[Line]] = defaultdict(list)
     for line in reading.lines:
         ours[_place(line)].append(line)

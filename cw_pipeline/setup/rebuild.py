@@ -13,6 +13,7 @@ from cw_pipeline.billing.facts import Line, Unread
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import RebuildRefused, listed
+from cw_pipeline.sync.line_reader import LineReader
 from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.seen_lines import append_seen, seen_in
@@ -82,7 +83,7 @@ def rebuild(run: SyncRun) -> Rebuilt:
             )
         companies = {one.company_id for one in mappings.values()}
         run.say(f"Reading every agreement of {counted(len(companies), 'mapped company', 'mapped companies')}")
-        reading = read(run, {one.agreement_id for one in mappings.values()}, known, companies=companies)
+        reading = read(LineReader(run, known), {one.agreement_id for one in mappings.values()}, companies)
         cut_short = listed(sorted(map(str, companies - reading.looked_through)))
         if cut_short:
             raise RebuildRefused(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.writes import CreateLine
 from cw_pipeline.connectwise.errors import RecordUnreadable
+from cw_pipeline.sync.line_reader import addition_by_id
 from cw_pipeline.sync.ownership import may_be_made_by
 from cw_pipeline.sync.read_back import already_invoiced, find_written, results_shown
-from cw_pipeline.sync.reading import addition_by_id
 from cw_pipeline.sync.unreadable import UNUSABLE
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse import ledger

@@ -14,11 +14,11 @@ from cw_pipeline.billing.facts import CompanyMapping, Facts
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.billing.unusual import Baseline, Billed, billed_in
+from cw_pipeline.sync.line_reader import ByHand, LineReader
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.seen_lines import Seen, append_seen, seen_in
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.sync.usage import require_report
-from cw_pipeline.sync.wanted_lines import ByHand
 from cw_pipeline.vocabulary import Month, Plan, State, counted
 from cw_pipeline.warehouse import ledger, tables
 from cw_pipeline.warehouse.by_hand import left_lines
@@ -193,15 +193,14 @@ def _read_snapshot(run: SyncRun, months: Sequence[Month]) -> Snapshot:
         left = left_lines(session, run.psa)
 
     run.say(f"Reading {counted(len(to_read), 'agreement')} and their lines for {counted(len(months), 'month')}")
-    reading = read(
+    lines = LineReader(
         run,
-        to_read,
         known,
         expected={number: line.agreement_id for number, line in written.items() if line.quantities != NOTHING},
         settled={number for number, line in known.items() if line.invoiced and number not in written},
-        companies=first_billed,
         by_hand=ByHand(mapped, frozenset(products.values()), since=min(months).first_day),
     )
+    reading = read(lines, to_read, first_billed)
     seen = seen_in(reading, written, {intent.write.identity.serial_number for intent in intents})
     facts = Facts(
         mappings=mappings,

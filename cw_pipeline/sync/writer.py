@@ -20,9 +20,9 @@ from cw_pipeline.connectwise.errors import (
 from cw_pipeline.connectwise.fields import can_be_sent
 from cw_pipeline.connectwise.models import Addition, NewAddition
 from cw_pipeline.connectwise.rights import Right
+from cw_pipeline.sync.line_reader import addition_by_id
 from cw_pipeline.sync.ownership import is_known_as_another, may_be_made_by
 from cw_pipeline.sync.read_back import already_invoiced, find_written, results_shown, shows
-from cw_pipeline.sync.reading import addition_by_id
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.intents import Intent, Result, append_intents, append_results
 from cw_pipeline.wording import failed_writes

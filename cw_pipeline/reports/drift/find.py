@@ -8,6 +8,7 @@ from cw_pipeline.billing.facts import Facts
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.reports.drift.compare_lines import KnownLine, drifted_line, found_line
 from cw_pipeline.reports.drift.compare_mappings import drifted_agreement, drifted_company, unread_finding
+from cw_pipeline.sync.line_reader import LineReader
 from cw_pipeline.sync.reading import read
 from cw_pipeline.sync.recaps import look_at_recaps, written_off
 from cw_pipeline.sync.seen_lines import append_seen, seen_in
@@ -53,7 +54,7 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
         of_companies = counted(len(company_ids), "company", "companies")
         run.say(f"Reading {counted(len(agreement_ids), 'agreement')}, and all others of {of_companies}")
         carrying = {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
-        reading = read(run, agreement_ids, known, expected=carrying, companies=company_ids)
+        reading = read(LineReader(run, known, expected=carrying), agreement_ids, company_ids)
         seen = seen_in(reading, written, unsettled)
         append_seen(run, lock, seen, mappings.keys())
         look_at_recaps(run, {line.agreement_id for line in reading.lines})

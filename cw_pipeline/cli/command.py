@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.orchestration.assets.setup import Done
     from cw_pipeline.settings import Settings
-    from cw_pipeline.setup.listed import Changes
+    from cw_pipeline.setup.list_update import Changes
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.database import Warehouse
 

@@ -228,7 +228,7 @@ def _choose(cmd: Command, act: Act, ids: list[int] | None, *, everything: bool =
             refusal="Nothing was changed. If that is meant for all of them, give --yes.",
         )
     done = lazy.by_hand_choices.choose(run, lines, act, chosen)
-    cmd.document({"lines": [_document(choice.line) | members(choice, "done", "result") for choice in done]})
+    cmd.document({"lines": [_document(choice.kept) | members(choice, "done", "result") for choice in done]})
     cmd.table(*results(done))
     if not all(choice.done for choice in done):
         cmd.exit_code = HELD_OR_FAILED

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise.models import CatalogItem
     from cw_pipeline.reports.listings import ListedCompany
     from cw_pipeline.setup.connection import Connection
-    from cw_pipeline.setup.listed import Changes
+    from cw_pipeline.setup.list_update import Changes
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse

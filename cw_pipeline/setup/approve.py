@@ -1,4 +1,4 @@
-"""Approve previews: a person looked at them, and says that exactly they are to be pushed."""
+"""Approve previews: a person looked at them, and wants exactly them to be pushed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def approve(warehouse: Warehouse, psa: str, ids: Iterable[int]) -> dict[Month, StoredPreview]:
-    """Record that a person approves the previews with these ids, whether or not they can be pushed; them, by month.
+    """Record that a person approves the previews with these ids, and return them by month.
 
     Raises:
         PreviewRefused: If one cannot be pushed, or two are of one month; nothing is recorded.
     """
     with warehouse.transaction() as session:
         approved = reviewed_previews(session, psa, ids)
-        for month, one in approved.items():
-            writes = sum(len(line.writes) for line in one.preview.lines)
-            after = {"month": str(month), "seats": one.preview.usage_seats, "writes": writes}
-            log_action(session, AuditAction.APPROVE_PREVIEW, str(one.id), after=after)
+        for month, stored in approved.items():
+            writes = sum(len(line.writes) for line in stored.preview.lines)
+            after = {"month": str(month), "seats": stored.preview.usage_seats, "writes": writes}
+            log_action(session, AuditAction.APPROVE_PREVIEW, str(stored.id), after=after)
     return approved

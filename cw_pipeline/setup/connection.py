@@ -13,7 +13,7 @@ from cw_pipeline.connectwise.errors import ConnectWiseError, MissingRight
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.reports.reconcile.read import Source
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
-from cw_pipeline.setup.errors import NotConfirmed
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.mapping_file import write_backup
 from cw_pipeline.vocabulary import State
@@ -29,7 +29,7 @@ from cw_pipeline.warehouse.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from sqlalchemy.orm import Session
 
@@ -45,7 +45,7 @@ class CheckedRight:
         why: What it is needed for.
         held: Whether the API member has it; None if only a write proves it, and there was none yet.
         used_at: When it was last used, if only that proves it.
-        optional: Whether only what it is for needs it.
+        optional: Whether everything else works without it.
     """
 
     name: str
@@ -56,7 +56,7 @@ class CheckedRight:
 
     @property
     def state(self) -> str:
-        """Whether it is held, in words."""
+        """Whether the right is held, in words."""
         if self.optional and not self.held:
             return "not held: nothing else needs it"
         held = {True: "held", False: "MISSING", None: "unverified until first used"}[self.held]
@@ -108,39 +108,11 @@ class Disconnection:
     product_mappings: int
 
 
-_PROVED_BY_READING: tuple[tuple[str, str, Callable[[ConnectWiseClient], object]], ...] = (
-    (Right.COMPANY_INQUIRE, "to import companies", lambda client: client.company_count()),
-    (
-        Right.TABLE_SETUP_INQUIRE,
-        "to choose company types, statuses and product categories, and to know how often agreements are invoiced",
-        # A role may be allowed some tables and not others.
-        lambda client: (next(client.company_types(), None), client.billing_cycles()),
-    ),
-    (Right.CATALOG_INQUIRE, "to map plans to products", lambda client: client.catalog_count()),
-    (Right.AGREEMENTS_INQUIRE, "to read agreements and their additions", lambda client: client.agreement_count()),
-)
-_PROVED_BY_WRITING = (
-    (Right.CATALOG_ADD, "to create a missing product"),
-    (Right.AGREEMENTS_ADD, "to add lines to agreements"),
-    (Right.AGREEMENTS_EDIT, "to correct the quantity of our lines"),
-)
-_TO_READ_INVOICES: Mapping[Source, tuple[str, str, Callable[[ConnectWiseClient], object]]] = {
-    Source.INVOICES: (
-        f"{Right.INVOICING_INQUIRE}; {Right.PRODUCTS_INQUIRE}",
-        "to reconcile with the invoices and the products on them",
-        lambda client: client.prove_invoices(),
-    ),
-    Source.REPORT: (
-        Right.API_REPORTS_INQUIRE,
-        "to reconcile with the report Product, without the rights above",
-        lambda client: client.prove_report(),
-    ),
+_PROVED_BY_WRITING = {
+    Right.CATALOG_ADD: "to create a missing product",
+    Right.AGREEMENTS_ADD: "to add lines to agreements",
+    Right.AGREEMENTS_EDIT: "to correct the quantity of our lines",
 }
-"""The ways to read invoices, that which is used first if it is there."""
-_TO_READ_RECAPS = (
-    "Reading /finance/agreementrecap/ (ConnectWise documents no right for it)",
-    "to look for periods that were written off, in which nobody was billed",
-)
 
 
 def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
@@ -150,57 +122,81 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
     right is in the result, and then nothing is saved.
 
     Raises:
-        WrongCompany: If another company is connected.
         ConnectWiseError: If ConnectWise does not answer, or does not accept the credentials.
     """
     with warehouse.transaction() as session:
         _require_free_or_same(session, client)
     info = client.company_info()
-    proved = [
-        CheckedRight(name, why, _succeeds(probe, client, MissingRight)) for name, why, probe in _PROVED_BY_READING
-    ]
-    readable = {source: _succeeds(probe, client, ConnectWiseError) for source, (*_, probe) in _TO_READ_INVOICES.items()}
-    can_read_recaps = _succeeds(lambda client: next(client.agreement_recaps(), None), client, ConnectWiseError)
+    needed, optional = _needed_rights(client), _optional_rights(client)
     with setup_transaction(warehouse) as session:
         integration = _require_free_or_same(session, client)
         before = _snapshot(integration)
-        if all(right.held for right in proved):
+        if all(right.held for right in needed):
             integration = _remember(session, integration, client)
             after = {**_snapshot(integration), "keys": "accepted"}  # logged even if only they are new
             log_action(session, AuditAction.CONNECT, client.company_id, before=before, after=after)
         state = integration.state if integration else State.NOT_CONNECTED
         uses = right_uses(session, psa_of(client))
-    by_use = (
-        CheckedRight(name, why, use.held if use else None, use.used_at if use else None)
-        for name, why in _PROVED_BY_WRITING
-        for use in [uses.get(name)]
-    )
+    by_writing = [
+        CheckedRight(name, why, uses[name].held, uses[name].used_at) if name in uses else CheckedRight(name, why, None)
+        for name, why in _PROVED_BY_WRITING.items()
+    ]
+    readable = [source for source, right in zip(Source, optional, strict=False) if right.held]
     return Connection(
         client.site_url,
         client.company_id,
         info.company_name or client.company_id,
         state,
-        (
-            *proved,
-            *by_use,
-            *(
-                CheckedRight(name, why, readable[source], optional=True)
-                for source, (name, why, _) in _TO_READ_INVOICES.items()
-            ),
-            CheckedRight(*_TO_READ_RECAPS, can_read_recaps, optional=True),
-        ),
-        next((source for source, is_readable in readable.items() if is_readable), None),
+        (*needed, *by_writing, *optional),
+        invoices=readable[0] if readable else None,
     )
 
 
-def _succeeds(
-    probe: Callable[[ConnectWiseClient], object], client: ConnectWiseClient, failure: type[ConnectWiseError]
-) -> bool:
+def _needed_rights(client: ConnectWiseClient) -> list[CheckedRight]:
+    tables = "to choose company types, statuses and product categories, and to know how often agreements are invoiced"
+    return [
+        _check(Right.COMPANY_INQUIRE, "to import companies", client.company_count),
+        # A role may be allowed some tables and not others.
+        _check(
+            Right.TABLE_SETUP_INQUIRE, tables, lambda: (next(client.company_types(), None), client.billing_cycles())
+        ),
+        _check(Right.CATALOG_INQUIRE, "to map plans to products", client.catalog_count),
+        _check(Right.AGREEMENTS_INQUIRE, "to read agreements and their additions", client.agreement_count),
+    ]
+
+
+def _optional_rights(client: ConnectWiseClient) -> list[CheckedRight]:
+    """The ways to read invoices, in the order of `Source`, and what else only some commands need."""
+    return [
+        _check(
+            f"{Right.INVOICING_INQUIRE}; {Right.PRODUCTS_INQUIRE}",
+            "to reconcile with the invoices and the products on them",
+            client.prove_invoices,
+            optional=True,
+        ),
+        _check(
+            Right.API_REPORTS_INQUIRE,
+            "to reconcile with the report Product, without the rights above",
+            client.prove_report,
+            optional=True,
+        ),
+        _check(
+            "Reading /finance/agreementrecap/ (ConnectWise documents no right for it)",
+            "to look for periods that were written off, in which nobody was billed",
+            lambda: next(client.agreement_recaps(), None),
+            optional=True,
+        ),
+    ]
+
+
+def _check(name: str, why: str, read: Callable[[], object], *, optional: bool = False) -> CheckedRight:
+    """Find out by a harmless read whether a right is held."""
+    refusal = ConnectWiseError if optional else MissingRight
     try:
-        probe(client)
-    except failure:
-        return False
-    return True
+        read()
+    except refusal:
+        return CheckedRight(name, why, held=False, optional=optional)
+    return CheckedRight(name, why, held=True, optional=optional)
 
 
 def disconnect(warehouse: Warehouse, backup_file: Path, *, company_id: str | None = None) -> Disconnection:
@@ -209,14 +205,13 @@ def disconnect(warehouse: Warehouse, backup_file: Path, *, company_id: str | Non
     Lines in ConnectWise, the ledger and everything imported stay. With a `company_id`, only if that is connected.
 
     Raises:
-        NotConnected: If nothing is connected.
-        NotConfirmed: If another company is connected.
-        FileRefused: If the file exists or cannot be written.
+        NotPossible: If another company is connected.
+        NotPossible: If the file exists or cannot be written.
     """
     with setup_transaction(warehouse) as session:
         integration = require_connected(session)
         if company_id is not None and company_id.casefold() != integration.company_id.casefold():
-            raise NotConfirmed(
+            raise NotPossible(
                 f"Nothing was changed: the connected company is {integration.company_id}, not {company_id}. "
                 "To disconnect from it, give its id."
             )

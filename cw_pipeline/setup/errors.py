@@ -22,6 +22,10 @@ class IntegrationError(CwPipelineError):
     exit_code = USAGE_ERROR
 
 
+class NotPossible(IntegrationError):
+    """What was asked for cannot be done as things are; the message says why."""
+
+
 class NotConnected(IntegrationError):
     """Nothing is connected."""
 
@@ -48,10 +52,6 @@ class WrongCompany(IntegrationError):
         )
 
 
-class NotConfirmed(IntegrationError):
-    """What was typed to confirm does not name what would be changed."""
-
-
 class UnknownChoice(IntegrationError):
     """What was named does not exist, or several have the name; `choices` is everything that could be chosen instead.
 
@@ -76,10 +76,6 @@ class UnknownChoice(IntegrationError):
             total = len(self.choices)
             some = f"The nearest of {total}: {named}." if named else f"None of the {total} is like it."
         super().__init__(" ".join(filter(None, (problem, some, what_to_do))))
-
-
-class ProductRefused(IntegrationError):
-    """The product cannot be billed with, or cannot be created as asked."""
 
 
 class MappingRefused(IntegrationError):
@@ -113,30 +109,6 @@ class TooManyGone(IntegrationError):
         self.warnings = (warning,)
 
 
-class RebuildRefused(IntegrationError):
-    """No company is mapped, or a list of agreements was cut short; nothing was entered."""
-
-
-class OrganizationRefused(IntegrationError):
-    """The organization cannot be added as asked."""
-
-
-class NothingToAccept(IntegrationError):
-    """No line waits for what a person wants to accept."""
-
-
-class NothingToRelease(IntegrationError):
-    """No usage that a person wants to release is unusual."""
-
-
-class NotChosen(IntegrationError):
-    """A line that is kept by hand is not as it was shown, or cannot be ended, left or taken back."""
-
-
-class NothingToUndo(IntegrationError):
-    """No such run wrote anything to the connected ConnectWise company."""
-
-
 class MappingFileRefused(MappingRefused):
     """The mapping file cannot be applied; `faults` is everything that is wrong with it, each with its row."""
 
@@ -146,10 +118,6 @@ class MappingFileRefused(MappingRefused):
             "Correct it and apply it again."
         )
         self.faults = tuple(faults)
-
-
-class FileRefused(IntegrationError):
-    """A mapping file cannot be written where it should be."""
 
 
 def listed(texts: Sequence[str], *, separator: str = ", ") -> str:

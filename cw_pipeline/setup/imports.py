@@ -12,7 +12,7 @@ from cw_pipeline.reports import agreement_terms
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.errors import UnknownChoice, listed
 from cw_pipeline.setup.guards import require_connected
-from cw_pipeline.setup.listed import Changes, keep_listed
+from cw_pipeline.setup.list_update import Changes, update_list
 from cw_pipeline.sync.agreement_facts import terms_shown
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, ImportSelectionRow
 
@@ -29,7 +29,8 @@ class ImportReport(Changes):
     """What an import of companies changed.
 
     Attributes:
-        types: Names of the chosen company types, like the next; empty means all.
+        types: The names of the chosen company types; empty means all.
+        statuses: The names of the chosen company statuses, likewise.
         unreadable: What is listed and cannot be read, a sentence each; its row is kept.
     """
 
@@ -67,8 +68,6 @@ def import_companies(
     Raises:
         UnknownChoice: If a name does not exist, or nothing is given and nothing was chosen before.
         TooManyGone: If the list looks cut short, and `accept_warnings` is not set; nothing is changed.
-        NotConnected: If nothing is connected.
-        WrongCompany: If another company is connected.
     """
     with warehouse.transaction() as session:
         require_connected(session, client)
@@ -81,16 +80,16 @@ def import_companies(
     else:
         type_ids, status_ids = _remembered(remembered, types, statuses)
     now = datetime.now(UTC)
-    answered = client.companies(type_ids=type_ids, status_ids=status_ids)
-    kept = {one.id for one in answered.unreadable}
+    listed_now = client.companies(type_ids=type_ids, status_ids=status_ids)
+    kept = {record.id for record in listed_now.unreadable}
     with setup_transaction(warehouse) as session:
         require_connected(session, client)
         before = _selection(session.get(ImportSelectionRow, 1))
         chosen = session.merge(ImportSelectionRow(id=1, type_ids=type_ids, status_ids=status_ids, chosen_at=now))
-        changes = keep_listed(
+        changes = update_list(
             session,
             CompanyRow,
-            [_company(company, now) for company in answered.records],
+            [_company(company, now) for company in listed_now.records],
             now=now,
             accept_warnings=accept_warnings,
             is_expected=lambda company: company.id not in kept,
@@ -101,7 +100,7 @@ def import_companies(
         **vars(changes),
         types=tuple(types[number] for number in type_ids),
         statuses=tuple(statuses[number] for number in status_ids),
-        unreadable=tuple(_unreadable(f"Company {one.id}", one.why) for one in answered.unreadable),
+        unreadable=tuple(_unreadable(f"Company {record.id}", record.why) for record in listed_now.unreadable),
     )
 
 
@@ -114,26 +113,24 @@ def import_agreements(
 
     Raises:
         TooManyGone: If the list looks cut short, and `accept_warnings` is not set; nothing is changed.
-        NotConnected: If nothing is connected.
-        WrongCompany: If another company is connected.
     """
     with warehouse.transaction() as session:
         require_connected(session, client)
         companies = frozenset(session.scalars(select(CompanyRow.id).where(CompanyRow.gone_at.is_(None))))
     now = datetime.now(UTC)
     cycles = {cycle.id: cycle.billing_options for cycle in client.billing_cycles().records}
-    answered = client.agreements(company_ids=companies)
-    kept = {one.id for one in answered.unreadable}
+    listed_now = client.agreements(company_ids=companies)
+    kept = {record.id for record in listed_now.unreadable}
     with setup_transaction(warehouse) as session:
         require_connected(session, client)
-        changes = keep_listed(
+        changes = update_list(
             session,
             AgreementRow,
-            [_agreement(agreement, cycles, now) for agreement in answered.records],
+            [_agreement(agreement, cycles, now) for agreement in listed_now.records],
             now=now,
             accept_warnings=accept_warnings,
             is_expected=lambda agreement: (
-                agreement.company_id in companies and agreement.id not in kept and not answered.nameless
+                agreement.company_id in companies and agreement.id not in kept and not listed_now.nameless
             ),
         )
         for mapping in session.scalars(select(CompanyMappingRow).where(CompanyMappingRow.prorates.is_(None))):
@@ -141,9 +138,9 @@ def import_agreements(
                 mapping.terms = mapping.agreement.terms
         agreement_changed = tuple(agreement_terms.changed_agreements(session))
         log_action(session, AuditAction.IMPORT, "agreements", after=changes.made or None)
-    nameless = (_unreadable("An agreement", why) for why in answered.nameless)
-    unreadable = (*(_unreadable(f"Agreement {one.id}", one.why) for one in answered.unreadable), *nameless)
-    return AgreementsReport(**vars(changes), agreement_changed=agreement_changed, unreadable=unreadable)
+    unreadable = [_unreadable(f"Agreement {record.id}", record.why) for record in listed_now.unreadable]
+    unreadable += [_unreadable("An agreement", why) for why in listed_now.nameless]
+    return AgreementsReport(**vars(changes), agreement_changed=agreement_changed, unreadable=tuple(unreadable))
 
 
 def _unreadable(what: str, why: str) -> str:
@@ -178,10 +175,10 @@ def _remembered(
 def _ids(what: str, records: Mapping[int, str], names: Iterable[str]) -> list[int]:
     ids: set[int] = set()
     for name in names:
-        fitting = {number for number, known in records.items() if known.casefold() == name.strip().casefold()}
-        if not fitting:
+        matching = {number for number, known in records.items() if known.casefold() == name.strip().casefold()}
+        if not matching:
             raise UnknownChoice(f"There is no {what} {name}.", sorted(records.values()), near=name)
-        ids |= fitting
+        ids |= matching
     return sorted(ids)
 
 
@@ -191,7 +188,7 @@ def _company(company: models.Company, now: datetime) -> CompanyRow:
         identifier=company.identifier,
         name=company.name,
         status=company.status.name if company.status else None,
-        types=sorted(one.name or str(one.id) for one in company.types),
+        types=sorted(kind.name or str(kind.id) for kind in company.types),
         imported_at=now,
         gone_at=None,
     )

@@ -26,85 +26,87 @@ ImportedT = TypeVar("ImportedT", CompanyRow, AgreementRow, OrganizationRow)
 def company_and_agreement(
     session: Session, company: int | str, agreement: int | str
 ) -> tuple[CompanyRow, AgreementRow]:
-    """The imported company and agreement that are asked for: an agreement by name must be the company's.
+    """An imported company and one of its agreements; another company's agreement is found by its id alone.
 
     Raises:
         UnknownChoice: If one does not exist, or several have the name.
     """
-    the_company = find_listed("company", company, session.scalars(select(CompanyRow)).all())
+    company_row = find_listed("company", company, session.scalars(select(CompanyRow)).all())
     text = str(agreement).strip()
     by_id = session.get(AgreementRow, int(text)) if is_number(text) else None
     if by_id is not None:  # another company's too, so that the refusal can name that company
-        return the_company, by_id
-    its_own = select(AgreementRow).where(AgreementRow.company_id == the_company.id, AgreementRow.gone_at.is_(None))
-    return the_company, find(f"agreement of {the_company.name}", agreement, session.scalars(its_own).all())
+        return company_row, by_id
+    own = select(AgreementRow).where(AgreementRow.company_id == company_row.id, AgreementRow.gone_at.is_(None))
+    return company_row, find(f"agreement of {company_row.name}", agreement, session.scalars(own).all())
 
 
-def find_listed(what: str, asked: int | str, records: Sequence[ImportedT]) -> ImportedT:
+def find_listed(what: str, name: int | str, records: Sequence[ImportedT]) -> ImportedT:
     """The record with this id or exact name, a gone one only if no other has it.
 
     Raises:
         UnknownChoice: If there is none, or several have the name.
     """
-    listed = [one for one in records if one.gone_at is None]
-    gone = [one for one in records if one.gone_at is not None]
-    return find(what, asked, gone if _fitting(asked, gone) and not _fitting(asked, listed) else listed)
+    listed = [record for record in records if record.gone_at is None]
+    gone = [record for record in records if record.gone_at is not None]
+    return find(what, name, gone if _matching(name, gone) and not _matching(name, listed) else listed)
 
 
-def find(what: str, asked: int | str, records: Sequence[ImportedT]) -> ImportedT:
+def find(what: str, name: int | str, records: Sequence[ImportedT]) -> ImportedT:
     """The record with this id or, if there is none, with exactly this name.
 
     Raises:
         UnknownChoice: If there is none, or several have the name.
     """
-    fitting = _fitting(asked, records)
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        raise UnknownChoice(f"Several have the name of the {what} {asked}: name its id.", map(name_and_id, fitting))
-    by_name = sorted(records, key=lambda one: one.name.casefold())
-    raise UnknownChoice(f"There is no {what} {asked}.", map(name_and_id, by_name), near=str(asked))
+    matching = _matching(name, records)
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise UnknownChoice(f"Several have the name of the {what} {name}: name its id.", map(name_and_id, matching))
+    by_name = sorted(records, key=lambda record: record.name.casefold())
+    raise UnknownChoice(f"There is no {what} {name}.", map(name_and_id, by_name), near=str(name))
 
 
-def organizations_named(session: Session, asked: Iterable[str]) -> list[OrganizationRow]:
+def _matching(name: int | str, records: Sequence[ImportedT]) -> Sequence[ImportedT]:
+    text = str(name).strip()
+    by_id = [record for record in records if str(record.id) == text]
+    return by_id or [record for record in records if record.name.strip() == text]
+
+
+def organizations_named(session: Session, names: Iterable[str]) -> list[OrganizationRow]:
     """The organizations with these ids or exact names.
 
     Raises:
         UnknownChoice: If there is none, or several have the name.
     """
-    known = session.scalars(select(OrganizationRow)).all()
-    return [find("organization", one, known) for one in asked]
+    organizations = session.scalars(select(OrganizationRow)).all()
+    return [find("organization", name, organizations) for name in names]
 
 
 def choice_of(warehouse: Warehouse, organizations: Iterable[str], limit: int) -> Choice:
-    """For whom a push is asked for: these organizations, by id or exact name, and at most so many; none for all.
+    """Whom to push: these organizations, by id or exact name, and at most so many; none for all.
 
     Raises:
         UnknownChoice: If there is no such organization, or several have the name.
     """
     with warehouse.transaction() as session:
-        return Choice(frozenset(one.id for one in organizations_named(session, organizations)), limit)
+        chosen = organizations_named(session, organizations)
+        return Choice(frozenset(organization.id for organization in chosen), limit)
 
 
-def organization_ids(session: Session, asked: str) -> set[str]:
+def organization_ids(session: Session, name: str) -> set[str]:
     """The ids of the organizations with this id or exact name: those that NordPass listed, and those in the ledger.
 
     Raises:
         UnknownChoice: If there is none.
     """
-    listed = session.scalars(select(OrganizationRow)).all()
+    organizations = session.scalars(select(OrganizationRow)).all()
     in_ledger = set(session.scalars(select(LedgerEntry.organization_id).distinct()))
-    found = {one.id for one in _fitting(asked, listed)} | {one for one in in_ledger if one == asked.strip()}
-    if not found:
-        choices = [*map(name_and_id, listed), *sorted(in_ledger - {one.id for one in listed})]
-        raise UnknownChoice(f"There is no organization {asked}.", choices, near=asked)
-    return found
-
-
-def _fitting(asked: int | str, records: Sequence[ImportedT]) -> Sequence[ImportedT]:
-    text = str(asked).strip()
-    by_id = [one for one in records if str(one.id) == text]
-    return by_id or [one for one in records if one.name.strip() == text]
+    ids = {organization.id for organization in _matching(name, organizations)} | (in_ledger & {name.strip()})
+    if not ids:
+        only_in_ledger = in_ledger - {organization.id for organization in organizations}
+        choices = [*map(name_and_id, organizations), *sorted(only_in_ledger)]
+        raise UnknownChoice(f"There is no organization {name}.", choices, near=name)
+    return ids
 
 
 def is_number(text: str) -> bool:
@@ -118,20 +120,20 @@ def record_named(what: str, records: Iterable[ChoiceT], name: str | None) -> Cho
     Raises:
         UnknownChoice: If there is none, or there are several.
     """
-    choices = [record for record in records if not record.inactive_flag]
-    if name is None and (usual := usual_record(choices)):
+    active = [record for record in records if not record.inactive_flag]
+    if name is None and (usual := usual_record(active)):
         return usual
-    fitting = [record for record in choices if name and record.name.casefold() == name.strip().casefold()]
-    if len(fitting) == 1:
-        return fitting[0]
-    problem = f"The {what} has to be chosen." if choices else f"ConnectWise has no {what} yet: create one there."
+    matching = [record for record in active if name and record.name.casefold() == name.strip().casefold()]
+    if len(matching) == 1:
+        return matching[0]
+    problem = f"The {what} has to be chosen." if active else f"ConnectWise has no {what} yet: create one there."
     if name is not None:
-        problem = f"There {'are several' if fitting else 'is no'} {what} {name}."
-    raise UnknownChoice(problem, sorted(record.name for record in choices), near=name)
+        problem = f"There {'are several' if matching else 'is no'} {what} {name}."
+    raise UnknownChoice(problem, sorted(record.name for record in active), near=name)
 
 
 def usual_record(records: Iterable[ChoiceT]) -> ChoiceT | None:
     """The only active record of a setup table, or the default one; None if there is no such."""
-    choices = [record for record in records if not record.inactive_flag]
-    usual = choices if len(choices) == 1 else [record for record in choices if record.default_flag]
+    active = [record for record in records if not record.inactive_flag]
+    usual = active if len(active) == 1 else [record for record in active if record.default_flag]
     return usual[0] if len(usual) == 1 else None

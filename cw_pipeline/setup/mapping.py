@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from cw_pipeline.billing.identity import Identity, as_marked
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.setup.audit import setup_transaction
-from cw_pipeline.setup.bill_from import SyncedMonths, about_left_out, left_out
 from cw_pipeline.setup.errors import UnknownChoice, listed
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.lookup import company_and_agreement, find, find_listed
-from cw_pipeline.setup.wanted_mapping import remove_mapping, require_mappable, snapshot, wanted_mapping
+from cw_pipeline.setup.mapping_change import MappingChange, remove_mapping, snapshot
+from cw_pipeline.setup.mapping_session import mapping_session, unbilled_usage_warning
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.mappings import organizations_of
@@ -37,8 +38,8 @@ class Mapped:
 
     Attributes:
         bill_from: The first month that is billed.
-        trial_months: For how many months from then on nobody is billed.
         bill_from_chosen: Whether a person named that month, which says that earlier usage is not to be billed.
+        trial_months: For how many months from then on nobody is billed.
         changed: Whether it is new or changed.
         left_out: Seats by month that are before `bill_from`, could be billed and never were.
         warnings: What else the company is billed for, what may go wrong with the agreement, and which lines and usage
@@ -55,7 +56,7 @@ class Mapped:
     bill_from_chosen: bool
     trial_months: int
     changed: bool
-    left_out: dict[str, int]
+    left_out: Mapping[str, int]
     warnings: tuple[str, ...]
 
 
@@ -88,52 +89,53 @@ def map_company(
 ) -> Mapped:
     """Map a company and one of its agreements to an organization; a mapping to that organization is replaced.
 
-    Args:
-        warehouse: Where the mapping is stored.
-        company: Id or exact name of an imported company.
-        agreement: Id or exact name of one of its agreements.
-        organization: Id or exact name of a NordPass organization; one that is gone must be in a usage report.
-        bill_from: The first month to bill; whoever names it says that earlier usage is not to be billed. By default the
-            last closed month or, if the organization keeps its company or agreement, the month before the change.
-        trial_months: For how many months from the first one on lines bill nobody. By default none or, if the
-            organization keeps its company or agreement, and its first month, as many as before.
-        accept_warnings: Map despite warnings: the agreement is not billed monthly or not on the terms that were
-            accepted, the company has other organizations, which stay, or lines of months before `bill_from` are left
-            as they are.
-        first_month: The first month that is ever synced.
-        now: When this is done.
+    All three are given by id or exact name. An organization that is gone must be in a usage report.
+
+    A person who names the first month, `bill_from`, says that earlier usage is not to be billed. By default it is the
+    last closed month or, if the organization keeps its company or agreement, the month before the change. In the first
+    `trial_months` lines bill nobody: by default in none or, if the organization keeps its company or agreement, and its
+    first month, in as many as before. `first_month` is the first month that is ever synced.
+
+    There is a warning if the agreement is not billed monthly or not on the terms that were accepted, if the company has
+    other organizations, which stay, and if lines of months before `bill_from` are left as they are.
 
     Raises:
         UnknownChoice: If one does not exist, or several have the name.
         MappingRefused: If they cannot be mapped to each other, or another company has the organization.
         WarningsNotAccepted: If there are warnings, and `accept_warnings` is not set.
-        NotConnected: If nothing is connected.
     """
-    months = SyncedMonths(first_month, now)
-    with setup_transaction(warehouse) as session:
-        psa = psa_of(require_connected(session))
-        the_company, the_agreement = company_and_agreement(session, company, agreement)
-        the_organization = find_listed("organization", organization, session.scalars(select(OrganizationRow)).all())
-        wanted = wanted_mapping(
-            session, the_company, the_agreement, the_organization, bill_from, trial_months=trial_months
-        )
-        warnings = require_mappable(session, psa, wanted, months, accept_warnings=accept_warnings)
-        before = snapshot(wanted.current)
-        mapping, seats = wanted.store(session, months), left_out(session, psa, first_month).get(the_organization.id, {})
+    with mapping_session(warehouse, first_month, now) as within:
+        session = within.session
+        company_row, agreement_row = company_and_agreement(session, company, agreement)
+        organization_row = find_listed("organization", organization, session.scalars(select(OrganizationRow)).all())
+        current = session.get(CompanyMappingRow, organization_row.id)
+        change = MappingChange(within, company_row, agreement_row, organization_row, current, bill_from, trial_months)
+        warnings = change.accepted_warnings(accept_warnings=accept_warnings)
+        before = snapshot(current)
+        mapping = change.store()
+        left_out = within.unbilled_usage().get(mapping.organization_id, {})
         return Mapped(
-            company_id=the_company.id,
-            company_name=the_company.name,
-            agreement_id=the_agreement.id,
-            agreement_name=the_agreement.name,
-            organization_id=the_organization.id,
-            organization_name=the_organization.name,
+            **names_and_ids(change),
             bill_from=mapping.bill_from,
             bill_from_chosen=mapping.bill_from_chosen,
             trial_months=mapping.trial_months,
             changed=snapshot(mapping) != before,
-            left_out=seats,
-            warnings=tuple(filter(None, (*warnings, about_left_out(mapping, seats)))),
+            left_out=left_out,
+            warnings=(*warnings, unbilled_usage_warning(mapping, left_out)) if left_out else warnings,
         )
+
+
+def names_and_ids(mapping: CompanyMappingRow | MappingChange) -> dict[str, Any]:
+    """The id and name of a mapping's company, agreement and organization, in this order."""
+    company, agreement, organization = mapping.company, mapping.agreement, mapping.organization
+    return {
+        "company_id": company.id,
+        "company_name": company.name,
+        "agreement_id": agreement.id,
+        "agreement_name": agreement.name,
+        "organization_id": organization.id,
+        "organization_name": organization.name,
+    }
 
 
 def unmap_company(warehouse: Warehouse, company: int | str, organization: str | None = None) -> Unmapped:
@@ -142,35 +144,26 @@ def unmap_company(warehouse: Warehouse, company: int | str, organization: str | 
     Raises:
         UnknownChoice: If there is no such mapped company or organization of it, several have the name, or the company
             has several organizations and `organization` names none.
-        NotConnected: If nothing is connected.
     """
     with setup_transaction(warehouse) as session:
         psa = psa_of(require_connected(session))
         is_mapped = CompanyRow.id.in_(select(CompanyMappingRow.company_id))
-        the_company = find("mapped company", company, session.scalars(select(CompanyRow).where(is_mapped)).all())
-        the_organization = _organization_of(session, the_company, organization)
-        remove_mapping(session, session.get_one(CompanyMappingRow, the_organization.id))
-        return Unmapped(
-            company_id=the_company.id,
-            company_name=the_company.name,
-            organization_id=the_organization.id,
-            organization_name=the_organization.name,
-            left_behind=left_behind(session, psa).get(as_marked(the_organization.id)),
+        company_row = find("mapped company", company, session.scalars(select(CompanyRow).where(is_mapped)).all())
+        organizations = organizations_of(session, company_row.id)
+        if organization is None and len(organizations) > 1:
+            raise UnknownChoice(
+                f"{name_and_id(company_row)} has several organizations, and nothing was unmapped: name one, with "
+                "--organization on the command line, with organization in the Launchpad.",
+                map(name_and_id, organizations),
+            )
+        mapped = (
+            organizations[0]
+            if organization is None
+            else find(f"organization of {company_row.name}", organization, organizations)
         )
-
-
-def _organization_of(session: Session, company: CompanyRow, asked: str | None) -> OrganizationRow:
-    """The organization of a mapped company that was asked for, or its only one."""
-    own = organizations_of(session, company.id)
-    if asked is not None:
-        return find(f"organization of {company.name}", asked, own)
-    if len(own) == 1:
-        return own[0]
-    raise UnknownChoice(
-        f"{name_and_id(company)} has several organizations, and nothing was unmapped: name one, with --organization on "
-        "the command line, with organization in the Launchpad.",
-        map(name_and_id, own),
-    )
+        remove_mapping(session, session.get_one(CompanyMappingRow, mapped.id))
+        lines = left_behind(session, psa).get(as_marked(mapped.id))
+        return Unmapped(company_row.id, company_row.name, mapped.id, mapped.name, lines)
 
 
 def left_behind(session: Session, psa: str) -> dict[str, str]:
@@ -191,7 +184,8 @@ def left_behind(session: Session, psa: str) -> dict[str, str]:
     return {
         organization_id: (
             "While no company has the organization, nobody changes its lines, and those that are not known to be "
-            f"invoiced are billed as they are: {listed(of_one)}. Set those to 0 in ConnectWise that are not to be."
+            f"invoiced are billed as they are: {listed(of_organization)}. Set those to 0 in ConnectWise that are not "
+            "to be."
         )
-        for organization_id, of_one in lines.items()
+        for organization_id, of_organization in lines.items()
     }

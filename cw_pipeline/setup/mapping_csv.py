@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from cw_pipeline.setup.errors import FileRefused, MappingFileRefused
+from cw_pipeline.setup.errors import MappingFileRefused, NotPossible
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording.spreadsheets import guarded, unguarded
@@ -34,10 +34,10 @@ CHOOSE = "choose: "
 
 
 class Cells(NamedTuple):
-    """A row's cells; the field names are the header, whose last one is there only where a mapping has trial months."""
+    """A row's cells. The field names are the header; the last one is left out unless a mapping has trial months."""
 
-    company_id: str
-    company_name: str
+    company_id: str = ""
+    company_name: str = ""
     agreement_id: str = ""
     agreement_name: str = ""
     organization_id: str = ""
@@ -51,11 +51,10 @@ _USUAL_HEADER = Cells._fields[:-1]
 
 @dataclass(frozen=True)
 class Row:
-    """A row as it was read; an empty cell is None.
+    """A row of a file; an empty cell is None.
 
     Attributes:
         number: As a spreadsheet shows it; the header is row 1.
-        cells: Its texts.
         cut_short: Whether cells are missing at its end: spreadsheets leave out columns that are empty in many rows.
     """
 
@@ -70,21 +69,21 @@ class Row:
 
     @property
     def is_bare(self) -> bool:
-        """Whether it names neither agreement nor organization, and so unmaps the company."""
+        """Whether the row names neither agreement nor organization, and so unmaps the company."""
         return self.agreement_id is None and self.organization_id is None
 
 
 def to_choose(records: Iterable[Named | AgreementRow]) -> str:
-    """What a person may choose from, with ids; empty if there is nothing."""
-    listed = "; ".join(map(name_and_id, records))
-    return listed and f"{CHOOSE}{listed}"
+    """What a person may choose from, with ids; empty if that is nothing."""
+    choices = "; ".join(map(name_and_id, records))
+    return choices and f"{CHOOSE}{choices}"
 
 
 def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) -> None:
     """Write the file; with `mode` `x` only if it does not exist.
 
     Raises:
-        FileRefused: If it cannot be written, or exists.
+        NotPossible: If it cannot be written, or exists.
     """
     text = csv_of(rows)
     try:
@@ -94,26 +93,27 @@ def write_rows(file: Path, rows: Iterable[Cells], *, mode: Literal["w", "x"]) ->
             handle.flush()
             os.fsync(handle.fileno())
     except OSError as error:
-        problem = f"{file} cannot be written: {error.strerror}"
-        raise FileRefused(f"{problem}. Nothing was changed. Name another file.") from error
+        raise NotPossible(
+            f"{file} cannot be written: {error.strerror}. Nothing was changed. Name another file."
+        ) from error
 
 
 def csv_of(rows: Iterable[Cells]) -> str:
     """The text of a mapping file."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([*table_of(rows)])
+    csv.writer(text).writerows(table_of(rows))
     return text.getvalue()
 
 
 def table_of(rows: Iterable[Cells]) -> tuple[Sequence[str], ...]:
-    """The header and the rows, whose cells are no formulas."""
-    cells = list(rows)
-    header = Cells._fields if any(row.trial_months for row in cells) else _USUAL_HEADER
-    return (header, *([guarded(cell) for cell in row[: len(header)]] for row in cells))
+    """The header and the rows, none of whose cells is a formula."""
+    rows = list(rows)
+    header = Cells._fields if any(row.trial_months for row in rows) else _USUAL_HEADER
+    return (header, *([guarded(cell) for cell in row[: len(header)]] for row in rows))
 
 
 def read_rows(source: Path | str) -> tuple[list[Row], list[str]]:
-    """The rows of a file, or of pasted text, that can be read, and what is wrong with the others, less empty rows.
+    """The rows of a file, or of pasted text, that can be read, and what is wrong with the others; no empty rows.
 
     Raises:
         MappingFileRefused: If it is not a mapping file at all.
@@ -121,8 +121,8 @@ def read_rows(source: Path | str) -> tuple[list[Row], list[str]]:
     file = name_of(source)
     text = source if isinstance(source, str) else _text_of(source)
     header, _, _ = text.partition("\n")
-    # Spreadsheets of some countries write semicolons; cells that are copied out of one are parted by tabs.
-    delimiter = next((one for one in "\t;" if one in header), ",")
+    # Spreadsheets of some countries write semicolons; cells that are copied out of one are separated by tabs.
+    delimiter = next((character for character in "\t;" if character in header), ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         table = list(islice(reader, _MOST_ROWS + 1))
@@ -136,12 +136,11 @@ def read_rows(source: Path | str) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
     faults: list[str] = []
     for number, texts in enumerate(table[1:], start=2):
-        if not any(cell.strip() for cell in texts):
-            continue
-        try:
-            rows.append(_parsed(number, texts, len(columns)))
-        except ValueError as error:
-            faults.append(f"row {number}: {error}")
+        if any(map(str.strip, texts)):
+            try:
+                rows.append(_parsed(number, texts, len(columns)))
+            except ValueError as error:
+                faults.append(f"row {number}: {error}")
     return rows, faults
 
 
@@ -163,32 +162,31 @@ def _text_of(file: Path) -> str:
 
 
 def _parsed(number: int, texts: Sequence[str], columns: int) -> Row:
-    missing = columns - len(texts)
-    if missing < 0:
+    if len(texts) > columns:
         raise ValueError(f"{columns} cells are expected, {len(texts)} found")
-    empty = len(Cells._fields) - len(texts)
-    cells = Cells._make([*(unguarded(text.strip()) for text in texts), *[""] * empty])
-    if not cells.company_id:
-        raise ValueError("company_id is empty")
+    cells = Cells(*(unguarded(text.strip()) for text in texts))
     for column in ("company_id", "agreement_id", "organization_id", "bill_from", "trial_months"):
         if len(getattr(cells, column)) > _LONGEST_ID:
             raise ValueError(f"{column} is longer than {_LONGEST_ID} letters")
+    company_id = _number("company_id", cells.company_id)
+    if company_id is None:
+        raise ValueError("company_id is empty")
     return Row(
-        number=number,
-        cells=cells,
-        company_id=_id("company_id", cells.company_id),
-        agreement_id=_id("agreement_id", cells.agreement_id) if cells.agreement_id else None,
+        number,
+        cells,
+        company_id,
+        agreement_id=_number("agreement_id", cells.agreement_id),
         organization_id=cells.organization_id or None,
         bill_from=_month(cells.bill_from) if cells.bill_from else None,
-        trial_months=_id("trial_months", cells.trial_months) if cells.trial_months else None,
-        cut_short=missing > 0,
+        trial_months=_number("trial_months", cells.trial_months),
+        cut_short=len(texts) < columns,
     )
 
 
-def _id(column: str, text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,18}", text):
+def _number(column: str, text: str) -> int | None:
+    if text and not re.fullmatch(r"[0-9]{1,18}", text):
         raise ValueError(f"{column} {text} is not a number")
-    return int(text)
+    return int(text) if text else None
 
 
 def _month(text: str) -> Month:

@@ -11,18 +11,16 @@ from sqlalchemy import select
 from cw_pipeline.billing.identity import as_marked
 from cw_pipeline.reports.agreement_terms import why_not_billable
 from cw_pipeline.reports.listings import active_agreements
-from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
-from cw_pipeline.setup.bill_from import SyncedMonths, about_left_out, left_out
+from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import MappingFileRefused, WarningsNotAccepted
-from cw_pipeline.setup.guards import require_connected
-from cw_pipeline.setup.mapping import left_behind
+from cw_pipeline.setup.mapping import left_behind, names_and_ids
+from cw_pipeline.setup.mapping_change import remove_mapping
 from cw_pipeline.setup.mapping_csv import Cells, name_of, read_rows, to_choose, write_rows
 from cw_pipeline.setup.mapping_rows import FileChanges
-from cw_pipeline.setup.wanted_mapping import remove_mapping
+from cw_pipeline.setup.mapping_session import mapping_session, unbilled_usage_warning
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.mappings import by_company, company_mappings
+from cw_pipeline.warehouse.mappings import company_mappings
 from cw_pipeline.warehouse.names import name_and_id
-from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import CompanyMappingRow, CompanyRow
 
 if TYPE_CHECKING:
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.setup.mapping_csv import Row
+    from cw_pipeline.setup.mapping_session import MappingSession
     from cw_pipeline.setup.suggest import Suggestion
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -70,17 +69,26 @@ def export_mappings(warehouse: Warehouse, file: Path, *, suggestions: Sequence[S
     Unmapped companies are as `rows_to_complete` has them, with these `suggestions`.
 
     Raises:
-        FileRefused: If the file cannot be written.
+        NotPossible: If the file cannot be written.
     """
     with warehouse.transaction() as session:
-        mapped = [_mapping_cells(mapping) for mapping in company_mappings(session)]
+        mapped = list(map(_mapping_cells, company_mappings(session)))
         unmapped = rows_to_complete(session, suggestions)
     file = file.absolute()
-    write_rows(
-        file, sorted([*mapped, *unmapped], key=lambda row: (row.company_name.casefold(), int(row.company_id))), mode="w"
-    )
+    write_rows(file, sorted([*mapped, *unmapped], key=_by_company_name), mode="w")
     suggested = sum(bool(row.agreement_id) for row in unmapped)
     return Exported(file, len(mapped), suggested, len(unmapped) - suggested)
+
+
+def write_backup(session: Session, file: Path) -> int:
+    """Write the mappings alone to a new file and return how many there are.
+
+    Raises:
+        NotPossible: If the file exists or cannot be written.
+    """
+    mappings = company_mappings(session)
+    write_rows(file, map(_mapping_cells, mappings), mode="x")
+    return len(mappings)
 
 
 def rows_to_complete(session: Session, suggestions: Sequence[Suggestion] | None) -> list[Cells]:
@@ -89,51 +97,34 @@ def rows_to_complete(session: Session, suggestions: Sequence[Suggestion] | None)
     With suggestions, those that are certain are filled in, and so is an organization that is certain where an agreement
     has to be chosen. Names that list what to choose from, with ids, are as `to_choose` writes them.
     """
-    mapped = by_company(company_mappings(session))
-    suggested = {one.company.id: one for one in suggestions or ()}
+    suggested = {suggestion.company.id: suggestion for suggestion in suggestions or ()}
     agreements = active_agreements(session)
+    is_mapped = CompanyRow.id.in_(select(CompanyMappingRow.company_id))
     rows: list[Cells] = []
-    for company in session.scalars(select(CompanyRow).where(CompanyRow.gone_at.is_(None))):
-        if company.id in mapped:
-            continue
+    for company in session.scalars(select(CompanyRow).where(CompanyRow.gone_at.is_(None), ~is_mapped)):
         row, suggestion = Cells(str(company.id), company.name), suggested.get(company.id)
         if suggestion is not None and suggestion.certain and suggestion.agreement is not None:
             row = row._replace(agreement_id=str(suggestion.agreement.id), agreement_name=suggestion.agreement.name)
         elif suggestions is not None:
-            billable = [one for one in agreements.get(company.id, ()) if not why_not_billable(one)]
-            row = row._replace(agreement_name=to_choose(billable))
-        if suggestion is not None and suggestion.organization_certain:
+            own = agreements.get(company.id, ())
+            row = row._replace(agreement_name=to_choose(one for one in own if not why_not_billable(one)))
+        if suggestion is not None:
             organization = suggestion.organization
-            row = row._replace(organization_id=str(organization.id), organization_name=organization.name)
-        elif suggestion is not None:
-            row = row._replace(organization_name=to_choose([suggestion.organization]))
+            if suggestion.organization_certain:
+                row = row._replace(organization_id=str(organization.id), organization_name=organization.name)
+            else:
+                row = row._replace(organization_name=to_choose([organization]))
         rows.append(row)
-    return sorted(rows, key=lambda row: (row.company_name.casefold(), int(row.company_id)))
+    return sorted(rows, key=_by_company_name)
 
 
-def write_backup(session: Session, file: Path) -> int:
-    """Write the mappings alone to a new file and return how many there are.
-
-    Raises:
-        FileRefused: If the file exists or cannot be written.
-    """
-    mappings = company_mappings(session)
-    write_rows(file, map(_mapping_cells, mappings), mode="x")
-    return len(mappings)
+def _by_company_name(row: Cells) -> tuple[str, int]:
+    return row.company_name.casefold(), int(row.company_id)
 
 
 def _mapping_cells(mapping: CompanyMappingRow) -> Cells:
-    company, agreement, organization = mapping.company, mapping.agreement, mapping.organization
-    return Cells(
-        str(company.id),
-        company.name,
-        str(agreement.id),
-        agreement.name,
-        organization.id,
-        organization.name,
-        str(mapping.bill_from),
-        str(mapping.trial_months or ""),
-    )
+    names = map(str, names_and_ids(mapping).values())
+    return Cells(*names, bill_from=str(mapping.bill_from), trial_months=str(mapping.trial_months or ""))
 
 
 def apply_mappings(
@@ -151,51 +142,50 @@ def apply_mappings(
     Raises:
         MappingFileRefused: If any row is faulty; names them all.
         WarningsNotAccepted: If there are warnings, and `accept_warnings` is not set.
-        NotConnected: If nothing is connected.
     """
     rows, faults = read_rows(source)
-    months = SyncedMonths(first_month, now)
-    with setup_transaction(warehouse) as session:
-        psa = psa_of(require_connected(session))
-        changes = FileChanges(session, psa, rows, months)
+    with mapping_session(warehouse, first_month, now) as within:
+        changes = FileChanges(within, rows)
         if faults or changes.faults:
             raise MappingFileRefused(name_of(source), [*faults, *changes.faults])
-        asked_for, dropped = _about_removed(session, psa, changes)
+        asked_for, dropped = _removals(within, changes)
         warnings = [*dropped, *changes.warnings()]
         if warnings and not accept_warnings:
             raise WarningsNotAccepted(warnings)
         for _, mapping in changes.to_remove:
-            remove_mapping(session, mapping)
-        for _, wanted in changes.to_store:
-            wanted.store(session, months)
-        remapped = sum(wanted.current is not None for _, wanted in changes.to_store)
+            remove_mapping(within.session, mapping)
+        for _, change in changes.to_store:
+            change.store()
+        remapped = sum(change.current is not None for _, change in changes.to_store)
         mapped, unmapped = len(changes.to_store) - remapped, len(changes.to_remove)
         numbers = {"mapped": mapped, "remapped": remapped, "unmapped": unmapped}
-        changed = {name: number for name, number in numbers.items() if number}
+        done = {name: number for name, number in numbers.items() if number}
         subject = "pasted CSV" if isinstance(source, str) else source.name
-        log_action(session, AuditAction.APPLY_MAPPINGS, subject, after=changed or None)
-        about = (*dropped, *asked_for, *warnings[len(dropped) :], *_left_out(session, psa, rows, first_month))
-        return Applied(mapped, remapped, unmapped, changes.unchanged, months.default, (*about, *changes.left_open))
+        log_action(within.session, AuditAction.APPLY_MAPPINGS, subject, after=done or None)
+        warnings += [*asked_for, *_unbilled_usage(within, rows), *changes.incomplete]
+        return Applied(
+            **numbers, unchanged=changes.unchanged, bill_from=within.default_bill_from, warnings=tuple(warnings)
+        )
 
 
-def _about_removed(session: Session, psa: str, changes: FileChanges) -> tuple[list[str], list[str]]:
-    """What is unmapped, a sentence each: what a row asks for, and what rows only leave out."""
-    behind = left_behind(session, psa) if changes.to_remove else dict[str, str]()
+def _removals(within: MappingSession, changes: FileChanges) -> tuple[list[str], list[str]]:
+    """The mappings to remove, a sentence each: those that a row asks for, and those that rows only leave out."""
+    lines = left_behind(within.session, within.psa) if changes.to_remove else {}
     asked_for: list[str] = []
     dropped: list[str] = []
     for row, mapping in changes.to_remove:
         company, organization = mapping.company, mapping.organization
-        about = f"Row {row.number}: {name_and_id(company)} is no longer mapped to {name_and_id(organization)}."
+        removal = f"Row {row.number}: {name_and_id(company)} is no longer mapped to {name_and_id(organization)}."
         is_asked_for = row.is_bare and len(changes.mapped[company.id]) == 1
-        sentences = (about, behind.get(as_marked(organization.id)))
-        (asked_for if is_asked_for else dropped).append(" ".join(filter(None, sentences)))
+        sentences = [removal, *filter(None, [lines.get(as_marked(organization.id))])]
+        (asked_for if is_asked_for else dropped).append(" ".join(sentences))
     return asked_for, dropped
 
 
-def _left_out(session: Session, psa: str, rows: Sequence[Row], first_month: Month) -> Iterator[str]:
+def _unbilled_usage(within: MappingSession, rows: Sequence[Row]) -> Iterator[str]:
     """The usage that the first months of the rows' mappings leave out, a sentence each."""
-    seats = left_out(session, psa, first_month)
+    usage = within.unbilled_usage()
     for row in rows:
-        if row.organization_id in seats:
-            mapping = session.get_one(CompanyMappingRow, row.organization_id)
-            yield f"Row {row.number}: {about_left_out(mapping, seats[row.organization_id])}"
+        if seats := usage.get(row.organization_id or ""):
+            mapping = within.session.get_one(CompanyMappingRow, row.organization_id)
+            yield f"Row {row.number}: {unbilled_usage_warning(mapping, seats)}"

@@ -1,16 +1,15 @@
-"""What the rows of a mapping file would change, what is wrong with them, and what to know first."""
+"""What the rows of a mapping file would change, what is wrong with them, and what to warn of first."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from cw_pipeline.setup.mapping_change import MappingChange, beside
 from cw_pipeline.setup.mapping_csv import CHOOSE
 from cw_pipeline.setup.suggest import normalized
-from cw_pipeline.setup.wanted_mapping import WantedMapping, beside, used_organizations
 from cw_pipeline.warehouse.mappings import by_company, company_mappings
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, OrganizationRow
@@ -18,41 +17,39 @@ from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, OrganizationR
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy.orm import Session
-
-    from cw_pipeline.setup.bill_from import SyncedMonths
     from cw_pipeline.setup.mapping_csv import Row
+    from cw_pipeline.setup.mapping_session import MappingSession
 
 
 class FileChanges:
     """The changes that the rows of a mapping file ask for.
 
     Attributes:
-        faults: What is wrong with rows, each with its row. The other attributes are complete only if there is nothing.
+        faults: What is wrong with rows, each with its row. If there is anything, the other attributes are incomplete.
         to_store: The new and changed mappings, each with its row.
         to_remove: The mappings that are in no row although their company is, each with its company's first row.
         unchanged: How many rows say what is stored already.
-        left_open: What rows lack that do nothing, a sentence each.
+        incomplete: What rows lack that do nothing, a sentence each.
         mapped: The mappings that each company has now.
     """
 
-    def __init__(self, session: Session, psa: str, rows: Sequence[Row], months: SyncedMonths) -> None:
-        self._left_lines = partial(WantedMapping.about_left_lines, session=session, psa=psa, months=months)
+    def __init__(self, within: MappingSession, rows: Sequence[Row]) -> None:
+        session = within.session
+        self._within = within
         self._companies = {row.id: row for row in session.scalars(select(CompanyRow))}
         self._agreements = {row.id: row for row in session.scalars(select(AgreementRow))}
         self._organizations = {row.id: row for row in session.scalars(select(OrganizationRow))}
         self._mappings = {row.organization_id: row for row in company_mappings(session)}
-        self._used = used_organizations(session)
+        self._rows_of: defaultdict[int, list[Row]] = defaultdict(list)
         self.mapped = by_company(self._mappings.values())
         self.faults: list[str] = []
-        self.to_store: list[tuple[Row, WantedMapping]] = []
+        self.to_store: list[tuple[Row, MappingChange]] = []
         self.unchanged = 0
-        self.left_open: list[str] = []
-        self._rows_of: defaultdict[int, list[Row]] = defaultdict(list)
+        self.incomplete: list[str] = []
         for row in rows:
             self._rows_of[row.company_id].append(row)
             try:
-                self._add(row, months)
+                self._add(row)
             except ValueError as error:
                 self.faults.append(f"row {row.number}: {error}")
         self.faults += self._contradictions(rows)
@@ -63,28 +60,30 @@ class FileChanges:
             if mapping.company_id in self._rows_of and mapping.organization_id not in named
         ]
 
-    def _add(self, row: Row, months: SyncedMonths) -> None:
-        is_mapped = row.company_id in self.mapped
+    def _add(self, row: Row) -> None:
+        """Find out what a row changes; a ValueError says that it is faulty."""
+        cells, is_mapped = row.cells, row.company_id in self.mapped
         names_both = row.company_id in self._companies and row.organization_id in self._organizations
         if names_both and not is_mapped and row.agreement_id is None:
-            self.left_open.append(
-                f"Row {row.number}: {row.cells.company_name or row.company_id} was not mapped: choose its agreement_id."
-            )
+            company = cells.company_name or row.company_id
+            self.incomplete.append(f"Row {row.number}: {company} was not mapped: choose its agreement_id.")
             return
-        wanted = self._wanted(row)
-        if wanted.changes_nothing if wanted else not is_mapped:
+        change = self._change(row)
+        if change is None and is_mapped:
+            return
+        if change is None or change.changes_nothing:
             self.unchanged += 1
-            names = (row.cells.agreement_name, row.cells.organization_name)
+            names = (cells.agreement_name, cells.organization_name)
             if row.is_bare and any(name and not name.startswith(CHOOSE) for name in names):
-                self.left_open.append(
+                self.incomplete.append(
                     f"Row {row.number}: nothing was mapped. Only ids are read; this row has names but no ids."
                 )
-        elif wanted is not None:
-            if refusal := wanted.refusal(months):
-                raise ValueError(refusal)
-            self.to_store.append((row, wanted))
+        elif change.refusal:
+            raise ValueError(change.refusal)
+        else:
+            self.to_store.append((row, change))
 
-    def _wanted(self, row: Row) -> WantedMapping | None:
+    def _change(self, row: Row) -> MappingChange | None:
         """The mapping that a row asks for; None if it asks to unmap its company.
 
         Raises:
@@ -99,36 +98,30 @@ class FileChanges:
             return None
         if row.agreement_id is None or row.organization_id is None:
             raise ValueError("agreement_id and organization_id are needed, both (or neither, to unmap the company)")
-        if row.agreement_id not in self._agreements:
+        agreement, organization = self._agreements.get(row.agreement_id), self._organizations.get(row.organization_id)
+        if agreement is None:
             raise ValueError(f"there is no agreement {row.agreement_id}")
-        if row.organization_id not in self._organizations:
+        if organization is None:
             raise ValueError(f"there is no organization {row.organization_id}")
-        return WantedMapping(
-            company,
-            self._agreements[row.agreement_id],
-            self._organizations[row.organization_id],
-            row.bill_from,
-            current=self._mappings.get(row.organization_id),
-            used=row.organization_id in self._used,
-            trial_months=row.trial_months,
-        )
+        current = self._mappings.get(organization.id)
+        return MappingChange(self._within, company, agreement, organization, current, row.bill_from, row.trial_months)
 
     def _contradictions(self, rows: Sequence[Row]) -> Iterator[str]:
-        """Faults of rows that do not go together, or with the companies that are not in the file."""
-        holders: defaultdict[str, list[int]] = defaultdict(list)
+        """Faults of rows that contradict each other, or the mappings of companies that are not in the file."""
+        holders: defaultdict[str | None, list[int]] = defaultdict(list)
         for row in rows:
-            holders[row.organization_id or ""].append(row.company_id)
+            holders[row.organization_id].append(row.company_id)
         for mapping in self._mappings.values():
             if mapping.company_id not in self._rows_of and mapping.company.gone_at is None:
                 holders[mapping.organization_id].append(mapping.company_id)
         for row in rows:
-            others = [number for number in holders[row.organization_id or ""] if number != row.company_id]
+            others = [number for number in holders[row.organization_id] if number != row.company_id]
             if row.organization_id and others:
                 other = self._companies.get(others[0])
                 name = name_and_id(other) if other else str(others[0])
                 yield f"row {row.number}: the organization {row.organization_id} is the company {name}'s"
             own = self._rows_of[row.company_id]
-            same = next(one for one in own if one.organization_id == row.organization_id)
+            same = next(earlier for earlier in own if earlier.organization_id == row.organization_id)
             if same is not row:
                 which = f" with the organization {row.organization_id}" if row.organization_id else ""
                 yield f"row {row.number}: the company {row.company_id}{which} is in row {same.number} already"
@@ -139,36 +132,35 @@ class FileChanges:
                 )
 
     def warnings(self) -> Iterator[str]:
-        """What to know before the mappings are stored, a sentence each with its row."""
-        for row, wanted in self.to_store:
-            if (wanted.current is None or wanted.current.agreement_id != row.agreement_id) and _is_another(
-                row.cells.company_name, wanted.company.name
+        """The warnings before the mappings are stored, a sentence each with its row."""
+        named = {(row.company_id, row.organization_id) for rows in self._rows_of.values() for row in rows}
+        billed = {
+            company_id: [
+                mapping.organization
+                for mapping in self.mapped.get(company_id, ())
+                if (company_id, mapping.organization_id) in named
+            ]
+            for company_id in self._rows_of
+        }
+        for row, change in self.to_store:
+            name, company, others = row.cells.company_name, change.company, billed[row.company_id]
+            warnings = [*change.new_terms(), *change.abandoned_lines()]
+            if (change.current is None or change.current.agreement_id != row.agreement_id) and _differ(
+                name, company.name
             ):
-                yield (
-                    f"Row {row.number}: The file calls the company {row.company_id} {row.cells.company_name}, but it "
-                    f"is {wanted.company.name}: the file's ids may be those of another ConnectWise."
+                warnings.insert(
+                    0,
+                    f"The file calls the company {company.id} {name}, but it is {company.name}: the file's ids may be "
+                    "those of another ConnectWise.",
                 )
-            about_lines = self._left_lines(wanted)
-            sentences = (*wanted.terms_to_accept(), *filter(None, [about_lines]))
-            yield from (f"Row {row.number}: {about}" for about in sentences)
-        yield from self._beside_others()
-
-    def _beside_others(self) -> Iterator[str]:
-        """What to know about companies that get an organization beside others."""
-        billed: defaultdict[int, list[OrganizationRow]] = defaultdict(list)
-        for company_id, rows in self._rows_of.items():
-            named = {row.organization_id for row in rows}
-            own = self.mapped.get(company_id, ())
-            billed[company_id] = [one.organization for one in own if one.organization_id in named]
-        for row, wanted in self.to_store:
-            others = billed[row.company_id]
-            if wanted.organization in others:
-                continue
-            if others:
-                yield f"Row {row.number}: {beside(wanted.company, others)}"
-            others.append(wanted.organization)
+            if change.organization not in others:
+                warnings += [beside(company, others)] if others else []
+                others.append(change.organization)
+            yield from (f"Row {row.number}: {warning}" for warning in warnings)
 
 
-def _is_another(in_the_file: str, name: str) -> bool:
-    """Whether the file means another company; a name that a spreadsheet lost letters of says nothing."""
-    return bool(in_the_file) and "\ufffd" not in in_the_file and normalized(in_the_file).words != normalized(name).words
+def _differ(name_in_file: str, name: str) -> bool:
+    """Whether these are two companies' names; one that a spreadsheet lost letters of says nothing."""
+    return (
+        bool(name_in_file) and "\ufffd" not in name_in_file and normalized(name_in_file).words != normalized(name).words
+    )

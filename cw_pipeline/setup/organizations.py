@@ -12,20 +12,18 @@ from sqlalchemy import delete
 from cw_pipeline.nordpass import models
 from cw_pipeline.nordpass.errors import NotSupported, Refused
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
-from cw_pipeline.setup.bill_from import SyncedMonths
-from cw_pipeline.setup.errors import MappingRefused, OrganizationRefused
-from cw_pipeline.setup.guards import require_connected
-from cw_pipeline.setup.listed import Changes, keep_listed
+from cw_pipeline.setup.errors import MappingRefused, NotPossible
+from cw_pipeline.setup.list_update import Changes, update_list
 from cw_pipeline.setup.lookup import company_and_agreement
 from cw_pipeline.setup.mapping import Mapped, map_company
-from cw_pipeline.setup.wanted_mapping import require_mappable, wanted_mapping
+from cw_pipeline.setup.mapping_change import MappingChange
+from cw_pipeline.setup.mapping_session import mapping_session
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.mappings import organizations_of
-from cw_pipeline.warehouse.psa import psa_of
-from cw_pipeline.warehouse.tables import OrganizationRow, PendingOrganizationRow
+from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow, PendingOrganizationRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.warehouse.database import Warehouse
@@ -57,9 +55,9 @@ def refresh_organizations(nordpass: NordPass, warehouse: Warehouse, *, accept_wa
         NordPassError: If NordPass does not answer completely and in good form.
     """
     now = datetime.now(UTC)
-    found = [_row(organization, now) for organization in nordpass.organizations()]
+    listed = [_row(organization, now) for organization in nordpass.organizations()]
     with setup_transaction(warehouse) as session:
-        changes = keep_listed(session, OrganizationRow, found, now=now, accept_warnings=accept_warnings)
+        changes = update_list(session, OrganizationRow, listed, now=now, accept_warnings=accept_warnings)
         log_action(session, AuditAction.IMPORT, "organizations", after=changes.made or None)
         return changes
 
@@ -78,24 +76,24 @@ def add_organization(
     that NordPass has already instead of adding a second one. `first_month` is the first month that is ever synced.
 
     Raises:
-        OrganizationRefused: If NordPass has another organization of this name.
+        NotPossible: If NordPass has another organization of this name.
         NotSupported: If usage comes from exports, which cannot add one.
         Refused: If NordPass refuses.
         UnknownChoice: If the company or agreement does not exist; nothing was added.
         MappingRefused: If they cannot be mapped; nothing was added unless the message says so.
-        NotConnected: If it is to be mapped and nothing is connected; nothing was added.
     """
     now = datetime.now(UTC)
     if map_to is not None:
         _require_mappable(warehouse, new, map_to, first_month, now)
     key, was_started = _start(warehouse, new)
     try:
-        there = [one for one in nordpass.organizations() if one.name.casefold() == new.name.casefold()]
-        as_asked = [(one.name, one.plan, one.license_type) for one in there] == [(new.name, new.plan, new.license_type)]
-        if there and not (was_started and as_asked):
-            raise _exists(there)
-        added = there[0] if there else nordpass.add_organization(new, idempotency_key=key)
-    except (OrganizationRefused, Refused, NotSupported):
+        namesakes = [known for known in nordpass.organizations() if known.name.casefold() == new.name.casefold()]
+        wanted = (new.name, new.plan, new.license_type)
+        is_ours = was_started and [(known.name, known.plan, known.license_type) for known in namesakes] == [wanted]
+        if namesakes and not is_ours:
+            raise _name_taken(namesakes)
+        added = namesakes[0] if namesakes else nordpass.add_organization(new, idempotency_key=key)
+    except (NotPossible, Refused, NotSupported):
         _end(warehouse, new)
         raise
     with setup_transaction(warehouse) as session:
@@ -103,14 +101,7 @@ def add_organization(
         log_action(session, AuditAction.ADD_ORGANIZATION, added.id, after=added.model_dump(mode="json"))
     try:
         mapped = map_to and map_company(
-            warehouse,
-            map_to.company,
-            map_to.agreement,
-            added.id,
-            bill_from=map_to.bill_from,
-            accept_warnings=map_to.accept_warnings,
-            first_month=first_month,
-            now=now,
+            warehouse, organization=added.id, first_month=first_month, now=now, **vars(map_to)
         )
     except MappingRefused as refused:
         problem = f"{added.name} ({added.id}) was added in NordPass, but not mapped."
@@ -129,9 +120,9 @@ def _start(warehouse: Warehouse, new: models.NewOrganization) -> tuple[str, bool
         pending = session.get(PendingOrganizationRow, new.name)
         if pending is not None:
             return pending.idempotency_key, True
-        pending = PendingOrganizationRow(name=new.name, idempotency_key=str(uuid.uuid4()), asked_at=datetime.now(UTC))
-        session.add(pending)
-        return pending.idempotency_key, False
+        key = str(uuid.uuid4())
+        session.add(PendingOrganizationRow(name=new.name, idempotency_key=key, asked_at=datetime.now(UTC)))
+        return key, False
 
 
 def _end(warehouse: Warehouse, new: models.NewOrganization) -> None:
@@ -139,9 +130,9 @@ def _end(warehouse: Warehouse, new: models.NewOrganization) -> None:
         session.execute(delete(PendingOrganizationRow).where(PendingOrganizationRow.name == new.name))
 
 
-def _exists(there: Sequence[models.Organization]) -> OrganizationRefused:
-    names = ", ".join(f"{one.name} ({one.id}, {one.plan}, {one.license_type})" for one in there)
-    return OrganizationRefused(
+def _name_taken(namesakes: Iterable[models.Organization]) -> NotPossible:
+    names = ", ".join(f"{known.name} ({known.id}, {known.plan}, {known.license_type})" for known in namesakes)
+    return NotPossible(
         f"NordPass has {names} already, and nothing was added. Map that one with `cw-pipeline companies map`, or add "
         "one with another name."
     )
@@ -150,15 +141,17 @@ def _exists(there: Sequence[models.Organization]) -> OrganizationRefused:
 def _require_mappable(
     warehouse: Warehouse, new: models.NewOrganization, map_to: MapTo, first_month: Month, now: datetime
 ) -> None:
-    with warehouse.transaction() as session:
-        psa = psa_of(require_connected(session))
+    with mapping_session(warehouse, first_month, now) as within:
+        session = within.session
         company, agreement = company_and_agreement(session, map_to.company, map_to.agreement)
         # A call that was interrupted may have mapped it.
-        mapped = (one for one in organizations_of(session, company.id) if one.name == new.name)
-        to_be = OrganizationRow(id="new", name=new.name, msp_managed=True, gone_at=None)
-        wanted = wanted_mapping(session, company, agreement, next(mapped, to_be), map_to.bill_from)
-        months = SyncedMonths(first_month, now)
-        require_mappable(session, psa, wanted, months, accept_warnings=map_to.accept_warnings)
+        mapped = (
+            organization for organization in organizations_of(session, company.id) if organization.name == new.name
+        )
+        organization = next(mapped, OrganizationRow(id="new", name=new.name, msp_managed=True, gone_at=None))
+        current = session.get(CompanyMappingRow, organization.id)
+        change = MappingChange(within, company, agreement, organization, current, map_to.bill_from)
+        change.accepted_warnings(accept_warnings=map_to.accept_warnings)
 
 
 def _row(organization: models.Organization, now: datetime) -> OrganizationRow:

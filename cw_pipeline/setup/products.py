@@ -14,7 +14,7 @@ from cw_pipeline.connectwise.errors import MissingRight, NotFound, UncertainWrit
 from cw_pipeline.connectwise.models import NewCatalogItem
 from cw_pipeline.connectwise.rights import Right
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
-from cw_pipeline.setup.errors import ProductRefused, UnknownChoice
+from cw_pipeline.setup.errors import NotPossible, UnknownChoice
 from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.lookup import is_number, record_named, usual_record
 from cw_pipeline.vocabulary import State
@@ -54,14 +54,14 @@ def price_of(text: str) -> Decimal:
     """An amount of money as a person writes it, such as 4.90.
 
     Raises:
-        ProductRefused: If it is none.
+        NotPossible: If it is none.
     """
     try:
         amount = Decimal(text)
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or amount < 0:
-        raise ProductRefused(f"{text!r} is not an amount of money. Write it as 4.90.")
+        raise NotPossible(f"{text!r} is not an amount of money. Write it as 4.90.")
     return amount
 
 
@@ -84,9 +84,7 @@ def map_product(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, pro
 
     Raises:
         UnknownChoice: If there is no such product.
-        ProductRefused: If it is inactive or a Bundle.
-        NotConnected: If nothing is connected.
-        WrongCompany: If another company is connected.
+        NotPossible: If it is inactive or a Bundle.
     """
     with warehouse.transaction() as session:
         require_connected(session, client)
@@ -114,10 +112,8 @@ def create_product(
 
     Raises:
         UnknownChoice: If a name does not exist, or none is given and there are several to choose from.
-        ProductRefused: If the identifier exists, or a value is not acceptable.
+        NotPossible: If the identifier exists, or a value is not acceptable.
         UncertainWrite: If it is unknown whether it was created, and the catalog does not show it.
-        NotConnected: If nothing is connected.
-        WrongCompany: If another company is connected.
     """
     with warehouse.transaction() as session:
         require_connected(session, client)
@@ -137,10 +133,10 @@ def create_product(
         )
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise ProductRefused(f"The product was not created: {faults}. Correct that and try again.") from None
+        raise NotPossible(f"The product was not created: {faults}. Correct that and try again.") from None
     existing = client.catalog_item_by_identifier(new.identifier)
     if existing is not None:
-        raise ProductRefused(
+        raise NotPossible(
             f"The product {existing.identifier} ({existing.id}) exists already. Map it with "
             f'`cw-pipeline products map {plan} "{existing.identifier}"`, or create one with another identifier.'
         )
@@ -158,14 +154,13 @@ def confirm_products(warehouse: Warehouse) -> tuple[MappedProduct, ...]:
     """Confirm the mapping of every plan that is mapped; the integration becomes active.
 
     Raises:
-        ProductRefused: If no plan is mapped.
-        NotConnected: If nothing is connected.
+        NotPossible: If no plan is mapped.
     """
     with setup_transaction(warehouse) as session:
         integration = require_connected(session)
         mappings = session.scalars(select(ProductMappingRow).order_by(ProductMappingRow.plan)).all()
         if not mappings:
-            raise ProductRefused(
+            raise NotPossible(
                 "No plan is mapped to a product. Run `cw-pipeline products map` or `cw-pipeline products create` first."
             )
         before = {mapping.plan: mapping.confirmed_product_id for mapping in mappings}
@@ -193,7 +188,7 @@ def mapped_products(session: Session) -> tuple[MappedProduct, ...]:
 def _map(client: ConnectWiseClient, warehouse: Warehouse, plan: Plan, item: CatalogItem) -> MappedProduct:
     refusal = why_not_billable(item)
     if refusal:
-        raise ProductRefused(
+        raise NotPossible(
             f"{item.identifier} ({item.id}) cannot be mapped to {plan}: {refusal}. Choose another product."
         )
     with setup_transaction(warehouse) as session:

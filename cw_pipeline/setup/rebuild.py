@@ -12,7 +12,7 @@ from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.facts import Line, Unread
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.setup.audit import AuditAction, log_action
-from cw_pipeline.setup.errors import RebuildRefused, listed
+from cw_pipeline.setup.errors import NotPossible, listed
 from cw_pipeline.sync.line_reader import LineReader
 from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.reading import read
@@ -32,11 +32,11 @@ class Rebuilt:
     """What a rebuild read and found.
 
     Attributes:
-        companies: How many mapped companies there are.
-        agreements: How many agreements they have.
-        found: The lines of ours that this warehouse did not know, each with its identity.
+        companies: The number of mapped companies.
+        agreements: The number of their agreements.
+        found: Our lines that this warehouse did not know, each with its identity.
         invoiced: Our lines, found or known, that were not known to be invoiced.
-        unread: What cannot be read, and may hold lines of ours that are still not known.
+        unread: What cannot be read, and may hold lines of ours that are still unknown.
     """
 
     companies: int
@@ -47,7 +47,7 @@ class Rebuilt:
 
     @property
     def by_month(self) -> list[tuple[Month, int, Decimal, int]]:
-        """For each month with found lines: how many, with how many seats, and how many of them were invoiced."""
+        """For each month with found lines: their number, their seats, and how many of them were invoiced."""
         months: defaultdict[Month, list[Line]] = defaultdict(list)
         for identity, line in self.found:
             months[identity.month].append(line)
@@ -63,14 +63,12 @@ class Rebuilt:
 
 
 def rebuild(run: SyncRun) -> Rebuilt:
-    """Enter in the ledger what every agreement of every mapped company shows of our lines; ConnectWise is only read.
+    """Enter our lines on every agreement of every mapped company in the ledger; ConnectWise is only read.
 
-    What cannot be read is in the result; until it can be, each sync looks for it, and holds whom it may concern.
+    What cannot be read is in the result. Until it can be, each sync looks for it, and holds whom it may concern.
 
     Raises:
-        RebuildRefused: If no company is mapped, or ConnectWise lists fewer agreements than are there.
-        LockHeld: If a push is at work for ten minutes.
-        ConnectWiseError: If ConnectWise cannot be read; nothing is entered.
+        NotPossible: If no company is mapped, or ConnectWise lists fewer agreements than are there.
     """
     with run.push_lock() as lock:
         settle_open_intents(run)
@@ -78,15 +76,15 @@ def rebuild(run: SyncRun) -> Rebuilt:
             mappings = mapping_facts(session)
             known = ledger.known_lines(session, run.psa)
         if not mappings:
-            raise RebuildRefused(
+            raise NotPossible(
                 "No company is mapped, so there is nowhere to look. Map the companies as they were, then rebuild."
             )
-        companies = {one.company_id for one in mappings.values()}
+        companies = {mapping.company_id for mapping in mappings.values()}
         run.say(f"Reading every agreement of {counted(len(companies), 'mapped company', 'mapped companies')}")
-        reading = read(LineReader(run, known), {one.agreement_id for one in mappings.values()}, companies)
+        reading = read(LineReader(run, known), {mapping.agreement_id for mapping in mappings.values()}, companies)
         cut_short = listed(sorted(map(str, companies - reading.looked_through)))
         if cut_short:
-            raise RebuildRefused(
+            raise NotPossible(
                 f"ConnectWise did not list all agreements that the companies {cut_short} have, so that lines of ours "
                 "may be missing. Nothing was rebuilt. Try again in some minutes."
             )

@@ -1,4 +1,4 @@
-"""Release unusual usage: a person says that what a month's report has of an organization is right."""
+"""Release unusual usage: a person confirms that an organization's usage in a month's report is right."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import PreviewLine
 from cw_pipeline.setup.audit import AuditAction, log_action
-from cw_pipeline.setup.errors import NothingToRelease
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.lookup import organizations_named
 from cw_pipeline.sync.previews import current_snapshot
 from cw_pipeline.vocabulary import Month, plain
+from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.previews import latest_previews
 from cw_pipeline.warehouse.usage import release_usage
 from cw_pipeline.wording.previews import preview_in_words
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UnusualMonth:
-    """A month's unusual lines, held or with a warning, and the report that has them."""
+    """A month's unusual lines, held or with a warning, and the report that they are of."""
 
     month: Month
     report_id: int
@@ -35,27 +36,24 @@ class UnusualMonth:
 
 
 def unusual_month(run: SyncRun, month: Month) -> UnusualMonth:
-    """What is unusual in a month at this moment.
+    """The unusual usage of a month at this moment.
 
     Raises:
-        LockHeld: If a push is at work for ten minutes.
         SyncError: If the month has no usage report.
-        ConnectWiseError: If ConnectWise cannot be read.
     """
     with run.push_lock() as lock:
         snapshot = current_snapshot(run, lock, [month])
     (preview,) = snapshot.previews()
-    lines = zip(preview.lines, preview_in_words(preview, snapshot.facts).lines, strict=True)
-    unusual = [
+    unusual = (
         in_words
-        for line, in_words in lines
+        for line, in_words in zip(preview.lines, preview_in_words(preview, snapshot.facts).lines, strict=True)
         if line.outcome is Outcome.UNUSUAL or (line.warning and line.warning.unusual)
-    ]
+    )
     return UnusualMonth(month, snapshot.reports[month].id, tuple(unusual))
 
 
 def unusual_lines(session: Session, psa: str) -> list[tuple[Month, PreviewLine]]:
-    """What is unusual in each month's latest preview, held or with a warning, each line with its month."""
+    """The unusual lines of each month's latest preview, held or with a warning, each with its month."""
     return [
         (preview.month, line)
         for preview in latest_previews(session, psa)
@@ -65,37 +63,31 @@ def unusual_lines(session: Session, psa: str) -> list[tuple[Month, PreviewLine]]
 
 
 def release_lines(run: SyncRun, unusual: UnusualMonth, organizations: Iterable[str] | None) -> list[PreviewLine]:
-    """Release what was found to be `unusual`, of all its organizations or of these; what was released.
+    """Release the unusual usage that a person has looked at, of these organizations or of all; return its lines.
 
-    It holds for the report in which it was found: of a changed one, a person is asked again.
-
-    Args:
-        run: Gives access to the warehouse.
-        unusual: What a person has looked at.
-        organizations: By id or exact name; None for all.
+    The release holds for that report: if it changes, a person is asked again. Organizations are named by id or exact
+    name.
 
     Raises:
-        UnknownChoice: If no organization has such an id or exact name; nothing is released.
-        NothingToRelease: If one is not unusual in the month, or none is; nothing is released.
+        UnknownChoice: If no organization has such an id or exact name.
+        NotPossible: If one is not unusual in the month, or none is.
     """
     month = unusual.month
     with run.warehouse.transaction() as session:
-        found = {line.organization_id for line in unusual.lines}
+        released = {line.organization_id for line in unusual.lines}
         if organizations is not None:
-            chosen = organizations_named(session, organizations)
-            if usual := [f"{one.name} ({one.id})" for one in chosen if one.id not in found]:
-                raise NothingToRelease(f"The usage of {usual[0]} for {month} is not unusual. Nothing was released.")
-            found = {one.id for one in chosen}
-        if not found:
-            raise NothingToRelease(f"No usage of {month} is unusual. Nothing was released.")
-        release_usage(session, unusual.report_id, found)
-        lines = [line for line in unusual.lines if line.organization_id in found]
-        for organization_id in sorted(found):
-            seats = {one.plan.value: str(plain(one.seats)) for one in lines if one.organization_id == organization_id}
-            log_action(
-                session,
-                AuditAction.RELEASE_LINES,
-                f"{month} {organization_id}",
-                after={"report": unusual.report_id, "seats": seats},
-            )
+            named = organizations_named(session, organizations)
+            if usual := [name_and_id(organization) for organization in named if organization.id not in released]:
+                raise NotPossible(f"The usage of {usual[0]} for {month} is not unusual. Nothing was released.")
+            released = {organization.id for organization in named}
+        if not released:
+            raise NotPossible(f"No usage of {month} is unusual. Nothing was released.")
+        release_usage(session, unusual.report_id, released)
+        lines = [line for line in unusual.lines if line.organization_id in released]
+        for organization_id in sorted(released):
+            seats = {
+                line.plan.value: str(plain(line.seats)) for line in lines if line.organization_id == organization_id
+            }
+            after = {"report": unusual.report_id, "seats": seats}
+            log_action(session, AuditAction.RELEASE_LINES, f"{month} {organization_id}", after=after)
     return lines

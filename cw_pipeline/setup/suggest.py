@@ -46,17 +46,15 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A company and the organization that it may be.
+    """A company and the organization that it may be; each of them is in one suggestion at most.
 
     Attributes:
-        company: The company, in one suggestion at most.
-        agreement: Its only active agreement; None if it has none or several.
+        agreement: The company's only active agreement; None if it has none or several.
         to_choose: Of several active agreements those that can be billed.
-        organization: The organization, in one suggestion at most.
         score: How much alike the names are, up to 100.
         certain: Whether the organization is certain, and there is one agreement without a warning.
         organization_certain: Whether the names are the same, and nobody else has them.
-        reason: Why it is suggested, and what is doubtful.
+        reason: Why this is suggested, and what is doubtful.
     """
 
     company: Named
@@ -73,8 +71,8 @@ class NormalName(NamedTuple):
     """A name as it is compared.
 
     Attributes:
-        words: The name without capitals, accents, punctuation and legal form; empty if nothing of it is a word.
-        legal_form: The legal form that it ends with, empty if there is none.
+        words: The name without capitals, accents, punctuation and legal form; may be empty.
+        legal_form: The legal form that the name ends with; may be empty.
     """
 
     words: str
@@ -104,8 +102,8 @@ def suggest_mappings(warehouse: Warehouse) -> tuple[Suggestion, ...]:
     shared = {words for counts in times for words, number in counts.items() if number > 1}
     pairs = sorted(
         alike(
-            [company for company in companies if company.id not in taken],
-            [organization for organization in organizations if organization.id not in taken],
+            [row for row in companies if row.id not in taken],
+            [row for row in organizations if row.id not in taken],
             names,
         ),
         key=lambda pair: (-pair[2], names[pair[0].id].words != names[pair[1].id].words, pair[0].id, pair[1].id),
@@ -114,8 +112,10 @@ def suggest_mappings(warehouse: Warehouse) -> tuple[Suggestion, ...]:
     for company, organization, score in pairs:
         if not taken & {company.id, organization.id}:
             taken |= {company.id, organization.id}
+            same = names[company.id].words == names[organization.id].words
+            doubts = list(_doubts_about_names(names[company.id], names[organization.id], shared))
             own = agreements.get(company.id, ())
-            suggestions.append(_suggestion(company, organization, int(score), own, names=names, shared=shared))
+            suggestions.append(_suggestion(company, organization, int(score), own, doubts, same=same))
     return tuple(suggestions)
 
 
@@ -152,30 +152,24 @@ def _suggestion(
     organization: OrganizationRow,
     score: int,
     agreements: Sequence[AgreementRow],
+    doubts: Sequence[str],
     *,
-    names: _Names,
-    shared: Collection[str],
+    same: bool,
 ) -> Suggestion:
-    pair = (names[company.id], names[organization.id])
-    same = pair[0].words == pair[1].words
-    about_names, about_agreements = [*_doubts_about_names(*pair, shared)], [*_doubts_about_agreements(agreements)]
+    """A suggestion whose names are the `same` or alike, with these `doubts` about them."""
+    about_agreements = list(_doubts_about_agreements(agreements))
     agreement = agreements[0] if len(agreements) == 1 else None
-    billable = () if agreement else tuple(one for one in agreements if not agreement_terms.why_not_billable(one))
+    to_choose = () if agreement else (row for row in agreements if not agreement_terms.why_not_billable(row))
+    about_names = "The names are the same." if same else f"The names are alike ({score} of 100)."
     return Suggestion(
         company=Named(company.id, company.name),
         agreement=Named(agreement.id, agreement.name) if agreement else None,
-        to_choose=tuple(Named(one.id, one.name) for one in billable),
+        to_choose=tuple(Named(row.id, row.name) for row in to_choose),
         organization=Named(organization.id, organization.name),
         score=score,
-        certain=same and not about_names and not about_agreements,
-        organization_certain=same and not about_names,
-        reason=" ".join(
-            (
-                "The names are the same." if same else f"The names are alike ({score} of 100).",
-                *about_names,
-                *about_agreements,
-            )
-        ),
+        certain=same and not doubts and not about_agreements,
+        organization_certain=same and not doubts,
+        reason=" ".join((about_names, *doubts, *about_agreements)),
     )
 
 
@@ -190,7 +184,7 @@ def _doubts_about_agreements(agreements: Sequence[AgreementRow]) -> Iterator[str
     if not agreements:
         yield "The company has no active agreement."
     elif len(agreements) > 1:
-        billable = sum(agreement_terms.why_not_billable(one) is None for one in agreements)
+        billable = sum(agreement_terms.why_not_billable(row) is None for row in agreements)
         of_them = "" if billable == len(agreements) else f", of which {billable or 'none'} can be billed"
         yield f"The company has {len(agreements)} active agreements{of_them}{': choose one' if billable > 1 else ''}."
     elif why_not := agreement_terms.why_not_billable(agreements[0]):

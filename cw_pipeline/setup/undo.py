@@ -1,4 +1,4 @@
-"""Undo a run: give its lines back the quantities that they had before, as far as they are still open and unchanged."""
+"""Undo a run: give its lines the quantities that they had before, as far as they are still open and unchanged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from cw_pipeline.billing.undo import UndoLine, plan_undo
 from cw_pipeline.billing.writes import takes_away
 from cw_pipeline.setup.audit import AuditAction, log_action
-from cw_pipeline.setup.errors import NothingToUndo
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
 from cw_pipeline.sync.previews import current_snapshot
@@ -26,17 +26,15 @@ from cw_pipeline.wording import reasons
 from cw_pipeline.wording.undo import why_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.writes import SetQuantity, Write
     from cw_pipeline.sync.sync_run import SyncRun
-    from cw_pipeline.warehouse.ledger import Known
-    from cw_pipeline.warehouse.lock import HeldLock
 
 _FEWEST_CHARACTERS = 4
-"""Of a run's id, where it is not given whole."""
+"""Of a run's id that is not given in full."""
 
 
 class Result(StrEnum):
@@ -55,8 +53,7 @@ class UndoneLine:
     Attributes:
         line: What was planned for it.
         organization_name: The organization's name, or its id where it was not imported.
-        result: What became of it.
-        reason: Why it was left, or failed; empty otherwise.
+        reason: Why the line was kept, or failed; empty otherwise.
     """
 
     line: UndoLine
@@ -67,7 +64,7 @@ class UndoneLine:
 
 @dataclass(frozen=True)
 class Undone:
-    """What undoing a run comes to: its lines, without those that are as they were before it."""
+    """An undone run and its lines, without those that are as they were before it."""
 
     run_id: str
     lines: Sequence[UndoneLine]
@@ -75,32 +72,25 @@ class Undone:
     @property
     def months(self) -> list[Month]:
         """The months of the lines that are undone, or are to be: they have to be pushed again."""
-        changed = {Result.PLANNED, Result.UNDONE, Result.FAILED}
-        return sorted({one.line.wrote.identity.month for one in self.lines if one.result in changed})
+        return sorted({undone.line.wrote.identity.month for undone in self.lines if undone.result is not Result.KEPT})
 
     @property
     def left(self) -> int:
         """How many lines are left as they are, or failed."""
-        return sum(one.result in {Result.KEPT, Result.FAILED} for one in self.lines)
+        return sum(undone.result in {Result.KEPT, Result.FAILED} for undone in self.lines)
 
 
-def undo_run(run: SyncRun, asked: str, recorded: Collection[RecordedPush], *, confirmed: bool) -> Undone:
-    """Plan the undoing of a run and, if that is `confirmed`, carry it out under the same push lock.
+def undo_run(run: SyncRun, prefix: str, recorded: Collection[RecordedPush], *, confirmed: bool) -> Undone:
+    """Plan the undoing of the run whose id begins so and, if `confirmed`, carry it out under the same push lock.
 
-    Args:
-        run: Gives access to ConnectWise and the warehouse.
-        asked: The id of the run to undo, or its first characters.
-        recorded: The last pushes that are recorded outside the warehouse. If it lacks one, nothing is written.
-        confirmed: Whether to write.
+    Nothing is written if the warehouse lacks one of the pushes that are `recorded` outside of it.
 
     Raises:
-        NothingToUndo: If there is no such run, or it wrote nothing to the connected ConnectWise company.
-        LockHeld: If a push is at work for ten minutes; nothing is written.
-        SyncError: If the warehouse lacks a push, or a month has no usage report; nothing is written.
-        ConnectWiseError: If ConnectWise cannot be read; nothing is written.
+        NotPossible: If there is no such run, or it wrote nothing to the connected ConnectWise company.
+        SyncError: If the warehouse lacks a push, or a month has no usage report.
     """
     with run.warehouse.transaction() as session:
-        run_id = _run_named(session, run.psa, asked)
+        run_id = _run_named(session, run.psa, prefix.strip())
         names = dict(session.execute(select(OrganizationRow.id, OrganizationRow.name)).tuples().all())
     require_up_to_date(run.warehouse, recorded)
     with run.push_lock() as lock:
@@ -108,13 +98,13 @@ def undo_run(run: SyncRun, asked: str, recorded: Collection[RecordedPush], *, co
         with run.warehouse.transaction() as session:
             wrote = written_by(session, run.psa, run_id)
         if not wrote:
-            raise NothingToUndo(f"Nothing that run {run_id} tried to write was written. There is nothing to undo.")
-        snapshot = current_snapshot(run, lock, sorted({one.identity.month for one in wrote}))
+            raise NotPossible(f"Nothing that run {run_id} tried to write was written. There is nothing to undo.")
+        snapshot = current_snapshot(run, lock, sorted({line.identity.month for line in wrote}))
         with run.warehouse.transaction() as session:
             changed = changed_since(session, run.psa, run_id)
         plan = plan_undo(wrote, snapshot.facts, changed=changed, unsettled=unsettled)
         writes = [line.write for line in plan if line.write]
-        failed = _carry_out(run, lock, snapshot.known, run_id, writes) if confirmed and writes else {}
+        failed = _carry_out(run, Writer(run, lock, snapshot.known), run_id, writes) if confirmed and writes else {}
 
     def undone(line: UndoLine) -> UndoneLine:
         organization_id = line.wrote.identity.organization_id
@@ -128,56 +118,50 @@ def undo_run(run: SyncRun, asked: str, recorded: Collection[RecordedPush], *, co
     return Undone(run_id, [undone(line) for line in plan])
 
 
-def _run_named(session: Session, psa: str, asked: str) -> str:
-    """The one run with writes whose id begins so.
+def _run_named(session: Session, psa: str, prefix: str) -> str:
+    """The only run with writes whose id begins with the prefix.
 
     Raises:
-        NothingToUndo: If there is none, or several, or it wrote to another ConnectWise company.
+        NotPossible: If there is none, or several, or it wrote to another ConnectWise company.
     """
-    asked = asked.strip()
-    found = runs_that_wrote(session, asked) if asked else {}
-    found = {asked: found[asked]} if asked in found else found
-    if not found:
-        known = asked and is_known(session, asked)
-        raise NothingToUndo(
-            f"Run {asked} wrote nothing. There is nothing to undo."
-            if known
-            else f"There is no run {asked}. Look for it in `cw-pipeline history`."
-        )
-    if len(found) > 1:
-        raise NothingToUndo(f"{len(found)} runs begin with {asked}. Give more of the id.")
-    if len(asked) < _FEWEST_CHARACTERS and asked not in found:
-        raise NothingToUndo(f"{asked} is short for a run: a slip would undo another. Give more of the id.")
-    ((run_id, wrote_to),) = found.items()
+    runs = runs_that_wrote(session, prefix) if prefix else {}
+    if prefix in runs:
+        runs = {prefix: runs[prefix]}
+    if not runs:
+        if prefix and is_known(session, prefix):
+            raise NotPossible(f"Run {prefix} wrote nothing. There is nothing to undo.")
+        raise NotPossible(f"There is no run {prefix}. Look for it in `cw-pipeline history`.")
+    if len(runs) > 1:
+        raise NotPossible(f"{len(runs)} runs begin with {prefix}. Give more of the id.")
+    if len(prefix) < _FEWEST_CHARACTERS and prefix not in runs:
+        raise NotPossible(f"{prefix} is short for a run: a slip would undo another. Give more of the id.")
+    ((run_id, wrote_to),) = runs.items()
     if wrote_to != psa:
-        raise NothingToUndo(f"Run {run_id} wrote to another ConnectWise company, {wrote_to}. It is not undone here.")
+        raise NotPossible(f"Run {run_id} wrote to another ConnectWise company, {wrote_to}. It is not undone here.")
     return run_id
 
 
-def _carry_out(
-    run: SyncRun, lock: HeldLock, known: Mapping[int, Known], run_id: str, writes: Sequence[SetQuantity]
-) -> dict[Write, FailedWrite]:
-    """Take seats away first and add them where, in the same organization's month, all of that succeeded; what failed.
+def _carry_out(run: SyncRun, writer: Writer, run_id: str, writes: Sequence[SetQuantity]) -> dict[Write, FailedWrite]:
+    """Take seats away first, then add them where all of the organization's month succeeded; return what failed.
 
-    That the months are to be pushed again is kept before anything is written.
+    That the months are to be pushed again is stored before anything is written.
     """
     with run.warehouse.transaction() as session:
-        save_undone(session, run.psa, run_id, by=run.run_id, months={one.identity.month for one in writes})
+        save_undone(session, run.psa, run_id, by=run.run_id, months={write.identity.month for write in writes})
         log_action(
             session,
             AuditAction.UNDO_RUN,
             run_id,
-            before={_named(one): str(plain(one.before)) for one in writes},
-            after={_named(one): str(plain(one.quantity)) for one in writes},
+            before={_named(write): str(plain(write.before)) for write in writes},
+            after={_named(write): str(plain(write.quantity)) for write in writes},
         )
-    writer = Writer(run, lock, known)
-    failed = writer.carry_out([one for one in writes if takes_away(one)])
-    stuck = {(one.identity.month, one.identity.organization_id): failure for one, failure in failed.items()}
-    adding = [one for one in writes if not takes_away(one)]
-    for one in adding:
-        if failure := stuck.get((one.identity.month, one.identity.organization_id)):
-            failed[one] = FailedWrite(failure.outcome, reasons.waiting(failure.reason))
-    failed |= writer.carry_out([one for one in adding if one not in failed])
+    failed = writer.carry_out([write for write in writes if takes_away(write)])
+    stuck = {(write.identity.month, write.identity.organization_id): failure for write, failure in failed.items()}
+    adding = [write for write in writes if not takes_away(write)]
+    for write in adding:
+        if failure := stuck.get((write.identity.month, write.identity.organization_id)):
+            failed[write] = FailedWrite(failure.outcome, reasons.waiting(failure.reason))
+    failed |= writer.carry_out([write for write in adding if write not in failed])
     with run.warehouse.transaction() as session:
         save_right_uses(session, run.psa, writer.rights)
     return failed

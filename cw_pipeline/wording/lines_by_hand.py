@@ -38,10 +38,10 @@ def results(chosen: Sequence[Chosen]) -> Table:
     """What became of a person's choice for each line."""
     return ("Line", "Company", "Quantity", "Before", "Result"), [
         (
-            one.line.line.addition_id,
-            one.line.agreement.company_name,
-            one.line.line.quantity,
-            days(one.line.line),
+            one.kept.line.addition_id,
+            one.kept.agreement.company_name,
+            one.kept.line.quantity,
+            days(one.kept.line),
             one.result,
         )
         for one in chosen

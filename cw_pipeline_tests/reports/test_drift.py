@@ -10,7 +10,7 @@ import pytest
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
-from cw_pipeline.setup.errors import NothingToAccept
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
 from cw_pipeline_tests.reports.drift import ONE, SPARE, SYNC, THREE, TWO, drift, edit, the_finding, the_line
@@ -160,7 +160,7 @@ def test_after_invoicing_what_a_sync_cannot_mend_is_to_be_set_back(synced: Msp, 
     fields, expected, found, _ = EDITS[edited]
     edit(synced, **fields)
     assert the_finding(synced) == ("edited", expected, found, f"Set its {edited} back.")
-    with pytest.raises(NothingToAccept):
+    with pytest.raises(NotPossible):
         accept_lines(synced.run, MARCH, organization_id(ONE))
 
 

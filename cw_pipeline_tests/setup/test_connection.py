@@ -14,7 +14,7 @@ from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, TO_READ_INVOICES, 
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup.audit import setup_transaction
 from cw_pipeline.setup.connection import connect, disconnect
-from cw_pipeline.setup.errors import FileRefused, NotConnected, WrongCompany
+from cw_pipeline.setup.errors import NotConnected, NotPossible, WrongCompany
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings
@@ -268,7 +268,7 @@ def test_a_backup_never_overwrites_a_file(msp: Warehouse, tmp_path: Path) -> Non
     map_company(msp, 2, 21, "org-bolt", first_month=FIRST, now=NOW)
     file = tmp_path / "backup.csv"
     file.write_text("precious")
-    with pytest.raises(FileRefused, match="backup"):
+    with pytest.raises(NotPossible, match="backup"):
         disconnect(msp, file)
     assert file.read_text() == "precious"
     assert mappings(msp)

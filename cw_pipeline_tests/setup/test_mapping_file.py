@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.setup.errors import FileRefused, MappingFileRefused, NotConnected, WarningsNotAccepted
+from cw_pipeline.setup.errors import MappingFileRefused, NotConnected, NotPossible, WarningsNotAccepted
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
 from cw_pipeline.setup.suggest import suggest_mappings
@@ -204,7 +204,7 @@ def test_a_hostile_file_is_refused_and_its_message_short(text: str, msp: Warehou
 
 
 def test_a_file_that_cannot_be_written_is_refused(msp: Warehouse, tmp_path: Path) -> None:
-    with pytest.raises(FileRefused, match="Is a directory"):
+    with pytest.raises(NotPossible, match="Is a directory"):
         export_mappings(msp, tmp_path)
 
 

@@ -11,7 +11,7 @@ from cw_pipeline.nordpass.models import NewOrganization
 from cw_pipeline.nordpass.models import Organization as Listed
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.setup import organizations as organizations_module
-from cw_pipeline.setup.errors import MappingRefused, OrganizationRefused, UnknownChoice, WarningsNotAccepted
+from cw_pipeline.setup.errors import MappingRefused, NotPossible, UnknownChoice, WarningsNotAccepted
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.organizations import MapTo, add_organization, refresh_organizations
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
@@ -92,7 +92,7 @@ def test_a_repetition_adopts_what_a_killed_first_try_added(
 
 def test_adding_a_name_that_nordpass_has_is_refused(warehouse: Warehouse, nordpass: NordPass, sandbox: Sandbox) -> None:
     there = add_organization(nordpass, warehouse, NEW, first_month=FIRST).organization
-    with pytest.raises(OrganizationRefused, match=rf"NordPass has Newco \({there.id}, Business, Standard\) already"):
+    with pytest.raises(NotPossible, match=rf"NordPass has Newco \({there.id}, Business, Standard\) already"):
         add_organization(nordpass, warehouse, NEW.model_copy(update={"name": "NEWCO"}), first_month=FIRST)
     assert len([one for one in sandbox.nordpass.organizations() if one["name"].casefold() == "newco"]) == 1
 

@@ -9,7 +9,7 @@ from cw_pipeline.connectwise.errors import MissingRight, UncertainWrite
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.setup.connection import connect
-from cw_pipeline.setup.errors import NotConnected, ProductRefused, UnknownChoice
+from cw_pipeline.setup.errors import NotConnected, NotPossible, UnknownChoice
 from cw_pipeline.setup.products import (
     confirm_products,
     create_product,
@@ -57,7 +57,7 @@ def test_a_plan_mapped_by_id_or_identifier_needs_confirmation(
 def test_an_unbillable_product_is_refused_with_the_reason(
     product: str, why: str, connected: Warehouse, client: ConnectWiseClient
 ) -> None:
-    with pytest.raises(ProductRefused, match=why):
+    with pytest.raises(NotPossible, match=why):
         map_product(client, connected, Plan.BUSINESS, product)
     assert mapping(connected, Plan.BUSINESS) is None
 
@@ -135,13 +135,13 @@ def test_choices_are_listed_and_nothing_is_created(
 def test_an_existing_identifier_is_not_created_twice(
     connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
-    with pytest.raises(ProductRefused, match=r'products map Business "NORDPASS-BUS"'):
+    with pytest.raises(NotPossible, match=r'products map Business "NORDPASS-BUS"'):
         create_product(client, connected, Plan.BUSINESS, identifier="nordpass-bus")
     assert not sandbox.journal.writes()
 
 
 def test_a_text_that_is_too_long_is_named(connected: Warehouse, client: ConnectWiseClient) -> None:
-    with pytest.raises(ProductRefused, match="description"):
+    with pytest.raises(NotPossible, match="description"):
         create_product(client, connected, Plan.BUSINESS, description="x" * 61)
 
 
@@ -174,7 +174,7 @@ def test_the_missing_right_to_add_products_is_named(
 def test_confirming_needs_a_mapped_plan_and_makes_the_integration_active(
     connected: Warehouse, client: ConnectWiseClient
 ) -> None:
-    with pytest.raises(ProductRefused, match="No plan is mapped"):
+    with pytest.raises(NotPossible, match="No plan is mapped"):
         confirm_products(connected)
     map_product(client, connected, Plan.BUSINESS, 3)
     (confirmed,) = confirm_products(connected)

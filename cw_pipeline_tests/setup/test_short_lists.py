@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.sandbox import Sandbox
-    from cw_pipeline.setup.listed import Changes
+    from cw_pipeline.setup.list_update import Changes
     from cw_pipeline.warehouse.database import Warehouse
 
 MAPPED = 4

@@ -12,7 +12,7 @@ from cw_pipeline.billing.identity import Identity
 from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
-from cw_pipeline.setup.errors import NothingToAccept, NothingToRelease
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.release import release_lines, unusual_month
 from cw_pipeline.sync.sync_run import SyncError, SyncRun
 from cw_pipeline.vocabulary import Month, Plan
@@ -106,7 +106,7 @@ class Decisions:
         for line in self.oracle.lines(place, month):
             if line.id in ours and line.quantity and not about_one(line.share):
                 self.marks.unknowable.add(line.case)  # part of a month was billed, and is taken for a whole one
-        with suppress(NothingToAccept, ConnectWiseError, SyncError):
+        with suppress(NotPossible, ConnectWiseError, SyncError):
             accept_lines(self.new_run(), month, organization_id(place))
         self.release(place, month)
 
@@ -114,7 +114,7 @@ class Decisions:
         """A person releases an organization's unusual usage."""
         if self.oracle.row(place, month) is None:
             self.absent.add((organization_id(place), str(month)))
-        with suppress(NothingToRelease, ConnectWiseError, SyncError):
+        with suppress(NotPossible, ConnectWiseError, SyncError):
             release_lines(self.new_run(), unusual_month(self.run, month), [organization_id(place)])
 
     def credit(self, place: int, month: Month) -> None:
@@ -129,7 +129,7 @@ class Decisions:
         seats = Decimal(elsewhere or too_much)
         if seats <= 0:
             return
-        with suppress(NothingToAccept, ConnectWiseError, SyncError):
+        with suppress(NotPossible, ConnectWiseError, SyncError):
             accepted = accept_lines(self.new_run(), month, organization_id(place), credited=seats)
             self.marks.credited.add((organization_id(place), str(month)))
             issued = {one.line.addition_id: sum(one.before) - one.counts for one in accepted}

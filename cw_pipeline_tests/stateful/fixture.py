@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.setup.errors import RebuildRefused
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse import tables
@@ -45,7 +45,7 @@ class Fixture(LookedAt):
         written = self.msp.written()
         try:
             rebuild(self.new_run())
-        except RebuildRefused:  # as it says, it is tried again
+        except NotPossible:  # as it says, it is tried again
             assert self.connectwise.settings.lists_lag, "every list was whole"
             rebuild(self.new_run())
         assert self.msp.written() == written

@@ -14,7 +14,7 @@ from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.reports.by_hand import lines_by_hand
 from cw_pipeline.setup.by_hand import choose
-from cw_pipeline.setup.errors import NotChosen, UnknownChoice
+from cw_pipeline.setup.errors import NotPossible, UnknownChoice
 from cw_pipeline.warehouse.by_hand import left_lines
 from cw_pipeline_tests.stateful.moves import Moves
 from cw_pipeline_tests.stateful.strategies import agreements, any_number
@@ -68,12 +68,12 @@ class OnLinesByHand(Moves):
 def choose_for(fixture: Fixture, number: int, act: Act) -> None:
     """A person chooses for a line that is kept by hand, where that is offered."""
     run = fixture.new_run()
-    with suppress(NotChosen, UnknownChoice, ConnectWiseError):
+    with suppress(NotPossible, UnknownChoice, ConnectWiseError):
         (chosen,) = choose(run, lines_by_hand(run), act, [number])
         if chosen.done and act is Act.END:
-            fixture.by_hand[number] = chosen.line.last_day
-        elif chosen.done and act is Act.UNDO and chosen.line.choice is Act.END:
-            fixture.by_hand[number] = chosen.line.restored_day
+            fixture.by_hand[number] = chosen.kept.last_day
+        elif chosen.done and act is Act.UNDO and chosen.kept.choice is Act.END:
+            fixture.by_hand[number] = chosen.kept.restored_day
 
 
 def billing_by_hand(fixture: Fixture, agreement_id: int, product_id: int) -> list[Record]:

@@ -19,7 +19,7 @@ from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox import FaultKind, Sandbox
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.setup.errors import NothingToUndo
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.undo import undo_run
 from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline.sync.due import unpushed_months
@@ -170,7 +170,7 @@ class Syncs(Decisions):
         settled, behind, written = self._settled_quantities(), self.is_behind(), self.msp.written()
         if fault is not None:
             self.sandbox.faults.add(fault.kind, path=fault.path, **fault.options)
-        with self._moments.with_acts(acts), suppress(ConnectWiseError, SyncError, NothingToUndo):
+        with self._moments.with_acts(acts), suppress(ConnectWiseError, SyncError, NotPossible):
             undone = undo_run(self.new_run(), runs[which % len(runs)], self.recorded.values(), confirmed=True)
             assert all(map(self._is_due, undone.months))
         self._check_ours_once()

@@ -11,7 +11,7 @@ import pytest
 from cw_pipeline.sandbox.connectwise.company_names import COMPANY_NAMES
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
-from cw_pipeline.setup.errors import NothingToAccept, UnknownChoice
+from cw_pipeline.setup.errors import NotPossible, UnknownChoice
 from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, Pushed, agreement_id
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_a_missing_line_billed_nothing_once_that_is_accepted(edited: Msp) -> Non
 
 
 def test_nothing_is_recorded_where_every_line_is_as_it_was_written(edited: Msp) -> None:
-    with pytest.raises(NothingToAccept, match="as it was written"):
+    with pytest.raises(NotPossible, match="as it was written"):
         accept_lines(edited.run, MARCH, organization_id(MAPPED[1]))
     with pytest.raises(UnknownChoice):
         accept_lines(edited.run, MARCH, "nobody")

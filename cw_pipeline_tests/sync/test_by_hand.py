@@ -11,7 +11,7 @@ from cw_pipeline.billing.by_hand import Act
 from cw_pipeline.reports.by_hand import Proposal, lines_by_hand, proposed
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.setup.by_hand import choose
-from cw_pipeline.setup.errors import NotChosen, UnknownChoice
+from cw_pipeline.setup.errors import NotPossible, UnknownChoice
 from cw_pipeline.sync.due import unpushed_months
 from cw_pipeline.warehouse.tables import AuditEntry, LineByHandRow
 from cw_pipeline_tests.support.clients import TODAY
@@ -66,7 +66,7 @@ def test_a_line_is_ended_the_day_before_ours_and_restored(since_january: Msp) ->
         assert set(unpushed_months(session, msp.run.psa, JANUARY, NOW)) == set(MONTHS)
     assert msp.sync(*MONTHS).outcomes() == ["created"] + ["unchanged"] * 2
     assert (listed(msp)[line].choice, listed(msp)[line].restored_day) == (Act.END, date(2027, 7, 31))
-    with pytest.raises(NotChosen, match="is ended already"):
+    with pytest.raises(NotPossible, match="is ended already"):
         act(msp, Act.LEAVE, line)
     assert (
         act(msp, Act.UNDO, line)[0].result == "ends on 2027-07-31, as before: from 2026-01-01 on it bills beside ours"
@@ -140,7 +140,7 @@ def test_a_line_that_changed_since_it_was_shown_is_refused(msp: Msp, meanwhile: 
     shown = lines_by_hand(msp.run)
     meanwhile(msp, line)
     before = msp.written()
-    with pytest.raises(NotChosen, match=r"has changed since it was shown. Nothing was changed."):
+    with pytest.raises(NotPossible, match=r"has changed since it was shown. Nothing was changed."):
         choose(msp.run, shown, Act.END, [other, line])
     assert (msp.written(), ends(msp, other, TWO)) == (before, None)
     assert rows_of(msp.run.warehouse)[LineByHandRow.__tablename__] == []
@@ -149,8 +149,13 @@ def test_a_line_that_changed_since_it_was_shown_is_refused(msp: Msp, meanwhile: 
 @pytest.mark.parametrize(
     ("what", "line", "refused", "sentence"),
     [
-        (Act.END, {"first": date(2026, 4, 1)}, NotChosen, "begins on 2026-04-01, and would have to end on 2026-03-31"),
-        (Act.UNDO, {}, NotChosen, "nothing was chosen"),
+        (
+            Act.END,
+            {"first": date(2026, 4, 1)},
+            NotPossible,
+            "begins on 2026-04-01, and would have to end on 2026-03-31",
+        ),
+        (Act.UNDO, {}, NotPossible, "nothing was chosen"),
         (Act.END, {"billCustomer": "NoCharge"}, UnknownChoice, "that is kept by hand. Nothing was changed"),
     ],
     ids=["begins too late", "nothing to undo", "bills nothing"],

@@ -12,7 +12,7 @@ from cw_pipeline.reports.by_hand import Proposal, lines_by_hand, proposed
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.by_hand import choose
-from cw_pipeline.setup.errors import NotChosen
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.mapping import unmap_company
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.tables import OrganizationRow
@@ -100,6 +100,6 @@ def test_what_another_person_chose_since_a_line_was_shown_is_not_overruled(
         act(msp, one, line)
     shown = lines_by_hand(msp.run)
     act(msp, Act.UNDO if before else Act.LEAVE, line)
-    with pytest.raises(NotChosen, match=r"or chosen for it, has changed since it was shown. Nothing was changed."):
+    with pytest.raises(NotPossible, match=r"or chosen for it, has changed since it was shown. Nothing was changed."):
         choose(msp.run, shown, what, [line])
     assert ends(msp, line) is None

@@ -12,7 +12,7 @@ from cw_pipeline.reports.unbilled import missing_usage
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
-from cw_pipeline.setup.errors import NothingToAccept
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.release import release_lines, unusual_month
 from cw_pipeline.sync.due import Why, unpushed_months
 from cw_pipeline.vocabulary import Plan
@@ -232,7 +232,7 @@ def test_an_organization_missing_from_the_report_keeps_its_line_until_released(s
     assert f"`cw-pipeline lines release --month 2026-03 --organization {organization_id(ONE)}`" in held.reason
     assert synced.quantities(ONE) == [5]
     assert MARCH not in due(synced)
-    with pytest.raises(NothingToAccept, match="`cw-pipeline lines release --month 2026-03"):
+    with pytest.raises(NotPossible, match="`cw-pipeline lines release --month 2026-03"):
         accept_lines(synced.run, MARCH, organization_id(ONE))
     (released,) = release_lines(synced.run, unusual_month(synced.run, MARCH), [organization_id(ONE)])
     assert released.seats == 5

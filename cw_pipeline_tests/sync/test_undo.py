@@ -10,7 +10,7 @@ import pytest
 
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.setup.errors import NothingToUndo
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.undo import Undone, undo_run
 from cw_pipeline.sync.due import Why, unpushed_months
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, WarehouseOutdated
@@ -211,14 +211,14 @@ def test_a_run_that_is_not_known_or_wrote_nothing_here_is_refused(both: Msp) -> 
         ("idle", both, "Run idle wrote nothing."),
         ("second", elsewhere, "Run second wrote to another ConnectWise company"),
     ):
-        with pytest.raises(NothingToUndo, match=sentence):
+        with pytest.raises(NotPossible, match=sentence):
             undo(by, asked)
     synced_by(both, "run-1 and more", MARCH)
     both.use(9)
     synced_by(both, "second too", MARCH)
-    with pytest.raises(NothingToUndo, match="2 runs begin with seco"):
+    with pytest.raises(NotPossible, match="2 runs begin with seco"):
         undo(both, "seco")
-    with pytest.raises(NothingToUndo, match="run is short for a run"):
+    with pytest.raises(NotPossible, match="run is short for a run"):
         undo(both, "run")
     assert undo(both, "second").run_id == "second"
 

@@ -12,7 +12,7 @@ from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
-from cw_pipeline.setup.errors import NothingToAccept
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.wording.hold_reasons import CORRECT_IT
@@ -201,7 +201,7 @@ def test_what_cannot_be_read_is_not_accepted_as_gone(synced: Msp) -> None:
     synced.sandbox.connectwise.invoice(AGREEMENT)
     spoil(synced, RECORDS["a line without a product"])
     synced.sync()
-    with pytest.raises(NothingToAccept, match=r"product: .*Correct that in ConnectWise"):
+    with pytest.raises(NotPossible, match=r"product: .*Correct that in ConnectWise"):
         accept_lines(synced.run, MARCH, organization_id(ONE))
     assert_right(synced)
 

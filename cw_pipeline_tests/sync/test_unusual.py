@@ -8,7 +8,7 @@ import pytest
 
 from cw_pipeline.billing.unusual import Limits
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.setup.errors import NothingToRelease, UnknownChoice
+from cw_pipeline.setup.errors import NotPossible, UnknownChoice
 from cw_pipeline.setup.release import release_lines, unusual_month
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.tables import ReleasedUsageRow
@@ -80,7 +80,7 @@ def test_a_warning_stays_until_the_usage_is_released(msp: Msp) -> None:
     ("asked", "refused", "sentence"),
     [
         (["nobody"], UnknownChoice, "There is no organization nobody"),
-        ([organization_id(ONE), organization_id(TWO)], NothingToRelease, "is not unusual. Nothing was released"),
+        ([organization_id(ONE), organization_id(TWO)], NotPossible, "is not unusual. Nothing was released"),
     ],
     ids=["unknown", "one of two is not unusual"],
 )

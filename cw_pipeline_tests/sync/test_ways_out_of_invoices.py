@@ -11,7 +11,7 @@ from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.reports.month import month_lines
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
-from cw_pipeline.setup.errors import NothingToAccept
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import MARCH, Msp, Pushed, agreement_id, company_id
@@ -55,14 +55,14 @@ def test_a_recorded_credit_ends_credit_due_and_counts_from_then_on(
 
 
 def test_only_the_seats_that_are_to_be_credited_are_taken_for_credited(invoiced: Msp) -> None:
-    with pytest.raises(NothingToAccept, match="Nothing that was invoiced"):
+    with pytest.raises(NotPossible, match="Nothing that was invoiced"):
         credit(invoiced, 2)
     invoiced.use(3, ONE)
     invoiced.sync()
-    with pytest.raises(NothingToAccept, match=r"credit due for .* is 2 seats \(line .*\), not 3"):
+    with pytest.raises(NotPossible, match=r"credit due for .* is 2 seats \(line .*\), not 3"):
         credit(invoiced, 3)
     credit(invoiced, 2)
-    with pytest.raises(NothingToAccept, match="Nothing that was invoiced"):
+    with pytest.raises(NotPossible, match="Nothing that was invoiced"):
         credit(invoiced, 2)
 
 
@@ -78,7 +78,7 @@ def test_a_credit_for_the_former_plan_is_recorded_too(invoiced: Msp) -> None:
 def test_an_edited_line_is_accepted_before_its_credit(invoiced: Msp) -> None:
     line = invoiced.lines(ONE)[0]["id"]
     invoiced.sandbox.connectwise.edit_addition(agreement_id(ONE), line, quantity=8)
-    with pytest.raises(NothingToAccept, match="Accept that first"):
+    with pytest.raises(NotPossible, match="Accept that first"):
         credit(invoiced, 3)
     accept_lines(invoiced.run, MARCH, organization_id(ONE))
     assert_stuck(invoiced.sync(), "credit_due", "--credited 3")

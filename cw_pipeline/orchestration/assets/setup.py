@@ -11,7 +11,7 @@ from cw_pipeline.orchestration.setup_metadata import of_changes, of_connection, 
 from cw_pipeline.orchestration.tenant import PREFIX, asset_key
 from cw_pipeline.setup import imports, organizations
 from cw_pipeline.setup.connection import Connection
-from cw_pipeline.setup.listed import Changes
+from cw_pipeline.setup.list_update import Changes
 from cw_pipeline.setup.products import MappedProduct
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.launchpad import in_the_ui

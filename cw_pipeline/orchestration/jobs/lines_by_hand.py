@@ -53,12 +53,12 @@ def choose_lines_by_hand(context: dg.OpExecutionContext, config: ByHandConfig, a
             raise Failed(f"Nothing was changed. Give one of {' and '.join(acts)}.")
         chosen = choose(run, lines, acts[0], requested[acts[0]])
         for choice in chosen:
-            line, agreement = choice.line.line, choice.line.agreement
+            line, agreement = choice.kept.line, choice.kept.agreement
             context.log.info(
                 f"Line {line.addition_id} of {agreement.company_name} on agreement {line.agreement_id}: {choice.result}"
             )
         context.log_event(materialized_mapping(run.warehouse))
-    if failed := [f"Line {choice.line.line.addition_id}: {choice.result}" for choice in chosen if not choice.done]:
+    if failed := [f"Line {choice.kept.line.addition_id}: {choice.result}" for choice in chosen if not choice.done]:
         raise Failed("\n".join(failed))
 
 

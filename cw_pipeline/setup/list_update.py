@@ -1,4 +1,4 @@
-"""Bring a stored list up to date with what a system lists now: how every list is imported."""
+"""Bring a stored list of companies, agreements or organizations up to date with what a system lists now."""
 
 from __future__ import annotations
 
@@ -35,10 +35,8 @@ class Changes:
     """What an import changed.
 
     Attributes:
-        new: What was not known before.
         changed: What was different before, or was gone.
         gone: What is no longer listed; its row and its mapping are kept.
-        gone_but_mapped: Those of `gone` that are mapped.
         kept: How many did not change.
         total: How many are listed now.
     """
@@ -61,25 +59,25 @@ class Changes:
         return {name: number for name, number in self.numbers.items() if number and name != "total"}
 
 
-def keep_listed(
+def update_list(
     session: Session,
     table: type[RowT],
-    found: Iterable[RowT],
+    listed: Iterable[RowT],
     *,
     now: datetime,
     accept_warnings: bool,
     is_expected: Callable[[RowT], bool] = lambda _row: True,
 ) -> Changes:
-    """Add and update rows as `found` has them, and mark gone those that it lacks.
+    """Add and update the stored rows, and mark gone those that are no longer listed.
 
     Args:
         session: The transaction.
         table: The rows' class.
-        found: New rows, not in the session, as the system lists them now.
-        now: When a row that is not found went.
+        listed: New rows, not in the session, as the system lists them now.
+        now: When a row that is not listed went.
         accept_warnings: Believe a list that is empty although there was something, or lacks more than a few of what is
             mapped: it may be late, or the role of the keys may show less.
-        is_expected: Whether `found` would have this known row if it still existed.
+        is_expected: Whether this known row would be listed if it still existed.
 
     Raises:
         TooManyGone: If the list looks cut short, and `accept_warnings` is not set.
@@ -87,10 +85,10 @@ def keep_listed(
     columns = inspect(table).column_attrs.keys()
     facts, times = [name for name in columns if name not in _TIMES], _TIMES.intersection(columns)
     missing = {row.id: row for row in session.scalars(select(table))}
-    listed = {row.id: row for row in found}
+    rows = {row.id: row for row in listed}
     new: list[Named] = []
     changed: list[Named] = []
-    for row in listed.values():
+    for row in rows.values():
         old = missing.pop(row.id, None)
         if old is None:
             session.add(row)
@@ -106,17 +104,17 @@ def keep_listed(
         row.gone_at = now
     session.flush()
     mapped = set(session.scalars(select(_MAPPED[table])))
-    changes = Changes(
+    gone_but_mapped = tuple(Named(row.id, row.name) for row in gone if row.id in mapped)
+    lacks_many_mapped = len(gone_but_mapped) > max(_FEW, len(mapped) // _MOST_OF_MAPPED)
+    if not accept_warnings and ((gone and not rows) or lacks_many_mapped):
+        system = "NordPass" if table is OrganizationRow else "ConnectWise"
+        which = list(map(name_and_id, gone_but_mapped or gone))
+        raise TooManyGone(table.__tablename__, system, len(rows), which, mapped=bool(gone_but_mapped))
+    return Changes(
         new=tuple(new),
         changed=tuple(changed),
         gone=tuple(Named(row.id, row.name) for row in gone),
-        gone_but_mapped=tuple(Named(row.id, row.name) for row in gone if row.id in mapped),
-        kept=len(listed) - len(new) - len(changed),
-        total=len(listed),
+        gone_but_mapped=gone_but_mapped,
+        kept=len(rows) - len(new) - len(changed),
+        total=len(rows),
     )
-    lacks = changes.gone_but_mapped
-    if not accept_warnings and ((gone and not listed) or len(lacks) > max(_FEW, len(mapped) // _MOST_OF_MAPPED)):
-        system = "NordPass" if table is OrganizationRow else "ConnectWise"
-        which = [name_and_id(one) for one in lacks or changes.gone]
-        raise TooManyGone(table.__tablename__, system, len(listed), which, mapped=bool(lacks))
-    return changes

@@ -13,7 +13,7 @@ from cw_pipeline.warehouse.lock import lock_setup
 from cw_pipeline.warehouse.tables import AuditEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Generator, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -56,26 +56,17 @@ def log_action(
     action: AuditAction,
     subject: str,
     *,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
 ) -> None:
     """Add an audit entry in the transaction that makes the change; nothing if `before` equals `after`.
 
-    `subject` is what was changed, by id if it has one. `before` and `after` are its values as JSON; None if there were
-    or are none.
+    `subject` is what was changed, by id if it has one; `before` and `after` are its values as JSON, if there are any.
     """
     if before == after:
         return
-    session.add(
-        AuditEntry(
-            at=datetime.now(UTC),
-            who=session.info["who"],
-            action=action.value,
-            subject=subject,
-            before=None if before is None else dict(before),
-            after=None if after is None else dict(after),
-        )
-    )
+    at, who = datetime.now(UTC), session.info["who"]
+    session.add(AuditEntry(at=at, who=who, action=action.value, subject=subject, before=before, after=after))
 
 
 def audit_log(session: Session, *, latest: int | None = None) -> Sequence[AuditEntry]:

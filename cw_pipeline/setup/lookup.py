@@ -1,4 +1,7 @@
-"""Find the record that a person names by its id or exact name."""
+"""Find the record that a person names by its id or exact name.
+
+A name that nothing has, or that several have, raises `UnknownChoice` with what could be chosen.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,7 @@ ImportedT = TypeVar("ImportedT", CompanyRow, AgreementRow, OrganizationRow)
 def company_and_agreement(
     session: Session, company: int | str, agreement: int | str
 ) -> tuple[CompanyRow, AgreementRow]:
-    """An imported company and one of its agreements; another company's agreement is found by its id alone.
-
-    Raises:
-        UnknownChoice: If one does not exist, or several have the name.
-    """
+    """An imported company and one of its agreements; another company's agreement is found by its id alone."""
     company_row = find_listed("company", company, session.scalars(select(CompanyRow)).all())
     text = str(agreement).strip()
     by_id = session.get(AgreementRow, int(text)) if is_number(text) else None
@@ -41,22 +40,14 @@ def company_and_agreement(
 
 
 def find_listed(what: str, name: int | str, records: Sequence[ImportedT]) -> ImportedT:
-    """The record with this id or exact name, a gone one only if no other has it.
-
-    Raises:
-        UnknownChoice: If there is none, or several have the name.
-    """
+    """The record with this id or exact name, a gone one only if no other has it."""
     listed = [record for record in records if record.gone_at is None]
     gone = [record for record in records if record.gone_at is not None]
     return find(what, name, gone if _matching(name, gone) and not _matching(name, listed) else listed)
 
 
 def find(what: str, name: int | str, records: Sequence[ImportedT]) -> ImportedT:
-    """The record with this id or, if there is none, with exactly this name.
-
-    Raises:
-        UnknownChoice: If there is none, or several have the name.
-    """
+    """The record with this id or, if none has it, with exactly this name."""
     matching = _matching(name, records)
     if len(matching) == 1:
         return matching[0]
@@ -73,32 +64,20 @@ def _matching(name: int | str, records: Sequence[ImportedT]) -> Sequence[Importe
 
 
 def organizations_named(session: Session, names: Iterable[str]) -> list[OrganizationRow]:
-    """The organizations with these ids or exact names.
-
-    Raises:
-        UnknownChoice: If there is none, or several have the name.
-    """
+    """The organizations with these ids or exact names."""
     organizations = session.scalars(select(OrganizationRow)).all()
     return [find("organization", name, organizations) for name in names]
 
 
 def choice_of(warehouse: Warehouse, organizations: Iterable[str], limit: int) -> Choice:
-    """Whom to push: these organizations, by id or exact name, and at most so many; none for all.
-
-    Raises:
-        UnknownChoice: If there is no such organization, or several have the name.
-    """
+    """Whom to push: these organizations, by id or exact name, and at most so many; none for all."""
     with warehouse.transaction() as session:
         chosen = organizations_named(session, organizations)
         return Choice(frozenset(organization.id for organization in chosen), limit)
 
 
 def organization_ids(session: Session, name: str) -> set[str]:
-    """The ids of the organizations with this id or exact name: those that NordPass listed, and those in the ledger.
-
-    Raises:
-        UnknownChoice: If there is none.
-    """
+    """The ids of the organizations with this id or exact name: those that NordPass listed, and those in the ledger."""
     organizations = session.scalars(select(OrganizationRow)).all()
     in_ledger = set(session.scalars(select(LedgerEntry.organization_id).distinct()))
     ids = {organization.id for organization in _matching(name, organizations)} | (in_ledger & {name.strip()})
@@ -115,11 +94,7 @@ def is_number(text: str) -> bool:
 
 
 def record_named(what: str, records: Iterable[ChoiceT], name: str | None) -> ChoiceT:
-    """The active record of a setup table with this name or, if none is given, the usual one.
-
-    Raises:
-        UnknownChoice: If there is none, or there are several.
-    """
+    """The active record of a setup table with this name or, if none is given, the usual one."""
     active = [record for record in records if not record.inactive_flag]
     if name is None and (usual := usual_record(active)):
         return usual

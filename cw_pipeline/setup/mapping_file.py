@@ -107,7 +107,9 @@ def rows_to_complete(session: Session, suggestions: Sequence[Suggestion] | None)
             row = row._replace(agreement_id=str(suggestion.agreement.id), agreement_name=suggestion.agreement.name)
         elif suggestions is not None:
             own = agreements.get(company.id, ())
-            row = row._replace(agreement_name=to_choose(one for one in own if not why_not_billable(one)))
+            row = row._replace(
+                agreement_name=to_choose(agreement for agreement in own if not why_not_billable(agreement))
+            )
         if suggestion is not None:
             organization = suggestion.organization
             if suggestion.organization_certain:
@@ -132,11 +134,10 @@ def apply_mappings(
 ) -> Applied:
     """Do what the rows of a file or of pasted text say, all or nothing.
 
-    They map, map anew, or (without agreement and organization) unmap the company. A company's rows replace all of its
-    mappings; a row that changes nothing is not checked; companies that are not in the file are left alone. Only the
-    result has to be right, so rows may swap organizations. There is a warning for each mapping that a company's rows
-    leave out, unless one row asks to unmap the company's only organization. A row that names the organization of an
-    unmapped company, and no agreement yet, does nothing but say so.
+    Rows map or remap a company or, without agreement and organization, unmap it. A company's rows replace all of its
+    mappings, with a warning for each that they leave out, unless one row unmaps the company's only organization;
+    companies that are not in the file are left alone. Only the result has to be right, so rows may swap organizations.
+    A row that changes nothing is not checked, and one that lacks only the agreement does nothing but say so.
     `first_month` is the first that is ever synced.
 
     Raises:

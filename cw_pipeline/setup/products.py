@@ -226,16 +226,12 @@ def _find(client: ConnectWiseClient, product: int | str) -> CatalogItem:
             return client.catalog_item(int(text))
         except NotFound:
             pass  # an identifier may be a number, too
-    found = client.catalog_item_by_identifier(text) if isinstance(product, str) and text else None
-    if found is not None:
-        return found
+    item = client.catalog_item_by_identifier(text) if isinstance(product, str) and text else None
+    if item is not None:
+        return item
     billable = (item.identifier for item in client.catalog_items() if why_not_billable(item) is None)
-    raise UnknownChoice(
-        f"There is no product {text}.",
-        billable,
-        "Search for others with `cw-pipeline products list`.",
-        near=text,
-    )
+    search = "Search for others with `cw-pipeline products list`."
+    raise UnknownChoice(f"There is no product {text}.", billable, search, near=text)
 
 
 def _create(client: ConnectWiseClient, warehouse: Warehouse, new: NewCatalogItem) -> CatalogItem:

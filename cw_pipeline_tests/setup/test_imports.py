@@ -184,18 +184,6 @@ def test_an_import_reports_changes_and_keeps_mappings(
     assert companies(connected)[101].gone_at is None
 
 
-def test_more_than_a_thousand_companies_are_imported(
-    connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
-) -> None:
-    first = sandbox.connectwise.records("companies")[0]
-    for number in range(1100):
-        sandbox.connectwise.insert("companies", {**first, "id": 10_000 + number, "identifier": f"bulk{number}"})
-    report = import_companies(client, connected, ["Client"], ["Active"])
-    assert report.total > 1100
-    assert {*range(10_000, 11_100)} <= companies(connected).keys()
-    assert import_agreements(client, connected).total > 60
-
-
 def test_agreements_of_every_status_are_imported_with_their_terms(
     connected: Warehouse, client: ConnectWiseClient
 ) -> None:

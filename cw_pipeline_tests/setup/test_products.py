@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.connectwise.errors import MissingRight, UncertainWrite
-from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
+from cw_pipeline.connectwise.errors import UncertainWrite
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import NotConnected, NotPossible, UnknownChoice
@@ -161,14 +160,6 @@ def test_a_product_that_was_not_created_is_not_mapped(
     with pytest.raises(UncertainWrite):
         create_product(client, connected, Plan.BUSINESS)
     assert mapping(connected, Plan.BUSINESS) is None
-
-
-def test_the_missing_right_to_add_products_is_named(
-    connected: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
-) -> None:
-    sandbox.connectwise.set_role(SEED_ROLE - {Right.CATALOG_ADD})
-    with pytest.raises(MissingRight, match="Product Catalog: Add"):
-        create_product(client, connected, Plan.BUSINESS)
 
 
 def test_confirming_needs_a_mapped_plan_and_makes_the_integration_active(

@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.suggest import MOST_CANDIDATES, Suggestion, alike, normalized, suggest_mappings
 from cw_pipeline.warehouse.tables import CompanyRow, OrganizationRow
 from cw_pipeline.wording import cells
-from cw_pipeline_tests.setup.conftest import FIRST, mappings
-from cw_pipeline_tests.support.rows import BEFORE, NOW, agreement, company, organization, put
+from cw_pipeline_tests.setup.conftest import map_all, mappings
+from cw_pipeline_tests.support.rows import BEFORE, agreement, company, organization, put
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
@@ -57,8 +56,7 @@ def only(suggestions: tuple[Suggestion, ...]) -> Suggestion:
 @pytest.fixture
 def small(msp: Warehouse) -> Warehouse:
     """The MSP with its companies mapped, so that a test's own are the only ones to suggest for."""
-    for company_id, agreement_id, organization_id in ((1, 11, "org-acme"), (2, 21, "org-bolt"), (3, 31, "org-core")):
-        map_company(msp, company_id, agreement_id, organization_id, first_month=FIRST, now=NOW)
+    map_all(msp)
     return msp
 
 

@@ -1,4 +1,4 @@
-"""What people are told of a line that they keep by hand and that bills the same as one of ours."""
+"""Why seats are held because people bill the same product by hand, and what to do about that."""
 
 from __future__ import annotations
 
@@ -11,36 +11,40 @@ from cw_pipeline.wording.hold_reasons import leave_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
-    from cw_pipeline.billing.facts import Agreement, CompanyMapping, Line
+    from cw_pipeline.billing.facts import Facts, Line
     from cw_pipeline.billing.reasons import BilledByHand
 
 _MOST_NAMED = 3
 
 
-def held(reason: BilledByHand, agreement: Agreement, mapping: CompanyMapping) -> str:
-    """Why seats wait: for the same days they would be billed by hand, too."""
+def held(reason: BilledByHand, facts: Facts) -> str:
+    """Why seats are held that would be billed twice, and what to do about each line that is kept by hand."""
+    mapping = facts.mappings[reason.identity.organization_id]
+    agreement = facts.agreements[mapping.agreement_id]
     lines, window = reason.lines, reason.window
     it, bills, it_bills = ("it", "bills", "it bills") if len(lines) == 1 else ("them", "bill", "they bill")
-    leave = f"f {it_bills} something else, leave {it} with {by_hand_command('leave', lines)}"
+    end = ""
     if all(can_be_ended(line, day_before(window.first)) for line in lines):
-        ways = f"End {it} the day before with {by_hand_command('end', lines)}; or, i{leave}"
-    else:
-        ways = f"I{leave}"
+        end = f"End {it} the day before with {by_hand_command('end', lines)}. "
     return (
-        f"{_in_full(lines)} on agreement {agreement.id} ({agreement.name}), kept by hand, {bills} the same product, so "
-        f"that {window.first} to {window.last} would be billed twice. {ways}; or end {it}, or set {it} to 0, in "
-        f"ConnectWise{leave_out(reason.identity.month, mapping)}. {SYNC_AGAIN}"
+        f"{_named(lines)} on agreement {agreement.id} ({agreement.name}), kept by hand, {bills} the same product, so "
+        f"that {window.first} to {window.last} would be billed twice. {end}If {it_bills} something else, leave {it} "
+        f"with {by_hand_command('leave', lines)}; or end {it}, or set {it} to 0, in ConnectWise. "
+        f"{leave_out(reason.identity.month, mapping)} {SYNC_AGAIN}"
     )
 
 
-def _in_full(lines: Sequence[Line]) -> str:
-    """The lines with their quantities and days; of many, only some."""
-    named = [f"Line {line.addition_id} ({line.quantity}, {days(line)})" for line in lines[:_MOST_NAMED]]
-    more = len(lines) - len(named)
-    return ", ".join(named) + (f" and {more} more" if more else "")
+def _named(lines: Sequence[Line]) -> str:
+    """The first lines with their quantities and days, and how many more there are."""
+    named = ", ".join(
+        f"Line {line.addition_id} ({line.quantity}, {days(line.effective_date, line.cancelled_date)})"
+        for line in lines[:_MOST_NAMED]
+    )
+    return f"{named} and {len(lines) - _MOST_NAMED} more" if len(lines) > _MOST_NAMED else named
 
 
-def days(line: Line) -> str:
+def days(first: date | None, last: date | None) -> str:
     """From when until when a line bills."""
-    return f"{line.effective_date or 'no first day'} to {line.cancelled_date or 'no last day'}"
+    return f"{first or 'no first day'} to {last or 'no last day'}"

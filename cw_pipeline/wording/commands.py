@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Line
 
 SYNC_AGAIN = "Then sync the month again."
-"""What to do after a failure, once its cause is gone."""
 
 
 def for_tenant(text: str, tenant: str | None) -> str:
-    """The text, whose commands are for the tenant with this key, as they can be pasted."""
+    """The text with its commands for the tenant with this key."""
     return text.replace("`cw-pipeline ", f"`cw-pipeline --tenant {tenant} ") if tenant else text
 
 
@@ -35,19 +34,17 @@ def release_command(month: Month, organization_id: str) -> str:
 
 
 def sync_or_approve(unpushed: Collection[str], to_approve: Mapping[str, int], *, approval: bool) -> str:
-    """What to do for the months that have to be pushed: approve those that wait for it, and sync only the others.
+    """What to do for unpushed months: approve the previews that wait for it, and sync the other months.
 
-    Where an `approval` is needed, the others are to be previewed: nothing advises to push what nobody looked at.
+    If pushes need `approval`, the others are to be previewed: nobody is advised to push what nobody looked at.
     """
     waiting = [to_approve[month] for month in unpushed if month in to_approve]
     others = [Month.parse(month) for month in unpushed if month not in to_approve]
-    together = (
-        [month_options(others[0], others[-1])] if others and not waiting else [f"--month {one}" for one in others]
-    )
     sentences: list[str] = []
     if others:
+        months = [f"--month {month}" for month in others] if waiting else [month_options(others[0], others[-1])]
         command, then = ("preview", ", and approve what is right") if approval else ("sync", "")
-        sentences.append(f"Run {' and '.join(f'`cw-pipeline {command} {options}`' for options in together)}{then}.")
+        sentences.append(f"Run {' and '.join(f'`cw-pipeline {command} {options}`' for options in months)}{then}.")
     if waiting:
         sentences.append(
             f"Look at what is previewed, and if it is right, run `cw-pipeline approve {' '.join(map(str, waiting))}`."
@@ -56,10 +53,7 @@ def sync_or_approve(unpushed: Collection[str], to_approve: Mapping[str, int], *,
 
 
 def map_command(company_id: int, agreement_id: int, organization_id: str, bill_from: Month | None = None) -> str:
-    """The command that maps an organization to a company and its agreement.
-
-    With `bill_from`, usage before that month is not billed.
-    """
+    """The command that maps an organization to a company and its agreement."""
     first_month = f" --bill-from {bill_from}" if bill_from else ""
     return (
         f"`cw-pipeline companies map {company_id} --agreement {agreement_id} "
@@ -73,5 +67,5 @@ def unmap_command(company_id: int, organization_id: str) -> str:
 
 
 def by_hand_command(act: Literal["end", "leave"], lines: Iterable[Line]) -> str:
-    """The command that ends lines that people keep by hand, or leaves them."""
+    """The command that ends or leaves lines that people keep by hand."""
     return f"`cw-pipeline lines {act} {' '.join(str(line.addition_id) for line in lines)}`"

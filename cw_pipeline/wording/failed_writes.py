@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def not_tried(error: ConnectWiseError) -> str:
-    """Why a write was not sent: an earlier one met an `error` that this one would meet too."""
+    """Why a write was not sent: it would meet the same `error` as an earlier one."""
     return f"Not tried: {error} {SYNC_AGAIN}"
 
 
@@ -40,7 +40,7 @@ def refused(error: ConnectWiseError) -> str:
 
 
 def too_many_digits(write: Write, lines: Sequence[str]) -> str:
-    """What to do about a quantity with more digits than can be sent, which comes from these invoiced `lines`."""
+    """What to do about a quantity with too many digits to be sent, which comes from these invoiced `lines`."""
     return (
         f"{write.quantity} are still to be billed, and only {MOST_DIGITS} digits can be sent to ConnectWise exactly. "
         f"This comes from the quantity of {' and '.join(lines) or 'an invoiced line'}. In ConnectWise, set it to what "
@@ -50,7 +50,7 @@ def too_many_digits(write: Write, lines: Sequence[str]) -> str:
 
 
 def answered_otherwise(addition: Addition, known_as: str | None = None) -> str:
-    """What ConnectWise answered where that is not what was sent; `known_as` is another line's serial number."""
+    """What ConnectWise answered instead of what was sent; `known_as` is another line's serial number."""
     other = f" The ledger knows line {addition.id} as {known_as}, so it is not the new line." if known_as else ""
     return f"ConnectWise answered, but {_shows(addition)}.{other}"
 
@@ -73,17 +73,17 @@ def _shows(addition: Addition) -> str:
 
 
 def read_back_failed(doubt: str, error: ConnectWiseError) -> str:
-    """Why it is unknown whether a write was carried out: after a `doubt`, ConnectWise could not be read."""
+    """Why it is unknown whether a doubtful write was carried out: ConnectWise could not be read."""
     return f"{doubt} Reading back failed: {error} {SYNC_AGAIN}"
 
 
 def not_shown(doubt: str) -> str:
-    """Why it is unknown whether a write was carried out: no line shows it."""
+    """Why it is unknown whether a doubtful write was carried out: no line shows it."""
     return f"{doubt} ConnectWise does not show the line as intended. Sync the month again."
 
 
 def unsettled(write: Write, error: Exception) -> str:
-    """Why the write of an earlier push stays open: what would show whether it was carried out cannot be read."""
+    """Why the write of an earlier push stays open: its agreement cannot be read."""
     return (
         f"It is unknown whether {write.identity.serial_number} was written on agreement {write.agreement_id}: "
         f"{error} {SYNC_AGAIN}"
@@ -94,12 +94,12 @@ def invoiced_meanwhile(identity: Identity) -> str:
     """Why it is unknown what a line billed that was invoiced while it was written."""
     return (
         "ConnectWise invoiced the agreement while the line was written, so it is unknown which quantity was billed. "
-        f"{accept_what_was_billed(identity.month, identity.organization_id)}"
+        f"{accept_what_was_billed(identity)}"
     )
 
 
 def invoiced_or_not(why: str) -> str:
-    """Why a write stays unconfirmed: its agreement could not be read afterwards. `why` says what went wrong."""
+    """Why a write stays unconfirmed: its agreement could not be read afterwards, for the reason `why`."""
     return (
         f"ConnectWise shows the line as intended, but it is unknown whether it was invoiced meanwhile. {why} "
         f"{CORRECT_IT} {SYNC_AGAIN}"
@@ -107,7 +107,7 @@ def invoiced_or_not(why: str) -> str:
 
 
 def failed_lines(lines: Sequence[PreviewLine]) -> str:
-    """How many lines of a month failed, and of which organizations: those with the same reason together."""
+    """How many lines of a month failed, and of which organizations, grouped by the reason."""
     of_reason: defaultdict[tuple[Outcome, str], list[str]] = defaultdict(list)
     for line in lines:
         of_reason[line.outcome, line.reason].append(f"{line.organization_name} ({line.organization_id})")

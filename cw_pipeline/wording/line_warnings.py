@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cw_pipeline.billing.facts import BILLABLE
 from cw_pipeline.billing.invoiced import State, is_short, state_of
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.wording.commands import accept_command
@@ -11,7 +12,6 @@ from cw_pipeline.wording.commands import accept_command
 if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Facts, Line
     from cw_pipeline.billing.identity import Identity
-
 
 WRITTEN_ELSEWHERE = (
     "If the warehouse is new, or was restored from a backup that is older than this line, leave it: a sync counts it. "
@@ -46,27 +46,24 @@ def line_warning(identity: Identity, line: Line, facts: Facts) -> str:
 
 def left_out(identity: Identity, line: Line, facts: Facts) -> str:
     """Which seats of a line no invoice has, and what to do about it."""
-    if line.bill_customer != "Billable":
+    if line.bill_customer != BILLABLE:
         are = "is" if line.quantity == 1 else "are"
-        what = f"is {line.bill_customer}: its {counted(line.quantity, 'seat')} {are} not billed"
-        set_right = "Set it to Billable"
+        fault = f"is {line.bill_customer}: its {counted(line.quantity, 'seat')} {are} not billed"
+        correction = "Set it to Billable"
     else:
         seats = f"{max(line.quantity - line.less_included, 0)} of its {counted(line.quantity, 'seat')}"
-        what = f"bills {seats}: {line.less_included} count as included in the agreement"
-        set_right = "Set its included quantity to 0"
+        fault = f"bills {seats}: {line.less_included} count as included in the agreement"
+        correction = "Set its included quantity to 0"
     if state_of(line, facts, identity.month) is State.OPEN:
-        return f"Line {line.addition_id} {what}. {set_right} in ConnectWise before it is invoiced."
+        return f"Line {line.addition_id} {fault}. {correction} in ConnectWise before it is invoiced."
     accept = accept_command(identity.month, identity.organization_id)
-    return f"Line {line.addition_id} {what}, and it was invoiced. Bill the rest by hand, and accept that with {accept}."
+    return (
+        f"Line {line.addition_id} {fault}, and it was invoiced. Bill the rest by hand, and accept that with {accept}."
+    )
 
 
-def perhaps_written_off(identity: Identity, line: Line) -> str:
-    """What to do about a line in a period for which there seems to be no invoice."""
-    return not_billed(identity, line.addition_id)
-
-
-def not_billed(identity: Identity, addition_id: int) -> str:
-    """What to do about a line that seems to be invoiced and may not be billed."""
+def perhaps_written_off(identity: Identity, addition_id: int) -> str:
+    """What to do about a line that seems to be invoiced, but that no invoice seems to have."""
     accept = accept_command(identity.month, identity.organization_id)
     return (
         f"See Agreement Invoicing in ConnectWise. If the period was written off and is to be billed, set line "

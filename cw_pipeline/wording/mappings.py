@@ -21,7 +21,6 @@ def mapped_sentence(mapped: Mapped) -> str:
 
 
 def _since(mapped: Mapped) -> str:
-    """From when on a mapping bills, and which months are billed to nobody."""
     if not mapped.trial_months:
         return f"billed from {mapped.bill_from} on"
     paid = mapped.bill_from.plus(mapped.trial_months)

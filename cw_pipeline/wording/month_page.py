@@ -1,4 +1,4 @@
-"""A month's page in the Dagster UI: what the month came to in a few sentences, then its lines, under what they ask for.
+"""A month's page in the Dagster UI: what the month came to in a few sentences, then its lines, by what they need.
 
 Lists are Markdown, which the UI opens in a window that is wide enough for them. Names come from ConnectWise and
 NordPass, and are escaped.
@@ -53,87 +53,68 @@ def summary(month: MonthLines, *, pushed: bool) -> str:
 
 
 def page(month: MonthLines, url: Callable[[int], str], *, pushed: bool) -> dict[str, str]:
-    """The lists of the page by their names, as Markdown; those that would be empty are left out.
+    """The lists of the page by name, as Markdown; empty ones are left out.
 
     Args:
         month: The month.
         url: The address of an agreement in ConnectWise.
         pushed: Whether it was pushed, and not only previewed.
     """
-    writing = [one for one in month.lines if one.line.writes and one.line.outcome not in FAILED]
+    writing = [row for row in month.lines if row.line.writes and row.line.outcome not in FAILED]
     rest: defaultdict[Outcome, list[MonthLine]] = defaultdict(list)
-    for one in month.lines:
-        if not one.line.writes and not one.attention:
-            rest[one.line.outcome].append(one)
+    for row in month.lines:
+        if not row.line.writes and not row.attention:
+            rest[row.line.outcome].append(row)
+    unbilled_first = sorted(rest, key=lambda outcome: (outcome not in _WHAT_TO_DO, outcome))
     lists = {
         "needs_a_person": _needing_a_person(month.waiting, url),
         "written" if pushed else "to_be_written": _written(writing, url),
         "trial_months": _of_trial_months(month.of_trial_months, url),
-        **{outcome.value: _rest(outcome, rest[outcome], url) for outcome in sorted(rest, key=_unbilled_first)},
+        **{outcome.value: _rest(outcome, rest[outcome], url) for outcome in unbilled_first},
         "since_last_month": _changes(month),
         "outcomes": _outcomes(month.preview),
     }
     return {name: markdown.in_a_window(text) for name, text in lists.items() if text}
 
 
-def _unbilled_first(outcome: Outcome) -> tuple[bool, Outcome]:
-    """A key for sorting: first what could be billed, and is not."""
-    return outcome not in _WHAT_TO_DO, outcome
-
-
 def _needing_a_person(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
     """A table to look over, then each line's reason with the way out."""
-    headings = ("Why", "Company", "Organization", "Seats:", "Worth:")
+    if not lines:
+        return ""
     rows = [
         (
-            f"{one.label}{' (also)' if one.line.also else ''}",
-            _name(one.company),
-            escaped(one.line.organization_name),
-            *_seats(one),
+            f"{row.label}{_also(row)}",
+            _name(row.company),
+            escaped(row.line.organization_name),
+            f"{plain(row.seats):,}",
+            _worth(row),
         )
-        for one in lines
+        for row in lines
     ]
-    reasons = [
-        f"- **{escaped(one.line.organization_name)}**{_linked(one, url)}: {markdown.sentence(in_the_ui(text))}"
-        for one in lines[:_MOST_LINES]
-        for text in one.attention
-    ]
-    return "\n\n".join([_table(headings, rows), "### What to do", "\n".join(reasons)]) if lines else ""
+    reasons: list[str] = []
+    for row in lines[:_MOST_LINES]:
+        name = " ".join(filter(None, (f"**{escaped(row.line.organization_name)}**", _agreement(row, url))))
+        reasons += [f"- {name}: {markdown.sentence(in_the_ui(text))}" for text in row.attention]
+    table = _table(("Why", "Company", "Organization", "Seats:", "Worth:"), rows)
+    return "\n\n".join([table, "### What to do", "\n".join(reasons)])
 
 
 def _written(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
-    """To which agreement, and for which days it is billed."""
+    """Each write: to which agreement, and for which days it is billed."""
     rows = [
         (
-            _name(one.company),
-            escaped(one.line.organization_name),
-            one.line.plan,
-            f"[{_name(one.agreement) or write.agreement_id}]({url(write.agreement_id)})",
+            _name(row.company),
+            escaped(row.line.organization_name),
+            row.line.plan,
+            f"[{_name(row.agreement) or write.agreement_id}]({url(write.agreement_id)})",
             _UNBROKEN.join([f"{plain(write.before):,}", "→", f"{plain(write.quantity):,}"]),
             _days(write),
         )
-        for one in lines
-        for write in one.line.writes
+        for row in lines
+        for write in row.line.writes
     ]
     table = _table(("Company", "Organization", "Plan", "Agreement", "Seats:", "Billed for"), rows)
     return table and f"The seats are billed with the agreement's next billing period.\n\n{table}"
-
-
-def _of_trial_months(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
-    """What is billed to nobody, beside what people bill by hand for the same days."""
-    rows = [
-        (
-            _name(one.company),
-            *_organization(one),
-            _linked(one, url).strip(),
-            f"{plain(one.line.seats):,}",
-            f"{plain(one.line.by_hand or Decimal(0)):,}",
-            f"{plain(one.besides_by_hand):+,}",
-        )
-        for one in lines
-    ]
-    table = _table(("Company", "Organization", "Plan", "Agreement", "Seats:", "By hand:", "Difference:"), rows)
-    return table and f"Trial month: billed to nobody. Compare it with what people bill by hand.\n\n{table}"
 
 
 def _days(write: Write) -> str:
@@ -147,35 +128,43 @@ def _day(day: date) -> str:
     return f"{day.day}{_UNBROKEN}{day:%b}{_UNBROKEN}{day.year}"
 
 
+def _of_trial_months(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
+    """What is billed to nobody, compared with what people bill by hand for the same days."""
+    rows = [
+        (
+            _name(row.company),
+            escaped(row.line.organization_name),
+            row.line.plan,
+            _agreement(row, url),
+            f"{plain(row.line.seats):,}",
+            f"{plain(row.line.by_hand or Decimal(0)):,}",
+            f"{plain(row.besides_by_hand):+,}",
+        )
+        for row in lines
+    ]
+    table = _table(("Company", "Organization", "Plan", "Agreement", "Seats:", "By hand:", "Difference:"), rows)
+    return table and f"Trial month: billed to nobody. Compare it with what people bill by hand.\n\n{table}"
+
+
 def _rest(outcome: Outcome, lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
-    """The lines that came to an outcome with which nothing is written, and what to do if they should be billed."""
-    seats = sum((one.line.seats for one in lines if not one.line.also), Decimal(0))
-    heading = f"{counted(len(lines), 'line')}, {counted(plain(seats), 'seat')}: {LABELS[outcome]}."
-    columns = ("Seats:",) if outcome in NOT_OWED else ("Seats:", "Worth:")
-    headings: tuple[str, ...] = ("Organization", "Plan", *columns)
-    rows: list[tuple[object, ...]] = [(*_organization(one), *_seats(one)[: len(columns)]) for one in lines]
-    if any(one.company for one in lines):
-        headings = ("Company", "Organization", "Plan", "Agreement", *columns)
-        rows = [
-            (_name(one.company), *_organization(one), _linked(one, url).strip(), *_seats(one)[: len(columns)])
-            for one in lines
-        ]
+    """The lines with an outcome for which nothing is written, and what to do if they should be billed."""
+    seats = sum((row.line.seats for row in lines if not row.line.also), Decimal(0))
+    summary = f"{counted(len(lines), 'line')}, {counted(plain(seats), 'seat')}: {LABELS[outcome]}."
     what_to_do = [_WHAT_TO_DO.get(outcome, "")]
-    if any(one.left != 0 for one in lines):
+    is_mapped = any(row.company for row in lines)
+    columns = {"Company": [_name(row.company) for row in lines]} if is_mapped else {}
+    columns["Organization"] = [escaped(row.line.organization_name) for row in lines]
+    columns["Plan"] = [f"{row.line.plan}{_also(row)}" for row in lines]
+    if is_mapped:
+        columns["Agreement"] = [_agreement(row, url) for row in lines]
+    columns["Seats:"] = [f"{plain(row.seats):,}" for row in lines]
+    if outcome not in NOT_OWED:
+        columns["Worth:"] = [_worth(row) for row in lines]
+    if any(row.left != 0 for row in lines):
+        columns["On lines:"] = ["unknown" if row.left is None else f"{plain(row.left):,}" for row in lines]
         what_to_do.append(_LEFT_LINES)
-        headings = (*headings, "On lines:")
-        left = ("unknown" if one.left is None else f"{plain(one.left):,}" for one in lines)
-        rows = [(*row, number) for row, number in zip(rows, left, strict=True)]
-    return f"{heading} {escaped(' '.join(what_to_do))}\n\n{_table(headings, rows)}"
-
-
-def _organization(one: MonthLine) -> tuple[str, str]:
-    return escaped(one.line.organization_name), f"{one.line.plan}{' (also)' if one.line.also else ''}"
-
-
-def _seats(one: MonthLine) -> tuple[str, str]:
-    """How many, and what they are worth."""
-    return f"{plain(one.seats):,}", escaped(amounts(one.worth)).replace(" ", _UNBROKEN)
+    table = _table(list(columns), list(zip(*columns.values(), strict=True)))
+    return f"{summary} {escaped(' '.join(what_to_do))}\n\n{table}"
 
 
 def _changes(month: MonthLines) -> str:
@@ -185,22 +174,25 @@ def _changes(month: MonthLines) -> str:
 
 def _outcomes(preview: Preview) -> str:
     """The usage rows by outcome, then what also happened to other lines."""
-    tallies = [*preview.outcomes.items(), *preview.also.items()]
     rows = [
-        (
-            escaped(f"{outcome} (also)" if index >= len(preview.outcomes) else outcome),
-            one.lines,
-            f"{plain(one.seats):,}",
-            LABELS[outcome],
-        )
-        for index, (outcome, one) in enumerate(tallies)
+        (escaped(f"{outcome}{also}"), tally.lines, f"{plain(tally.seats):,}", LABELS[outcome])
+        for also, tallies in (("", preview.outcomes), (" (also)", preview.also))
+        for outcome, tally in tallies.items()
     ]
     return _table(("Outcome", "Lines:", "Seats:", "Meaning"), rows)
 
 
-def _linked(one: MonthLine, url: Callable[[int], str]) -> str:
+def _also(row: MonthLine) -> str:
+    return " (also)" if row.line.also else ""
+
+
+def _worth(row: MonthLine) -> str:
+    return escaped(amounts(row.worth)).replace(" ", _UNBROKEN)
+
+
+def _agreement(row: MonthLine, url: Callable[[int], str]) -> str:
     """The line's agreement as a link, if it has one."""
-    return f" [{_name(one.agreement)}]({url(int(one.agreement.id))})" if one.agreement else ""
+    return f"[{_name(row.agreement)}]({url(int(row.agreement.id))})" if row.agreement else ""
 
 
 def _name(record: Named | None) -> str:
@@ -208,10 +200,10 @@ def _name(record: Named | None) -> str:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table; of one that is too long to keep, a line says how much was left out. Empty if there are no rows."""
+    """A table, or nothing without rows; below one that is too long to keep, a line says how much was left out."""
     if not rows:
         return ""
-    shown = markdown.table(headings, rows[:_MOST_LINES])
+    table = markdown.table(headings, rows[:_MOST_LINES])
     if len(rows) > _MOST_LINES:
-        return f"{shown}\n\n{len(rows) - _MOST_LINES} more are in the warehouse's view `v_latest`."
-    return shown
+        return f"{table}\n\n{len(rows) - _MOST_LINES} more are in the warehouse's view `v_latest`."
+    return table

@@ -30,9 +30,8 @@ if TYPE_CHECKING:
 
 def preview_in_words(preview: Preview[Reason, LineWarnings], facts: Facts) -> Preview:
     """`preview`, which was made from `facts`, with a sentence for each reason and warning."""
-    return Preview(
-        preview.month, preview.usage_seats, tuple(_line_in_words(line, preview.month, facts) for line in preview.lines)
-    )
+    lines = (_line_in_words(line, preview.month, facts) for line in preview.lines)
+    return Preview(preview.month, preview.usage_seats, tuple(lines))
 
 
 def _line_in_words(line: PreviewLine[Reason, LineWarnings], month: Month, facts: Facts) -> PreviewLine:
@@ -51,9 +50,9 @@ def _reason_in_words(  # noqa: C901, PLR0911 - a case for each kind
         case Usage():
             return reasons.excluded(outcome, reason, month, facts)
         case Balance():
-            return reasons.balanced(reason, facts.mappings[reason.identity.organization_id], facts)
+            return reasons.balanced(reason, facts)
         case SetQuantity() if outcome is Outcome.ZEROED:
-            return reasons.stale(reason, facts.mappings[reason.identity.organization_id], facts)
+            return reasons.stale(reason, facts)
         case SetQuantity() if outcome is Outcome.PRODUCT_UNMAPPED:
             return reasons.without_product(reason)
         case CreateLine() | SetQuantity():
@@ -61,15 +60,14 @@ def _reason_in_words(  # noqa: C901, PLR0911 - a case for each kind
             return hold_reasons.write_held(outcome, reason, facts.agreements[reason.agreement_id], mapping)
         case CannotBeRead(organization_id, records):
             return hold_reasons.unread(month, records, facts.mappings[organization_id])
-        case Moved(identity, line, seats):
-            return hold_reasons.moved(identity, line, facts.mappings[identity.organization_id], facts, seats)
+        case Moved():
+            return hold_reasons.moved(reason, facts)
         case InvoiceUnclear():
             return _invoice_unclear(reason, facts)
         case Unusual():
             return unusual_usage.held(reason, facts.mappings[reason.organization_id])
-        case BilledByHand(identity):
-            mapping = facts.mappings[identity.organization_id]
-            return by_hand.held(reason, facts.agreements[mapping.agreement_id], mapping)
+        case BilledByHand():
+            return by_hand.held(reason, facts)
         case Waiting(on):
             return reasons.waiting(_reason_in_words(on, outcome, month, facts))
 
@@ -77,16 +75,12 @@ def _reason_in_words(  # noqa: C901, PLR0911 - a case for each kind
 def _invoice_unclear(reason: InvoiceUnclear, facts: Facts) -> str:
     """Each of the lines in turn."""
     identity, ledger = reason.identity, facts.ledger
-    mapping = facts.mappings[identity.organization_id]
-    whys = [
+    sentences = [
         *(hold_reasons.edited(identity, line, ledger[line.addition_id]) for line in reason.edited),
-        *(
-            hold_reasons.vanished(identity, number, ledger[number], mapping, facts.strangers.get(number))
-            for number in reason.vanished
-        ),
+        *(hold_reasons.vanished(identity, addition_id, facts) for addition_id in reason.vanished),
         *(hold_reasons.claimed(identity, line, facts) for line in reason.claimed),
         *(left_out(identity, line, facts) for line in reason.short),
     ]
     if reason.copies or reason.unclear:
-        whys.append(hold_reasons.unclear(identity, facts, reason.copies, reason.unclear))
-    return " ".join(whys)
+        sentences.append(hold_reasons.unclear(identity, facts, reason.copies, reason.unclear))
+    return " ".join(sentences)

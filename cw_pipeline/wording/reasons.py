@@ -1,4 +1,4 @@
-"""The sentence that a preview gives for what becomes of a usage row, or of another line."""
+"""The sentences that a preview gives for outcomes other than holds."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cw_pipeline.wording.hold_reasons import INVOICED_COUNTS, leave_out
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.balance import Balance
-    from cw_pipeline.billing.facts import CompanyMapping, Facts, Usage
+    from cw_pipeline.billing.facts import Facts, Usage
     from cw_pipeline.vocabulary import Month
 
 
 def excluded(outcome: Outcome, row: Usage, month: Month, facts: Facts) -> str:
-    """Why a usage row of `month` is not billed and, where its lines are left alone, what these carry."""
+    """Why a usage row of `month` is not billed and, if its lines are left alone, what these carry."""
     mapping = facts.mappings.get(row.organization_id)
     bill_from = mapping.bill_from if mapping else None
     sentence = {
@@ -44,42 +44,48 @@ def excluded(outcome: Outcome, row: Usage, month: Month, facts: Facts) -> str:
     )
 
 
-def balanced(result: Balance, mapping: CompanyMapping, facts: Facts) -> str:
+def balanced(result: Balance, facts: Facts) -> str:
     """What a plan's balance comes to."""
-    invoiced = sum(line.quantity for line in result.invoiced)
-    credited = f", {result.credited} of them credited" if result.credited else ""
-    to_nobody = sum(line.quantity for line in result.invoiced if bills_nobody(line, facts))
-    is_trial = mapping.is_trial(result.identity.month)
-    settled = f", {to_nobody} of them to nobody, because it was a trial month" if to_nobody and not is_trial else ""
-    already = f" Invoiced already: {counted(invoiced, 'seat')}{credited}{settled}." if invoiced else ""
-    several = f" There are {len(result.open)} open lines where one is enough." if len(result.open) > 1 else ""
+    identity, mapping = result.identity, facts.mappings[result.identity.organization_id]
+    is_trial = mapping.is_trial(identity.month)
     writes = ", ".join(
         f"line {write.addition_id}: {write.before} → {write.quantity}"
         for write in result.writes
         if isinstance(write, SetQuantity)
     )
-    sentence = {
-        Outcome.CREATED: f"A new line of {result.target}.",
-        Outcome.UPDATED: f"{writes}.",
-        Outcome.ZEROED: f"{writes}.",
-        Outcome.UNCHANGED: "Nothing to do.",
-        Outcome.ZERO_USAGE: "No seats were used and there is no line.",
-        Outcome.CREDIT_DUE: (
-            f"Invoiced too much: {counted(-result.target, 'seat')}. Issue the credit in ConnectWise, and record it "
-            f"with {accept_command(result.identity.month, result.identity.organization_id, credited=-result.target)}."
-            + (f" {writes}." if writes else "")
-        ),
-        Outcome.AGREEMENT_INACTIVE: (
-            "The mapped agreement no longer exists in ConnectWise. Map the company to another agreement "
-            f"{INVOICED_COUNTS}{leave_out(result.identity.month, mapping)}. {SYNC_AGAIN}"
-        ),
-    }[result.outcome]
-    trial = " Trial month: billed to nobody." if is_trial else ""
-    return (sentence + already + several + trial).strip()
+    sentences = [
+        {
+            Outcome.CREATED: f"A new line of {result.target}.",
+            Outcome.UPDATED: f"{writes}.",
+            Outcome.ZEROED: f"{writes}.",
+            Outcome.UNCHANGED: "Nothing to do.",
+            Outcome.ZERO_USAGE: "No seats were used and there is no line.",
+            Outcome.CREDIT_DUE: (
+                f"Invoiced too much: {counted(-result.target, 'seat')}. Issue the credit in ConnectWise, and record it "
+                f"with {accept_command(identity.month, identity.organization_id, credited=-result.target)}."
+                + (f" {writes}." if writes else "")
+            ),
+            Outcome.AGREEMENT_INACTIVE: (
+                "The mapped agreement no longer exists in ConnectWise. Map the company to another agreement "
+                f"{INVOICED_COUNTS}. {leave_out(identity.month, mapping)} {SYNC_AGAIN}"
+            ),
+        }[result.outcome]
+    ]
+    if invoiced := sum(line.quantity for line in result.invoiced):
+        to_nobody = sum(line.quantity for line in result.invoiced if bills_nobody(line, facts))
+        credited = f", {result.credited} of them credited" if result.credited else ""
+        free = f", {to_nobody} of them to nobody, because it was a trial month" if to_nobody and not is_trial else ""
+        sentences.append(f"Invoiced already: {counted(invoiced, 'seat')}{credited}{free}.")
+    if len(result.open) > 1:
+        sentences.append(f"There are {len(result.open)} open lines where one is enough.")
+    if is_trial:
+        sentences.append("Trial month: billed to nobody.")
+    return " ".join(sentences)
 
 
-def stale(write: SetQuantity, mapping: CompanyMapping, facts: Facts) -> str:
+def stale(write: SetQuantity, facts: Facts) -> str:
     """Why an open line is set to 0 although its plan may be in use."""
+    mapping, month = facts.mappings[write.identity.organization_id], write.identity.month
     line = next(line for line in facts.lines_of(write.identity) if line.addition_id == write.addition_id)
     if is_copy(line, facts):
         return (
@@ -90,10 +96,10 @@ def stale(write: SetQuantity, mapping: CompanyMapping, facts: Facts) -> str:
         return f"Line {write.addition_id} is on agreement {write.agreement_id}, no longer the mapped one."
     if write.product_id != facts.products.get(write.identity.plan):
         return f"Line {write.addition_id} is of product {write.product_id}, no longer the plan's."
-    if mapping.is_trial(write.identity.month) and line.bill_customer == BILLABLE:
-        return f"Line {write.addition_id} would be billed, but {write.identity.month} is a trial month."
+    if mapping.is_trial(month) and line.bill_customer == BILLABLE:
+        return f"Line {write.addition_id} would be billed, but {month} is a trial month."
     if bills_nobody(line, facts):
-        return f"Line {write.addition_id} bills nobody, but {write.identity.month} is no longer a trial month."
+        return f"Line {write.addition_id} bills nobody, but {month} is no longer a trial month."
     return f"Agreement {write.agreement_id} would not bill line {write.addition_id} once and in full."
 
 

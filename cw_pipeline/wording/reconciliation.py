@@ -1,4 +1,4 @@
-"""What reconciling with invoices found, for the console and for Dagster's UI: a summary, tables, and what to do."""
+"""What reconciling found, for the console and Dagster's UI: a summary, tables, and what to do."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from cw_pipeline.reports.reconcile.read import InvoicesNotReadable, Source
 from cw_pipeline.vocabulary import counted, plain
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording.commands import accept_command
-from cw_pipeline.wording.hold_reasons import accept_what_was_billed
-from cw_pipeline.wording.line_warnings import not_billed
+from cw_pipeline.wording.line_warnings import perhaps_written_off
 from cw_pipeline.wording.seats import amounts
 
 if TYPE_CHECKING:
@@ -23,11 +22,10 @@ BY_QUANTITY = (
     "No invoice has a serial number or a description of ours, so lines are told apart by their agreement, product and "
     "quantity alone."
 )
-NOTHING_INVOICED = "No line of these months is invoiced yet."
 
 
 def readable(source: Source | None) -> str:
-    """What `reconcile` reads or, if the API member may read no invoices, how that is allowed."""
+    """What `reconcile` can read or, if the API member may read no invoices, how to allow it."""
     match source:
         case Source.INVOICES:
             return "`cw-pipeline reconcile` can read the invoices and the products on them."
@@ -38,22 +36,19 @@ def readable(source: Source | None) -> str:
 
 
 def summary(found: Reconciliation) -> str:
-    """How many lines agree with their invoices, and what the others come to."""
-    if not found.lines:
-        return NOTHING_INVOICED
+    """How many lines differ from the invoices, by how many seats, and what these are worth."""
     differing = found.differing
+    if not found.lines:
+        return "No line of these months is invoiced yet."
     if not differing:
-        return f"{_of_lines(len(found.lines))} billed as pushed."
+        lines = "The one line is" if len(found.lines) == 1 else f"All {len(found.lines)} lines are"
+        return f"{lines} billed as pushed."
     worth = f", worth {amounts(found.worth)}" if found.worth else ""
     seats = sum((abs(line.difference) for line in differing if line.difference is not None), Decimal(0))
     return (
         f"{len(differing)} of {counted(len(found.lines), 'line')} {'differs' if len(differing) == 1 else 'differ'} "
         f"from the invoices, by {counted(plain(seats), 'seat')}{worth}."
     )
-
-
-def _of_lines(number: int) -> str:
-    return "The one line is" if number == 1 else f"All {number} lines are"
 
 
 def by_month(found: Reconciliation) -> Table:
@@ -100,38 +95,34 @@ def invoices(line: ReconciledLine) -> str:
 
 def what_to_do(line: ReconciledLine) -> str | None:
     """What a person can do about a line that differs."""
-    month, organization_id = line.month, str(line.organization.id)
-    identity = Identity(month, line.plan, organization_id)
-    numbers = " and ".join(one.number for one in line.invoices)
+    identity = Identity(line.month, line.plan, str(line.organization.id))
+    numbers = " and ".join(invoice.number for invoice in line.invoices)
+    seats = f"{_seats(line.invoiced_seats)} for {_seats(line.seats)}"
+    accept = accept_command(identity.month, identity.organization_id)
     match line.reason:
         case None:
             return None
         case Reason.NOT_INVOICED:
-            return f"No invoice has line {line.addition_id}. {not_billed(identity, line.addition_id)}"
+            return f"No invoice has line {line.addition_id}. {perhaps_written_off(identity, line.addition_id)}"
         case Reason.INVOICE_GONE:
             gone = f"Invoice {numbers} is" if numbers else f"Invoice {line.noted_invoice}, made for its period, is"
             return (
                 f"{gone} deleted or void, or no longer has line {line.addition_id}. If the period is not invoiced "
-                f"again: {not_billed(identity, line.addition_id)}"
+                f"again: {perhaps_written_off(identity, line.addition_id)}"
             )
         case Reason.QUANTITY_DIFFERS:
             return (
-                f"Invoice {numbers} bills {_seats(line.invoiced_seats)} for {_seats(line.seats)}. Correct the invoice. "
-                f"Or {_lower(accept_what_was_billed(month, organization_id))} Then sync the month: it bills the rest, "
-                "or holds what is to be credited."
+                f"Invoice {numbers} bills {seats}. Correct the invoice. Or, to keep it, set line {line.addition_id} to "
+                f"what it billed, accept that with {accept}, and sync the month: it bills the rest, or holds what is "
+                "to be credited."
             )
         case Reason.BILLED_TWICE:
             return (
-                f"Invoices {numbers} bill {_seats(line.invoiced_seats)} for {_seats(line.seats)}. Take the line off "
-                f"one of them. Or, to credit it, set line {line.addition_id} to {plain(line.invoiced_seats)}, accept "
-                f"that with {accept_command(month, organization_id)}, and sync the month: it then says what is to be "
-                "credited."
+                f"Invoices {numbers} bill {seats}. Take the line off one of them. Or, to credit it, set line "
+                f"{line.addition_id} to {plain(line.invoiced_seats)}, accept that with {accept}, and sync the month: "
+                "it then says what is to be credited."
             )
 
 
 def _seats(seats: Decimal | None) -> str:
     return "an unknown number of seats" if seats is None else counted(plain(seats), "seat")
-
-
-def _lower(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]

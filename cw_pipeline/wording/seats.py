@@ -16,26 +16,24 @@ if TYPE_CHECKING:
 
 
 def amounts(money: Mapping[str, Decimal]) -> str:
-    """Amounts by the code of their currency, as in `12.50 USD and 3.00 EUR`; `unknown` if there is none."""
+    """Amounts by currency code, as in `12.50 USD and 3.00 EUR`; `unknown` if there are none."""
     return " and ".join(f"{amount:,.2f} {currency}".rstrip() for currency, amount in money.items()) or "unknown"
 
 
 def where_seats_go(lines: Iterable[PreviewLine], *, pushed: bool) -> str:
-    """How many seats of a month's usage are billed (or would be, by a preview), not billed and why, held and failed."""
-    billed = "billed" if pushed else "to be billed"
+    """How many seats of a month's usage are billed (or to be billed), not billed, held and failed, and why."""
     rows = [line for line in lines if not line.also]
     seats = {outcome: one.seats for outcome, one in tally(rows).items() if one.seats}
+    right = sum((number for outcome, number in seats.items() if outcome in RIGHT), Decimal(0))
     to_nobody = sum((line.seats for line in rows if line.bills_nobody), Decimal(0))
-    groups = {billed: RIGHT, "not billed": NOT_BILLED, "held": HELD, "failed": FAILED}
-    parts: list[str] = []
-    for name, members in groups.items():
-        found = sorted((outcome for outcome in seats if outcome in members), key=seats.__getitem__, reverse=True)
-        why = ", ".join(f"{in_a_sentence(one)}: {seats[one]:,}" for one in found if name != billed)
-        if found or name == billed:
-            number = sum((seats[one] for one in found), Decimal(0)) - (to_nobody if name == billed else 0)
-            parts.append(f"{number:,} {name}" + (f" ({why})" if why else ""))
-        if name == billed and to_nobody:
-            parts.append(f"{to_nobody:,} {name} to nobody (trial month)")
+    billed = "billed" if pushed else "to be billed"
+    parts = [f"{right - to_nobody:,} {billed}"]
+    if to_nobody:
+        parts.append(f"{to_nobody:,} {billed} to nobody (trial month)")
+    for name, members in (("not billed", NOT_BILLED), ("held", HELD), ("failed", FAILED)):
+        if found := sorted(seats.keys() & members, key=lambda outcome: (-seats[outcome], outcome)):
+            why = ", ".join(f"{in_a_sentence(outcome)}: {seats[outcome]:,}" for outcome in found)
+            parts.append(f"{sum(seats[outcome] for outcome in found):,} {name} ({why})")
     return f"{sum(seats.values(), Decimal(0)):,} seats used: {', '.join(parts)}."
 
 

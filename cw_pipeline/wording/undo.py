@@ -1,4 +1,4 @@
-"""What people are told of a line that is left as it is when a run is undone."""
+"""What people read when a run is undone: why lines are left as they are, and what to do next."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SENTENCES = {
 
 
 def why_kept(line: UndoLine) -> str:
-    """Why a line is left as it is, and what to do where there is something."""
+    """Why a line is left as it is, and what to do about it if anything can be done."""
     if line.kept is Kept.CHANGED:
         return f"Lines of the organization's month were changed or accepted since, by run {line.changed_by}."
     if isinstance(line.kept, Outcome):
@@ -46,11 +46,11 @@ def short_run(run_id: str) -> str:
 
 
 def what_next(run_id: str, months: Sequence[Month], *, left: int, confirmed: bool) -> str:
-    """What was done, or would be, and what to do about it.
+    """What an undo did, or would do, and what to do next.
 
     Args:
         run_id: The run that is undone.
-        months: Those of the lines that are undone, or are to be.
+        months: The months of the lines that are undone, or are to be.
         left: How many lines were left, or failed.
         confirmed: Whether it was carried out.
     """

@@ -17,31 +17,30 @@ if TYPE_CHECKING:
 
 
 def held(unusual: Unusual, mapping: CompanyMapping) -> str:
-    """Why nothing is written for an organization's month."""
-    release = release_command(unusual.month, unusual.organization_id)
+    """Why nothing is written for an organization's month, and what to do about it."""
     right = "If the organization used nothing" if Rule.VANISHED in unusual.rules else "If the usage is right"
     return (
-        f"{_why(unusual)} See the month in the NordPass panel. {right}, release it with {release}"
-        f"{leave_out(unusual.month, mapping)}. {SYNC_AGAIN}"
+        f"{_why(unusual)} {right}, release it with {release_command(unusual.month, unusual.organization_id)}. "
+        f"{leave_out(unusual.month, mapping)} {SYNC_AGAIN}"
     )
 
 
 def warned(unusual: Unusual) -> str:
-    """What is unusual about usage that is billed all the same."""
-    release = release_command(unusual.month, unusual.organization_id)
+    """What is unusual about usage that is billed nevertheless, and what to do about it."""
     return (
-        f"{_why(unusual)} See the month in the NordPass panel. If the usage is right, end this warning with {release}; "
-        f"otherwise sync the month again once its report is corrected."
+        f"{_why(unusual)} If the usage is right, end this warning with "
+        f"{release_command(unusual.month, unusual.organization_id)}; otherwise sync the month again once its report is "
+        "corrected."
     )
 
 
 def warns_of_usage(line: PreviewLine, month: Month) -> bool:
-    """Whether the warning of a line, as people are shown it, says that its usage is unusual."""
+    """Whether the warning of a line says that its usage is unusual."""
     return release_command(month, line.organization_id) in (line.warning or "")
 
 
 def _why(unusual: Unusual) -> str:
-    return " ".join(_sentence(rule, unusual) for rule in unusual.rules)
+    return " ".join([*(_sentence(rule, unusual) for rule in unusual.rules), "See the month in the NordPass panel."])
 
 
 def _sentence(rule: Rule, unusual: Unusual) -> str:

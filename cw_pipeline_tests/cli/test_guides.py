@@ -124,7 +124,7 @@ def sentences() -> Iterator[tuple[str, str]]:
     yield from WAYS_OUT.items()
     line = replace(a_line(1, 5, effective=INVOICED, organization_id=STRANGE), less_included=Decimal(3))
     yield "warning", line_warning(identity, line, the_facts(line))
-    yield Kind.PERHAPS_WRITTEN_OFF, perhaps_written_off(identity, line)
+    yield Kind.PERHAPS_WRITTEN_OFF, perhaps_written_off(identity, line.addition_id)
     agreement = an_agreement()
     mapping = CompanyMapping(STRANGE, "O", 1, 10, JANUARY, terms=agreement.terms, company_name="Company 1")
     today = date(2026, 4, 1)

@@ -162,7 +162,7 @@ HOLDS: dict[str, Held] = {
         kept_by_hand,
         {
             "ended": Way("End it the day before", HERE, commands=(0,)),
-            "left": Way("if it bills something else, leave it", HERE, commands=(1,)),
+            "left": Way("If it bills something else, leave it", HERE, commands=(1,)),
             "ended in ConnectWise": Way("or end it, or set it to 0, in ConnectWise", HERE, ended_in_connectwise),
             "left out": Way(BY_HAND, SETTLED, commands=(2,)),
         },
@@ -173,7 +173,7 @@ HOLDS: dict[str, Held] = {
         kept_by_hand,
         {
             "ended": Way("End it the day before", HERE, commands=(0,)),
-            "left": Way("if it bills something else, leave it", HERE, commands=(1,)),
+            "left": Way("If it bills something else, leave it", HERE, commands=(1,)),
             "left out": Way(BY_HAND, HERE, commands=(2,)),
         },
     ),

@@ -99,7 +99,7 @@ HOLDS_OF_AGREEMENTS: dict[str, Held] = {
         agreement(periodType="Future"),
         {
             "set back": Way("Set that back in ConnectWise", HERE, agreement(periodType="Current")),
-            "accepted": Way("if the line is to be billed so", HERE, commands=(0, 1)),
+            "accepted": Way("if lines are to be billed so", HERE, commands=(0, 1)),
         },
     ),
     "the agreement is billed weekly": Held(

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.failures import Failed
 from cw_pipeline.orchestration.resources import StepContext
@@ -87,8 +88,8 @@ def _details(report: MonthlyReport, page: dg.MetadataValue) -> metadata.Details:
         "seats_waiting": int(seats.waiting),
         "seats_not_billed": int(seats.not_billed),
         # Text, because Dagster's numbers are floats.
-        "worth_billed": total(report.worth_billed),
-        "worth_waiting": total(report.worth_waiting),
-        "worth_not_billed": total(report.worth_not_billed),
+        "worth_billed": total(report.with_outcome(RIGHT)),
+        "worth_waiting": total(report.with_outcome(HELD | FAILED)),
+        "worth_not_billed": total(report.with_outcome(NOT_BILLED)),
         **{name: metadata.wide_table(*table, about) for name, (table, about) in tables.items() if table[1]},
     }

@@ -7,25 +7,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.accounting import Entry, EntryKind
-from cw_pipeline.billing.facts import CompanyMapping, Written
+from cw_pipeline.billing.facts import BILLABLE, CompanyMapping, Written
 from cw_pipeline.billing.holds import is_edited, is_replaced, write_hold
-from cw_pipeline.billing.invoiced import (
-    NOTHING,
-    State,
-    is_copy,
-    is_short,
-    may_have_been_invoiced,
-    state_of,
-)
+from cw_pipeline.billing.invoiced import NOTHING, State, is_copy, is_short, may_have_been_invoiced, state_of
 from cw_pipeline.billing.writes import SetQuantity
 from cw_pipeline.billing.written_off import days_without_invoice
 from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.wording import hold_reasons, line_warnings
+from cw_pipeline.wording.by_hand import days
 from cw_pipeline.wording.outcomes import in_a_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date
 
     from cw_pipeline.billing.facts import Facts, Line
     from cw_pipeline.billing.identity import Identity
@@ -34,7 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KnownLine:
-    """A line that the ledger knows: its organization's mapping, its last entry, and what the ledger accounts for."""
+    """A line that the ledger knows.
+
+    Attributes:
+        mapping: Its organization's.
+        entry: The last ledger entry that says what it carries.
+        written: What the ledger accounts for.
+    """
 
     mapping: CompanyMapping
     entry: Entry
@@ -47,7 +46,7 @@ class KnownLine:
 
     @property
     def quantity(self) -> str:
-        """What it was set to."""
+        """The quantity that it was set to, in words."""
         return f"quantity {' or '.join(map(str, sorted(self.written.quantities))) or 'unknown'}"
 
     @property
@@ -63,12 +62,7 @@ class KnownLine:
 
 
 def drifted_line(
-    known: KnownLine,
-    line: Line | None,
-    facts: Facts,
-    written_off: Mapping[int, Sequence[Window]],
-    *,
-    is_new: bool,
+    known: KnownLine, line: Line | None, facts: Facts, written_off: Mapping[int, Sequence[Window]], *, is_new: bool
 ) -> Iterator[Finding]:
     """How a line differs from what the ledger knows of it.
 
@@ -77,7 +71,7 @@ def drifted_line(
         line: What ConnectWise shows; None if it shows no such line.
         facts: The other lines and agreements, and what the ledger knows.
         written_off: The periods of each agreement that were perhaps written off.
-        is_new: Whether it was only entered in the ledger now, because it was found.
+        is_new: Whether it was found now, and only then entered in the ledger.
     """
     if line is None:
         yield from _gone(known, facts)
@@ -107,18 +101,18 @@ def _carries(line: Line) -> str:
 
 
 def _gone(known: KnownLine, facts: Facts) -> Iterator[Finding]:
-    """A line that is not shown, unless it carried nothing, or seats that a line found later carries as well."""
-    number = known.entry.addition_id
-    if is_replaced(number, known.written, facts):
+    """A line that is not shown, unless it carried nothing, or seats that a line found later carries."""
+    addition_id, written = known.entry.addition_id, known.written
+    if is_replaced(addition_id, written, facts):
         what_to_do = hold_reasons.accept_what_is_replaced(known.identity)
-        expected, found = f"{known.quantity} with {known.written.serial_number}", facts.strangers[number]
-        yield known.finding(Kind.REPLACED, expected, hold_reasons.in_full(found), what_to_do)
+        expected, stranger = f"{known.quantity} with {written.serial_number}", facts.strangers[addition_id]
+        yield known.finding(Kind.REPLACED, expected, hold_reasons.in_full(stranger), what_to_do)
         return
-    if known.written.quantities == NOTHING:
+    if written.quantities == NOTHING:
         return
-    if may_have_been_invoiced(known.written, facts.agreements.get(known.written.agreement_id), facts.today):
+    if may_have_been_invoiced(written, facts.agreements.get(written.agreement_id), facts.today):
         what_to_do = hold_reasons.accept_what_is_gone(known.identity)
-    elif known.written.found and any(line.quantity for line in facts.lines_of(known.identity)):
+    elif written.found and any(line.quantity for line in facts.lines_of(known.identity)):
         return
     else:
         what_to_do = f"{known.sync} makes a new one."
@@ -137,26 +131,27 @@ def _copied(known: KnownLine, line: Line, state: State, facts: Facts) -> Finding
 
 def _edited(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterator[Finding]:
     """What was changed of a line; while it is open, a sync corrects its quantity and product."""
-    edits = list(_edits(known, line, state, facts))
-    if edits:
+    written = known.written
+    if edits := list(_edits(known, line, state, facts)):
         expected, found, what_to_do = zip(*edits, strict=True)
         yield known.finding(Kind.EDITED, ", ".join(expected), ", ".join(found), " ".join(what_to_do))
-    # With an accepted line, a person also accepted the month's first day for one that is absent.
+    # Whoever accepted a line without a first day also accepted the first day of its month.
     absent = known.identity.month.first_day if known.entry.kind == EntryKind.ACCEPTED else None
-    written = (known.written.effective_date, known.written.cancelled_date)
-    shown = (line.effective_date or absent, line.cancelled_date)
-    if known.written.cancelled_date is not None and shown != written:
+    expected_days = (written.effective_date, written.cancelled_date)
+    found_days = (line.effective_date or absent, line.cancelled_date)
+    if written.cancelled_date is not None and found_days != expected_days:
         may_have_billed = state is not State.OPEN and is_edited(line, facts)
-        what_to_do = _accept(known) if may_have_billed else "Set its days back."
-        yield known.finding(Kind.CANCELLED, _days(*written), _days(*shown), what_to_do)
+        advice = hold_reasons.accept_what_was_billed(known.identity) if may_have_billed else "Set its days back."
+        yield known.finding(Kind.CANCELLED, days(*expected_days), days(*found_days), advice)
 
 
 def _edits(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterator[tuple[str, str, str]]:
-    """Each edit: what was written, what is there instead, and what to do."""
+    """Each edit: what was written, what ConnectWise shows, and what to do."""
     is_open = state is State.OPEN
     or_sync = f", or run {known.sync}" if is_open else ""
     if known.written.quantities and line.quantity not in known.written.quantities:
-        what_to_do = f"Set its quantity back{or_sync}." if is_open else _accept(known)
+        set_back = f"Set its quantity back{or_sync}."
+        what_to_do = set_back if is_open else hold_reasons.accept_what_was_billed(known.identity)
         yield known.quantity, f"quantity {line.quantity}", what_to_do
     if line.product_id != known.entry.product_id:
         yield f"product {known.entry.product_id}", f"product {line.product_id}", f"Set its product back{or_sync}."
@@ -164,8 +159,8 @@ def _edits(known: KnownLine, line: Line, state: State, facts: Facts) -> Iterator
         yield line.serial_number, line.shown_serial_number or "no serial number", "Set its serial number back."
     if is_short(line, facts):
         what_to_do = line_warnings.left_out(known.identity, line, facts)
-        if line.bill_customer != "Billable":
-            yield "Billable", line.bill_customer, what_to_do
+        if line.bill_customer != BILLABLE:
+            yield BILLABLE, line.bill_customer, what_to_do
         else:
             yield "0 included", f"{line.less_included} included", what_to_do
 
@@ -174,31 +169,21 @@ def _unbilled(
     known: KnownLine, line: Line, state: State, facts: Facts, written_off: Mapping[int, Sequence[Window]]
 ) -> Iterator[Finding]:
     """Why the seats of a line may not be billed although nobody edited it."""
-    agreement, identity = facts.agreements[line.agreement_id], known.identity
-    is_mapped = line.agreement_id == known.mapping.agreement_id
     if line.quantity == 0:
         return
-    if state is State.UNCLEAR and not (agreement.never_invoiced and is_mapped):  # a finding about the agreement
+    agreement, identity = facts.agreements[line.agreement_id], known.identity
+    is_mapped = line.agreement_id == known.mapping.agreement_id
+    if state is State.UNCLEAR and not (agreement.never_invoiced and is_mapped):  # else the agreement has a finding
         found = f"next invoice on {agreement.next_invoice_date or 'no day'}"
         what_to_do = hold_reasons.unclear(identity, facts, [], [line])
         yield known.finding(Kind.INVOICE_UNCLEAR, f"invoiced from {line.effective_date} on", found, what_to_do)
     if state is State.INVOICED and (window := days_without_invoice(line, facts, written_off)):
-        expected = f"an invoice for {_days(window.first, window.last)}"
+        expected = f"an invoice for {days(window.first, window.last)}"
         found = "the next invoice moved on, and the last one stayed the same"
-        yield known.finding(
-            Kind.PERHAPS_WRITTEN_OFF, expected, found, line_warnings.perhaps_written_off(identity, line)
-        )
+        what_to_do = line_warnings.perhaps_written_off(identity, line.addition_id)
+        yield known.finding(Kind.PERHAPS_WRITTEN_OFF, expected, found, what_to_do)
     if state is State.OPEN and not is_mapped:
         write = SetQuantity.of(line, identity, Decimal(0))
-        hold = write_hold(write, known.mapping, facts)
-        if hold is not None:
+        if hold := write_hold(write, known.mapping, facts):
             what_to_do = hold_reasons.write_held(hold, write, agreement, known.mapping)
             yield known.finding(Kind.AGREEMENT_NOT_BILLABLE, "an active agreement", in_a_sentence(hold), what_to_do)
-
-
-def _accept(known: KnownLine) -> str:
-    return hold_reasons.accept_what_was_billed(known.identity.month, known.identity.organization_id)
-
-
-def _days(first: date | None, last: date | None) -> str:
-    return f"{first or 'no first day'} to {last or 'no last day'}"

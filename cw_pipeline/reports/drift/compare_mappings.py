@@ -1,4 +1,4 @@
-"""Compare mapped companies and agreements with what ConnectWise shows of them, already read."""
+"""Compare mapped companies and agreements with what ConnectWise shows, already read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.facts import Agreement, CompanyMapping, Unread
     from cw_pipeline.connectwise import models
 
-_ELSEWHERE = "set its lines that are not invoiced to 0 there and map the company to another agreement"
+_BILL_ELSEWHERE = "set its lines that are not invoiced to 0 there and map the company to another agreement"
 
 
 def drifted_company(
@@ -44,7 +44,7 @@ def drifted_company(
 def drifted_agreement(mapping: CompanyMapping, agreement: Agreement | None, today: date) -> Iterator[Finding]:
     """Why a mapped agreement can bill nothing more, or has other terms than were accepted: one finding at most."""
     kind, expected = Kind.AGREEMENT_NOT_BILLABLE, "an active agreement"
-    what_to_do = f"Renew it in ConnectWise, or {_ELSEWHERE}."
+    what_to_do = f"Renew it in ConnectWise, or {_BILL_ELSEWHERE}."
     if agreement is None:
         found = "no such agreement, or the API member's role does not show it"
         what_to_do = "Let the role show it, or map the company to another agreement."
@@ -58,28 +58,28 @@ def drifted_agreement(mapping: CompanyMapping, agreement: Agreement | None, toda
     elif is_changed(agreement, mapping):
         kind, found = Kind.AGREEMENT_CHANGED, in_words(agreement.terms)
         expected = in_words(mapping.terms) if mapping.terms else "an agreement that can be billed"
-        what_to_do = hold_reasons.accept_terms(agreement, mapping, _ELSEWHERE)
+        what_to_do = hold_reasons.accept_terms(agreement, mapping, _BILL_ELSEWHERE)
     else:
         return
     yield Finding.of_mapping(kind, mapping, expected, found, what_to_do)
 
 
-def unread_finding(one: Unread, mappings: Iterable[CompanyMapping]) -> Finding:
+def unread_finding(record: Unread, mappings: Iterable[CompanyMapping]) -> Finding:
     """A record that cannot be read, with the mapped organization that it concerns."""
-    identity = next(filter(None, map(Identity.parse, one.serial_numbers)), None) if one.addition_id else None
+    identity = next(filter(None, map(Identity.parse, record.serial_numbers)), None) if record.addition_id else None
     if identity is None:
-        concerned = (mapping for mapping in mappings if mapping.agreement_id == one.agreement_id)
+        concerned = (mapping for mapping in mappings if mapping.agreement_id == record.agreement_id)
     else:
         concerned = (mapping for mapping in mappings if as_marked(mapping.organization_id) == identity.organization_id)
     mapping = next(concerned, None)
     return Finding(
         Kind.UNREADABLE,
-        identity.month if identity else None,
-        mapping.organization_id if mapping else None,
-        mapping.organization_name if mapping else None,
-        one.agreement_id,
-        one.addition_id,
-        "a record that can be read",
-        f"{one.what}: {one.why}",
-        "Look at it again later." if one.passes else hold_reasons.CORRECT_IT,
+        month=identity and identity.month,
+        organization_id=mapping and mapping.organization_id,
+        organization_name=mapping and mapping.organization_name,
+        agreement_id=record.agreement_id,
+        addition_id=record.addition_id,
+        expected="a record that can be read",
+        found=f"{record.what}: {record.why}",
+        what_to_do="Look at it again later." if record.passes else hold_reasons.CORRECT_IT,
     )

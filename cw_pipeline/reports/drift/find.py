@@ -18,13 +18,15 @@ from cw_pipeline.warehouse.intents import open_intents
 from cw_pipeline.warehouse.mappings import mapping_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from sqlalchemy.orm import Session
 
     from cw_pipeline.billing.facts import CompanyMapping
     from cw_pipeline.billing.window import Window
+    from cw_pipeline.connectwise.models import Company
+    from cw_pipeline.connectwise.record_list import RecordList
     from cw_pipeline.reports.drift.findings import Finding
     from cw_pipeline.sync.reading import Reading
     from cw_pipeline.sync.seen_lines import Seen
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def find_drift(run: SyncRun, today: date) -> list[Finding]:
-    """Compare what was written and mapped with what ConnectWise shows; lines first, by month and organization.
+    """Compare what was written and mapped with what ConnectWise shows; by month and organization, mappings last.
 
     Covers the mappings, all agreements of mapped companies, and the lines of mapped organizations from their
     `bill_from` on, but not the lines of organizations that were unmapped. Nothing is written to ConnectWise; lines that
@@ -48,12 +50,12 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
             lines = _known_lines(session, run.psa, mappings)
             known = ledger.known_lines(session, run.psa)
             unsettled = {intent.write.identity.serial_number for intent in open_intents(session, run.psa)}
-        written = {one.entry.addition_id: one.written for one in lines}
+        written = {line.entry.addition_id: line.written for line in lines}
         agreement_ids = {one.agreement_id for one in (*mappings.values(), *written.values())}
-        company_ids = {one.company_id for one in mappings.values()}
-        of_companies = counted(len(company_ids), "company", "companies")
-        run.say(f"Reading {counted(len(agreement_ids), 'agreement')}, and all others of {of_companies}")
-        carrying = {number: one.agreement_id for number, one in written.items() if one.quantities != NOTHING}
+        company_ids = {mapping.company_id for mapping in mappings.values()}
+        companies = counted(len(company_ids), "company", "companies")
+        run.say(f"Reading {counted(len(agreement_ids), 'agreement')}, and all others of {companies}")
+        carrying = {number: line.agreement_id for number, line in written.items() if line.quantities != NOTHING}
         reading = read(LineReader(run, known, expected=carrying), agreement_ids, company_ids)
         seen = seen_in(reading, written, unsettled)
         append_seen(run, lock, seen, mappings.keys())
@@ -64,21 +66,12 @@ def find_drift(run: SyncRun, today: date) -> list[Finding]:
             unbilled = written_off(session, run.psa)
         others = run.connectwise.companies_by_id(company_ids - reading.companies.keys() - reading.unread_companies)
 
-    of_lines = [
+    findings = [
         *_of_lines(lines, reading, seen, unbilled, today),
-        *(unread_finding(one, mappings.values()) for one in reading.unread),
+        *(unread_finding(record, mappings.values()) for record in reading.unread),
+        *_of_mappings(mappings.values(), reading, others, today),
     ]
-    companies = reading.companies | {one.id: one for one in others.records}
-    unread_companies = reading.unread_companies | {one.id for one in others.unreadable}
-    unread_agreements = reading.unread_agreements
-    of_mappings: list[Finding] = []
-    for one in mappings.values():
-        agreement = reading.agreements.get(one.agreement_id)
-        if one.company_id not in unread_companies:
-            of_mappings += drifted_company(one, companies.get(one.company_id), agreement)
-        if one.agreement_id not in unread_agreements:
-            of_mappings += drifted_agreement(one, agreement, today)
-    return [finding for some in (of_lines, of_mappings) for finding in sorted(some, key=lambda one: one.place)]
+    return sorted(findings, key=lambda finding: finding.place)
 
 
 def _known_lines(session: Session, psa: str, mappings: Mapping[str, CompanyMapping]) -> list[KnownLine]:
@@ -95,10 +88,10 @@ def _of_lines(
     known: Sequence[KnownLine],
     reading: Reading,
     seen: Seen,
-    unbilled: dict[int, list[Window]],
+    unbilled: Mapping[int, Sequence[Window]],
     today: date,
 ) -> Iterator[Finding]:
-    """The drift of lines; a mapped agreement that is gone is one finding, not one a line."""
+    """The drift of lines; a mapped agreement that is gone is one finding, not one for each line."""
     facts = Facts(
         agreements=reading.agreements,
         lines=reading.lines_by_serial_number,
@@ -108,14 +101,29 @@ def _of_lines(
     )
     shown = {line.addition_id: line for line in reading.lines}
     new = {line.addition_id: (identity, line) for identity, line in seen.found}
-    unread_lines, unread_agreements = {one.addition_id for one in reading.unread}, reading.unread_agreements
+    unread_lines, unread_agreements = {record.addition_id for record in reading.unread}, reading.unread_agreements
     for line in known:
-        number, agreement_id = line.entry.addition_id, line.written.agreement_id
-        is_new = new.pop(number, None) is not None
-        if number in unread_lines or agreement_id in unread_agreements:
+        addition_id, agreement_id = line.entry.addition_id, line.written.agreement_id
+        is_new = new.pop(addition_id, None) is not None
+        if addition_id in unread_lines or agreement_id in unread_agreements:
             continue
         if agreement_id in facts.agreements or agreement_id != line.mapping.agreement_id:
-            yield from drifted_line(line, shown.get(number), facts, unbilled, is_new=is_new)
+            yield from drifted_line(line, shown.get(addition_id), facts, unbilled, is_new=is_new)
     for identity, line in new.values():
         if line.quantity != 0:
             yield found_line(identity, line)
+
+
+def _of_mappings(
+    mappings: Iterable[CompanyMapping], reading: Reading, others: RecordList[Company], today: date
+) -> Iterator[Finding]:
+    """The drift of mapped companies and agreements; `others` are companies of which no agreement was read."""
+    companies = reading.companies | {company.id: company for company in others.records}
+    unread_companies = reading.unread_companies | {company.id for company in others.unreadable}
+    unread_agreements = reading.unread_agreements
+    for mapping in mappings:
+        agreement = reading.agreements.get(mapping.agreement_id)
+        if mapping.company_id not in unread_companies:
+            yield from drifted_company(mapping, companies.get(mapping.company_id), agreement)
+        if mapping.agreement_id not in unread_agreements:
+            yield from drifted_agreement(mapping, agreement, today)

@@ -24,10 +24,10 @@ class Kind(StrEnum):
     PERHAPS_WRITTEN_OFF = "perhaps_written_off"  # its agreement's next invoice moved on without an invoice
     COMPANY_GONE = "company_gone"  # a mapped company is deleted, or no longer shown
     COMPANY_MERGED = "company_merged"  # a mapped company is gone, and its agreement belongs to another one now
-    COMPANY_RENAMED = "company_renamed"  # a mapped company has another name than when it was imported
+    COMPANY_RENAMED = "company_renamed"  # since it was imported
     AGREEMENT_MOVED = "agreement_moved"  # a mapped agreement belongs to another company now
-    AGREEMENT_NOT_BILLABLE = "agreement_not_billable"  # it, or another with an open line, is gone, inactive or ended
-    UNREADABLE = "unreadable"  # a line of ours, or a mapped company's agreement, cannot be read, or the company itself
+    AGREEMENT_NOT_BILLABLE = "agreement_not_billable"  # one that is mapped or has an open line is gone or inactive
+    UNREADABLE = "unreadable"  # a line of ours, or a mapped company or its agreement, cannot be read
     AGREEMENT_CHANGED = "agreement_changed"  # its terms are not the accepted ones, or cannot be accepted
 
     @property
@@ -42,11 +42,10 @@ class Finding:
 
     Attributes:
         month: The billing month of a line; None for a company, an agreement, or a line of no mapped organization.
-        organization_id: Who is billed there; None for a line of no mapped organization.
-        addition_id: The line; None for a company or an agreement.
+        organization_id: None for a line of no mapped organization.
+        addition_id: None for a company or an agreement.
         expected: What was written, mapped or imported.
         found: What ConnectWise shows.
-        what_to_do: A sentence.
     """
 
     kind: Kind
@@ -67,5 +66,5 @@ class Finding:
 
     @property
     def place(self) -> tuple[str, str, int, int]:
-        """What findings are sorted by: month, organization, agreement, line."""
+        """A key for sorting: month, organization, agreement, line; those without a month last."""
         return (str(self.month), self.organization_id or "", self.agreement_id, self.addition_id or 0)

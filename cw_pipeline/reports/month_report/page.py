@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.https.safe_text import harmless
+from cw_pipeline.reports.worth import added
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.wording.changes import against_last_month, changes
 from cw_pipeline.wording.commands import for_tenant
@@ -21,12 +23,12 @@ from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.seats import amounts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from cw_pipeline.reports.month_report.report import MonthlyReport, MonthSeats, Worth
+    from cw_pipeline.reports.month import MonthLine
+    from cw_pipeline.reports.month_report.report import MonthlyReport, MonthSeats
 
 _COMMAND = re.compile("`([^`]+)`")
-_PLOT_HEIGHT, _PLOT_BOTTOM = 200, 230
 _GRID_LINES = 4
 
 
@@ -48,38 +50,16 @@ def page(report: MonthlyReport, *, tenant: str | None = None) -> str:
         changes=changes(report.lines.changes or (), report.lines.last_month, report.month),
         counted=counted,
         LABELS=LABELS,
+        RIGHT=RIGHT,
+        STUCK=HELD | FAILED,
+        NOT_BILLED=NOT_BILLED,
     )
-
-
-class _Segment(NamedTuple):
-    kind: str
-    y: float
-    height: float
-
-
-class _Bar(NamedTuple):
-    seats: MonthSeats
-    segments: list[_Segment]
 
 
 def year_picture(year: Sequence[MonthSeats]) -> str:
     """The seats billed, waiting and not billed, stacked by month, as an SVG."""
     step = _step(max(month.used for month in year))
-    return _TEMPLATES.get_template("year.svg").render(
-        bars=[_Bar(month, _segments(month, step * _GRID_LINES)) for month in year],
-        grid=[(step * line, _PLOT_BOTTOM - _PLOT_HEIGHT * line // _GRID_LINES) for line in range(_GRID_LINES + 1)],
-    )
-
-
-def _segments(month: MonthSeats, top: Decimal) -> list[_Segment]:
-    """The parts of a month's bar, from the bottom up; `top` is the number at the top of the plot."""
-    segments: list[_Segment] = []
-    y = float(_PLOT_BOTTOM)
-    for kind, seats in (("billed", month.billed), ("waiting", month.waiting), ("not-billed", month.not_billed)):
-        height = float(seats / top * _PLOT_HEIGHT)
-        y -= height
-        segments.append(_Segment(kind, round(y, 1), round(height, 1)))
-    return segments
+    return _TEMPLATES.get_template("year.svg").render(year=year, step=step, grid_lines=_GRID_LINES)
 
 
 def _step(highest: Decimal) -> Decimal:
@@ -89,12 +69,15 @@ def _step(highest: Decimal) -> Decimal:
     return next(step * power for step in (1, 2, 5, 10) if step * power >= needed)
 
 
-def total(worth: Worth) -> str:
-    """What seats are worth together."""
-    if not worth.unpriced_seats:
-        return amounts(worth.money) if worth.money else "nothing"
-    unpriced = f"{counted(worth.unpriced_seats, 'seat')} of unknown price"
-    return f"{amounts(worth.money)} and {unpriced}" if worth.money else unpriced
+def total(lines: Iterable[MonthLine]) -> str:
+    """What the seats that are owed of these lines are worth together."""
+    owing = [row for row in lines if row.owed]
+    money = added(row.worth_owed for row in owing)
+    unpriced_seats = sum((row.owed for row in owing if not row.worth_owed), Decimal(0))
+    parts = [amounts(money)] if money else []
+    if unpriced_seats:
+        parts.append(f"{counted(unpriced_seats, 'seat')} of unknown price")
+    return " and ".join(parts) or "nothing"
 
 
 def _signed(number: Decimal) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, func, select
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 from cw_pipeline.reports.month import MonthLine, MonthLines, month_lines
-from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.psa import connected_psa
 from cw_pipeline.warehouse.pushes import last_pushes, last_undone
@@ -53,13 +52,6 @@ class MonthSeats:
         return self.billed + self.waiting + self.not_billed
 
 
-class Worth(NamedTuple):
-    """What seats are worth together, but for those whose plan has no known price."""
-
-    money: Money
-    unpriced_seats: Decimal
-
-
 @dataclass(frozen=True)
 class MonthlyReport:
     """The report of one month.
@@ -93,7 +85,7 @@ class MonthlyReport:
     def by_company(self) -> Mapping[Named, Sequence[MonthLine]]:
         """The organizations of each company."""
         companies: defaultdict[Named, list[MonthLine]] = defaultdict(list)
-        for row in self.lines.organizations:
+        for row in self.customers:
             if row.company is not None:
                 companies[row.company].append(row)
         return companies
@@ -102,42 +94,18 @@ class MonthlyReport:
     def not_billed(self) -> Mapping[Outcome, Sequence[MonthLine]]:
         """The organizations whose seats are billed to nobody, by the reason, most seats first."""
         reasons: defaultdict[Outcome, list[MonthLine]] = defaultdict(list)
-        for row in self._with(NOT_BILLED):
+        for row in self.with_outcome(NOT_BILLED):
             if row.used:
                 reasons[row.line.outcome].append(row)
         return dict(sorted(reasons.items(), key=lambda item: -sum(row.used for row in item[1])))
-
-    @property
-    def owed_to_nobody(self) -> Decimal:
-        """The seats that are owed and billed to nobody."""
-        return sum((row.owed for row in self._with(NOT_BILLED)), Decimal(0))
-
-    @property
-    def worth_owed(self) -> Worth:
-        """What the seats that the companies owe are worth."""
-        return _worth(self.customers)
-
-    @property
-    def worth_billed(self) -> Worth:
-        """What the billed seats are worth."""
-        return _worth(self._with(RIGHT))
-
-    @property
-    def worth_waiting(self) -> Worth:
-        """What the held and failed seats are worth."""
-        return _worth(self._with(HELD | FAILED))
-
-    @property
-    def worth_not_billed(self) -> Worth:
-        """What the seats that are owed and billed to nobody are worth."""
-        return _worth(self._with(NOT_BILLED))
 
     @property
     def warnings(self) -> int:
         """How many lines are right but have a warning."""
         return sum(not row.stuck for row in self.lines.waiting)
 
-    def _with(self, outcomes: Collection[Outcome]) -> Sequence[MonthLine]:
+    def with_outcome(self, outcomes: Collection[Outcome]) -> Sequence[MonthLine]:
+        """The organizations whose line has one of these outcomes."""
         return [row for row in self.lines.organizations if row.line.outcome in outcomes]
 
 
@@ -179,11 +147,3 @@ def _year(session: Session, psa: str, last: Month) -> list[MonthSeats]:
         elif outcome in RIGHT:
             year[month].billed += seats
     return list(year.values())
-
-
-def _worth(lines: Iterable[MonthLine]) -> Worth:
-    owing = [row for row in lines if row.owed]
-    return Worth(
-        money=added(row.worth_owed for row in owing),
-        unpriced_seats=sum((row.owed for row in owing if not row.worth_owed), Decimal(0)),
-    )

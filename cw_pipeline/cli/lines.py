@@ -15,7 +15,6 @@ from cw_pipeline.cli.options import MonthOption, RequiredMonthOption, YesOption,
 from cw_pipeline.cli.output import UsageError, members
 from cw_pipeline.errors import HELD_OR_FAILED
 from cw_pipeline.vocabulary import Month, counted, plain
-from cw_pipeline.wording.lines_by_hand import listed, results
 from cw_pipeline.wording.outcomes import in_words
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ def by_hand(cmd: Command) -> None:
     with cmd.working("Reading the lines in ConnectWise"):
         lines = lazy.by_hand.lines_by_hand(run)
     cmd.document({"lines": [_document(line) for line in lines]})
-    cmd.table(*listed(lines))
+    cmd.table(*lazy.cells.lines_by_hand(lines))
     if not lines:
         cmd.say("No line that is kept by hand bills the same as ours.")
     elif any(line.is_undecided for line in lines):
@@ -222,14 +221,14 @@ def _choose(cmd: Command, act: Act, ids: list[int] | None, *, everything: bool =
         lines = lazy.by_hand.lines_by_hand(run)
     chosen = ids or lazy.by_hand.proposed(lines, act)
     if everything and chosen and not yes:
-        cmd.table(*listed([line for line in lines if line.line.addition_id in chosen]))
+        cmd.table(*lazy.cells.lines_by_hand([line for line in lines if line.line.addition_id in chosen]))
         cmd.confirm(
             f"{act.capitalize()} {counted(len(chosen), 'line')}?",
             refusal="Nothing was changed. If that is meant for all of them, give --yes.",
         )
     done = lazy.by_hand_choices.choose(run, lines, act, chosen)
     cmd.document({"lines": [_document(choice.kept) | members(choice, "done", "result") for choice in done]})
-    cmd.table(*results(done))
+    cmd.table(*lazy.cells.chosen_lines(done))
     if not all(choice.done for choice in done):
         cmd.exit_code = HELD_OR_FAILED
         cmd.say("Not all was done: see the results, and `cw-pipeline lines by-hand`.")

@@ -202,11 +202,7 @@ def report(
             "format": file_format,
             **members(made, "pushed_at", "run_id"),
             "seats": members(seats, "used", "billed", "waiting", "not_billed"),
-            "worth": {
-                "billed": made.worth_billed.money,
-                "waiting": made.worth_waiting.money,
-                "not_billed": made.worth_not_billed.money,
-            },
+            "worth": made.worth,
         }
     )
     cmd.say(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
+from cw_pipeline.billing.by_hand import Act
 from cw_pipeline.setup.mapping_csv import to_choose
 from cw_pipeline.vocabulary import counted, plain
 from cw_pipeline.warehouse.names import name_and_id
+from cw_pipeline.wording.by_hand import days
 from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.seats import amounts
 
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.outcomes import Outcome
     from cw_pipeline.connectwise.models import CatalogItem
+    from cw_pipeline.reports.by_hand import LineByHand
     from cw_pipeline.reports.drift.findings import Finding
     from cw_pipeline.reports.listings import ListedCompany
     from cw_pipeline.reports.month import MonthLine
+    from cw_pipeline.setup.by_hand import Chosen
     from cw_pipeline.setup.connection import CheckedRight
     from cw_pipeline.setup.products import MappedProduct
     from cw_pipeline.setup.suggest import Suggestion
@@ -34,8 +38,8 @@ _MOST_NAMED = 5
 def cancelled(writes: Mapping[Month, RunWrites]) -> str:
     """What a run had written until it was cancelled, by month, and what to do."""
     of_months = [
-        f"{month}: {counted(one.confirmed, 'line')}" + (f", and {one.unknown} perhaps" if one.unknown else "")
-        for month, one in sorted(writes.items())
+        f"{month}: {counted(run.confirmed, 'line')}" + (f", and {run.unknown} perhaps" if run.unknown else "")
+        for month, run in sorted(writes.items())
     ]
     written = f"Written until then: {'; '.join(of_months)}." if of_months else "Nothing was written."
     return (
@@ -48,14 +52,14 @@ def companies(listed: Iterable[ListedCompany]) -> Table:
     """The imported companies, and what they are mapped to."""
     return ("Company", "State", "Agreements", "Mapped agreement", "Organization", "Bill from"), [
         (
-            name_and_id(one),
-            one.state,
-            ", ".join(map(name_and_id, one.agreements)),
-            one.agreement and name_and_id(one.agreement),
-            one.organization and name_and_id(one.organization),
-            one.bill_from,
+            name_and_id(company),
+            company.state,
+            ", ".join(map(name_and_id, company.agreements)),
+            company.agreement and name_and_id(company.agreement),
+            company.organization and name_and_id(company.organization),
+            company.bill_from,
         )
-        for one in listed
+        for company in listed
     ]
 
 
@@ -63,14 +67,14 @@ def organizations(listed: Iterable[tuple[OrganizationRow, CompanyRow | None]]) -
     """The organizations, each with the company that is mapped to it."""
     return ("Organization", "Plan", "License", "Status", "Managed", "Company"), [
         (
-            name_and_id(one),
-            one.plan,
-            one.license_type,
-            one.status,
-            _yes_or_no(one.msp_managed),
+            name_and_id(organization),
+            organization.plan,
+            organization.license_type,
+            organization.status,
+            _yes_or_no(organization.msp_managed),
             company and name_and_id(company),
         )
-        for one, company in listed
+        for organization, company in listed
     ]
 
 
@@ -78,14 +82,14 @@ def suggestions(found: Iterable[Suggestion]) -> Table:
     """Which organization may belong to which company."""
     return ("Company", "Agreement", "Organization", "Score", "Certain", "Reason"), [
         (
-            name_and_id(one.company),
-            name_and_id(one.agreement) if one.agreement else to_choose(one.to_choose),
-            name_and_id(one.organization),
-            one.score,
-            _yes_or_no(one.certain),
-            one.reason,
+            name_and_id(suggestion.company),
+            name_and_id(suggestion.agreement) if suggestion.agreement else to_choose(suggestion.to_choose),
+            name_and_id(suggestion.organization),
+            suggestion.score,
+            _yes_or_no(suggestion.certain),
+            suggestion.reason,
         )
-        for one in found
+        for suggestion in found
     ]
 
 
@@ -134,14 +138,14 @@ def products(mapped: Iterable[MappedProduct]) -> Table:
     """The product that each plan is mapped to."""
     return ("Plan", "Product", "Description", "Price", "Cost", "Confirmed"), [
         (
-            one.plan,
-            f"{one.identifier} ({one.product_id})",
-            one.description,
-            _money(one.price),
-            _money(one.cost),
-            "yes" if one.confirmed else "not yet",
+            product.plan,
+            f"{product.identifier} ({product.product_id})",
+            product.description,
+            _money(product.price),
+            _money(product.cost),
+            "yes" if product.confirmed else "not yet",
         )
-        for one in mapped
+        for product in mapped
     ]
 
 
@@ -149,16 +153,16 @@ def drift(findings: Iterable[Finding]) -> Table:
     """What drifted, and what to do about it."""
     return ("Kind", "Month", "Organization", "Agreement", "Line", "Expected", "Found", "What to do"), [
         (
-            one.kind.in_words,
-            one.month,
-            one.organization_id and f"{one.organization_name} ({one.organization_id})",
-            one.agreement_id,
-            one.addition_id,
-            one.expected,
-            one.found,
-            one.what_to_do,
+            finding.kind.in_words,
+            finding.month,
+            finding.organization_id and f"{finding.organization_name} ({finding.organization_id})",
+            finding.agreement_id,
+            finding.addition_id,
+            finding.expected,
+            finding.found,
+            finding.what_to_do,
         )
-        for one in findings
+        for finding in findings
     ]
 
 
@@ -166,16 +170,49 @@ def undone(lines: Iterable[UndoneLine]) -> Table:
     """What becomes of the lines of a run that is undone."""
     return ("Month", "Organization", "Plan", "Agreement", "Line", "Seats", "Result", "Reason"), [
         (
-            one.line.wrote.identity.month,
-            f"{one.organization_name} ({one.line.wrote.identity.organization_id})",
-            one.line.wrote.identity.plan,
-            one.line.wrote.agreement_id,
-            one.line.wrote.addition_id,
-            f"{'gone' if one.line.now is None else plain(one.line.now)} → {plain(one.line.wrote.before)}",
-            one.result,
-            one.reason or None,
+            undone.line.wrote.identity.month,
+            f"{undone.organization_name} ({undone.line.wrote.identity.organization_id})",
+            undone.line.wrote.identity.plan,
+            undone.line.wrote.agreement_id,
+            undone.line.wrote.addition_id,
+            f"{'gone' if undone.line.now is None else plain(undone.line.now)} → {plain(undone.line.wrote.before)}",
+            undone.result,
+            undone.reason or None,
         )
-        for one in lines
+        for undone in lines
+    ]
+
+
+def lines_by_hand(lines: Iterable[LineByHand]) -> Table:
+    """The lines that people keep by hand, and what is proposed or chosen for each."""
+    headings = ("Line", "Company", "Agreement", "Organization", "Product", "Quantity", "Days", "Proposed", "Chosen")
+    return headings, [
+        (
+            kept.line.addition_id,
+            kept.agreement.company_name,
+            f"{kept.agreement.name} ({kept.agreement.id})",
+            ", ".join(kept.organizations),
+            kept.product,
+            kept.line.quantity,
+            days(kept.line.effective_date, kept.line.cancelled_date),
+            f"{kept.proposal} on {kept.last_day}" if kept.proposal == Act.END else kept.proposal,
+            kept.choice,
+        )
+        for kept in lines
+    ]
+
+
+def chosen_lines(chosen: Iterable[Chosen]) -> Table:
+    """What became of a person's choice for each line that is kept by hand."""
+    return ("Line", "Company", "Quantity", "Before", "Result"), [
+        (
+            choice.kept.line.addition_id,
+            choice.kept.agreement.company_name,
+            choice.kept.line.quantity,
+            days(choice.kept.line.effective_date, choice.kept.line.cancelled_date),
+            choice.result,
+        )
+        for choice in chosen
     ]
 
 
@@ -183,13 +220,13 @@ def waiting(lines: Iterable[MonthLine]) -> Table:
     """What waits for somebody in a month's report."""
     return ("What is wrong", "Customer", "Organization", "Seats:", "Worth:"), [
         (
-            one.label,
-            one.company and one.company.name,
-            one.organization.name,
-            one.seats,
-            amounts(one.worth),
+            row.label,
+            row.company and row.company.name,
+            row.organization.name,
+            row.seats,
+            amounts(row.worth),
         )
-        for one in lines
+        for row in lines
     ]
 
 

@@ -8,14 +8,13 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.failures import Failed
 from cw_pipeline.orchestration.resources import StepContext
 from cw_pipeline.orchestration.tenant import KEY, asset_key
 from cw_pipeline.reports.month_report.files import FileNotWritten, usual_file, write_report
 from cw_pipeline.reports.month_report.page import total, year_picture
-from cw_pipeline.reports.month_report.report import MonthlyReport, NothingToReport, month_report
+from cw_pipeline.reports.month_report.report import GROUPS, MonthlyReport, NothingToReport, month_report
 from cw_pipeline.settings import Settings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
@@ -88,8 +87,6 @@ def _details(report: MonthlyReport, page: dg.MetadataValue) -> metadata.Details:
         "seats_waiting": int(seats.waiting),
         "seats_not_billed": int(seats.not_billed),
         # Text, because Dagster's numbers are floats.
-        "worth_billed": total(report.with_outcome(RIGHT)),
-        "worth_waiting": total(report.with_outcome(HELD | FAILED)),
-        "worth_not_billed": total(report.with_outcome(NOT_BILLED)),
+        **{f"worth_{name}": total(report.with_outcome(outcomes)) for name, outcomes in GROUPS.items()},
         **{name: metadata.wide_table(*table, about) for name, (table, about) in tables.items() if table[1]},
     }

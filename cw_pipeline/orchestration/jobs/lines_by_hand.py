@@ -12,7 +12,7 @@ from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.reports import by_hand
 from cw_pipeline.setup.by_hand import choose
-from cw_pipeline.wording.lines_by_hand import listed
+from cw_pipeline.wording import cells
 
 
 class ByHandConfig(JobConfig):
@@ -47,7 +47,7 @@ def choose_lines_by_hand(context: dg.OpExecutionContext, config: ByHandConfig, a
         acts = [act for act, ids in requested.items() if ids]
         if not acts:
             context.log.info(f"Nothing was changed. Lines that are kept by hand: {len(lines)}.")
-            context.log_event(dg.AssetObservation(PUSH.key, metadata={"by_hand": table(*listed(lines))}))
+            context.log_event(dg.AssetObservation(PUSH.key, metadata={"by_hand": table(*cells.lines_by_hand(lines))}))
             return
         if len(acts) > 1:
             raise Failed(f"Nothing was changed. Give one of {' and '.join(acts)}.")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.https.safe_text import harmless
+from cw_pipeline.reports.month_report.report import GROUPS
 from cw_pipeline.reports.worth import added
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.wording.changes import against_last_month, changes
@@ -50,9 +50,7 @@ def page(report: MonthlyReport, *, tenant: str | None = None) -> str:
         changes=changes(report.lines.changes or (), report.lines.last_month, report.month),
         counted=counted,
         LABELS=LABELS,
-        RIGHT=RIGHT,
-        STUCK=HELD | FAILED,
-        NOT_BILLED=NOT_BILLED,
+        GROUPS=GROUPS,
     )
 
 

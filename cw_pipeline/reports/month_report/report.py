@@ -14,6 +14,7 @@ from sqlalchemy import and_, func, select
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 from cw_pipeline.reports.month import MonthLine, MonthLines, month_lines
+from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.psa import connected_psa
 from cw_pipeline.warehouse.pushes import last_pushes, last_undone
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from cw_pipeline.warehouse.names import Named
 
+GROUPS: Mapping[str, frozenset[Outcome]] = {"billed": RIGHT, "waiting": HELD | FAILED, "not_billed": NOT_BILLED}
+"""Where the seats of a usage row go, by its outcome."""
 _MONTHS = 12
 
 
@@ -107,6 +110,11 @@ class MonthlyReport:
     def with_outcome(self, outcomes: Collection[Outcome]) -> Sequence[MonthLine]:
         """The organizations whose line has one of these outcomes."""
         return [row for row in self.lines.organizations if row.line.outcome in outcomes]
+
+    @property
+    def worth(self) -> Mapping[str, Money]:
+        """What the seats owed are worth, by where they go."""
+        return {name: added(row.worth_owed for row in self.with_outcome(outcomes)) for name, outcomes in GROUPS.items()}
 
 
 def month_report(session: Session, month: Month) -> MonthlyReport:

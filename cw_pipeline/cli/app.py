@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
-    if asked:
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer's callback
+    if requested:
         from importlib.metadata import version  # noqa: PLC0415 - slow
 
         typer.echo(f"cw-pipeline {version('cw-pipeline')}")
@@ -51,7 +51,7 @@ def options(
     *,
     tenant: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="For which of several tenants, see `tenants`. Default: $CW_PIPELINE_TENANT."),
+        typer.Option(metavar="KEY", help="Which of several tenants: see `tenants`. Default: $CW_PIPELINE_TENANT."),
     ] = None,
     _version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)

@@ -25,12 +25,10 @@ from cw_pipeline.billing.outcomes import NOT_BILLED, RIGHT
 from cw_pipeline.billing.preview import tally
 from cw_pipeline.cli.command import Command, showing_setup
 from cw_pipeline.cli.demonstration_rows import print_rows
-from cw_pipeline.cli.months import progress_bar
-from cw_pipeline.orchestration.runs import run_months
+from cw_pipeline.cli.months import run_job
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.setup import connection, imports, mapping, organizations, products, suggest
 from cw_pipeline.vocabulary import Month, Plan, counted
-from cw_pipeline.warehouse.runs import run_results
 from cw_pipeline.warehouse.tables import CompanyMappingRow
 from cw_pipeline.wording.outcomes import in_a_sentence
 
@@ -225,13 +223,7 @@ class _Demo:
         self._sandbox.nordpass.set_usage(row["organization_id"], str(month), seats)
 
     def _sync(self, step: str, months: Sequence[Month], *changes: str) -> None:
-        """Sync `months` as the command line does, with a bar that moves as months are done."""
-        from cw_pipeline.definitions import defs  # noqa: PLC0415 - it reads the environment that is set here
-
-        with progress_bar(self._console, step, months, "connectwise_push") as on_month:
-            run_id = run_months(defs.resolve_job_def("sync_now"), months, self._cmd.dagster, on_month=on_month)
-        with self._cmd.warehouse.transaction() as session:
-            results = run_results(session, run_id, pushed=True)
+        results = run_job(self._cmd, "sync_now", months, title=step)
         self._say(step, *changes, *_summary(results))
 
     def _invoice(self, step: str) -> None:

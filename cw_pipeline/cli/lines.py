@@ -27,7 +27,7 @@ app = typer.Typer(help="Decide about single lines.", no_args_is_help=True)
 
 _seats = parser(lambda text: lazy.accept.seats_of(text))  # noqa: PLW0108 - imported when it is used
 _Lines = Annotated[list[int] | None, typer.Argument(metavar="LINE...", help="The lines' ids in ConnectWise.")]
-_All = Annotated[bool, typer.Option("--all", help="Every line for which that is proposed, after a look at them.")]
+_All = Annotated[bool, typer.Option("--all", help="Every line for which this is proposed, after showing them.")]
 
 
 @app.command(epilog=example('lines accept --month 2026-03 --organization "Acme Ltd"'))
@@ -80,18 +80,16 @@ def release(
     cmd: Command,
     month: MonthOption = None,
     organization: Annotated[
-        list[str] | None, typer.Option(help="Id or exact name of a NordPass organization. Can be given several times.")
+        list[str] | None, typer.Option(help="Id or exact name of a NordPass organization. Can be repeated.")
     ] = None,
     *,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Every organization with unusual usage, after a look at them.")
-    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Release all unusual usage, after showing it.")] = False,
     yes: YesOption = False,
 ) -> None:
     """Resolve `unusual`: confirm that unusual usage of organizations in a month's report is right.
 
-    Look at the month in the NordPass panel first. Without --organization and --all, only show what is unusual; without
-    --month, in each month's latest preview. If the report changes, the question is asked again.
+    Check the month in the NordPass panel first. Without --organization and --all, only shows what is unusual; without
+    --month, in each month's latest preview. If the report changes, the usage has to be released again.
     """
     if organization and everything:
         raise UsageError("Give either --organization or --all.")
@@ -183,7 +181,7 @@ def by_hand(cmd: Command) -> None:
             "leaves one that bills something else; `cw-pipeline lines undo LINE` takes either back."
         )
     else:
-        cmd.say("Something is chosen for every line. `cw-pipeline lines undo LINE` takes it back.")
+        cmd.say("Every line is decided. `cw-pipeline lines undo LINE` takes that back.")
 
 
 @app.command(epilog=example("lines end 5001"))
@@ -191,7 +189,7 @@ def by_hand(cmd: Command) -> None:
 def end(cmd: Command, lines: _Lines = None, *, everything: _All = False, yes: YesOption = False) -> None:
     """Resolve `billed_by_hand`: end lines that people keep by hand the day before the first line of ours begins.
 
-    Their last day is set in ConnectWise. Each line is read again before, and refused if it has changed.
+    Their last day is set in ConnectWise. Each line is read again first, and refused if it has changed.
     """
     _choose(cmd, Act.END, lines, everything=everything, yes=yes)
 
@@ -209,7 +207,7 @@ def leave(cmd: Command, lines: _Lines = None, *, everything: _All = False, yes: 
 @app.command(epilog=example("lines undo 5001"))
 @setup_command
 def undo(cmd: Command, lines: Annotated[list[int], typer.Argument(metavar="LINE...")]) -> None:
-    """Take back that lines were ended, which restores their last day in ConnectWise, or that they are left."""
+    """Undo `end`, which restores the last day of lines in ConnectWise, or `leave`."""
     _choose(cmd, Act.UNDO, lines)
 
 
@@ -224,18 +222,18 @@ def _choose(cmd: Command, act: Act, ids: list[int] | None, *, everything: bool =
         cmd.table(*lazy.cells.lines_by_hand([line for line in lines if line.line.addition_id in chosen]))
         cmd.confirm(
             f"{act.capitalize()} {counted(len(chosen), 'line')}?",
-            refusal="Nothing was changed. If that is meant for all of them, give --yes.",
+            refusal="Nothing was changed. To do this for all of them, give --yes.",
         )
     done = lazy.by_hand_choices.choose(run, lines, act, chosen)
     cmd.document({"lines": [_document(choice.kept) | members(choice, "done", "result") for choice in done]})
     cmd.table(*lazy.cells.chosen_lines(done))
     if not all(choice.done for choice in done):
         cmd.exit_code = HELD_OR_FAILED
-        cmd.say("Not all was done: see the results, and `cw-pipeline lines by-hand`.")
+        cmd.say("Some lines were not changed: see the results, and `cw-pipeline lines by-hand`.")
     elif done:
         cmd.say("`cw-pipeline status` shows which months are to be synced now.")
     else:
-        cmd.say("Nothing was changed: that is proposed for no line.")
+        cmd.say("Nothing was changed: this is proposed for no line.")
 
 
 def _document(by_hand: LineByHand) -> dict[str, object]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @command
 def health(cmd: Command) -> None:
-    """Say whether daemon, schedule, schema, months and daily checks are well, for monitoring. Changes nothing."""
+    """Check the daemon, schedule, schema, months and daily checks, for monitoring. Changes nothing."""
     state = lazy.health.collect(cmd.settings, now=now())
     tenant = cmd.settings.tenant_key
     problems = [for_tenant(sentence, tenant) for sentence in state.problems]
@@ -33,7 +33,7 @@ def health(cmd: Command) -> None:
 
 @command
 def metrics(cmd: Command) -> None:
-    """Print metrics in Prometheus' text form: what `health` looks at, and the seats of the latest pushed month."""
+    """Print metrics in Prometheus text format: what `health` looks at, and the seats of the latest pushed month."""
     collected = lazy.metrics.Metrics(lazy.health.collect(cmd.settings, now=now()))
     samples = [sample for metric in collected.collect() for sample in metric.samples]
     cmd.document({"metrics": [members(sample, "name", "labels", "value") for sample in samples]})
@@ -68,13 +68,13 @@ def notify(cmd: Command) -> None:
     if setting is None:
         msg = "CW_PIPELINE_NOTIFY is not set. Set it to one or more addresses of apprise, with blanks between them."
         raise lazy.settings.NotSetUp(msg)
-    told: list[str] = []
+    sent: list[str] = []
     failed: list[str] = []
     for address in lazy.notifications.addresses(setting):
-        (told if address.send("cw_pipeline: a test message", [_TEXT]) else failed).append(address.name)
-    cmd.document({"told": told, "failed": failed})
+        (sent if address.send("cw_pipeline: a test message", [_TEXT]) else failed).append(address.name)
+    cmd.document({"told": sent, "failed": failed})
     if failed:
-        cmd.notice(lazy.notifications.complaint(failed, len(told) + len(failed)))
+        cmd.notice(lazy.notifications.complaint(failed, len(sent) + len(failed)))
         cmd.exit_code = HELD_OR_FAILED
     else:
-        cmd.say(f"Sent a test message to {', '.join(told)}. Check that it arrived.")
+        cmd.say(f"Sent a test message to {', '.join(sent)}. Check that it arrived.")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,6 +21,7 @@ from cw_pipeline.wording.undo import what_next
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from rich.console import Console
@@ -46,7 +47,7 @@ def preview(
 ) -> None:
     """Show what a sync would write, line by line, without writing it. Default: the last closed month."""
     months = chosen_months(month, first, last, earliest=cmd.first_month, now=now())
-    results = _run(cmd, "preview", months, _config(organization, limit))
+    results = run_job(cmd, "preview", months, organizations=organization, limit=limit)
     previews = " ".join(f"--preview {result.preview_id}" for result in results)
     selection = "".join(f" --organization {shlex.quote(name)}" for name in organization or [])
     selection += f" --limit {limit}" if limit else ""
@@ -68,17 +69,16 @@ def sync(
     organization: OrganizationsOption = None,
     limit: LimitOption = None,
 ) -> None:
-    """Write the seats of closed months to the agreements, again if need be. Default: the last closed month."""
-    config = _config(organization, limit)
+    """Write the seats of closed months to the agreements, as often as you like. Default: the last closed month."""
     if not previews:
         months = chosen_months(month, first, last, earliest=cmd.first_month, now=now())
-        results = _run(cmd, "sync_now", months, config)
+        results = run_job(cmd, "sync_now", months, organizations=organization, limit=limit)
     elif month or first or last:
         raise UsageError("A preview is of one month, so --preview goes with neither --month, --from nor --to.")
     else:
         with cmd.warehouse.transaction() as session:
             reviewed = lazy.reviewed.reviewed_previews(session, lazy.psa.connected_psa(session), previews)
-        results = _push_reviewed(cmd, reviewed, config)
+        results = _push_reviewed(cmd, reviewed, organizations=organization, limit=limit)
     print_results(cmd, results, _SYNCED, pushed=True)
 
 
@@ -89,14 +89,14 @@ def approve(
 ) -> None:
     """Write exactly the previews that you looked at, and record that you approved them.
 
-    A month for which a sync would write something else by now is not written, and what differs is said. What the
-    schedule previewed waits for this where CW_PIPELINE_APPROVAL is `required`.
+    A month for which a sync would now write something else is not written, and the difference is shown. Where
+    CW_PIPELINE_APPROVAL is `required`, the schedule only makes previews, which wait for this.
     """
     with cmd.warehouse.transaction() as session:
         lazy.guards.require_active(session, cmd.connectwise)
         psa = lazy.psa.connected_psa(session)
     reviewed = lazy.approve.approve(cmd.warehouse, psa, previews)
-    print_results(cmd, _push_reviewed(cmd, reviewed, _config(None, None)), _SYNCED, pushed=True)
+    print_results(cmd, _push_reviewed(cmd, reviewed), _SYNCED, pushed=True)
 
 
 @setup_command
@@ -107,13 +107,13 @@ def undo(
     ],
     *,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Write it. Without this, only show what would be written.")
+        bool, typer.Option("--yes", help="Write the quantities. Without this, only show what would be written.")
     ] = False,
 ) -> None:
     """Undo a run: give each line that it wrote the quantity that it had before, 0 where the run created the line.
 
-    Lines that are invoiced, gone, or changed since by another run or by hand are named and left. The months are due
-    again afterwards, and the next tick of the schedule pushes them: mend first what was wrong.
+    Lines that are invoiced, gone, or changed since by another run or by hand are listed and left. The months are due
+    again afterwards, and the next tick of the schedule pushes them: correct what was wrong first.
     """
     recorded = lazy.runs.recorded_pushes(cmd.dagster)
     sync_run = cmd.sync_run("undo")
@@ -167,13 +167,12 @@ def chosen_months(
     return list(begin.until(end))
 
 
-def _config(organizations: Sequence[str] | None, limit: int | None) -> dict[str, Any]:
-    """The config of a run for these organizations, or for all."""
-    return {"organizations": organizations or [], "limit": limit or 0}
-
-
 def _push_reviewed(
-    cmd: Command, reviewed: Mapping[Month, StoredPreview], config: Mapping[str, Any]
+    cmd: Command,
+    reviewed: Mapping[Month, StoredPreview],
+    *,
+    organizations: Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> list[MonthResult]:
     """Push exactly what a person looked at, in one run for all months that follow each other.
 
@@ -187,27 +186,45 @@ def _push_reviewed(
             runs[-1].append(month)
         else:
             runs.append([month])
-    return [
-        result
-        for months in runs
-        for result in _run(cmd, "sync_now", months, {**config, "previews": [reviewed[month].id for month in months]})
-    ]
+    results: list[MonthResult] = []
+    for months in runs:
+        previews = [reviewed[month].id for month in months]
+        results += run_job(cmd, "sync_now", months, organizations=organizations, limit=limit, previews=previews)
+    return results
 
 
-def _run(
-    cmd: Command, job: Literal["preview", "sync_now"], months: Sequence[Month], config: Mapping[str, Any]
+def run_job(
+    cmd: Command,
+    job: Literal["preview", "sync_now"],
+    months: Sequence[Month],
+    *,
+    organizations: Sequence[str] | None = None,
+    limit: int | None = None,
+    previews: Sequence[int] = (),
+    title: str = "",
 ) -> list[MonthResult]:
-    """Run the job for these months, and return a result for each, with the lines of the chosen organizations only.
+    """Run the job for months that follow each other, and return the result of each.
 
     Settings, state and names are checked first, so that there is no run that cannot succeed.
+
+    Args:
+        cmd: The command.
+        job: What to run.
+        months: For which months.
+        organizations: For which organizations, by id or exact name; the results have only their lines.
+        limit: For how many organizations at most.
+        previews: The previews to push exactly, by id.
+        title: The title of the progress bar.
     """
     warehouse, pushed = cmd.warehouse, job == "sync_now"
     with warehouse.transaction() as session:
         lazy.guards.require_active(session, cmd.connectwise)
-    choice = lazy.lookup.choice_of(warehouse, config["organizations"], config["limit"])
+    organizations, limit = organizations or [], limit or 0
+    config = {"organizations": [*organizations], "limit": limit, "previews": [*previews]}
+    choice = lazy.lookup.choice_of(warehouse, organizations, limit)
     _ = cmd.nordpass
     definition = lazy.definitions.defs.resolve_job_def(job)
-    with _progress(cmd, months, "connectwise_push" if pushed else "push_preview") as on_month:
+    with _progress(cmd, title, months, "connectwise_push" if pushed else "push_preview") as on_month:
         run_id = lazy.runs.run_months(definition, months, cmd.dagster, on_month=on_month, config=config)
         failure = lazy.runs.failure_of(run_id, cmd.dagster)
     with warehouse.transaction() as session:
@@ -234,26 +251,25 @@ def _complete(
     return [by_month.get(month) or lazy.run_results.MonthResult(month, error=error) for month in months]
 
 
-@contextmanager
-def _progress(cmd: Command, months: Sequence[Month], last_step: str) -> Generator[Callable[[str, str], None]]:
-    """Show progress on standard error: a bar on a terminal, else a line for each finished month."""
-    if not cmd.as_json and cmd.notices.is_terminal:
-        with progress_bar(cmd.notices, "", months, last_step) as on_month:
-            yield on_month
-        return
+def _progress(
+    cmd: Command, title: str, months: Sequence[Month], last_step: str
+) -> AbstractContextManager[Callable[[str, str], None]]:
+    """Show progress on standard error, as assets are done: a bar on a terminal, else a line for each finished month."""
+    if cmd.notices.is_terminal and not cmd.as_json:
+        return _progress_bar(cmd.notices, title, months, last_step)
 
     def notice(asset: str, month: str) -> None:
         if asset == last_step:
             cmd.notice(f"{month}: {_STEPS[asset]}")
 
-    yield notice
+    return nullcontext(notice)
 
 
 @contextmanager
-def progress_bar(
+def _progress_bar(
     console: Console, title: str, months: Sequence[Month], last_step: str
 ) -> Generator[Callable[[str, str], None]]:
-    """A bar that the function it yields moves, given an asset and a month; nothing if there is no terminal."""
+    """A bar that moves with each step."""
     from rich import progress  # noqa: PLC0415 - slow, and few commands need it
 
     columns = (
@@ -263,7 +279,7 @@ def progress_bar(
         progress.TextColumn("{task.fields[step]}"),
         progress.TimeElapsedColumn(),
     )
-    with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with progress.Progress(*columns, console=console, transient=True) as bar:
         steps = list(_STEPS).index(last_step) + 1
         task = bar.add_task(title, total=len(months) * steps, step="starting Dagster")
 

@@ -43,23 +43,22 @@ FromOption = Annotated[
     typer.Option("--from", parser=_month, metavar="MONTH", help="The first of several months; needs --to."),
 ]
 ToOption = Annotated[
-    Month | None, typer.Option("--to", parser=_month, metavar="MONTH", help="The last of them, inclusive.")
+    Month | None, typer.Option("--to", parser=_month, metavar="MONTH", help="The last month, inclusive.")
 ]
 PreviewOption = Annotated[
     list[int] | None,
     typer.Option(
         "--preview",
         metavar="ID",
-        help="The id of a preview that you looked at: exactly that is written for its month, or nothing. Can be given "
-        "several times, for one month each.",
+        help="The id of a preview that you looked at: its month is written exactly as previewed, or not at all. Can be "
+        "repeated, once for each month.",
     ),
 ]
 OrganizationsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--organization",
-        help="Id or exact name of an organization: only such lines are written, and the month stays due. Can be given "
-        "several times.",
+        help="Id or exact name of an organization, to write only its lines; the month stays due. Can be repeated.",
     ),
 ]
 LimitOption = Annotated[
@@ -77,8 +76,8 @@ TrialMonthsOption = Annotated[
         min=0,
         max=12,
         metavar="N",
-        help="For how many months from then on lines are written as Do Not Bill, to be compared with what is billed by "
-        "hand. Default: 0 or, if the first month stays, as before.",
+        help="How many months, from the first one on, have lines marked Do Not Bill, to compare them with what is "
+        "billed by hand. Default: 0 or, if the first month does not change, as before.",
     ),
 ]
 BillFromOption = Annotated[

@@ -35,7 +35,7 @@ def compare(
 ) -> None:
     """Show what differs between two months, or two previews, line by line.
 
-    A month is as it was synced last or, if it never was, as it was previewed last.
+    A month stands for its last sync or, if it has none, for its last preview.
     """
     with cmd.warehouse.transaction() as session:
         comparison = lazy.changes.compare(session, before, after)
@@ -182,12 +182,12 @@ def report(
         _Format, typer.Option("--format", help="A page to read and print, a workbook, or a table of organizations.")
     ] = _Format.HTML,
     output: Annotated[
-        Path | None, typer.Option(help="The file to write; one that is there is replaced. Default: in the home folder.")
+        Path | None, typer.Option(help="The file to write; an existing one is replaced. Default: in CW_PIPELINE_HOME.")
     ] = None,
 ) -> None:
     """Write a synced month's report: what each customer owes and is billed, and what is not. Default: the last month.
 
-    It reads the warehouse alone. The page needs nothing from elsewhere, so that it can be sent and kept.
+    Reads only the warehouse. The page is self-contained, so that it can be sent and kept.
     """
     settings, month = cmd.settings, month or Month.last_closed(now())
     with cmd.warehouse.transaction() as session:

@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,7 @@ from cw_pipeline.cli.output import UsageError
 from cw_pipeline.errors import HELD_OR_FAILED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
     from cw_pipeline.sandbox import SandboxControl
     from cw_pipeline.settings import Settings
@@ -42,7 +42,7 @@ FAULTS = {
 }
 FAULT_HELP = "\n".join(
     [
-        "Let something go wrong in the sandbox that is running, to see how it looks in Dagster.\n\n\b",
+        "Make something go wrong in the running sandbox, to see how it looks in Dagster.\n\n\b",
         *(f"- {name}: {effect}" for name, effect in FAULTS.items()),
     ]
 )
@@ -80,14 +80,14 @@ def sandbox(
     if command:
         cmd.notice(f"The sandbox is at {running.url}.")
         raise typer.Exit(_run(command, environment))
-    stopped = threading.Event()
-    with _handling_signals(lambda _number: stopped.set()):
+    with suppress(KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         cmd.document({"environment": environment})
         if not cmd.as_json:
             for name, value in environment.items():
                 typer.echo(f"export {name}={shlex.quote(value)}")
         cmd.notice(f"The sandbox is at {running.url}. Set these variables in another shell. Ctrl-C stops it.")
-        stopped.wait()
+        threading.Event().wait()
 
 
 @command
@@ -122,20 +122,21 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> int:
     """Run `command` until it ends, passing signals on to it, and return its exit code as a shell would."""
     child: subprocess.Popen[bytes] | None = None
 
-    def pass_on(number: int) -> None:
+    def pass_on(number: int, _frame: object) -> None:
         if child is None:
             raise typer.Exit(128 + number)
         if number != signal.SIGINT or not _has_the_terminal():  # there Ctrl-C reached the child as well
             child.send_signal(number)
 
-    with _handling_signals(pass_on):
-        try:
-            child = subprocess.Popen(command, env=os.environ | environment)  # noqa: S603 - as the user asked
-        except OSError as error:
-            raise UsageError(
-                f"{command[0]} cannot be run: {error.strerror}. Name a program that is on the PATH."
-            ) from None
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        child = subprocess.Popen(command, env=os.environ | environment)  # noqa: S603 - as the user asked
         code = child.wait()
+    except OSError as error:
+        raise UsageError(f"{command[0]} cannot be run: {error.strerror}. Name a program that is on the PATH.") from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return code if code >= 0 else 128 - code
 
 
@@ -146,18 +147,6 @@ def _has_the_terminal() -> bool:
         return False
 
 
-@contextmanager
-def _handling_signals(handle: Callable[[int], None]) -> Generator[None]:
-    """Pass SIGINT and SIGTERM to `handle` in the block."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda received, _frame: handle(received)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
 def _completions(typed: str) -> list[str]:
     return [name for name in FAULTS if name.startswith(typed)]
 
@@ -165,7 +154,9 @@ def _completions(typed: str) -> list[str]:
 @command
 def fault(
     cmd: Command,
-    name: Annotated[str | None, typer.Argument(metavar="FAULT", help="Which one.", autocompletion=_completions)] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="FAULT", help="Which fault.", autocompletion=_completions)
+    ] = None,
     *,
     off: Annotated[
         bool, typer.Option("--off", help="Switch all faults off. Seats and edits stay as they are.")

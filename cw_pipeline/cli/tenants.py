@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +26,7 @@ def tenants(
         bool, typer.Option("--workspace", help="Print the workspace.yaml with a code location for each tenant.")
     ] = False,
 ) -> None:
-    """List the tenants: the file of each, and how far its setup is or what is wrong."""
+    """List the tenants: the file of each, and how far its setup is or what is wrong with it."""
     files = lazy.tenant_file.tenant_files()
     if not files:
         raise UsageError(
@@ -67,15 +66,13 @@ def _inspect(file: Path, owners: dict[str, str]) -> dict[str, str | None]:
     key = file.stem
     row: dict[str, str | None] = {"key": key, "file": str(file), "state": None, "company": None, "problem": None}
     os.environ[lazy.tenant_file.VARIABLE] = key
+    tenant = Command(as_json=True)
     try:
-        settings = lazy.settings.Settings()
-        first_month = settings.cw_pipeline_first_month
-        warehouse = lazy.database.Warehouse(settings.database_url, tenant=settings.tenant_key, who="tenants")
-        with closing(warehouse):
-            row["state"] = lazy.status.status(warehouse, first_month=first_month, now=now()).state
-        with lazy.systems.open_connectwise(settings) as client, lazy.systems.open_nordpass(settings):
-            row["company"] = f"{client.company_id} at {client.site_url}"
-            owner = owners.setdefault(lazy.psa.psa_of(client), key)
+        with tenant.opened:
+            row["state"] = lazy.status.status(tenant.warehouse, first_month=tenant.first_month, now=now()).state
+            client, _ = tenant.connectwise, tenant.nordpass
+        row["company"] = f"{client.company_id} at {client.site_url}"
+        owner = owners.setdefault(lazy.psa.psa_of(client), key)
         if owner != key:
             row["problem"] = f"The tenant {owner} has the same ConnectWise company. Remove one."
     except CwPipelineError as error:

@@ -1,4 +1,4 @@
-"""The base of the errors that callers of a client get."""
+"""The base of the clients' errors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ErrorBody:
-    """What a service says in a reply about an error: shortened, on one line and without secrets.
+    """What a service says about an error: shortened, on one line and without secrets.
 
     Attributes:
-        code: Its error code, or an empty string.
-        words: Its message, or an empty string.
+        code: The service's error code.
+        words: Its message.
         request_id: Its id of the request, which its support asks for.
     """
 
@@ -27,10 +27,10 @@ class ErrorBody:
 
 
 class HttpError(CwPipelineError):
-    """Asking a service did not work.
+    """A request to a service failed.
 
     Attributes:
-        service: The service, as messages call it.
+        service: Its name in messages.
         status: HTTP status of the reply; None if there was none.
         code, words, request_id: See `ErrorBody`.
     """
@@ -45,11 +45,11 @@ class HttpError(CwPipelineError):
 
     @classmethod
     def of(cls, request: str, attempt: AttemptError, body: ErrorBody, advice: str) -> Self:
-        """The error of a request that has failed for good.
+        """The error of a request whose last attempt failed.
 
         Args:
             request: Method and address.
-            attempt: How the last attempt failed.
+            attempt: The last attempt.
             body: What the service says about it.
             advice: What to do next.
         """

@@ -1,4 +1,4 @@
-"""How one attempt at a request can fail, and which failure an exception or a status is."""
+"""How an attempt at a request can fail, and which failure an exception or a status means."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Failure(StrEnum):
-    """How one attempt failed. The value is how a message says it."""
+    """How an attempt failed, in the words of messages."""
 
     NAME_NOT_RESOLVED = "the host name does not resolve"
     CONNECTION_REFUSED = "nothing accepts connections there"
@@ -41,13 +41,12 @@ class Failure(StrEnum):
 
 @dataclass(eq=False)
 class AttemptError(Exception):
-    """One attempt failed. It must not leave a client, since `headers` and `body` may echo secrets.
+    """An attempt failed. It must not leave a client, since `headers` and `body` may echo secrets.
 
     Attributes:
-        failure: How it failed.
-        status: HTTP status of the reply; None if there was no reply.
-        headers: The reply's headers.
-        body: The beginning of the reply's body, where the status is that of an error.
+        status: HTTP status of the reply; None if there was none.
+        headers: Of the reply.
+        body: The beginning of the reply's body, if its status is an error.
     """
 
     failure: Failure
@@ -57,7 +56,7 @@ class AttemptError(Exception):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the server asks to wait; None if it asks for nothing that can be read."""
+        """Seconds that the server asks to wait; None if it does not, or not readably."""
         return retry_after_seconds(self.headers.get("Retry-After"))
 
 
@@ -69,10 +68,10 @@ def failure_of_status(status: int) -> Failure | None:
 
 
 def failure_of_exception(error: BaseException) -> Failure:
-    """The failure that an exception means, by the exceptions that the HTTP libraries wrap into each other.
+    """The failure that an exception means, by all exceptions that it wraps.
 
     Anything unknown counts as a connection that broke, after which the request may have been carried out. So does an
-    unknown error with a proxy: the libraries report a connection that breaks while they wait for the reply as one.
+    unknown proxy error: the libraries also report a connection that breaks before the reply as one.
     """
     kinds: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Failure], ...] = (
         (ssl.SSLCertVerificationError, Failure.UNTRUSTED_CERTIFICATE),
@@ -86,10 +85,10 @@ def failure_of_exception(error: BaseException) -> Failure:
     )
     wrapped = tuple(_wrapped(error))
     for kind, failure in kinds:
-        if any(isinstance(one, kind) for one in wrapped):
+        if any(isinstance(inner, kind) for inner in wrapped):
             return failure
-    # http.client asks for the tunnel before it sends anything; only these words say that it was refused.
-    if any(isinstance(one, OSError) and str(one).startswith("Tunnel connection failed") for one in wrapped):
+    # http.client opens the tunnel before it sends anything; only these words say that it was refused.
+    if any(isinstance(inner, OSError) and str(inner).startswith("Tunnel connection failed") for inner in wrapped):
         return Failure.TUNNEL_REFUSED
     return Failure.CONNECTION_LOST
 
@@ -102,7 +101,7 @@ def _wrapped(error: BaseException) -> Iterator[BaseException]:
 
 
 def retry_after_seconds(value: str | None, *, now: datetime | None = None) -> float | None:
-    """Read a Retry-After header: seconds, or an HTTP date. None if there is none or it cannot be read."""
+    """The seconds that a Retry-After header means, which may be an HTTP date; None if it is absent or unreadable."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         return float(text)

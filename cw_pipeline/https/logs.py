@@ -14,7 +14,7 @@ _URLLIB3 = logging.getLogger("urllib3")
 
 @contextmanager
 def without_paths_in_logs() -> Generator[None]:
-    """Keep the paths that the block requests out of a log of everything: a web hook's path is its secret."""
+    """Keep the paths that the block requests out of debug logs: a web hook's path is its secret."""
     before = _URLLIB3.level
     _URLLIB3.setLevel(logging.INFO)
     try:

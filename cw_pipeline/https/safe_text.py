@@ -1,15 +1,15 @@
-"""Text that is safe to show: secrets that no `repr` reveals, and foreign text without what could do harm."""
+"""Text that is safe to show: secrets that no `repr` reveals, and foreign text without harmful characters."""
 
 from __future__ import annotations
 
 import re
 
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
-"""Control and bidi characters, and what is no character and makes a document unreadable."""
+"""Control and bidi characters, and non-characters, which make a document unreadable."""
 
 
 class Hidden(str):
-    """A secret text that a `repr`, and so a crash report with the values of variables, does not show."""
+    """A secret text that `repr`, and so a crash report with the values of variables, does not show."""
 
     __slots__ = ()
 
@@ -18,7 +18,7 @@ class Hidden(str):
 
 
 def harmless(text: str, *, replacement: str = " ") -> str:
-    """The text with control characters, and those that change the reading direction, replaced."""
+    """The text with characters replaced that control the terminal or the reading direction."""
     return _STEERING.sub(replacement, text)
 
 

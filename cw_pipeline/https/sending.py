@@ -1,4 +1,4 @@
-"""Making one attempt at a request with bounds on time and size, and repeating attempts."""
+"""Sending a request once, within bounds of time and size, and repeating attempts."""
 
 from __future__ import annotations
 
@@ -207,10 +207,10 @@ def repeat(
     longest_wait: float,
     sleep: Callable[[float], None],
 ) -> T:
-    """Call `attempt`, at most `attempts` times, until it succeeds or fails in a way for which `again` says no.
+    """Call `attempt` up to `attempts` times, until it succeeds or fails in a way that `again` refuses.
 
-    Between two calls it sleeps for as long as the server asks in Retry-After, but at most `longest_wait` seconds. If
-    the server does not ask, the waits grow exponentially, with jitter, to at most half of that.
+    Between two calls it sleeps for as long as Retry-After says, but at most `longest_wait` seconds. Without that the
+    waits grow exponentially, with jitter, to at most half of `longest_wait`.
 
     Raises:
         AttemptError: The last call failed.

@@ -1,7 +1,4 @@
-"""Every way in which asking NordPass can fail, each saying what happened, to what, and what to do next.
-
-No message holds a key or a token.
-"""
+"""The errors of NordPass's sources. No message contains a key or a token."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +13,13 @@ _WHEN_FINAL: Final = "NordPass makes the final report just after the month ends,
 
 
 class NordPassError(HttpError):
-    """Asking NordPass did not work."""
+    """A request to NordPass failed, or its answer cannot be used."""
 
     service = "NordPass"
 
 
 class InvalidSetting(NordPassError):
-    """What this program was configured with cannot be used: an address, a key, a certificate file, a folder."""
+    """A setting cannot be used: an address, a key, a certificate file, a folder."""
 
     exit_code = USAGE_ERROR
 
@@ -34,7 +31,7 @@ class NotSupported(NordPassError):
 
 
 class ReportNotFinal(NordPassError):
-    """The month's usage exists but may still change; nothing of it may be used."""
+    """The month's usage may still change, so nothing of it may be used."""
 
     is_transient = True
 
@@ -50,14 +47,14 @@ class UnknownMonth(NordPassError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a report.
+    """Something wrong with a file or reply.
 
     Attributes:
         expected: What should have been there.
         found: What was there, shortened; None if nothing was.
-        row: Of a file, the row as a spreadsheet numbers it (the header is row 1); of a reply, the item's number on its
-            page, from 1. None if the fault is not in a row.
-        column: The column or field; None if the fault is not in one.
+        row: In a file, the row as a spreadsheet numbers it (the header is row 1); in a reply, the item's number on its
+            page, from 1.
+        column: The column or field.
     """
 
     expected: str
@@ -73,14 +70,14 @@ class Fault:
 
 
 class MalformedReport(NordPassError):
-    """A file or a reply is not in the form that is documented in `docs/reference/nordpass-contract.md`.
+    """A file or reply is not in the form that `docs/reference/nordpass-contract.md` documents.
 
     Attributes:
         source: The file, or the endpoint and page.
         faults: Everything that is wrong with it; at least one.
     """
 
-    is_transient = True  # as long as it is so it counts as little as one that is not final
+    is_transient = True  # it may be replaced, like a report that is not final
 
     def __init__(self, source: str, faults: Sequence[Fault], what_to_do: str) -> None:
         shown = "; ".join(str(fault) for fault in faults[:_FAULTS_SHOWN])
@@ -91,19 +88,19 @@ class MalformedReport(NordPassError):
 
 
 class Unreachable(NordPassError):
-    """No complete reply came: the name did not resolve, the connection failed or broke, or time ran out."""
+    """No complete reply came: no such host, the connection failed or broke, or time ran out."""
 
     is_transient = True
 
 
 class UntrustedCertificate(NordPassError):
-    """The server's certificate is not signed by an authority that is trusted, or is for another host."""
+    """The certificate is not signed by an authority that is trusted, or is for another host."""
 
     exit_code = USAGE_ERROR
 
 
 class UnexpectedReply(NordPassError):
-    """The reply is none that the Provider API gives: a redirect, a web page, an unknown status, too large a body."""
+    """The reply cannot be the Provider API's: a redirect, a web page, an unknown status, too large a body."""
 
 
 class AuthenticationFailed(NordPassError):
@@ -113,7 +110,7 @@ class AuthenticationFailed(NordPassError):
 
 
 class Refused(NordPassError):
-    """NordPass understood the request and refused it; asking again unchanged is refused again."""
+    """NordPass understood the request and refused it; the same request would be refused again."""
 
 
 class RateLimited(NordPassError):

@@ -1,4 +1,4 @@
-"""One usage export: its bytes become usage rows, or the file is refused with everything that is wrong with it."""
+"""Reading a usage export: its usage rows, or everything that is wrong with it."""
 
 import csv
 import re
@@ -34,8 +34,8 @@ def rows_of(content: bytes, file_name: str) -> tuple[UsageRow, ...]:
         file_name: What to call the file in an error.
 
     Raises:
-        MalformedReport: The file is not in the documented form. Faults in cells are all listed; a file that is not
-            CSV, or has another header, has only that fault.
+        MalformedReport: The file is not in the documented form. All faults in cells are listed, unless the file is not
+            CSV or has another header.
     """
     try:
         return tuple(_usage_rows(_records(content)))
@@ -44,7 +44,7 @@ def rows_of(content: bytes, file_name: str) -> tuple[UsageRow, ...]:
 
 
 def _records(content: bytes) -> Iterator[list[str]]:
-    """The cells of each row, blank rows and the header included."""
+    """The cells of each row, including the header and blank rows."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -61,7 +61,7 @@ def _records(content: bytes) -> Iterator[list[str]]:
 
 
 def _usage_rows(records: Iterator[list[str]]) -> list[UsageRow]:
-    """The rows below the header, all of them well-formed; blank ones are left out."""
+    """The rows below the header, without blank ones."""
     header = next(records, list[str]())
     _check_header(header)
     rows: list[UsageRow] = []
@@ -78,7 +78,7 @@ def _usage_rows(records: Iterator[list[str]]) -> list[UsageRow]:
         try:
             rows.append(UsageRow.model_validate(row | _typed(row)))
         except ValidationError as error:
-            columns = [str(one["loc"][0]) for one in error.errors(include_url=False, include_input=False)]
+            columns = [str(detail["loc"][0]) for detail in error.errors(include_url=False, include_input=False)]
             faults += [Fault(EXPECTED[column], shown(row[column]), number, column) for column in columns]
         if (organization_id := row["organization_id"]) in ids:
             faults.append(Fault(UNIQUE, shown(organization_id), number, "organization_id"))
@@ -104,7 +104,7 @@ def _check_header(header: Sequence[str]) -> None:
 
 
 def _typed(row: dict[str, str]) -> dict[str, object]:
-    """The cells that are not texts; one that has another form stays a text, which no such field accepts."""
+    """The cells that are not text; one in another form stays a text, which its field refuses."""
     managed, seats = row["msp_managed"], row["consumed_licenses"]
     return {
         "msp_managed": _BOOLEANS.get(managed.lower(), managed),

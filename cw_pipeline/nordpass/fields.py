@@ -1,4 +1,4 @@
-"""What each field of NordPass's replies and exports is expected to be, in words: for both sources' messages."""
+"""What each field of a reply or an export is expected to be, in the words of messages."""
 
 from typing import Final
 
@@ -32,5 +32,5 @@ _LETTERS_SHOWN: Final = 40
 
 
 def shown(value: object) -> str:
-    """The value as a message quotes it: in quotes if it is text, escaped, and short."""
+    """The value as a message quotes it: escaped and short."""
     return shortened(repr(value), _LETTERS_SHOWN)

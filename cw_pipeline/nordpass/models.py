@@ -1,8 +1,4 @@
-"""What NordPass reports, as frozen values that are valid from the moment they exist.
-
-Both sources build these, so a rule that holds here holds for the Provider API and for usage exports alike. Fields that
-a source sends beyond these are ignored.
-"""
+"""What NordPass reports, as frozen values that are always valid. Both sources build them, and ignore other fields."""
 
 import re
 from collections import Counter
@@ -28,31 +24,29 @@ from cw_pipeline.https.safe_text import harmless
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 
 MOST_LICENSES: Final = 10_000_000
-"""More seats than any organization has: a greater count is a damaged number, not usage."""
-
+"""More seats than any organization has: a greater number is damaged."""
 MOST_ORGANIZATIONS: Final = 50_000
 """Many more than an MSP has; a report of so many still fits into memory."""
-
 LONGEST_ID: Final = 255
 LONGEST_TEXT: Final = 1_000
 
 
 class OrganizationStatus(StrEnum):
-    """Whether an organization is suspended; NordPass bills a suspended one like an active one."""
+    """Whether an organization is suspended; it is billed all the same."""
 
     ACTIVE = "Active"
     SUSPENDED = "Suspended"
 
 
 def is_id(text: str) -> bool:
-    """Whether the text can be an id: not empty, not a page long, nothing invisible in it."""
+    """Whether the text can be an id: not empty, not too long, nothing invisible in it."""
     return 0 < len(text) <= LONGEST_ID and text.isprintable() and not any(letter.isspace() for letter in text)
 
 
 def is_text(text: str) -> bool:
-    """Whether the text can be a name: it says something, on one line.
+    """Whether the text can be a name: not blank, and on one line.
 
-    A line break in an export's name is a quote that was never closed, and the rows after it lost in the name.
+    A line break in an export's name means that a quote was not closed, and that the name swallowed the next rows.
     """
     return bool(harmless(text).strip()) and len(text) <= LONGEST_TEXT and not any(letter in "\0\r\n" for letter in text)
 
@@ -119,12 +113,11 @@ class UsageRow(_Frozen):
 
 
 class UsageReport(_Frozen):
-    """The final usage of one billing month: one row an organization, sorted by organization id.
+    """The final usage of a billing month.
 
     Attributes:
-        month: The billing month.
-        generated_at: When NordPass made the report (for an export: when its file was written), in UTC.
-        rows: One row an organization.
+        generated_at: When NordPass made the report, or the export's file was written, in UTC.
+        rows: One row per organization, sorted by its id.
     """
 
     month: BillingMonth
@@ -142,15 +135,7 @@ class UsageReport(_Frozen):
 
 
 class NewOrganization(_Frozen):
-    """What is needed to add an organization.
-
-    Attributes:
-        name: The organization's name.
-        plan: Its plan.
-        license_type: How it is licensed.
-        contact_email: Whom NordPass writes to.
-        country: Its country, if it is to be stated.
-    """
+    """An organization to add; NordPass writes to `contact_email`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

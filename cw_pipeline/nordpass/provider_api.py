@@ -1,11 +1,11 @@
-"""The Provider API as a source: its replies, checked field by field, and its paging.
+"""The Provider API as a source: its paging, and its replies, checked field by field.
 
-The contract is an assumption (`docs/reference/nordpass-contract.md`): NordPass's own guide is not public.
+The contract is an assumption (`docs/reference/nordpass-contract.md`).
 """
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Generic, TypeVar, cast
 
@@ -44,7 +44,7 @@ _Item = TypeVar("_Item", bound=BaseModel)
 
 
 def _not_too_many(items: object) -> object:
-    """Refuse at once, with one fault and not one an item, what no page is as long as."""
+    """Refuse an endless page with one fault, not with one per item."""
     if isinstance(items, list) and len(cast("list[object]", items)) > _MOST_ITEMS_ON_A_PAGE:
         raise ValueError(f"at most {_MOST_ITEMS_ON_A_PAGE} items are expected")
     return cast("object", items)
@@ -70,14 +70,14 @@ _PageType = TypeVar("_PageType", bound=_Page[Any])
 
 
 class ProviderApi(NordPass):
-    """NordPass's Provider API, in the form that this program assumes.
+    """NordPass's Provider API.
 
     Args:
         base_url: `https://` address of the API.
         msp_id: The MSP's id, which the tokens name.
-        private_key: The MSP's private key as PEM text; never shown.
+        private_key: The MSP's private key as PEM text.
         ca_bundle: PEM file of the certificate authorities to trust instead of the public ones.
-        sleep: Lets so many seconds pass before a request is repeated.
+        sleep: Waits so many seconds before a retry.
 
     Raises:
         InvalidSetting: The address, the key or the certificate file cannot be used.
@@ -100,8 +100,7 @@ class ProviderApi(NordPass):
 
     @override
     def organizations(self) -> tuple[Organization, ...]:
-        pages = [(source, page.items) for source, page in self._pages("/v1/organizations", {}, _OrganizationsPage)]
-        return _each_once(pages, "id")
+        return _each_once(self._pages("/v1/organizations", {}, _OrganizationsPage), "id")
 
     @override
     def monthly_usage(self, month: Month) -> UsageReport:
@@ -124,8 +123,7 @@ class ProviderApi(NordPass):
         if report.generated_at < month.closes_at:
             reason = f"it was made at {report.generated_at.isoformat()}, before the month ended"
             raise ReportNotFinal(month, source, reason)
-        rows = [(source, page.items) for source, page in pages]
-        return UsageReport(month=month, generated_at=report.generated_at, rows=_each_once(rows, "organization_id"))
+        return UsageReport(month=month, generated_at=report.generated_at, rows=_each_once(pages, "organization_id"))
 
     @override
     def add_organization(self, new: NewOrganization, *, idempotency_key: str) -> Organization:
@@ -135,9 +133,9 @@ class ProviderApi(NordPass):
         source = f"POST {self._transport.base_url}{path}"
         added = _parsed(self._transport.post(path, new, idempotency_key=idempotency_key), Organization, source)
         faults = [
-            Fault(shown(str(asked)), shown(str(given)), column=column)
+            Fault(shown(str(expected)), shown(str(found)), column=column)
             for column in ("name", "plan", "license_type")
-            if (asked := getattr(new, column)) != (given := getattr(added, column))
+            if (expected := getattr(new, column)) != (found := getattr(added, column))
         ]
         if faults:
             raise MalformedReport(source, faults, "Look in NordPass's panel which organization was added.")
@@ -150,7 +148,7 @@ class ProviderApi(NordPass):
     def _pages(
         self, path: str, params: Mapping[str, str], page_type: type[_PageType]
     ) -> Iterator[tuple[str, _PageType]]:
-        """Follow the cursors to the end, yielding each page with its name for messages."""
+        """Follow the cursors to the end; each page comes with its name for messages."""
         cursors: set[str] = set()
         query, read = dict(params), 0
         for number in range(1, MOST_PAGES + 1):
@@ -178,7 +176,7 @@ def _parsed(body: bytes, model: type[_Model], source: str) -> _Model:
         MalformedReport: The body is not JSON or not in the assumed form.
     """
     try:
-        # Not by `model_validate_json`, whose errors each hold a copy of what they are about: of a whole reply, maybe.
+        # `model_validate_json` would keep a copy of the input in each error, perhaps of the whole reply.
         return model.model_validate(from_json(body))
     except ValidationError as error:
         faults = [
@@ -201,7 +199,7 @@ def _fault(kind: str, location: Sequence[int | str], value: object) -> Fault:
 
 
 def _require_same_report(source: str, page: _UsagePage, first: _UsagePage, month: Month) -> None:
-    """Refuse a page of another month, or of a report that NordPass replaced while its pages were read."""
+    """Refuse a page of another month, or of a report that replaced the first page's."""
     expected = {"month": month, "final": first.final, "generated_at": first.generated_at}
     faults = [
         Fault(f"{value} on every page", shown(str(getattr(page, column))), column=column)
@@ -212,15 +210,15 @@ def _require_same_report(source: str, page: _UsagePage, first: _UsagePage, month
         raise MalformedReport(source, faults, _WHAT_TO_DO)
 
 
-def _each_once(pages: Sequence[tuple[str, Sequence[_Item]]], column: str) -> tuple[_Item, ...]:
-    """All items of all pages, sorted by the id in `column`.
+def _each_once(pages: Iterable[tuple[str, _Page[_Item]]], column: str) -> tuple[_Item, ...]:
+    """The items of all pages, sorted by the id in `column`.
 
     Raises:
-        MalformedReport: An id is there twice, on whichever pages.
+        MalformedReport: An id occurs twice.
     """
     items: dict[str, _Item] = {}
     for source, page in pages:
-        for number, item in enumerate(page, start=1):
+        for number, item in enumerate(page.items, start=1):
             id_ = str(getattr(item, column))
             if id_ in items:
                 raise MalformedReport(source, [Fault(UNIQUE, shown(id_), number, column)], _WHAT_TO_DO)

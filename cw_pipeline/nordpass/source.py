@@ -1,4 +1,4 @@
-"""The interface that both sources of usage implement."""
+"""The interface of both sources of usage."""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -10,8 +10,7 @@ from cw_pipeline.vocabulary import Month
 class NordPass(Protocol):
     """A source of organizations and their monthly usage. Use it as a context manager, or close it.
 
-    Every method returns only what is complete and well-formed; else it raises a
-    `cw_pipeline.nordpass.errors.NordPassError`.
+    What a method returns is complete and well-formed; otherwise it raises an `errors.NordPassError`.
     """
 
     def organizations(self) -> tuple[Organization, ...]:
@@ -29,17 +28,17 @@ class NordPass(Protocol):
         ...
 
     def add_organization(self, new: NewOrganization, *, idempotency_key: str) -> Organization:
-        """Add an organization, or return the one that this key already added.
+        """Add an organization, or return the one that was added with this key.
 
         Args:
-            new: What to add.
-            idempotency_key: The same for every attempt at the same addition: 1 to 255 visible ASCII characters.
+            new: The organization.
+            idempotency_key: 1 to 255 visible ASCII characters, the same for every attempt.
 
         Raises:
             NotSupported: This source cannot add organizations.
             Refused: NordPass refused it.
-            MalformedReport: The reply does not show the organization that was asked for.
-            ValueError: The key is not usable.
+            MalformedReport: The reply shows another organization.
+            ValueError: The key cannot be used.
         """
         ...
 

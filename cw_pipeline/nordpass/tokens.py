@@ -1,7 +1,4 @@
-"""The MSP's private key, and the short-lived tokens signed with it.
-
-The claims are part of the assumed contract (`docs/reference/nordpass-contract.md`).
-"""
+"""Short-lived tokens, signed with the MSP's private key. Their claims are part of the assumed contract."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -25,10 +22,10 @@ _WHAT_TO_DO: Final = (
 
 
 class Tokens:
-    """Makes a bearer token for each request. Neither its repr nor its errors show the key.
+    """Makes a bearer token for each request.
 
     Args:
-        msp_id: Who signs.
+        msp_id: The MSP's id.
         private_key: An RSA private key of at least 2048 bits, as unencrypted PEM text.
 
     Raises:
@@ -40,7 +37,7 @@ class Tokens:
         self._key = _rsa_key(private_key)
 
     def authorization(self) -> str:
-        """The header that signs one request."""
+        """The value of a request's Authorization header."""
         now = datetime.now(UTC)
         claims = {
             "iss": self._msp_id,
@@ -57,7 +54,7 @@ def _rsa_key(pem: str) -> RSAPrivateKey:
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        # The cause is dropped because its text may quote the key.
+        # The cause may quote the key.
         raise InvalidSetting(f"The NordPass private key is not an unencrypted PEM private key. {_WHAT_TO_DO}") from None
     if not isinstance(key, RSAPrivateKey) or key.key_size < _LEAST_KEY_BITS:
         raise InvalidSetting(f"The NordPass private key is not RSA of at least {_LEAST_KEY_BITS} bits. {_WHAT_TO_DO}")

@@ -1,7 +1,4 @@
-"""HTTPS to the Provider API: what is sent, what is sent again, and which error a failure becomes.
-
-What the body of a successful reply means is in `provider_api`.
-"""
+"""HTTPS to the Provider API: requests, retries, and which failure becomes which error."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -48,18 +45,18 @@ _ERRORS: Final[Mapping[Failure, tuple[type[errors.NordPassError], str]]] = {
     Failure.TOO_MANY_REQUESTS: (errors.RateLimited, "Run this again in a few minutes."),
     Failure.REFUSED: (errors.Refused, _CORRECT),
 }
-"""What a caller gets, and what it says to do next; after any other failure, `_UNREACHABLE`."""
+"""The error and its advice; after any other failure, `_UNREACHABLE`."""
 
 
 class Transport:
-    """The connection to one Provider API.
+    """The connection to a Provider API.
 
-    A request is sent again, with a new token each time, where that can help. POST too, because each carries an
-    `Idempotency-Key`, which the assumed contract says is honoured: it is the same at every attempt.
+    Requests are retried where that can help, with a new token each time. So is POST, because its `Idempotency-Key`,
+    which the contract says is honoured, is the same at every attempt.
 
     Args:
         base_url: `https://` address of the API, without query.
-        authorization: Makes the header of that name, anew for each request.
+        authorization: Makes the header's value for each request.
         ca_bundle: PEM file of the certificate authorities to trust instead of the public ones.
         sleep: Waits so many seconds.
 
@@ -186,7 +183,7 @@ def _error(method: str, url: str, attempt: AttemptError) -> errors.NordPassError
 
 
 def _shown(text: str) -> str:
-    """Make foreign text fit for a message: on one line, short, without a token that it may echo."""
+    """Foreign text for a message: on one line, short, and without a token that it may echo."""
     return one_line(_TOKEN.sub("[token]", text), _LONGEST_WORDS)
 
 
@@ -196,7 +193,7 @@ def _https_address(base_url: str) -> str:
         has_more = "@" in parts.netloc or parts.query or parts.fragment
         if parts.scheme == "https" and parts.hostname and parts.port != 0 and not has_more:
             return parts.geturl().rstrip("/")
-    # The address is not quoted: it may hold a password.
+    # The message leaves the address out, because it may contain a password.
     raise errors.InvalidSetting(
         "The NordPass API address cannot be used: it must begin with https:// and have a host, and no user name, "
         "query or fragment. Plain HTTP is refused because it would show the token. Correct NORDPASS_API_URL."

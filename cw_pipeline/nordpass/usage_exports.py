@@ -1,6 +1,6 @@
-"""A folder of the panel's monthly usage exports as a source: `usage-2026-03.csv` and its like.
+"""A folder of the panel's monthly usage exports, such as `usage-2026-03.csv`, as a source.
 
-The columns are an assumption (`docs/reference/nordpass-contract.md`). A file counts whole or not at all.
+The columns are an assumption (`docs/reference/nordpass-contract.md`). A file is used as a whole or not at all.
 """
 
 import os
@@ -28,17 +28,17 @@ from cw_pipeline.vocabulary import Month
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 SETTLES_IN: Final = timedelta(minutes=1)
-"""How old a file must be: a younger one may still be being copied, and a half of one looks whole."""
+"""A younger file may still be being copied, and half a file looks whole."""
 _WAIT: Final = "Run this month again in a minute."
 _DOWNLOAD: Final = "Download the month's export from the panel's Usage data tab"
 
 
 class UsageExports(NordPass):
-    """A folder of the panel's monthly usage exports. Its organizations are those of the newest, all active.
+    """A folder of the panel's monthly usage exports. Its organizations are those of the newest export, all active.
 
     Args:
-        folder: Where the files `usage-<month>.csv` are.
-        now: The present moment, with its time zone: a month that is not over has no final export.
+        folder: Contains the files `usage-<month>.csv`.
+        now: The present moment, with its time zone; a month that is not over has no final export.
     """
 
     def __init__(self, folder: Path, *, now: Callable[[], datetime]) -> None:
@@ -59,7 +59,7 @@ class UsageExports(NordPass):
             )
         content, _ = self._read(newest)
         rows = rows_of(content, str(self._file(newest)))
-        organizations = [
+        return tuple(
             Organization(
                 id=row.organization_id,
                 name=row.organization_name,
@@ -68,9 +68,8 @@ class UsageExports(NordPass):
                 status=OrganizationStatus.ACTIVE,
                 msp_managed=row.msp_managed,
             )
-            for row in rows
-        ]
-        return tuple(sorted(organizations, key=lambda one: one.id))
+            for row in sorted(rows, key=lambda row: row.organization_id)
+        )
 
     @override
     def monthly_usage(self, month: Month) -> UsageReport:
@@ -114,7 +113,7 @@ class UsageExports(NordPass):
         """The bytes of the month's file, and when it was last written.
 
         Raises:
-            ReportNotFinal: It was written to meanwhile.
+            ReportNotFinal: It changed meanwhile.
         """
         self._require_folder()
         file = self._file(month)

@@ -59,7 +59,6 @@ READS = (
     ("/company/companies/statuses", Right.TABLE_SETUP_INQUIRE),
     ("/finance/agreements", Right.AGREEMENTS_INQUIRE),
     ("/finance/agreements/1001", Right.AGREEMENTS_INQUIRE),
-    ("/finance/agreements/types", Right.TABLE_SETUP_INQUIRE),
     ("/finance/agreementrecap/", Right.AGREEMENTS_INQUIRE),
     ("/finance/agreementrecap/1001", Right.AGREEMENTS_INQUIRE),
     ("/finance/billingCycles", Right.TABLE_SETUP_INQUIRE),
@@ -70,7 +69,6 @@ READS = (
     ("/procurement/catalog", Right.CATALOG_INQUIRE),
     ("/procurement/catalog/3", Right.CATALOG_INQUIRE),
     ("/procurement/types", Right.TABLE_SETUP_INQUIRE),
-    ("/procurement/categories", Right.TABLE_SETUP_INQUIRE),
     ("/procurement/subcategories/", Right.TABLE_SETUP_INQUIRE),
     ("/procurement/unitOfMeasures", Right.TABLE_SETUP_INQUIRE),
 )

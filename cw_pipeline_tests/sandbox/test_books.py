@@ -57,7 +57,8 @@ def test_a_copied_agreement_has_no_invoice_yet(books: Books, api: Api) -> None:
     copied = books.copy_agreement(1001, company=102)
     recap = document(api.get(f"/finance/agreementrecap/{copied}"))
     assert "lastInvoiceNumber" not in recap
-    assert recap["companyName"] == document(api.get("/company/companies/102"))["name"]
+    company = document(api.get(f"/finance/agreements/{copied}"))["company"]
+    assert company["name"] == document(api.get("/company/companies/102"))["name"]
 
 
 def test_a_period_that_is_written_off_is_billed_to_nobody(books: Books, api: Api) -> None:

@@ -1,12 +1,11 @@
 """The rules for agreement additions: creating, changing and deleting them, and their computed members."""
 
-import calendar
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
 from cw_pipeline.sandbox.connectwise.errors import FieldError, Refusal, invalid_object, malformed, unknown_member
-from cw_pipeline.sandbox.connectwise.invoicing import billed_quantity, covered_days
+from cw_pipeline.sandbox.connectwise.invoicing import billed_quantity
 from cw_pipeline.sandbox.connectwise.state import ConnectWise
 from cw_pipeline.sandbox.connectwise.store import day
 from cw_pipeline.sandbox.wire import Record
@@ -99,35 +98,16 @@ def delete(state: ConnectWise, addition: Record) -> None:
 
 
 def rendered(state: ConnectWise, addition: Record) -> Record:
-    """The line as the API shows it, with its computed members."""
-    agreement = state.tables["agreements"][addition["agreementId"]]
+    """The line as the API shows it, with those of its computed members that are simulated."""
     item = state.tables["catalog"][addition["product"]["id"]]
-    quantity, price, cost = (Decimal(addition[name]) for name in ("quantity", "unitPrice", "unitCost"))
-    share = _first_month_share(agreement, addition)
     return {
         **addition,
         **{name: Decimal(addition[name]) for name in ("quantity", "lessIncluded", "unitPrice", "unitCost")},
         "product": {"id": item["id"], "identifier": item["identifier"], "serializedFlag": False},
         "description": item["description"],
-        "uom": item["unitOfMeasure"]["name"],
         "billedQuantity": billed_quantity(addition),
-        "extPrice": quantity * price,
-        "extCost": quantity * cost,
-        "margin": quantity * (price - cost),
-        "proratePrice": price * share,
-        "prorateCost": cost * share,
-        "extendedProratePrice": quantity * price * share,
-        "extendedProrateCost": quantity * cost * share,
-        "agreementStatus": state.status_of(agreement),
+        "agreementStatus": state.status_of(state.tables["agreements"][addition["agreementId"]]),
     }
-
-
-def _first_month_share(agreement: Record, addition: Record) -> Decimal:
-    if not agreement["prorateFlag"]:
-        return Decimal(1)
-    first = day(addition["effectiveDate"]).replace(day=1)
-    length = calendar.monthrange(first.year, first.month)[1]
-    return Decimal(covered_days(addition, first, first.replace(day=length))) / length
 
 
 def _members(body: object) -> Record:

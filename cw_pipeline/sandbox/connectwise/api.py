@@ -26,7 +26,7 @@ from cw_pipeline.sandbox.connectwise.errors import (
     no_record,
     not_authenticated,
 )
-from cw_pipeline.sandbox.connectwise.listing import count_response, list_response, report_response, selected
+from cw_pipeline.sandbox.connectwise.listing import count_response, list_response, report_response
 from cw_pipeline.sandbox.connectwise.resources import COLLECTIONS, REFUSED_WRITES, Collection
 from cw_pipeline.sandbox.connectwise.rights import Right
 from cw_pipeline.sandbox.connectwise.state import ConnectWise
@@ -83,7 +83,7 @@ class ConnectWiseApi:
             record_id: int = request.path_params["id"]
             for record in collection.records(self._state):
                 if record["id"] == record_id:
-                    return json_response(selected(record, request.query_params.get("fields")))
+                    return json_response(record)
             raise no_record(collection.kind, record_id)
 
         path, right = collection.path, collection.right
@@ -117,7 +117,7 @@ class ConnectWiseApi:
 
     def _get_addition(self, request: Request, _body: object) -> Response:
         _, addition = self._addition(request)
-        return json_response(selected(additions.rendered(self._state, addition), request.query_params.get("fields")))
+        return json_response(additions.rendered(self._state, addition))
 
     def _create_addition(self, request: Request, body: object) -> Response:
         created = additions.create(self._state, self._agreement(request), body)

@@ -49,15 +49,6 @@ class Books(Store):
         made = (invoice for invoice in self._invoices if invoice["agreement_id"] == agreement_id)
         return max(made, key=lambda invoice: invoice["number"], default=None)
 
-    def unbilled_periods(self, agreement: Record) -> int:
-        """How many periods have begun since the next invoice date."""
-        if self._not_billable(agreement) or not agreement.get("nextInvoiceDate"):
-            return 0
-        start, periods = day(agreement["nextInvoiceDate"]), 0
-        while start <= self.today():
-            start, periods = self.period(agreement, start).following, periods + 1
-        return periods
-
     def period(self, agreement: Record, start: date) -> Period:
         """The agreement's period that begins at `start`, by its billing cycle and the switches."""
         cycle: str = self._record("billing_cycles", agreement["billingCycle"]["id"])["billingOptions"]

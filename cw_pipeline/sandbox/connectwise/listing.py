@@ -1,9 +1,8 @@
-"""Lists and records as ConnectWise answers them: filtered, ordered, paged, reduced to the requested fields."""
+"""Lists and records as ConnectWise answers them: filtered, ordered and paged."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
@@ -62,7 +61,7 @@ def list_response(request: Request, records: Iterable[Record], resource: Resourc
         # An endpoint without forward-only paging answers such a request without the header.
         if not forward_only and (last > 1 or settings.link_on_single_page):
             headers["Link"] = _navigation(request, number, last)
-    return json_response([selected(record, query.get("fields")) for record in page], headers=headers)
+    return json_response(page, headers=headers)
 
 
 def report_response(
@@ -78,23 +77,6 @@ def report_response(
     ]
     rows = [[record.get(name) for name in columns] for record in chosen[begin : begin + size]]
     return json_response({"column_definitions": definitions, "row_values": rows})
-
-
-def selected(record: Record, fields: str | None) -> Record:
-    """The record, reduced to the comma-separated `fields` if given; `status/id` selects inside a reference."""
-    if not fields:
-        return record
-    result: Record = {}
-    for path in (name.strip() for name in fields.split(",")):
-        value = value_of(record, path)
-        if value is None:
-            continue
-        target = result
-        *parents, leaf = path.split("/")
-        for parent in parents:
-            target = cast("Record", target.setdefault(parent, {}))
-        target[leaf] = value
-    return result
 
 
 def _filtered(

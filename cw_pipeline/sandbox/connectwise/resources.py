@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from cw_pipeline.sandbox.connectwise import billed
 from cw_pipeline.sandbox.connectwise.additions import COMPUTED, WRITABLE
@@ -44,14 +43,8 @@ CATALOG_ITEM = Resource(
     fields=CATALOG_FIELDS | _references("subcategory", "type", "category", "unitOfMeasure") | _CHANGED, table="catalog"
 )
 RECAP = Resource(
-    fields=frozenset(
-        {
-            "id", "name", "agreementStatus", "companyName", "lastInvoiceAmount", "lastInvoiceDate", "lastInvoiceNumber",
-            "nextInvoiceDate", "unbilledPeriods",
-        }
-    ),
-    table="agreements",
-)  # fmt: skip
+    fields=frozenset({"id", "agreementStatus", "lastInvoiceNumber", "nextInvoiceDate"}), table="agreements"
+)
 SETUP = Resource(fields=_SETUP_FIELDS | _CHANGED)
 BILLING_CYCLE = Resource(fields=frozenset({"id", "identifier", "name", "defaultFlag", "billingOptions"}) | _CHANGED)
 SUBCATEGORY = Resource(fields=_SETUP_FIELDS | _references("category") | _CHANGED, forward_only=False)
@@ -103,25 +96,14 @@ def agreement(state: ConnectWise, record: Record) -> Record:
 
 
 def recap(state: ConnectWise, record: Record) -> Record:
-    """An agreement's invoice recap: what was invoiced last, and what is next."""
+    """An agreement's invoice recap, with those of its members that are simulated."""
     shown = agreement(state, record)
-    last = state.last_invoice(record["id"])
-    result: Record = {
-        "id": record["id"],
-        "name": record["name"],
-        "agreementStatus": shown["agreementStatus"],
-        "companyName": shown["company"].get("name", ""),
-        "unbilledPeriods": state.unbilled_periods(record),
-    }
+    result: Record = {"id": record["id"], "agreementStatus": shown["agreementStatus"]}
     if "nextInvoiceDate" in shown:
         result["nextInvoiceDate"] = shown["nextInvoiceDate"]
-    if last:
-        result |= {
-            "lastInvoiceNumber": str(last["number"]),
-            "lastInvoiceDate": f"{last['made_on']}T00:00:00Z",
-            "lastInvoiceAmount": f"{sum(Decimal(line['amount']) for line in last['lines']):.2f}",
-        }
-    return _dates(state, result, "nextInvoiceDate", "lastInvoiceNumber", "lastInvoiceDate", "lastInvoiceAmount")
+    if last := state.last_invoice(record["id"]):
+        result["lastInvoiceNumber"] = str(last["number"])
+    return _dates(state, result, "nextInvoiceDate", "lastInvoiceNumber")
 
 
 def _recaps(state: ConnectWise) -> list[Record]:
@@ -157,7 +139,6 @@ COLLECTIONS = (
     # Before the companies and agreements, whose single records would match these paths too.
     _setup("/company/companies/types", "company_types", "CompanyType"),
     _setup("/company/companies/statuses", "company_statuses", "CompanyStatus"),
-    _setup("/finance/agreements/types", "agreement_types", "AgreementType"),
     Collection(
         "/company/companies",
         "Company",
@@ -182,7 +163,6 @@ COLLECTIONS = (
     Collection("/procurement/catalog", "CatalogItem", Right.CATALOG_INQUIRE, CATALOG_ITEM, _table("catalog")),
     Collection("/procurement/products", "ProductItem", Right.PRODUCTS_INQUIRE, billed.PRODUCT, billed.products),
     _setup("/procurement/types", "product_types", "ProductType"),
-    _setup("/procurement/categories", "categories", "Category"),
     Collection(
         "/procurement/subcategories",
         "SubCategory",

@@ -41,7 +41,6 @@ def seed_tables(today: date) -> Tables:
         "companies": companies,
         "company_types": _named(_COMPANY_TYPES),
         "company_statuses": _named(_COMPANY_STATUSES),
-        "agreement_types": _named(_AGREEMENT_TYPES),
         "billing_cycles": [
             {
                 "id": key,
@@ -266,7 +265,6 @@ def _products() -> Tables:
         "product_types": [
             {**row, "typeXref": types[row["id"]][1]} for row in _named({key: name for key, (name, _) in types.items()})
         ],
-        "categories": _named(categories),
         "subcategories": [{**row, "category": category(row["id"])} for row in _named(subcategories)],
         "units": _named({1: "Each", 2: "Seat", 3: "Hour"}),
     }

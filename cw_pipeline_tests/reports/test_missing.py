@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.reports.unbilled import missing_usage
 from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.warehouse.usage import store_report
-from cw_pipeline_tests.setup.conftest import FIRST
+from cw_pipeline_tests.setup.actions import FIRST
 from cw_pipeline_tests.support.rows import NOW
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, a_report, used
 

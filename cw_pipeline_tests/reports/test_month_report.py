@@ -20,7 +20,7 @@ from cw_pipeline.warehouse.tables import AgreementRow
 from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.ways_out import WAYS_OUT
 from cw_pipeline_tests.reports.months import PRICE, customer, line, push, report, set_price
-from cw_pipeline_tests.setup.conftest import FIRST
+from cw_pipeline_tests.setup.actions import FIRST
 from cw_pipeline_tests.support.pushes import record
 from cw_pipeline_tests.support.rows import NOW
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_write

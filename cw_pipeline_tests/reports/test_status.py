@@ -16,7 +16,7 @@ from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRow, OrganizationRow, PushLineRow
 from cw_pipeline.wording.cells import of_unpushed_months
 from cw_pipeline.wording.ways_out import WAYS_OUT
-from cw_pipeline_tests.setup.conftest import FIRST
+from cw_pipeline_tests.setup.actions import FIRST
 from cw_pipeline_tests.support.pushes import SET_UP, keep, push, record
 from cw_pipeline_tests.support.rows import BEFORE, NOW, company, integration, organization, put
 

@@ -11,7 +11,7 @@ from cw_pipeline.reports.status import status
 from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.pushes import PushedMonth, save_push
-from cw_pipeline_tests.setup.conftest import FIRST
+from cw_pipeline_tests.setup.actions import FIRST
 from cw_pipeline_tests.support.rows import NOW
 from cw_pipeline_tests.support.sql_work import counted_work
 from cw_pipeline_tests.warehouse.examples import PSA, a_line, keep_preview

@@ -16,7 +16,7 @@ from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.names import Named
 from cw_pipeline.warehouse.pushes import PushedMonth, save_push
-from cw_pipeline_tests.setup.conftest import FIRST
+from cw_pipeline_tests.setup.actions import FIRST
 from cw_pipeline_tests.support.pushes import record
 from cw_pipeline_tests.support.rows import NOW, product, product_mapping, put
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, keep_preview

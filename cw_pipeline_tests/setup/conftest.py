@@ -13,11 +13,9 @@ from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup.audit import audit_log
 from cw_pipeline.setup.errors import MappingFileRefused
-from cw_pipeline.setup.mapping import map_company
-from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.setup.systems import open_connectwise, open_nordpass
-from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationUsageRow, UsageReportRow
+from cw_pipeline_tests.setup.actions import apply_mappings, map_company
 from cw_pipeline_tests.support.rows import NOW, put, three_companies
 
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.nordpass.source import NordPass
     from cw_pipeline.warehouse.database import Warehouse
-
-FIRST = Month(2025, 1)
 
 
 @pytest.fixture
@@ -120,13 +116,13 @@ def cells(file: Path) -> list[dict[str, str]]:
 
 def map_all(warehouse: Warehouse) -> None:
     for company_id, (agreement_id, organization_id, _) in ALL.items():
-        map_company(warehouse, company_id, agreement_id, organization_id, first_month=FIRST, now=NOW)
+        map_company(warehouse, company_id, agreement_id, organization_id)
     assert mappings(warehouse) == ALL
 
 
 def faults_of(warehouse: Warehouse, file: Path) -> tuple[str, ...]:
     before = mappings(warehouse)
     with pytest.raises(MappingFileRefused) as refused:
-        apply_mappings(warehouse, file, NOW, first_month=FIRST)
+        apply_mappings(warehouse, file)
     assert mappings(warehouse) == before
     return refused.value.faults

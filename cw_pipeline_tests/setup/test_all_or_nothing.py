@@ -10,12 +10,11 @@ from sqlalchemy import event
 
 from cw_pipeline.setup.audit import AuditAction
 from cw_pipeline.setup.connection import disconnect
-from cw_pipeline.setup.mapping import map_company
-from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.tables import AuditEntry, Base
-from cw_pipeline_tests.setup.conftest import FIRST, write
-from cw_pipeline_tests.support.rows import NOW, product, product_mapping, put
+from cw_pipeline_tests.setup.actions import apply_mappings, map_company
+from cw_pipeline_tests.setup.conftest import write
+from cw_pipeline_tests.support.rows import product, product_mapping, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -51,14 +50,14 @@ def everything(warehouse: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
 def mapped(msp: Warehouse) -> Warehouse:
     """Two companies are mapped, and a product."""
     put(msp, product(3), product_mapping(Plan.BUSINESS, 3))
-    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
-    map_company(msp, 2, 21, "org-bolt", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme")
+    map_company(msp, 2, 21, "org-bolt")
     return msp
 
 
 def remap_map_and_unmap(warehouse: Warehouse, folder: Path) -> None:
     file = write(folder / "m.csv", "1,,12,,org-acme,,2026-03", "2,,,,,,", "3,,31,,org-core,,2026-03")
-    apply_mappings(warehouse, file, NOW, first_month=FIRST, accept_warnings=True)
+    apply_mappings(warehouse, file, accept_warnings=True)
 
 
 def take_all_down(warehouse: Warehouse, folder: Path) -> None:

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.imports import import_agreements, import_companies
-from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
+from cw_pipeline.setup.mapping_file import export_mappings
 from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.setup.products import confirm_products, map_product
 from cw_pipeline.setup.suggest import suggest_mappings
 from cw_pipeline.vocabulary import Plan
-from cw_pipeline_tests.setup.conftest import FIRST, logged
+from cw_pipeline_tests.setup.actions import apply_mappings
+from cw_pipeline_tests.setup.conftest import logged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,7 @@ def test_what_changes_nothing_is_not_logged_except_connecting(
         refresh_organizations(nordpass, warehouse)
         if not file.exists():
             export_mappings(warehouse, file, suggestions=suggest_mappings(warehouse))
-        apply_mappings(warehouse, file, datetime.now(UTC), first_month=FIRST)
+        apply_mappings(warehouse, file, now=datetime.now(UTC))
         return [action for action, *_ in logged(warehouse)]
 
     once = set_up()

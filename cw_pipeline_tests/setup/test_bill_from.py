@@ -9,11 +9,12 @@ import pytest
 
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.setup.errors import MappingFileRefused, MappingRefused, WarningsNotAccepted
-from cw_pipeline.setup.mapping import map_company, unmap_company
-from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
-from cw_pipeline.setup.organizations import MapTo, add_organization
+from cw_pipeline.setup.mapping import unmap_company
+from cw_pipeline.setup.mapping_file import export_mappings
+from cw_pipeline.setup.organizations import MapTo
 from cw_pipeline.vocabulary import Month
-from cw_pipeline_tests.setup.conftest import FIRST, keep_usage, mappings, write
+from cw_pipeline_tests.setup.actions import FIRST, add_organization, apply_mappings, map_company
+from cw_pipeline_tests.setup.conftest import keep_usage, mappings, write
 from cw_pipeline_tests.setup.test_organizations import NEW
 from cw_pipeline_tests.support.pushes import record
 from cw_pipeline_tests.support.rows import NOW
@@ -38,7 +39,7 @@ def used(msp: Warehouse) -> Warehouse:
 
 
 def test_earlier_usage_is_reported_with_the_option_that_bills_it(used: Warehouse) -> None:
-    mapped = map_company(used, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    mapped = map_company(used, 1, 11, "org-acme")
     assert (mapped.left_out, mapped.bill_from_chosen) == (LEFT_OUT, False)
     (sentence,) = mapped.warnings
     assert sentence == (
@@ -46,7 +47,7 @@ def test_earlier_usage_is_reported_with_the_option_that_bills_it(used: Warehouse
         "month that is billed. Map the company again with --bill-from 2025-12 to bill them, or with --bill-from "
         "2026-03 if they are not to be."
     )
-    assert map_company(used, 1, 12, "org-acme", first_month=FIRST, now=NOW).left_out == LEFT_OUT
+    assert map_company(used, 1, 12, "org-acme").left_out == LEFT_OUT
 
 
 @pytest.mark.parametrize("mapped_before", [False, True])
@@ -55,8 +56,8 @@ def test_naming_the_first_month_warns_once_of_what_it_leaves_out(
     used: Warehouse,
 ) -> None:
     if mapped_before:
-        map_company(used, 1, 11, "org-acme", first_month=FIRST, now=NOW)
-    mapped = map_company(used, 1, 11, "org-acme", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
+        map_company(used, 1, 11, "org-acme")
+    mapped = map_company(used, 1, 11, "org-acme", bill_from=Month(2026, 3))
     assert (mapped.bill_from_chosen, mapped.changed) == (True, True)
     assert mapped.warnings == (
         (
@@ -64,28 +65,28 @@ def test_naming_the_first_month_warns_once_of_what_it_leaves_out(
             "2026-03 was named as the first month."
         ),
     )
-    assert map_company(used, 1, 11, "org-acme", first_month=FIRST, now=NOW).bill_from_chosen
-    mapped = map_company(used, 1, 11, "org-acme", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
+    assert map_company(used, 1, 11, "org-acme").bill_from_chosen
+    mapped = map_company(used, 1, 11, "org-acme", bill_from=Month(2025, 12))
     assert (mapped.left_out, mapped.warnings) == ({}, ())
 
 
 def test_a_chosen_first_month_is_the_organization_s_own(used: Warehouse) -> None:
-    map_company(used, 1, 11, "org-acme", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
-    mapped = map_company(used, 1, 11, "org-bolt", accept_warnings=True, first_month=FIRST, now=NOW)
+    map_company(used, 1, 11, "org-acme", bill_from=Month(2026, 3))
+    mapped = map_company(used, 1, 11, "org-bolt", accept_warnings=True)
     assert (mapped.bill_from_chosen, sum(mapped.left_out.values())) == (False, 6)
 
 
 @pytest.mark.parametrize("fields", [{"license_type": "Trial"}, {"msp_managed": False}])
 def test_usage_that_is_not_billed_by_rule_is_not_left_out(fields: dict[str, object], msp: Warehouse) -> None:
     keep_usage(msp, {"org-acme": 5}, "2026-01", **fields)
-    assert map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW).left_out == {}
+    assert map_company(msp, 1, 11, "org-acme").left_out == {}
 
 
 def test_usage_that_has_a_line_is_not_left_out(used: Warehouse) -> None:
-    map_company(used, 1, 11, "org-acme", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
+    map_company(used, 1, 11, "org-acme", bill_from=Month(2025, 12))
     record(used, "2026-01", NOW, kind=EntryKind.CONFIRMED)
     unmap_company(used, 1)
-    mapped = map_company(used, 2, 21, "org-acme", accept_warnings=True, first_month=FIRST, now=NOW)
+    mapped = map_company(used, 2, 21, "org-acme", accept_warnings=True)
     assert mapped.left_out.keys() == {"2025-12", "2026-02"}
 
 
@@ -99,7 +100,7 @@ LEFT_LINES = (
 @pytest.fixture
 def billed(msp: Warehouse) -> Warehouse:
     """Acme is billed from December on, and has a line of 5 for January."""
-    map_company(msp, 1, 11, "org-acme", bill_from=Month(2025, 12), first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", bill_from=Month(2025, 12))
     record(msp, "2026-01", NOW, kind=EntryKind.CONFIRMED)
     return msp
 
@@ -113,23 +114,23 @@ def test_a_first_month_that_leaves_lines_behind_has_to_be_accepted(
     if unmapped:
         unmap_company(billed, 1)
     before = mappings(billed)
-    later = partial(map_company, billed, 1, 11, "org-acme", bill_from=Month(2026, 3), first_month=FIRST, now=NOW)
+    later = partial(map_company, billed, 1, 11, "org-acme", bill_from=Month(2026, 3))
     file = write(tmp_path / "m.csv", "1,,11,,org-acme,,2026-03")
     with pytest.raises(WarningsNotAccepted) as refused:
         later()
     assert refused.value.warnings == (LEFT_LINES,)
     with pytest.raises(WarningsNotAccepted) as refused:
-        apply_mappings(billed, file, NOW, first_month=FIRST)
+        apply_mappings(billed, file)
     assert (refused.value.warnings, mappings(billed)) == ((f"Row 2: {LEFT_LINES}",), before)
     assert later(accept_warnings=True).warnings == (LEFT_LINES,)
-    assert apply_mappings(billed, file, NOW, first_month=FIRST).warnings == ()  # it is so already
+    assert apply_mappings(billed, file).warnings == ()  # it is so already
     assert later().warnings == ()
     month = Month(2026, 4)
-    assert map_company(billed, 1, 12, "org-acme", bill_from=month, first_month=FIRST, now=NOW).warnings == ()
+    assert map_company(billed, 1, 12, "org-acme", bill_from=month).warnings == ()
 
 
 def test_a_first_month_that_leaves_no_seats_behind_is_not_asked_about(billed: Warehouse) -> None:
-    map_it = partial(map_company, billed, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    map_it = partial(map_company, billed, 1, 11, "org-acme")
     assert map_it(bill_from=Month(2026, 1)).warnings == ()
     record(billed, "2026-01", NOW, kind=EntryKind.CONFIRMED, quantity=0)
     assert map_it(bill_from=Month(2026, 3)).warnings == ()
@@ -137,15 +138,15 @@ def test_a_first_month_that_leaves_no_seats_behind_is_not_asked_about(billed: Wa
 
 def test_a_file_warns_by_row_and_reapplying_an_export_chooses_nothing(used: Warehouse, tmp_path: Path) -> None:
     file = write(tmp_path / "m.csv", "2,,21,,org-bolt,,2026-03", "1,,11,,org-acme,,")
-    chosen, left_out = apply_mappings(used, file, NOW, first_month=FIRST).warnings
+    chosen, left_out = apply_mappings(used, file).warnings
     assert chosen.startswith(
         "Row 2: 6 seats of Bolt (org-bolt) in 2025-12, 2026-01, 2026-02 are not billed: 2026-03 was"
     )
     assert left_out.startswith("Row 3: 51 seats of Acme (org-acme)")
     assert "--bill-from 2025-12" in left_out
     export_mappings(used, file)
-    assert apply_mappings(used, file, NOW, first_month=FIRST).unchanged == 3
-    assert not map_company(used, 1, 11, "org-acme", first_month=FIRST, now=NOW).bill_from_chosen
+    assert apply_mappings(used, file).unchanged == 3
+    assert not map_company(used, 1, 11, "org-acme").bill_from_chosen
 
 
 @pytest.mark.parametrize(
@@ -163,9 +164,9 @@ def test_a_first_month_that_is_never_or_not_yet_synced_is_refused(
     month: Month, why: str, msp: Warehouse, tmp_path: Path
 ) -> None:
     with pytest.raises(MappingRefused, match=why):
-        map_company(msp, 1, 11, "org-acme", bill_from=month, first_month=FIRST, now=NOW)
+        map_company(msp, 1, 11, "org-acme", bill_from=month)
     with pytest.raises(MappingFileRefused, match=f"row 2: {why}"):
-        apply_mappings(msp, write(tmp_path / "m.csv", f"1,,11,,org-acme,,{month}"), NOW, first_month=FIRST)
+        apply_mappings(msp, write(tmp_path / "m.csv", f"1,,11,,org-acme,,{month}"))
     assert mappings(msp) == {}
 
 
@@ -173,13 +174,13 @@ def test_no_organization_is_added_with_an_impossible_first_month(
     msp: Warehouse, nordpass: NordPass, sandbox: Sandbox
 ) -> None:
     with pytest.raises(MappingRefused, match="2024-12 is before 2025-01"):
-        add_organization(nordpass, msp, NEW, MapTo(1, 11, Month(2024, 12)), first_month=FIRST)
+        add_organization(nordpass, msp, NEW, MapTo(1, 11, Month(2024, 12)))
     assert not sandbox.journal.writes()
 
 
 @pytest.mark.parametrize("month", [FIRST, Month(2026, 4)])
 def test_billing_can_start_from_the_first_synced_to_the_current_month(month: Month, msp: Warehouse) -> None:
-    assert map_company(msp, 1, 11, "org-acme", bill_from=month, first_month=FIRST, now=NOW).bill_from == month
+    assert map_company(msp, 1, 11, "org-acme", bill_from=month).bill_from == month
 
 
 def test_by_default_billing_never_starts_before_the_first_synced_month(msp: Warehouse) -> None:

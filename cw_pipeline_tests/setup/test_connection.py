@@ -16,16 +16,15 @@ from cw_pipeline.setup.audit import setup_transaction
 from cw_pipeline.setup.connection import connect, disconnect
 from cw_pipeline.setup.errors import NotConnected, NotPossible, WrongCompany
 from cw_pipeline.setup.imports import import_agreements, import_companies
-from cw_pipeline.setup.mapping import map_company
-from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.setup.products import confirm_products, create_product, map_product
 from cw_pipeline.setup.systems import open_connectwise
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse.psa import psa_of, save_right_uses
 from cw_pipeline.warehouse.tables import CompanyRow, IntegrationRow, ProductMappingRow, ProductRow
-from cw_pipeline_tests.setup.conftest import FIRST, logged, mappings
-from cw_pipeline_tests.support.rows import NOW, company, integration, put
+from cw_pipeline_tests.setup.actions import apply_mappings, map_company
+from cw_pipeline_tests.setup.conftest import logged, mappings
+from cw_pipeline_tests.support.rows import company, integration, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -247,7 +246,7 @@ def test_disconnecting_removes_all_mappings_and_the_backup_brings_them_back(
     import_companies(client, warehouse, ["client"], ["active"])
     import_agreements(client, warehouse)
     refresh_organizations(nordpass, warehouse)
-    map_company(warehouse, 101, 1001, "Abbott & Lane LLP", bill_from=Month(2025, 6), first_month=FIRST, now=NOW)
+    map_company(warehouse, 101, 1001, "Abbott & Lane LLP", bill_from=Month(2025, 6))
     before = mappings(warehouse)
 
     done = disconnect(warehouse, tmp_path / "backup.csv")
@@ -255,17 +254,17 @@ def test_disconnecting_removes_all_mappings_and_the_backup_brings_them_back(
     assert mappings(warehouse) == {}
     assert state_of(warehouse) == State.DISCONNECTED
     with pytest.raises(NotConnected):
-        apply_mappings(warehouse, done.backup_file, NOW, first_month=FIRST)
+        apply_mappings(warehouse, done.backup_file)
     with pytest.raises(NotConnected):
         disconnect(warehouse, tmp_path / "another.csv")
 
     assert connect(client, warehouse).state == State.CONNECTED
-    assert apply_mappings(warehouse, done.backup_file, NOW, first_month=FIRST).mapped == 1
+    assert apply_mappings(warehouse, done.backup_file).mapped == 1
     assert mappings(warehouse) == before != {}
 
 
 def test_a_backup_never_overwrites_a_file(msp: Warehouse, tmp_path: Path) -> None:
-    map_company(msp, 2, 21, "org-bolt", first_month=FIRST, now=NOW)
+    map_company(msp, 2, 21, "org-bolt")
     file = tmp_path / "backup.csv"
     file.write_text("precious")
     with pytest.raises(NotPossible, match="backup"):

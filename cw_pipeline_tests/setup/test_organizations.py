@@ -12,12 +12,12 @@ from cw_pipeline.nordpass.models import Organization as Listed
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.setup import organizations as organizations_module
 from cw_pipeline.setup.errors import MappingRefused, NotPossible, UnknownChoice, WarningsNotAccepted
-from cw_pipeline.setup.mapping import map_company
-from cw_pipeline.setup.organizations import MapTo, add_organization, refresh_organizations
+from cw_pipeline.setup.organizations import MapTo, refresh_organizations
 from cw_pipeline.vocabulary import LicenseType, Month, Plan
 from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow
-from cw_pipeline_tests.setup.conftest import FIRST, logged, mappings
-from cw_pipeline_tests.support.rows import NOW, agreement, put
+from cw_pipeline_tests.setup.actions import add_organization, map_company
+from cw_pipeline_tests.setup.conftest import logged, mappings
+from cw_pipeline_tests.support.rows import agreement, put
 
 if TYPE_CHECKING:
     from cw_pipeline.nordpass.source import NordPass
@@ -63,7 +63,7 @@ def test_an_organization_is_added_once_though_the_answer_was_lost(
 ) -> None:
     before = len(sandbox.nordpass.organizations())
     sandbox.faults.add(FaultKind.RESET_AFTER, method="POST", path="organizations")
-    added = add_organization(nordpass, warehouse, NEW, first_month=FIRST).organization
+    added = add_organization(nordpass, warehouse, NEW).organization
     assert len(sandbox.nordpass.organizations()) == before + 1
     assert organizations(warehouse)[added.id].name == "Newco"
 
@@ -82,18 +82,18 @@ def test_a_repetition_adopts_what_a_killed_first_try_added(
 
     monkeypatch.setattr(nordpass, "add_organization", added_and_killed)
     with pytest.raises(_Killed):
-        add_organization(nordpass, warehouse, NEW, first_month=FIRST)
+        add_organization(nordpass, warehouse, NEW)
     monkeypatch.undo()
-    again = add_organization(nordpass, warehouse, NEW, first_month=FIRST).organization
+    again = add_organization(nordpass, warehouse, NEW).organization
     assert [one["id"] for one in sandbox.nordpass.organizations() if one["name"] == "Newco"] == [again.id]
     assert len([entry for entry in sandbox.journal.writes() if entry.path.endswith("/organizations")]) == 1
     assert [act for act, *_ in logged(warehouse)] == ["add organization"]
 
 
 def test_adding_a_name_that_nordpass_has_is_refused(warehouse: Warehouse, nordpass: NordPass, sandbox: Sandbox) -> None:
-    there = add_organization(nordpass, warehouse, NEW, first_month=FIRST).organization
+    there = add_organization(nordpass, warehouse, NEW).organization
     with pytest.raises(NotPossible, match=rf"NordPass has Newco \({there.id}, Business, Standard\) already"):
-        add_organization(nordpass, warehouse, NEW.model_copy(update={"name": "NEWCO"}), first_month=FIRST)
+        add_organization(nordpass, warehouse, NEW.model_copy(update={"name": "NEWCO"}))
     assert len([one for one in sandbox.nordpass.organizations() if one["name"].casefold() == "newco"]) == 1
 
 
@@ -105,22 +105,22 @@ def test_two_who_add_an_organization_at_once_add_it_once(
     def looked_before_another_added_it() -> tuple[Listed, ...]:
         monkeypatch.undo()
         seen = tuple(look())
-        add_organization(nordpass, warehouse, NEW, first_month=FIRST)
+        add_organization(nordpass, warehouse, NEW)
         return seen
 
     monkeypatch.setattr(nordpass, "organizations", looked_before_another_added_it)
-    add_organization(nordpass, warehouse, NEW, first_month=FIRST)
+    add_organization(nordpass, warehouse, NEW)
     assert len([one for one in sandbox.nordpass.organizations() if one["name"] == "Newco"]) == 1
 
 
 def test_a_new_organization_beside_others_needs_confirmation(
     msp: Warehouse, nordpass: NordPass, sandbox: Sandbox
 ) -> None:
-    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme")
     with pytest.raises(WarningsNotAccepted, match=r"Acme \(1\) is billed for Acme \(org-acme\) already"):
-        add_organization(nordpass, msp, NEW, MapTo(1, 11), first_month=FIRST)
+        add_organization(nordpass, msp, NEW, MapTo(1, 11))
     assert "Newco" not in {one["name"] for one in sandbox.nordpass.organizations()}
-    added = add_organization(nordpass, msp, NEW, MapTo(1, 11, accept_warnings=True), first_month=FIRST)
+    added = add_organization(nordpass, msp, NEW, MapTo(1, 11, accept_warnings=True))
     with msp.transaction() as session:
         billed = {one.organization_id: one.company_id for one in session.query(CompanyMappingRow)}
     assert billed == {"org-acme": 1, added.organization.id: 1}
@@ -131,13 +131,13 @@ def test_after_a_refusal_by_nordpass_a_corrected_request_goes_through(
 ) -> None:
     sandbox.faults.add(FaultKind.STATUS, method="POST", path="organizations", status=422, reply=REFUSED)
     with pytest.raises(Refused):
-        add_organization(nordpass, warehouse, NEW, first_month=FIRST)
+        add_organization(nordpass, warehouse, NEW)
     corrected = NEW.model_copy(update={"contact_email": "desk@newco.example"})
-    assert add_organization(nordpass, warehouse, corrected, first_month=FIRST).organization.name == "Newco"
+    assert add_organization(nordpass, warehouse, corrected).organization.name == "Newco"
 
 
 def test_an_organization_is_added_and_mapped_in_one_act(msp: Warehouse, nordpass: NordPass) -> None:
-    done = add_organization(nordpass, msp, NEW, MapTo("Acme", "Security", Month(2026, 2)), first_month=FIRST)
+    done = add_organization(nordpass, msp, NEW, MapTo("Acme", "Security", Month(2026, 2)))
     assert done.mapped is not None
     assert mappings(msp) == {1: (12, done.organization.id, "2026-02")}
     assert [act for act, *_ in logged(msp)] == ["add organization", "map company"]
@@ -145,11 +145,7 @@ def test_an_organization_is_added_and_mapped_in_one_act(msp: Warehouse, nordpass
 
 @pytest.mark.parametrize(
     ("map_to", "error"),
-    [
-        (MapTo("Nobody", 11), UnknownChoice),
-        (MapTo(1, 21), MappingRefused),
-        (MapTo(1, 13), WarningsNotAccepted),
-    ],
+    [(MapTo("Nobody", 11), UnknownChoice), (MapTo(1, 21), MappingRefused), (MapTo(1, 13), WarningsNotAccepted)],
     ids=["no such company", "another company's agreement", "a child agreement"],
 )
 def test_what_cannot_be_mapped_is_not_added_either(
@@ -157,7 +153,7 @@ def test_what_cannot_be_mapped_is_not_added_either(
 ) -> None:
     put(msp, agreement(13, 1, name="Branch", parent_agreement_id=11))
     with pytest.raises(error):
-        add_organization(nordpass, msp, NEW, map_to, first_month=FIRST)
+        add_organization(nordpass, msp, NEW, map_to)
     assert "Newco" not in {one["name"] for one in sandbox.nordpass.organizations()}
 
 
@@ -169,10 +165,10 @@ def test_a_repetition_maps_an_organization_that_was_only_added(
 
     monkeypatch.setattr(organizations_module, "map_company", killed)
     with pytest.raises(_Killed):
-        add_organization(nordpass, msp, NEW, MapTo(1, 11), first_month=FIRST)
+        add_organization(nordpass, msp, NEW, MapTo(1, 11))
     assert mappings(msp) == {}
     monkeypatch.undo()
-    done = add_organization(nordpass, msp, NEW, MapTo(1, 11), first_month=FIRST)
+    done = add_organization(nordpass, msp, NEW, MapTo(1, 11))
     assert mappings(msp) == {1: (11, done.organization.id, str(Month.last_closed(datetime.now(UTC))))}
     assert [one["id"] for one in sandbox.nordpass.organizations() if one["name"] == "Newco"] == [done.organization.id]
 
@@ -180,5 +176,5 @@ def test_a_repetition_maps_an_organization_that_was_only_added(
 @pytest.mark.parametrize("name", ['O\'Neill "Best", Ltd', "Green Lantern 🏮", "شركة الزيتون", "x" * 156, "=1+1"])
 def test_any_name_can_be_added(warehouse: Warehouse, nordpass: NordPass, name: str) -> None:
     assert not [one for one in nordpass.organizations() if one.name == name]
-    added = add_organization(nordpass, warehouse, NEW.model_copy(update={"name": name}), first_month=FIRST).organization
+    added = add_organization(nordpass, warehouse, NEW.model_copy(update={"name": name})).organization
     assert organizations(warehouse)[added.id].name == name

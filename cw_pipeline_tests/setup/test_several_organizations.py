@@ -14,13 +14,14 @@ from cw_pipeline.reports.listings import companies, gone_mappings
 from cw_pipeline.reports.status import status
 from cw_pipeline.setup.connection import disconnect
 from cw_pipeline.setup.errors import MappingRefused, UnknownChoice, WarningsNotAccepted
-from cw_pipeline.setup.mapping import map_company, unmap_company
-from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
+from cw_pipeline.setup.mapping import unmap_company
+from cw_pipeline.setup.mapping_file import export_mappings
 from cw_pipeline.vocabulary import Month, Plan, State, last_day_of_month
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow, CompanyRow, IntegrationRow
-from cw_pipeline_tests.setup.conftest import FIRST, HEADER, faults_of, logged, write
+from cw_pipeline_tests.setup.actions import FIRST, apply_mappings, map_company
+from cw_pipeline_tests.setup.conftest import HEADER, faults_of, logged, write
 from cw_pipeline_tests.support.rows import NOW
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def rows(warehouse: Warehouse) -> Rows:
 
 def add(warehouse: Warehouse, agreement: int = 12, *, accept_warnings: bool = True) -> Mapped:
     """Map the first company to another organization."""
-    return map_company(warehouse, 1, agreement, "org-bolt", accept_warnings=accept_warnings, first_month=FIRST, now=NOW)
+    return map_company(warehouse, 1, agreement, "org-bolt", accept_warnings=accept_warnings)
 
 
 def have_a_line(warehouse: Warehouse, organization_id: str, number: int, *, kind: EntryKind) -> None:
@@ -59,7 +60,7 @@ def have_a_line(warehouse: Warehouse, organization_id: str, number: int, *, kind
 @pytest.fixture
 def one(msp: Warehouse) -> Warehouse:
     """The first company has one organization."""
-    map_company(msp, 1, 11, "org-acme", bill_from=JUNE, first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", bill_from=JUNE)
     return msp
 
 
@@ -95,7 +96,7 @@ def test_two_organizations_of_a_company_may_have_the_same_agreement(one: Warehou
 
 
 def test_mapping_one_of_several_anew_leaves_the_other_alone(two: Warehouse) -> None:
-    map_company(two, 1, 12, "org-acme", first_month=FIRST, now=NOW)
+    map_company(two, 1, 12, "org-acme")
     assert rows(two) == {("org-acme", 1, 12, "2025-06"), ("org-bolt", 1, 12, MARCH)}
 
 
@@ -136,7 +137,7 @@ def test_an_organization_moves_from_a_gone_company_to_its_successor(two: Warehou
     merged = "`cw-pipeline companies map 2 --agreement 11 --organization org-acme --bill-from 2025-06`"
     assert (merged in about_a) is agreement_moved
     assert "`cw-pipeline companies unmap 1 --organization org-bolt`" in about_b
-    mapped = map_company(two, 2, 11 if agreement_moved else 21, "org-acme", first_month=FIRST, now=NOW)
+    mapped = map_company(two, 2, 11 if agreement_moved else 21, "org-acme")
     assert mapped.bill_from == (JUNE if agreement_moved else Month(2026, 3))
     assert {row for row in rows(two) if row[0] == "org-bolt"} == {("org-bolt", 1, 12, MARCH)}
     assert logged(two)[-1][:2] == ("map company", "2")
@@ -145,7 +146,7 @@ def test_an_organization_moves_from_a_gone_company_to_its_successor(two: Warehou
 
 def test_an_organization_of_a_listed_company_is_refused_with_what_to_do(two: Warehouse) -> None:
     with pytest.raises(MappingRefused, match=r"Acme \(1\) has it; .* unmap 1 --organization org-bolt`"):
-        map_company(two, 2, 21, "org-bolt", accept_warnings=True, first_month=FIRST, now=NOW)
+        map_company(two, 2, 21, "org-bolt", accept_warnings=True)
     assert rows(two) == BOTH
 
 
@@ -171,17 +172,17 @@ def test_an_unchanged_file_with_a_row_per_mapping_changes_nothing(two: Warehouse
         "2,Bolt,,,,,",
         "3,Core,,,,,",
     ]
-    assert apply_mappings(two, file, NOW, first_month=FIRST).unchanged == 4
+    assert apply_mappings(two, file).unchanged == 4
     assert rows(two) == BOTH
 
 
 def test_rows_that_give_a_company_another_organization_are_asked_about(one: Warehouse, file: Path) -> None:
     write(file, "1,,11,,org-acme,,", "1,,12,,org-bolt,,", "2,,21,,org-core,,")
     with pytest.raises(WarningsNotAccepted) as refused:
-        apply_mappings(one, file, NOW, first_month=FIRST)
+        apply_mappings(one, file)
     (warning,) = refused.value.warnings
     assert warning.startswith("Row 3: The company Acme (1) is billed for Acme (org-acme) already. That stays")
-    applied = apply_mappings(one, file, NOW, first_month=FIRST, accept_warnings=True)
+    applied = apply_mappings(one, file, accept_warnings=True)
     assert (applied.mapped, applied.remapped, applied.unmapped, applied.unchanged) == (2, 0, 0, 1)
     assert rows(one) == BOTH | {("org-core", 2, 21, MARCH)}
 
@@ -201,19 +202,19 @@ def test_leaving_out_an_organization_unmaps_it_after_a_warning(
     have_a_line(two, "org-acme", 71, kind=EntryKind.FOUND)
     write(file, text)
     with pytest.raises(WarningsNotAccepted) as refused:
-        apply_mappings(two, file, NOW, first_month=FIRST)
+        apply_mappings(two, file)
     first = refused.value.warnings[0]
     assert first.startswith("Row 2: Acme (1) is no longer mapped to Acme (org-acme).")
     assert "line 71 of 5 for 2026-03 on agreement 11" in first
     assert rows(two) == BOTH
-    applied = apply_mappings(two, file, NOW, first_month=FIRST, accept_warnings=True)
+    applied = apply_mappings(two, file, accept_warnings=True)
     assert rows(two) == left
     assert applied.warnings[0] == first
 
 
 def test_a_row_unmaps_a_company_s_only_organization_without_asking(one: Warehouse, file: Path) -> None:
     have_a_line(one, "org-acme", 71, kind=EntryKind.FOUND)
-    (sentence,) = apply_mappings(one, write(file, "1,,,,,,"), NOW, first_month=FIRST).warnings
+    (sentence,) = apply_mappings(one, write(file, "1,,,,,,")).warnings
     assert sentence.startswith("Row 2: Acme (1) is no longer mapped to Acme (org-acme). While no company")
     assert rows(one) == set()
 
@@ -224,8 +225,8 @@ def test_the_backup_of_a_disconnection_brings_several_organizations_back(two: Wa
     with two.transaction() as session:
         session.get_one(IntegrationRow, 1).state = State.CONNECTED
     with pytest.raises(WarningsNotAccepted, match="Row 3: The company Acme"):
-        apply_mappings(two, file, NOW, first_month=FIRST)
-    assert apply_mappings(two, file, NOW, first_month=FIRST, accept_warnings=True).mapped == 2
+        apply_mappings(two, file)
+    assert apply_mappings(two, file, accept_warnings=True).mapped == 2
     assert rows(two) == BOTH
 
 
@@ -243,5 +244,5 @@ def test_a_row_takes_an_organization_from_a_company_that_is_gone(two: Warehouse,
     assert faults_of(two, file) == ("row 2: the organization org-bolt is the company Acme (1)'s",)
     with two.transaction() as session:
         session.get_one(CompanyRow, 1).gone_at = NOW
-    assert apply_mappings(two, file, NOW, first_month=FIRST).remapped == 1
+    assert apply_mappings(two, file).remapped == 1
     assert rows(two) == {("org-acme", 1, 11, "2025-06"), ("org-bolt", 2, 21, MARCH)}

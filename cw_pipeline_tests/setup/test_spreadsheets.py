@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from cw_pipeline.nordpass.models import is_id
 from cw_pipeline.setup.errors import MappingFileRefused
-from cw_pipeline.setup.mapping import map_company
 from cw_pipeline.setup.mapping_csv import Cells, read_rows, write_rows
-from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
+from cw_pipeline.setup.mapping_file import export_mappings
 from cw_pipeline.setup.suggest import suggest_mappings
-from cw_pipeline_tests.setup.conftest import FIRST, HEADER, cells, faults_of, mappings, write
-from cw_pipeline_tests.support.rows import NOW, agreement, company, organization, put
+from cw_pipeline_tests.setup.actions import apply_mappings, map_company
+from cw_pipeline_tests.setup.conftest import HEADER, cells, faults_of, mappings, write
+from cw_pipeline_tests.support.rows import agreement, company, organization, put
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 def test_a_formula_is_written_as_harmless_text_and_read_back(start: str, msp: Warehouse, file: Path) -> None:
     name, organization_id = f'{start}HYPERLINK("https://evil.example";1)', f"{start.strip() or '='}org-1"
     put(msp, company(5, name), agreement(51, 5, name=name), organization(organization_id, name))
-    map_company(msp, 5, 51, organization_id, first_month=FIRST, now=NOW)
+    map_company(msp, 5, 51, organization_id)
     before = mappings(msp)
 
     export_mappings(msp, file)
     for row in cells(file):
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\uff1d")) for cell in row.values())
-    assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged == 4
+    assert apply_mappings(msp, file).unchanged == 4
     assert mappings(msp) == before
 
 
@@ -59,17 +59,17 @@ def test_no_cell_is_a_formula_and_every_id_is_read_back(name: str, organization_
 @pytest.mark.parametrize("name", ['O\'Brien "Best", Ltd', "Red; Lantern 🏮", "شركة النخيل", "two\nlines", "x" * 156])
 def test_any_name_is_exported_and_the_file_can_be_applied(name: str, msp: Warehouse, file: Path) -> None:
     put(msp, company(5, name), agreement(51, 5, name=name), organization("org-n", name))
-    map_company(msp, 5, 51, "org-n", first_month=FIRST, now=NOW)
+    map_company(msp, 5, 51, "org-n")
     export_mappings(msp, file)
     assert name in {row["company_name"] for row in cells(file)}
-    assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged == 4
+    assert apply_mappings(msp, file).unchanged == 4
 
 
 @pytest.mark.parametrize(
     "month", ["2026-01", "Jan-26", "Jan-2026", "01.01.2026", "2026/01", "2026/01/01", "2026-01-01"]
 )
 def test_a_month_is_read_as_a_spreadsheet_saves_it(month: str, msp: Warehouse, file: Path) -> None:
-    apply_mappings(msp, write(file, f"1,,11,,org-acme,,{month}"), NOW, first_month=FIRST)
+    apply_mappings(msp, write(file, f"1,,11,,org-acme,,{month}"))
     assert mappings(msp) == {1: (11, "org-acme", "2026-01")}
 
 
@@ -81,12 +81,12 @@ def test_a_month_that_is_not_surely_one_is_refused(month: str, msp: Warehouse, f
 def test_semicolons_another_encoding_and_empty_rows_do_no_harm(msp: Warehouse, file: Path) -> None:
     lines = [HEADER.replace(",", ";"), "1;Café;11;Managed;org-acme;Café;2026-01", ";;;;;;", ""]
     file.write_bytes("\r\n".join(lines).encode("cp1252"))
-    assert apply_mappings(msp, file, NOW, first_month=FIRST).mapped == 1
+    assert apply_mappings(msp, file).mapped == 1
     assert mappings(msp) == {1: (11, "org-acme", "2026-01")}
 
 
 def test_names_without_ids_map_nothing_and_are_warned_of(msp: Warehouse, file: Path) -> None:
-    applied = apply_mappings(msp, write(file, "1,Acme,,Managed,,Acme,"), NOW, first_month=FIRST)
+    applied = apply_mappings(msp, write(file, "1,Acme,,Managed,,Acme,"))
     assert (applied.unchanged, mappings(msp)) == (1, {})
     assert applied.warnings == ("Row 2: nothing was mapped. Only ids are read; this row has names but no ids.",)
 
@@ -99,11 +99,11 @@ def test_a_spreadsheet_may_leave_out_mostly_empty_columns(msp: Warehouse, file: 
     with file.open("w", encoding="utf-8-sig", newline="") as handle:
         csv.writer(handle).writerows(saved)
     assert [len(row) for row in saved].count(2) > 20
-    assert apply_mappings(msp, file, NOW, first_month=FIRST).mapped == 2
+    assert apply_mappings(msp, file).mapped == 2
 
 
 def test_a_row_that_was_cut_short_unmaps_nobody(msp: Warehouse, file: Path) -> None:
-    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme")
     with pytest.raises(MappingFileRefused, match="row 2: its last cells are missing: to unmap the company, leave them"):
-        apply_mappings(msp, write(file, "1,Acme"), NOW, first_month=FIRST)
+        apply_mappings(msp, write(file, "1,Acme"))
     assert mappings(msp).keys() == {1}

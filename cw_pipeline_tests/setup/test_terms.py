@@ -12,11 +12,10 @@ from cw_pipeline.reports.status import status
 from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import MappingFileRefused, MappingRefused, WarningsNotAccepted
 from cw_pipeline.setup.imports import import_agreements, import_companies
-from cw_pipeline.setup.mapping import map_company
-from cw_pipeline.setup.mapping_file import apply_mappings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyMappingRow
-from cw_pipeline_tests.setup.conftest import FIRST, mapped_at, mappings, write
+from cw_pipeline_tests.setup.actions import FIRST, apply_mappings, map_company
+from cw_pipeline_tests.setup.conftest import mapped_at, mappings, write
 from cw_pipeline_tests.support.rows import BEFORE, NOW, agreement, mapping, organization, put
 
 if TYPE_CHECKING:
@@ -61,11 +60,9 @@ def test_an_agreement_that_cannot_bill_a_month_fully_is_not_mapped(
 ) -> None:
     put(msp, agreement(13, 1, name="Odd", **fields))
     with pytest.raises(MappingRefused, match=why):
-        map_company(msp, 1, "Odd", "org-acme", accept_warnings=True, first_month=FIRST, now=NOW)
+        map_company(msp, 1, "Odd", "org-acme", accept_warnings=True)
     with pytest.raises(MappingFileRefused, match=why):
-        apply_mappings(
-            msp, write(tmp_path / "m.csv", "1,,13,,org-acme,,"), NOW, accept_warnings=True, first_month=FIRST
-        )
+        apply_mappings(msp, write(tmp_path / "m.csv", "1,,13,,org-acme,,"), accept_warnings=True)
     assert mappings(msp) == {}
 
 
@@ -82,18 +79,18 @@ def test_an_agreement_with_a_warning_is_mapped_once_it_is_accepted(
 ) -> None:
     put(msp, agreement(13, 1, name="Odd", **fields))
     with pytest.raises(WarningsNotAccepted, match=warning):
-        map_company(msp, 1, "Odd", "org-acme", first_month=FIRST, now=NOW)
+        map_company(msp, 1, "Odd", "org-acme")
     assert mappings(msp) == {}
-    mapped = map_company(msp, 1, "Odd", "org-acme", accept_warnings=True, first_month=FIRST, now=NOW)
+    mapped = map_company(msp, 1, "Odd", "org-acme", accept_warnings=True)
     assert len(mapped.warnings) == 1
     assert mappings(msp)[1][0] == 13
-    assert map_company(msp, 1, "Odd", "org-acme", bill_from=Month(2026, 1), first_month=FIRST, now=NOW).changed
-    assert map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW).warnings == ()
+    assert map_company(msp, 1, "Odd", "org-acme", bill_from=Month(2026, 1)).changed
+    assert map_company(msp, 1, 11, "org-acme").warnings == ()
 
 
 def test_a_prorated_monthly_agreement_is_mapped_with_its_terms(msp: Warehouse) -> None:
     put(msp, agreement(13, 1, name="Prorated", billing_cycle="Quarterly", prorates=True, period_type="Future"))
-    map_company(msp, 1, 13, "org-acme", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 13, "org-acme")
     assert accepted(msp) == Terms(cycle="Monthly", period_type="Future", parent_agreement_id=None, prorates=True)
     assert changed(msp) == ()
 
@@ -102,7 +99,7 @@ def test_a_prorated_monthly_agreement_is_mapped_with_its_terms(msp: Warehouse) -
     "fields", [{"cycle": "Quarterly"}, {"period_type": "Future"}, {"parent_agreement_id": 12}, {"prorates": True}]
 )
 def test_changed_terms_are_reported_until_they_are_accepted(fields: dict[str, object], msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme")
     edit(msp, 11, **fields)
     (sentence,) = changed(msp)
     assert sentence.startswith("The agreement Managed (11) of Acme (1) is billed ")
@@ -110,32 +107,32 @@ def test_changed_terms_are_reported_until_they_are_accepted(fields: dict[str, ob
 
     later = NOW + timedelta(days=1)
     with pytest.raises(WarningsNotAccepted, match="was billed Monthly, for the period Current, not prorated when"):
-        map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=later)
+        map_company(msp, 1, 11, "org-acme", now=later)
     assert accepted(msp) == MONTHLY
-    assert map_company(msp, 1, 11, "org-acme", accept_warnings=True, first_month=FIRST, now=later).changed
+    assert map_company(msp, 1, 11, "org-acme", accept_warnings=True, now=later).changed
     assert changed(msp) == ()
     assert mapped_at(msp, 1) == later
-    assert not map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=later).changed
+    assert not map_company(msp, 1, 11, "org-acme", now=later).changed
 
 
 def test_an_agreement_that_became_weekly_cannot_be_accepted(msp: Warehouse) -> None:
-    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme")
     edit(msp, 11, cycle="Weekly")
     (sentence,) = changed(msp)
     assert "or map the company to another agreement" in sentence
     with pytest.raises(MappingRefused, match="is billed Weekly"):
-        map_company(msp, 1, 11, "org-acme", accept_warnings=True, first_month=FIRST, now=NOW)
+        map_company(msp, 1, 11, "org-acme", accept_warnings=True)
     assert accepted(msp) == MONTHLY
 
 
 def test_a_row_of_a_file_that_changes_nothing_accepts_nothing(msp: Warehouse, tmp_path: Path) -> None:
-    map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme")
     edit(msp, 11, cycle="Quarterly")
     file = tmp_path / "m.csv"
-    applied = apply_mappings(msp, write(file, "1,,11,,org-acme,,2026-03"), NOW, accept_warnings=True, first_month=FIRST)
+    applied = apply_mappings(msp, write(file, "1,,11,,org-acme,,2026-03"), accept_warnings=True)
     assert (applied.unchanged, accepted(msp)) == (1, MONTHLY)
     with pytest.raises(WarningsNotAccepted, match=r"Row 2: The agreement Managed \(11\) was billed Monthly"):
-        apply_mappings(msp, write(file, "1,,11,,org-acme,,2026-02"), NOW, first_month=FIRST)
+        apply_mappings(msp, write(file, "1,,11,,org-acme,,2026-02"))
 
 
 @pytest.fixture
@@ -166,7 +163,7 @@ def test_the_billing_cycle_comes_from_its_options_not_its_name(
 def test_the_import_reports_mapped_agreements_with_changed_terms(
     edit_of_a_person: dict[str, object], imported: Warehouse, client: ConnectWiseClient, sandbox: Sandbox
 ) -> None:
-    map_company(imported, 101, 1001, "org-1", first_month=FIRST, now=NOW)
+    map_company(imported, 101, 1001, "org-1")
     assert import_agreements(client, imported).agreement_changed == ()
     sandbox.connectwise.edit_agreement(1001, **edit_of_a_person)
     (sentence,) = import_agreements(client, imported).agreement_changed

@@ -8,11 +8,12 @@ import pytest
 
 from cw_pipeline.reports.status import status
 from cw_pipeline.setup.errors import MappingFileRefused, MappingRefused
-from cw_pipeline.setup.mapping import map_company, unmap_company
-from cw_pipeline.setup.mapping_file import apply_mappings, export_mappings
+from cw_pipeline.setup.mapping import unmap_company
+from cw_pipeline.setup.mapping_file import export_mappings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.tables import CompanyMappingRow
-from cw_pipeline_tests.setup.conftest import FIRST, mapped_at
+from cw_pipeline_tests.setup.actions import FIRST, apply_mappings, map_company
+from cw_pipeline_tests.setup.conftest import mapped_at
 from cw_pipeline_tests.support.rows import NOW
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ def trial_months(msp: Warehouse) -> dict[int, int]:
 
 def test_new_trial_months_make_the_months_due_again(msp: Warehouse) -> None:
     later = NOW.replace(year=NOW.year + 1)
-    mapped = map_company(msp, 1, 11, "org-acme", trial_months=2, first_month=FIRST, now=NOW)
+    mapped = map_company(msp, 1, 11, "org-acme", trial_months=2)
     assert (mapped.trial_months, mapped.changed) == (2, True)
-    again = map_company(msp, 1, 11, "org-acme", first_month=FIRST, now=later)
+    again = map_company(msp, 1, 11, "org-acme", now=later)
     assert (again.trial_months, again.changed) == (2, False)
     assert mapped_at(msp, 1) == NOW
-    ended = map_company(msp, 1, 11, "org-acme", trial_months=0, first_month=FIRST, now=later)
+    ended = map_company(msp, 1, 11, "org-acme", trial_months=0, now=later)
     assert (ended.trial_months, ended.changed) == (0, True)
     assert mapped_at(msp, 1) == later
 
@@ -41,21 +42,21 @@ def test_new_trial_months_make_the_months_due_again(msp: Warehouse) -> None:
 @pytest.mark.parametrize("months", [-1, 1])
 def test_another_first_month_has_no_trial_of_the_earlier_one(msp: Warehouse, months: int) -> None:
     first = Month.last_closed(NOW)
-    map_company(msp, 1, 11, "org-acme", bill_from=first, trial_months=1, first_month=FIRST, now=NOW)
-    moved = map_company(msp, 1, 11, "org-acme", bill_from=first.plus(months), first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", bill_from=first, trial_months=1)
+    moved = map_company(msp, 1, 11, "org-acme", bill_from=first.plus(months))
     assert (moved.bill_from, moved.trial_months) == (first.plus(months), 0)
 
 
 @pytest.mark.parametrize("number", [-1, 13])
 def test_a_number_of_trial_months_that_cannot_be_is_refused(msp: Warehouse, number: int) -> None:
     with pytest.raises(MappingRefused, match=f"there can be 0 to 12 trial months, not {number}"):
-        map_company(msp, 1, 11, "org-acme", trial_months=number, first_month=FIRST, now=NOW)
+        map_company(msp, 1, 11, "org-acme", trial_months=number)
     assert trial_months(msp) == {}
 
 
 def test_status_names_a_mapping_with_trial_months_until_they_are_over(msp: Warehouse) -> None:
     first = Month.last_closed(NOW)
-    map_company(msp, 1, 11, "org-acme", trial_months=1, first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", trial_months=1)
     (sentence,) = status(msp, first_month=FIRST, now=NOW).trial_months
     assert sentence == (
         f"Trial months: Acme (1) with Acme (org-acme) is billed to nobody from {first} to {first}, and billed from "
@@ -66,19 +67,19 @@ def test_status_names_a_mapping_with_trial_months_until_they_are_over(msp: Wareh
 
 def test_trial_months_have_a_column_where_a_mapping_has_any(msp: Warehouse, tmp_path: Path) -> None:
     file = tmp_path / "mappings.csv"
-    map_company(msp, 1, 11, "org-acme", trial_months=2, first_month=FIRST, now=NOW)
+    map_company(msp, 1, 11, "org-acme", trial_months=2)
     export_mappings(msp, file)
     header, acme, *_ = file.read_text(encoding="utf-8-sig").splitlines()
     assert header.endswith(",bill_from,trial_months")
     assert acme.endswith(",2026-03,2")
     unmap_company(msp, 1)
-    apply_mappings(msp, file, NOW, first_month=FIRST)
+    apply_mappings(msp, file)
     assert trial_months(msp) == {1: 2}
     file.write_text(file.read_text().replace(",2026-03,2", ",2026-03,"))
-    assert apply_mappings(msp, file, NOW, first_month=FIRST).unchanged > 0
+    assert apply_mappings(msp, file).unchanged > 0
     file.write_text(file.read_text().replace(",2026-03,", ",2026-03,13"))
     with pytest.raises(MappingFileRefused, match="there can be 0 to 12 trial months, not 13"):
-        apply_mappings(msp, file, NOW, first_month=FIRST)
-    map_company(msp, 1, 11, "org-acme", trial_months=0, first_month=FIRST, now=NOW)
+        apply_mappings(msp, file)
+    map_company(msp, 1, 11, "org-acme", trial_months=0)
     export_mappings(msp, file)
     assert file.read_text(encoding="utf-8-sig").splitlines()[0].endswith(",bill_from")

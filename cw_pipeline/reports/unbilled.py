@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
@@ -23,6 +23,7 @@ from cw_pipeline.warehouse.tables import (
     ReleasedUsageRow,
     UsageReportRow,
 )
+from cw_pipeline.warehouse.usage import LATEST_REPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -156,7 +157,6 @@ def missing_usage(session: Session) -> Sequence[tuple[Month, OrganizationRow]]:
     They count as having used nothing. Covers the months from the mapping's `bill_from` on, but for reports of which a
     person accepted that the organization is not in them.
     """
-    latest = select(func.max(UsageReportRow.id)).group_by(UsageReportRow.month)
     in_report, accepted = (
         exists().where(row.report_id == UsageReportRow.id, row.organization_id == CompanyMappingRow.organization_id)
         for row in (OrganizationUsageRow, ReleasedUsageRow)
@@ -165,7 +165,7 @@ def missing_usage(session: Session) -> Sequence[tuple[Month, OrganizationRow]]:
         select(UsageReportRow.month, OrganizationRow)
         .join(CompanyMappingRow, CompanyMappingRow.bill_from <= UsageReportRow.month)
         .join(OrganizationRow, OrganizationRow.id == CompanyMappingRow.organization_id)
-        .where(UsageReportRow.id.in_(latest), ~in_report, ~accepted)
+        .where(UsageReportRow.id.in_(LATEST_REPORTS), ~in_report, ~accepted)
         .order_by(UsageReportRow.month, OrganizationRow.name)
     )
     return session.execute(missing).tuples().all()

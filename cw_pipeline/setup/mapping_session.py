@@ -6,7 +6,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from cw_pipeline.billing.identity import as_marked
 from cw_pipeline.reports.unbilled import billed_months
@@ -17,6 +17,7 @@ from cw_pipeline.warehouse.ledger import carried_seats
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import CompanyMappingRow, LedgerEntry, OrganizationUsageRow, UsageReportRow
+from cw_pipeline.warehouse.usage import LATEST_REPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -69,7 +70,7 @@ class MappingSession(NamedTuple):
             .join(OrganizationUsageRow, OrganizationUsageRow.report_id == UsageReportRow.id)
             .join(CompanyMappingRow, CompanyMappingRow.organization_id == OrganizationUsageRow.organization_id)
             .where(
-                UsageReportRow.id.in_(select(func.max(UsageReportRow.id)).group_by(UsageReportRow.month)),
+                UsageReportRow.id.in_(LATEST_REPORTS),
                 UsageReportRow.month >= self.first_month,
                 UsageReportRow.month < CompanyMappingRow.bill_from,
                 OrganizationUsageRow.seats > 0,

@@ -11,6 +11,7 @@ from cw_pipeline.billing.accounting import MANUAL_KINDS, SEEN, EntryKind
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.by_hand import last_choice
+from cw_pipeline.warehouse.previews import last_previews
 from cw_pipeline.warehouse.pushes import last_undone, lines_with
 from cw_pipeline.warehouse.tables import (
     CompanyMappingRow,
@@ -21,6 +22,7 @@ from cw_pipeline.warehouse.tables import (
     ReleasedUsageRow,
     UsageReportRow,
 )
+from cw_pipeline.warehouse.usage import LATEST_REPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -69,13 +71,12 @@ def previews_to_approve(session: Session, psa: str, unpushed: Collection[Month])
     It is the one that was made last, unless the month was pushed since, or something changed of which it is made.
     """
     changes = _Changes(session, psa)
-    last = select(func.max(PreviewRow.id)).where(PreviewRow.psa == psa).group_by(PreviewRow.month)
     pushed = select(PushRow.month, func.max(PushRow.preview_id)).where(PushRow.psa == psa).group_by(PushRow.month)
     last_pushed = dict(session.execute(pushed).tuples().all())
     previews = session.execute(
         select(PreviewRow.month, PreviewRow.id, PreviewRow.made_at, UsageReportRow.fingerprint)
         .join(UsageReportRow, UsageReportRow.id == PreviewRow.usage_report_id)
-        .where(PreviewRow.id.in_(last))
+        .where(PreviewRow.id.in_(last_previews(psa)))
         .order_by(PreviewRow.month)
     )
     return {
@@ -168,6 +169,5 @@ def _last_written(session: Session, psa: str) -> dict[Month, datetime]:
 
 def _kept_reports(session: Session) -> dict[Month, str]:
     """What the report says that was kept last, by month."""
-    last = select(func.max(UsageReportRow.id)).group_by(UsageReportRow.month)
-    rows = session.execute(select(UsageReportRow.month, UsageReportRow.fingerprint).where(UsageReportRow.id.in_(last)))
-    return dict(rows.tuples().all())
+    latest = UsageReportRow.id.in_(LATEST_REPORTS)
+    return dict(session.execute(select(UsageReportRow.month, UsageReportRow.fingerprint).where(latest)).tuples().all())

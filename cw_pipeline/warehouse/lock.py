@@ -34,14 +34,11 @@ _NO_LIMIT = dict.fromkeys(("statement_timeout", "idle_in_transaction_session_tim
 
 
 class HeldLock:
-    """A lock that is held as long as its database connection lives; threads may share it.
+    """A lock that is held as long as its database connection lives; threads may share it."""
 
-    On SQLite, whose connection cannot break, a `file` holds it.
-    """
-
-    def __init__(self, connection: Connection, file: _File | None) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._file = file
+        self._file = _file_of(connection)
         self._connection_lock = threading.Lock()
 
     def check(self) -> None:
@@ -50,16 +47,6 @@ class HeldLock:
         Raises:
             LockLost: If the connection that held it broke, or its file was deleted, so that others find it unlocked.
         """
-        if self._file is None:
-            self._check_connection()
-        elif _file_of(self._connection) != self._file:
-            file = self._connection.engine.url.database
-            raise LockLost(
-                f"The push lock's file {file} was deleted, so that another push may have begun. Nothing more "
-                "is written; run the sync again, and leave such files alone while anything runs."
-            )
-
-    def _check_connection(self) -> None:
         try:
             with self._connection_lock:
                 self._connection.exec_driver_sql("SELECT 1")
@@ -67,6 +54,12 @@ class HeldLock:
             raise LockLost(
                 "The connection that holds the push lock broke. Nothing more is written; run the sync again."
             ) from error
+        if _file_of(self._connection) != self._file:
+            file = self._connection.engine.url.database
+            raise LockLost(
+                f"The push lock's file {file} was deleted, so that another push may have begun. Nothing more "
+                "is written; run the sync again, and leave such files alone while anything runs."
+            )
 
 
 @contextmanager
@@ -80,7 +73,7 @@ def push_lock(engine: Engine, psa: str, *, wait_seconds: int, on_wait: Callable[
         LockLost: If its file was deleted meanwhile.
     """
     with _connection(engine, psa) as connection:
-        lock = HeldLock(connection, _file_of(connection))
+        lock = HeldLock(connection)
         with reachable(engine.url):
             if not _acquire(connection, psa, 0):
                 on_wait(_who_holds(engine, psa))

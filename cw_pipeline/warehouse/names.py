@@ -1,4 +1,4 @@
-"""Imported records as people are shown them."""
+"""Records as people see them: by name and id."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from cw_pipeline.warehouse.tables.base import IN_BULK
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import BindParameter, Select
     from sqlalchemy.orm import Session
 
 _LINE_COLUMNS = {field.name: getattr(PreviewLineRow, field.name) for field in fields(PreviewLine)}
@@ -56,10 +57,14 @@ def save_preview(
     return StoredPreview(row.id, preview)
 
 
+def last_previews(psa: str | BindParameter[str]) -> Select[tuple[int]]:
+    """The ids of each month's last preview, as a subquery."""
+    return select(func.max(PreviewRow.id)).where(PreviewRow.psa == psa).group_by(PreviewRow.month)
+
+
 def latest_previews(session: Session, psa: str) -> list[Preview]:
     """The preview made last for each month that has one."""
-    latest = select(func.max(PreviewRow.id)).where(PreviewRow.psa == psa).group_by(PreviewRow.month)
-    rows = session.scalars(select(PreviewRow).where(PreviewRow.id.in_(latest)).order_by(PreviewRow.month))
+    rows = session.scalars(select(PreviewRow).where(PreviewRow.id.in_(last_previews(psa))).order_by(PreviewRow.month))
     return [stored_preview(session, row).preview for row in rows]
 
 
@@ -78,12 +83,11 @@ def preview_lines(session: Session, preview_id: int, pushed: PushRow | None = No
     return tuple(PreviewLine(*row) for row in rows)
 
 
-_OF_PSA = PreviewRow.psa == bindparam("psa")
 _OLD = select(PreviewRow.id).where(
-    _OF_PSA,
+    PreviewRow.psa == bindparam("psa"),
     PreviewRow.made_at < bindparam("made_before"),
     ~exists().where(PushRow.preview_id == PreviewRow.id),
-    PreviewRow.id.not_in(select(func.max(PreviewRow.id)).where(_OF_PSA).group_by(PreviewRow.month)),
+    PreviewRow.id.not_in(last_previews(bindparam("psa"))),
 )
 _DELETE_OLD = tuple(
     delete(table).where(preview_id.in_(_OLD)).execution_options(synchronize_session=False)

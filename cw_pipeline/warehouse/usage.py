@@ -59,11 +59,13 @@ def store_report(session: Session, report: UsageReport) -> StoredReport:
     return _report(stored, rows)
 
 
+LATEST_REPORTS = select(func.max(UsageReportRow.id)).group_by(UsageReportRow.month)
+"""The ids of each month's latest report, as a subquery."""
 _OF_MONTHS = UsageReportRow.month.in_(bindparam("months", expanding=True))
 _LATEST_IDS = select(UsageReportRow.month, func.max(UsageReportRow.id)).where(_OF_MONTHS).group_by(UsageReportRow.month)
 _LATEST = (
     select(UsageReportRow)
-    .where(UsageReportRow.id.in_(select(func.max(UsageReportRow.id)).where(_OF_MONTHS).group_by(UsageReportRow.month)))
+    .where(UsageReportRow.id.in_(LATEST_REPORTS.where(_OF_MONTHS)))
     .options(selectinload(UsageReportRow.rows))
 )
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
@@ -128,14 +129,16 @@ def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
     """Whether nothing has drifted."""
     kinds = Counter(finding.kind for finding in findings)
     summary = ", ".join(f"{number} {kind.in_words}" for kind, number in sorted(kinds.items()))
-    whose = [finding.organization_name or f"agreement {finding.agreement_id}" for finding in findings]
     return _result(
         NOTHING_DRIFTED,
         f"Found: {summary}. drift says what to do about each.",
         passed=not findings,
         findings=len(findings),
         organizations=names(
-            [f"{name}: {finding.kind.in_words}" for name, finding in zip(whose, findings, strict=True)]
+            [
+                f"{finding.organization_name or f'agreement {finding.agreement_id}'}: {finding.kind.in_words}"
+                for finding in findings
+            ]
         ),
     )
 
@@ -168,7 +171,7 @@ def _of_lines(spec: dg.AssetCheckSpec, lines: UnbilledLines, problem: str, advic
         seats=int(lines.seats),
         money_at_stake=amounts(lines.money) if lines.seats else "none",
         seats_without_a_price=int(lines.unpriced_seats),
-        organizations=names([f"{one.name} ({counted(seats, 'seat')})" for one, seats in lines.organizations.items()]),
+        organizations=names([_with_seats(named.name, seats) for named, seats in lines.organizations.items()]),
         by_month={month: dict(counts) for month, counts in lines.by_month.items()},
     )
 
@@ -179,11 +182,15 @@ def _size(lines: UnbilledLines) -> str:
     named = ", ".join(months) if len(months) <= _MOST_NAMED else f"{len(months)} months ({months[0]} to {months[-1]})"
     worth = f"worth {amounts(lines.money)}" if lines.money else "of unknown price"
     unpriced = f" and {lines.unpriced_seats} of unknown price" if lines.money and lines.unpriced_seats else ""
-    whose = [f"{escaped(one.name)} ({counted(seats, 'seat')})" for one, seats in lines.organizations.items()]
+    whose = [_with_seats(escaped(named.name), seats) for named, seats in lines.organizations.items()]
     return (
         f"{counted(lines.count, 'line')} of {named} with {counted(lines.seats, 'seat')}, {worth}{unpriced}, of "
         f"{', '.join(at_most(whose, _MOST_NAMED))}"
     )
+
+
+def _with_seats(name: str, seats: Decimal) -> str:
+    return f"{name} ({counted(seats, 'seat')})"
 
 
 def _of_all_months(

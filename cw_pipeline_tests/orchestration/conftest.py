@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from cw_pipeline.sandbox.sandbox import Sandbox
+from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, DagsterUi, dagster_ui
 from cw_pipeline_tests.support.active import LAST_CLOSED, Active, activate, use
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ def active(sandbox: Sandbox) -> Active:
     mapped = activate(LAST_CLOSED.plus(-2))
     sandbox.journal.clear()
     return mapped
+
+
+@pytest.fixture
+def ui(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DagsterUi]:
+    """The UI and the daemon with the settings that are shipped for one machine."""
+    assert sandbox  # whose environment comes first
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    with dagster_ui(tmp_path / "dagster", PROJECT / "dagster.yaml") as opened:
+        yield opened
 
 
 @pytest.fixture

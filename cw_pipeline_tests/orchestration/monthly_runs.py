@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -144,8 +144,18 @@ def tries(result: dg.ExecuteInProcessResult) -> int:
     return 1 + sum(event.event_type_value == "STEP_RESTARTED" for event in result.all_events)
 
 
-def failure_of(result: dg.ExecuteInProcessResult) -> str:
-    data = result.failure_data_for_node("sync_months")
+def schedule_tick(*when: int) -> dg.ScheduleEvaluationContext:
+    """A tick of a schedule at this time, from year to minute."""
+    return dg.build_schedule_context(
+        scheduled_execution_time=datetime(*when, tzinfo=UTC),  # pyright: ignore[reportArgumentType] - year to minute
+        resources={"access": Access()},
+        repository_def=defs.get_repository_def(),
+    )
+
+
+def failure_of(result: dg.ExecuteInProcessResult, step: str = "sync_months") -> str:
+    """Why a step failed, as the UI shows it."""
+    data = result.failure_data_for_node(step)
     assert data is not None
     assert data.user_failure_data is not None
     return data.user_failure_data.description or ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,9 +24,10 @@ from cw_pipeline_tests.orchestration.monthly_runs import (
     lines_to_write,
     materialized,
     run,
+    schedule_tick,
     written,
 )
-from cw_pipeline_tests.orchestration.test_schedule import SCHEDULE, tick
+from cw_pipeline_tests.orchestration.test_schedule import SCHEDULE
 from cw_pipeline_tests.support.receivers import WebHook, web_hook
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def approve(instance: dg.DagsterInstance, *previews: int) -> dg.ExecuteInProcess
 
 def run_what_the_schedule_requests(instance: dg.DagsterInstance) -> None:
     following, job = LAST.plus(1), defs.resolve_job_def("monthly_sync")
-    requested = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick(following.year, following.number, 1, 0, 30))
+    requested = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(
+        schedule_tick(following.year, following.number, 1, 0, 30)
+    )
     for one in requested.run_requests or []:
         assert job.execute_in_process(
             instance=instance,
@@ -151,7 +153,6 @@ def test_a_tick_requests_pushes_only_where_no_approval_is_needed(
     monkeypatch: pytest.MonkeyPatch, setting: str, *, previews_only: bool
 ) -> None:
     monkeypatch.setenv("CW_PIPELINE_APPROVAL", setting)
-    moment = datetime(2028, 3, 1, 0, 30, tzinfo=UTC)
-    requests = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick(moment.year, moment.month, 1, 0, 30)).run_requests
+    requests = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(schedule_tick(2028, 3, 1, 0, 30)).run_requests
     assert requests
     assert [PUSH.key in (one.asset_selection or [PUSH.key]) for one in requests] == [not previews_only] * len(requests)

@@ -17,29 +17,25 @@ from cw_pipeline.orchestration.metrics import Metrics
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import Settings
 from cw_pipeline.warehouse.tables import CompanyMappingRow
-from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, DagsterUi, dagster_ui
+from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, DagsterUi
 from cw_pipeline_tests.orchestration.monthly_runs import forget_all_months
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from cw_pipeline.sandbox.sandbox import Sandbox
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def ui(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DagsterUi]:  # noqa: ARG001 - it sets the environment
+def ui(ui: DagsterUi) -> DagsterUi:
     """Dagster with a daemon that lives, and an active integration with a month to push."""
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     activate(LAST_CLOSED, companies=1)
-    with dagster_ui(tmp_path / "dagster", PROJECT / "dagster.yaml") as running:
-        running.give_heartbeats(NOW)
-        running.evaluate_schedules(NOW)
-        yield running
+    ui.give_heartbeats(NOW)
+    ui.evaluate_schedules(NOW)
+    return ui
 
 
 def look(at: datetime = NOW) -> Health:

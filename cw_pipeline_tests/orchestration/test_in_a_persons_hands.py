@@ -9,17 +9,14 @@ import pytest
 
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, TO_READ_INVOICES
-from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, DagsterUi, dagster_ui
 from cw_pipeline_tests.orchestration.monthly_runs import FIRST, LAST, MIDDLE, lines_to_write, our_lines, written
 from cw_pipeline_tests.support.active import Active, activate
 from cw_pipeline_tests.support.by_hand import keep_by_hand_beside, last_day_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from cw_pipeline.sandbox.sandbox import Sandbox
     from cw_pipeline.vocabulary import Month
+    from cw_pipeline_tests.orchestration.dagster_ui import DagsterUi
 
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 
@@ -31,13 +28,6 @@ def on_a_database(sandbox: Sandbox, new_database_url: str, monkeypatch: pytest.M
     active = activate(FIRST)
     sandbox.journal.clear()
     return active
-
-
-@pytest.fixture
-def ui(on_a_database: Active, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DagsterUi]:  # noqa: ARG001 - it sets the environment
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
-    with dagster_ui(tmp_path / "dagster", PROJECT / "dagster.yaml") as opened:
-        yield opened
 
 
 def launched(ui: DagsterUi, job: str, op: str, partition: Month | None = None, /, **config: object) -> dg.DagsterRun:

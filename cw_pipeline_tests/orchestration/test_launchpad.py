@@ -10,12 +10,10 @@ import pytest
 import yaml
 
 from cw_pipeline.definitions import defs
-from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, DagsterUi, dagster_ui
 from cw_pipeline_tests.orchestration.job_runs import mapped, shown_by, state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from cw_pipeline_tests.orchestration.dagster_ui import DagsterUi
 
 SHOWN = {
     "map_companies": {"suggestions", "rows", "launchpad", "no_similar_company"},
@@ -40,14 +38,6 @@ def config_of(text: str) -> dict[str, Any]:
     """The config of the one op that a run config has."""
     (op,) = yaml.safe_load(text)["ops"].values()
     return op["config"]
-
-
-@pytest.fixture
-def ui(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DagsterUi]:
-    home = tmp_path / "dagster"
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    with dagster_ui(home, PROJECT / "dagster.yaml") as opened:
-        yield opened
 
 
 @pytest.mark.usefixtures("active")

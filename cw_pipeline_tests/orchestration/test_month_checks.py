@@ -13,7 +13,6 @@ import pytest
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.wording.markdown import unescaped
-from cw_pipeline_tests.orchestration.dagster_ui import PROJECT, dagster_ui
 from cw_pipeline_tests.orchestration.monthly_runs import (
     FIRST,
     LAST,
@@ -26,9 +25,8 @@ from cw_pipeline_tests.orchestration.monthly_runs import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cw_pipeline.sandbox.sandbox import Sandbox
+    from cw_pipeline_tests.orchestration.dagster_ui import DagsterUi
     from cw_pipeline_tests.support.active import Active
 
 
@@ -166,16 +164,11 @@ def test_a_line_with_a_warning_warns_in_every_run_until_fixed(
     assert the_check(run(instance, [FIRST]), "nothing_warned").passed
 
 
-def test_the_ui_shows_the_checks_of_a_month_that_fails_later(
-    sandbox: Sandbox, active: Active, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = tmp_path / "dagster"
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    with dagster_ui(home, PROJECT / "dagster.yaml") as ui:
-        for month in (FIRST, LAST):
-            assert ui.launch("sync_now", str(month)).status is dg.DagsterRunStatus.SUCCESS
-        sandbox.nordpass.set_usage(active.mapped[0].organization_id, str(FIRST), 77)
-        sandbox.faults.add(FaultKind.STATUS, method="PATCH", path="additions", times=1, status=400)
-        time.sleep(1 - time.time() % 1)  # Dagster compares times, of which its SQLite storage keeps whole seconds
-        assert ui.launch("sync_now", str(FIRST)).status is dg.DagsterRunStatus.FAILURE
-        assert ui.check_status("nothing_failed") == "FAILED"
+def test_the_ui_shows_the_checks_of_a_month_that_fails_later(sandbox: Sandbox, active: Active, ui: DagsterUi) -> None:
+    for month in (FIRST, LAST):
+        assert ui.launch("sync_now", str(month)).status is dg.DagsterRunStatus.SUCCESS
+    sandbox.nordpass.set_usage(active.mapped[0].organization_id, str(FIRST), 77)
+    sandbox.faults.add(FaultKind.STATUS, method="PATCH", path="additions", times=1, status=400)
+    time.sleep(1 - time.time() % 1)  # Dagster compares times, of which its SQLite storage keeps whole seconds
+    assert ui.launch("sync_now", str(FIRST)).status is dg.DagsterRunStatus.FAILURE
+    assert ui.check_status("nothing_failed") == "FAILED"

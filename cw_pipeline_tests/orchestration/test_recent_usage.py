@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -10,17 +9,23 @@ import pytest
 
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.assets.months import USAGE
-from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.sandbox.nordpass.api import PAGE_SIZE
-from cw_pipeline_tests.orchestration.monthly_runs import FIRST, LAST, MIDDLE, MONTHS, our_lines, run, the_check
+from cw_pipeline_tests.orchestration.monthly_runs import (
+    FIRST,
+    LAST,
+    MIDDLE,
+    MONTHS,
+    failure_of,
+    our_lines,
+    run,
+    schedule_tick,
+    the_check,
+)
 from cw_pipeline_tests.support.active import LAST_CLOSED, Active, activate
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox
-
-SCHEDULE = "recent_usage_schedule"
-STEP = "read_recent_usage"
 
 
 @pytest.fixture
@@ -38,13 +43,6 @@ def read_again(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     return defs.resolve_job_def("recent_usage").execute_in_process(instance=instance, raise_on_error=False)
 
 
-def failure(result: dg.ExecuteInProcessResult) -> list[str]:
-    data = result.failure_data_for_node(STEP)
-    assert data is not None
-    assert data.user_failure_data is not None
-    return (data.user_failure_data.description or "").splitlines()
-
-
 def late(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
     look = defs.resolve_job_def("daily_checks").execute_in_process(instance=instance, raise_on_error=False)
     return the_check(look, "unpushed_months")
@@ -53,11 +51,7 @@ def late(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
 def requested() -> list[str | None]:
     """What the monthly schedule asks for when it is next due."""
     following = LAST_CLOSED.plus(1)
-    tick = dg.build_schedule_context(
-        scheduled_execution_time=datetime(following.year, following.number, 1, 0, 30, tzinfo=UTC),
-        resources={"access": Access()},
-        repository_def=defs.get_repository_def(),
-    )
+    tick = schedule_tick(following.year, following.number, 1, 0, 30)
     data = defs.resolve_schedule_def("monthly_sync_schedule").evaluate_tick(tick)
     return [request.partition_key for request in data.run_requests or []]
 
@@ -138,7 +132,7 @@ def test_only_a_report_that_was_final_before_is_missed(sandbox: Sandbox, instanc
     sandbox.nordpass.set_report_final(str(MIDDLE), final=False)
     result = read_again(instance)
     assert not result.success
-    (sentence,) = failure(result)
+    (sentence,) = failure_of(result, "read_recent_usage").splitlines()
     assert sentence.startswith(
         f"{MIDDLE}: The usage report for {MIDDLE} is no longer final. The stored one still counts. "
         f"The usage of {MIDDLE} from GET "
@@ -154,33 +148,6 @@ def test_an_unreadable_month_fails_the_run_after_others_are_read(
     sandbox.faults.add(FaultKind.STATUS, path="/usage/", status=403, nth=pages + 1)
     result = read_again(instance)
     assert not result.success
-    (sentence,) = failure(result)
+    (sentence,) = failure_of(result, "read_recent_usage").splitlines()
     assert sentence.startswith(f"{MIDDLE}: GET ")
     assert events(result) == ([str(FIRST), str(LAST)], [])
-
-
-# --- the schedule ---
-
-
-def tick() -> dg.ScheduleEvaluationContext:
-    return dg.build_schedule_context(
-        scheduled_execution_time=datetime(2026, 3, 1, 0, 15, tzinfo=UTC),
-        resources={"access": Access()},
-        repository_def=defs.get_repository_def(),
-    )
-
-
-@pytest.mark.usefixtures("active")
-def test_every_day_before_the_monthly_sync_one_run_is_asked_for() -> None:
-    schedule = defs.resolve_schedule_def(SCHEDULE)
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 0 * * *", "UTC")
-    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
-    (request,) = schedule.evaluate_tick(tick()).run_requests or []
-    assert (schedule.job_name, request.run_key) == ("recent_usage", "2026-03-01")
-
-
-def test_a_day_with_an_inactive_integration_is_skipped_with_the_reason(sandbox: Sandbox) -> None:
-    data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick())
-    assert not data.run_requests
-    assert "the job connect" in (data.skip_message or "")
-    assert sandbox.journal.entries() == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,20 +11,15 @@ from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.setup import products
 from cw_pipeline.vocabulary import Month, Plan
+from cw_pipeline_tests.orchestration.monthly_runs import failure_of
+from cw_pipeline_tests.orchestration.monthly_runs import schedule_tick as tick
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 
 if TYPE_CHECKING:
     from cw_pipeline.sandbox.sandbox import Sandbox
 
 SCHEDULE = "monthly_sync_schedule"
-
-
-def tick(*when: int) -> dg.ScheduleEvaluationContext:
-    return dg.build_schedule_context(
-        scheduled_execution_time=datetime(*when, tzinfo=UTC),  # pyright: ignore[reportArgumentType] - year to minute
-        resources={"access": Access()},
-        repository_def=defs.get_repository_def(),
-    )
+DAILY = {"daily_checks_schedule": "0 6 * * *", "recent_usage_schedule": "15 0 * * *"}
 
 
 def requested(context: dg.ScheduleEvaluationContext) -> list[str]:
@@ -33,8 +27,8 @@ def requested(context: dg.ScheduleEvaluationContext) -> list[str]:
     return [request.partition_key or "" for request in requests]
 
 
-def skipped_because(context: dg.ScheduleEvaluationContext) -> str:
-    data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(context)
+def skipped_because(context: dg.ScheduleEvaluationContext, schedule: str = SCHEDULE) -> str:
+    data = defs.resolve_schedule_def(schedule).evaluate_tick(context)
     assert not data.run_requests
     return data.skip_message or ""
 
@@ -76,8 +70,9 @@ def test_a_tick_is_skipped_where_every_month_is_pushed(instance: dg.DagsterInsta
     assert "is pushed" in skipped_because(tick(following.year, following.number, 1, 0, 30))
 
 
-def test_a_tick_with_an_inactive_integration_is_skipped_with_the_reason(sandbox: Sandbox) -> None:
-    assert "the job connect" in skipped_because(tick(2026, 3, 1, 0, 30))
+@pytest.mark.parametrize("schedule", [SCHEDULE, *DAILY])
+def test_a_tick_with_an_inactive_integration_is_skipped_with_the_reason(sandbox: Sandbox, schedule: str) -> None:
+    assert "the job connect" in skipped_because(tick(2026, 3, 1, 0, 30), schedule)
     assert sandbox.journal.entries() == []
 
 
@@ -101,10 +96,10 @@ def test_if_the_warehouse_cannot_be_read_a_run_is_requested_and_fails(
     run = defs.resolve_job_def("monthly_sync").execute_in_process(
         instance=instance, partition_key=request.partition_key, run_config=request.run_config, raise_on_error=False
     )
-    failure = run.failure_data_for_node("sync_months")
-    assert failure is not None
-    assert failure.user_failure_data is not None
-    assert name in (failure.user_failure_data.description or "")
+    assert name in failure_of(run)
+    daily = defs.resolve_schedule_def("daily_checks_schedule").evaluate_tick(tick(2026, 3, 2, 6, 0))
+    assert len(daily.run_requests or []) == 1
+    assert not defs.resolve_job_def("daily_checks").execute_in_process(instance=instance, raise_on_error=False).success
 
 
 @pytest.mark.usefixtures("sandbox")
@@ -118,6 +113,16 @@ def test_the_schedule_is_on_by_default_at_0030_utc_on_the_first() -> None:
     schedule = defs.resolve_schedule_def(SCHEDULE)
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 0 1 * *", "UTC")
     assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+@pytest.mark.usefixtures("active")
+def test_each_daily_schedule_requests_one_run_a_day() -> None:
+    for name, cron in DAILY.items():
+        schedule = defs.resolve_schedule_def(name)
+        assert (schedule.cron_schedule, schedule.execution_timezone) == (cron, "UTC")
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+        (request,) = schedule.evaluate_tick(tick(2026, 3, 2, 6, 0)).run_requests or []
+        assert (f"{schedule.job_name}_schedule", request.run_key) == (name, "2026-03-02")
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -20,7 +20,7 @@ from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.settings import Settings
 from cw_pipeline.tenant_file import TenantUnusable
 from cw_pipeline.warehouse.tables import LedgerEntry
-from cw_pipeline_tests.orchestration.monthly_runs import our_lines
+from cw_pipeline_tests.orchestration.monthly_runs import failure_of, our_lines
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 from cw_pipeline_tests.support.receivers import web_hook
 from cw_pipeline_tests.support.tenants import definitions_of, serving, use_tenants
@@ -140,10 +140,7 @@ def test_what_breaks_one_tenant_fails_its_run_and_no_other(
     with definitions_of("acme") as defs:
         failed = sync(defs, instance)
         assert not failed.success
-        failure = failed.failure_data_for_node("sync_months")
-        assert failure is not None
-        assert failure.user_failure_data is not None
-        assert sentence in (failure.user_failure_data.description or "")
+        assert sentence in failure_of(failed)
     with definitions_of("globex") as defs:
         assert sync(defs, instance).success
     assert instance.get_materialized_partitions(dg.AssetKey(["globex", "connectwise_push"])) == {MONTH}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -26,6 +25,7 @@ from cw_pipeline_tests.orchestration.monthly_runs import (
     failure_of,
     lines_to_write,
     lose_a_seat_of,
+    schedule_tick,
     tries,
     written,
 )
@@ -45,15 +45,6 @@ MONTHLY = ["monthly_usage", "push_preview", "connectwise_push"]
 UNPARTITIONED = ["imported_companies", "agreements", "organizations", "mapped_organizations", "drift"]
 
 pytestmark = pytest.mark.usefixtures("active")
-
-
-@pytest.fixture
-def ui(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DagsterUi]:
-    """The UI and the daemon with the settings that are shipped for one machine."""
-    home = tmp_path / "dagster"
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    with dagster_ui(home, PROJECT / "dagster.yaml") as opened:
-        yield opened
 
 
 @pytest.fixture(params=["dagster.yaml", "deploy/dagster.yaml"])
@@ -243,11 +234,7 @@ def test_schedule_person_and_backfill_write_each_line_of_a_month_once(
     sandbox: Sandbox, active: Active, ui: DagsterUi
 ) -> None:
     following = LAST.plus(1)
-    context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(following.year, following.number, 1, 0, 30, tzinfo=UTC),
-        resources={"access": Access()},
-        repository_def=defs.get_repository_def(),
-    )
+    context = schedule_tick(following.year, following.number, 1, 0, 30)
     requests = defs.resolve_schedule_def("monthly_sync_schedule").evaluate_tick(context).run_requests or []
     assert [request.partition_key for request in requests] == MONTHS
     for request in requests:

@@ -18,6 +18,7 @@ from cw_pipeline.settings import Settings
 from cw_pipeline.setup.systems import open_sync_run
 from cw_pipeline.sync import sync_run
 from cw_pipeline.warehouse.lock import push_lock
+from cw_pipeline_tests.orchestration.monthly_runs import failure_of
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from cw_pipeline_tests.support.active import Active
 
 DRIFT = dg.AssetKey("drift")
-SCHEDULE = "daily_checks_schedule"
 
 
 def look(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
@@ -123,11 +123,8 @@ def test_drift_beside_a_push_waits_then_fails_naming_the_holder(sandbox: Sandbox
         with lock:
             result = look(instance)
     assert not result.success
-    data = result.failure_data_for_node("drift")
-    assert data is not None
-    assert data.user_failure_data is not None
     holder = f"Another push is at work: process {os.getpid()} on "
-    assert (data.user_failure_data.description or "").startswith(holder)
+    assert failure_of(result, "drift").startswith(holder)
     assert [sentence for sentence in told(instance, result) if sentence.startswith(holder)] != []
     assert "nothing_drifted" not in checks(result)
     assert sandbox.journal.reads("additions") == []
@@ -152,46 +149,3 @@ def test_a_month_is_late_only_after_its_sync_could_retry(instance: dg.DagsterIns
         assert of_unpushed(warehouse, closed_at + timedelta(hours=2, minutes=59)).passed
         late = of_unpushed(warehouse, closed_at + timedelta(hours=3))
         assert late.metadata["due"].value == [f"{this}: never pushed"]
-
-
-# --- the schedule ---
-
-
-def tick() -> dg.ScheduleEvaluationContext:
-    return dg.build_schedule_context(
-        scheduled_execution_time=datetime(2026, 3, 2, 6, 0, tzinfo=UTC),
-        resources={"access": Access()},
-        repository_def=defs.get_repository_def(),
-    )
-
-
-@pytest.mark.usefixtures("active")
-def test_every_day_at_six_one_run_is_asked_for() -> None:
-    schedule = defs.resolve_schedule_def(SCHEDULE)
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 6 * * *", "UTC")
-    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
-    (request,) = schedule.evaluate_tick(tick()).run_requests or []
-    assert request.run_key == "2026-03-02"
-
-
-def test_a_day_with_an_inactive_integration_is_skipped_with_the_reason(sandbox: Sandbox) -> None:
-    data = defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick())
-    assert not data.run_requests
-    assert "the job connect" in (data.skip_message or "")
-    assert sandbox.journal.entries() == []
-
-
-@pytest.mark.usefixtures("sandbox")
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("CW_PIPELINE_DATABASE_URL", "postgresql://me:secret@localhost:1/x"),
-        ("CONNECTWISE_REQUESTS_PER_MINUTE", "many"),
-    ],
-)
-def test_if_the_state_cannot_be_read_a_run_is_requested_and_fails(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
-    monkeypatch.setenv(name, value)
-    assert len(defs.resolve_schedule_def(SCHEDULE).evaluate_tick(tick()).run_requests or []) == 1
-    assert not look(instance).success

@@ -18,6 +18,6 @@ _CHECKS = frozenset({NOTHING_DRIFTED.key, *unpushed_months.check_keys})
 
 
 def not_passed(run_id: str, instance: dg.DagsterInstance) -> tuple[str, ...]:
-    """The names of the checks that a run of the job did not evaluate, or that did not pass; none if the run is good."""
-    passed = {one.asset_check_key for one in check_evaluations(run_id, instance) if one.passed}
+    """The names of the checks that did not pass in a run of the job, or that it did not evaluate."""
+    passed = {check.asset_check_key for check in check_evaluations(run_id, instance) if check.passed}
     return tuple(sorted(key.name for key in _CHECKS - passed))

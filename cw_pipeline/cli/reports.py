@@ -158,7 +158,15 @@ def reconcile(cmd: Command, month: MonthOption = None, first: FromOption = None,
     with cmd.working("Comparing with invoices"):
         reconciled = lazy.reconcile.reconcile(run, months)
     wording = lazy.reconciliation
-    lines = [{**vars(line), "what_to_do": wording.what_to_do(line)} for line in reconciled.lines]
+    lines = [
+        {
+            **members(line, "month", "company", "agreement", "organization", "plan", "addition_id"),
+            "invoices": [members(invoice, "number", "date", "seats") for invoice in line.invoices],
+            **members(line, "seats", "invoiced_seats", "difference", "worth", "reason", "noted_invoice"),
+            "what_to_do": wording.what_to_do(line),
+        }
+        for line in reconciled.lines
+    ]
     cmd.document({**members(reconciled, "source", "by_quantity", "unreadable"), "lines": lines})
     cmd.notice(*reconciled.unreadable, *([wording.BY_QUANTITY] if reconciled.by_quantity else []))
     cmd.table(*wording.by_month(reconciled))

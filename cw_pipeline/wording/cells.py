@@ -1,27 +1,23 @@
-"""Tables (headings and rows; None is an empty cell) and sentences that the console and Dagster's UI share."""
+"""Tables and sentences that the console and Dagster's UI share."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.by_hand import Act
 from cw_pipeline.setup.mapping_csv import to_choose
 from cw_pipeline.vocabulary import counted, plain
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.wording.by_hand import days
-from cw_pipeline.wording.outcomes import LABELS
-from cw_pipeline.wording.seats import amounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from cw_pipeline.billing.outcomes import Outcome
     from cw_pipeline.connectwise.models import CatalogItem
     from cw_pipeline.reports.by_hand import LineByHand
     from cw_pipeline.reports.drift.findings import Finding
     from cw_pipeline.reports.listings import ListedCompany
-    from cw_pipeline.reports.month import MonthLine
     from cw_pipeline.setup.by_hand import Chosen
     from cw_pipeline.setup.connection import CheckedRight
     from cw_pipeline.setup.products import MappedProduct
@@ -30,9 +26,7 @@ if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.runs import RunWrites
     from cw_pipeline.warehouse.tables import AuditEntry, CompanyRow, OrganizationRow
-
-Table: TypeAlias = "tuple[Sequence[str], list[tuple[object, ...]]]"
-_MOST_NAMED = 5
+    from cw_pipeline.wording.markdown import Table
 
 
 def cancelled(writes: Mapping[Month, RunWrites]) -> str:
@@ -213,33 +207,6 @@ def chosen_lines(chosen: Iterable[Chosen]) -> Table:
             choice.result,
         )
         for choice in chosen
-    ]
-
-
-def waiting(lines: Iterable[MonthLine]) -> Table:
-    """What waits for somebody in a month's report."""
-    return ("What is wrong", "Customer", "Organization", "Seats:", "Worth:"), [
-        (
-            row.label,
-            row.company and row.company.name,
-            row.organization.name,
-            row.seats,
-            amounts(row.worth),
-        )
-        for row in lines
-    ]
-
-
-def not_billed(by_outcome: Mapping[Outcome, Sequence[MonthLine]]) -> Table:
-    """What is not billed in a month's report, by the reason."""
-    return ("Why", "Organizations:", "Seats:", "Largest"), [
-        (
-            LABELS[outcome],
-            len(customers),
-            sum(one.used for one in customers),
-            ", ".join(one.organization.name for one in sorted(customers, key=lambda one: -one.used)[:_MOST_NAMED]),
-        )
-        for outcome, customers in by_outcome.items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""What differs between two months, or two previews, in words: as a sentence, and as the table that all share."""
+"""What differs between two months, or two previews: as a sentence, and as a table."""
 
 from __future__ import annotations
 
@@ -9,39 +9,43 @@ from cw_pipeline.wording.outcomes import with_also
 from cw_pipeline.wording.seats import amounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from cw_pipeline.reports.changes import Change
     from cw_pipeline.reports.month import MonthLines
+    from cw_pipeline.wording.markdown import Table
 
 
 def against_last_month(month: MonthLines) -> str:
     """By how many seats a month differs from the one before, and how many organizations came and went."""
     if month.changes is None:
         return f"{month.last_month.name} was neither synced nor previewed, so there is nothing to compare with."
-    seats = sum(one.seats for one in month.changes if not one.line.also)
-    new, gone = (sum(getattr(one, what) for one in month.changes) for what in ("is_new", "is_gone"))
-    parts = [counted(new, "organization") + " new"] if new else []
-    parts += [f"{gone} gone"] if gone else []
-    return f"Against {month.last_month.name}: {', '.join([f'{seats:+,} seats', *parts])}."
+    parts = [f"{sum(change.seats for change in month.changes if not change.line.also):+,} seats"]
+    if new := sum(change.is_new for change in month.changes):
+        parts.append(f"{counted(new, 'organization')} new")
+    if gone := sum(change.is_gone for change in month.changes):
+        parts.append(f"{gone} gone")
+    return f"Against {month.last_month.name}: {', '.join(parts)}."
 
 
-def changes(found: Iterable[Change], before: object, after: object) -> tuple[Sequence[str], list[tuple[object, ...]]]:
-    """The lines that differ between two versions that are called `before` and `after`; numbers' headings end in `:`."""
+def changes(differing: Iterable[Change], before: object, after: object) -> Table:
+    """The lines that differ between two versions, which are called `before` and `after`."""
     seats = (f"{before}:", f"{after}:", "Change:", "Worth:")
     return ("Company", "Organization", "Plan", "Agreement", "Outcome", *seats), [
         (
-            one.company and one.company.name,
-            one.line.organization_name,
-            _changed(one.before and one.before.plan, one.after and one.after.plan),
-            _changed(one.agreement_before and one.agreement_before.name, one.agreement and one.agreement.name),
-            _changed(one.before and with_also(one.before), one.after and with_also(one.after)),
-            one.before and plain(one.before.seats),
-            one.after and plain(one.after.seats),
-            f"{plain(one.seats):+}" if one.seats else None,
-            amounts(one.worth) if one.seats else None,
+            change.company and change.company.name,
+            change.line.organization_name,
+            _changed(change.before and change.before.plan, change.after and change.after.plan),
+            _changed(
+                change.agreement_before and change.agreement_before.name, change.agreement and change.agreement.name
+            ),
+            _changed(change.before and with_also(change.before), change.after and with_also(change.after)),
+            change.before and plain(change.before.seats),
+            change.after and plain(change.after.seats),
+            f"{plain(change.seats):+}" if change.seats else None,
+            amounts(change.worth) if change.seats else None,
         )
-        for one in found
+        for change in differing
     ]
 
 

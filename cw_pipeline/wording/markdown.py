@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cw_pipeline.https.safe_text import harmless, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+Table: TypeAlias = "tuple[Sequence[str], list[tuple[object, ...]]]"
+"""Headings, which end with a colon above numbers, and rows, in which None is an empty cell."""
 
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _ESCAPED = re.compile(rf"\\({_PUNCTUATION.pattern})")

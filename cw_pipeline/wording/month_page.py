@@ -21,16 +21,18 @@ from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.seats import amounts, where_seats_go
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
 
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.billing.writes import Write
     from cw_pipeline.reports.month import MonthLine, MonthLines
     from cw_pipeline.warehouse.names import Named
+    from cw_pipeline.wording.markdown import Table
 
 _MOST_LINES = 1_000
 """Dagster never deletes metadata. The view `v_latest` has all lines."""
+_MOST_NAMED = 5
 _UNBROKEN = "\u00a0"
 _WHAT_TO_DO = {
     Outcome.UNMAPPED: "Map them with the job map_companies, then launch sync_now for the month. Where there is no "
@@ -71,7 +73,7 @@ def page(month: MonthLines, url: Callable[[int], str], *, pushed: bool) -> dict[
         "written" if pushed else "to_be_written": _written(writing, url),
         "trial_months": _of_trial_months(month.of_trial_months, url),
         **{outcome.value: _rest(outcome, rest[outcome], url) for outcome in unbilled_first},
-        "since_last_month": _changes(month),
+        "since_last_month": _escaped_table(*changes(month.changes or (), month.last_month, month.month)),
         "outcomes": _outcomes(month.preview),
     }
     return {name: markdown.in_a_window(text) for name, text in lists.items() if text}
@@ -81,22 +83,38 @@ def _needing_a_person(lines: Sequence[MonthLine], url: Callable[[int], str]) -> 
     """A table to look over, then each line's reason with the way out."""
     if not lines:
         return ""
-    rows = [
-        (
-            f"{row.label}{_also(row)}",
-            _name(row.company),
-            escaped(row.line.organization_name),
-            f"{plain(row.seats):,}",
-            _worth(row),
-        )
-        for row in lines
-    ]
     reasons: list[str] = []
     for row in lines[:_MOST_LINES]:
         name = " ".join(filter(None, (f"**{escaped(row.line.organization_name)}**", _agreement(row, url))))
         reasons += [f"- {name}: {markdown.sentence(in_the_ui(text))}" for text in row.attention]
-    table = _table(("Why", "Company", "Organization", "Seats:", "Worth:"), rows)
-    return "\n\n".join([table, "### What to do", "\n".join(reasons)])
+    return "\n\n".join([_escaped_table(*waiting(lines)), "### What to do", "\n".join(reasons)])
+
+
+def waiting(lines: Iterable[MonthLine]) -> Table:
+    """What needs a person."""
+    return ("Why", "Company", "Organization", "Seats:", "Worth:"), [
+        (
+            f"{row.label}{_also(row)}",
+            row.company and row.company.name,
+            row.organization.name,
+            f"{plain(row.seats):,}",
+            amounts(row.worth).replace(" ", _UNBROKEN),
+        )
+        for row in lines
+    ]
+
+
+def not_billed(by_outcome: Mapping[Outcome, Sequence[MonthLine]]) -> Table:
+    """What is not billed, by the reason."""
+    return ("Why", "Organizations:", "Seats:", "Largest"), [
+        (
+            LABELS[outcome],
+            len(lines),
+            sum(row.used for row in lines),
+            ", ".join(row.organization.name for row in sorted(lines, key=lambda row: -row.used)[:_MOST_NAMED]),
+        )
+        for outcome, lines in by_outcome.items()
+    ]
 
 
 def _written(lines: Sequence[MonthLine], url: Callable[[int], str]) -> str:
@@ -167,11 +185,6 @@ def _rest(outcome: Outcome, lines: Sequence[MonthLine], url: Callable[[int], str
     return f"{summary} {escaped(' '.join(what_to_do))}\n\n{table}"
 
 
-def _changes(month: MonthLines) -> str:
-    headings, rows = changes(month.changes or (), month.last_month, month.month)
-    return _table(headings, [["" if cell is None else escaped(cell) for cell in row] for row in rows])
-
-
 def _outcomes(preview: Preview) -> str:
     """The usage rows by outcome, then what also happened to other lines."""
     rows = [
@@ -197,6 +210,10 @@ def _agreement(row: MonthLine, url: Callable[[int], str]) -> str:
 
 def _name(record: Named | None) -> str:
     return escaped(record.name) if record else ""
+
+
+def _escaped_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    return _table(headings, [["" if cell is None else escaped(cell) for cell in row] for row in rows])
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

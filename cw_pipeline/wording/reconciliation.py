@@ -16,7 +16,7 @@ from cw_pipeline.wording.seats import amounts
 
 if TYPE_CHECKING:
     from cw_pipeline.reports.reconcile.reconcile import ReconciledLine, Reconciliation
-    from cw_pipeline.wording.cells import Table
+    from cw_pipeline.wording.markdown import Table
 
 BY_QUANTITY = (
     "No invoice has a serial number or a description of ours, so lines are told apart by their agreement, product and "

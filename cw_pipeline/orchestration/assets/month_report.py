@@ -18,7 +18,7 @@ from cw_pipeline.reports.month_report.report import GROUPS, MonthlyReport, Nothi
 from cw_pipeline.settings import Settings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
-from cw_pipeline.wording import cells
+from cw_pipeline.wording import month_page
 
 MONTH_REPORT = dg.AssetSpec(
     asset_key("month_report"),
@@ -72,10 +72,10 @@ def _details(report: MonthlyReport, page: dg.MetadataValue) -> metadata.Details:
     every_line = f"[{push}](/assets/{push}?view=partitions&partition={report.month})"
     tables = {
         "waiting": (
-            cells.waiting(report.lines.waiting),
+            month_page.waiting(report.lines.waiting),
             f"Only the seats of held and failed lines wait. What to do about each: {every_line}, `needs_a_person`.",
         ),
-        "not_billed": (cells.not_billed(report.not_billed), f"Every organization, by the reason: {every_line}."),
+        "not_billed": (month_page.not_billed(report.not_billed), f"Every organization, by the reason: {every_line}."),
     }
     return {
         # No name is in it: the UI reads Markdown as markup.

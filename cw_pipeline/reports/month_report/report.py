@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, func, select
@@ -87,11 +88,7 @@ class MonthlyReport:
     @property
     def by_company(self) -> Mapping[Named, Sequence[MonthLine]]:
         """The organizations of each company."""
-        companies: defaultdict[Named, list[MonthLine]] = defaultdict(list)
-        for row in self.customers:
-            if row.company is not None:
-                companies[row.company].append(row)
-        return companies
+        return {company: list(rows) for company, rows in groupby(self.customers, lambda row: row.company) if company}
 
     @property
     def not_billed(self) -> Mapping[Outcome, Sequence[MonthLine]]:

@@ -9,31 +9,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.identity import Identity
-from cw_pipeline.reports.reconcile.lines import BilledLine, OnInvoice, Place, PushedLine, Reason, ReconciledLine
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from cw_pipeline.reports.reconcile.lines import BilledLine, Place, ReconciledLine
     from cw_pipeline.vocabulary import Month
 
 
 class LineIndex:
     """Finds our lines by what an invoice shows of them."""
 
-    def __init__(self, lines: Iterable[PushedLine]) -> None:
+    def __init__(self, lines: Iterable[ReconciledLine]) -> None:
         self.lines = {line.addition_id: line for line in lines}
-        self._by_serial_number: defaultdict[str, list[PushedLine]] = defaultdict(list)
-        self._by_place: defaultdict[Place, list[PushedLine]] = defaultdict(list)
+        self._by_serial_number: defaultdict[str, list[ReconciledLine]] = defaultdict(list)
+        self._by_place: defaultdict[Place, list[ReconciledLine]] = defaultdict(list)
         self._months: dict[str, Month] = {}
         for line in self.lines.values():
             self._by_serial_number[line.written.serial_number].append(line)
             for place in line.places:
                 self._by_place[place].append(line)
-            self._months[line.description] = line.entry.identity.month
+            self._months[line.description] = line.month
 
     def month_on(self, billed: BilledLine) -> Month | None:
         """The month that an invoice's line names in its serial number or else its description."""
@@ -41,20 +40,20 @@ class LineIndex:
         described = (month for description, month in self._months.items() if description in billed.text)
         return next((identity.month for identity in identities), None) or next(described, None)
 
-    def named_by(self, billed: BilledLine) -> list[PushedLine]:
+    def named_by(self, billed: BilledLine) -> list[ReconciledLine]:
         """Our lines that an invoice's line may bill, by its serial number or else its description."""
         for serial_number in billed.serial_numbers:
             if Identity.parse(serial_number):
                 return self._by_serial_number[serial_number]
         return [line for line in self._by_place[billed.place] if line.description in billed.text]
 
-    def alike(self, billed: BilledLine) -> list[PushedLine]:
+    def alike(self, billed: BilledLine) -> list[ReconciledLine]:
         """Our lines, but for those of trial months, that an invoice's line without either may bill."""
         return [
             line
             for line in self._by_place[billed.place]
             if line.entry.product_id == billed.product_id
-            and billed.quantity in line.written.quantities
+            and billed.seats in line.written.quantities
             and not line.written.trial
         ]
 
@@ -62,7 +61,7 @@ class LineIndex:
 def compare(
     index: LineIndex, billed_lines: Iterable[BilledLine], months: Collection[Month], *, by_quantity: bool
 ) -> Iterator[ReconciledLine]:
-    """Compare each line of these months that was invoiced, or that an invoice has, with its invoices.
+    """The lines of these months that were invoiced, or that an invoice has, each with its invoices.
 
     Args:
         index: All lines of ours.
@@ -74,57 +73,23 @@ def compare(
     groups: defaultdict[tuple[int, ...], list[BilledLine]] = defaultdict(list)
     for billed in billed_lines:
         groups[tuple(line.addition_id for line in find(billed))].append(billed)
-    billed_of: defaultdict[int, list[BilledLine]] = defaultdict(list)
     for addition_ids, group in groups.items():
         if addition_ids:
-            _share_out([index.lines[number] for number in addition_ids], group, billed_of, spare=not by_quantity)
-    for addition_id, line in index.lines.items():
-        if line.entry.identity.month in months and (line.written.invoiced or billed_of[addition_id]):
-            yield _reconciled(line, billed_of[addition_id])
+            _share_out([index.lines[number] for number in addition_ids], group, spare=not by_quantity)
+    for line in index.lines.values():
+        if line.month in months and (line.written.invoiced or line.invoices):
+            yield line
 
 
-def _share_out(
-    lines: Sequence[PushedLine],
-    billed_lines: Iterable[BilledLine],
-    billed_of: dict[int, list[BilledLine]],
-    *,
-    spare: bool,
-) -> None:
+def _share_out(lines: Sequence[ReconciledLine], billed_lines: Iterable[BilledLine], *, spare: bool) -> None:
     """Assign each line of ours one of an invoice, the best match first; then, if `spare`, also the rest."""
     left = sorted(billed_lines, key=lambda billed: (not billed.stands, billed.date or date.max, billed.number))
     lines = sorted(lines, key=lambda line: (line.seats == 0, line.written.effective_date, line.addition_id))
     for likeness in (2, 1, 0):
         for line in lines:
             match = next((billed for billed in left if line.likeness(billed) >= likeness), None)
-            if match is not None and not billed_of[line.addition_id]:
+            if match is not None and not line.invoices:
                 left.remove(match)
-                billed_of[line.addition_id].append(match)
+                line.invoices.append(match)
     for billed in left if spare else ():
-        billed_of[max(lines, key=lambda line: line.likeness(billed)).addition_id].append(billed)
-
-
-def _reconciled(line: PushedLine, billed_lines: Sequence[BilledLine]) -> ReconciledLine:
-    standing = [billed.quantity for billed in billed_lines if billed.stands]
-    in_parts = line.prorates and len(set(standing)) == 1
-    invoiced_seats = standing[0] if in_parts else sum(standing, Decimal(0))
-    difference = None if line.seats is None else invoiced_seats - line.seats
-    reason = None
-    if difference and standing:
-        reason = Reason.BILLED_TWICE if len(standing) > 1 and difference > 0 else Reason.QUANTITY_DIFFERS
-    elif difference and not line.written.accepted:  # what a person accepted may have been billed in another way
-        reason = Reason.INVOICE_GONE if billed_lines or line.noted_invoice else Reason.NOT_INVOICED
-    return ReconciledLine(
-        month=line.entry.identity.month,
-        company=line.company,
-        agreement=line.agreement,
-        organization=line.organization,
-        plan=line.entry.identity.plan,
-        addition_id=line.addition_id,
-        invoices=tuple(OnInvoice(billed.number, billed.date, billed.quantity) for billed in billed_lines),
-        seats=line.seats,
-        invoiced_seats=invoiced_seats,
-        difference=difference,
-        worth={currency: price * difference for currency, price in line.seat_price.items()} if difference else {},
-        reason=reason,
-        noted_invoice=line.noted_invoice,
-    )
+        max(lines, key=lambda line: line.likeness(billed)).invoices.append(billed)

@@ -1,19 +1,21 @@
-"""Both sides of the comparison, our lines and lines of invoices, and what came of comparing them."""
+"""Our lines, lines of invoices, and how the two differ."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from cw_pipeline.billing.accounting import Entry
 from cw_pipeline.billing.facts import Written
 from cw_pipeline.reports.worth import Money
-from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.names import Named
+
+if TYPE_CHECKING:
+    from cw_pipeline.vocabulary import Month, Plan
 
 Place: TypeAlias = int | tuple[int, str]
 """An agreement: its id or, where only that is known, its company's id and its name in lower case."""
@@ -38,55 +40,6 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class PushedLine:
-    """A line of ours, as the ledger has it.
-
-    Attributes:
-        entry: The last entry that says what it carries.
-        company: None if its agreement is no longer imported.
-        prorates: Whether its agreement bills a line in two periods in parts.
-        seat_price: Empty if unknown.
-        noted_invoice: The number that the agreement's invoice recap showed since the line's period was invoiced.
-    """
-
-    entry: Entry
-    written: Written
-    company: Named | None
-    agreement: Named
-    organization: Named
-    prorates: bool
-    seat_price: Money
-    noted_invoice: str | None
-
-    @property
-    def addition_id(self) -> int:
-        """Its id in ConnectWise."""
-        return self.entry.addition_id
-
-    @property
-    def seats(self) -> Decimal | None:
-        """The seats to be billed, 0 in a trial month; None while it is unknown what was written or billed."""
-        if self.written.trial:
-            return Decimal(0)
-        return next(iter(self.written.quantities)) if len(self.written.quantities) == 1 else None
-
-    @property
-    def description(self) -> str:
-        """The text that an invoice has for it."""
-        return self.entry.identity.invoice_description
-
-    @property
-    def places(self) -> tuple[Place, Place]:
-        """Its agreement, in both ways in which an invoice may name it."""
-        by_name = (int(self.company.id), self.agreement.name.casefold()) if self.company else (0, "")
-        return self.written.agreement_id, by_name
-
-    def likeness(self, billed: BilledLine) -> int:
-        """How well a line of an invoice matches, from 0 to 2: by agreement, and by quantity."""
-        return (billed.place in self.places) + (billed.quantity in self.written.quantities)
-
-
-@dataclass(frozen=True)
 class BilledLine:
     """A line of an invoice, of one of our products.
 
@@ -101,48 +54,103 @@ class BilledLine:
     number: str
     date: date | None
     product_id: int
-    quantity: Decimal
+    seats: Decimal
     place: Place
     serial_numbers: Collection[str]
     text: str
     stands: bool = True
 
 
-@dataclass(frozen=True)
-class OnInvoice:
-    """An invoice that has a line of ours."""
-
-    number: str
-    date: date | None
-    seats: Decimal
-
-
-@dataclass(frozen=True)
+@dataclass
 class ReconciledLine:
-    """A line of ours compared with its invoices.
+    """A line of ours, as the ledger has it, and the lines of invoices that bill it.
 
     Attributes:
-        month: The month in which the seats were used.
+        entry: The last entry that says what it carries.
         company: None if its agreement is no longer imported.
-        invoices: The invoices that have it, including deleted and void ones.
-        seats: The seats in the ledger; None if unknown.
-        invoiced_seats: The seats on invoices that stand; on an agreement that prorates, parts of a line count once.
-        difference: Seats billed too many, or too few if negative; None if `seats` is unknown.
-        worth: What the difference is worth.
-        reason: None if nothing differs, or nothing has to be done about it.
+        prorates: Whether its agreement bills a line in two periods in parts.
+        seat_price: Empty if unknown.
         noted_invoice: The number that the agreement's invoice recap showed since the line's period was invoiced.
+        invoices: What bills it, on deleted and void invoices too.
     """
 
-    month: Month
+    entry: Entry
+    written: Written
     company: Named | None
     agreement: Named
     organization: Named
-    plan: Plan
-    addition_id: int
-    invoices: tuple[OnInvoice, ...]
-    seats: Decimal | None
-    invoiced_seats: Decimal
-    difference: Decimal | None
-    worth: Money
-    reason: Reason | None
+    prorates: bool
+    seat_price: Money
     noted_invoice: str | None
+    invoices: list[BilledLine] = field(default_factory=list[BilledLine])
+
+    @property
+    def month(self) -> Month:
+        """The month in which the seats were used."""
+        return self.entry.identity.month
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the seats."""
+        return self.entry.identity.plan
+
+    @property
+    def addition_id(self) -> int:
+        """Its id in ConnectWise."""
+        return self.entry.addition_id
+
+    @property
+    def description(self) -> str:
+        """The text that an invoice has for it."""
+        return self.entry.identity.invoice_description
+
+    @property
+    def places(self) -> tuple[Place, Place]:
+        """Its agreement, in both ways in which an invoice may name it."""
+        by_name = (int(self.company.id), self.agreement.name.casefold()) if self.company else (0, "")
+        return self.written.agreement_id, by_name
+
+    def likeness(self, billed: BilledLine) -> int:
+        """How well a line of an invoice matches, from 0 to 2: by agreement, and by quantity."""
+        return (billed.place in self.places) + (billed.seats in self.written.quantities)
+
+    @property
+    def seats(self) -> Decimal | None:
+        """The seats to be billed, 0 in a trial month; None while it is unknown what was written or billed."""
+        if self.written.trial:
+            return Decimal(0)
+        return next(iter(self.written.quantities)) if len(self.written.quantities) == 1 else None
+
+    @property
+    def standing(self) -> list[Decimal]:
+        """The seats on each invoice that stands."""
+        return [billed.seats for billed in self.invoices if billed.stands]
+
+    @property
+    def invoiced_seats(self) -> Decimal:
+        """The seats on all invoices that stand; on an agreement that prorates, parts of a line count once."""
+        in_parts = self.prorates and len(set(self.standing)) == 1
+        return self.standing[0] if in_parts else sum(self.standing, Decimal(0))
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Seats billed too many, or too few if negative; None if `seats` is unknown."""
+        return None if self.seats is None else self.invoiced_seats - self.seats
+
+    @property
+    def worth(self) -> Money:
+        """What the difference is worth."""
+        difference = self.difference
+        return {currency: price * difference for currency, price in self.seat_price.items()} if difference else {}
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why there is a difference; None if there is none, or nothing has to be done about it."""
+        difference, standing = self.difference, self.standing
+        if not difference:
+            return None
+        if standing:
+            return Reason.BILLED_TWICE if len(standing) > 1 and difference > 0 else Reason.QUANTITY_DIFFERS
+        if self.written.accepted:  # what a person accepted may have been billed in another way
+            return None
+        return Reason.INVOICE_GONE if self.invoices or self.noted_invoice else Reason.NOT_INVOICED

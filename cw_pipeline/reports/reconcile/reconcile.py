@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from cw_pipeline.reports.listings import imported_names
 from cw_pipeline.reports.reconcile.compare import LineIndex, compare
-from cw_pipeline.reports.reconcile.lines import PushedLine, Reason, ReconciledLine
+from cw_pipeline.reports.reconcile.lines import Reason, ReconciledLine
 from cw_pipeline.reports.reconcile.read import Source, read_billed
 from cw_pipeline.reports.worth import Money, added, prices
 from cw_pipeline.vocabulary import Month, counted
@@ -82,10 +82,9 @@ def reconcile(run: SyncRun, months: Collection[Month]) -> Reconciliation:
         ConnectWiseError: If ConnectWise cannot be read.
     """
     with run.warehouse.transaction() as session:
-        index = LineIndex(_pushed_lines(session, run.psa))
+        index = LineIndex(_lines(session, run.psa))
     months = tuple(sorted(months))
-    entries = [line.entry for line in index.lines.values()]
-    product_ids = {entry.product_id for entry in entries if entry.identity.month in months}
+    product_ids = {line.entry.product_id for line in index.lines.values() if line.month in months}
     if not product_ids:
         return Reconciliation(months, None, by_quantity=False, lines=(), unreadable=())
     run.say(f"Reading what invoices have of {counted(len(product_ids), 'product')}")
@@ -94,7 +93,7 @@ def reconcile(run: SyncRun, months: Collection[Month]) -> Reconciliation:
     return Reconciliation(months, billed.source, billed.by_quantity, tuple(lines), billed.unreadable)
 
 
-def _pushed_lines(session: Session, psa: str) -> Iterator[PushedLine]:
+def _lines(session: Session, psa: str) -> Iterator[ReconciledLine]:
     agreements = {agreement.id: agreement for agreement in session.scalars(select(AgreementRow))}
     organizations = dict(session.execute(select(OrganizationRow.id, OrganizationRow.name)).tuples().all())
     recaps, mappings = recaps_of(session, psa), mapping_facts(session)
@@ -104,7 +103,7 @@ def _pushed_lines(session: Session, psa: str) -> Iterator[PushedLine]:
         agreement, mapping = agreements.get(agreement_id), mappings.get(identity.organization_id)
         # The ledger does not know of a line that was only found whether it was written for a trial month.
         found_in_trial_month = written.found and mapping is not None and mapping.is_trial(identity.month)
-        yield PushedLine(
+        yield ReconciledLine(
             entry,
             replace(written, trial=written.trial or found_in_trial_month),
             company=names.company(agreement and agreement.company_id),

@@ -78,11 +78,6 @@ class Month:
             month = month.plus(1)
 
 
-def month_options(first: Month, last: Month) -> str:
-    """The command-line options for the months from `first` to `last`."""
-    return f"--month {first}" if first == last else f"--from {first} --to {last}"
-
-
 def add_months(day: date, months: int) -> date:
     """The same day `months` later, or that month's last day if it is shorter."""
     last = last_day_of_month(Month.of(day).plus(months).first_day)

@@ -16,7 +16,8 @@ from cw_pipeline.cli.month_results import print_results
 from cw_pipeline.cli.options import FromOption, LimitOption, MonthOption, OrganizationsOption, PreviewOption, ToOption
 from cw_pipeline.cli.output import UsageError, members
 from cw_pipeline.errors import HELD_OR_FAILED
-from cw_pipeline.vocabulary import Month, month_options
+from cw_pipeline.vocabulary import Month
+from cw_pipeline.wording.commands import month_options
 from cw_pipeline.wording.undo import what_next
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from cw_pipeline.cli.command import Command, command, now, setup_command
 from cw_pipeline.cli.options import YesOption
 from cw_pipeline.cli.output import members
 from cw_pipeline.errors import HELD_OR_FAILED, USAGE_ERROR
-from cw_pipeline.vocabulary import Month, counted, month_options
-from cw_pipeline.wording.commands import sync_or_approve
+from cw_pipeline.vocabulary import Month, counted
+from cw_pipeline.wording.commands import month_options, sync_or_approve
 from cw_pipeline.wording.hold_reasons import CORRECT_IT, cannot_be_read
 from cw_pipeline.wording.outcomes import in_words
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Literal
 
-from cw_pipeline.vocabulary import Month, month_options
+from cw_pipeline.vocabulary import Month
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -31,6 +31,11 @@ def accept_command(month: Month, organization_id: str, *, credited: Decimal | in
 def release_command(month: Month, organization_id: str) -> str:
     """The command that releases an organization's unusual usage."""
     return f"`cw-pipeline lines release --month {month} --organization {shlex.quote(organization_id)}`"
+
+
+def month_options(first: Month, last: Month) -> str:
+    """The command-line options for the months from `first` to `last`."""
+    return f"--month {first}" if first == last else f"--from {first} --to {last}"
 
 
 def sync_or_approve(unpushed: Collection[str], to_approve: Mapping[str, int], *, approval: bool) -> str:

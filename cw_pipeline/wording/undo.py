@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.undo import Kept
-from cw_pipeline.vocabulary import counted, month_options
+from cw_pipeline.vocabulary import counted
+from cw_pipeline.wording.commands import month_options
 from cw_pipeline.wording.outcomes import LABELS
 
 if TYPE_CHECKING:

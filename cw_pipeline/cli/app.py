@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,9 +25,6 @@ from cw_pipeline.cli import (
     tenants,
 )
 from cw_pipeline.cli.options import example
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def _print_version(requested: bool) -> None:  # noqa: FBT001 - typer's callback

@@ -94,8 +94,7 @@ def approve(
     CW_PIPELINE_APPROVAL is `required`, the schedule only makes previews, which wait for this.
     """
     with cmd.warehouse.transaction() as session:
-        lazy.guards.require_active(session, cmd.connectwise)
-        psa = lazy.psa.connected_psa(session)
+        psa = lazy.psa.psa_of(lazy.guards.require_active(session, cmd.connectwise))
     reviewed = lazy.approve.approve(cmd.warehouse, psa, previews)
     print_results(cmd, _push_reviewed(cmd, reviewed), _SYNCED, pushed=True)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -176,19 +175,14 @@ def reconcile(cmd: Command, month: MonthOption = None, first: FromOption = None,
         cmd.exit_code = HELD_OR_FAILED
 
 
-class _Format(StrEnum):
-    HTML = "html"
-    XLSX = "xlsx"
-    CSV = "csv"
-
-
 @command
 def report(
     cmd: Command,
     month: MonthOption = None,
     file_format: Annotated[
-        _Format, typer.Option("--format", help="A page to read and print, a workbook, or a table of organizations.")
-    ] = _Format.HTML,
+        Literal["html", "xlsx", "csv"],
+        typer.Option("--format", help="A page to read and print, a workbook, or a table of organizations."),
+    ] = "html",
     output: Annotated[
         Path | None, typer.Option(help="The file to write; an existing one is replaced. Default: in CW_PIPELINE_HOME.")
     ] = None,
@@ -200,8 +194,8 @@ def report(
     settings, month = cmd.settings, month or Month.last_closed(now())
     with cmd.warehouse.transaction() as session:
         made = lazy.month_report.month_report(session, month)
-    file = (output or lazy.report_files.usual_file(settings.own_folder, month, file_format.value)).absolute()
-    lazy.report_files.write_report(made, file, file_format.value, tenant=settings.tenant_key)
+    file = (output or lazy.report_files.usual_file(settings.own_folder, month, file_format)).absolute()
+    lazy.report_files.write_report(made, file, file_format, tenant=settings.tenant_key)
     seats = made.seats
     cmd.document(
         {

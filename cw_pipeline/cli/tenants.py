@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -11,9 +12,6 @@ from cw_pipeline.cli import lazy
 from cw_pipeline.cli.command import Command, command, now
 from cw_pipeline.cli.output import UsageError
 from cw_pipeline.errors import HELD_OR_FAILED, CwPipelineError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _COLUMNS = {"key": "Tenant", "state": "State", "company": "ConnectWise", "file": "File", "problem": "Problem"}
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from cw_pipeline_tests.cli.conftest import run
 from cw_pipeline_tests.support.active import LAST_CLOSED
 
@@ -51,10 +49,3 @@ def test_drift_exits_1_for_an_edited_line_and_says_what_to_do(sandbox: Sandbox, 
     assert for_people.code == 1
     assert f"{organization.organization_name} ({organization.organization_id})" in for_people.out
     assert for_people.out.rstrip().endswith("Then run this again.")
-
-
-@pytest.mark.usefixtures("sandbox")
-def test_drift_of_what_is_not_set_up_ends_with_2() -> None:
-    refused = run("drift", "--json")
-    assert refused.code == 2
-    assert "cw-pipeline connect" in refused.document["error"]

@@ -67,20 +67,6 @@ def test_months_that_cannot_be_synced_are_refused(options: tuple[str | None, ...
         asked(*options)
 
 
-def test_a_text_that_is_no_month_is_wrong_usage() -> None:
-    answer = run("sync", "--month", "March")
-    assert answer.code == 2
-    assert "is not a month" in answer.sentence
-
-
-def test_a_sync_that_is_not_set_up_starts_no_run(sandbox: Sandbox) -> None:
-    sandbox.journal.clear()
-    answer = run("sync", "--json")
-    assert answer.code == 2
-    assert "run `cw-pipeline connect`" in answer.document["error"]
-    assert sandbox.journal.entries() == []
-
-
 def test_a_failed_line_fails_the_command_and_shows_its_reason(sandbox: Sandbox, active: Active) -> None:
     agreement = active.mapped[0].agreement_id
     for line in sandbox.connectwise.additions(agreement):

@@ -88,6 +88,15 @@ def test_what_is_wrong_with_nordpass_is_said(
     assert sentence in answer.document["error"]
 
 
+@pytest.mark.parametrize("command", ["sync", "drift", "rebuild", "reconcile"])
+def test_before_the_setup_a_command_names_its_first_step_and_sends_nothing(sandbox: Sandbox, command: str) -> None:
+    sandbox.journal.clear()
+    answer = run(command, "--json")
+    assert answer.code == 2
+    assert "run `cw-pipeline connect`" in answer.document["error"]
+    assert sandbox.journal.entries() == []
+
+
 @pytest.mark.usefixtures("active")
 def test_another_company_is_refused_before_there_is_a_run(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONNECTWISE_COMPANY_ID", "another")

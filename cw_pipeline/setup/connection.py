@@ -191,12 +191,12 @@ def _optional_rights(client: ConnectWiseClient) -> list[CheckedRight]:
 
 def _check(name: str, why: str, read: Callable[[], object], *, optional: bool = False) -> CheckedRight:
     """Find out by a harmless read whether a right is held."""
-    refusal = ConnectWiseError if optional else MissingRight
+    refusal, held = ConnectWiseError if optional else MissingRight, True
     try:
         read()
     except refusal:
-        return CheckedRight(name, why, held=False, optional=optional)
-    return CheckedRight(name, why, held=True, optional=optional)
+        held = False
+    return CheckedRight(name, why, held, optional=optional)
 
 
 def disconnect(warehouse: Warehouse, backup_file: Path, *, company_id: str | None = None) -> Disconnection:

@@ -16,24 +16,24 @@ _MOST_LISTED = 20
 """Most choices or faults that a message lists."""
 
 
-class IntegrationError(CwPipelineError):
+class SetupError(CwPipelineError):
     """A setup command was refused."""
 
     exit_code = USAGE_ERROR
 
 
-class NotPossible(IntegrationError):
+class NotPossible(SetupError):
     """What was asked for cannot be done as things are; the message says why."""
 
 
-class NotConnected(IntegrationError):
+class NotConnected(SetupError):
     """Nothing is connected."""
 
     def __init__(self) -> None:
         super().__init__("Not connected to ConnectWise. Run `cw-pipeline connect` and try again.")
 
 
-class NotActive(IntegrationError):
+class NotActive(SetupError):
     """A sync needs the integration to be active; `missing` says what it lacks, a sentence each."""
 
     def __init__(self, missing: Sequence[str]) -> None:
@@ -41,7 +41,7 @@ class NotActive(IntegrationError):
         self.missing = tuple(missing)
 
 
-class WrongCompany(IntegrationError):
+class WrongCompany(SetupError):
     """The credentials are for another ConnectWise company than the connected one."""
 
     def __init__(self, *, connected: str, given: str) -> None:
@@ -52,19 +52,15 @@ class WrongCompany(IntegrationError):
         )
 
 
-class UnknownChoice(IntegrationError):
+class UnknownChoice(SetupError):
     """What was named does not exist, or several have the name; `choices` is everything that could be chosen instead.
 
-    Args:
-        problem: What is wrong, a sentence.
-        choices: All of them, of which the message lists some.
-        what_to_do: A sentence more.
-        near: What was typed: where there are more than a few choices, only those that are like it are listed.
+    The message lists some of them: where there are more than a few, only those that are like what was typed, `near`.
     """
 
-    def __init__(self, problem: str, choices: Iterable[str], what_to_do: str = "", *, near: str | None = None) -> None:
+    def __init__(self, problem: str, choices: Iterable[str], *, near: str | None = None) -> None:
         self.choices = tuple(choices)
-        some = f"Choose one of: {listed(self.choices)}." if self.choices else ""
+        advice = f" Choose one of: {listed(self.choices)}." if self.choices else ""
         if near is not None and len(self.choices) > _MOST_NEAR:
             from rapidfuzz import process  # noqa: PLC0415 - slow, and only a typo needs it
             from rapidfuzz.utils import default_process  # noqa: PLC0415
@@ -72,13 +68,12 @@ class UnknownChoice(IntegrationError):
             alike = process.extract(
                 near, self.choices, processor=default_process, limit=_MOST_NEAR, score_cutoff=_ALIKE
             )
-            named = ", ".join(choice for choice, _, _ in alike)
-            total = len(self.choices)
-            some = f"The nearest of {total}: {named}." if named else f"None of the {total} is like it."
-        super().__init__(" ".join(filter(None, (problem, some, what_to_do))))
+            names, total = ", ".join(choice for choice, _, _ in alike), len(self.choices)
+            advice = f" The nearest of {total}: {names}." if names else f" None of the {total} is like it."
+        super().__init__(problem + advice)
 
 
-class MappingRefused(IntegrationError):
+class MappingRefused(SetupError):
     """The company cannot be mapped as asked."""
 
 
@@ -93,7 +88,7 @@ class WarningsNotAccepted(MappingRefused):
         self.warnings = tuple(warnings)
 
 
-class TooManyGone(IntegrationError):
+class TooManyGone(SetupError):
     """A list may have been cut short, so that a person has to confirm what is gone: `warnings`, one sentence."""
 
     def __init__(self, what: str, system: str, total: int, gone: Sequence[str], *, mapped: bool) -> None:

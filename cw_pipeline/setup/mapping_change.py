@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-
 _MOST_TRIAL_MONTHS = 12
 
 
@@ -64,21 +63,22 @@ class MappingChange:
         )
 
     @property
+    def keeps_agreement(self) -> bool:
+        """Whether the organization is mapped to this agreement already."""
+        return self.current is not None and self.current.agreement_id == self.agreement.id
+
+    @property
+    def _keeps_company(self) -> bool:
+        return self.current is not None and self.current.company_id == self.company.id
+
+    @property
     def _is_in_place(self) -> bool:
-        """Whether the three are mapped to each other already."""
-        current = self.current
-        return current is not None and (current.company_id, current.agreement_id) == (
-            self.company.id,
-            self.agreement.id,
-        )
+        return self._keeps_company and self.keeps_agreement
 
     @property
     def _keeps_month(self) -> bool:
-        """Whether the first month stays unless a person names one: the organization keeps company or agreement."""
-        current = self.current
-        return current is not None and (
-            current.company_id == self.company.id or current.agreement_id == self.agreement.id
-        )
+        """Whether the first month stays unless a person names one."""
+        return self._keeps_company or self.keeps_agreement
 
     @property
     def _first_billed(self) -> Month:
@@ -87,7 +87,7 @@ class MappingChange:
 
     @cached_property
     def _why_not(self) -> str | None:
-        """Why the three cannot be mapped to each other; None if they can."""
+        """Why the company and the agreement cannot be mapped to the organization; None if they can."""
         return next(self._obstacles(), None)
 
     def _obstacles(self) -> Iterator[str]:
@@ -113,7 +113,7 @@ class MappingChange:
 
     @property
     def _only_month(self) -> bool:
-        """Whether only the first month can change: the three are mapped, and could not be mapped any more."""
+        """Whether only the first month can change: the mapping is there, and could not be made any more."""
         return self._is_in_place and self._why_not is not None
 
     @property

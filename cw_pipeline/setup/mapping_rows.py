@@ -115,10 +115,11 @@ class FileChanges:
             if mapping.company_id not in self._rows_of and mapping.company.gone_at is None:
                 holders[mapping.organization_id].append(mapping.company_id)
         for row in rows:
-            others = [number for number in holders[row.organization_id] if number != row.company_id]
-            if row.organization_id and others:
-                other = self._companies.get(others[0])
-                name = name_and_id(other) if other else str(others[0])
+            others = (number for number in holders[row.organization_id] if number != row.company_id)
+            holder = next(others, None) if row.organization_id else None
+            if holder is not None:
+                company = self._companies.get(holder)
+                name = name_and_id(company) if company else str(holder)
                 yield f"row {row.number}: the organization {row.organization_id} is the company {name}'s"
             own = self._rows_of[row.company_id]
             same = next(earlier for earlier in own if earlier.organization_id == row.organization_id)
@@ -144,15 +145,12 @@ class FileChanges:
         }
         for row, change in self.to_store:
             name, company, others = row.cells.company_name, change.company, billed[row.company_id]
-            warnings = [*change.new_terms(), *change.abandoned_lines()]
-            if (change.current is None or change.current.agreement_id != row.agreement_id) and _differ(
-                name, company.name
-            ):
-                warnings.insert(
-                    0,
-                    f"The file calls the company {company.id} {name}, but it is {company.name}: the file's ids may be "
-                    "those of another ConnectWise.",
+            if not change.keeps_agreement and _differ(name, company.name):
+                yield (
+                    f"Row {row.number}: The file calls the company {company.id} {name}, but it is {company.name}: the "
+                    "file's ids may be those of another ConnectWise."
                 )
+            warnings = [*change.new_terms(), *change.abandoned_lines()]
             if change.organization not in others:
                 warnings += [beside(company, others)] if others else []
                 others.append(change.organization)
@@ -161,6 +159,5 @@ class FileChanges:
 
 def _differ(name_in_file: str, name: str) -> bool:
     """Whether these are two companies' names; one that a spreadsheet lost letters of says nothing."""
-    return (
-        bool(name_in_file) and "\ufffd" not in name_in_file and normalized(name_in_file).words != normalized(name).words
-    )
+    is_legible = name_in_file and "\ufffd" not in name_in_file
+    return bool(is_legible) and normalized(name_in_file).words != normalized(name).words

@@ -230,8 +230,8 @@ def _find(client: ConnectWiseClient, product: int | str) -> CatalogItem:
     if item is not None:
         return item
     billable = (item.identifier for item in client.catalog_items() if why_not_billable(item) is None)
-    search = "Search for others with `cw-pipeline products list`."
-    raise UnknownChoice(f"There is no product {text}.", billable, search, near=text)
+    problem = f"There is no product {text}. Search with `cw-pipeline products list`."
+    raise UnknownChoice(problem, billable, near=text)
 
 
 def _create(client: ConnectWiseClient, warehouse: Warehouse, new: NewCatalogItem) -> CatalogItem:

@@ -16,7 +16,7 @@ from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import of_suggestions
 from cw_pipeline.setup import mapping, mapping_file
-from cw_pipeline.setup.errors import IntegrationError
+from cw_pipeline.setup.errors import SetupError
 from cw_pipeline.setup.suggest import suggest_mappings
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.database import Warehouse
@@ -101,7 +101,7 @@ def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, 
         for company, act in acts:
             try:
                 sentence, warnings = act()
-            except IntegrationError as refusal:
+            except SetupError as refusal:
                 refusals.append(f"{company}: {refusal}" if company else str(refusal))
                 continue
             context.log.info(sentence)

@@ -24,11 +24,11 @@ class Agreements(Endpoints):
 
     def agreements(self, *, company_ids: Iterable[int]) -> RecordList[models.Agreement]:
         """The agreements of these companies, whatever their status."""
-        return self._records.by_reference(_AGREEMENTS, models.Agreement, "company/id", company_ids)
+        return self._by_reference(_AGREEMENTS, models.Agreement, "company/id", company_ids)
 
     def agreements_by_id(self, ids: Iterable[int]) -> RecordList[models.Agreement]:
         """The agreements with these ids, whatever their status. An id that does not exist is left out."""
-        return self._records.by_ids(_AGREEMENTS, models.Agreement, ids)
+        return self._by_ids(_AGREEMENTS, models.Agreement, ids)
 
     def agreement(self, agreement_id: int) -> models.Agreement:
         """The agreement with this id.
@@ -36,7 +36,7 @@ class Agreements(Endpoints):
         Raises:
             NotFound: There is no such agreement.
         """
-        return self._records.one(f"{_AGREEMENTS}/{agreement_id}", models.Agreement)
+        return self._one(f"{_AGREEMENTS}/{agreement_id}", models.Agreement)
 
     def agreement_recaps(self) -> Iterator[models.AgreementRecap | Unreadable]:
         """The invoice recap of every agreement.
@@ -44,15 +44,15 @@ class Agreements(Endpoints):
         Raises:
             MissingRight: The role lacks the right, which ConnectWise does not document.
         """
-        return self._records.each(_RECAPS, models.AgreementRecap)
+        return self._each(_RECAPS, models.AgreementRecap)
 
     def billing_cycles(self) -> RecordList[models.BillingCycle]:
         """The billing cycles that an agreement can have."""
-        return record_list(self._records.each(_BILLING_CYCLES, models.BillingCycle))
+        return record_list(self._each(_BILLING_CYCLES, models.BillingCycle))
 
     def agreement_count(self) -> int:
         """How many agreements the API member sees; proves the right to read them."""
-        return self._records.count(_AGREEMENTS)
+        return self._count(_AGREEMENTS)
 
     def additions(
         self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
@@ -61,7 +61,7 @@ class Agreements(Endpoints):
 
         Of the others only the id is read, so that an unreadable line that is not ours stops nothing.
         """
-        return record_list(self._records.each(_additions(agreement_id), models.Addition, wanted=wanted))
+        return record_list(self._each(_additions(agreement_id), models.Addition, wanted=wanted))
 
     def addition(self, agreement_id: int, addition_id: int) -> models.Addition:
         """One line.
@@ -69,7 +69,7 @@ class Agreements(Endpoints):
         Raises:
             NotFound: There is no such line on the agreement.
         """
-        return self._records.one(f"{_additions(agreement_id)}/{addition_id}", models.Addition)
+        return self._one(f"{_additions(agreement_id)}/{addition_id}", models.Addition)
 
     def create_addition(self, agreement_id: int, addition: models.NewAddition) -> models.Addition:
         """Create a line, and return it as ConnectWise answers it, which may differ from what was sent.
@@ -78,7 +78,7 @@ class Agreements(Endpoints):
             Refused: ConnectWise refused; nothing was written.
             UncertainWrite: It may or may not have been created: look for it before trying again.
         """
-        return self._records.write("POST", _additions(agreement_id), addition.body(), models.Addition)
+        return self._write("POST", _additions(agreement_id), addition.body(), models.Addition)
 
     def set_quantity(self, agreement_id: int, addition_id: int, quantity: Decimal) -> models.Addition:
         """Set a line's quantity, and return the line as ConnectWise answers it.
@@ -108,7 +108,7 @@ class Agreements(Endpoints):
         return self._patch(agreement_id, addition_id, change)
 
     def _patch(self, agreement_id: int, addition_id: int, change: Mapping[str, object]) -> models.Addition:
-        return self._records.write("PATCH", f"{_additions(agreement_id)}/{addition_id}", [change], models.Addition)
+        return self._write("PATCH", f"{_additions(agreement_id)}/{addition_id}", [change], models.Addition)
 
 
 def _additions(agreement_id: int) -> str:

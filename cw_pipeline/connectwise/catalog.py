@@ -39,7 +39,7 @@ class Catalog(Endpoints):
         Raises:
             NotFound: There is no such product.
         """
-        return self._records.one(f"{_CATALOG}/{item_id}", models.CatalogItem)
+        return self._one(f"{_CATALOG}/{item_id}", models.CatalogItem)
 
     def catalog_item_by_identifier(self, identifier: str) -> models.CatalogItem | None:
         """The product with this identifier, whatever the case, preferably the same; None if there is none."""
@@ -50,7 +50,7 @@ class Catalog(Endpoints):
 
     def catalog_count(self) -> int:
         """How many products the API member sees; proves the right to read them."""
-        return self._records.count(_CATALOG)
+        return self._count(_CATALOG)
 
     def create_catalog_item(self, item: models.NewCatalogItem) -> models.CatalogItem:
         """Create a product and return it.
@@ -59,23 +59,23 @@ class Catalog(Endpoints):
             Refused: For example because the identifier exists already; nothing was written.
             UncertainWrite: It may or may not have been created: look for its identifier before trying again.
         """
-        return self._records.write("POST", _CATALOG, item.body(), models.CatalogItem)
+        return self._write("POST", _CATALOG, item.body(), models.CatalogItem)
 
     def product_types(self) -> Iterator[models.Choice]:
         """The product types."""
-        return self._records.all("/procurement/types", models.Choice)
+        return self._all("/procurement/types", models.Choice)
 
     def subcategories(self) -> Iterator[models.Choice]:
         """The product subcategories."""
         # with a closing slash, unlike most lists
-        return self._records.all("/procurement/subcategories/", models.Choice)
+        return self._all("/procurement/subcategories/", models.Choice)
 
     def units_of_measure(self) -> Iterator[models.Choice]:
         """The units of measure."""
-        return self._records.all("/procurement/unitOfMeasures", models.Choice)
+        return self._all("/procurement/unitOfMeasures", models.Choice)
 
     def _catalog_items(self, condition: str | None) -> Iterator[models.CatalogItem]:
         """The matching products, or all of them if the condition is None or too long."""
-        if condition is None or not self._records.can_be_asked(_CATALOG, condition):
-            return self._records.all(_CATALOG, models.CatalogItem)
-        return self._records.all(_CATALOG, models.CatalogItem, {"conditions": condition})
+        if condition is None or not self._can_be_asked(_CATALOG, condition):
+            return self._all(_CATALOG, models.CatalogItem)
+        return self._all(_CATALOG, models.CatalogItem, {"conditions": condition})

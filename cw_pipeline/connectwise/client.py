@@ -56,7 +56,7 @@ class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._company_id = credentials.company_id
-        self._http = Http(
+        http = Http(
             credentials,
             requests_per_minute=requests_per_minute,
             max_concurrency=max_concurrency,
@@ -64,7 +64,7 @@ class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
             sleep=sleep,
             clock=clock,
         )
-        super().__init__(self._http)
+        super().__init__(http)
 
     def __enter__(self) -> Self:
         return self

@@ -30,7 +30,7 @@ class Companies(Endpoints):
         # `in` does not work on the fields of a child collection.
         if type_ids:
             chosen["childConditions"] = " or ".join(f"types/id = {number}" for number in sorted(set(type_ids)))
-        queries = [chosen] if self._records.can_be_asked(_COMPANIES, " ".join(chosen.values())) else []
+        queries = [chosen] if self._can_be_asked(_COMPANIES, " ".join(chosen.values())) else []
         if queries != [{"conditions": simple}]:
             queries.append({"conditions": simple})
         types, statuses = frozenset(type_ids), frozenset(status_ids)
@@ -40,24 +40,24 @@ class Companies(Endpoints):
             of_status = not statuses or (company.status is not None and company.status.id in statuses)
             return of_type and of_status and not company.deleted_flag
 
-        found = self._records.first_found(_COMPANIES, models.Company, queries)
+        found = self._first_found(_COMPANIES, models.Company, queries)
         return RecordList(tuple(filter(is_chosen, found.records)), found.unreadable)
 
     def companies_by_id(self, ids: Iterable[int]) -> RecordList[models.Company]:
         """The companies with these ids, deleted ones included. An id that does not exist is left out."""
-        return self._records.by_ids(_COMPANIES, models.Company, ids)
+        return self._by_ids(_COMPANIES, models.Company, ids)
 
     def company_types(self) -> Iterator[models.Choice]:
         """The company types."""
-        return self._records.all(f"{_COMPANIES}/types", models.Choice)
+        return self._all(f"{_COMPANIES}/types", models.Choice)
 
     def company_statuses(self) -> Iterator[models.Choice]:
         """The company statuses."""
-        return self._records.all(f"{_COMPANIES}/statuses", models.Choice)
+        return self._all(f"{_COMPANIES}/statuses", models.Choice)
 
     def company_count(self) -> int:
         """How many companies the API member sees; proves the right to read them."""
-        return self._records.count(_COMPANIES)
+        return self._count(_COMPANIES)
 
 
 def _any_of(field: str, ids: Iterable[int]) -> list[str]:

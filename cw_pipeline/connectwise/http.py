@@ -97,6 +97,8 @@ class Http:
         self._sent = Counter[Method]()
         self._codebase_lock = threading.Lock()
         self._known_codebase: str | None = None
+        self.longest_page = 0
+        """The most records on any page of the site's lists."""
         self.before_write: Callable[[], None] = lambda: None
         """Called before each attempt of a POST or PATCH; what it raises prevents the attempt and ends the request."""
 

@@ -29,17 +29,17 @@ class Invoices(Endpoints):
 
     def invoices_by_id(self, ids: Iterable[int]) -> RecordList[Invoice]:
         """The invoices with these ids, of whatever type. Deleted ones are left out."""
-        return self._records.by_ids(_INVOICES, Invoice, ids)
+        return self._by_ids(_INVOICES, Invoice, ids)
 
     def products_sold(self, catalog_item_ids: Iterable[int]) -> RecordList[ProductItem]:
         """Everything that was ever sold of these products, invoiced or not."""
-        return self._records.by_reference(_PRODUCTS, ProductItem, "catalogItem/id", catalog_item_ids)
+        return self._by_reference(_PRODUCTS, ProductItem, "catalogItem/id", catalog_item_ids)
 
     def products_reported(self, catalog_item_ids: Collection[int]) -> RecordList[ReportedProduct]:
         """The same from the report `Product`. Unreadable rows are `nameless`: they cannot be requested by an id."""
         products: dict[int, ReportedProduct] = {}
         unreadable: list[str] = []
-        for condition in self._records.conditions(_REPORT, "iv_item_recid", catalog_item_ids):
+        for condition in self._conditions(_REPORT, "iv_item_recid", catalog_item_ids):
             for page in self._report_pages(condition):
                 before = len(products) + len(unreadable)
                 for row in page.rows:
@@ -58,8 +58,8 @@ class Invoices(Endpoints):
         Raises:
             MissingRight: The role lacks one of them.
         """
-        self._records.count(_INVOICES)
-        self._records.count(_PRODUCTS)
+        self._count(_INVOICES)
+        self._count(_PRODUCTS)
 
     def prove_report(self) -> None:
         """Prove the right to read reports.
@@ -67,7 +67,7 @@ class Invoices(Endpoints):
         Raises:
             MissingRight: The role lacks it.
         """
-        self._records.one(_REPORT, Report, {"pageSize": "1"})
+        self._one(_REPORT, Report, {"pageSize": "1"})
 
     def _report_pages(self, condition: str) -> Iterator[Report]:
         """The pages of the report. They have no links: a page shorter than the one before is the last."""
@@ -77,7 +77,7 @@ class Invoices(Endpoints):
                 msg = f"GET {_REPORT} does not end after {MOST_PAGES} pages. Nothing of it was used."
                 raise ContractBroken(msg)
             params = {"conditions": condition, "orderBy": "iv_product_RecID asc"}
-            page = self._records.one(_REPORT, Report, {**params, "page": str(number), "pageSize": str(PAGE_SIZE)})
+            page = self._one(_REPORT, Report, {**params, "page": str(number), "pageSize": str(PAGE_SIZE)})
             yield page
             if len(page.row_values) < longest:
                 return

@@ -29,7 +29,6 @@ PAGE_SIZE = 1_000  # ConnectWise's maximum
 DEFAULT_PAGE_SIZE = 25  # ConnectWise's default
 MOST_PAGES = 10_000
 MOST_RECORDS = 250_000  # many more than any list here has; what a caller keeps of them fits into memory
-_FORWARD_ONLY = {"pagination-type": "forward-only"}
 
 
 @dataclass(frozen=True)
@@ -58,24 +57,25 @@ class _Page:
         return all(earlier < later for earlier, later in pairwise([*last, *self.ids]))
 
 
-class Pages:
-    """Reads the lists of a site, and learns how long its pages are."""
+class PagedList:
+    """A list of the site.
 
-    def __init__(self, http: Http) -> None:
+    Args:
+        http: The site; it remembers how long its pages are.
+        path: The list's.
+        params: Conditions of the list.
+    """
+
+    def __init__(self, http: Http, path: str, params: Mapping[str, str]) -> None:
         self._http = http
-        self._longest = 0
+        self._path = path
+        self._query = {**params, "pageSize": str(PAGE_SIZE)}
 
-    def read(
-        self, path: str, *, params: Mapping[str, str], nameless: list[RecordUnreadable] | None = None
-    ) -> Iterator[_Raw]:
+    def read(self, nameless: list[RecordUnreadable] | None = None) -> Iterator[_Raw]:
         """Yield every record once, as it came; only its id has been checked.
 
-        No link is followed, so that credentials stay with the site.
-
-        Args:
-            path: The list's.
-            params: Conditions of the list.
-            nameless: Collects what is wrong with records that have no readable id.
+        No link is followed, so that credentials stay with the site. `nameless` collects what is wrong with records that
+        have no readable id.
 
         Raises:
             RecordUnreadable: A record has no readable id, and `nameless` is None.
@@ -83,46 +83,47 @@ class Pages:
             ConnectWiseError: As `Http.request`.
         """
         seen: set[int] = set()
-        for number, page in enumerate(self._pages(path, {**params, "pageSize": str(PAGE_SIZE)})):
-            if number >= MOST_PAGES:
-                raise _endless(path)
+        for number, page in enumerate(self._pages()):
             if page.nameless and nameless is None:
                 raise page.nameless[0]
             if nameless is not None:
                 nameless += page.nameless
+            if number >= MOST_PAGES or len(seen) + len(page.ids) > MOST_RECORDS:
+                raise ContractBroken(
+                    f"GET {self._path} does not end after {MOST_PAGES} pages or {MOST_RECORDS} records. "
+                    "Nothing of the list was used."
+                )
             for record_id, record in zip(page.ids, page.records, strict=True):
                 if record_id in seen:
-                    raise _repeats(path, f"record {record_id} came twice")
-                if len(seen) >= MOST_RECORDS:
-                    raise _endless(path)
+                    raise self._circle(f"record {record_id} came twice")
                 seen.add(record_id)
                 yield record
 
-    def _pages(self, path: str, query: Mapping[str, str]) -> Iterator[_Page]:
-        first = self._numbered_page(path, query, 1)
+    def _pages(self) -> Iterator[_Page]:
+        first = self._numbered_page(1)
         yield first
         if not self._is_followed(first):
             return
         if first.ids and first.is_after():
-            second = self._page_after(path, query, first)
+            second = self._page_after(first)
             if second.is_after(first.ids[-1]):
-                yield from self._forward_pages(path, query, second)
+                yield from self._forward_pages(second)
                 return
         for number in count(2):
-            page = self._numbered_page(path, query, number)
+            page = self._numbered_page(number)
             yield page
             if not self._is_followed(page):
                 return
 
-    def _forward_pages(self, path: str, query: Mapping[str, str], page: _Page) -> Iterator[_Page]:
+    def _forward_pages(self, page: _Page) -> Iterator[_Page]:
         """This page and those after it; each links to a next one, even the last."""
         while page.ids:
             yield page
             if self._is_last(page):
                 return
-            following = self._page_after(path, query, page)
+            following = self._page_after(page)
             if not following.is_after(page.ids[-1]):
-                raise _repeats(path, f"after record {page.ids[-1]} comes record {following.ids[0]}")
+                raise self._circle(f"after record {page.ids[-1]} comes record {following.ids[0]}")
             page = following
 
     def _is_followed(self, page: _Page) -> bool:
@@ -134,17 +135,17 @@ class Pages:
         Some sites link every page with records to a next one, which may be empty, and return fewer records than
         requested. But no limit is below ConnectWise's default, or below half of the site's longest page.
         """
-        return page.length == 0 or (page.length < DEFAULT_PAGE_SIZE and 2 * page.length < self._longest)
+        return page.length == 0 or (page.length < DEFAULT_PAGE_SIZE and 2 * page.length < self._http.longest_page)
 
-    def _numbered_page(self, path: str, query: Mapping[str, str], number: int) -> _Page:
-        return self._page(path, {**query, "page": str(number), "orderBy": "id asc"})
+    def _numbered_page(self, number: int) -> _Page:
+        return self._page({"page": str(number), "orderBy": "id asc"})
 
-    def _page_after(self, path: str, query: Mapping[str, str], page: _Page) -> _Page:
-        return self._page(path, {**query, "pageId": str(page.ids[-1])}, _FORWARD_ONLY)
+    def _page_after(self, page: _Page) -> _Page:
+        return self._page({"pageId": str(page.ids[-1])}, {"pagination-type": "forward-only"})
 
-    def _page(self, path: str, query: Mapping[str, str], headers: Mapping[str, str] | None = None) -> _Page:
-        endpoint = f"GET {path}"
-        reply = self._http.request("GET", path, params=query, headers=headers or {})
+    def _page(self, position: Mapping[str, str], headers: Mapping[str, str] | None = None) -> _Page:
+        endpoint = f"GET {self._path}"
+        reply = self._http.request("GET", self._path, params={**self._query, **position}, headers=headers)
         if not isinstance(reply.document, list):
             raise ContractBroken(
                 f"{endpoint} answered with {type(reply.document).__name__} instead of a list of records. "
@@ -156,7 +157,7 @@ class Pages:
                 f"{endpoint} returned {len(listed)} records on a page, where {PAGE_SIZE} were asked for. "
                 "Nothing of this reply was used."
             )
-        self._longest = max(self._longest, len(listed))
+        self._http.longest_page = max(self._http.longest_page, len(listed))
         page = _Page(linked=any(link.get("rel") == "next" for link in parse_header_links(reply.link or "")))
         for record in listed:
             try:
@@ -166,14 +167,7 @@ class Pages:
                 page.nameless.append(error)
         return page
 
-
-def _repeats(path: str, how: str) -> ContractBroken:
-    return ContractBroken(
-        f"The pages of GET {path} go in a circle: {how}. Nothing of the list can be relied on; try again."
-    )
-
-
-def _endless(path: str) -> ContractBroken:
-    return ContractBroken(
-        f"GET {path} does not end after {MOST_PAGES} pages or {MOST_RECORDS} records. Nothing of the list was used."
-    )
+    def _circle(self, how: str) -> ContractBroken:
+        return ContractBroken(
+            f"The pages of GET {self._path} go in a circle: {how}. Nothing of the list can be relied on; try again."
+        )

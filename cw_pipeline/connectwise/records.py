@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from cw_pipeline.connectwise.conditions import id_conditions, room_for_conditions
 from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable, UncertainWrite
 from cw_pipeline.connectwise.models import Count, Identified
-from cw_pipeline.connectwise.paging import PAGE_SIZE, Pages
+from cw_pipeline.connectwise.paging import PAGE_SIZE, PagedList
 from cw_pipeline.connectwise.record_list import RecordList, Unreadable, record_list
 from cw_pipeline.connectwise.replies import read_record
 
@@ -32,35 +32,27 @@ _FEW = 3  # requests: not worth another one for the length of the whole list
 
 
 class Endpoints:
-    """The base of the client's groups of methods."""
-
-    def __init__(self, http: Http) -> None:
-        self._records = Records(http)
-
-
-class Records:
-    """The records of one site. Every method may raise any `errors.ConnectWiseError`; lists are read page by page."""
+    """What the client's groups of methods share. Every method may raise any `errors.ConnectWiseError`."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
-        self._pages = Pages(http)
 
-    def one(self, path: str, model: type[RecordT], params: Mapping[str, str] | None = None) -> RecordT:
+    def _one(self, path: str, model: type[RecordT], params: Mapping[str, str] | None = None) -> RecordT:
         """The record at this path."""
         return read_record(self._http.request("GET", path, params=params).document, model, endpoint=f"GET {path}")
 
-    def count(self, path: str) -> int:
+    def _count(self, path: str) -> int:
         """How many records the list has."""
-        return self.one(f"{path}/count", Count).count
+        return self._one(f"{path}/count", Count).count
 
-    def all(
+    def _all(
         self, path: str, model: type[IdentifiedT], params: Mapping[str, str] | None = None
     ) -> Iterator[IdentifiedT]:
         """The records of a list, all of which have to be readable."""
-        for record in self._pages.read(path, params=params or {}):
+        for record in PagedList(self._http, path, params or {}).read():
             yield read_record(record, model, endpoint=f"GET {path}")
 
-    def each(
+    def _each(
         self,
         path: str,
         model: type[IdentifiedT],
@@ -78,21 +70,21 @@ class Records:
             wanted: Chooses records as ConnectWise sends them; of the others only the id is read.
             nameless: Collects records without a readable id; if it is None, they make the list unreadable.
         """
-        for record in self._pages.read(path, params=params or {}, nameless=nameless):
+        for record in PagedList(self._http, path, params or {}).read(nameless):
             if wanted(record):
                 yield _read(record, model, cast("int", record["id"]), endpoint=f"GET {path}")
 
-    def first_found(
+    def _first_found(
         self, path: str, model: type[IdentifiedT], queries: Iterable[Mapping[str, str]]
     ) -> RecordList[IdentifiedT]:
         """The result of the first query that finds anything."""
         for params in queries:
-            found = record_list(self.each(path, model, params))
+            found = record_list(self._each(path, model, params))
             if found.records or found.unreadable:
                 return found
         return RecordList(())
 
-    def by_reference(
+    def _by_reference(
         self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]
     ) -> RecordList[IdentifiedT]:
         """The list's records whose `field` is one of these ids, in as few requests as possible.
@@ -102,19 +94,19 @@ class Records:
         wanted = frozenset(ids)
         if not wanted:
             return RecordList(())
-        conditions = self.conditions(path, field, wanted)
+        conditions = self._conditions(path, field, wanted)
         nameless: list[RecordUnreadable] = []
-        if len(conditions) > _FEW and self.count(path) // PAGE_SIZE + 1 < len(conditions):
-            lists = [self.each(path, model, wanted=partial(_refers_to, field, wanted), nameless=nameless)]
+        if len(conditions) > _FEW and self._count(path) // PAGE_SIZE + 1 < len(conditions):
+            lists = [self._each(path, model, wanted=partial(_refers_to, field, wanted), nameless=nameless)]
         else:
-            lists = [self.each(path, model, {"conditions": text}, nameless=nameless) for text in conditions]
+            lists = [self._each(path, model, {"conditions": text}, nameless=nameless) for text in conditions]
         found = record_list(chain.from_iterable(lists))
         return replace(found, nameless=tuple(error.why for error in nameless))
 
-    def by_ids(self, path: str, model: type[IdentifiedT], ids: Iterable[int]) -> RecordList[IdentifiedT]:
+    def _by_ids(self, path: str, model: type[IdentifiedT], ids: Iterable[int]) -> RecordList[IdentifiedT]:
         """The records with these ids. Those that the list lacks are requested one by one, since lists may lag."""
         wanted = frozenset(ids)
-        listed = self.by_reference(path, model, "id", wanted)
+        listed = self._by_reference(path, model, "id", wanted)
         found: list[IdentifiedT | Unreadable] = [*listed.records, *listed.unreadable]
         for absent in sorted(wanted - {record.id for record in found}):
             own_path = f"{path}/{absent}"
@@ -123,15 +115,15 @@ class Records:
                 found.append(_read(document, model, absent, endpoint=f"GET {own_path}"))
         return record_list(found)
 
-    def conditions(self, path: str, field: str, ids: Iterable[int]) -> list[str]:
+    def _conditions(self, path: str, field: str, ids: Iterable[int]) -> list[str]:
         """Conditions that together select these ids in `field`, each short enough for the list's URL."""
         return list(id_conditions(field, ids, room=self._room(path)))
 
-    def can_be_asked(self, path: str, condition: str) -> bool:
+    def _can_be_asked(self, path: str, condition: str) -> bool:
         """Whether the list's URL has room for the condition."""
         return len(quote_plus(condition)) <= self._room(path)
 
-    def write(self, method: Method, path: str, body: object, model: type[RecordT]) -> RecordT:
+    def _write(self, method: Method, path: str, body: object, model: type[RecordT]) -> RecordT:
         """Send a write, and return the record as ConnectWise answers it.
 
         Raises:

@@ -1,6 +1,5 @@
 """The interface of both sources of usage."""
 
-from types import TracebackType
 from typing import Protocol, Self
 
 from cw_pipeline.nordpass.models import NewOrganization, Organization, UsageReport
@@ -49,7 +48,5 @@ class NordPass(Protocol):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

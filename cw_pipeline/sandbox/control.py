@@ -1,7 +1,6 @@
 """A client of the control interface, for processes other than the sandbox's."""
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, cast
 
 import requests
@@ -32,9 +31,7 @@ class SandboxControl:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import RLock
-from types import TracebackType
 from typing import Self, cast
 
 from starlette.applications import Starlette
@@ -67,9 +66,7 @@ class Sandbox:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def start(self) -> None:

@@ -1,21 +1,11 @@
 """Invoicing agreements: their periods are invoiced, written off and reopened."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
-from threading import RLock
-from typing import TypedDict
 
 from cw_pipeline.sandbox.connectwise.invoicing import Invoice, Period, billed_lines, period_from
 from cw_pipeline.sandbox.connectwise.store import Store, day, end_of
 from cw_pipeline.sandbox.wire import Record
-
-
-class WrittenOff(TypedDict):
-    """A period that nobody will invoice; its first day as `YYYY-MM-DD`."""
-
-    agreement_id: int
-    period_start: str
 
 
 class Books(Store):
@@ -23,17 +13,6 @@ class Books(Store):
 
     Only `nextInvoiceDate` says what is invoiced next: a period to which a person moves it back is invoiced again.
     """
-
-    def __init__(
-        self, *, lock: RLock, today: Callable[[], date], changed: Callable[[], None], saved: Record | None
-    ) -> None:
-        super().__init__(lock=lock, today=today, changed=changed, saved=saved)
-        self._invoices: list[Invoice] = saved["invoices"] if saved else []
-        self._written_off: list[WrittenOff] = saved.get("written_off", []) if saved else []
-
-    def snapshot(self) -> Record:
-        """The whole state, as JSON values."""
-        return {**super().snapshot(), "invoices": self._invoices, "written_off": self._written_off}
 
     def invoices(self) -> list[Invoice]:
         """All invoices that were not deleted."""

@@ -66,6 +66,13 @@ class Invoice(TypedDict):
     lines: list[InvoiceLine]
 
 
+class WrittenOff(TypedDict):
+    """A period that nobody will invoice; its first day as `YYYY-MM-DD`."""
+
+    agreement_id: int
+    period_start: str
+
+
 def period_from(start: date, cycle: str = "Monthly", *, periods: Periods = "anniversary", day: int = 0) -> Period:
     """The period that begins at `start`; for the arguments see `next_period_start`."""
     following = next_period_start(start, cycle, periods=periods, day=day)

@@ -1,21 +1,24 @@
-"""The records of the simulated ConnectWise PSA, the role of its API member, and its switches."""
+"""The state of the simulated ConnectWise PSA: its records and invoices, the API member's role, and the switches."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from threading import RLock
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, Right
 from cw_pipeline.sandbox.connectwise.seed import seed_tables
 from cw_pipeline.sandbox.connectwise.settings import Settings
 from cw_pipeline.sandbox.wire import Record
 
+if TYPE_CHECKING:
+    from cw_pipeline.sandbox.connectwise.invoicing import Invoice, WrittenOff
+
 Table = dict[int, Record]
 
 
 class Store:
-    """The tables, the role and the switches.
+    """The tables, the invoices, the role and the switches.
 
     Args:
         lock: Guards everything that the sandbox holds.
@@ -40,6 +43,8 @@ class Store:
         }
         self._next_ids: dict[str, int] = {name: max(rows, default=0) + 1 for name, rows in self.tables.items()}
         self._next_ids |= {"invoices": 1} | (saved["next_ids"] if saved else {})
+        self._invoices: list[Invoice] = saved["invoices"] if saved else []
+        self._written_off: list[WrittenOff] = saved.get("written_off", []) if saved else []
         self._lists_to_miss = Counter[tuple[str, int]]()
 
     def snapshot(self) -> Record:
@@ -49,6 +54,8 @@ class Store:
             "role": sorted(self.role),
             "tables": {name: list(rows.values()) for name, rows in self.tables.items()},
             "next_ids": self._next_ids,
+            "invoices": self._invoices,
+            "written_off": self._written_off,
         }
 
     def insert(self, table: str, record: Record) -> Record:

@@ -126,7 +126,7 @@ def _waiting(
     """
     for identity in identities:
         states = {State.INVOICED, State.UNCLEAR, State.COPY} if identity.plan in unclear else {State.INVOICED}
-        gone = vanished_lines(identity, facts)
+        gone = list(vanished_lines(identity, facts))
         for number in gone:
             kind = EntryKind.GIVEN_UP if number in facts.strangers else EntryKind.ACCEPTED
             written = facts.ledger[number]

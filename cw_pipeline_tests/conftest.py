@@ -21,6 +21,8 @@ from cw_pipeline_tests.support.once import (
     check_keys_once,
     compile_statements_once,
     keep_engines_of_dagster,
+    keep_output_of_runs_in_files,
+    make_schema_of_queries_once,
     make_storages_of_dagster_once,
     migrate_sqlite_once,
     read_migrations_once,
@@ -73,7 +75,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-    gc.set_threshold(10_000, 10, 100)
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -87,6 +89,8 @@ def what_never_changes(sqlite_schema: Path) -> Iterator[None]:
         migrate_sqlite_once(patched, sqlite_schema)
         keep_engines_of_dagster(patched)
         make_storages_of_dagster_once(patched, sqlite_schema.parent)
+        keep_output_of_runs_in_files(patched)
+        make_schema_of_queries_once(patched)
         seed_sandboxes_once(patched)
         with kept_servers(patched):
             yield

@@ -14,12 +14,13 @@ from cw_pipeline_tests.sync.conftest import (
     sqlite_warehouse,
     synced,
     synced_on_both_databases,
+    worlds,
 )
 
 if TYPE_CHECKING:
     from cw_pipeline.warehouse.database import Warehouse
 
-__all__ = ["msp", "sandbox", "set_up_database", "sqlite_warehouse", "synced", "synced_on_both_databases"]
+__all__ = ["msp", "sandbox", "set_up_database", "sqlite_warehouse", "synced", "synced_on_both_databases", "worlds"]
 
 
 @pytest.fixture

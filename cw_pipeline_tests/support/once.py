@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -127,6 +128,20 @@ def make_storages_of_dagster_once(patched: pytest.MonkeyPatch, folder: Path) -> 
 
     patched.setattr(storage, "__init__", copy_or_make)
     patched.setattr(events, "_initdb", copy_or_make_for_a_run)
+
+
+def keep_output_of_runs_in_files(patched: pytest.MonkeyPatch) -> None:
+    """Let Dagster, where it is loaded, only keep what a run prints: to show it as well takes four processes a step."""
+    if "dagster" in sys.modules:
+        compute_logs = import_module("dagster._core.execution.compute_logs")
+        patched.setattr(compute_logs, "tail_to_stream", lambda _path, _stream: nullcontext())
+
+
+def make_schema_of_queries_once(patched: pytest.MonkeyPatch) -> None:
+    """Keep the GraphQL schema of Dagster's UI, where that is loaded: it would be made anew for each query."""
+    if "dagster_graphql" in sys.modules:
+        cli: Any = import_module("dagster_graphql.cli")
+        patched.setattr(cli, "create_schema", cache(cli.create_schema))
 
 
 def seed_sandboxes_once(patched: pytest.MonkeyPatch) -> None:

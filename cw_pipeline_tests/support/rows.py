@@ -19,24 +19,28 @@ BEFORE = datetime(2026, 1, 5, tzinfo=UTC)
 NOW = datetime(2026, 4, 1, 0, 30, tzinfo=UTC)
 Rows = dict[str, list[dict[str, Any]]]
 _TABLES = tables.Base.metadata.sorted_tables
+_SELECT = [(table.name, table.select()) for table in _TABLES]
+_DELETE = [table.delete() for table in reversed(_TABLES)]
+_INSERT = [(table, table.insert()) for table in _TABLES]
 
 
 def rows_of(warehouse: Warehouse) -> Rows:
     """Everything that the warehouse holds."""
     with warehouse.transaction() as session:
-        return {table.name: [dict(row._mapping) for row in session.execute(table.select())] for table in _TABLES}
+        return {name: [dict(row._mapping) for row in session.execute(select)] for name, select in _SELECT}
 
 
 def fill(warehouse: Warehouse, rows: Rows) -> None:
     """Let the warehouse hold this and nothing else; PostgreSQL numbers new rows after these."""
     with warehouse.transaction() as session:
-        for table in reversed(_TABLES):
-            session.execute(table.delete())
-        for table in _TABLES:
-            if rows.get(table.name):
-                session.execute(table.insert(), rows[table.name])
+        for delete in _DELETE:
+            session.execute(delete)
+        for table, insert in _INSERT:
+            if not rows.get(table.name):
+                continue
+            session.execute(insert, rows[table.name])
             column = table.autoincrement_column
-            if column is not None and rows.get(table.name) and warehouse.engine.dialect.name == "postgresql":
+            if column is not None and warehouse.engine.dialect.name == "postgresql":
                 sequence = f"pg_get_serial_sequence('{table.name}', '{column.name}')"
                 session.execute(text(f"SELECT setval({sequence}, max({column.name})) FROM {table.name}"))
 

@@ -20,6 +20,7 @@ from cw_pipeline_tests.support.fake_msp import (
     open_msp,
     set_up,
 )
+from cw_pipeline_tests.support.worlds import Worlds
 from cw_pipeline_tests.sync.one_company import invoiced_seats
 from cw_pipeline_tests.sync.renewals import JANUARY, MONTHS, ONE, RENEWED
 
@@ -63,10 +64,20 @@ def sqlite_warehouse(set_up_database: Path, tmp_path: Path) -> Iterator[Warehous
     opened.close()
 
 
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+    """What fixtures bring about, kept for the next test that needs it."""
+    return Worlds(tmp_path_factory.mktemp("worlds"))
+
+
 @pytest.fixture
-def synced(msp: Msp) -> Msp:
+def synced(msp: Msp, worlds: Worlds) -> Msp:
     """March was synced: a line of 5 for each organization, in the period of April."""
-    assert msp.sync().outcomes() == ["created"] * len(MAPPED)
+
+    def sync() -> None:
+        assert msp.sync().outcomes() == ["created"] * len(MAPPED)
+
+    worlds.reach("synced", msp, sync)
     return msp
 
 
@@ -78,15 +89,19 @@ def invoiced(synced: Msp) -> Msp:
 
 
 @pytest.fixture
-def synced_on_both_databases(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
+def synced_on_both_databases(sandbox: Sandbox, warehouse: Warehouse, worlds: Worlds) -> Iterator[Msp]:
     """Three companies whose organizations used 5 seats in March, which was synced; a module may choose one database."""
-    set_up(warehouse)
     with open_msp(sandbox, warehouse) as msp:
-        for month in (FEBRUARY, MARCH):
-            msp.use_nothing_but(*MAPPED, *UNMAPPED, month=month)
-        msp.use(0, month=FEBRUARY)
-        msp.use(5)
-        msp.sync(FEBRUARY, MARCH)
+
+        def sync() -> None:
+            set_up(warehouse)
+            for month in (FEBRUARY, MARCH):
+                msp.use_nothing_but(*MAPPED, *UNMAPPED, month=month)
+            msp.use(0, month=FEBRUARY)
+            msp.use(5)
+            msp.sync(FEBRUARY, MARCH)
+
+        worlds.reach("synced with February", msp, sync)
         yield msp
 
 
@@ -105,11 +120,15 @@ def since_january(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Msp]:
 
 
 @pytest.fixture
-def invoiced_since_january(since_january: Msp) -> Msp:
+def invoiced_since_january(since_january: Msp, worlds: Worlds) -> Msp:
     """January to March were synced, and invoiced until the end of March."""
-    since_january.sync(*MONTHS)
-    since_january.sandbox.connectwise.invoice(until=date(2026, 3, 1))
-    assert since_january.sync(*MONTHS).outcomes() == ["unchanged"] * len(MAPPED)
+
+    def sync_and_invoice() -> None:
+        since_january.sync(*MONTHS)
+        since_january.sandbox.connectwise.invoice(until=date(2026, 3, 1))
+        assert since_january.sync(*MONTHS).outcomes() == ["unchanged"] * len(MAPPED)
+
+    worlds.reach("invoiced since January", since_january, sync_and_invoice)
     return since_january
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -12,7 +11,6 @@ import pytest
 
 from cw_pipeline.billing.facts import Written
 from cw_pipeline.sandbox import FaultKind
-from cw_pipeline.sandbox.connectwise.state import ConnectWise
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.sandbox.wire import Record
 from cw_pipeline.warehouse import ledger
@@ -21,6 +19,7 @@ from cw_pipeline_tests.support.clients import open_client
 from cw_pipeline_tests.support.fake_msp import MARCH, Msp, agreement_id, company_id, open_msp, set_up
 from cw_pipeline_tests.support.killed_push import Point, Pushes, killed_pushes, running_push
 from cw_pipeline_tests.support.rows import Rows, fill, rows_of
+from cw_pipeline_tests.support.worlds import restore, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,14 +51,12 @@ class World:
 
     msp: Msp
     url: str
-    connectwise: Record
+    sandbox: bytes
     rows: Rows
 
     def renew(self) -> None:
         """Let ConnectWise and the warehouse be as they were between the two syncs."""
-        now = self.msp.sandbox.connectwise
-        saved = ConnectWise(lock=now.lock, today=now.today, changed=now.changed, saved=deepcopy(self.connectwise))
-        now.tables, now._next_ids = saved.tables, saved._next_ids
+        restore(self.msp.sandbox, self.sandbox)
         self.msp.sandbox.journal.clear()
         fill(self.msp.run.warehouse, self.rows)
 
@@ -99,7 +96,7 @@ def world(sandbox: Sandbox, warehouse: Warehouse, warehouse_url: str) -> Iterato
         sandbox.connectwise.edit_agreement(agreement_id(SPARE), company=company_id(OTHER_AGREEMENT))
         msp.map(OTHER_AGREEMENT, agreement=agreement_id(SPARE))
         msp.fetch()
-        yield World(msp, warehouse_url, deepcopy(sandbox.connectwise.snapshot()), rows_of(warehouse))
+        yield World(msp, warehouse_url, state_of(sandbox), rows_of(warehouse))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -134,7 +134,11 @@ def keep_output_of_runs_in_files(patched: pytest.MonkeyPatch) -> None:
     """Let Dagster, where it is loaded, only keep what a run prints: to show it as well takes four processes a step."""
     if "dagster" in sys.modules:
         compute_logs = import_module("dagster._core.execution.compute_logs")
-        patched.setattr(compute_logs, "tail_to_stream", lambda _path, _stream: nullcontext())
+        patched.setattr(compute_logs, "tail_to_stream", _shown_nowhere)
+
+
+def _shown_nowhere(_path: str, _stream: object) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def make_schema_of_queries_once(patched: pytest.MonkeyPatch) -> None:

@@ -74,15 +74,15 @@ def _connected(msp: Msp, database: Path) -> Generator[tuple[sqlite3.Connection, 
 def state_of(sandbox: Sandbox) -> bytes:
     """What the sandbox holds, its journal included."""
     return pickle.dumps(
-        [{name: value for name, value in vars(part).items() if name not in _NO_STATE} for part in _parts(sandbox)]
+        [{name: value for name, value in part.items() if name not in _NO_STATE} for part in _parts(sandbox)]
     )
 
 
 def restore(sandbox: Sandbox, state: bytes) -> None:
     """Let the sandbox hold what it, or another one, held."""
     for part, values in zip(_parts(sandbox), pickle.loads(state), strict=True):
-        vars(part).update(values)
+        part.update(values)
 
 
-def _parts(sandbox: Sandbox) -> tuple[Any, ...]:
-    return sandbox.connectwise, sandbox.nordpass, sandbox.journal
+def _parts(sandbox: Sandbox) -> list[dict[str, Any]]:
+    return [vars(part) for part in (sandbox.connectwise, sandbox.nordpass, sandbox.journal)]

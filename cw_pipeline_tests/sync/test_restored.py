@@ -12,6 +12,7 @@ import pytest
 from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
+from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.rebuild import rebuild
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline_tests.support.clients import TODAY
@@ -59,6 +60,8 @@ def test_lines_created_after_the_backup_are_found_by_serial_number(msp: Msp, fil
     with restored_from(file, msp) as restored:
         assert restored.sync().outcomes() == ["unchanged"] * len(MAPPED)
         assert restored.written() == written
+        with pytest.raises(NotPossible, match="as it was written"):
+            accept_lines(restored.run, MARCH, organization_id(ONE))
         restored.use(8)
         assert restored.sync().month.succeeded
         assert [sum(restored.quantities(place)) for place in MAPPED] == [8] * len(MAPPED)

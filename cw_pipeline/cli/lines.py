@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.reports.by_hand import LineByHand
+    from cw_pipeline.sync.sync_run import SyncRun
 
 app = typer.Typer(help="Decide about single lines.", no_args_is_help=True)
 
@@ -115,12 +116,9 @@ def _release(cmd: Command, month: Month, organizations: list[str] | None, *, eve
     lines = [(month, line) for line in released or unusual.lines]
     _print_unusual(cmd, lines)
     if everything and lines:
-        if not yes:
-            count = counted(len({line.organization_id for _, line in lines}), "organization")
-            cmd.confirm(
-                f"Release the usage of {count}?",
-                refusal="Nothing was released. If all of that usage is right, give --yes.",
-            )
+        count = counted(len({line.organization_id for _, line in lines}), "organization")
+        refusal = "Nothing was released. If all of that usage is right, give --yes."
+        cmd.confirm(f"Release the usage of {count}?", refusal=refusal, yes=yes)
         released = lazy.release.release_lines(run, unusual, None)
     _write_unusual(cmd, lines, released)
     cmd.say(f"Next, run `cw-pipeline sync --month {month}`." if released else "Nothing was released.")
@@ -168,9 +166,7 @@ def by_hand(cmd: Command) -> None:
     For as long as such a line bills the same days as one of ours, the month is held as `billed_by_hand`. Changes
     nothing.
     """
-    run = cmd.sync_run("lines by-hand")
-    with cmd.working("Reading the lines in ConnectWise"):
-        lines = lazy.by_hand.lines_by_hand(run)
+    _, lines = _lines_by_hand(cmd, "lines by-hand")
     cmd.document({"lines": [_document(line) for line in lines]})
     cmd.table(*lazy.cells.lines_by_hand(lines))
     if not lines:
@@ -214,16 +210,12 @@ def undo(cmd: Command, lines: Annotated[list[int], typer.Argument(metavar="LINE.
 def _choose(cmd: Command, act: Act, ids: list[int] | None, *, everything: bool = False, yes: bool = False) -> None:
     if bool(ids) is everything:
         raise UsageError("Give the ids of lines, or --all. `cw-pipeline lines by-hand` lists them.")
-    run = cmd.sync_run(f"lines {act}")
-    with cmd.working("Reading the lines in ConnectWise"):
-        lines = lazy.by_hand.lines_by_hand(run)
+    run, lines = _lines_by_hand(cmd, f"lines {act}")
     chosen = ids or lazy.by_hand.proposed(lines, act)
     if everything and chosen and not yes:
         cmd.table(*lazy.cells.lines_by_hand([line for line in lines if line.line.addition_id in chosen]))
-        cmd.confirm(
-            f"{act.capitalize()} {counted(len(chosen), 'line')}?",
-            refusal="Nothing was changed. To do this for all of them, give --yes.",
-        )
+        refusal = "Nothing was changed. To do this for all of them, give --yes."
+        cmd.confirm(f"{act.capitalize()} {counted(len(chosen), 'line')}?", refusal=refusal)
     done = lazy.by_hand_choices.choose(run, lines, act, chosen)
     cmd.document({"lines": [_document(choice.kept) | members(choice, "done", "result") for choice in done]})
     cmd.table(*lazy.cells.chosen_lines(done))
@@ -234,6 +226,12 @@ def _choose(cmd: Command, act: Act, ids: list[int] | None, *, everything: bool =
         cmd.say("`cw-pipeline status` shows which months are to be synced now.")
     else:
         cmd.say("Nothing was changed: this is proposed for no line.")
+
+
+def _lines_by_hand(cmd: Command, name: str) -> tuple[SyncRun, list[LineByHand]]:
+    run = cmd.sync_run(name)
+    with cmd.working("Reading the lines in ConnectWise"):
+        return run, lazy.by_hand.lines_by_hand(run)
 
 
 def _document(by_hand: LineByHand) -> dict[str, object]:

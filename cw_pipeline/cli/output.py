@@ -107,13 +107,15 @@ class Output:
         """Whether there is a person at a terminal."""
         return not self.as_json and sys.stdin.isatty()
 
-    def confirm(self, question: str, *, refusal: str) -> None:
-        """Go on only if the person at the terminal says yes.
+    def confirm(self, question: str, *, refusal: str, yes: bool = False) -> None:
+        """Go on only if the person at the terminal says yes, or said so beforehand.
 
         Raises:
             UsageError: With `refusal`, if there is no terminal.
             Exit: If the answer is no.
         """
+        if yes:
+            return
         if not self.can_ask:
             raise UsageError(refusal)
         if not typer.confirm(question, err=True):

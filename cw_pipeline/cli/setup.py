@@ -73,11 +73,11 @@ def disconnect(
     ] = None,
 ) -> None:
     """Save all mappings to a file, remove them, and stop syncing. Lines in ConnectWise stay."""
-    if not yes:
-        cmd.confirm(
-            "Remove all mappings and stop the syncs?",
-            refusal="This removes all mappings and stops the syncs. Add --yes if that is meant.",
-        )
+    cmd.confirm(
+        "Remove all mappings and stop the syncs?",
+        refusal="This removes all mappings and stops the syncs. Add --yes if that is meant.",
+        yes=yes,
+    )
     file = backup or lazy.connection.new_backup_file(cmd.settings.own_folder, now())
     disconnected = lazy.connection.disconnect(cmd.warehouse, file)
     cmd.document(disconnected)

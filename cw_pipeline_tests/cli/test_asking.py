@@ -57,15 +57,15 @@ def test_disconnecting_asks_and_a_no_changes_nothing(active: Active) -> None:
 
 
 def test_an_agreement_with_a_warning_is_mapped_after_a_yes(active: Active, sandbox: Sandbox) -> None:
-    one = active.mapped[0]
+    mapped = active.mapped[0]
     own = next(
-        agreement for agreement in sandbox.connectwise.records("agreements") if agreement["id"] == one.agreement_id
+        agreement for agreement in sandbox.connectwise.records("agreements") if agreement["id"] == mapped.agreement_id
     )
     branch = {**own, "name": "Branch", "parentAgreement": {"id": own["id"], "name": own["name"]}}
     branch_id = sandbox.connectwise.insert("agreements", {key: branch[key] for key in branch if key != "id"})["id"]
     run("import", "--json")
-    arguments = ("companies", "map", str(one.company_id), "--agreement", str(branch_id))
-    arguments += ("--organization", one.organization_id)
+    arguments = ("companies", "map", str(mapped.company_id), "--agreement", str(branch_id))
+    arguments += ("--organization", mapped.organization_id)
     code, shown = on_a_terminal("n", *arguments)
     assert (code, "is a child of" in shown, "Map it anyway? [y/N]" in shown) == (1, True, True)
     code, shown = on_a_terminal("y", *arguments)
@@ -74,9 +74,9 @@ def test_an_agreement_with_a_warning_is_mapped_after_a_yes(active: Active, sandb
 
 
 def test_the_command_asks_about_earlier_usage_and_keeps_the_answer(active: Active, sandbox: Sandbox) -> None:
-    one = active.mapped[0]
+    mapped = active.mapped[0]
     run("sync", "--from", str(LAST_CLOSED.plus(-1)), "--to", str(LAST_CLOSED))
-    run("companies", "unmap", str(one.company_id))
+    run("companies", "unmap", str(mapped.company_id))
     free = next(
         row
         for row in sandbox.nordpass.usage(str(LAST_CLOSED))
@@ -84,7 +84,15 @@ def test_the_command_asks_about_earlier_usage_and_keeps_the_answer(active: Activ
         and (row["license_type"], row["msp_managed"]) == ("Standard", True)
         and row["consumed_licenses"]
     )["organization_id"]
-    arguments = ("companies", "map", str(one.company_id), "--agreement", str(one.agreement_id), "--organization", free)
+    arguments = (
+        "companies",
+        "map",
+        str(mapped.company_id),
+        "--agreement",
+        str(mapped.agreement_id),
+        "--organization",
+        free,
+    )
     earlier = LAST_CLOSED.plus(-1)
 
     told = run(*arguments, "--yes")
@@ -92,27 +100,27 @@ def test_the_command_asks_about_earlier_usage_and_keeps_the_answer(active: Activ
     code, shown = on_a_terminal("n", *arguments)
     assert (code, f"Bill from {earlier} instead? [y/n]" in shown) == (0, True)
     assert f"are not billed: {LAST_CLOSED} was named as the first month" in shown
-    run("companies", "unmap", str(one.company_id))
+    run("companies", "unmap", str(mapped.company_id))
     code, shown = on_a_terminal("y", *arguments)
     assert (code, f"billed from {earlier} on" in shown) == (0, True)
     assert run(*arguments, "--json").document["left_out"] == {}
 
 
 def test_a_company_gets_another_organization_after_a_yes(active: Active, sandbox: Sandbox) -> None:
-    one = active.mapped[0]
+    mapped = active.mapped[0]
     listed = run("organizations", "list", "--json").document["organizations"]
     another = next(row["id"] for row in listed if row["msp_managed"] and row["company"] is None)
-    arguments = ("companies", "map", str(one.company_id), "--agreement", str(one.agreement_id))
+    arguments = ("companies", "map", str(mapped.company_id), "--agreement", str(mapped.agreement_id))
     arguments += ("--organization", another, "--bill-from", str(LAST_CLOSED))
     code, shown = on_a_terminal("n", *arguments)
-    assert (code, f"is billed for {one.organization_name} ({one.organization_id}) already" in shown) == (1, True)
+    assert (code, f"is billed for {mapped.organization_name} ({mapped.organization_id}) already" in shown) == (1, True)
     assert on_a_terminal("y", *arguments)[0] == 0
-    unnamed = run("companies", "unmap", str(one.company_id))
+    unnamed = run("companies", "unmap", str(mapped.company_id))
     assert (unnamed.code, "has several organizations" in unnamed.sentence) == (2, True)
     told = run("companies", "list", "--json").document["companies"]
-    both = {row["organization"]["id"] for row in told if row["id"] == one.company_id}
-    assert both == {one.organization_id, another}
-    assert run("companies", "unmap", str(one.company_id), "--organization", another).code == 0
+    both = {row["organization"]["id"] for row in told if row["id"] == mapped.company_id}
+    assert both == {mapped.organization_id, another}
+    assert run("companies", "unmap", str(mapped.company_id), "--organization", another).code == 0
     assert run("status", "--json").document["mapped_organizations"] == len(active.mapped)
     assert sandbox
 
@@ -139,8 +147,8 @@ def test_a_list_that_lacks_much_is_taken_only_after_a_yes(active: Active, sandbo
 
 
 def test_import_and_status_report_changed_terms_until_accepted(active: Active, sandbox: Sandbox) -> None:
-    one = active.mapped[0]
-    sandbox.connectwise.edit_agreement(one.agreement_id, billingCycle=5)
+    mapped = active.mapped[0]
+    sandbox.connectwise.edit_agreement(mapped.agreement_id, billingCycle=5)
     (said,) = run("import", "--json").document["agreements"]["agreement_changed"]
     assert said in run("import").sentence
     assert run("status", "--json").document["agreement_changed"] == [said]
@@ -150,4 +158,4 @@ def test_import_and_status_report_changed_terms_until_accepted(active: Active, s
     assert (refused.code, "was billed Monthly" in refused.sentence) == (2, True)
     assert run(*accept, "--yes", "--json").document["changed"]
     assert run("status", "--json").document["agreement_changed"] == []
-    sandbox.connectwise.edit_agreement(one.agreement_id, billingCycle=2)
+    sandbox.connectwise.edit_agreement(mapped.agreement_id, billingCycle=2)

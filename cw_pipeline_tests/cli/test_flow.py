@@ -44,7 +44,9 @@ def said(home: Path, database_url: str) -> Iterator[dict[str, Answer]]:
         environment.setenv("CW_PIPELINE_DATABASE_URL", database_url)
         environment.setenv("DAGSTER_HOME", str(home / "dagster"))
         subcategory = sandbox.connectwise.records("subcategories")[0]["name"]
-        children = [one for one in sandbox.connectwise.records("agreements") if one.get("parentAgreement")]
+        children = [
+            agreement for agreement in sandbox.connectwise.records("agreements") if agreement.get("parentAgreement")
+        ]
         answers: dict[str, Answer] = {}
         places = {
             "month": str(LAST_CLOSED),
@@ -53,19 +55,23 @@ def said(home: Path, database_url: str) -> Iterator[dict[str, Answer]]:
         }
         for name, step in STEPS.items():
             if name == "unmap":
-                mapped = next(one for one in answers["companies"].document["companies"] if one["state"] == "mapped")
+                mapped = next(
+                    company for company in answers["companies"].document["companies"] if company["state"] == "mapped"
+                )
                 places["company"] = str(mapped["id"])
                 places["agreement"] = str(mapped["agreement"]["id"])
                 places["organization"] = str(mapped["organization"]["id"])
                 places["typo"] = places["organization"][:-1]
             if name == "add and map halfway":
-                listed = {one["id"]: one for one in answers["companies"].document["companies"]}
-                child = next(one for one in children if one["company"]["id"] in listed)
+                listed = {company["id"]: company for company in answers["companies"].document["companies"]}
+                child = next(agreement for agreement in children if agreement["company"]["id"] in listed)
                 places["child"], places["child_company"] = str(child["id"]), str(child["company"]["id"])
                 free = next(
-                    one
-                    for one in listed.values()
-                    if one["state"] == "unmapped" and one["agreements"] and one["id"] != child["company"]["id"]
+                    company
+                    for company in listed.values()
+                    if company["state"] == "unmapped"
+                    and company["agreements"]
+                    and company["id"] != child["company"]["id"]
                 )
                 places["open_company"], places["open_agreement"] = str(free["id"]), str(free["agreements"][0]["id"])
             if name == "map a child agreement":
@@ -110,13 +116,13 @@ def test_connect_shows_each_right_and_whether_it_is_held(said: dict[str, Answer]
 
 
 def test_products_are_listed_mapped_created_and_confirmed(said: dict[str, Answer]) -> None:
-    listed = {one["identifier"]: one for one in said["products"].document["products"]}
+    listed = {product["identifier"]: product for product in said["products"].document["products"]}
     assert listed["NORDPASS-BUS"]["price"] == 4.99
     assert listed["NORDPASS-2022"]["why_not"] == "it is inactive"
     assert "it is inactive" in said["map an inactive product"].sentence
-    confirmed = {one["plan"]: one for one in said["confirm"].document["products"]}
+    confirmed = {product["plan"]: product for product in said["confirm"].document["products"]}
     assert confirmed["Enterprise"]["identifier"] == "NP-ENT"
-    assert all(one["confirmed"] for one in confirmed.values())
+    assert all(product["confirmed"] for product in confirmed.values())
 
 
 def test_an_import_lists_the_choices_and_remembers_the_chosen(said: dict[str, Answer]) -> None:
@@ -129,9 +135,9 @@ def test_an_import_lists_the_choices_and_remembers_the_chosen(said: dict[str, An
 
 
 def test_what_is_certain_is_filled_in_and_applied(said: dict[str, Answer]) -> None:
-    certain = [one for one in said["suggest"].document["suggestions"] if one["certain"]]
+    certain = [suggestion for suggestion in said["suggest"].document["suggestions"] if suggestion["certain"]]
     assert said["apply"].document["mapped"] == len(certain) > 20
-    states = [one["state"] for one in said["companies"].document["companies"]]
+    states = [company["state"] for company in said["companies"].document["companies"]]
     assert states.count("mapped") == len(certain)
 
 
@@ -141,11 +147,11 @@ def test_a_sync_writes_its_preview_and_a_second_one_nothing(said: dict[str, Answ
     created = preview["outcomes"]["created"]
     assert again["outcomes"]["unchanged"] == created
     assert again["requests"]["written"] == 0
-    assert sum(one["seats"] for one in preview["outcomes"].values()) == sum(
-        one["seats"] for one in again["outcomes"].values()
+    assert sum(tally["seats"] for tally in preview["outcomes"].values()) == sum(
+        tally["seats"] for tally in again["outcomes"].values()
     )
     assert again["also"] == {}
-    assert all(isinstance(one["seats"], int) for one in again["outcomes"].values())
+    assert all(isinstance(tally["seats"], int) for tally in again["outcomes"].values())
     assert f"{LAST_CLOSED}: synced" in said["sync"].err
     assert f"{created['lines']}: {created['seats']}" in said["sync"].out
 
@@ -160,7 +166,7 @@ def test_history_has_an_intent_and_a_confirmation_for_each_line(said: dict[str, 
     assert all(entry["organization_name"] and entry["serial_number"].startswith("NP:") for entry in entries)
     assert "0 → " in said["history for people"].out
     assert "no such entry" in said["history of another month"].out
-    [organization_id] = {one["organization_id"] for one in said["history of an organization"].document["entries"]}
+    [organization_id] = {entry["organization_id"] for entry in said["history of an organization"].document["entries"]}
     refused = said["history of nobody"].document["error"]
     assert f"There is no organization {organization_id[:-1]}. The nearest of " in refused
     assert f"({organization_id})" in refused
@@ -168,7 +174,7 @@ def test_history_has_an_intent_and_a_confirmation_for_each_line(said: dict[str, 
 
 def test_organizations_are_listed_with_their_companies_and_added(said: dict[str, Answer]) -> None:
     listed = said["organizations"].document["organizations"]
-    assert len([one for one in listed if one["company"]]) == said["apply"].document["mapped"]
+    assert len([organization for organization in listed if organization["company"]]) == said["apply"].document["mapped"]
     assert said["add"].document["name"] == "[bold]Ünïcode"
     assert "[bold]Ünïcode" in said["add"].err
     assert "an e-mail address is expected" in said["add badly"].sentence

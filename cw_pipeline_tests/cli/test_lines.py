@@ -23,9 +23,9 @@ def edited(sandbox: Sandbox, active: Active) -> str:
     run("sync", "--month", month)
     mapped = active.mapped[0]
     (line,) = [
-        one
-        for one in sandbox.connectwise.additions(mapped.agreement_id)
-        if one.get("serialNumber", "").endswith(mapped.organization_id)
+        addition
+        for addition in sandbox.connectwise.additions(mapped.agreement_id)
+        if addition.get("serialNumber", "").endswith(mapped.organization_id)
     ]
     sandbox.connectwise.invoice(line["agreementId"], until=datetime.now(UTC).date().replace(day=28))
     sandbox.connectwise.edit_addition(line["agreementId"], line["id"], quantity=line["quantity"] + 1)
@@ -57,7 +57,7 @@ def test_an_edited_invoiced_line_is_held_until_accepted_and_credited(edited: str
     assert edited in told
     credited = run("lines", "accept", "--month", month, "--organization", edited, "--credited", "1", "--json")
     assert credited.code == 0
-    assert [one["quantity"] for one in credited.document["accepted"]] == [
+    assert [line["quantity"] for line in credited.document["accepted"]] == [
         accepted.document["accepted"][0]["quantity"] - 1
     ]
     assert run("sync", "--month", month).code == 0

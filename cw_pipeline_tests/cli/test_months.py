@@ -37,7 +37,7 @@ EARLIEST = Month(2025, 1)
 
 def asked(month: str | None = None, first: str | None = None, last: str | None = None) -> list[str]:
     options = [Month.parse(text) if text else None for text in (month, first, last)]
-    return [str(one) for one in chosen_months(*options, earliest=EARLIEST, now=MOMENT)]
+    return [str(month) for month in chosen_months(*options, earliest=EARLIEST, now=MOMENT)]
 
 
 def test_without_an_option_the_last_closed_month_is_meant() -> None:
@@ -84,7 +84,7 @@ def test_a_failed_line_fails_the_command_and_shows_its_reason(sandbox: Sandbox, 
     [attention, _] = [month["attention"] for month in failed.document["months"]]
     mapped = active.mapped[0]
     assert [
-        (one["organization_id"], one["company_name"], one["agreement_name"], one["outcome"]) for one in attention
+        (line["organization_id"], line["company_name"], line["agreement_name"], line["outcome"]) for line in attention
     ] == [(mapped.organization_id, mapped.company_name, mapped.agreement_name, "rejected")]
     assert "HTTP 400" in attention[0]["reason"]
     assert "sync the month again" in attention[0]["what_to_do"]
@@ -141,7 +141,11 @@ def test_a_warning_about_a_line_leaves_the_exit_code_unchanged(
     sandbox.nordpass.set_usage(mapped.organization_id, str(LAST_CLOSED), 50)
     assert run("sync").code == 0
     agreement = mapped.agreement_id
-    (line,) = [one for one in sandbox.connectwise.additions(agreement) if one["quantity"] and is_for_last_month(one)]
+    (line,) = [
+        addition
+        for addition in sandbox.connectwise.additions(agreement)
+        if addition["quantity"] and is_for_last_month(addition)
+    ]
     sandbox.connectwise.edit_addition(agreement, line["id"], lessIncluded=3)
     answer = run("sync", "--json")
     for_people = run("preview")
@@ -205,7 +209,7 @@ def test_a_full_disk_of_dagsters_storage_ends_a_sync_with_a_sentence(monkeypatch
 
 
 def test_ctrl_c_stops_a_sync_and_the_next_one_continues(sandbox: Sandbox, active: Active) -> None:
-    seats = {one.organization_id: 900 + number for number, one in enumerate(active.mapped)}
+    seats = {mapped.organization_id: 900 + number for number, mapped in enumerate(active.mapped)}
     for organization_id, number in seats.items():
         sandbox.nordpass.set_usage(organization_id, str(LAST_CLOSED), number)
     slow = sandbox.faults.add(FaultKind.SLOW, path="/additions")
@@ -221,8 +225,8 @@ def test_ctrl_c_stops_a_sync_and_the_next_one_continues(sandbox: Sandbox, active
     assert "Traceback" not in err
     assert run("sync").code == 0
     on_lines = [
-        sum(line["quantity"] for line in sandbox.connectwise.additions(one.agreement_id) if is_for_last_month(line))
-        for one in active.mapped
+        sum(line["quantity"] for line in sandbox.connectwise.additions(mapped.agreement_id) if is_for_last_month(line))
+        for mapped in active.mapped
     ]
     assert on_lines == list(seats.values())
 

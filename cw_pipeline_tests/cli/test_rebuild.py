@@ -36,7 +36,7 @@ def test_a_rebuild_reports_its_finds_and_the_next_sync_writes_nothing(sandbox: S
     rebuilt = run("rebuild", "--json")
     assert rebuilt.code == 0
     found = rebuilt.document["found"]
-    assert {line["organization_id"] for line in found} <= {one.organization_id for one in active.mapped}
+    assert {line["organization_id"] for line in found} <= {mapped.organization_id for mapped in active.mapped}
     assert {line["month"] for line in found} == {MONTH}
     again = run("rebuild")
     assert again.code == 0

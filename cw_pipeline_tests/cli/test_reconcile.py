@@ -33,9 +33,9 @@ def may_read(sandbox: Sandbox) -> Iterator[None]:
 def invoice(sandbox: Sandbox, active: Active) -> Invoice:
     """The last month is synced and invoiced; an invoice that has a line of ours with seats."""
     run("sync", "--month", MONTH)
-    invoices = [sandbox.connectwise.invoice(one.agreement_id)[0] for one in active.mapped]
+    invoices = [sandbox.connectwise.invoice(mapped.agreement_id)[0] for mapped in active.mapped]
     run("sync", "--month", MONTH)
-    return next(one for one in invoices if any(_is_ours(line["serial_number"]) for line in one["lines"]))
+    return next(invoice for invoice in invoices if any(_is_ours(line["serial_number"]) for line in invoice["lines"]))
 
 
 def _is_ours(serial_number: str | None) -> bool:

@@ -47,7 +47,7 @@ def test_a_synced_month_is_reported_in_every_format(sandbox: Sandbox, tmp_path: 
     sandbox.nordpass.set_usage(first["organization_id"], str(LAST_CLOSED), first["consumed_licenses"] + 3)
     assert run("preview").code == 0
     ids = [str(same["before"]["preview_id"]), str(same["before"]["preview_id"] + 1)]
-    (line,) = [one for one in run("compare", *ids, "--json").document["lines"] if one["seats"]]
+    (line,) = [change for change in run("compare", *ids, "--json").document["lines"] if change["seats"]]
     assert (line["organization_id"], line["seats"]) == (first["organization_id"], 3)
     for_people = run("compare", *ids).out
     assert f"Preview {ids[0]}  " in for_people

@@ -31,7 +31,7 @@ def listed(*, code: int) -> dict[str, Any]:
     """What `tenants` says, by key."""
     answer = run("tenants", "--json")
     assert answer.code == code, answer
-    return {one["key"]: one for one in answer.document["tenants"]}
+    return {tenant["key"]: tenant for tenant in answer.document["tenants"]}
 
 
 def test_tenants_lists_each_with_its_state_or_what_is_wrong(folder: Path, shared: Sandbox) -> None:
@@ -39,7 +39,7 @@ def test_tenants_lists_each_with_its_state_or_what_is_wrong(folder: Path, shared
         activate(LAST_CLOSED, companies=1)
     (folder / "wrong.yaml").write_text("day: 1")
     found = listed(code=1)
-    assert {key: one["state"] for key, one in found.items()} == {
+    assert {key: tenant["state"] for key, tenant in found.items()} == {
         "acme": "active",
         "globex": "not_connected",
         "wrong": None,

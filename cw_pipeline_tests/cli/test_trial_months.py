@@ -20,7 +20,7 @@ def test_a_trial_month_is_compared_with_what_is_billed_by_hand(
 ) -> None:
     month = str(LAST_CLOSED)
     ((_, agreement),) = keep_by_hand_beside(sandbox, active, LAST_CLOSED, 1)
-    (mapped,) = [one for one in active.mapped if one.agreement_id == agreement]
+    (mapped,) = [company for company in active.mapped if company.agreement_id == agreement]
     usage = {row["organization_id"]: row["consumed_licenses"] for row in sandbox.nordpass.usage(month)}
     used = usage[mapped.organization_id]
     assert run("sync", "--month", month).code == 1
@@ -32,9 +32,9 @@ def test_a_trial_month_is_compared_with_what_is_billed_by_hand(
     assert f"with 1 trial month from {month} on that are billed to nobody" in answer.out
     assert run("sync", "--month", month).code == 0
     (line,) = [
-        one
-        for one in sandbox.connectwise.additions(agreement)
-        if one.get("serialNumber", "").startswith(f"NP:{month}") and one["quantity"]
+        addition
+        for addition in sandbox.connectwise.additions(agreement)
+        if addition.get("serialNumber", "").startswith(f"NP:{month}") and addition["quantity"]
     ]
     assert (line["billCustomer"], line["quantity"]) == ("DoNotBill", used)
     (sentence,) = run("status", "--json").document["trial_months"]

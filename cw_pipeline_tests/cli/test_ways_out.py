@@ -82,7 +82,9 @@ def test_an_agreement_that_went_to_another_company_is_billed_there(customer: Cus
     paste(*commands[:3])
     assert sync() == 0
     assert customer.billed() == {mapped.agreement_id: SEATS}
-    (company,) = [one for one in run("companies", "list", "--json").document["companies"] if one["state"] == "mapped"]
+    (company,) = [
+        company for company in run("companies", "list", "--json").document["companies"] if company["state"] == "mapped"
+    ]
     assert (company["id"], company["bill_from"]) == (OTHER_COMPANY, str(LAST_CLOSED.plus(-1)))
 
 
@@ -119,7 +121,7 @@ def test_each_of_three_ways_out_settles_a_moved_month(
     commands = advised("moved")
     assert len(commands) == 4
     # On a terminal a person is asked whether earlier months stay as they are.
-    paste(*(f"{one} --yes" if one.startswith("companies map") else one for one in commands[chosen]))
+    paste(*(f"{command} --yes" if command.startswith("companies map") else command for command in commands[chosen]))
     assert sync() == 0
     assert customer.billed() == {mapped.agreement_id: SEATS, **elsewhere}
 

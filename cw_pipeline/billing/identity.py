@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cw_pipeline.vocabulary import Month, Plan
+
+OrganizationMonth: TypeAlias = tuple[Month, str]
+"""A month and an organization's id."""
 
 PREFIX = "NP:"
 """Begins every `serialNumber` of ours."""
@@ -24,6 +28,11 @@ class Identity:
     month: Month
     plan: Plan
     organization_id: str
+
+    @property
+    def organization_month(self) -> OrganizationMonth:
+        """Its month and organization, whatever the plan."""
+        return self.month, self.organization_id
 
     @property
     def serial_number(self) -> str:

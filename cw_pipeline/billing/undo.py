@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.holds import is_edited, unread_of, write_hold
-from cw_pipeline.billing.identity import Identity
+from cw_pipeline.billing.identity import Identity, OrganizationMonth
 from cw_pipeline.billing.invoiced import State, state_of
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.writes import SetQuantity, takes_away
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from cw_pipeline.billing.facts import Facts, Line
-    from cw_pipeline.vocabulary import Month
-
-WhoseMonth: TypeAlias = "tuple[Month, str]"
-"""An organization's month, by its id."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +37,6 @@ class Wrote:
     agreement_id: int
     before: Decimal
     quantity: Decimal
-
-    @property
-    def whose(self) -> WhoseMonth:
-        """The organization's month."""
-        return self.identity.month, self.identity.organization_id
 
 
 class Kept(StrEnum):
@@ -92,7 +83,11 @@ class UndoLine:
 
 
 def plan_undo(
-    wrote: Sequence[Wrote], facts: Facts, *, changed: Mapping[WhoseMonth, str], unsettled: Collection[WhoseMonth]
+    wrote: Sequence[Wrote],
+    facts: Facts,
+    *,
+    changed: Mapping[OrganizationMonth, str],
+    unsettled: Collection[OrganizationMonth],
 ) -> list[UndoLine]:
     """What undoing a run does about each line that it wrote, without those that have the earlier quantity already.
 
@@ -107,24 +102,25 @@ def plan_undo(
     """
     plan: list[UndoLine] = []
     for entry in wrote:
-        lines = (line for line in facts.lines_of(entry.identity) if line.addition_id == entry.addition_id)
-        line = next(lines, None)
+        identity, month = entry.identity, entry.identity.organization_month
+        shown = {line.addition_id: line for line in facts.lines_of(identity)}
+        line = shown.get(entry.addition_id)
         if line is not None and line.quantity == entry.before:
             continue
-        if entry.whose in unsettled:
+        if month in unsettled:
             kept = Kept.UNSETTLED
-        elif entry.whose in changed:
+        elif month in changed:
             kept = Kept.CHANGED
         else:
             kept = _why_kept(entry, line, facts)
-        write = SetQuantity.of(line, entry.identity, entry.before) if line and not kept else None
-        plan.append(UndoLine(entry, line and line.quantity, write, kept, changed.get(entry.whose)))
-    stuck = {line.wrote.whose for line in plan if line.kept}
+        write = SetQuantity.of(line, identity, entry.before) if line and not kept else None
+        plan.append(UndoLine(entry, line and line.quantity, write, kept, changed.get(month)))
+    stuck = {line.wrote.identity.organization_month for line in plan if line.kept}
     written = {entry.addition_id for entry in wrote}
-    stuck |= {entry.whose for entry in wrote if _others_carry_seats(entry, written, facts)}
+    stuck |= {entry.identity.organization_month for entry in wrote if _others_carry_seats(entry, written, facts)}
     return [
         replace(line, write=None, kept=Kept.WAITING)
-        if line.write and line.wrote.whose in stuck and not takes_away(line.write)
+        if line.write and line.wrote.identity.organization_month in stuck and not takes_away(line.write)
         else line
         for line in plan
     ]
@@ -132,7 +128,7 @@ def plan_undo(
 
 def _others_carry_seats(wrote: Wrote, written: Collection[int], facts: Facts) -> bool:
     """Whether the organization's month has a line with seats that is neither among the `written` ones nor invoiced."""
-    month, organization_id = wrote.whose
+    month, organization_id = wrote.identity.organization_month
     return any(
         line.quantity and line.addition_id not in written and state_of(line, facts, month) is not State.INVOICED
         for plan in Plan

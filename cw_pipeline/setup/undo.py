@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from cw_pipeline.billing.undo import UndoLine, plan_undo
-from cw_pipeline.billing.writes import takes_away
 from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.sync.open_intents import settle_open_intents
@@ -22,7 +21,6 @@ from cw_pipeline.warehouse.psa import save_right_uses
 from cw_pipeline.warehouse.pushes import save_undone
 from cw_pipeline.warehouse.runs import changed_since, is_known, runs_that_wrote, written_by
 from cw_pipeline.warehouse.tables import OrganizationRow
-from cw_pipeline.wording import reasons
 from cw_pipeline.wording.undo import why_kept
 
 if TYPE_CHECKING:
@@ -142,9 +140,9 @@ def _run_named(session: Session, psa: str, prefix: str) -> str:
 
 
 def _carry_out(run: SyncRun, writer: Writer, run_id: str, writes: Sequence[SetQuantity]) -> dict[Write, FailedWrite]:
-    """Take seats away first, then add them where all of the organization's month succeeded; return what failed.
+    """Carry out an undo; returns the writes that failed.
 
-    That the months are to be pushed again is stored before anything is written.
+    That the months have to be pushed again is stored before anything is written.
     """
     with run.warehouse.transaction() as session:
         save_undone(session, run.psa, run_id, by=run.run_id, months={write.identity.month for write in writes})
@@ -155,13 +153,7 @@ def _carry_out(run: SyncRun, writer: Writer, run_id: str, writes: Sequence[SetQu
             before={_named(write): str(plain(write.before)) for write in writes},
             after={_named(write): str(plain(write.quantity)) for write in writes},
         )
-    failed = writer.carry_out([write for write in writes if takes_away(write)])
-    stuck = {(write.identity.month, write.identity.organization_id): failure for write, failure in failed.items()}
-    adding = [write for write in writes if not takes_away(write)]
-    for write in adding:
-        if failure := stuck.get((write.identity.month, write.identity.organization_id)):
-            failed[write] = FailedWrite(failure.outcome, reasons.waiting(failure.reason))
-    failed |= writer.carry_out([write for write in adding if write not in failed])
+    failed = writer.carry_out(writes)
     with run.warehouse.transaction() as session:
         save_right_uses(session, run.psa, writer.rights)
     return failed

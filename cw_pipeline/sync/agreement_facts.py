@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise import models
 
 _NEVER = 9000
-"""A next invoice, or a start of billing, in this year or later is a person's way to say that there is none."""
+"""People write a next invoice or a start of billing in this year or later to say that there is none."""
 
 
 def agreement_facts(
     agreement: models.Agreement, company: models.Company | None, cycles: Mapping[int, str | None]
 ) -> Agreement:
-    """The agreement as the rule sees it; a company that is not shown (merged into another, say) counts as deleted."""
+    """The agreement as the rule sees it. A company that is not shown, such as a merged one, counts as deleted."""
     never_starts = _is_never(agreement.bill_start_date)
     return Agreement(
         id=agreement.id,
@@ -37,7 +37,7 @@ def agreement_facts(
 
 
 def terms_shown(agreement: models.Agreement, cycles: Mapping[int, str | None]) -> Terms:
-    """How an agreement is billed; `cycles` are the `billingOptions` of each billing cycle, by its id."""
+    """How an agreement is billed. `cycles` are the `billingOptions` of each billing cycle, by its id."""
     return Terms(
         cycle=cycles.get(agreement.billing_cycle.id) if agreement.billing_cycle else None,
         period_type=agreement.period_type,
@@ -47,7 +47,7 @@ def terms_shown(agreement: models.Agreement, cycles: Mapping[int, str | None]) -
 
 
 def next_invoice_of(agreement: models.Agreement) -> date | None:
-    """The agreement's next invoice date; None where it has none, or one that is a person's way to say never."""
+    """The agreement's next invoice date; None if it has none, or one that means never."""
     return None if _is_never(agreement.next_invoice_date) else agreement.next_invoice_date
 
 

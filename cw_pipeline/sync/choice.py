@@ -1,4 +1,4 @@
-"""For whom a month is pushed: for everybody, or for some organizations first."""
+"""Whom a month is pushed for: everybody, or some organizations first."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ class Choice:
 
     Attributes:
         organizations: Their ids; empty for all.
-        limit: At most so many of them that have something to write, the first of the preview; 0 for no limit.
+        limit: The most of them to write for, in the order of the preview; 0 for no limit.
     """
 
     organizations: frozenset[str] = frozenset()
     limit: int = 0
 
     def left_out(self, lines: Sequence[PreviewLine]) -> frozenset[str]:
-        """The organizations that a push leaves out: others that have something to write, or whose line has failed."""
+        """The organizations that are not chosen, and have something to write or a line that has failed."""
         waiting = dict.fromkeys(line.organization_id for line in lines if line.writes or line.outcome in FAILED)
-        chosen = [one for one in waiting if not self.organizations or one in self.organizations]
+        chosen = [organization_id for organization_id in waiting if organization_id in (self.organizations or waiting)]
         if self.limit:
             failed = {line.organization_id for line in lines if line.outcome in FAILED}
-            chosen = [one for one in chosen if one not in failed][: self.limit]
+            chosen = [organization_id for organization_id in chosen if organization_id not in failed][: self.limit]
         return frozenset(waiting.keys() - chosen)
 
     def require_in(self, previews: Iterable[Preview]) -> None:
-        """Make sure that each chosen organization is in each month.
+        """Make sure that each chosen organization is in each month's preview.
 
         Raises:
             SyncError: If one is not.

@@ -44,13 +44,15 @@ class Why(StrEnum):
 
 
 def unpushed_months(session: Session, psa: str, first_month: Month, now: datetime) -> dict[Month, Why]:
-    """The closed months, from `first_month` on, that no push has carried out as things are now, in order.
+    """The closed months from `first_month` on that no push has carried out as things are now, in order.
 
-    A month counts from the first `bill_from` on. It counts again when its last push did not succeed, left organizations
-    out, was cut short or undone; when a line of it is found, or accepted by a person, after that; when it was held
-    because of a line that is kept by hand, and a person chose for such a line after that; when a company that is billed
-    for it is mapped, mapped anew, or other products are confirmed, after the preview that was pushed last was made; and
-    when the usage report that is kept says something else than the one that was pushed.
+    A month counts from the first `bill_from` on. It counts again
+
+    - when its last push failed, left organizations out, was cut short or was undone;
+    - when a line of it is found, or accepted by a person, after that push;
+    - when a line kept by hand held it, and a person chose for such a line after that push;
+    - when a company billed for it is mapped, or products are confirmed, after the pushed preview was made;
+    - when the stored usage report differs from the pushed one.
     """
     changes = _Changes(session, psa)
     if not changes.mappings:
@@ -66,9 +68,9 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
 
 
 def previews_to_approve(session: Session, psa: str, unpushed: Collection[Month]) -> dict[Month, int]:
-    """Of the months that have to be pushed, the id of the preview that a person can approve.
+    """For each month that has to be pushed, the id of the preview that a person can approve.
 
-    It is the one that was made last, unless the month was pushed since, or something changed of which it is made.
+    That is the latest one, unless the month was pushed since, or something that it was made from has changed.
     """
     changes = _Changes(session, psa)
     pushed = select(PushRow.month, func.max(PushRow.preview_id)).where(PushRow.psa == psa).group_by(PushRow.month)
@@ -89,7 +91,7 @@ def previews_to_approve(session: Session, psa: str, unpushed: Collection[Month])
 
 
 class _Pushed(NamedTuple):
-    """A month's last push, and what its preview was made of."""
+    """A month's last push, and what its preview was made from."""
 
     succeeded: bool
     whole: bool
@@ -111,7 +113,7 @@ def _why(month: Month, pushed: _Pushed | None, undone_at: datetime | None, chang
 
 
 class _Changes:
-    """What a month's preview is made of, as far as the warehouse knows it, and when that last changed."""
+    """When what previews are made from last changed, as far as the warehouse knows."""
 
     def __init__(self, session: Session, psa: str) -> None:
         last_mapped = select(CompanyMappingRow.bill_from, func.max(CompanyMappingRow.mapped_at))
@@ -120,7 +122,7 @@ class _Changes:
         self._written, self._reports = _last_written(session, psa), _kept_reports(session)
 
     def since(self, month: Month, *, made_at: datetime, written_until: datetime, report: str) -> Why | None:
-        """What changed for a month since a preview of it was made of a report, and its lines were written; or None."""
+        """What changed for a month since its preview was made, from `report`, and since its lines were written."""
         if (written_at := self._written.get(month)) is not None and written_at > written_until:
             return Why.LINES
         mapped = [mapped_at for bill_from, mapped_at in self.mappings if bill_from <= month]
@@ -145,7 +147,7 @@ def _last_pushes(session: Session, psa: str) -> dict[Month, _Pushed]:
 
 
 def _last_written(session: Session, psa: str) -> dict[Month, datetime]:
-    """When something was last written, found or accepted of a month: it has to be pushed unless a push ended since."""
+    """When a line of each month was last written, found or accepted: the month is due unless a push ended since."""
     kinds = [EntryKind.INTENT, *SEEN, *MANUAL_KINDS]
     in_ledger = (
         select(LedgerEntry.month, func.max(LedgerEntry.at))
@@ -168,6 +170,6 @@ def _last_written(session: Session, psa: str) -> dict[Month, datetime]:
 
 
 def _kept_reports(session: Session) -> dict[Month, str]:
-    """What the report says that was kept last, by month."""
+    """The fingerprint of the latest usage report, by month."""
     latest = UsageReportRow.id.in_(LATEST_REPORTS)
     return dict(session.execute(select(UsageReportRow.month, UsageReportRow.fingerprint).where(latest)).tuples().all())

@@ -1,4 +1,4 @@
-"""Settling open intents: what became of the writes that an earlier push did not finish."""
+"""Settling open intents: finding out what became of writes that an earlier push did not finish."""
 
 from __future__ import annotations
 
@@ -20,25 +20,24 @@ from cw_pipeline.wording import failed_writes
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from cw_pipeline.billing.identity import OrganizationMonth
     from cw_pipeline.sync.sync_run import SyncRun
-    from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.ledger import Known
 
 UNDER_WAY_SECONDS = 60
-"""How long ConnectWise may still be at work on a request whose push is gone. What it carries out later than that is not
-noticed, and no push is to be held up for longer by one that was killed."""
+"""How long ConnectWise may still work on a request whose push is gone. What it carries out later is not noticed; a
+killed push should not hold up others for longer."""
 LONGEST_BATCH_SECONDS = 3600
-"""After so long a batch of writes is over, also where ConnectWise's limits slow it down."""
+"""After so long a batch of writes is over, even if ConnectWise's limits slow it down."""
 
 
-def settle_open_intents(run: SyncRun) -> dict[tuple[Month, str], str]:
+def settle_open_intents(run: SyncRun) -> dict[OrganizationMonth, str]:
     """Find out what became of every write that an earlier push did not finish, and record it.
 
-    Called under the push lock, so that only requests whose push was killed can be under way any more; where some
-    may be, they are waited for first.
+    Called under the push lock, so that only requests of killed pushes can still be under way. They are waited for.
 
     Returns:
-        Why a write stays open, because what became of it cannot be read, by month and organization.
+        By month and organization, why a write stays open: what became of it cannot be read.
 
     Raises:
         ConnectWiseError: If ConnectWise cannot be read at all; what is not settled stays open.
@@ -51,19 +50,19 @@ def settle_open_intents(run: SyncRun) -> dict[tuple[Month, str], str]:
         known = ledger.known_lines(session, run.psa)
     run.say(f"Settling {counted(len(intents), 'write')} that an earlier push did not finish")
     _let_requests_end(run, intents)
-    unsettled: dict[tuple[Month, str], str] = {}
+    unsettled: dict[OrganizationMonth, str] = {}
     for intent in intents:
         try:
             _settle(run, intent, answered.get(intent.id), known)
         except UNUSABLE as error:
-            identity = intent.write.identity
-            why = unsettled[identity.month, identity.organization_id] = failed_writes.unsettled(intent.write, error)
+            why = failed_writes.unsettled(intent.write, error)
+            unsettled[intent.write.identity.organization_month] = why
             run.say(why)
     return unsettled
 
 
 def _settle(run: SyncRun, intent: Intent, answered: int | None, known: Mapping[int, Known]) -> None:
-    """Record what became of one write; for a new line, ConnectWise may have `answered` its id.
+    """Record what became of one write. ConnectWise may have `answered` a created line's id.
 
     Raises:
         ConnectWiseError: If ConnectWise cannot be read.
@@ -86,7 +85,7 @@ def _settle(run: SyncRun, intent: Intent, answered: int | None, known: Mapping[i
 
 
 def _let_requests_end(run: SyncRun, intents: Collection[Intent]) -> None:
-    """Wait, once for all, until no request of a push that is gone can be under way any more.
+    """Wait, once for all intents, until no request of a push that is gone can still be under way.
 
     An intent says when its batch began, not when its request was sent; the other machine's clock may be ahead.
     """

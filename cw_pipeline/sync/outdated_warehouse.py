@@ -1,4 +1,4 @@
-"""Whether the warehouse lacks pushes that Dagster's storage has, because it was restored or is another one."""
+"""Whether the warehouse lacks pushes that Dagster's storage has: it was restored, or is another one."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class RecordedPush:
 
 
 def require_up_to_date(warehouse: Warehouse, recorded: Collection[RecordedPush]) -> None:
-    """Make sure that the warehouse has every push that was `recorded` since it was last rebuilt, good or failed.
+    """Make sure that the warehouse has every push that was `recorded` since its last rebuild.
 
-    A push is kept in the warehouse before it is recorded elsewhere.
+    A push is stored in the warehouse before it is recorded elsewhere.
 
     Raises:
         WarehouseOutdated: If it lacks one.

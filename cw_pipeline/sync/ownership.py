@@ -1,4 +1,4 @@
-"""Whose line a record is: an id alone does not say it, since ConnectWise may give it to another line."""
+"""Whose line a record is: an id alone does not say that, because ConnectWise may give it to another line."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def is_still(addition: Addition, serial_number: str, product_ids: Collection[int]) -> bool:
     """Whether a record with the id of a line of ours is that line, which had this serial number and these products.
 
-    Something besides the id has to agree, and one thing is enough: people edit single fields, and ConnectWise may keep
-    no serial number.
+    One more field has to match, and one is enough: people edit single fields, and ConnectWise may store no serial
+    number.
     """
     if addition.serial_number == serial_number:
         return True
@@ -28,12 +28,12 @@ def is_still(addition: Addition, serial_number: str, product_ids: Collection[int
 
 
 def shows_another(addition: Addition, serial_number: str) -> bool:
-    """Whether a record shows another identity of ours: lines of ours have the same products."""
+    """Whether a record shows another identity of ours: lines of ours share their products."""
     return addition.serial_number != serial_number and Identity.parse(addition.serial_number or "") is not None
 
 
 def may_be_made_by(addition: Addition, write: Write, known: Mapping[int, Known]) -> bool:
-    """Whether a line whose id ConnectWise answered can be the new one, whatever is wrong with it, and not another's."""
+    """Whether a line whose id ConnectWise answered can be the one that `write` created, whatever is wrong with it."""
     serial_number = write.identity.serial_number
     return (
         addition.serial_number in {None, serial_number}
@@ -43,5 +43,5 @@ def may_be_made_by(addition: Addition, write: Write, known: Mapping[int, Known])
 
 
 def is_known_as_another(addition_id: int, serial_number: str, known: Mapping[int, Known]) -> bool:
-    """Whether the ledger knows an id by another serial number."""
+    """Whether the ledger knows an id with another serial number."""
     return addition_id in known and known[addition_id].serial_number != serial_number

@@ -1,4 +1,4 @@
-"""Pushing previews: takes seats away first, adds them only when that is confirmed, and never stops at one bad line."""
+"""Pushing previews: each write is carried out or accounted for, and a line that fails stops no other."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from cw_pipeline.sync.choice import EVERYBODY, Choice
 from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.previews import current_previews
 from cw_pipeline.sync.sync_run import SyncError
-from cw_pipeline.sync.writer import Writer
+from cw_pipeline.sync.writer import FailedWrite, Writer
 from cw_pipeline.warehouse.psa import save_right_uses
 from cw_pipeline.warehouse.pushes import PushedMonth, save_push
-from cw_pipeline.wording import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from cw_pipeline.billing.identity import OrganizationMonth
     from cw_pipeline.billing.preview import Preview, PreviewLine
+    from cw_pipeline.billing.writes import Write
     from cw_pipeline.sync.previews import Previews
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.vocabulary import Month
@@ -33,17 +34,16 @@ def push_months(
     is_wanted: Callable[[StoredPreview], bool] = lambda _preview: True,
     choice: Choice = EVERYBODY,
 ) -> Iterator[PushedMonth]:
-    """Carry out the previews of `months` for the chosen organizations, month after month, under the one push lock.
+    """Carry out the previews of `months` for the chosen organizations, month after month, under one push lock.
 
-    Previews that this run `made` just now are carried out as they are, unless something has changed since. A month
-    whose preview is not wanted is left out.
+    Previews that this run just `made` are carried out as they are, unless something changed since. A month whose
+    preview is not wanted is left out.
 
     Raises:
         LockHeld: If another push holds the lock for ten minutes; nothing is written.
         LockLost: If the lock's connection breaks; nothing more is written.
-        ConnectWiseError: If open intents cannot be settled or previews not be made anew; nothing is written.
-        SyncError: If a preview does not account for every seat, or lacks a chosen organization; nothing is
-            written.
+        ConnectWiseError: If open intents cannot be settled, or previews cannot be made anew; nothing is written.
+        SyncError: If a preview does not account for every seat, or lacks a chosen organization; nothing is written.
     """
     with run.push_lock() as lock:
         read_before = run.connectwise.requests.read
@@ -57,45 +57,54 @@ def push_months(
         for index, month in enumerate(months):
             if previews.snapshot.is_old:
                 previews = current_previews(run, lock, months[index:], None)
-            if not is_wanted(previews.of_months[month]):
-                continue
-            stuck = {whose: why for (of_month, whose), why in unsettled.items() if of_month == month}
-            yield _push_month(
-                run, writer, previews.of_months[month], stuck, choice=choice, settling=settling if index == 0 else 0
-            )
+            preview = previews.of_months[month]
+            if is_wanted(preview):
+                yield _push_month(run, writer, preview, unsettled, choice, settling=settling)
+                settling = 0
 
 
 def _push_month(
-    run: SyncRun, writer: Writer, made: StoredPreview, stuck: Mapping[str, str], *, choice: Choice, settling: int
+    run: SyncRun,
+    writer: Writer,
+    stored: StoredPreview,
+    unsettled: Mapping[OrganizationMonth, str],
+    choice: Choice,
+    *,
+    settling: int,
 ) -> PushedMonth:
-    """Carry out and keep one month's push of the chosen organizations.
+    """Carry out a month's preview for the chosen organizations, and store the push.
 
-    The requests of the `settling` before it are counted on it, too. Nothing is written for the organizations that are
-    `stuck`, with an earlier write, for the reason that it maps to.
+    Nothing is written for organizations with an `unsettled` write. The requests of `settling` are counted too.
     """
-    check_seats(made.preview)
-    before = run.connectwise.requests
-    lines = [
-        _failed(line, Outcome.UNCONFIRMED, stuck[line.organization_id])
-        if line.organization_id in stuck and line.outcome not in HELD
-        else line
-        for line in made.preview.lines
-    ]
+    preview, before = stored.preview, run.connectwise.requests
+    check_seats(preview)
+    lines: list[PreviewLine] = []
+    for line in preview.lines:
+        why = unsettled.get((preview.month, line.organization_id))
+        is_stuck = why is not None and line.outcome not in HELD
+        lines.append(replace(line, outcome=Outcome.UNCONFIRMED, reason=why) if is_stuck else line)
     left_out = choice.left_out(lines)
-    done = iter(_carry_out(writer, [line for line in lines if line.organization_id not in left_out]))
-    pushed = tuple(line if line.organization_id in left_out else next(done) for line in lines)
+    going = [line for line in lines if line.organization_id not in left_out and line.outcome not in FAILED]
+    failed = writer.carry_out([write for line in going for write in line.writes])
     after = run.connectwise.requests
-    month = PushedMonth(
-        replace(made.preview, lines=pushed),
-        made.id,
+    pushed = PushedMonth(
+        replace(preview, lines=tuple(_as_carried_out(line, failed) for line in lines)),
+        stored.id,
         settling + after.read - before.read,
         after.written - before.written,
         left_out,
     )
     with run.warehouse.transaction() as session:
-        save_push(session, month, psa=run.psa, run_id=run.run_id)
+        save_push(session, pushed, psa=run.psa, run_id=run.run_id)
         save_right_uses(session, run.psa, writer.rights)
-    return month
+    return pushed
+
+
+def _as_carried_out(line: PreviewLine, failed: Mapping[Write, FailedWrite]) -> PreviewLine:
+    """The line with what became of its writes: the first that failed counts, in the order in which they were sent."""
+    writes = sorted(line.writes, key=takes_away, reverse=True)
+    failure = next((failed[write] for write in writes if write in failed), None)
+    return replace(line, outcome=failure.outcome, reason=failure.reason) if failure else line
 
 
 def check_seats(preview: Preview) -> None:
@@ -110,29 +119,3 @@ def check_seats(preview: Preview) -> None:
             "seats. Nothing is written. This is a fault of cw_pipeline: please report it."
         )
         raise SyncError(msg)
-
-
-def _carry_out(writer: Writer, lines: Sequence[PreviewLine]) -> tuple[PreviewLine, ...]:
-    """Carry out a month's lines: first all that takes seats away, then, where all of that succeeded, what adds them."""
-    taken = _carry_out_writes(writer, lines, taking_away=True)
-    stuck = {line.organization_id: line for line in reversed(taken) if line.outcome in FAILED}
-    waiting = [
-        _failed(line, failed.outcome, reasons.waiting(failed.reason))
-        if line.outcome not in FAILED
-        and (failed := stuck.get(line.organization_id))
-        and not all(map(takes_away, line.writes))
-        else line
-        for line in taken
-    ]
-    return tuple(_carry_out_writes(writer, waiting, taking_away=False))
-
-
-def _carry_out_writes(writer: Writer, lines: Sequence[PreviewLine], *, taking_away: bool) -> list[PreviewLine]:
-    """Carry out the writes of one kind of the lines that have not failed."""
-    going = [line for line in lines if line.outcome not in FAILED]
-    failed = writer.carry_out([one for line in going for one in line.writes if takes_away(one) is taking_away])
-    return [next((_failed(line, *failed[one]) for one in line.writes if one in failed), line) for line in lines]
-
-
-def _failed(line: PreviewLine, outcome: Outcome, reason: str) -> PreviewLine:
-    return replace(line, outcome=outcome, reason=reason)

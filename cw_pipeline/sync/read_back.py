@@ -1,4 +1,4 @@
-"""Reading a write back: which line shows that it was carried out, and whether that was invoiced meanwhile."""
+"""Reading a write back: which line shows that it was carried out, and whether the line was invoiced meanwhile."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def find_written(run: SyncRun, write: Write) -> Addition | None:
     """The line that shows that `write` was carried out; None if none does.
 
-    A new line is one that the ledger does not know from another write.
+    A created line is one that the ledger does not know from another write.
 
     Raises:
-        RecordUnreadable: If none does that can be read, and one that cannot be may.
+        RecordUnreadable: If no readable line shows it, but an unreadable one may.
     """
     with run.warehouse.transaction() as session:
         known = ledger.known_lines(session, run.psa).keys()
@@ -39,15 +39,15 @@ def find_written(run: SyncRun, write: Write) -> Addition | None:
     for addition in lines.records:
         if addition.id not in taken and shows(addition, write, or_description=True):
             return addition
-    for one in lines.unreadable:
-        if _may_show(one, write, known):
-            what = f"Line {one.id} on agreement {write.agreement_id} cannot be read"
-            raise RecordUnreadable(f"{what}: {one.why.rstrip('.')}.", why=one.why)
+    for line in lines.unreadable:
+        if _may_show(line, write, known):
+            what = f"Line {line.id} on agreement {write.agreement_id} cannot be read"
+            raise RecordUnreadable(f"{what}: {line.why.rstrip('.')}.", why=line.why)
     return None
 
 
 def _candidates(run: SyncRun, write: Write, known: Collection[int]) -> RecordList[Addition]:
-    """The lines on the write's agreement that may be ours; none if it no longer exists."""
+    """The lines on the write's agreement that may be ours; none if the agreement no longer exists."""
 
     def may_be_ours(record: Mapping[str, object]) -> bool:
         marked = str(record.get("serialNumber") or "").startswith(PREFIX)
@@ -57,24 +57,24 @@ def _candidates(run: SyncRun, write: Write, known: Collection[int]) -> RecordLis
     try:
         return run.connectwise.additions(write.agreement_id, wanted=may_be_ours)
     except NotFound:
-        # Gateways say 404, too, and then the lines are still there.
-        found = run.connectwise.agreements_by_id([write.agreement_id])
-        if found.records or found.unreadable:
+        # Gateways answer 404 too, and then the lines are still there.
+        agreements = run.connectwise.agreements_by_id([write.agreement_id])
+        if agreements.records or agreements.unreadable:
             raise
         return RecordList(())
 
 
 def _may_show(line: Unreadable, write: Write, known: Collection[int]) -> bool:
-    """Whether a line that cannot be read may be the one that `write` made or changed."""
+    """Whether an unreadable line may be the one that `write` created or changed."""
     if isinstance(write, SetQuantity):
         return line.id == write.addition_id
     return line.id not in known and line.text("serialNumber") in {"", write.identity.serial_number}
 
 
 def shows(addition: Addition, write: Write, *, or_description: bool = False) -> bool:
-    """Whether a line is as `write` meant it; ConnectWise is known to accept changes that it then ignores.
+    """Whether a line is as `write` intended; ConnectWise is known to accept changes and then ignore them.
 
-    With `or_description`, a new line without a serial number is known by its invoice description.
+    With `or_description`, a created line without a serial number is recognized by its invoice description.
     """
     identity = write.identity
     if addition.quantity != write.quantity:
@@ -91,12 +91,12 @@ def shows(addition: Addition, write: Write, *, or_description: bool = False) -> 
 
 
 def already_invoiced(run: SyncRun, writes: Collection[Write]) -> tuple[set[Write], dict[Write, str]]:
-    """Those of `writes` whose line lies in a period that ConnectWise has, or may have, invoiced by now.
+    """The writes to lines that ConnectWise has, or may have, invoiced by now; and those of which that is unknown.
 
-    Apart from them, with the reason, those whose agreement cannot be read, so that it is unknown.
+    The latter have the reason that their agreement cannot be read.
 
     A line whose quantity was set was open, so its agreement had a next invoice date, unless the line begins in the
-    future: where that date is gone, the last invoice may have been made meanwhile.
+    future. If that date is gone, the last invoice may have been made meanwhile.
     """
     agreements = run.connectwise.agreements_by_id({write.agreement_id for write in writes})
     next_invoice = {agreement.id: next_invoice_of(agreement) for agreement in agreements.records}
@@ -117,10 +117,10 @@ def already_invoiced(run: SyncRun, writes: Collection[Write]) -> tuple[set[Write
 
 
 def results_shown(intent: Intent, addition: Addition, *, invoiced: bool, note: str | None) -> list[Result]:
-    """What the ledger is to say of `intent`, whose line ConnectWise shows.
+    """The ledger's results for an `intent` whose line ConnectWise shows.
 
-    If the line was `invoiced` meanwhile, it is unknown whether with the quantity before or after. Both entries are
-    written in one transaction.
+    If the line was `invoiced` meanwhile, it is unknown which quantity the invoice has. Both entries belong in one
+    transaction.
     """
     kinds = (EntryKind.CONFIRMED, EntryKind.DOUBTFUL) if invoiced else (EntryKind.CONFIRMED,)
     return [Result(intent, kind, note, addition.id, plain(addition.quantity)) for kind in kinds]

@@ -1,4 +1,4 @@
-"""ConnectWise's invoice recap, where the API member may read it: nothing else shows that a period was written off."""
+"""ConnectWise's invoice recap, if the API member may read it: nothing else shows that a period was written off."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def look_at_recaps(run: SyncRun, agreement_ids: Collection[int]) -> None:
-    """Keep what the recap says of these agreements; where it may not be read, say so and go on without.
+    """Store what the recap says of these agreements; if it may not be read, say so and go on without it.
 
     Raises:
         ConnectWiseError: If ConnectWise cannot be read.
     """
     try:
-        listed = record_list(one for one in run.connectwise.agreement_recaps() if one.id in agreement_ids)
+        listed = record_list(recap for recap in run.connectwise.agreement_recaps() if recap.id in agreement_ids)
     except Refused as error:  # with credentials that just read everything else
         if error.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
             raise
@@ -37,11 +37,11 @@ def look_at_recaps(run: SyncRun, agreement_ids: Collection[int]) -> None:
         return
     for unreadable in listed.unreadable:
         run.say(f"The invoice recap of agreement {unreadable.id} cannot be read: {unreadable.why}")
-    recaps = {one.id: Recap(one.next_invoice_date, one.last_invoice_number) for one in listed.records}
+    recaps = {recap.id: Recap(recap.next_invoice_date, recap.last_invoice_number) for recap in listed.records}
     with run.warehouse.transaction() as session:
         keep_recaps(session, run.psa, recaps)
 
 
 def written_off(session: Session, psa: str) -> dict[int, list[Window]]:
-    """The days of each agreement that were perhaps written off, as far as its recaps were looked at."""
-    return {number: perhaps_written_off(recaps) for number, recaps in recaps_of(session, psa).items()}
+    """The days of each agreement that were perhaps written off, by its stored recaps."""
+    return {agreement_id: perhaps_written_off(recaps) for agreement_id, recaps in recaps_of(session, psa).items()}

@@ -1,4 +1,4 @@
-"""Previews that a person looked at: what is pushed is exactly that, or nothing."""
+"""Previews that a person looked at: exactly that is pushed, or nothing."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month
 
 _LARGEST_ID = 2**31 - 1
-"""What an INTEGER column can hold."""
+"""The largest number in an INTEGER column."""
 
 
 class PreviewRefused(SyncError):
-    """A preview that was named cannot be pushed; nothing is done."""
+    """A named preview cannot be pushed; nothing is done."""
 
     exit_code = USAGE_ERROR
 
@@ -39,7 +39,7 @@ def reviewed_previews(session: Session, psa: str, ids: Iterable[int]) -> dict[Mo
 
     Raises:
         PreviewRefused: If one does not exist or is of another ConnectWise company, if its month was pushed since it was
-            made, or if two are of one month.
+            made, or if two are of the same month.
     """
     found: dict[Month, StoredPreview] = {}
     for preview_id in dict.fromkeys(ids):
@@ -69,20 +69,21 @@ def require_of(months: Collection[Month], reviewed: Collection[StoredPreview]) -
     Raises:
         PreviewRefused: If there is not.
     """
-    for one in reviewed:
-        if one.preview.month not in months:
+    for stored in reviewed:
+        month = stored.preview.month
+        if month not in months:
             raise PreviewRefused(
-                f"Preview {one.id} is of {one.preview.month}, not of {', '.join(map(str, months))}. Name that month."
+                f"Preview {stored.id} is of {month}, not of {', '.join(map(str, months))}. Name that month."
             )
-    if missing := set(months) - {one.preview.month for one in reviewed}:
+    if missing := set(months) - {stored.preview.month for stored in reviewed}:
         raise PreviewRefused(f"No preview of {', '.join(map(str, sorted(missing)))} is named. Name one of each month.")
 
 
 def require_unchanged(reviewed: StoredPreview, now: StoredPreview) -> None:
-    """Make sure that the preview that was made just `now` decides what the `reviewed` one does.
+    """Make sure that the preview made just `now` decides what the `reviewed` one does.
 
     Raises:
-        PreviewOutdated: If it does not; says which lines differ.
+        PreviewOutdated: If it does not, naming the lines that differ.
     """
     if changed := differences(reviewed.preview, now.preview):
         raise PreviewOutdated(changed_since(now.preview.month, reviewed.id, now.id, changed))

@@ -1,4 +1,4 @@
-"""What ConnectWise shows of our lines and the ledger does not know yet, and entering it in the ledger."""
+"""What ConnectWise shows of our lines and the ledger does not know yet, and how that is entered there."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a reading shows that the ledger does not know yet, each line with whose it is.
+    """What a reading shows that the ledger does not know yet, each line with its identity.
 
     Attributes:
-        found: Lines of ours that it does not know.
-        invoiced: Lines, those found among them, that it does not know to be invoiced.
+        found: Lines of ours that the ledger does not know.
+        invoiced: Lines, including found ones, that the ledger does not know to be invoiced.
         looked_through: The companies all of whose agreements were read.
-        in_part: The companies of which something could not be read: they have to be looked through again.
+        in_part: The companies with unreadable records: they have to be looked through again.
     """
 
     found: Sequence[tuple[Identity, Line]]
@@ -43,7 +43,7 @@ class Seen:
     in_part: frozenset[int] = frozenset()
 
     def added_to(self, written: Mapping[int, Written]) -> dict[int, Written]:
-        """What the ledger accounts for once this is entered."""
+        """What the ledger, which accounts for `written`, accounts for once this is entered."""
         accounted = {line.addition_id: _as_found(identity, line) for identity, line in self.found} | dict(written)
         for _, line in self.invoiced:
             if line.addition_id in accounted:
@@ -51,7 +51,7 @@ class Seen:
         return accounted
 
     def added_to_known(self, known: Mapping[int, Known]) -> dict[int, Known]:
-        """What the ledger knows once this is entered."""
+        """What the ledger, which knows `known`, knows once this is entered."""
         return {**known} | {
             line.addition_id: Known(
                 line.serial_number, frozenset({line.product_id}), frozenset({line.agreement_id}), invoiced=False
@@ -63,15 +63,15 @@ class Seen:
 def seen_in(reading: Reading, written: Mapping[int, Written], unsettled: Collection[str]) -> Seen:
     """What `reading` shows that the ledger, which accounts for `written`, does not know yet.
 
-    A line with one of the `unsettled` serial numbers may be what an open intent made, and is left to its settling.
+    A line with one of the `unsettled` serial numbers may be what an open intent created. Settling that records it.
     """
     found = [(identity, line) for identity, line in reading.found if line.serial_number not in unsettled]
-    not_invoiced = {number for number, one in reading.known.items() if not one.invoiced}
+    not_invoiced = {addition_id for addition_id, known in reading.known.items() if not known.invoiced}
     known = [(Identity.parse(line.serial_number), line) for line in reading.lines if line.addition_id in not_invoiced]
     invoiced: list[tuple[Identity, Line]] = []
     for identity, line in (*found, *known):
-        agreement, entered = reading.agreements[line.agreement_id], written.get(line.addition_id)
-        if identity and was_seen_invoiced(line, entered, agreement, identity.month):
+        agreement = reading.agreements[line.agreement_id]
+        if identity and was_seen_invoiced(line, written.get(line.addition_id), agreement, identity.month):
             invoiced.append((identity, line))
     return Seen(found, invoiced, frozenset(reading.looked_through - reading.in_part), frozenset(reading.in_part))
 
@@ -79,10 +79,10 @@ def seen_in(reading: Reading, written: Mapping[int, Written], unsettled: Collect
 def append_seen(
     run: SyncRun, lock: HeldLock, seen: Seen, organization_ids: Iterable[str], *, found_as: EntryKind = EntryKind.FOUND
 ) -> None:
-    """Enter what was `seen` in the ledger; the companies that were looked through need not be again.
+    """Enter what was `seen` in the ledger, and which companies need not be looked through again.
 
-    A line that another push is just creating would count as found, so the `lock` has to be held. A long organization
-    id is on a line as a digest only, so `organization_ids` are those that it may be of.
+    A line that another push is creating would count as found, so the `lock` has to be held. A line shows a long
+    organization id only as a digest: `organization_ids` are those that it may stand for.
 
     Raises:
         LockLost: If the push lock is no longer ours; nothing is entered.
@@ -90,7 +90,8 @@ def append_seen(
     if not (seen.found or seen.invoiced or seen.looked_through or seen.in_part):
         return
     lock.check()
-    owners, now = {as_marked(one): one for one in organization_ids}, datetime.now(UTC)
+    owners = {as_marked(organization_id): organization_id for organization_id in organization_ids}
+    now = datetime.now(UTC)
     with run.warehouse.transaction() as session:
         for kind, lines in ((found_as, seen.found), (EntryKind.INVOICED, seen.invoiced)):
             of_owners = [
@@ -107,7 +108,7 @@ def append_seen(
 
 
 def _as_found(identity: Identity, line: Line) -> Written:
-    """What the ledger will account for of a line that was found."""
+    """What the ledger will account for on a line that was found."""
     return Written(
         agreement_id=line.agreement_id,
         serial_number=line.serial_number,

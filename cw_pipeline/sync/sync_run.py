@@ -35,20 +35,20 @@ class SyncRun:
     connectwise: ConnectWiseClient
     warehouse: Warehouse
     psa: str
-    """The connected ConnectWise company, under which ledger, previews, pushes and lock are kept."""
+    """The key of the connected ConnectWise company in the ledger, the previews, the pushes and the lock."""
     run_id: str
     concurrency: int
     """How many requests may be under way at once."""
     keep_previews: timedelta
-    """How long previews that were never pushed are kept."""
+    """How long previews that were never pushed are stored."""
     say: Callable[[str], None]
-    """Told what goes on, for the run's log."""
+    """Writes a sentence to the run's log."""
     limits: Limits = field(default_factory=Limits)
-    """From where on usage is unusual."""
+    """When usage is unusual."""
     wait: Callable[[float], None] = time.sleep
-    """Lets so many seconds pass."""
+    """Waits for so many seconds."""
     today: Callable[[], date] = lambda: datetime.now(UTC).date()
-    """Tells the day, in UTC."""
+    """The current day in UTC."""
 
     def push_lock(self) -> AbstractContextManager[HeldLock]:
         """The push lock of the connected company.
@@ -61,10 +61,10 @@ class SyncRun:
 
 @contextmanager
 def rare_garbage_collections() -> Generator[None]:
-    """Let Python look for unreachable cycles less often while the block runs.
+    """Let Python collect unreachable cycles less often while the block runs.
 
-    A sync keeps nearly all that it reads, and each look goes through more of it: without this, a third of a large
-    sync's own processor time.
+    A sync keeps nearly everything that it reads, and each collection goes through more of it: without this, they take a
+    third of a large sync's processor time.
     """
     before = gc.get_threshold()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *before[1:])

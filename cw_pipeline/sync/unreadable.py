@@ -1,4 +1,4 @@
-"""What is in ConnectWise and cannot be read, with the lines that it may concern."""
+"""Unreadable records in ConnectWise, with the lines that they may concern."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from cw_pipeline.warehouse.ledger import Known
 
 UNUSABLE = (ContractBroken, UnreadableReply, NotFound)
-"""What ConnectWise may answer about one record, or about the lines of one agreement, while all else is in order."""
+"""Errors about one record, or the lines on one agreement, while everything else is in order."""
 
 Lines: TypeAlias = RecordList[models.Addition] | ConnectWiseError
-"""Our lines on an agreement, or why there is no list of them."""
+"""The lines on an agreement, or why there is no list of them."""
 
 
 def unread_line(agreement_id: int, line: Unreadable, known: Mapping[int, Known]) -> Unread:
-    """A line of ours, by what the ledger knows or its serial number says."""
+    """A line of ours, by its serial number or by its id in the ledger."""
     return Unread(
         what=f"Line {line.id} on agreement {agreement_id}",
         why=line.why,
@@ -57,22 +57,24 @@ def unread_lines(agreement: models.Agreement, failure: ConnectWiseError) -> Unre
 
 
 def company_of(agreement: Unreadable) -> int | None:
-    """The company of an agreement that cannot be read, if that can be."""
+    """The company of an unreadable agreement, if that much can be read."""
     company = agreement.sent.get("company")
     number = cast("Mapping[str, object]", company).get("id") if isinstance(company, Mapping) else None
     return number if isinstance(number, int) else None
 
 
 def _with_what_is_on_it(unread: Unread, lines: Lines, known: Mapping[int, Known]) -> Unread:
-    """With our lines on the agreement; where they are not known, it may be all organizations of the company."""
+    """`unread` with our lines on the agreement; if those are unknown, it concerns all organizations of the company."""
     if isinstance(lines, ConnectWiseError):
         return unread
-    shown = {one.id: one.serial_number or "" for one in lines.records}
-    shown |= {one.id: one.text("serialNumber") for one in lines.unreadable}
-    serial_numbers = (_serial_numbers(number, serial_number, known) for number, serial_number in shown.items())
+    shown = {line.id: line.serial_number or "" for line in lines.records}
+    shown |= {line.id: line.text("serialNumber") for line in lines.unreadable}
+    serial_numbers = (
+        _serial_numbers(addition_id, serial_number, known) for addition_id, serial_number in shown.items()
+    )
     return replace(unread, serial_numbers=frozenset(chain.from_iterable(serial_numbers)), company_id=None)
 
 
 def _serial_numbers(addition_id: int, shown: str, known: Mapping[int, Known]) -> frozenset[str]:
-    """Whose a line may be: an id that the ledger knows may be another line's by now."""
+    """The serial numbers that a line may stand for: an id that the ledger knows may be another line's by now."""
     return frozenset({shown, known[addition_id].serial_number} if addition_id in known else {shown})

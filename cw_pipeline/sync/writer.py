@@ -1,4 +1,4 @@
-"""Sends writes to ConnectWise, so that it is known what became of each: an intent before, a result after."""
+"""Sends writes to ConnectWise so that the result of each is known: an intent before, a result after."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import Outcome
-from cw_pipeline.billing.writes import CreateLine, Write
+from cw_pipeline.billing.writes import CreateLine, Write, takes_away
 from cw_pipeline.connectwise.errors import (
     AuthenticationFailed,
     ConnectWiseError,
@@ -25,18 +25,18 @@ from cw_pipeline.sync.ownership import is_known_as_another, may_be_made_by
 from cw_pipeline.sync.read_back import already_invoiced, find_written, results_shown, shows
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.intents import Intent, Result, append_intents, append_results
-from cw_pipeline.wording import failed_writes
+from cw_pipeline.wording import failed_writes, reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.ledger import Known
     from cw_pipeline.warehouse.lock import HeldLock
 
 BATCH = 10
-"""How many writes, for each request that may be under way at once, share a commit before and a commit after them; those
-of two batches are in doubt after a push was killed."""
+"""How many writes per concurrent request share a commit before and one after them. After a push was killed, the writes
+of at most two batches are in doubt."""
 
 
 class FailedWrite(NamedTuple):
@@ -48,12 +48,12 @@ class FailedWrite(NamedTuple):
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A write whose intent is in the ledger, after it was tried.
+    """A write that was tried, whose intent is in the ledger.
 
     Attributes:
         intent: The intent.
-        kind: What the ledger is to say of it; None where that is there already.
-        note: Why.
+        kind: The kind of the ledger entry to make; None if it is there already.
+        note: The note of that entry.
         failure: Its outcome and reason, if it failed.
         addition: The line that shows the write.
     """
@@ -66,7 +66,7 @@ class _Attempt:
 
 
 class Writer:
-    """Carries out writes while the push lock is held; `known` is what the ledger knows, by addition id."""
+    """Carries out writes while the push lock is held. `known` is what the ledger knows, by addition id."""
 
     def __init__(self, run: SyncRun, lock: HeldLock, known: Mapping[int, Known]) -> None:
         self._run = run
@@ -74,26 +74,39 @@ class Writer:
         self._known = known
         self._aborted_by: ConnectWiseError | None = None
         self.rights: dict[str, bool] = {}
-        """The rights that were used, and whether ConnectWise granted them: only writing proves these."""
+        """The rights that were used, and whether ConnectWise granted them: only a write proves that."""
 
-    def carry_out(self, writes: Sequence[Write]) -> dict[Write, FailedWrite]:
-        """Send `writes`, several at a time, and make sure that ConnectWise shows them; those that failed, with why.
+    def carry_out(self, writes: Collection[Write]) -> dict[Write, FailedWrite]:
+        """Send `writes` and make sure that ConnectWise shows them; returns those that failed.
 
-        They are sent in batches: before one is sent, all its intents are entered in the ledger, and after it, all that
-        became of them, while the next one is sent already. A push that is stopped leaves the intents of at most two
-        batches open, for the next push to settle.
-
-        After ConnectWise could not be reached, refused the credentials or asked to slow down for too long, the
-        remaining writes are not tried: each would wait in vain.
+        Those that take seats away go first. Those that add seats follow where all of the former succeeded for the same
+        organization's month: a seat is never on two lines.
 
         Raises:
             LockLost: If the push lock is no longer ours; nothing more is written.
             ConnectWiseError: If the agreements of a batch cannot be read again; nothing of it is confirmed.
         """
+        failed = self._send_all([write for write in writes if takes_away(write)])
+        stuck = {write.identity.organization_month: failure for write, failure in failed.items()}
+        adding = [write for write in writes if not takes_away(write)]
+        for write in adding:
+            if failure := stuck.get(write.identity.organization_month):
+                failed[write] = FailedWrite(failure.outcome, reasons.waiting(failure.reason))
+        return failed | self._send_all([write for write in adding if write not in failed])
+
+    def _send_all(self, writes: Sequence[Write]) -> dict[Write, FailedWrite]:
+        """Send writes several at a time, in batches; returns those that failed.
+
+        Before a batch is sent, all its intents are entered in the ledger; its results are entered while the next one is
+        sent. A push that is stopped leaves the intents of at most two batches open, for the next push to settle.
+
+        Once ConnectWise cannot be reached, refuses the credentials or asks to slow down for too long, the remaining
+        writes are not tried: each would wait in vain.
+        """
         size = self._run.concurrency * BATCH
         failed: dict[Write, FailedWrite] = {}
-        before: Iterable[_Attempt] = ()
-        # A write may wait long for its turn, and between attempts: the lock has to be ours still when it is sent.
+        sent: Iterable[_Attempt] = ()
+        # A write may wait long for its turn and between attempts: the lock must still be ours when it is sent.
         with (
             self._run.connectwise.asking_before_writes(self._lock.check),
             ThreadPoolExecutor(self._run.concurrency) as pool,
@@ -103,9 +116,9 @@ class Writer:
                     batch = writes[first : first + size]
                     failed |= {write: failure for write in batch if (failure := self._hindrance(write))}
                     sending = pool.map(self._try, self._intend([write for write in batch if write not in failed]))
-                    failed |= self._enter(list(before))
-                    before = sending
-                return failed | self._enter(list(before))
+                    failed |= self._enter(list(sent))
+                    sent = sending
+                return failed | self._enter(list(sent))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -119,33 +132,34 @@ class Writer:
             return append_intents(session, self._run.psa, self._run.run_id, writes)
 
     def _enter(self, attempts: Sequence[_Attempt]) -> dict[Write, FailedWrite]:
-        """Enter in the ledger what became of a batch; its writes that failed.
+        """Enter the results of a batch in the ledger; returns its writes that failed.
 
-        Where ConnectWise invoiced a line's period meanwhile, it is unknown whether the invoice has the quantity before
-        or after. A write whose agreement cannot be read stays open.
+        If ConnectWise invoiced a line's period meanwhile, it is unknown which quantity the invoice has. A write whose
+        agreement cannot be read stays open.
         """
         if not attempts:
             return {}
-        invoiced, unread = already_invoiced(self._run, [one.intent.write for one in attempts if one.addition])
-        failed = {one.intent.write: one.failure for one in attempts if one.failure}
+        invoiced, unread = already_invoiced(self._run, [each.intent.write for each in attempts if each.addition])
+        failed = {each.intent.write: each.failure for each in attempts if each.failure}
         results: list[Result] = []
-        for one in attempts:
-            write = one.intent.write
+        for attempt in attempts:
+            write = attempt.intent.write
             if why := unread.get(write):
                 failed[write] = FailedWrite(Outcome.UNCONFIRMED, failed_writes.invoiced_or_not(why))
-            elif one.addition is not None:
-                results += results_shown(one.intent, one.addition, invoiced=write in invoiced, note=one.note)
-                if write in invoiced:
+            elif attempt.addition is not None:
+                is_invoiced = write in invoiced
+                results += results_shown(attempt.intent, attempt.addition, invoiced=is_invoiced, note=attempt.note)
+                if is_invoiced:
                     reason = failed_writes.invoiced_meanwhile(write.identity)
                     failed[write] = FailedWrite(Outcome.UNCONFIRMED, reason)
-            elif one.kind is not None:
-                results.append(Result(one.intent, one.kind, one.note))
+            elif attempt.kind is not None:
+                results.append(Result(attempt.intent, attempt.kind, attempt.note))
         with self._run.warehouse.transaction() as session:
             append_results(session, self._run.psa, self._run.run_id, results)
         return failed
 
     def _hindrance(self, write: Write) -> FailedWrite | None:
-        """What is in the way of sending a write, if anything is."""
+        """What keeps a write from being sent, if anything does."""
         if self._aborted_by is not None:
             return FailedWrite(Outcome.UNCONFIRMED, failed_writes.not_tried(self._aborted_by))
         if not can_be_sent(write.quantity):
@@ -158,18 +172,16 @@ class Writer:
         with self._run.warehouse.transaction() as session:
             written = ledger.written_lines(session, self._run.psa, [write.identity.month])
         return [
-            f"line {number} on agreement {one.agreement_id}"
-            for number, one in written.items()
-            if one.serial_number == write.identity.serial_number and not all(map(can_be_sent, one.quantities))
+            f"line {addition_id} on agreement {line.agreement_id}"
+            for addition_id, line in written.items()
+            if line.serial_number == write.identity.serial_number and not all(map(can_be_sent, line.quantities))
         ]
 
     def _try(self, intent: Intent) -> _Attempt:
-        write = intent.write
-        hindrance = self._hindrance(write)  # which came up after the batch began
-        if hindrance is not None:
+        if hindrance := self._hindrance(intent.write):  # which came up after the batch began
             return _Attempt(intent, EntryKind.NOT_DONE, hindrance.reason, hindrance)
         try:
-            addition = self._send(write)
+            addition = self._send(intent.write)
         except UncertainWrite as error:
             return self._read_back(intent, str(error))
         except RateLimited as error:
@@ -178,7 +190,7 @@ class Writer:
             if isinstance(error, AuthenticationFailed):
                 self._aborted_by = error
             elif isinstance(error, MissingRight):
-                self.rights[_right(write)] = False
+                self.rights[_right(intent.write)] = False
             failure = FailedWrite(Outcome.REJECTED, failed_writes.refused(error))
             return _Attempt(intent, EntryKind.REFUSED, str(error), failure)
         except ConnectWiseError as error:
@@ -186,7 +198,7 @@ class Writer:
         return self._answered(intent, addition)
 
     def _give_up(self, intent: Intent, error: ConnectWiseError) -> _Attempt:
-        """After an error that proves that nothing was written, and that the next write would meet too."""
+        """Abort after an error that proves that nothing was written, and that the next write would meet too."""
         self._aborted_by = error
         failure = FailedWrite(Outcome.UNCONFIRMED, failed_writes.nothing_written(error))
         return _Attempt(intent, EntryKind.NOT_DONE, str(error), failure)
@@ -207,7 +219,7 @@ class Writer:
         return client.create_addition(write.agreement_id, new)
 
     def _answered(self, intent: Intent, addition: Addition) -> _Attempt:
-        """Take ConnectWise's answer for what it shows, and look again where that is not what was meant."""
+        """Take ConnectWise's answer for what it shows, and look again if that is not what was intended."""
         write = intent.write
         is_new = isinstance(write, CreateLine)
         known_as = None
@@ -222,7 +234,7 @@ class Writer:
         return self._read_back(intent, doubt)
 
     def _read_back(self, intent: Intent, doubt: str) -> _Attempt:
-        """Find out what became of a write that ConnectWise may or may not have carried out."""
+        """Find out whether ConnectWise carried out a write."""
         try:
             addition = find_written(self._run, intent.write)
         except ConnectWiseError as error:
@@ -232,10 +244,10 @@ class Writer:
         return _Attempt(intent, EntryKind.CONFIRMED, f"{doubt} Read back: written.", addition=addition)
 
     def _look_at(self, intent: Intent, addition_id: int, doubt: str) -> _Attempt:
-        """Look at a new line whose id ConnectWise answered, but not as it was sent.
+        """Look at a new line that ConnectWise answered with an id, but otherwise than it was sent.
 
-        Whatever it is like, it is known by its id from now on, also if this push is killed before the batch ends, so
-        that no second one is made.
+        Whatever it is like, it is known by its id from now on, even if this push is killed before the batch ends, so
+        that no second one is created.
         """
         write = intent.write
         answered = Result(intent, EntryKind.UNCONFIRMED, doubt, addition_id)

@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from cw_pipeline.billing.accounting import MANUAL_KINDS, SEEN, SETTLED, EntryKind
-from cw_pipeline.billing.identity import Identity
+from cw_pipeline.billing.identity import Identity, OrganizationMonth
 from cw_pipeline.billing.preview import PreviewLine, PushedPart
-from cw_pipeline.billing.undo import WhoseMonth, Wrote
+from cw_pipeline.billing.undo import Wrote
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import preview_lines
 from cw_pipeline.warehouse.pushes import pushed_part
@@ -143,7 +143,7 @@ def written_by(session: Session, psa: str, run_id: str) -> list[Wrote]:
     return list(wrote.values())
 
 
-def changed_since(session: Session, psa: str, run_id: str) -> dict[WhoseMonth, str]:
+def changed_since(session: Session, psa: str, run_id: str) -> dict[OrganizationMonth, str]:
     """The organizations' months that are not as the run left them, each with the run that changed it.
 
     By the ledger their lines have other quantities, or a person accepted them. What undid the run does not count, even
@@ -172,7 +172,7 @@ def changed_since(session: Session, psa: str, run_id: str) -> dict[WhoseMonth, s
         .order_by(LedgerEntry.id)
     )
     left: defaultdict[int | None, Decimal] = defaultdict(Decimal)
-    changed: dict[tuple[WhoseMonth, int | None], str] = {}
+    changed: dict[tuple[OrganizationMonth, int | None], str] = {}
     for month, organization_id, entry, kind, addition_id, quantity, changed_by in entries.tuples():
         line = (month, organization_id), addition_id
         if entry <= last.get(line[0], entry):

@@ -59,20 +59,14 @@ ACCOUNTING = frozenset({EntryKind.CONFIRMED, *SEEN, *SEEN_INVOICED}) - {EntryKin
 
 @dataclass(frozen=True)
 class Entry:
-    """What one of the ledger's entries says of an addition.
+    """What a ledger entry says of an addition.
 
     Attributes:
-        kind: The kind of entry.
         at: When it was entered; what was seen together has the same moment.
-        identity: The organization, month and plan whose seats the addition carries.
-        serial_number: The one that it was written or found with.
-        addition_id: The addition.
-        agreement_id: Its agreement.
-        product_id: Its product.
+        serial_number: The one that the addition was written or found with.
         quantity: The quantity that it was given, is shown with, or billed.
         credited: How much of that was credited.
-        effective_date: Its first day.
-        cancelled_date: Its last day; None where it has none, or where only its quantity was set.
+        cancelled_date: Its last day; None if it has none, or if only its quantity was set.
         trial: Whether it was created for a trial month, so that it bills nobody.
     """
 
@@ -91,25 +85,25 @@ class Entry:
 
 
 def account(entries: Iterable[Entry], intended: Iterable[tuple[int, Decimal]]) -> dict[int, Written]:
-    """What is accounted for of each addition, by its id.
+    """What is accounted for on each addition, by its id.
 
-    A line for whose period a newer one was made carries 0: the newer one was made because ConnectWise did not show it
-    any more while its period was still open, so it was never invoiced.
+    A line carries 0 once a newer one was created for its period: that happens only if ConnectWise no longer showed the
+    line while its period was still open, so it was never invoiced.
 
     Args:
-        entries: Those of the kinds that account for an addition, oldest first.
-        intended: The additions for which a write is open, each with the quantity that it was to get.
+        entries: Entries of the `ACCOUNTING` kinds, oldest first.
+        intended: The additions with an open write, each with the quantity that it was to get.
     """
     written: dict[int, Written] = {}
-    made_for: dict[tuple[str, int, date], int] = {}
+    created_for: dict[tuple[str, int, date], int] = {}
     for entry in entries:
         number = entry.addition_id
         if number not in written and entry.cancelled_date is not None and entry.kind not in SEEN:
             period = (entry.serial_number, entry.agreement_id, entry.effective_date)
-            replaced = made_for.get(period)
+            replaced = created_for.get(period)
             if replaced is not None and written[replaced].quantities and not written[replaced].invoiced:
                 written[replaced] = replace(written[replaced], quantities=frozenset({Decimal(0)}))
-            made_for[period] = number
+            created_for[period] = number
         written[number] = _after(entry, written.get(number))
     for number, quantity in intended:
         if number in written:
@@ -118,7 +112,7 @@ def account(entries: Iterable[Entry], intended: Iterable[tuple[int, Decimal]]) -
 
 
 def _after(entry: Entry, written: Written | None) -> Written:
-    """What is accounted for of a line after `entry`; `written` is what was before it."""
+    """What is accounted for on a line after `entry`; `written` is what was accounted for before."""
     if written is None:
         written = Written(
             agreement_id=entry.agreement_id,
@@ -149,5 +143,5 @@ def _after(entry: Entry, written: Written | None) -> Written:
 
 
 def _quantities(entry: Entry) -> frozenset[Decimal]:
-    """The quantity that a line should have after `entry`; none where that is unknown."""
+    """The quantity that a line should have after `entry`; none if that is unknown."""
     return frozenset() if entry.kind is EntryKind.DOUBTFUL else frozenset({entry.quantity})

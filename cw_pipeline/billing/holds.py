@@ -53,19 +53,16 @@ def hold_month(
 
 
 def hold_line(proposal: Proposal, mapping: CompanyMapping, facts: Facts, unusual: Unusual | None) -> Proposal:
-    """Hold one line for the first reason that applies; usage that is held as unusual holds whatever is not right."""
-    unclear = _invoice_unclear(proposal.balance, mapping, facts)
-    if unclear is not None:
+    """Hold one line for the first reason that applies. Unusual usage that is held stops every write, and a credit."""
+    if unclear := _invoice_unclear(proposal.balance, mapping, facts):
         return proposal.stopped(Outcome.INVOICE_UNCLEAR, unclear)
     identity = proposal.balance.identity
     if unusual and unusual.held and (proposal.writes or proposal.line.outcome is Outcome.CREDIT_DUE):
         return proposal.stopped(Outcome.UNUSUAL, unusual)
     for write in (*proposal.writes, *(_kept(line, identity) for line in proposal.kept)):
-        hold = write_hold(write, mapping, facts)
-        if hold is not None:
+        if hold := write_hold(write, mapping, facts):
             return proposal.stopped(hold, write)
-    by_hand = billed_by_hand(proposal, mapping, facts)
-    if by_hand is not None:
+    if by_hand := billed_by_hand(proposal, mapping, facts):
         return proposal.stopped(Outcome.BILLED_BY_HAND, by_hand)
     for line in proposal.balance.unclear:  # right as they are, unless they bill another company
         write = _kept(line, identity)

@@ -28,8 +28,6 @@ class Proposal:
     """A preview line as the balance of its plan asks for it, or as it was stopped.
 
     Attributes:
-        line: The preview line.
-        balance: Its plan's balance.
         writes: What was proposed, even if the line is stopped.
         kept: The open lines that carry seats and stay as they are.
     """

@@ -36,7 +36,6 @@ class InvoiceUnclear:
     """It is unknown what the lines of a plan billed.
 
     Attributes:
-        identity: The organization, month and plan.
         edited: Invoiced lines that differ from what the ledger accounts for.
         vanished: The addition ids of lines that are gone, or that belong to other lines now.
         claimed: Lines that show this identity but were written with another one.

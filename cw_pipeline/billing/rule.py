@@ -9,7 +9,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from cw_pipeline.billing.exclusions import exclusion
 from cw_pipeline.billing.holds import hold_line, hold_month
 from cw_pipeline.billing.identity import Identity
 from cw_pipeline.billing.outcomes import Outcome
@@ -17,7 +16,7 @@ from cw_pipeline.billing.preview import Preview
 from cw_pipeline.billing.proposals import Proposal, ReasonedLine, propose
 from cw_pipeline.billing.reasons import LineWarnings, Reason, Waiting
 from cw_pipeline.billing.unusual import Baseline, Unusual, unusual_usage, vanished
-from cw_pipeline.vocabulary import Plan
+from cw_pipeline.vocabulary import LicenseType, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +43,7 @@ def preview_month(
 
 def _preview_row(row: Usage, month: Month, facts: Facts, baseline: Baseline) -> list[ReasonedLine]:
     mapping = facts.mappings.get(row.organization_id)
-    excluded = exclusion(row, month, facts)
+    excluded = _exclusion(row, mapping, month, facts)
     if excluded is None and mapping is not None:
         return _preview_organization(row, mapping, month, facts, unusual_usage(row, month, baseline))
     row_line = ReasonedLine(
@@ -59,6 +58,19 @@ def _preview_row(row: Usage, month: Month, facts: Facts, baseline: Baseline) -> 
         reason=row,
     )
     return [row_line, *(_preview_organization(None, mapping, month, facts, None) if mapping else ())]
+
+
+def _exclusion(row: Usage, mapping: CompanyMapping | None, month: Month, facts: Facts) -> Outcome | None:
+    """The first reason not to bill `row`; None if it is billed."""
+    reasons = (
+        (Outcome.NOT_MANAGED, not row.managed),
+        (Outcome.NFR, row.license_type is LicenseType.NFR),
+        (Outcome.TRIAL, row.license_type is LicenseType.TRIAL),
+        (Outcome.UNMAPPED, mapping is None),
+        (Outcome.BEFORE_BILL_FROM, mapping is not None and month < mapping.bill_from),
+        (Outcome.PRODUCT_UNMAPPED, row.plan not in facts.products),
+    )
+    return next((outcome for outcome, applies in reasons if applies), None)
 
 
 def _preview_organization(

@@ -22,15 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wrote:
-    """What a run wrote on a line.
-
-    Attributes:
-        identity: The organization, month and plan whose seats the line carries.
-        addition_id: The line.
-        agreement_id: The agreement that it was written on.
-        before: Its quantity before the run; 0 if the run created it.
-        quantity: The quantity that the run gave it.
-    """
+    """What a run wrote on a line: its quantity `before` the run, 0 if the run created it, and after."""
 
     identity: Identity
     addition_id: int
@@ -68,7 +60,6 @@ class UndoLine:
     """What undoing a run does about a line that the run wrote: a write, or the reason to keep the line as it is.
 
     Attributes:
-        wrote: What the run wrote.
         now: The line's quantity in ConnectWise; None if it is not shown.
         write: Sets the quantity from before the run.
         kept: Why the line is kept; an outcome if its agreement cannot bill it.

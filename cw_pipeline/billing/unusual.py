@@ -82,9 +82,6 @@ class Unusual:
     """An organization's unusual month.
 
     Attributes:
-        month: The month.
-        organization_id: The organization.
-        rules: Why it is unusual.
         seats: The usage in the report; 0 if the report lacks the organization.
         before: The last earlier month that was billed; None if there is none.
         held: Whether nothing is written for it until a person releases it.

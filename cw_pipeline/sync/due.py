@@ -58,13 +58,10 @@ def unpushed_months(session: Session, psa: str, first_month: Month, now: datetim
     if not changes.mappings:
         return {}
     pushed, undone = _last_pushes(session, psa), last_undone(session, psa)
-    unpushed: dict[Month, Why] = {}
     first = max(first_month, min(bill_from for bill_from, _ in changes.mappings))
-    for month in first.until(Month.last_closed(now)):
-        why = _why(month, pushed.get(month), undone.get(month), changes)
-        if why is not None:
-            unpushed[month] = why
-    return unpushed
+    months = first.until(Month.last_closed(now))
+    whys = {month: _why(month, pushed.get(month), undone.get(month), changes) for month in months}
+    return {month: why for month, why in whys.items() if why is not None}
 
 
 def previews_to_approve(session: Session, psa: str, unpushed: Collection[Month]) -> dict[Month, int]:

@@ -51,7 +51,6 @@ class LineReader:
     """Reads our lines on agreements, and what shows an id that the ledger knows.
 
     Attributes:
-        run: Gives access to ConnectWise.
         known: What the ledger knows, by addition id.
         expected: Lines that carry seats as far as is known, each with its agreement. If a list lacks one, that does not
             prove that it is gone.

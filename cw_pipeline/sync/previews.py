@@ -79,11 +79,8 @@ class Snapshot:
         earlier: dict[str, Billed] = {}
         for month in sorted(self.reports):
             billed = dict(self.baselines[month].billed)
-            billed |= {
-                organization_id: last
-                for organization_id, last in earlier.items()
-                if organization_id not in billed or billed[organization_id] < last
-            }
+            for organization_id, last in earlier.items():
+                billed[organization_id] = max(last, billed.get(organization_id, last))
             baseline = replace(self.baselines[month], billed=billed)
             previews.append(preview_month(month, self.reports[month].rows, self.facts, baseline))
             earlier |= billed_in(previews[-1])

@@ -45,7 +45,7 @@ class Reading:
         looked_through: The companies whose agreements were listed without a known gap.
         in_part: Of the companies to look through, those with unreadable records.
         companies: The agreements' readable companies, by id.
-        unread_companies: The unreadable ones.
+        unread_companies: The agreements' unreadable companies.
     """
 
     known: Mapping[int, Known]
@@ -184,7 +184,7 @@ class _AgreementReader:
             reading.looked_through |= set(companies) - cut_short
 
     def _add(self, agreement: models.Agreement, unreadable_owner: Unreadable | None, lines: Lines) -> list[Unread]:
-        """Add a readable agreement and its lines, as far as that is possible; what cannot be read of it."""
+        """Add a readable agreement with its lines, if its company and list are readable; returns what is not."""
         reading = self.reading
         if unreadable_owner:
             return [unread_company(agreement.id, unreadable_owner, lines, reading.known)]

@@ -51,9 +51,7 @@ class _Attempt:
     """A write that was tried, whose intent is in the ledger.
 
     Attributes:
-        intent: The intent.
-        kind: The kind of the ledger entry to make; None if it is there already.
-        note: The note of that entry.
+        kind: The ledger entry to make, with its `note`; None if it is there already.
         failure: Its outcome and reason, if it failed.
         addition: The line that shows the write.
     """

@@ -178,7 +178,7 @@ class AnyHistory(BilledOnce):
         agreement = self.connectwise.agreements[agreement_id]
         assume(agreement.next_invoice_date and self._has_whole_months_invoiced(agreement_id))
         self.connectwise.append_seen()
-        firsts = [one.first for one in self.connectwise.invoices if one.agreement_id == agreement_id]
+        firsts = [invoice.first for invoice in self.connectwise.invoices if invoice.agreement_id == agreement_id]
         day = min(firsts[-1 - min(back, len(firsts) - 1)], agreement.next_invoice_date or date.max)
         self.connectwise.agreements[agreement_id] = replace(agreement, next_invoice_date=day)
 
@@ -261,12 +261,12 @@ class AnyHistory(BilledOnce):
         preview = self._sync(month)
         facts = self._facts()
         due = credits_due(organization, preview, facts)
-        if any(is_edited(one.line, facts) for one in due):
+        if any(is_edited(credit.line, facts) for credit in due):
             return
-        for one in due:
-            self.connectwise.credit(one.line.addition_id, one.seats)
+        for credit in due:
+            self.connectwise.credit(credit.line.addition_id, credit.seats)
         again = credits_due(organization, self._preview(month), self._facts())
-        assert {one.line.addition_id for one in again}.isdisjoint(one.line.addition_id for one in due)
+        assert {credit.line.addition_id for credit in again}.isdisjoint(credit.line.addition_id for credit in due)
 
     # What we do
 

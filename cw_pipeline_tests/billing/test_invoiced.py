@@ -62,7 +62,7 @@ class TestUnclear:
     def test_is_left_alone_while_it_is_right(self, line: Line, agreement: Agreement, seen: list[int]) -> None:
         facts = the_facts(line, agreements=[agreement], ledger={1: [5]}, seen_invoiced=seen)
         assert state_of(line, facts, MARCH) is State.UNCLEAR
-        assert [one.outcome for one in preview_of(facts, used(5)).lines] == [Outcome.UNCHANGED]
+        assert [line.outcome for line in preview_of(facts, used(5)).lines] == [Outcome.UNCHANGED]
 
     @pytest.mark.parametrize("usage", [0, 3, 9])
     def test_is_held_where_its_quantity_would_change(
@@ -79,7 +79,7 @@ class TestUnclear:
     ) -> None:
         facts = the_facts(line, agreements=[agreement], ledger={1: [5]}, seen_invoiced=seen, mappings=[mapped_to(11)])
         preview = preview_of(facts, used(5))
-        assert {one.outcome for one in preview.lines} == {Outcome.INVOICE_UNCLEAR}
+        assert {line.outcome for line in preview.lines} == {Outcome.INVOICE_UNCLEAR}
         assert changes_of(preview) == set()
 
     def test_counts_for_good_once_a_person_accepted_it(self, line: Line, agreement: Agreement, seen: list[int]) -> None:

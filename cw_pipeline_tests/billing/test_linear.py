@@ -41,7 +41,9 @@ def instructions(work: Callable[[], object]) -> int:
 def work_for(organizations: int, effective: date | None, *, by_hand: bool = False) -> int:
     """What a month takes whose organizations have a line each that begins on `effective`, if any, and one by hand."""
     ids = range(1, organizations + 1)
-    lines = [a_line(one, 5, agreement_id=one, effective=effective, organization_id=f"org-{one}") for one in ids]
+    lines = [
+        a_line(number, 5, agreement_id=number, effective=effective, organization_id=f"org-{number}") for number in ids
+    ]
     written = {
         line.addition_id: Written(
             agreement_id=line.agreement_id,
@@ -54,14 +56,18 @@ def work_for(organizations: int, effective: date | None, *, by_hand: bool = Fals
         if effective
     }
     facts = Facts(
-        mappings={f"org-{one}": mapped_to(one, one, organization_id=f"org-{one}") for one in ids},
+        mappings={f"org-{number}": mapped_to(number, number, organization_id=f"org-{number}") for number in ids},
         products=PRODUCTS,
-        agreements={one: an_agreement(one, one) for one in ids},
+        agreements={number: an_agreement(number, number) for number in ids},
         lines={line.serial_number: (line,) for line in lines if effective},
         ledger=written,
-        by_hand={(one, PRODUCTS[Plan.BUSINESS]): [a_line(1000 + one, 5, agreement_id=one)] for one in ids if by_hand},
+        by_hand={
+            (number, PRODUCTS[Plan.BUSINESS]): [a_line(1000 + number, 5, agreement_id=number)]
+            for number in ids
+            if by_hand
+        },
     )
-    usage = [used(5 + one % 2, organization_id=f"org-{one}") for one in ids]
+    usage = [used(5 + number % 2, organization_id=f"org-{number}") for number in ids]
     return instructions(lambda: preview_in_words(preview_month(MARCH, usage, facts), facts))
 
 

@@ -88,7 +88,7 @@ def test_an_open_line_that_bills_otherwise_than_mapped_now_is_replaced(
     preview = preview_of(facts_of(mapping, line), used(5))
     assert changes_of(preview) == {(1, 5, 0), (None, 0, 5)}
     assert row_line(preview).outcome is Outcome.CREATED
-    assert why in next(one.reason for one in preview.lines if one.also)
+    assert why in next(line.reason for line in preview.lines if line.also)
     again = preview_of(facts_of(mapping, replace(line, quantity=Decimal(0))), used(0))
     assert changes_of(again) == set()
 

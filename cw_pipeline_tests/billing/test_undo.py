@@ -108,6 +108,6 @@ def test_seats_wait_for_the_other_plan_s_line_only_within_the_month() -> None:
     lines = [a_line(1, 0), a_line(2, 5, Plan.ENTERPRISE, effective=INVOICED)]
     facts = the_facts(*lines, ledger={1: [0], 2: [5]})
     run = [wrote(5, 0), wrote(0, 5, Plan.ENTERPRISE, addition_id=2)]
-    assert [one.kept for one in plan_undo(run, facts, changed={}, unsettled=set())] == [Kept.WAITING, Kept.INVOICED]
+    assert [line.kept for line in plan_undo(run, facts, changed={}, unsettled=set())] == [Kept.WAITING, Kept.INVOICED]
     facts = the_facts(a_line(1, 0), a_line(2, 5, Plan.ENTERPRISE), ledger={1: [0], 2: [5]})
-    assert [one.kept for one in plan_undo(run, facts, changed={}, unsettled=set())] == [None, None]
+    assert [line.kept for line in plan_undo(run, facts, changed={}, unsettled=set())] == [None, None]

@@ -33,7 +33,7 @@ def before(seats: int | None, limits: Limits = HOLD, plans: str = "") -> Baselin
     """So many seats were billed in February, and March's reports had these plans in turn."""
     billed = {} if seats is None else {ORGANIZATION: Billed(FEBRUARY, Decimal(seats))}
     of_letters = {"B": Plan.BUSINESS, "E": Plan.ENTERPRISE}
-    return Baseline(limits, billed, {ORGANIZATION: [of_letters[one] for one in plans]} if plans else {})
+    return Baseline(limits, billed, {ORGANIZATION: [of_letters[letter] for letter in plans]} if plans else {})
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ IN_APRIL, IN_MAY = Window(APRIL, date(2026, 4, 30)), Window(MAY, date(2026, 5, 3
 def test_a_next_invoice_that_moves_on_without_an_invoice_is_noticed(
     seen: list[tuple[date | None, str | None]], windows: list[Window]
 ) -> None:
-    assert perhaps_written_off([Recap(*one) for one in seen]) == windows
+    assert perhaps_written_off([Recap(*recap) for recap in seen]) == windows
 
 
 def test_a_line_is_perhaps_written_off_by_its_first_day_until_accepted() -> None:

@@ -128,7 +128,9 @@ class Customer:
                 release_lines(self.msp.run, unusual_month(self.msp.run, Month.parse(month)), [organization])
             case ["lines", "end" | "leave" as act, *lines]:
                 shown = lines_by_hand(self.msp.run)
-                assert all(one.done for one in choose(self.msp.run, shown, Act(act), [int(one) for one in lines]))
+                assert all(
+                    chosen.done for chosen in choose(self.msp.run, shown, Act(act), [int(line) for line in lines])
+                )
             case words:
                 raise AssertionError(words)
 

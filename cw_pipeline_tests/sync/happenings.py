@@ -87,7 +87,7 @@ def mapped_to(company_id: int, agreement_id: int) -> Callable[[Customer], None]:
 def cycle(billing_options: str) -> Callable[[Customer], None]:
     def change(customer: Customer) -> None:
         records = customer.msp.sandbox.connectwise.records("billing_cycles")
-        (number,) = (one["id"] for one in records if one["billingOptions"] == billing_options)
+        (number,) = (cycle["id"] for cycle in records if cycle["billingOptions"] == billing_options)
         customer.edit_agreement(billingCycle=number)
 
     return change

@@ -25,7 +25,7 @@ def by_hand(msp: Msp, place: int = ONE, **line: Any) -> int:  # noqa: ANN401 - a
 
 
 def listed(msp: Msp) -> dict[int, LineByHand]:
-    return {one.line.addition_id: one for one in lines_by_hand(msp.run)}
+    return {shown.line.addition_id: shown for shown in lines_by_hand(msp.run)}
 
 
 def act(msp: Msp, what: Act, *ids: int) -> list[Chosen]:

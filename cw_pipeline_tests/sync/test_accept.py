@@ -25,7 +25,9 @@ def edited(msp: Msp) -> Msp:
     """A line of 5 was invoiced, and then a person set it to 3."""
     msp.sync()
     msp.sandbox.connectwise.invoice(agreement_id(ONE), until=date(2026, 4, 1))
-    (line,) = [one for one in msp.sandbox.connectwise.additions(agreement_id(ONE)) if one.get("serialNumber")]
+    (line,) = [
+        addition for addition in msp.sandbox.connectwise.additions(agreement_id(ONE)) if addition.get("serialNumber")
+    ]
     msp.sandbox.connectwise.edit_addition(agreement_id(ONE), line["id"], quantity=3)
     assert msp.sync().outcomes(ONE) == ["invoice_unclear"]
     return msp
@@ -39,7 +41,9 @@ def test_an_accepted_quantity_counts_as_billed_and_the_difference_is_billed_next
 
 
 def test_a_missing_line_billed_nothing_once_that_is_accepted(edited: Msp) -> None:
-    (line,) = [one for one in edited.sandbox.connectwise.additions(agreement_id(ONE)) if one.get("serialNumber")]
+    (line,) = [
+        addition for addition in edited.sandbox.connectwise.additions(agreement_id(ONE)) if addition.get("serialNumber")
+    ]
     edited.sandbox.connectwise.delete_addition(agreement_id(ONE), line["id"])
     assert edited.sync().outcomes(ONE) == ["invoice_unclear"]
     accept_lines(edited.run, MARCH, COMPANY_NAMES[ONE])

@@ -44,7 +44,7 @@ def test_every_line_that_bills_the_same_is_listed_with_what_is_proposed(msp: Msp
     for nothing in bill_nothing:
         by_hand(msp, **nothing)
     found = listed(msp)
-    assert {number: (one.proposal, one.last_day, one.choice) for number, one in found.items()} == {
+    assert {number: (line.proposal, line.last_day, line.choice) for number, line in found.items()} == {
         running: (Proposal.END, MARCH_31, None),
         of_a_month: (Proposal.IN_CONNECTWISE, MARCH_31, None),
         other_plan: (Proposal.LEAVE, MARCH_31, None),
@@ -74,7 +74,9 @@ def test_a_line_is_ended_the_day_before_ours_and_restored(since_january: Msp) ->
     assert (ends(msp, line), listed(msp)[line].choice) == (date(2027, 7, 31), None)
     assert msp.sync(*MONTHS).outcomes()[0] == "billed_by_hand"
     with msp.run.warehouse.transaction() as session:
-        acts = [(one.action, one.subject, one.after) for one in session.query(AuditEntry) if "line" in one.action]
+        acts = [
+            (entry.action, entry.subject, entry.after) for entry in session.query(AuditEntry) if "line" in entry.action
+        ]
     assert [(action, after and (after["last_day"], after["result"])) for action, _, after in acts] == [
         ("end line", ("2025-12-31", "about to be sent")),
         ("end line", ("2025-12-31", "done")),
@@ -111,7 +113,7 @@ def test_a_push_makes_its_preview_anew_once_a_line_is_left(msp: Msp) -> None:
     msp.preview()
     act(msp, Act.LEAVE, line)
     (pushed,) = msp.push()
-    assert {one.outcome.value for one in pushed.preview.lines if one.agreement_id == HERE} == {"created"}
+    assert {line.outcome.value for line in pushed.preview.lines if line.agreement_id == HERE} == {"created"}
 
 
 def test_what_a_person_does_in_connectwise_ends_the_hold_by_itself(msp: Msp) -> None:
@@ -197,5 +199,7 @@ def test_what_became_of_an_end_is_known_and_told(
         (MARCH_31, Act.END) if done else (None, None)
     )
     with msp.run.warehouse.transaction() as session:
-        results = [one.after and one.after["result"] for one in session.query(AuditEntry) if one.action == "end line"]
+        results = [
+            entry.after and entry.after["result"] for entry in session.query(AuditEntry) if entry.action == "end line"
+        ]
     assert [results[0], results[-1] == "done"] == ["about to be sent", done]

@@ -35,7 +35,7 @@ def test_a_line_that_ended_too_late_is_ended_again(since_january: Msp) -> None:
     trial(msp, 0)
     msp.fetch(*MONTHS)
     msp.preview(*MONTHS)
-    held = next(one for one in msp.push(*MONTHS)[0].preview.lines if one.agreement_id == HERE)
+    held = next(line for line in msp.push(*MONTHS)[0].preview.lines if line.agreement_id == HERE)
     assert (held.outcome, f"`cw-pipeline lines end {line}`" in held.reason) == ("billed_by_hand", True)
     assert proposed(list(listed(msp).values()), Act.END) == [line]
     msp.sandbox.faults.add(FaultKind.STATUS, method="PATCH", path=additions_of(ONE), status=400)
@@ -83,11 +83,11 @@ def test_a_choice_is_undone_even_when_nothing_is_mapped_there(msp: Msp, since: C
     act(msp, Act.END, ended)
     act(msp, Act.LEAVE, left)
     since(msp)
-    assert {number: (one.choice, one.last_day) for number, one in listed(msp).items()} == {
+    assert {number: (line.choice, line.last_day) for number, line in listed(msp).items()} == {
         ended: (Act.END, None),
         left: (Act.LEAVE, None),
     }
-    assert [one.done for one in act(msp, Act.UNDO, ended, left)] == [True, True]
+    assert [chosen.done for chosen in act(msp, Act.UNDO, ended, left)] == [True, True]
     assert (ends(msp, ended), listed(msp)) == (None, {})
 
 

@@ -95,7 +95,9 @@ def test_an_open_line_whose_serial_number_was_edited_stays_ours(synced: Msp, tex
     assert synced.sync().outcomes(ONE) == ["unchanged"]
     synced.use(8, ONE)
     assert synced.sync().outcomes(ONE) == ["updated"]
-    additions = {one["id"]: one["quantity"] for one in synced.sandbox.connectwise.additions(agreement_id(ONE))}
+    additions = {
+        addition["id"]: addition["quantity"] for addition in synced.sandbox.connectwise.additions(agreement_id(ONE))
+    }
     assert (additions[line], len(additions)) == (8, before)
 
 

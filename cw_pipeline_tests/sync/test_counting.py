@@ -1,4 +1,4 @@
-"""How many requests a sync takes."""
+"""How many requests and SQL statements a sync takes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from cw_pipeline.connectwise.models import Addition
 from cw_pipeline.vocabulary import Month
@@ -26,6 +26,8 @@ A_FEW_PAGES = 6
 """The codebase, the billing cycles, the agreements and their companies, and the agreements once more at the end."""
 OF_THE_COMPANIES = {*map(additions_of, MAPPED), "/agreements/1073/additions", "/agreements/1091/additions"}
 """Two of the companies have another agreement each."""
+STATEMENTS = 34
+"""Of a repeat: most read what a preview is made from, or check under the lock that it has not changed."""
 YEAR = tuple(Month(2025, 4).until(MARCH))
 
 
@@ -52,6 +54,18 @@ def test_a_repeat_reads_each_mapped_agreement_s_lines_once_and_writes_nothing(ms
     assert msp.written() == 0
 
 
+def test_a_repeat_takes_few_statements(msp: Msp) -> None:
+    msp.sync()
+    statements: list[str] = []
+    event.listen(
+        msp.run.warehouse.engine,
+        "before_cursor_execute",
+        lambda _connection, _cursor, statement, *_more: statements.append(statement),
+    )
+    assert msp.sync().outcomes() == ["unchanged"] * len(MAPPED)
+    assert len([statement for statement in statements if not statement.startswith("BEGIN")]) <= STATEMENTS
+
+
 def test_a_repeat_reads_no_empty_page_after_an_agreement_s_lines(msp: Msp) -> None:
     msp.sandbox.connectwise.change_settings(numbered_pages_end_with_empty_page=True)
     msp.sync()
@@ -66,7 +80,7 @@ def test_twelve_months_in_one_run_read_each_agreement_s_lines_once(msp: Msp) -> 
     msp.fetch(*YEAR)
     msp.preview(*YEAR)
     pushed = msp.push(*YEAR)
-    assert [str(one.preview.month) for one in pushed] == [str(month) for month in YEAR]
+    assert [str(each.preview.month) for each in pushed] == [str(month) for month in YEAR]
     assert reads_of_lines(msp) == dict.fromkeys(OF_THE_COMPANIES, 1)
     with msp.run.warehouse.transaction() as session:
         requests_read = session.scalars(select(PreviewRow.requests_read).order_by(PreviewRow.id)).all()

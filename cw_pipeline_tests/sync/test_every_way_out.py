@@ -86,7 +86,7 @@ def test_each_alternative_of_a_hold_s_own_sentence_settles_its_month(
     if way.act is not None:
         way.act(customer)
     commands = COMMAND.findall(reason)
-    followed = {number for one in held.ways.values() for number in one.commands}
+    followed = {number for way in held.ways.values() for number in way.commands}
     assert followed == set(range(len(commands))), reason
     for number in way.commands:
         customer.do(commands[number])
@@ -173,7 +173,7 @@ def test_what_is_told_of_a_right_line_is_settled_as_it_says(
     spoil(customer)
     if gone:
         customer.leave()
-    (warning,) = filter(None, [one.warning for one in customer.sync(anew=not gone).month.preview.lines])
+    (warning,) = filter(None, [line.warning for line in customer.sync(anew=not gone).month.preview.lines])
     assert advice in warning
     if act is not None:
         act(customer)

@@ -75,7 +75,9 @@ class World:
         return End(
             lines=[{name: value for name, value in line.items() if name != "_info"} for line in lines],
             written={number: replace(one, known_since=SOME_MOMENT) for number, one in known.items()},
-            requests=sorted((one.method, one.path, one.body) for one in self.msp.sandbox.journal.writes("/finance/")),
+            requests=sorted(
+                (entry.method, entry.path, entry.body) for entry in self.msp.sandbox.journal.writes("/finance/")
+            ),
         )
 
 

@@ -64,14 +64,17 @@ def customer(sandbox: Sandbox, warehouse: Warehouse) -> Iterator[Customer]:
 def mapped(customer: Customer) -> dict[str, tuple[int, int]]:
     """The company and agreement of each mapped organization."""
     with customer.msp.run.warehouse.transaction() as session:
-        return {one.organization_id: (one.company_id, one.agreement_id) for one in session.query(CompanyMappingRow)}
+        return {
+            mapping.organization_id: (mapping.company_id, mapping.agreement_id)
+            for mapping in session.query(CompanyMappingRow)
+        }
 
 
 def invoiced(customer: Customer, until: date) -> Counter[int]:
     """The seats on the invoices, by the place of their organization; each to the company that there is."""
     connectwise = customer.msp.sandbox.connectwise
     connectwise.invoice(until=until)
-    companies = {one["id"]: one["company"]["id"] for one in connectwise.records("agreements")}
+    companies = {agreement["id"]: agreement["company"]["id"] for agreement in connectwise.records("agreements")}
     seats: Counter[int] = Counter()
     for invoice in connectwise.invoices():
         for line in invoice["lines"]:
@@ -103,7 +106,7 @@ def of_the_hold(customer: Customer) -> list[str]:
 
 
 def of_drift(customer: Customer) -> list[str]:
-    (finding,) = [one for one in find_drift(customer.msp.run, TODAY) if one.kind == "company_merged"]
+    (finding,) = [each for each in find_drift(customer.msp.run, TODAY) if each.kind == "company_merged"]
     return COMMAND.findall(finding.what_to_do)
 
 

@@ -136,7 +136,7 @@ def test_only_pushed_lines_are_told_to_differ_from_the_preview(never_synced: Msp
     with msp.run.warehouse.transaction() as session:
         found = since_looked_at(session, msp.run.psa, pushed.preview_id)
     assert found is not None
-    assert [one.line.organization_id for one in found.changes] == [organization_id(TWO)]
+    assert [change.line.organization_id for change in found.changes] == [organization_id(TWO)]
 
 
 def test_only_failed_lines_of_the_chosen_organizations_count(never_synced: Msp) -> None:

@@ -89,7 +89,7 @@ def test_previews_that_were_made_together_are_made_anew_together(msp: Msp) -> No
     kept = {preview.id for preview in msp.preview(FEBRUARY, MARCH)}
     msp.use(8)
     msp.fetch(MARCH)
-    assert kept.isdisjoint(one.preview_id for one in msp.push(FEBRUARY, MARCH))
+    assert kept.isdisjoint(pushed.preview_id for pushed in msp.push(FEBRUARY, MARCH))
     assert msp.quantities(MAPPED[0], MARCH) == [8]
 
 

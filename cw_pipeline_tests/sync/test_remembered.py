@@ -133,7 +133,7 @@ def test_an_unseen_invoice_is_unclear_once_the_date_is_cleared(msp: Msp) -> None
 
 def test_a_month_whose_invoice_was_deleted_is_held_before_a_correction(invoiced: Msp) -> None:
     first = min(
-        (one for one in invoiced.sandbox.connectwise.invoices() if one["agreement_id"] == OLD),
+        (invoice for invoice in invoiced.sandbox.connectwise.invoices() if invoice["agreement_id"] == OLD),
         key=lambda invoice: invoice["period_start"],
     )
     invoiced.sandbox.connectwise.delete_invoice(first["number"])  # those of February and March stand

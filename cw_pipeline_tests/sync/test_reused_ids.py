@@ -56,7 +56,7 @@ def edit(msp: Msp, place: int = ONE, **fields: object) -> int:
 
 def drift(msp: Msp) -> list[tuple[str, str, str]]:
     """The kinds of what has drifted, what was found, and what to do."""
-    return [(one.kind.value, one.found, one.what_to_do) for one in find_drift(msp.run, TODAY)]
+    return [(finding.kind.value, finding.found, finding.what_to_do) for finding in find_drift(msp.run, TODAY)]
 
 
 def accept(msp: Msp, place: int = ONE) -> None:
@@ -95,7 +95,9 @@ def test_another_line_under_a_known_id_holds_the_plan(since_january: Msp, seats:
     assert msp.sync().outcomes(ONE) == ["created" if seats else "zero_usage"]
     assert msp.sync().outcomes(ONE) == ["unchanged" if seats else "zero_usage"]
     assert msp.quantities(ONE) == ([seats] if seats else [])
-    assert [one for one in msp.sandbox.connectwise.additions(agreement_id(ONE)) if one["id"] == number] == [theirs]
+    assert [
+        addition for addition in msp.sandbox.connectwise.additions(agreement_id(ONE)) if addition["id"] == number
+    ] == [theirs]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,9 @@ def test_a_line_is_ours_if_anything_besides_its_id_agrees(synced: Msp, edited: d
     number = edit(synced, **edited)
     synced.use(8, ONE)
     assert synced.sync().outcomes(ONE) == ["created" if "product" in edited else "updated"]
-    quantities = {one["id"]: one["quantity"] for one in synced.sandbox.connectwise.additions(agreement_id(ONE))}
+    quantities = {
+        addition["id"]: addition["quantity"] for addition in synced.sandbox.connectwise.additions(agreement_id(ONE))
+    }
     assert quantities[number] == (0 if "product" in edited else 8)
     assert synced.sync().outcomes(ONE) == ["unchanged"]
 
@@ -124,7 +128,9 @@ def test_a_line_of_the_plan_s_former_product_is_still_ours(synced: Msp) -> None:
     pushed = synced.sync()
     assert pushed.outcomes(ONE) == ["created"]
     assert [line.outcome for line in pushed.also(ONE)] == ["zeroed"]
-    (old,) = (one for one in synced.sandbox.connectwise.additions(agreement_id(ONE)) if one["id"] == number)
+    (old,) = (
+        addition for addition in synced.sandbox.connectwise.additions(agreement_id(ONE)) if addition["id"] == number
+    )
     assert old["quantity"] == 0
 
 

@@ -220,7 +220,7 @@ def test_a_push_is_compared_with_the_last_preview_before_it(synced_on_both_datab
     assert found.before.preview_id == seen
     said = f"It is not what preview {seen} said, the last one before this run. 1 line differs: "
     assert differs_from(seen, found.changes).startswith(said)
-    assert [(one.seats, one.line.organization_id) for one in found.changes] == [(3, organization_id(ONE))]
+    assert [(change.seats, change.line.organization_id) for change in found.changes] == [(3, organization_id(ONE))]
     assert (push_of("fourth"), waiting()) == (None, {})
     looked_at(msp)
     msp.use(9, ONE)

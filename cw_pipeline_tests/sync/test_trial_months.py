@@ -57,8 +57,10 @@ def test_trial_months_bill_nobody_and_then_it_is_billed(trial: Msp) -> None:
     trial.sandbox.connectwise.invoice(HERE, until=date(2026, 3, 1))
     assert trial.sync(*MONTHS).outcomes() == ["unchanged"] * len(MAPPED)
     ours = {line["id"] for month in MONTHS for line in trial.lines(ONE, month)}
-    invoices = [one for one in trial.sandbox.connectwise.invoices() if one["agreement_id"] == HERE]
-    on_invoices = [line["addition_id"] for one in invoices for line in one["lines"] if line["addition_id"] in ours]
+    invoices = [invoice for invoice in trial.sandbox.connectwise.invoices() if invoice["agreement_id"] == HERE]
+    on_invoices = [
+        line["addition_id"] for invoice in invoices for line in invoice["lines"] if line["addition_id"] in ours
+    ]
     assert on_invoices == [trial.lines(ONE, MARCH)[0]["id"]]
     with trial.run.warehouse.transaction() as session:
         told = {
@@ -84,7 +86,7 @@ def test_a_trial_that_ends_early_is_billed_but_for_what_was_invoiced(trial: Msp)
     written = trial.written()
     assert trial.sync(*MONTHS).outcomes() == ["unchanged"] * len(MAPPED)
     assert trial.written() == written
-    (january,) = [one for one in month_of(trial, JANUARY) if one.organization.id == organization_id(ONE)]
+    (january,) = [billed for billed in month_of(trial, JANUARY) if billed.organization.id == organization_id(ONE)]
     assert (january.owed, january.billed) == (5, 0)
     assert "Invoiced already: 5 seats, 5 of them to nobody, because it was a trial month." in january.line.reason
 
@@ -112,7 +114,7 @@ def test_a_line_that_connectwise_bills_all_the_same_is_unconfirmed(since_january
     msp.preview(*MONTHS)
     lines = [line for pushed in msp.push(*MONTHS) for line in pushed.preview.lines]
     reasons = [line.reason for line in lines if line.outcome.value == "unconfirmed"]
-    assert [" as Billable instead of 5 with the serial number " in one for one in reasons] == [True] * 3
+    assert [" as Billable instead of 5 with the serial number " in reason for reason in reasons] == [True] * 3
     msp.sandbox.faults.clear()
     assert msp.sync(*MONTHS).outcomes() == ["unchanged"] * len(MAPPED)
     assert [billed(msp, month) for month in MONTHS] == [[("DoNotBill", 5)]] * 3

@@ -49,8 +49,8 @@ def results(undone: Undone) -> dict[int, str]:
     """What became of the line of each organization, with the reason if it was left."""
     places = {organization_id(place): place for place in MAPPED}
     return {
-        places[one.line.wrote.identity.organization_id]: str(one.line.kept or one.result)
-        for one in sorted(undone.lines, key=lambda one: one.line.wrote.addition_id)
+        places[undone_line.line.wrote.identity.organization_id]: str(undone_line.line.kept or undone_line.result)
+        for undone_line in sorted(undone.lines, key=lambda undone_line: undone_line.line.wrote.addition_id)
     }
 
 
@@ -116,7 +116,7 @@ def test_what_was_invoiced_gone_edited_or_written_since_is_named_and_left(both: 
     written = both.written()
     undone = undo(both, "second")
     assert results(undone) == {ONE: "invoiced", TWO: "edited", THREE: "gone"}
-    assert all(one.reason for one in undone.lines)
+    assert all(line.reason for line in undone.lines)
     assert (undone.months, undone.left, both.written()) == ([], 3, written)
     both.use(8, TWO)
     synced_by(both, "third", MARCH)
@@ -150,7 +150,7 @@ def test_seats_wait_while_the_line_that_has_them_cannot_be_written(both: Msp) ->
     synced_by(both, "moved", MARCH)
     both.sandbox.faults.add(FaultKind.STATUS, method="PATCH", path=additions_of(ONE), status=400, times=1)
     undone = undo(both, "moved")
-    assert [one.result.value for one in undone.lines] == ["failed", "failed"]
+    assert [line.result.value for line in undone.lines] == ["failed", "failed"]
     assert both.quantities(ONE) == [0, 7]
     again = undo(both, "moved", by="undo 2")
     assert again.left == 0

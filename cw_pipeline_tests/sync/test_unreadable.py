@@ -257,19 +257,19 @@ def test_drift_tells_what_cannot_be_read_and_takes_nothing_for_gone(synced: Msp,
     synced.sandbox.connectwise.edit_addition(agreement_id(OTHERS[0]), other, quantity=3)
     spoil(synced, spoiled)
     found = find_drift(synced.run, TODAY)
-    assert sorted(one.kind for one in found) == ["edited", "unreadable"]
-    (unreadable,) = [one for one in found if one.kind == "unreadable"]
+    assert sorted(finding.kind for finding in found) == ["edited", "unreadable"]
+    (unreadable,) = [finding for finding in found if finding.kind == "unreadable"]
     assert (unreadable.organization_id, unreadable.agreement_id) == (organization_id(ONE), AGREEMENT)
     assert unreadable.what_to_do == CORRECT_IT
     synced.sandbox.faults.clear()
-    assert [one.kind for one in find_drift(synced.run, TODAY)] == ["edited"]
+    assert [finding.kind for finding in find_drift(synced.run, TODAY)] == ["edited"]
 
 
 @pytest.mark.parametrize("spoiled", RECORDS.values(), ids=RECORDS)
 def test_a_rebuild_does_the_rest_and_tells_what_cannot_be_read(synced: Msp, spoiled: Spoiled) -> None:
     spoil(synced, spoiled)
     rebuilt = rebuild(synced.run)
-    assert [one.agreement_id for one in rebuilt.unread] == [AGREEMENT]
+    assert [record.agreement_id for record in rebuilt.unread] == [AGREEMENT]
     assert rebuilt.companies == len(MAPPED)
     assert_held_alone(synced.sync(), "updated")
     assert_right(synced)

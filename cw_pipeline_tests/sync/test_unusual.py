@@ -37,7 +37,7 @@ def test_months_that_are_synced_together_are_compared_with_each_other(msp: Msp) 
     msp.use(25, ONE, month=FEBRUARY)
     msp.use(25, ONE)
     msp.fetch(*MONTHS)
-    made = {one.preview.month: one.preview for one in msp.preview(*reversed(MONTHS))}
+    made = {stored.preview.month: stored.preview for stored in msp.preview(*reversed(MONTHS))}
     outcomes = {
         month: [line.outcome.value for line in preview.lines if line.organization_id == organization_id(ONE)]
         for month, preview in made.items()

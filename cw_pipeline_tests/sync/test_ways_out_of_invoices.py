@@ -110,7 +110,7 @@ def test_an_earlier_bill_from_bills_only_what_was_not_invoiced(invoiced: Msp) ->
     assert "Its lines for 2026-03 carry 5 seats" in left.line(ONE).reason
     with invoiced.run.warehouse.transaction() as session:
         lines = month_lines(session, invoiced.run.psa, left.month.preview).lines
-    assert {one.line.organization_id: one.left for one in lines if one.left} == {organization_id(ONE): 5}
+    assert {each.line.organization_id: each.left for each in lines if each.left} == {organization_id(ONE): 5}
     invoiced.map(ONE, bill_from=MARCH)
     assert_right(invoiced, 5, 2)
 
@@ -145,7 +145,7 @@ def test_a_missing_billed_line_counts_once_made_again_and_accepted(invoiced: Msp
     advice = f"make it again in ConnectWise with the same quantity, days and serial number ({serial_number})"
     assert_stuck(invoiced.sync(), "invoice_unclear", advice, accept())
     accepted = accept_lines(invoiced.run, MARCH, organization_id(ONE))
-    assert {one.line.addition_id: one.counts for one in accepted} == {line: 0, again: 5}
+    assert {each.line.addition_id: each.counts for each in accepted} == {line: 0, again: 5}
     assert_right(invoiced, 5)
     assert find_drift(invoiced.run, TODAY) == []
     invoiced.use(8, ONE)

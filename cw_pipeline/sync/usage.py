@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
@@ -71,15 +70,7 @@ def require_report(month: Month, reported: Container[Month]) -> None:
         raise SyncError(msg)
 
 
-@dataclass(frozen=True)
-class ReadAgain:
-    """A month's usage report as it is stored now, and whether it differs from the one stored before."""
-
-    report: StoredReport
-    changed: bool
-
-
-def read_again(nordpass: NordPass, warehouse: Warehouse, month: Month) -> ReadAgain | None:
+def read_again(nordpass: NordPass, warehouse: Warehouse, month: Month) -> StoredReport | None:
     """Fetch and store `month`'s usage report, which may have been corrected; None while there is none yet.
 
     Raises:
@@ -87,16 +78,14 @@ def read_again(nordpass: NordPass, warehouse: Warehouse, month: Month) -> ReadAg
         NordPassError: If there is no well-formed report for another reason; nothing is stored.
         EmptyReport: If the report is empty although organizations are mapped; nothing is stored.
     """
-    with warehouse.transaction() as session:
-        stored_id = latest_report_ids(session, [month]).get(month)
     try:
-        report = fetch_usage(nordpass, warehouse, month)
+        return fetch_usage(nordpass, warehouse, month)
     except (ReportNotFinal, UnknownMonth) as error:
-        if stored_id is None:
-            return None
+        with warehouse.transaction() as session:
+            if not latest_report_ids(session, [month]):
+                return None
         msg = f"The usage report for {month} is no longer final. The stored one still counts. {error}"
         raise ReportWithdrawn(msg) from error
-    return ReadAgain(report, changed=report.id != stored_id)
 
 
 def recent_months(warehouse: Warehouse, *, first_month: Month, now: datetime) -> list[Month]:

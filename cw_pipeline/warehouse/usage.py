@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,8 @@ class StoredReport:
     generated_at: datetime
     seats: int
     rows: tuple[Usage, ...]
+    is_new: bool = field(default=False, compare=False)
+    """Whether it was just stored because it differs from the one before."""
 
 
 _OF_MONTH = UsageReportRow.month == bindparam("month")
@@ -45,7 +47,8 @@ def store_report(session: Session, report: UsageReport) -> StoredReport:
     fingerprint = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
     rows = [OrganizationUsageRow(**row) for row in values]
     stored = session.scalars(_LAST_OF_MONTH, {"month": report.month}).first()
-    if stored is None or stored.fingerprint != fingerprint:
+    is_new = stored is None or stored.fingerprint != fingerprint
+    if stored is None or is_new:
         stored = UsageReportRow(
             month=report.month,
             generated_at=report.generated_at,
@@ -56,7 +59,7 @@ def store_report(session: Session, report: UsageReport) -> StoredReport:
         )
         session.add(stored)
         session.flush()
-    return _report(stored, rows)
+    return replace(_report(stored, rows), is_new=is_new)
 
 
 LATEST_REPORTS = select(func.max(UsageReportRow.id)).group_by(UsageReportRow.month)

@@ -27,15 +27,15 @@ def read_recent_usage(
     with access.warehouse(context) as warehouse, access.nordpass() as nordpass:
         for month in recent_months(warehouse, first_month=first_month(), now=datetime.now(UTC)):
             try:
-                read = read_again(nordpass, warehouse, month)
+                report = read_again(nordpass, warehouse, month)
             except CwPipelineError as error:
                 failed.append(f"{month}: {error}")
                 continue
-            if read is None:
+            if report is None:
                 context.log.info(f"{month}: there is no final usage report yet.")
                 continue
-            event = dg.AssetMaterialization if read.changed else dg.AssetObservation
-            yield event(USAGE.key, partition=str(month), metadata=metadata.of_usage(read.report))
+            event = dg.AssetMaterialization if report.is_new else dg.AssetObservation
+            yield event(USAGE.key, partition=str(month), metadata=metadata.of_usage(report))
     if failed:
         raise Failed("\n".join(failed))
     yield dg.Output(None)

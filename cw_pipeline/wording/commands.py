@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from cw_pipeline.billing.facts import Line
+    from cw_pipeline.billing.identity import Identity
 
 SYNC_AGAIN = "Then sync the month again."
 
@@ -21,10 +22,10 @@ def for_tenant(text: str, tenant: str | None) -> str:
     return text.replace("`cw-pipeline ", f"`cw-pipeline --tenant {tenant} ") if tenant else text
 
 
-def accept_command(month: Month, organization_id: str, *, credited: Decimal | int | None = None) -> str:
+def accept_command(identity: Identity, *, credited: Decimal | int | None = None) -> str:
     """The command that accepts an organization's invoiced lines, or records a credit for them."""
     seats = "" if credited is None else f" --credited {credited}"
-    whose = f"--month {month} --organization {shlex.quote(organization_id)}"
+    whose = f"--month {identity.month} --organization {shlex.quote(identity.organization_id)}"
     return f"`cw-pipeline lines accept {whose}{seats}`"
 
 

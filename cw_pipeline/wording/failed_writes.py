@@ -44,8 +44,7 @@ def too_many_digits(write: Write, lines: Sequence[str]) -> str:
     return (
         f"{write.quantity} are still to be billed, and only {MOST_DIGITS} digits can be sent to ConnectWise exactly. "
         f"This comes from the quantity of {' and '.join(lines) or 'an invoiced line'}. In ConnectWise, set it to what "
-        "was billed in fewer digits, and accept that with "
-        f"{accept_command(write.identity.month, write.identity.organization_id)}. {SYNC_AGAIN}"
+        f"was billed in fewer digits, and accept that with {accept_command(write.identity)}. {SYNC_AGAIN}"
     )
 
 

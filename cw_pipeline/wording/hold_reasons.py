@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.identity import Identity, as_marked
@@ -36,8 +37,7 @@ def leave_out(month: Month, mapping: CompanyMapping) -> str:
 
 def accept_what_was_billed(identity: Identity) -> str:
     """What to do about an invoiced line whose billed quantity is unknown."""
-    accept = accept_command(identity.month, identity.organization_id)
-    return f"See the invoice, set the line to what it billed, and accept that with {accept}."
+    return f"See the invoice, set the line to what it billed, and accept that with {accept_command(identity)}."
 
 
 def unread(month: Month, records: Sequence[Unread], mapping: CompanyMapping) -> str:
@@ -67,9 +67,8 @@ def moved(reason: Moved, facts: Facts) -> str:
     return (
         f"{_with_quantity(reason.line)} was invoiced to company {agreement.company_id} ({agreement.company_name}) on "
         f"agreement {agreement.id}, but the organization is now mapped to company {mapping.company_id}. Credit company "
-        f"{agreement.company_id} in ConnectWise and record it with "
-        f"{accept_command(identity.month, identity.organization_id, credited=reason.seats)}{map_back}. "
-        f"{leave_out(identity.month, mapping)} {SYNC_AGAIN}"
+        f"{agreement.company_id} in ConnectWise and record it with {accept_command(identity, credited=reason.seats)}"
+        f"{map_back}. {leave_out(identity.month, mapping)} {SYNC_AGAIN}"
     )
 
 
@@ -79,7 +78,7 @@ def edited(identity: Identity, line: Line, written: Written) -> str:
         f"Line {line.addition_id} on agreement {line.agreement_id} was written with {_as_written(written)} and "
         f"invoiced, but now has {line.quantity} from {line.effective_date} to {line.cancelled_date}, so it is unknown "
         "what was billed. See the invoice and set the line to what it billed; if that differs from what was written, "
-        f"accept it with {accept_command(identity.month, identity.organization_id)}. {SYNC_AGAIN}"
+        f"accept it with {accept_command(identity)}. {SYNC_AGAIN}"
     )
 
 
@@ -90,7 +89,7 @@ def unclear(identity: Identity, facts: Facts, copies: Sequence[Line], others: Se
     see = "See" if copies else "Set the next invoice date to the first day that is not invoiced yet; or see"
     return (
         f"{why} {see} the agreement's invoices, set {which} to what they billed (0 if none has it), and accept that "
-        f"with {accept_command(identity.month, identity.organization_id)}. {SYNC_AGAIN}"
+        f"with {accept_command(identity)}. {SYNC_AGAIN}"
     )
 
 
@@ -151,7 +150,7 @@ def claimed(identity: Identity, line: Line, facts: Facts) -> str:
     if other is None:  # a line is written and found by a serial number that says whose it is
         return ""
     ids = {as_marked(organization_id): organization_id for organization_id in facts.mappings}
-    accept = accept_command(other.month, ids.get(other.organization_id, other.organization_id))
+    accept = accept_command(replace(other, organization_id=ids.get(other.organization_id, other.organization_id)))
     return (
         f"Line {line.addition_id} on agreement {line.agreement_id} shows the serial number {identity.serial_number}, "
         f"but was written with {line.serial_number}. It is left alone, since it may be either line. Set its serial "
@@ -181,7 +180,7 @@ def _make_again(identity: Identity) -> str:
     return (
         "If the missing line was billed, make it again in ConnectWise with the same quantity, days and serial number "
         f"({identity.serial_number}), as Do Not Bill. Then, or if it billed nothing, accept that with "
-        f"{accept_command(identity.month, identity.organization_id)}."
+        f"{accept_command(identity)}."
     )
 
 

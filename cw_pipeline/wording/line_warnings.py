@@ -56,17 +56,17 @@ def left_out(identity: Identity, line: Line, facts: Facts) -> str:
         correction = "Set its included quantity to 0"
     if state_of(line, facts, identity.month) is State.OPEN:
         return f"Line {line.addition_id} {fault}. {correction} in ConnectWise before it is invoiced."
-    accept = accept_command(identity.month, identity.organization_id)
     return (
-        f"Line {line.addition_id} {fault}, and it was invoiced. Bill the rest by hand, and accept that with {accept}."
+        f"Line {line.addition_id} {fault}, and it was invoiced. Bill the rest by hand, and accept that with "
+        f"{accept_command(identity)}."
     )
 
 
 def perhaps_written_off(identity: Identity, addition_id: int) -> str:
     """What to do about a line that seems to be invoiced, but that no invoice seems to have."""
-    accept = accept_command(identity.month, identity.organization_id)
     return (
-        f"See Agreement Invoicing in ConnectWise. If the period was written off and is to be billed, set line "
-        f"{addition_id} to 0, accept that with {accept}, and sync the month again: its seats are billed in the "
-        "next period. If it was invoiced, or is not to be, accept the line as it is with the same command."
+        "See Agreement Invoicing in ConnectWise. If the period was written off and is to be billed, set line "
+        f"{addition_id} to 0, accept that with {accept_command(identity)}, and sync the month again: its seats are "
+        "billed in the next period. If it was invoiced, or is not to be, accept the line as it is with the same "
+        "command."
     )

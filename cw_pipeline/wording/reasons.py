@@ -62,8 +62,7 @@ def balanced(result: Balance, facts: Facts) -> str:
             Outcome.ZERO_USAGE: "No seats were used and there is no line.",
             Outcome.CREDIT_DUE: (
                 f"Invoiced too much: {counted(-result.target, 'seat')}. Issue the credit in ConnectWise, and record it "
-                f"with {accept_command(identity.month, identity.organization_id, credited=-result.target)}."
-                + (f" {writes}." if writes else "")
+                f"with {accept_command(identity, credited=-result.target)}." + (f" {writes}." if writes else "")
             ),
             Outcome.AGREEMENT_INACTIVE: (
                 "The mapped agreement no longer exists in ConnectWise. Map the company to another agreement "

@@ -98,7 +98,7 @@ def what_to_do(line: ReconciledLine) -> str | None:
     identity = Identity(line.month, line.plan, str(line.organization.id))
     numbers = " and ".join(invoice.number for invoice in line.invoices)
     seats = f"{_seats(line.invoiced_seats)} for {_seats(line.seats)}"
-    accept = accept_command(identity.month, identity.organization_id)
+    accept = accept_command(identity)
     match line.reason:
         case None:
             return None

@@ -10,8 +10,9 @@ import pytest
 from dagster_shared.yaml_utils import load_run_config_yaml
 
 import cw_pipeline
+from cw_pipeline.billing.identity import Identity
 from cw_pipeline.definitions import defs
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.wording.commands import accept_command, map_command, unmap_command
 from cw_pipeline.wording.launchpad import in_the_ui
 
@@ -20,8 +21,8 @@ ONLY_COMMANDS = ("migrate", "notify", "health", "report")
 MARCH = Month(2026, 3)
 ODD = 'it\'s 1e5, "[x]": {#|$HOME}'
 ADVICE = [
-    accept_command(MARCH, ODD),
-    accept_command(MARCH, "org-1", credited=3),
+    accept_command(Identity(MARCH, Plan.BUSINESS, ODD)),
+    accept_command(Identity(MARCH, Plan.BUSINESS, "org-1"), credited=3),
     map_command(7, 12, ODD, MARCH),
     map_command(7, 12, "12"),
     unmap_command(7, ODD),

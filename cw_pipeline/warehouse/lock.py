@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import Text, column, create_engine, delete, func, select, text, true, values
+from sqlalchemy import Text, bindparam, column, create_engine, delete, func, insert, select, text, true, values
 from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -107,19 +107,30 @@ def lock_setup(session: Session) -> None:
         session.execute(select(func.pg_advisory_xact_lock(_number(f"{schema_of(connection)}acts"))))
 
 
+_NAME = insert(LockHolderRow)
+_FORGET_ANY = (
+    delete(LockHolderRow).where(LockHolderRow.psa == bindparam("psa")).execution_options(synchronize_session=False)
+)
+_FORGET = _FORGET_ANY.where(LockHolderRow.holder == bindparam("holder"), LockHolderRow.since == bindparam("since"))
+"""It is another's by now, if the lock was lost."""
+
+
 @contextmanager
 def _named_as_holder(engine: Engine, psa: str) -> Generator[None]:
     """Show to those who wait, while the block runs, that this process holds the lock."""
-    holder, since = f"process {os.getpid()} on {socket.gethostname()}", datetime.now(UTC)
+    ours = {
+        "psa": psa,
+        "holder": f"process {os.getpid()} on {socket.gethostname()}",
+        "since": datetime.now(UTC),
+    }
     with reachable(engine.url), Session(engine) as session, session.begin():
-        session.merge(LockHolderRow(psa=psa, holder=holder, since=since))
+        session.execute(_FORGET_ANY, {"psa": psa})
+        session.execute(_NAME, ours)
     try:
         yield
     finally:
-        row = LockHolderRow  # another's by now, if the lock was lost
-        ours = delete(row).where(row.psa == psa, row.holder == holder, row.since == since)
         with reachable(engine.url), Session(engine) as session, session.begin():
-            session.execute(ours)
+            session.execute(_FORGET, ours)
 
 
 def _who_holds(engine: Engine, psa: str) -> str:

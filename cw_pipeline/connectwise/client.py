@@ -41,6 +41,10 @@ class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
         sleep: Waits so many seconds; for tests.
         clock: Seconds of a clock that only goes forward; for tests.
 
+    Attributes:
+        company_id: The company id of the login.
+        site_url: HTTPS origin of the API, with `api-` if ConnectWise hosts the site.
+
     Raises:
         InvalidConfiguration: The site URL is not the HTTPS address of a site, or a limit is less than 1.
     """
@@ -55,7 +59,6 @@ class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._company_id = credentials.company_id
         http = Http(
             credentials,
             requests_per_minute=requests_per_minute,
@@ -65,6 +68,8 @@ class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
             clock=clock,
         )
         super().__init__(http)
+        self.company_id = credentials.company_id
+        self.site_url = http.origin
 
     def __enter__(self) -> Self:
         return self
@@ -75,16 +80,6 @@ class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-    @property
-    def company_id(self) -> str:
-        """The company id of the login."""
-        return self._company_id
-
-    @property
-    def site_url(self) -> str:
-        """HTTPS origin of the API, with `api-` if ConnectWise hosts the site."""
-        return self._http.origin
 
     @property
     def requests(self) -> RequestCount:
@@ -110,4 +105,4 @@ class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
 
     def agreement_url(self, agreement_id: int) -> str:
         """A link to the agreement in ConnectWise's web pages."""
-        return record_url(self.site_url, self._company_id, "AgreementFV", agreement_id)
+        return record_url(self.site_url, self.company_id, "AgreementFV", agreement_id)

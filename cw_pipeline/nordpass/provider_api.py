@@ -26,7 +26,7 @@ from cw_pipeline.nordpass.models import (
     UtcDatetime,
 )
 from cw_pipeline.nordpass.source import NordPass
-from cw_pipeline.nordpass.tokens import Tokens
+from cw_pipeline.nordpass.tokens import token_maker
 from cw_pipeline.nordpass.transport import Transport
 from cw_pipeline.vocabulary import Month
 
@@ -93,7 +93,7 @@ class ProviderApi(NordPass):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._msp_id = msp_id
-        self._transport = Transport(base_url, Tokens(msp_id, private_key).authorization, ca_bundle, sleep)
+        self._transport = Transport(base_url, token_maker(msp_id, private_key), ca_bundle, sleep)
 
     def __repr__(self) -> str:
         return f"ProviderApi(msp_id={self._msp_id!r})"

@@ -1,5 +1,6 @@
 """Short-lived tokens, signed with the MSP's private key. Their claims are part of the assumed contract."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -21,8 +22,8 @@ _WHAT_TO_DO: Final = (
 )
 
 
-class Tokens:
-    """Makes a bearer token for each request.
+def token_maker(msp_id: str, private_key: str) -> Callable[[], str]:
+    """Return a function that makes the value of the next request's Authorization header.
 
     Args:
         msp_id: The MSP's id.
@@ -31,31 +32,24 @@ class Tokens:
     Raises:
         InvalidSetting: The key cannot be used.
     """
-
-    def __init__(self, msp_id: str, private_key: str) -> None:
-        self._msp_id = msp_id
-        self._key = _rsa_key(private_key)
-
-    def authorization(self) -> str:
-        """The value of a request's Authorization header."""
-        now = datetime.now(UTC)
-        claims = {
-            "iss": self._msp_id,
-            "sub": self._msp_id,
-            "aud": AUDIENCE,
-            "iat": now,
-            "exp": now + LIFE,
-            "jti": uuid4().hex,
-        }
-        return Hidden(f"Bearer {jwt.encode(claims, self._key, algorithm='RS256')}")
-
-
-def _rsa_key(pem: str) -> RSAPrivateKey:
     try:
-        key = load_pem_private_key(pem.encode(), password=None)
+        key = load_pem_private_key(private_key.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # The cause may quote the key.
         raise InvalidSetting(f"The NordPass private key is not an unencrypted PEM private key. {_WHAT_TO_DO}") from None
     if not isinstance(key, RSAPrivateKey) or key.key_size < _LEAST_KEY_BITS:
         raise InvalidSetting(f"The NordPass private key is not RSA of at least {_LEAST_KEY_BITS} bits. {_WHAT_TO_DO}")
-    return key
+
+    def authorization() -> str:
+        now = datetime.now(UTC)
+        claims = {
+            "iss": msp_id,
+            "sub": msp_id,
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": now + LIFE,
+            "jti": uuid4().hex,
+        }
+        return Hidden(f"Bearer {jwt.encode(claims, key, algorithm='RS256')}")
+
+    return authorization

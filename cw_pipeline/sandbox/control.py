@@ -32,10 +32,6 @@ class SandboxControl:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection."""
         self._session.close()
 
     def act(self, name: str, /, **arguments: object) -> Any:  # noqa: ANN401 - any JSON

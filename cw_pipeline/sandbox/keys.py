@@ -3,9 +3,9 @@
 import atexit
 import shutil
 import tempfile
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import trustme
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
@@ -20,31 +20,20 @@ from cryptography.hazmat.primitives.serialization import (
 _NAMES = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True)
-class Keys:
-    """PEM files in one folder, readable by their owner only."""
+class Keys(NamedTuple):
+    """PEM files that only their owner can read.
 
-    folder: Path
+    Attributes:
+        ca_bundle: The certificate authority that clients have to trust.
+        server_certificate: The server's certificate chain with its private key.
+        nordpass_private_key: Signs the MSP's requests to NordPass.
+        nordpass_public_key: Verifies them.
+    """
 
-    @property
-    def ca_bundle(self) -> Path:
-        """The certificate authority that clients have to trust."""
-        return self.folder / "ca.pem"
-
-    @property
-    def server_certificate(self) -> Path:
-        """The server's certificate chain with its private key."""
-        return self.folder / "server.pem"
-
-    @property
-    def nordpass_private_key(self) -> Path:
-        """The key that signs the MSP's requests to NordPass."""
-        return self.folder / "nordpass_private_key.pem"
-
-    @property
-    def nordpass_public_key(self) -> Path:
-        """The key that verifies them."""
-        return self.folder / "nordpass_public_key.pem"
+    ca_bundle: Path
+    server_certificate: Path
+    nordpass_private_key: Path
+    nordpass_public_key: Path
 
     def load_nordpass_public_key(self) -> RSAPublicKey:
         """Read the public key."""
@@ -56,7 +45,8 @@ class Keys:
 
 def keys_in(folder: Path) -> Keys:
     """The keys in `folder`, which are made the first time."""
-    keys = Keys(folder)
+    files = ("ca.pem", "server.pem", "nordpass_private_key.pem", "nordpass_public_key.pem")
+    keys = Keys(*(folder / file for file in files))
     folder.mkdir(parents=True, exist_ok=True)
     # It is written last, so the others exist too.
     if not keys.nordpass_public_key.exists():

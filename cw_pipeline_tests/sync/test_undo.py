@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cw_pipeline.vocabulary import Month
+    from cw_pipeline_tests.support.worlds import Worlds
 
 ONE, TWO, THREE = MAPPED
 
@@ -64,13 +65,17 @@ def due(msp: Msp) -> dict[Month, Why]:
 
 
 @pytest.fixture
-def both(synced_on_both_databases: Msp) -> Msp:
-    """Three companies: run `first` billed 5 seats each for March, run `second` 7."""
-    synced_on_both_databases.use(6)
-    synced_by(synced_on_both_databases, "first", MARCH)
-    synced_on_both_databases.use(7)
-    synced_by(synced_on_both_databases, "second", MARCH)
-    return synced_on_both_databases
+def both(synced_on_both_databases: Msp, worlds: Worlds) -> Msp:
+    """Three companies: run `first` billed 6 seats each for March, run `second` 7."""
+    msp = synced_on_both_databases
+
+    def sync_twice() -> None:
+        for run_id, seats in (("first", 6), ("second", 7)):
+            msp.use(seats)
+            synced_by(msp, run_id, MARCH)
+
+    worlds.reach("synced by two runs", msp, sync_twice)
+    return msp
 
 
 def test_each_line_gets_its_former_quantity_and_the_month_is_due(both: Msp) -> None:

@@ -55,9 +55,8 @@ class _Printer:
         self._lines = [(result.month, line) for result in results for line in result.lines]
         with cmd.warehouse.transaction() as session:
             self._companies, self._agreements = lazy.listings.imported_names(session)
-            psa = lazy.psa.connected_psa(session)
             comparisons = {
-                result.month: lazy.changes.since_looked_at(session, psa, result.preview_id)
+                result.month: lazy.changes.since_looked_at(session, result.preview_id)
                 for result in results
                 if pushed and result.preview_id
             }
@@ -124,7 +123,7 @@ class _Printer:
             what = month if self._pushed else f"{month}, preview {result.preview_id}"
             cmd.say(f"{what}: {where_seats_go(result.lines, pushed=self._pushed)}")
         if since := self._since.get(month):
-            cmd.say(f"{month}: {differs_from(since.before.preview_id, since.changes)}")
+            cmd.say(f"{month}: {differs_from(since.before.id, since.changes)}")
         if result.part:
             cmd.say(
                 f"{month}: {how_much(result.part)} are pushed. The month stays due: `cw-pipeline sync --month {month}` "
@@ -152,7 +151,7 @@ class _Printer:
         return {
             "month": result.month,
             "preview": result.preview_id,
-            "differs_from_preview": since and since.before.preview_id,
+            "differs_from_preview": since and since.before.id,
             "partly_pushed": result.part,
             "outcomes": tally(line for line in result.lines if not line.also),
             "also": tally(line for line in result.lines if line.also),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.preview import PreviewLine
     from cw_pipeline.reports.changes import Change
     from cw_pipeline.warehouse.names import Named
-    from cw_pipeline.warehouse.versions import Version
+    from cw_pipeline.warehouse.previews import StoredPreview
 
 _HELP = "A month, such as 2026-03, or the id of a preview."
 
@@ -45,8 +45,8 @@ def compare(
     cmd.say(f"{old} and {new}: {counted(len(rows), 'line differs', 'lines differ')}.")
 
 
-def _version(version: Version) -> dict[str, object]:
-    return {"month": version.preview.month, **members(version, "preview_id", "made_at", "pushed")}
+def _version(version: StoredPreview) -> dict[str, object]:
+    return {"month": version.preview.month, "preview_id": version.id, **members(version, "made_at", "pushed")}
 
 
 def _change(change: Change) -> dict[str, object]:

@@ -73,7 +73,7 @@ def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseC
     psa = psa_of(connectwise)
     with warehouse.transaction() as session:
         part = pushed_part(session, psa, pushed.preview.month)
-        since = since_looked_at(session, psa, pushed.preview_id)
+        since = since_looked_at(session, pushed.preview_id)
     details = _of_month(pushed.carried_out, warehouse, connectwise, pushed=True)
     if part:
         details["summary"] = f"Only {how_much(part)} are pushed. The month stays due."
@@ -81,7 +81,7 @@ def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseC
     details["preview"] = str(pushed.preview_id)
     if since:  # what the push did otherwise than the preview that people could look at before
         headings, rows = changes.changes(since.changes, *since.names)
-        details["since_preview"] = wide_table(headings, rows, differs_from(since.before.preview_id, since.changes))
+        details["since_preview"] = wide_table(headings, rows, differs_from(since.before.id, since.changes))
     return {**details, "requests_read": pushed.requests_read, "requests_written": pushed.requests_written}
 
 

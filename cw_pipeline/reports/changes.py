@@ -13,14 +13,16 @@ from cw_pipeline.reports.listings import imported_names
 from cw_pipeline.reports.worth import Money, prices
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.psa import connected_psa
-from cw_pipeline.warehouse.versions import (
-    Version,
-    last_version,
+from cw_pipeline.warehouse.previews import (
+    StoredPreview,
     looked_at_before,
-    preview_version,
-    pushed_organizations,
+    preview_row,
+    pushed_or_previewed,
+    stored_preview,
 )
+from cw_pipeline.warehouse.psa import connected_psa
+from cw_pipeline.warehouse.pushes import pushed_organizations
+from cw_pipeline.warehouse.tables import PreviewRow
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -70,15 +72,15 @@ def _is_used(line: PreviewLine | None) -> bool:
 class Comparison:
     """What differs between two versions of a month, or of two months; the lines with the most seats first."""
 
-    before: Version
-    after: Version
+    before: StoredPreview
+    after: StoredPreview
     changes: Sequence[Change]
 
     @property
     def names(self) -> tuple[str, str]:
         """The versions' names in headings: their months or, if that is the same one, their previews."""
         if self.before.preview.month == self.after.preview.month:
-            return f"Preview {self.before.preview_id}", f"Preview {self.after.preview_id}"
+            return f"Preview {self.before.id}", f"Preview {self.after.id}"
         return str(self.before.preview.month), str(self.after.preview.month)
 
 
@@ -96,13 +98,11 @@ def compare(session: Session, before: str, after: str) -> Comparison:
     return Comparison(old, new, changes(left, right, imported_names(session), prices(session)))
 
 
-def since_looked_at(session: Session, psa: str, preview_id: int) -> Comparison | None:
+def since_looked_at(session: Session, preview_id: int) -> Comparison | None:
     """What the push of a preview did unlike the preview before it, which people could look at; None if nothing."""
-    looked_at = looked_at_before(session, preview_id)
-    if looked_at is None:
-        return None
-    old, new = preview_version(session, psa, looked_at), preview_version(session, psa, preview_id)
-    if old is None or new is None:
+    row = session.get_one(PreviewRow, preview_id)
+    old, new = looked_at_before(session, row), stored_preview(session, row)
+    if old is None:
         return None
     left_out = {line.organization_id for line in new.preview.lines} - pushed_organizations(session, preview_id)
     changed = [
@@ -128,7 +128,7 @@ def changes(before: Preview, after: Preview, names: ImportedNames, seat_prices: 
     return sorted(changed, key=lambda change: (-abs(change.seats), change.line.organization_name.casefold()))
 
 
-def _as_after(pushed: Version) -> Preview:
+def _as_after(pushed: StoredPreview) -> Preview:
     """What a preview says right after a push: all that was written is right."""
     lines = (
         replace(line, outcome=Outcome.UNCHANGED, writes=()) if line.outcome in RIGHT else line
@@ -138,18 +138,18 @@ def _as_after(pushed: Version) -> Preview:
     return replace(pushed.preview, lines=tuple(lines))
 
 
-def _version(session: Session, month_or_preview: str) -> Version:
+def _version(session: Session, month_or_preview: str) -> StoredPreview:
     psa, text = connected_psa(session), month_or_preview.strip()
     if text.isascii() and text.isdigit():
-        version = preview_version(session, psa, int(text))
-        if version is None:
+        row = preview_row(session, int(text))
+        if row is None or row.psa != psa:
             raise NothingToCompare(f"There is no preview {text}. `cw-pipeline preview` makes one, and says its id.")
-        return version
+        return stored_preview(session, row)
     try:
         month = Month.parse(text)
     except ValueError as error:
         raise NothingToCompare(f"{error} Or give the id of a preview.") from None
-    version = last_version(session, psa, month)
+    version = pushed_or_previewed(session, psa, month)
     if version is None:
         raise NothingToCompare(f"{month} was neither synced nor previewed. Run `cw-pipeline preview --month {month}`.")
     return version

@@ -15,7 +15,7 @@ from cw_pipeline.reports.listings import imported_names
 from cw_pipeline.reports.worth import Money, prices
 from cw_pipeline.warehouse.ledger import written_lines
 from cw_pipeline.warehouse.names import Named
-from cw_pipeline.warehouse.versions import last_version
+from cw_pipeline.warehouse.previews import pushed_or_previewed
 from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
@@ -172,7 +172,7 @@ class MonthLines:
 def month_lines(session: Session, psa: str, preview: Preview) -> MonthLines:
     """The lines of a month's preview or push, as people read them."""
     names, seat_prices, billed = imported_names(session), prices(session), _billed(session, psa, preview.month)
-    before = last_version(session, psa, preview.month.plus(-1))
+    before = pushed_or_previewed(session, psa, preview.month.plus(-1))
     used_before = {line.organization_id: line.seats for line in before.preview.lines if not line.also} if before else {}
     lines = [
         MonthLine(

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 from cw_pipeline.billing.differences import differences
 from cw_pipeline.errors import USAGE_ERROR
 from cw_pipeline.sync.sync_run import SyncError
-from cw_pipeline.warehouse.previews import StoredPreview, stored_preview
-from cw_pipeline.warehouse.tables import PreviewRow, PushRow
+from cw_pipeline.warehouse.previews import StoredPreview, preview_row, stored_preview
+from cw_pipeline.warehouse.tables import PushRow
 from cw_pipeline.wording.differences import changed_since
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cw_pipeline.vocabulary import Month
-
-_LARGEST_ID = 2**31 - 1
-"""The largest number in an INTEGER column."""
 
 
 class PreviewRefused(SyncError):
@@ -43,7 +40,7 @@ def reviewed_previews(session: Session, psa: str, ids: Iterable[int]) -> dict[Mo
     """
     found: dict[Month, StoredPreview] = {}
     for preview_id in dict.fromkeys(ids):
-        row = session.get(PreviewRow, preview_id) if 0 < preview_id <= _LARGEST_ID else None
+        row = preview_row(session, preview_id)
         if row is None:
             raise PreviewRefused(
                 f"There is no preview {preview_id}: a preview that was never pushed is deleted after a year, or after "

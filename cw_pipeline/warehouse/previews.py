@@ -1,32 +1,48 @@
-"""Previews, stored line by line."""
+"""Previews, stored line by line, and as they were pushed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, exists, func, insert, select
 
 from cw_pipeline.billing.preview import Preview, PreviewLine
+from cw_pipeline.warehouse.pushes import latest_push
 from cw_pipeline.warehouse.tables import PreviewLineRow, PreviewRow, PushLineRow, PushRow
 from cw_pipeline.warehouse.tables.base import IN_BULK
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import BindParameter, Select
     from sqlalchemy.orm import Session
 
+    from cw_pipeline.vocabulary import Month
+
 _LINE_COLUMNS = {field.name: getattr(PreviewLineRow, field.name) for field in fields(PreviewLine)}
 """Selected one by one: whole rows, which SQLAlchemy keeps track of, would take several times as long."""
+_LARGEST_ID = 2**31 - 1
+"""What an INTEGER column can hold."""
 
 
 @dataclass(frozen=True)
 class StoredPreview:
-    """A preview, and the id under which it is stored."""
+    """A preview as it is stored, or as it was `pushed`: with the outcomes that its lines really had.
+
+    Attributes:
+        made_at: When it was made or pushed.
+        run_id: By which run.
+    """
 
     id: int
     preview: Preview
+    made_at: datetime
+    run_id: str
+    pushed: bool = False
+
+    def __str__(self) -> str:
+        how = "synced" if self.pushed else f"preview {self.id},"
+        return f"{self.preview.month} ({how} {self.made_at:%Y-%m-%d %H:%M} UTC)"
 
 
 def save_preview(
@@ -54,7 +70,7 @@ def save_preview(
     lines = [vars(line) | {"preview_id": row.id, "position": position} for position, line in enumerate(preview.lines)]
     if lines:
         session.execute(insert(PreviewLineRow), lines, execution_options=IN_BULK)
-    return StoredPreview(row.id, preview)
+    return StoredPreview(row.id, preview, made_at, run_id)
 
 
 def last_previews(psa: str | BindParameter[str]) -> Select[tuple[int]]:
@@ -70,7 +86,50 @@ def latest_previews(session: Session, psa: str) -> list[Preview]:
 
 def stored_preview(session: Session, row: PreviewRow) -> StoredPreview:
     """A stored preview as the rule made it."""
-    return StoredPreview(row.id, Preview(row.month, row.usage_seats, preview_lines(session, row.id)))
+    preview = Preview(row.month, row.usage_seats, preview_lines(session, row.id))
+    return StoredPreview(row.id, preview, row.made_at, row.run_id)
+
+
+def pushed_preview(session: Session, psa: str, month: Month) -> StoredPreview | None:
+    """What the last whole push of `month` carried out; None without one."""
+    push = latest_push(session, psa, month)
+    if push is None:
+        return None
+    usage_seats = session.get_one(PreviewRow, push.preview_id).usage_seats
+    preview = Preview(month, usage_seats, preview_lines(session, push.preview_id, push))
+    return StoredPreview(push.preview_id, preview, push.pushed_at, push.run_id, pushed=True)
+
+
+def pushed_or_previewed(session: Session, psa: str, month: Month) -> StoredPreview | None:
+    """What the last whole push of `month` carried out or, without one, its last preview; None without either."""
+    if pushed := pushed_preview(session, psa, month):
+        return pushed
+    rows = select(PreviewRow).where(PreviewRow.psa == psa, PreviewRow.month == month)
+    row = session.scalars(rows.order_by(PreviewRow.id.desc()).limit(1)).first()
+    return stored_preview(session, row) if row else None
+
+
+def preview_row(session: Session, preview_id: int) -> PreviewRow | None:
+    """The preview with this id, of any company; None if there is none."""
+    return session.get(PreviewRow, preview_id) if 0 < preview_id <= _LARGEST_ID else None
+
+
+def looked_at_before(session: Session, preview: PreviewRow) -> StoredPreview | None:
+    """The preview of the same month that people could look at before this one was pushed.
+
+    It is the last one since the push before, if possible of another run.
+    """
+    pushed = select(func.max(PushRow.preview_id)).where(
+        PushRow.psa == preview.psa, PushRow.month == preview.month, PushRow.preview_id < preview.id
+    )
+    earlier = select(PreviewRow).where(
+        PreviewRow.psa == preview.psa,
+        PreviewRow.month == preview.month,
+        PreviewRow.id < preview.id,
+        PreviewRow.id > func.coalesce(pushed.scalar_subquery(), 0),
+    )
+    row = session.scalar(earlier.order_by(PreviewRow.run_id == preview.run_id, PreviewRow.id.desc()).limit(1))
+    return stored_preview(session, row) if row else None
 
 
 def preview_lines(session: Session, preview_id: int, pushed: PushRow | None = None) -> tuple[PreviewLine, ...]:

@@ -128,6 +128,12 @@ def latest_push(session: Session, psa: str, month: Month) -> PushRow | None:
     return session.scalars(select(PushRow).where(PushRow.id.in_(last_pushes(psa, PushRow.month == month)))).first()
 
 
+def pushed_organizations(session: Session, preview_id: int) -> set[str]:
+    """The organizations that a push of this preview did not leave out."""
+    pushed = select(PushLineRow.organization_id).join(PushRow, PushRow.id == PushLineRow.push_id)
+    return set(session.scalars(pushed.where(PushRow.preview_id == preview_id)))
+
+
 PushedLine: TypeAlias = tuple[Month, PushLineRow, str]
 """A line with its month and its organization's name."""
 

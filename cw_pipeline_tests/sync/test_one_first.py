@@ -134,7 +134,7 @@ def test_only_pushed_lines_are_told_to_differ_from_the_preview(never_synced: Msp
     msp.use(6, ONE, TWO)
     pushed = sync(msp, only(TWO), run_id="in-part").month
     with msp.run.warehouse.transaction() as session:
-        found = since_looked_at(session, msp.run.psa, pushed.preview_id)
+        found = since_looked_at(session, pushed.preview_id)
     assert found is not None
     assert [change.line.organization_id for change in found.changes] == [organization_id(TWO)]
 

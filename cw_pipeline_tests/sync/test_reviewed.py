@@ -207,7 +207,7 @@ def test_a_push_is_compared_with_the_last_preview_before_it(synced_on_both_datab
         again.previews.clear()
         pushed = again.sync().month
         with msp.run.warehouse.transaction() as session:
-            return since_looked_at(session, msp.run.psa, pushed.preview_id)
+            return since_looked_at(session, pushed.preview_id)
 
     assert (push_of("first"), waiting()) == (None, {})
     (seen,) = looked_at(msp)
@@ -217,7 +217,7 @@ def test_a_push_is_compared_with_the_last_preview_before_it(synced_on_both_datab
     msp.use(8, ONE)
     found = push_of("third")
     assert found is not None
-    assert found.before.preview_id == seen
+    assert found.before.id == seen
     said = f"It is not what preview {seen} said, the last one before this run. 1 line differs: "
     assert differs_from(seen, found.changes).startswith(said)
     assert [(change.seats, change.line.organization_id) for change in found.changes] == [(3, organization_id(ONE))]

@@ -17,10 +17,10 @@ from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
 from cw_pipeline.reports.month import MonthLine, MonthLines, month_lines
 from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month
+from cw_pipeline.warehouse.previews import pushed_preview
 from cw_pipeline.warehouse.psa import connected_psa
 from cw_pipeline.warehouse.pushes import last_pushes, last_undone
 from cw_pipeline.warehouse.tables import PushLineRow, PushRow
-from cw_pipeline.warehouse.versions import last_pushed_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -122,7 +122,7 @@ def month_report(session: Session, month: Month) -> MonthlyReport:
     """
     psa = connected_psa(session)
     advice = f"Run `cw-pipeline sync --month {month}` first."
-    pushed = last_pushed_version(session, psa, month)
+    pushed = pushed_preview(session, psa, month)
     if pushed is None:
         raise NothingToReport(f"{month} was never pushed as a whole, so there is nothing to report. {advice}")
     undone_at = last_undone(session, psa).get(month)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise import models
-from cw_pipeline.connectwise.record_list import RecordList
+from cw_pipeline.connectwise.record_list import RecordList, record_list
 from cw_pipeline.connectwise.records import Endpoints
 
 if TYPE_CHECKING:
@@ -25,14 +25,12 @@ class Companies(Endpoints):
         ConnectWise filters, and the client filters the readable ones again. Some sites answer a compound condition with
         an empty list although there are matches; then all companies are read.
         """
-        simple = "deletedFlag = false"
-        chosen = {"conditions": " and ".join([simple, *_any_of("status/id", status_ids)])}
-        # `in` does not work on the fields of a child collection.
-        if type_ids:
+        existing = {"conditions": "deletedFlag = false"}
+        chosen = dict(existing)
+        if status_ids:
+            chosen["conditions"] += f" and status/id in ({','.join(map(str, sorted(set(status_ids))))})"
+        if type_ids:  # `in` does not work on the fields of a child collection
             chosen["childConditions"] = " or ".join(f"types/id = {number}" for number in sorted(set(type_ids)))
-        queries = [chosen] if self._can_be_asked(_COMPANIES, " ".join(chosen.values())) else []
-        if queries != [{"conditions": simple}]:
-            queries.append({"conditions": simple})
         types, statuses = frozenset(type_ids), frozenset(status_ids)
 
         def is_chosen(company: models.Company) -> bool:
@@ -40,7 +38,11 @@ class Companies(Endpoints):
             of_status = not statuses or (company.status is not None and company.status.id in statuses)
             return of_type and of_status and not company.deleted_flag
 
-        found = self._first_found(_COMPANIES, models.Company, queries)
+        found = RecordList[models.Company](())
+        if self._can_be_asked(_COMPANIES, " ".join(chosen.values())):
+            found = record_list(self._each(_COMPANIES, models.Company, chosen))
+        if chosen != existing and not (found.records or found.unreadable):
+            found = record_list(self._each(_COMPANIES, models.Company, existing))
         return RecordList(tuple(filter(is_chosen, found.records)), found.unreadable)
 
     def companies_by_id(self, ids: Iterable[int]) -> RecordList[models.Company]:
@@ -58,8 +60,3 @@ class Companies(Endpoints):
     def company_count(self) -> int:
         """How many companies the API member sees; proves the right to read them."""
         return self._count(_COMPANIES)
-
-
-def _any_of(field: str, ids: Iterable[int]) -> list[str]:
-    numbers = ",".join(map(str, sorted(set(ids))))
-    return [f"{field} in ({numbers})"] if numbers else []

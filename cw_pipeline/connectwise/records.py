@@ -74,16 +74,6 @@ class Endpoints:
             if wanted(record):
                 yield _read(record, model, cast("int", record["id"]), endpoint=f"GET {path}")
 
-    def _first_found(
-        self, path: str, model: type[IdentifiedT], queries: Iterable[Mapping[str, str]]
-    ) -> RecordList[IdentifiedT]:
-        """The result of the first query that finds anything."""
-        for params in queries:
-            found = record_list(self._each(path, model, params))
-            if found.records or found.unreadable:
-                return found
-        return RecordList(())
-
     def _by_reference(
         self, path: str, model: type[IdentifiedT], field: str, ids: Iterable[int]
     ) -> RecordList[IdentifiedT]:

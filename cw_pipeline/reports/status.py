@@ -67,10 +67,9 @@ class Status:
     """The state of the integration.
 
     Attributes:
-        site: The ConnectWise site; None before the first connection, like `company_id`.
+        site, company_id: None before the first connection.
         missing: What is missing to become active, a sentence each.
-        mapped: Mapped companies.
-        mapped_organizations: The organizations that they are mapped to.
+        mapped: The number of mapped companies.
         unmapped_companies: Imported companies that are not mapped and not gone.
         unmapped_organizations: MSP-managed organizations that are not mapped and not gone.
         gone: The mapped records that the last import no longer found, a sentence each.
@@ -81,8 +80,6 @@ class Status:
         partly_pushed: How much is pushed of those whose last push left organizations out.
         to_approve: If pushes need approval, the preview of each of those months that waits for it.
         held: The number of held lines by month.
-        last_sync: When the last push ended.
-        next_tick: When the schedule is next due.
     """
 
     state: State

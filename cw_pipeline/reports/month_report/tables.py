@@ -141,10 +141,9 @@ def _changes(report: MonthlyReport) -> Table:
 
 
 def _year(report: MonthlyReport) -> Table:
-    return ("month", "used", "billed", "waiting", "not_billed"), [
-        (str(seats.month), seats.used, seats.billed, seats.waiting, seats.not_billed)
-        if seats.pushed
-        else (str(seats.month), None, None, None, None)
+    headings = ("month", "used", "billed", "waiting", "not_billed")
+    return headings, [
+        (str(seats.month), *(getattr(seats, name) if seats.pushed else None for name in headings[1:]))
         for seats in report.year
     ]
 

@@ -62,8 +62,11 @@ def changed_agreements(session: Session) -> Iterator[str]:
     # Only the columns: whole rows of all mappings take several times as long to read.
     columns = [getattr(row, field.name) for row in (CompanyMappingRow, AgreementRow) for field in fields(Terms)]
     rows = session.execute(select(CompanyMappingRow.organization_id, *columns).join(CompanyMappingRow.agreement))
-    terms_of = {organization_id: (Terms(*terms[:4]), Terms(*terms[4:])) for organization_id, *terms in rows}
-    changed = [one for one, (accepted, now) in terms_of.items() if accepted != now or not can_be_billed(now)]
+    changed = [
+        organization_id
+        for organization_id, *terms in rows
+        if terms[:4] != terms[4:] or not can_be_billed(Terms(*terms[4:]))
+    ]
     for mapping in company_mappings(session, CompanyMappingRow.organization_id.in_(changed)):
         agreement, accepted, terms = mapping.agreement, mapping.terms, mapping.agreement.terms
         if accepted is None or terms is None or agreement.gone_at:

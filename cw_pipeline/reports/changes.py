@@ -94,7 +94,7 @@ def compare(session: Session, before: str, after: str) -> Comparison:
     """
     old, new = _version(session, before), _version(session, after)
     same_month = old.preview.month == new.preview.month
-    left, right = (_as_after(one) if same_month and one.pushed else one.preview for one in (old, new))
+    left, right = (_as_after(version) if same_month and version.pushed else version.preview for version in (old, new))
     return Comparison(old, new, changes(left, right, imported_names(session), prices(session)))
 
 

@@ -118,9 +118,9 @@ def catalog(items: Iterable[CatalogItem], mapped: Sequence[MappedProduct]) -> Ta
             _money(item.price),
             _money(item.cost),
             ", ".join(
-                one.plan if one.confirmed else f"{one.plan} (not confirmed)"
-                for one in mapped
-                if one.product_id == item.id
+                product.plan if product.confirmed else f"{product.plan} (not confirmed)"
+                for product in mapped
+                if product.product_id == item.id
             ),
             why_not_billable(item),
         )

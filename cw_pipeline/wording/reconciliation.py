@@ -35,23 +35,22 @@ def readable(source: Source | None) -> str:
             return f"`cw-pipeline reconcile` cannot be run. {InvoicesNotReadable()}"
 
 
-def summary(found: Reconciliation) -> str:
+def summary(reconciled: Reconciliation) -> str:
     """How many lines differ from the invoices, by how many seats, and what these are worth."""
-    differing = found.differing
-    if not found.lines:
+    lines, differing = reconciled.lines, reconciled.differing
+    if not lines:
         return "No line of these months is invoiced yet."
     if not differing:
-        lines = "The one line is" if len(found.lines) == 1 else f"All {len(found.lines)} lines are"
-        return f"{lines} billed as pushed."
-    worth = f", worth {amounts(found.worth)}" if found.worth else ""
+        return f"{'The one line is' if len(lines) == 1 else f'All {len(lines)} lines are'} billed as pushed."
+    worth = f", worth {amounts(reconciled.worth)}" if reconciled.worth else ""
     seats = sum((abs(line.difference) for line in differing if line.difference is not None), Decimal(0))
     return (
-        f"{len(differing)} of {counted(len(found.lines), 'line')} {'differs' if len(differing) == 1 else 'differ'} "
+        f"{len(differing)} of {counted(len(lines), 'line')} {'differs' if len(differing) == 1 else 'differ'} "
         f"from the invoices, by {counted(plain(seats), 'seat')}{worth}."
     )
 
 
-def by_month(found: Reconciliation) -> Table:
+def by_month(reconciled: Reconciliation) -> Table:
     """The seats of each month, by the ledger and by the invoices."""
     return ("Month", "Lines", "Seats in the ledger", "Seats on invoices", "Differing"), [
         (
@@ -61,12 +60,12 @@ def by_month(found: Reconciliation) -> Table:
             plain(sum((line.invoiced_seats for line in lines), Decimal(0))),
             sum(line.reason is not None for line in lines),
         )
-        for month in found.months
-        if (lines := [line for line in found.lines if line.month == month])
+        for month in reconciled.months
+        if (lines := [line for line in reconciled.lines if line.month == month])
     ]
 
 
-def differences(found: Reconciliation) -> Table:
+def differences(reconciled: Reconciliation) -> Table:
     """The lines that differ, and what to do about each."""
     columns = ("Month", "Customer", "Agreement", "Line", "Plan", "Invoice", "Ledger", "Invoiced", "Difference", "Worth")
     return (*columns, "Reason", "What to do"), [
@@ -84,13 +83,13 @@ def differences(found: Reconciliation) -> Table:
             line.reason and line.reason.in_words,
             what_to_do(line),
         )
-        for line in found.differing
+        for line in reconciled.differing
     ]
 
 
 def invoices(line: ReconciledLine) -> str:
     """The invoices that have a line, with their dates."""
-    return ", ".join(f"{one.number} of {one.date}" if one.date else one.number for one in line.invoices)
+    return ", ".join(f"{bill.number} of {bill.date}" if bill.date else bill.number for bill in line.invoices)
 
 
 def what_to_do(line: ReconciledLine) -> str | None:

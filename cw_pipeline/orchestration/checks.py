@@ -13,8 +13,8 @@ from cw_pipeline.orchestration.metadata import at_most, names
 from cw_pipeline.orchestration.tenant import asset_key
 from cw_pipeline.reports.drift.findings import Finding
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, missing_usage, unbilled
+from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.vocabulary import counted
-from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.markdown import escaped
 from cw_pipeline.wording.outcomes import in_words
@@ -50,19 +50,19 @@ NOTHING_DRIFTED = dg.AssetCheckSpec(
     asset=asset_key("drift"),
     description="Lines, mapped companies and agreements in ConnectWise are as they were written and mapped.",
 )
-OF_PUSHES = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
+PUSH_CHECKS = (NOTHING_UNMAPPED, NOTHING_HELD, NOTHING_FAILED, NOTHING_WARNED)
 _ERRORS = (SEATS_ADD_UP, NOTHING_FAILED)
 _MOST_NAMED = 5
 """Organizations, and months, that a check's description names; its metadata has all."""
 _NOT_MAPPED = frozenset({Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM})
 
 
-def of_usage(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
+def check_usage(run: SyncRun) -> dg.AssetCheckEvaluation:
     """Whether every month's latest usage report has the mapped organizations."""
-    with warehouse.transaction() as session:
+    with run.warehouse.transaction() as session:
         missing = missing_usage(session)
     first = ", ".join(at_most([f"{escaped(mapped.name)} ({month})" for month, mapped in missing], _MOST_NAMED))
-    return _of_all_months(
+    return _evaluate(
         NOTHING_MISSING,
         f"Mapped organizations are not in their month's usage report, so nothing is billed for them: {first}. Look at "
         "those months in the NordPass panel. Once a month's report is right, launch sync_now for it. With the job "
@@ -73,10 +73,10 @@ def of_usage(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
     )
 
 
-def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckEvaluation:
+def check_previews(previews: Sequence[Preview]) -> dg.AssetCheckEvaluation:
     """Whether every seat of these previews has an outcome."""
     unaccounted = {str(preview.month): int(preview.unaccounted_seats) for preview in previews}
-    return _of_all_months(
+    return _evaluate(
         SEATS_ADD_UP,
         "Seats of a usage report have no outcome, so nothing is written. This is a fault in cw_pipeline: report it.",
         passed=not any(unaccounted.values()),
@@ -84,17 +84,17 @@ def of_previews(previews: Sequence[Preview]) -> dg.AssetCheckEvaluation:
     )
 
 
-def of_pushes(warehouse: Warehouse, psa: str) -> Sequence[dg.AssetCheckEvaluation]:
+def check_pushes(run: SyncRun) -> Sequence[dg.AssetCheckEvaluation]:
     """Whether each month's latest push billed everything: every month's, not only those of this run."""
-    with warehouse.transaction() as session:
-        return list(of_unbilled(unbilled(session, psa)))
+    with run.warehouse.transaction() as session:
+        return list(check_unbilled(unbilled(session, run.psa)))
 
 
-def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
+def check_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
     """Whether everything is billed; if not, how much is not, and what to do about it."""
     months = [month for month, outcomes in summary.unmapped.by_month.items() if _NOT_MAPPED & outcomes.keys()]
     bill_from = f", with bill_from {min(months)} (or the first month that is to be billed)" if months else ""
-    yield _of_lines(
+    yield _check_lines(
         NOTHING_UNMAPPED,
         summary.unmapped,
         "Billed to nobody, or only by lines that are left as they are",
@@ -103,20 +103,20 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
     )
     outcomes = sorted({Outcome(outcome) for outcomes in summary.held.by_month.values() for outcome in outcomes})
     ways_out = " ".join(f"{in_words(outcome)}: {WAYS_OUT[outcome]}" for outcome in outcomes)
-    yield _of_lines(
+    yield _check_lines(
         NOTHING_HELD,
         summary.held,
         "Held for a person's decision",
         f"{ways_out} Each line's reason is in connectwise_push, under needs_a_person. Then launch sync_now for the "
         "months.",
     )
-    yield _of_lines(
+    yield _check_lines(
         NOTHING_FAILED,
         summary.failed,
         "Rejected or left unconfirmed",
         "Each line's reason is in connectwise_push, under needs_a_person. Then launch sync_now for the months.",
     )
-    yield _of_lines(
+    yield _check_lines(
         NOTHING_WARNED,
         summary.warned,
         "With a warning",
@@ -125,7 +125,7 @@ def of_unbilled(summary: UnbilledSummary) -> Iterator[dg.AssetCheckEvaluation]:
     )
 
 
-def of_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
+def check_drift(findings: Sequence[Finding]) -> dg.AssetCheckResult:
     """Whether nothing has drifted."""
     kinds = Counter(finding.kind for finding in findings)
     summary = ", ".join(f"{number} {kind.in_words}" for kind, number in sorted(kinds.items()))
@@ -162,8 +162,8 @@ def evaluation(
     )
 
 
-def _of_lines(spec: dg.AssetCheckSpec, lines: UnbilledLines, problem: str, advice: str) -> dg.AssetCheckEvaluation:
-    return _of_all_months(
+def _check_lines(spec: dg.AssetCheckSpec, lines: UnbilledLines, problem: str, advice: str) -> dg.AssetCheckEvaluation:
+    return _evaluate(
         spec,
         f"{problem}: {_size(lines)}. {advice}",
         passed=not lines.count,
@@ -193,7 +193,7 @@ def _with_seats(name: str, seats: Decimal) -> str:
     return f"{name} ({counted(seats, 'seat')})"
 
 
-def _of_all_months(
+def _evaluate(
     spec: dg.AssetCheckSpec, description: str, *, passed: bool, **metadata: int | str | list[str] | dict[str, Any]
 ) -> dg.AssetCheckEvaluation:
     return evaluation(spec.key, _result(spec, description, passed=passed, **metadata), blocking=spec.blocking)

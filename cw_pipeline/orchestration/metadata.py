@@ -18,7 +18,6 @@ from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.reports.month import month_lines
 from cw_pipeline.reports.worth import added
 from cw_pipeline.sync.choice import EVERYBODY, Choice
-from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.pushes import pushed_part
 from cw_pipeline.wording import cells, changes, markdown, month_page
 from cw_pipeline.wording.differences import differs_from
@@ -29,9 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cw_pipeline.billing.preview import Preview
-    from cw_pipeline.connectwise.client import ConnectWiseClient
     from cw_pipeline.reports.month import MonthLine
-    from cw_pipeline.warehouse.database import Warehouse
+    from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.previews import StoredPreview
     from cw_pipeline.warehouse.pushes import PushedMonth
     from cw_pipeline.warehouse.usage import StoredReport
@@ -44,7 +42,7 @@ _MOST_ROWS = 200
 _LONGEST_TEXT = 1_000
 
 
-def of_usage(report: StoredReport) -> Details:
+def usage_details(report: StoredReport) -> Details:
     """A usage report's size and age."""
     return {
         "dagster/row_count": len(report.rows),
@@ -54,12 +52,12 @@ def of_usage(report: StoredReport) -> Details:
     }
 
 
-def of_preview(made: StoredPreview, warehouse: Warehouse, connectwise: ConnectWiseClient, choice: Choice) -> Details:
+def preview_details(made: StoredPreview, run: SyncRun, choice: Choice) -> Details:
     """What a push would do for a month, and the preview's id, by which a person approves it.
 
     Unless the choice is everybody, also the organizations of the choice that have lines to write.
     """
-    details = _of_month(made.preview, warehouse, connectwise, pushed=False) | {"preview": str(made.id)}
+    details = _month_details(made.preview, run, pushed=False) | {"preview": str(made.id)}
     if choice == EVERYBODY:
         return details
     lines = made.preview.lines
@@ -68,13 +66,12 @@ def of_preview(made: StoredPreview, warehouse: Warehouse, connectwise: ConnectWi
     return {"chosen": names(sorted(chosen)), **details}
 
 
-def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseClient) -> Details:
+def push_details(pushed: PushedMonth, run: SyncRun) -> Details:
     """The result of a push, and its requests to ConnectWise; if it left organizations out, how much is pushed."""
-    psa = psa_of(connectwise)
-    with warehouse.transaction() as session:
-        part = pushed_part(session, psa, pushed.preview.month)
+    with run.warehouse.transaction() as session:
+        part = pushed_part(session, run.psa, pushed.preview.month)
         since = since_looked_at(session, pushed.preview_id)
-    details = _of_month(pushed.carried_out, warehouse, connectwise, pushed=True)
+    details = _month_details(pushed.carried_out, run, pushed=True)
     if part:
         details["summary"] = f"Only {how_much(part)} are pushed. The month stays due."
         details.pop("since_last_month", None)
@@ -85,11 +82,11 @@ def of_push(pushed: PushedMonth, warehouse: Warehouse, connectwise: ConnectWiseC
     return {**details, "requests_read": pushed.requests_read, "requests_written": pushed.requests_written}
 
 
-def _of_month(preview: Preview, warehouse: Warehouse, connectwise: ConnectWiseClient, *, pushed: bool) -> Details:
+def _month_details(preview: Preview, run: SyncRun, *, pushed: bool) -> Details:
     """The month's page, then numbers that are always there, so that their plots have no gaps."""
-    with warehouse.transaction() as session:
-        month = month_lines(session, psa_of(connectwise), preview)
-    lists = month_page.page(month, connectwise.agreement_url, pushed=pushed)
+    with run.warehouse.transaction() as session:
+        month = month_lines(session, run.psa, preview)
+    lists = month_page.page(month, run.connectwise.agreement_url, pushed=pushed)
     details: Details = {
         "summary": month_page.summary(month, pushed=pushed),
         **{name: dg.MetadataValue.md(text) for name, text in lists.items()},
@@ -114,7 +111,7 @@ def _group_of(month_line: MonthLine) -> str:
     return next(group for group, outcomes in _GROUPS.items() if line.outcome in outcomes)
 
 
-def of_drift(findings: Sequence[Finding]) -> Details:
+def drift_details(findings: Sequence[Finding]) -> Details:
     """How many findings there are, of each kind, and a table of what to do about them."""
     kinds = Counter(finding.kind for finding in findings)
     return {

@@ -71,14 +71,14 @@ class Metrics:
             None if health.months_due is None else len(health.months_due),
         )
         if health.last_pushed_month is not None:
-            yield from _of_month(health.last_pushed_month)
+            yield from _month_metrics(health.last_pushed_month)
 
     def __str__(self) -> str:
         """The metrics in Prometheus' text form."""
         return generate_latest(self).decode()
 
 
-def _of_month(pushed: LastPush) -> Iterator[Metric]:
+def _month_metrics(pushed: LastPush) -> Iterator[Metric]:
     """The metrics of the month that was pushed last."""
     month = {"month": str(pushed.month)}
     for name, documentation in {

@@ -21,8 +21,8 @@ class NotDelivered(CwPipelineError):
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Sends a message to the addresses in CW_PIPELINE_NOTIFY when something becomes wrong, each week while it "
-        "lasts, and when it is well again. Its cursor remembers what each address was told."
+        "Sends a message to the addresses in CW_PIPELINE_NOTIFY when a problem begins, each week while it lasts, "
+        "and when it is solved. Its cursor remembers what each address was told."
     ),
 )
 def messages(context: dg.SensorEvaluationContext) -> dg.SensorResult:

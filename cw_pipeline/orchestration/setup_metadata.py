@@ -61,7 +61,7 @@ _NO_SIMILAR_COMPANY = (
 )
 
 
-def of_changes(changes: Changes) -> Details:
+def import_details(changes: Changes) -> Details:
     """What an import changed, as numbers, and the names of what is new and what is gone."""
     details: Details = {
         **changes.numbers,
@@ -76,7 +76,7 @@ def of_changes(changes: Changes) -> Details:
     return details
 
 
-def of_mapping(warehouse: Warehouse) -> Details:
+def mapping_details(warehouse: Warehouse) -> Details:
     """How far the set-up has come, what is mapped and what is not, and what people did last."""
     now = status(
         warehouse,
@@ -130,7 +130,7 @@ def _first_billed(month: Month) -> str:
     return f"{month}. Set CW_PIPELINE_FIRST_MONTH to it, and earlier months no longer show as missing."
 
 
-def of_suggestions(warehouse: Warehouse) -> Details:
+def suggestion_details(warehouse: Warehouse) -> Details:
     """Which organization may belong to which company, and CSV to complete and to paste into `map_companies`."""
     suggestions = suggest_mappings(warehouse)
     with warehouse.transaction() as session:
@@ -183,7 +183,7 @@ def _launchpad_with(rows: Sequence[Cells]) -> str:
     return filled_in("map_companies", f"ops:\n  choose_organizations:\n    config:\n      csv: |\n{csv}")
 
 
-def of_connection(connected: Connection) -> Details:
+def connection_details(connected: Connection) -> Details:
     """What connecting found: the company, how far the setup has come, and each right with what it is needed for."""
     return {
         "company": f"{connected.company_name} ({connected.company_id})",
@@ -193,7 +193,7 @@ def of_connection(connected: Connection) -> Details:
     }
 
 
-def of_products(mapped: Sequence[MappedProduct], catalog: Iterable[CatalogItem] | None = None) -> Details:
+def product_details(mapped: Sequence[MappedProduct], catalog: Iterable[CatalogItem] | None = None) -> Details:
     """The plans that are mapped and, if it was read, the products of the catalog."""
     return {
         "dagster/row_count": len(mapped),

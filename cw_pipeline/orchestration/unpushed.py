@@ -37,19 +37,19 @@ GRACE = SCHEDULE.after_month + timedelta(hours=2, minutes=30)
 def unpushed_months(context: dg.AssetCheckExecutionContext, access: Access) -> dg.AssetCheckResult:
     """Whether any month is late: the schedule did not run, its run failed, or something changed since."""
     with access.warehouse(context) as warehouse:
-        return of_unpushed(warehouse, datetime.now(UTC))
+        return check_unpushed(warehouse, datetime.now(UTC))
 
 
 (_KEY,) = unpushed_months.check_keys
 NAME = _KEY.name
 
 
-def evaluated_now(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
+def evaluate_unpushed(warehouse: Warehouse) -> dg.AssetCheckEvaluation:
     """The check's result, for a run after which other months are due, or wait for approval."""
-    return evaluation(_KEY, of_unpushed(warehouse, datetime.now(UTC)))
+    return evaluation(_KEY, check_unpushed(warehouse, datetime.now(UTC)))
 
 
-def of_unpushed(warehouse: Warehouse, now: datetime) -> dg.AssetCheckResult:
+def check_unpushed(warehouse: Warehouse, now: datetime) -> dg.AssetCheckResult:
     """Whether any month has to be pushed that ended at least `GRACE` before `now`, or that waits for approval."""
     approval = Approval().approval_required
     state = status(warehouse, first_month=first_month(), now=now, approval=approval)

@@ -19,12 +19,13 @@ from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.assets.months import PUSH
 from cw_pipeline.orchestration.assets.setup import mapped_organizations
 from cw_pipeline.orchestration.launchpad import filled_in
-from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import local_instance, run_months
-from cw_pipeline.orchestration.setup_metadata import of_suggestions
+from cw_pipeline.orchestration.setup_metadata import suggestion_details
 from cw_pipeline.reports.month_report.files import usual_file
 from cw_pipeline.sandbox.connectwise.api import COMPANY_ID
 from cw_pipeline.sandbox.sandbox import Sandbox
+from cw_pipeline.settings import Settings
+from cw_pipeline.setup.systems import open_sync_run
 from cw_pipeline.warehouse.pushes import PushedMonth
 from cw_pipeline_tests.end_to_end.conftest import Webserver, dagster_webserver
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate, use
@@ -69,9 +70,9 @@ def ui(browser_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         activate(FIRST)
         with local_instance(home) as instance:
             run_months(defs.resolve_job_def("sync_now"), [FIRST, LAST_CLOSED], instance, on_month=lambda _a, _m: None)
-            with Access().warehouse() as warehouse, Access().connectwise() as client:
-                shown: Any = metadata.of_push(_large_push(), warehouse, client)
-                suggested: Any = of_suggestions(warehouse)
+            with open_sync_run(Settings(), who="", run_id="", say=print) as run:
+                shown: Any = metadata.push_details(_large_push(), run)
+                suggested: Any = suggestion_details(run.warehouse)
             instance.report_runless_asset_event(dg.AssetMaterialization(PUSH.key, partition=str(LARGE), metadata=shown))
             instance.report_runless_asset_event(dg.AssetMaterialization(mapped_organizations.key, metadata=suggested))
         with dagster_webserver(home / "webserver.log") as webserver:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.billing.outcomes import HELD, Outcome
-from cw_pipeline.orchestration.checks import of_unbilled
+from cw_pipeline.orchestration.checks import check_unbilled
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary
 from cw_pipeline.warehouse.names import Named
 from cw_pipeline.wording.markdown import unescaped
@@ -32,7 +32,7 @@ def lines(counts: Mapping[str, Mapping[str, int]]) -> UnbilledLines:
 
 def described(summary: UnbilledSummary) -> dict[str, str]:
     """What the checks that did not pass say."""
-    return {check.check_name or "": check.description or "" for check in of_unbilled(summary) if not check.passed}
+    return {check.check_name or "": check.description or "" for check in check_unbilled(summary) if not check.passed}
 
 
 @pytest.mark.parametrize("outcome", sorted(HELD))

@@ -11,7 +11,7 @@ from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.assets import months as monthly
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE, sync_months
-from cw_pipeline.orchestration.checks import NOTHING_HELD, NOTHING_MISSING, OF_PUSHES, SEATS_ADD_UP
+from cw_pipeline.orchestration.checks import NOTHING_HELD, NOTHING_MISSING, PUSH_CHECKS, SEATS_ADD_UP
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import check_evaluations, run_months
 from cw_pipeline.sandbox.faults import FaultKind
@@ -268,7 +268,7 @@ def test_checks_executed_alone_cover_every_month_and_write_nothing(
     sandbox.connectwise.edit_agreement(held.agreement_id, cancelledFlag=True)
     run_months(sync_now(), [FIRST], ui.instance, on_month=lambda _asset, _month: None)
     lines = written(sandbox)
-    checks = [spec.key for spec in (NOTHING_MISSING, SEATS_ADD_UP, *OF_PUSHES)]
+    checks = [spec.key for spec in (NOTHING_MISSING, SEATS_ADD_UP, *PUSH_CHECKS)]
     run = ui.execute_checks(*checks)
     assert run.status is dg.DagsterRunStatus.SUCCESS
     entries = ui.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)

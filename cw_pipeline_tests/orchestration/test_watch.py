@@ -12,7 +12,7 @@ import pytest
 from cw_pipeline.billing.identity import PREFIX
 from cw_pipeline.definitions import defs
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.unpushed import of_unpushed
+from cw_pipeline.orchestration.unpushed import check_unpushed
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup.systems import open_sync_run
@@ -145,7 +145,7 @@ def test_a_month_is_late_only_after_its_sync_could_retry(instance: dg.DagsterIns
     this = LAST_CLOSED.plus(1)
     closed_at = datetime(this.plus(1).year, this.plus(1).number, 1, tzinfo=UTC)
     with Access().warehouse() as warehouse:
-        assert of_unpushed(warehouse, closed_at - timedelta(seconds=1)).passed
-        assert of_unpushed(warehouse, closed_at + timedelta(hours=2, minutes=59)).passed
-        late = of_unpushed(warehouse, closed_at + timedelta(hours=3))
+        assert check_unpushed(warehouse, closed_at - timedelta(seconds=1)).passed
+        assert check_unpushed(warehouse, closed_at + timedelta(hours=2, minutes=59)).passed
+        late = check_unpushed(warehouse, closed_at + timedelta(hours=3))
         assert late.metadata["due"].value == [f"{this}: never pushed"]

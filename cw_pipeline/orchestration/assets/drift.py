@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from cw_pipeline.orchestration import checks
-from cw_pipeline.orchestration.metadata import of_drift
+from cw_pipeline.orchestration.metadata import drift_details
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.tenant import PREFIX, asset_key
 from cw_pipeline.reports.drift.find import find_drift
@@ -25,5 +25,5 @@ def drift(
     """What people changed by hand in ConnectWise: our lines, mapped companies and agreements. Only read."""
     with access.sync_run(context) as run:
         findings = find_drift(run, datetime.now(UTC).date())
-    yield dg.MaterializeResult(metadata=of_drift(findings))
-    yield checks.of_drift(findings)
+    yield dg.MaterializeResult(metadata=drift_details(findings))
+    yield checks.check_drift(findings)

@@ -21,7 +21,7 @@ from cw_pipeline.orchestration.launchpad import JobConfig
 from cw_pipeline.orchestration.resources import Access, StepContext
 from cw_pipeline.orchestration.runs import recorded_pushes
 from cw_pipeline.orchestration.tenant import PUSH_POOL, asset_key
-from cw_pipeline.orchestration.unpushed import evaluated_now
+from cw_pipeline.orchestration.unpushed import evaluate_unpushed
 from cw_pipeline.settings import Approval
 from cw_pipeline.setup.lookup import choice_of
 from cw_pipeline.sync.choice import EVERYBODY, Choice
@@ -89,7 +89,7 @@ class SyncConfig(JobConfig):
 @dg.multi_asset(
     name="sync_months",
     specs=[USAGE, PREVIEW, PUSH, MONTH_REPORT],
-    check_specs=[checks.NOTHING_MISSING, checks.SEATS_ADD_UP, *checks.OF_PUSHES],
+    check_specs=[checks.NOTHING_MISSING, checks.SEATS_ADD_UP, *checks.PUSH_CHECKS],
     can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool=PUSH_POOL,
@@ -141,14 +141,14 @@ def sync(
     if USAGE.key in steps:
         with access.nordpass() as nordpass:
             loop.fetch_usage(nordpass)
-        yield checks.of_usage(run.warehouse)
+        yield checks.check_usage(run)
     if PREVIEW.key in steps and (previews := loop.preview()):
-        yield checks.of_previews(previews)
+        yield checks.check_previews(previews)
     if PUSH.key in steps:
         loop.push(recorded_pushes(context.instance), reviewed)
-        yield from checks.of_pushes(run.warehouse, run.psa)
+        yield from checks.check_pushes(run)
     if Approval().approval_required:
-        yield evaluated_now(run.warehouse)
+        yield evaluate_unpushed(run.warehouse)
     try:
         if MONTH_REPORT.key in steps:
             log_reports(context, run.warehouse, loop.pushed)
@@ -171,7 +171,7 @@ def _reevaluate_checks(context: dg.AssetExecutionContext, run: SyncRun) -> Itera
     """Evaluate the selected checks, which the UI starts without months, over the stored data of every month."""
     with run.warehouse.transaction() as session:
         previews = latest_previews(session, run.psa)
-    every = (checks.of_usage(run.warehouse), checks.of_previews(previews), *checks.of_pushes(run.warehouse, run.psa))
+    every = (checks.check_usage(run), checks.check_previews(previews), *checks.check_pushes(run))
     selected = context.selected_asset_check_keys
     yield from _evaluated(context, [check for check in every if check.asset_check_key in selected])
 
@@ -180,14 +180,14 @@ def _log_event(context: StepContext, run: SyncRun, choice: Choice, event: MonthE
     """Record what happened to a month as Dagster's event, so that the UI shows it at once."""
     match event:
         case StoredReport():
-            month, details = str(event.month), metadata.of_usage(event)
+            month, details = str(event.month), metadata.usage_details(event)
             context.log_event(dg.AssetMaterialization(USAGE.key, partition=month, metadata=details))
         case StoredPreview():
             month = str(event.preview.month)
-            details = metadata.of_preview(event, run.warehouse, run.connectwise, choice)
+            details = metadata.preview_details(event, run, choice)
             context.log_event(dg.AssetMaterialization(PREVIEW.key, partition=month, metadata=details))
         case PushedMonth():
-            month, details = str(event.preview.month), metadata.of_push(event, run.warehouse, run.connectwise)
+            month, details = str(event.preview.month), metadata.push_details(event, run)
             is_done = event.succeeded and event.is_whole
             asset_event = dg.AssetMaterialization if is_done else dg.AssetObservation
             context.log_event(asset_event(PUSH.key, partition=month, metadata=details))

@@ -7,7 +7,12 @@ import dagster as dg
 
 from cw_pipeline.orchestration.launchpad import JobConfig
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.setup_metadata import of_changes, of_connection, of_mapping, of_products
+from cw_pipeline.orchestration.setup_metadata import (
+    connection_details,
+    import_details,
+    mapping_details,
+    product_details,
+)
 from cw_pipeline.orchestration.tenant import PREFIX, asset_key
 from cw_pipeline.setup import imports, organizations
 from cw_pipeline.setup.connection import Connection
@@ -48,7 +53,7 @@ def imported_companies(
         )
     for sentence in report.unreadable:
         context.log.warning(in_the_ui(sentence))
-    return dg.MaterializeResult(metadata=of_changes(report))
+    return dg.MaterializeResult(metadata=import_details(report))
 
 
 @dg.asset(key_prefix=PREFIX, kinds={"connectwise"}, deps=[imported_companies])
@@ -58,7 +63,7 @@ def agreements(context: dg.AssetExecutionContext, config: ListConfig, access: Ac
         report = imports.import_agreements(client, warehouse, accept_warnings=config.accept_warnings)
     for sentence in (*report.agreement_changed, *report.unreadable):
         context.log.warning(in_the_ui(sentence))
-    return dg.MaterializeResult(metadata=of_changes(report))
+    return dg.MaterializeResult(metadata=import_details(report))
 
 
 @dg.asset(name="organizations", key_prefix=PREFIX, kinds={"nordpass"})
@@ -68,14 +73,14 @@ def nordpass_organizations(
     """The NordPass organizations, managed by this MSP or not."""
     with access.warehouse(context) as warehouse, access.nordpass() as nordpass:
         report = organizations.refresh_organizations(nordpass, warehouse, accept_warnings=config.accept_warnings)
-    return dg.MaterializeResult(metadata=of_changes(report))
+    return dg.MaterializeResult(metadata=import_details(report))
 
 
 @dg.asset(key_prefix=PREFIX, kinds={"python"}, deps=[agreements, nordpass_organizations])
 def mapped_organizations(context: dg.AssetExecutionContext, access: Access) -> dg.MaterializeResult[Any]:
     """The company and agreement that each organization is billed to, as people mapped them."""
     with access.warehouse(context) as warehouse:
-        return dg.MaterializeResult(metadata=of_mapping(warehouse))
+        return dg.MaterializeResult(metadata=mapping_details(warehouse))
 
 
 CONNECTION = dg.AssetSpec(
@@ -92,7 +97,7 @@ MAPPED_PRODUCTS = dg.AssetSpec(
 
 def materialized_mapping(warehouse: Warehouse) -> dg.AssetMaterialization:
     """The event that shows `mapped_organizations` in the UI after a change."""
-    return dg.AssetMaterialization(mapped_organizations.key, metadata=of_mapping(warehouse))
+    return dg.AssetMaterialization(mapped_organizations.key, metadata=mapping_details(warehouse))
 
 
 def report_setup(instance: dg.DagsterInstance, warehouse: Warehouse, done: Mapping[str, Done] | None = None) -> None:
@@ -106,10 +111,10 @@ def report_setup(instance: dg.DagsterInstance, warehouse: Warehouse, done: Mappi
     for asset, what in (done or {}).items():
         match what:
             case Connection():
-                details = of_connection(what)
+                details = connection_details(what)
             case Changes():
-                details = of_changes(what)
+                details = import_details(what)
             case _:
-                details = of_products(what)
+                details = product_details(what)
         instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(asset), metadata=details))
     instance.report_runless_asset_event(materialized_mapping(warehouse))

@@ -6,7 +6,7 @@ from cw_pipeline.orchestration.assets.setup import CONNECTION, materialized_mapp
 from cw_pipeline.orchestration.failures import Failed
 from cw_pipeline.orchestration.launchpad import one_op_job
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.setup_metadata import of_connection
+from cw_pipeline.orchestration.setup_metadata import connection_details
 from cw_pipeline.setup import connection
 from cw_pipeline.vocabulary import State
 from cw_pipeline.wording.launchpad import in_the_ui
@@ -21,7 +21,7 @@ def check_connection(context: dg.OpExecutionContext, access: Access) -> None:
         if connected.refusal is None:
             context.log_event(materialized_mapping(warehouse))
     event = dg.AssetMaterialization if connected.refusal is None else dg.AssetObservation
-    context.log_event(event(CONNECTION.key, metadata=of_connection(connected)))
+    context.log_event(event(CONNECTION.key, metadata=connection_details(connected)))
     for right in connected.rights:
         context.log.info(f"{right.name} ({right.why}): {right.state}")
     if connected.refusal is not None:

@@ -14,7 +14,7 @@ from cw_pipeline.orchestration.failures import Failed, configured_month
 from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.setup_metadata import of_suggestions
+from cw_pipeline.orchestration.setup_metadata import suggestion_details
 from cw_pipeline.setup import mapping, mapping_file
 from cw_pipeline.setup.errors import SetupError
 from cw_pipeline.setup.suggest import suggest_mappings
@@ -94,7 +94,7 @@ def choose_organizations(context: dg.OpExecutionContext, config: MappingConfig, 
         raise Failed(f"Nothing was changed. Give one of {' and '.join(chosen)}.")
     with access.warehouse(context) as warehouse:
         if not chosen:
-            context.log_event(dg.AssetObservation(mapped_organizations.key, metadata=of_suggestions(warehouse)))
+            context.log_event(dg.AssetObservation(mapped_organizations.key, metadata=suggestion_details(warehouse)))
             return
         refusals: list[str] = []
         acts = _acts(chosen[0], config, warehouse)

@@ -10,7 +10,7 @@ from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.orchestration.assets.setup import MAPPED_PRODUCTS, materialized_mapping
 from cw_pipeline.orchestration.launchpad import JobConfig, one_op_job
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.setup_metadata import of_products
+from cw_pipeline.orchestration.setup_metadata import product_details
 from cw_pipeline.setup import products
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.database import Warehouse
@@ -73,7 +73,7 @@ def choose_products(context: dg.OpExecutionContext, config: ProductsConfig, acce
         catalog = products.list_products(client, config.search or None)
         with warehouse.transaction() as session:
             mapped = products.mapped_products(session)
-        context.log_event(dg.AssetMaterialization(MAPPED_PRODUCTS.key, metadata=of_products(mapped, catalog)))
+        context.log_event(dg.AssetMaterialization(MAPPED_PRODUCTS.key, metadata=product_details(mapped, catalog)))
 
 
 def _change(

@@ -6,7 +6,7 @@ from cw_pipeline.orchestration.assets.setup import mapped_organizations
 from cw_pipeline.orchestration.launchpad import one_op_job
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.setup_metadata import of_mapping
+from cw_pipeline.orchestration.setup_metadata import mapping_details
 from cw_pipeline.setup import rebuild as setup
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.wording.hold_reasons import CORRECT_IT, cannot_be_read
@@ -29,7 +29,7 @@ def look_through_agreements(context: dg.OpExecutionContext, access: Access) -> N
         for unread in rebuilt.unread:
             context.log.warning(f"{cannot_be_read(unread)} {CORRECT_IT}")
         found = table(("month", "lines", "seats", "invoiced"), rebuilt.by_month)
-        details = {**of_mapping(run.warehouse), "found": found}
+        details = {**mapping_details(run.warehouse), "found": found}
         context.log_event(dg.AssetMaterialization(mapped_organizations.key, metadata=details))
 
 

@@ -35,7 +35,7 @@ def read_recent_usage(
                 context.log.info(f"{month}: there is no final usage report yet.")
                 continue
             event = dg.AssetMaterialization if report.is_new else dg.AssetObservation
-            yield event(USAGE.key, partition=str(month), metadata=metadata.of_usage(report))
+            yield event(USAGE.key, partition=str(month), metadata=metadata.usage_details(report))
     if failed:
         raise Failed("\n".join(failed))
     yield dg.Output(None)

@@ -12,7 +12,7 @@ from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.runs import recorded_pushes
 from cw_pipeline.orchestration.tenant import PUSH_POOL
-from cw_pipeline.orchestration.unpushed import evaluated_now
+from cw_pipeline.orchestration.unpushed import evaluate_unpushed
 from cw_pipeline.setup.undo import Result, undo_run
 from cw_pipeline.wording import cells
 from cw_pipeline.wording.launchpad import in_the_ui
@@ -52,7 +52,7 @@ def _undo(context: dg.OpExecutionContext, config: UndoConfig, access: Access) ->
         next_step = what_next(undone.run_id, undone.months, left=undone.left, confirmed=config.confirm)
         if config.confirm:
             context.log_event(materialized_mapping(run.warehouse))
-            yield evaluated_now(run.warehouse)
+            yield evaluate_unpushed(run.warehouse)
         if any(line.result is Result.FAILED for line in undone.lines):
             raise Failed(next_step)
         (context.log.warning if undone.left else context.log.info)(in_the_ui(next_step))

@@ -79,19 +79,19 @@ class Metrics:
 
 
 def _month_metrics(pushed: LastPush) -> Iterator[Metric]:
-    """The metrics of the month that was pushed last."""
+    """The metrics of the latest pushed month."""
     month = {"month": str(pushed.month)}
     for name, documentation in {
-        "used": "Seats in the usage report of the latest month that was pushed.",
-        "billed": "Seats of the latest month that was pushed that are on lines as they should be.",
-        "held": "Seats of the latest month that was pushed that wait for a person's decision.",
-        "failed": "Seats of the latest month that was pushed that were rejected or are unconfirmed.",
-        "unmapped": "Seats of the latest month that was pushed that nobody is billed for, by choice or by omission.",
+        "used": "Seats in the usage report of the latest pushed month.",
+        "billed": "Seats of the latest pushed month on lines that are right.",
+        "held": "Seats of the latest pushed month that wait for a person's decision.",
+        "failed": "Seats of the latest pushed month that were rejected or are unconfirmed.",
+        "unmapped": "Seats of the latest pushed month that nobody is billed for, by choice or by omission.",
     }.items():
         yield _labelled(f"{name}_seats", documentation, [(month, getattr(pushed, name))])
     yield _labelled(
         "lines",
-        "Lines of the latest month that was pushed, by outcome.",
+        "Lines of the latest pushed month, by outcome.",
         [({**month, "outcome": outcome}, number) for outcome, number in sorted(pushed.lines.items())],
     )
 

@@ -61,9 +61,7 @@ class Metrics:
             checks.last_good,
         )
         yield _metric(
-            "schema_up_to_date",
-            "1 if the warehouse's schema is up to date, else 0.",
-            not health.pending_migrations,
+            "schema_up_to_date", "1 if the warehouse's schema is up to date, else 0.", not health.pending_migrations
         )
         yield _metric(
             "months_due",

@@ -14,10 +14,7 @@ from cw_pipeline.reports.drift.find import find_drift
 
 
 @dg.asset(
-    key_prefix=PREFIX,
-    kinds={"connectwise"},
-    deps=[asset_key("connectwise_push")],
-    check_specs=[checks.NOTHING_DRIFTED],
+    key_prefix=PREFIX, kinds={"connectwise"}, deps=[asset_key("connectwise_push")], check_specs=[checks.NOTHING_DRIFTED]
 )
 def drift(
     context: dg.AssetExecutionContext, access: Access

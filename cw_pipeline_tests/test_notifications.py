@@ -17,12 +17,12 @@ SECRET = "top-secret-token"  # in the receivers' addresses
 @pytest.mark.parametrize("unusable", ["top-secret-token", "unknown://top-secret-token"])
 def test_an_unusable_address_is_named_by_position_and_others_get_the_alert(unusable: str) -> None:
     with web_hook() as hook:
-        told = {
-            one.name: one.send("Title", ["<b>1 & 2</b>", "3"])
-            for one in addresses(SecretStr(f"{unusable} {hook.address}"))
+        sent = {
+            address.name: address.send("Title", ["<b>1 & 2</b>", "3"])
+            for address in addresses(SecretStr(f"{unusable} {hook.address}"))
         }
-        assert told == {"address 1 (cannot be used)": False, "address 2 (JSON)": True}
-        assert [one["message"] for one in hook.messages] == ["<b>1 & 2</b>\n3"]
+        assert sent == {"address 1 (cannot be used)": False, "address 2 (JSON)": True}
+        assert [message["message"] for message in hook.messages] == ["<b>1 & 2</b>\n3"]
 
 
 def test_mail_is_sent() -> None:

@@ -56,9 +56,9 @@ def test_a_password_among_the_url_s_parameters_is_not_shown(closed_port: int) ->
 
 def test_a_warehouse_shows_no_password_wherever_the_url_has_it(postgres_database_url: str) -> None:
     url = make_url(postgres_database_url)
-    beside = url.set(password=PASSWORD), url.update_query_dict({"password": PASSWORD})
-    for one in beside:  # the server of the tests asks for none
-        warehouse = Warehouse(one.render_as_string(hide_password=False))
+    urls = url.set(password=PASSWORD), url.update_query_dict({"password": PASSWORD})
+    for with_password in urls:  # the server of the tests asks for none
+        warehouse = Warehouse(with_password.render_as_string(hide_password=False))
         assert PASSWORD not in repr(warehouse.engine) + repr(vars(warehouse))
         warehouse.close()
 

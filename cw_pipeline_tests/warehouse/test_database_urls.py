@@ -36,8 +36,8 @@ def secured(postgres_url: str) -> Iterator[str]:
         shutil.copy(keys.server_certificate, folder / "server.pem")
         (folder / "users.txt").write_text(f'"cw" "{PASSWORD}"\n', encoding="utf-8")
         owner = Path(str(make_url(postgres_url).query["host"])).owner()
-        for one in (folder, *folder.iterdir()):
-            shutil.chown(one, owner)
+        for path in (folder, *folder.iterdir()):
+            shutil.chown(path, owner)
         options = {
             "listen_addr": "::1",
             "listen_port": port,

@@ -68,7 +68,7 @@ def enter_manually(session: Session, kind: EntryKind, quantity: int) -> None:
 def accounted(warehouse: Warehouse, *months: Month) -> Mapping[int, frozenset[Decimal]]:
     with warehouse.transaction() as session:
         written = ledger.written_lines(session, PSA, months or (MARCH,))
-    return {addition_id: one.quantities for addition_id, one in written.items()}
+    return {addition_id: line.quantities for addition_id, line in written.items()}
 
 
 def test_an_empty_ledger_is_at_position_0_and_knows_nothing(warehouse: Warehouse) -> None:
@@ -184,15 +184,15 @@ def test_an_accepted_line_is_accounted_for_with_its_dates(warehouse: Warehouse) 
 def test_a_credit_keeps_the_billed_quantity_until_the_next_entry(warehouse: Warehouse) -> None:
     record(warehouse, a_write(5), EntryKind.CONFIRMED, addition_id=77)
 
-    def said(kind: EntryKind, quantity: int) -> tuple[frozenset[Decimal], Decimal]:
+    def enter(kind: EntryKind, quantity: int) -> tuple[frozenset[Decimal], Decimal]:
         with warehouse.transaction() as session:
             enter_manually(session, kind, quantity)
             written = ledger.written_lines(session, PSA, [MARCH])[77]
             return written.quantities, written.credited
 
-    assert said(EntryKind.CREDITED, 3) == ({5}, 2)
-    assert said(EntryKind.CREDITED, 0) == ({5}, 5)
-    assert said(EntryKind.ACCEPTED, 4) == ({4}, 0)
+    assert enter(EntryKind.CREDITED, 3) == ({5}, 2)
+    assert enter(EntryKind.CREDITED, 0) == ({5}, 5)
+    assert enter(EntryKind.ACCEPTED, 4) == ({4}, 0)
 
 
 def test_a_line_given_up_is_unknown_until_written_again(warehouse: Warehouse) -> None:
@@ -237,7 +237,7 @@ def test_the_last_entries_are_of_every_month_of_this_company(warehouse: Warehous
     record(warehouse, a_write(3), EntryKind.CONFIRMED, addition_id=79, psa=ANOTHER_PSA)
     with warehouse.transaction() as session:
         lines = ledger.accounted_lines(session, PSA)
-    assert {number: (entry.kind, entry.quantity) for number, (entry, _) in lines.items()} == {
+    assert {addition_id: (entry.kind, entry.quantity) for addition_id, (entry, _) in lines.items()} == {
         77: (EntryKind.DOUBTFUL, 8),
         78: (EntryKind.CONFIRMED, 2),
     }

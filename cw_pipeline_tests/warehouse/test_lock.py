@@ -32,28 +32,28 @@ AT_ONCE = 5
 
 
 def test_a_free_lock_is_taken_without_waiting_and_again_after_release(warehouse: Warehouse) -> None:
-    told: list[str] = []
+    sentences: list[str] = []
     for _ in range(2):
-        with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=told.append) as lock:
+        with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=sentences.append) as lock:
             lock.check()
-    assert told == []
+    assert sentences == []
 
 
 @on_every_way
 def test_a_second_push_waits_and_learns_who_holds_the_lock(warehouse: Warehouse, warehouse_url: str) -> None:
-    told: list[str] = []
+    sentences: list[str] = []
     with another_process(HOLD_THE_LOCK, warehouse_url, "msp") as holder:
         assert holder.says() == "held"
 
-        def let_it_end(sentence: str) -> None:
-            told.append(sentence)
+        def end_the_holder(sentence: str) -> None:
+            sentences.append(sentence)
             holder.go_on()
 
-        with push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=let_it_end) as lock:
+        with push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=end_the_holder) as lock:
             lock.check()
-    assert len(told) == 1
+    assert len(sentences) == 1
     since = r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-    assert re.match(f"Another push is at work: process {holder.pid} on .+, {since}", told[0])
+    assert re.match(f"Another push is at work: process {holder.pid} on .+, {since}", sentences[0])
 
 
 @on_every_way
@@ -88,23 +88,23 @@ def test_a_lock_that_was_let_go_names_nobody(warehouse: Warehouse) -> None:
 
 
 def test_while_a_holder_has_not_said_who_it_is_nobody_is_named(warehouse: Warehouse) -> None:
-    told: list[str] = []
+    sentences: list[str] = []
     with push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=print):
         with warehouse.transaction() as session:
             session.query(LockHolderRow).delete()
-        with pytest.raises(LockHeld), push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=told.append):
+        with pytest.raises(LockHeld), push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=sentences.append):
             pass
-    assert told == ["Another push is at work."]
+    assert sentences == ["Another push is at work."]
 
 
 def test_pushes_to_different_companies_do_not_wait_for_each_other(warehouse: Warehouse) -> None:
-    told: list[str] = []
+    sentences: list[str] = []
     with (
-        push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=told.append),
-        push_lock(warehouse.engine, "another", wait_seconds=0, on_wait=told.append) as lock,
+        push_lock(warehouse.engine, "msp", wait_seconds=0, on_wait=sentences.append),
+        push_lock(warehouse.engine, "another", wait_seconds=0, on_wait=sentences.append) as lock,
     ):
         lock.check()
-    assert told == []
+    assert sentences == []
 
 
 def test_the_holder_may_write_while_it_holds_the_lock(warehouse: Warehouse) -> None:
@@ -122,10 +122,10 @@ def test_a_killed_waiter_does_not_get_in_the_way_of_the_next(warehouse: Warehous
         assert f"process {holder.pid} on " in waiter.says()
         waiter.kill()
 
-        def let_it_end(_sentence: str) -> None:
+        def end_the_holder(_sentence: str) -> None:
             holder.go_on()
 
-        with push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=let_it_end) as lock:
+        with push_lock(warehouse.engine, "msp", wait_seconds=A_WHILE, on_wait=end_the_holder) as lock:
             lock.check()
 
 

@@ -60,7 +60,7 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_describes(warehous
 def test_a_migration_is_named_by_its_revision() -> None:
     config = alembic.config.Config()
     config.set_main_option("script_location", str(files("cw_pipeline.warehouse") / "migrations"))
-    assert revisions() == [one.revision for one in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+    assert revisions() == [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
 
 
 def test_opening_a_warehouse_again_keeps_what_is_in_it(warehouse: Warehouse, warehouse_url: str) -> None:

@@ -98,15 +98,15 @@ def test_no_tenant_waits_for_another_that_migrates_or_is_set_up(warehouses: list
 
 def test_tenants_with_the_same_company_push_one_at_a_time(warehouses: list[Warehouse]) -> None:
     acme, user, _ = warehouses
-    said: list[str] = []
+    sentences: list[str] = []
     with (
-        push_lock(acme.engine, "site|company", wait_seconds=0, on_wait=said.append),
-        push_lock(user.engine, "site|another", wait_seconds=0, on_wait=said.append),
+        push_lock(acme.engine, "site|company", wait_seconds=0, on_wait=sentences.append),
+        push_lock(user.engine, "site|another", wait_seconds=0, on_wait=sentences.append),
         pytest.raises(LockHeld),
-        push_lock(user.engine, "site|company", wait_seconds=0, on_wait=said.append),
+        push_lock(user.engine, "site|company", wait_seconds=0, on_wait=sentences.append),
     ):
         pass
-    assert said == ["Another push is at work."]
+    assert sentences == ["Another push is at work."]
 
 
 def test_pending_migrations_of_a_new_tenant_are_told_only(database_url: str) -> None:

@@ -49,7 +49,9 @@ def push(warehouse: Warehouse, *lines: PreviewLine, run_id: str = "run-1", left_
 
 def test_the_documentation_lists_exactly_the_views_and_their_columns(warehouse: Warehouse) -> None:
     views = inspect(warehouse.engine)
-    assert {name: [one["name"] for one in views.get_columns(name)] for name in views.get_view_names()} == documented()
+    assert {
+        name: [column["name"] for column in views.get_columns(name)] for name in views.get_view_names()
+    } == documented()
 
 
 def test_each_month_of_a_run_is_there_with_what_it_came_to(warehouse: Warehouse) -> None:

@@ -149,9 +149,9 @@ class Http:
 
         Raises:
             Refused: ConnectWise answered with a 4xx status.
-            Unreachable, UntrustedCertificate, WrongAddress: No connection was opened.
+            Unreachable, UntrustedCertificate: No connection was opened.
             UncertainWrite: A POST or PATCH may or may not have been carried out.
-            ReadFailed: A GET got no usable reply.
+            ReadFailed, WrongAddress, ContractBroken: A GET got no usable reply.
         """
         headers = {"Authorization": self._credentials.authorization(), **(headers or {})}
         query = f"?{_encoded(tuple(params.items()))}" if params else ""

@@ -55,10 +55,6 @@ class _Page(BaseModel, Generic[_Item]):
     next_cursor: Annotated[str, StringConstraints(min_length=1, max_length=_LONGEST_CURSOR)] | None
 
 
-class _OrganizationsPage(_Page[Organization]):
-    pass
-
-
 class _UsagePage(_Page[UsageRow]):
     month: BillingMonth
     final: StrictBool
@@ -100,7 +96,7 @@ class ProviderApi(NordPass):
 
     @override
     def organizations(self) -> tuple[Organization, ...]:
-        return _each_once(self._pages("/v1/organizations", {}, _OrganizationsPage), "id")
+        return _each_once(self._pages("/v1/organizations", {}, _Page[Organization]), "id")
 
     @override
     def monthly_usage(self, month: Month) -> UsageReport:

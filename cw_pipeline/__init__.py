@@ -9,7 +9,7 @@ The packages, from the top down; each imports only those below it:
 - `reports`: what people look at
 - `sync`: a month's work
 - `warehouse`: the SQL database
-- `wording`: sentences for people (its `cells` sits above `setup`)
+- `wording`: sentences for people (its `cells`, `month_page` and `reconciliation` sit above `setup`)
 - `billing`: the rule, pure
 - `connectwise`, `nordpass`: one client each
 - `https`: what both clients share

@@ -6,23 +6,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.accounting import EntryKind
-from cw_pipeline.billing.writes import CreateLine
 from cw_pipeline.connectwise.errors import RecordUnreadable
-from cw_pipeline.sync.line_reader import addition_by_id
-from cw_pipeline.sync.ownership import may_be_made_by
 from cw_pipeline.sync.read_back import already_invoiced, find_written, results_shown
 from cw_pipeline.sync.unreadable import UNUSABLE
 from cw_pipeline.vocabulary import counted
-from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.intents import Intent, Result, answered_ids, append_results, open_intents
 from cw_pipeline.wording import failed_writes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from cw_pipeline.billing.identity import OrganizationMonth
     from cw_pipeline.sync.sync_run import SyncRun
-    from cw_pipeline.warehouse.ledger import Known
 
 UNDER_WAY_SECONDS = 60
 """How long ConnectWise may still work on a request whose push is gone. What it carries out later is not noticed; a
@@ -47,13 +42,12 @@ def settle_open_intents(run: SyncRun) -> dict[OrganizationMonth, str]:
         if not intents:
             return {}
         answered = answered_ids(session, run.psa)
-        known = ledger.known_lines(session, run.psa)
     run.say(f"Settling {counted(len(intents), 'write')} that an earlier push did not finish")
     _let_requests_end(run, intents)
     unsettled: dict[OrganizationMonth, str] = {}
     for intent in intents:
         try:
-            _settle(run, intent, answered.get(intent.id), known)
+            _settle(run, intent, answered.get(intent.id))
         except UNUSABLE as error:
             why = failed_writes.unsettled(intent.write, error)
             unsettled[intent.write.identity.organization_month] = why
@@ -61,18 +55,14 @@ def settle_open_intents(run: SyncRun) -> dict[OrganizationMonth, str]:
     return unsettled
 
 
-def _settle(run: SyncRun, intent: Intent, answered: int | None, known: Mapping[int, Known]) -> None:
+def _settle(run: SyncRun, intent: Intent, answered: int | None) -> None:
     """Record what became of one write. ConnectWise may have `answered` a created line's id.
 
     Raises:
         ConnectWiseError: If ConnectWise cannot be read.
     """
-    note = "Settled by a later push by reading back."
-    write, addition = intent.write, None
-    if answered and isinstance(write, CreateLine):
-        addition = addition_by_id(run, write.agreement_id, answered)
-    if addition is None or not may_be_made_by(addition, write, known):
-        addition = find_written(run, write)
+    note, write = "Settled by a later push by reading back.", intent.write
+    addition = find_written(run, write, answered)
     if addition is None:
         results = [Result(intent, EntryKind.NOT_DONE, note)]
     else:

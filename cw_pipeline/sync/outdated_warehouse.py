@@ -40,7 +40,8 @@ def require_up_to_date(warehouse: Warehouse, recorded: Collection[RecordedPush])
         WarehouseOutdated: If it lacks one.
     """
     with warehouse.transaction() as session:
-        known = set(session.execute(select(PushRow.month, PushRow.run_id)).tuples())
+        pushes = select(PushRow.month, PushRow.run_id).where(PushRow.run_id.in_({push.run_id for push in recorded}))
+        known = set(session.execute(pushes).tuples())
         rebuilt_at = session.scalar(select(IntegrationRow.rebuilt_at))
     unknown = [
         push

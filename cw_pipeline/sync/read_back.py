@@ -11,7 +11,8 @@ from cw_pipeline.billing.writes import CreateLine, SetQuantity, Write
 from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable
 from cw_pipeline.connectwise.record_list import RecordList
 from cw_pipeline.sync.agreement_facts import next_invoice_of
-from cw_pipeline.sync.ownership import is_still
+from cw_pipeline.sync.line_reader import addition_by_id
+from cw_pipeline.sync.ownership import is_still, may_be_made_by
 from cw_pipeline.vocabulary import plain
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.intents import Intent, Result
@@ -24,16 +25,21 @@ if TYPE_CHECKING:
     from cw_pipeline.sync.sync_run import SyncRun
 
 
-def find_written(run: SyncRun, write: Write) -> Addition | None:
+def find_written(run: SyncRun, write: Write, answered: int | None = None) -> Addition | None:
     """The line that shows that `write` was carried out; None if none does.
 
-    A created line is one that the ledger does not know from another write.
+    A created line is the one whose id ConnectWise `answered`, whatever it is like, or else one that the ledger does not
+    know from another write.
 
     Raises:
         RecordUnreadable: If no readable line shows it, but an unreadable one may.
     """
     with run.warehouse.transaction() as session:
-        known = ledger.known_lines(session, run.psa).keys()
+        known = ledger.known_lines(session, run.psa)
+    if answered is not None and isinstance(write, CreateLine):
+        addition = addition_by_id(run, write.agreement_id, answered)
+        if addition is not None and may_be_made_by(addition, write, known):
+            return addition
     lines = _candidates(run, write, known)
     taken = known if isinstance(write, CreateLine) else ()
     for addition in lines.records:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from cw_pipeline.billing.accounting import EntryKind
+from cw_pipeline.billing.facts import BILLABLE, DO_NOT_BILL
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.writes import CreateLine, Write, takes_away
 from cw_pipeline.connectwise.errors import (
@@ -20,7 +21,6 @@ from cw_pipeline.connectwise.errors import (
 from cw_pipeline.connectwise.fields import can_be_sent
 from cw_pipeline.connectwise.models import Addition, NewAddition
 from cw_pipeline.connectwise.rights import Right
-from cw_pipeline.sync.line_reader import addition_by_id
 from cw_pipeline.sync.ownership import is_known_as_another, may_be_made_by
 from cw_pipeline.sync.read_back import already_invoiced, find_written, results_shown, shows
 from cw_pipeline.warehouse import ledger
@@ -212,7 +212,7 @@ class Writer:
             cancelled_date=write.cancelled_date,
             serial_number=write.identity.serial_number,
             invoice_description=write.identity.invoice_description,
-            bill_customer="DoNotBill" if write.trial else "Billable",
+            bill_customer=DO_NOT_BILL if write.trial else BILLABLE,
         )
         return client.create_addition(write.agreement_id, new)
 
@@ -227,47 +227,31 @@ class Writer:
             self.rights[_right(write)] = True
             return _Attempt(intent, EntryKind.CONFIRMED, addition=addition)
         doubt = failed_writes.answered_otherwise(addition, known_as)
-        if is_new and may_be_made_by(addition, write, self._known):
-            return self._look_at(intent, addition.id, doubt)
-        return self._read_back(intent, doubt)
+        can_be_new = is_new and may_be_made_by(addition, write, self._known)
+        return self._read_back(intent, doubt, addition.id if can_be_new else None)
 
-    def _read_back(self, intent: Intent, doubt: str) -> _Attempt:
-        """Find out whether ConnectWise carried out a write."""
-        try:
-            addition = find_written(self._run, intent.write)
-        except ConnectWiseError as error:
-            return _unconfirmed(intent, failed_writes.read_back_failed(doubt, error))
-        if addition is None:
-            return _unconfirmed(intent, failed_writes.not_shown(doubt))
-        return _Attempt(intent, EntryKind.CONFIRMED, f"{doubt} Read back: written.", addition=addition)
+    def _read_back(self, intent: Intent, doubt: str, answered: int | None = None) -> _Attempt:
+        """Find out whether ConnectWise carried out a write; it may have `answered` the id of a new line.
 
-    def _look_at(self, intent: Intent, addition_id: int, doubt: str) -> _Attempt:
-        """Look at a new line that ConnectWise answered with an id, but otherwise than it was sent.
-
-        Whatever it is like, it is known by its id from now on, even if this push is killed before the batch ends, so
-        that no second one is created.
+        Whatever that line is like, it is known by its id from now on, even if this push is killed before the batch
+        ends, so that no second one is created.
         """
-        write = intent.write
-        answered = Result(intent, EntryKind.UNCONFIRMED, doubt, addition_id)
-        with self._run.warehouse.transaction() as session:
-            append_results(session, self._run.psa, self._run.run_id, [answered])
-        reason = failed_writes.not_shown(doubt)
+        kind = EntryKind.UNCONFIRMED
+        if answered is not None:
+            with self._run.warehouse.transaction() as session:
+                append_results(session, self._run.psa, self._run.run_id, [Result(intent, kind, doubt, answered)])
+            kind = None
+        addition, reason = None, failed_writes.not_shown(doubt)
         try:
-            addition = addition_by_id(self._run, write.agreement_id, addition_id)
-            if addition is None or not may_be_made_by(addition, write, self._known):
-                addition = find_written(self._run, write)
+            addition = find_written(self._run, intent.write, answered)
         except ConnectWiseError as error:
-            addition, reason = None, failed_writes.read_back_failed(doubt, error)
+            reason = failed_writes.read_back_failed(doubt, error)
         if addition is None:
-            return replace(_unconfirmed(intent, reason), kind=None)
-        if shows(addition, write):
+            return _Attempt(intent, kind, reason, FailedWrite(Outcome.UNCONFIRMED, reason))
+        if answered is None or shows(addition, intent.write):
             return _Attempt(intent, EntryKind.CONFIRMED, f"{doubt} Read back: written.", addition=addition)
-        reason = failed_writes.made_otherwise(write, addition)
+        reason = failed_writes.made_otherwise(intent.write, addition)
         return _Attempt(intent, EntryKind.CONFIRMED, reason, FailedWrite(Outcome.UNCONFIRMED, reason), addition)
-
-
-def _unconfirmed(intent: Intent, reason: str) -> _Attempt:
-    return _Attempt(intent, EntryKind.UNCONFIRMED, reason, FailedWrite(Outcome.UNCONFIRMED, reason))
 
 
 def _right(write: Write) -> Right:

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from cw_pipeline.nordpass.errors import Fault, MalformedReport
-from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, shown
+from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, quoted
 from cw_pipeline.nordpass.models import MOST_ORGANIZATIONS, UsageRow
 
 _COLUMNS: Final = tuple(UsageRow.model_fields)
@@ -79,9 +79,9 @@ def _usage_rows(records: Iterator[list[str]]) -> list[UsageRow]:
             rows.append(UsageRow.model_validate(row | _typed(row)))
         except ValidationError as error:
             columns = [str(detail["loc"][0]) for detail in error.errors(include_url=False, include_input=False)]
-            faults += [Fault(EXPECTED[column], shown(row[column]), number, column) for column in columns]
+            faults += [Fault(EXPECTED[column], quoted(row[column]), number, column) for column in columns]
         if (organization_id := row["organization_id"]) in ids:
-            faults.append(Fault(UNIQUE, shown(organization_id), number, "organization_id"))
+            faults.append(Fault(UNIQUE, quoted(organization_id), number, "organization_id"))
         ids.add(organization_id)
     if faults:
         raise _MalformedError(*faults)
@@ -96,9 +96,9 @@ def _check_header(header: Sequence[str]) -> None:
     names = [name[:_LONGEST_COLUMN] for name in header]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise _MalformedError(Fault("each column once", shown(repeated[0]) + " again", 1, repeated[0]))
+        raise _MalformedError(Fault("each column once", quoted(repeated[0]) + " again", 1, repeated[0]))
     missing = [Fault("this column", "nothing", 1, name) for name in _COLUMNS if name not in names]
-    unknown = [Fault(f"one of {', '.join(_COLUMNS)}", shown(name), 1, name) for name in names if name not in _COLUMNS]
+    unknown = [Fault(f"one of {', '.join(_COLUMNS)}", quoted(name), 1, name) for name in names if name not in _COLUMNS]
     if missing or unknown:
         raise _MalformedError(*missing, *unknown)
 

@@ -31,6 +31,6 @@ EXPECTED: Final = {
 _LETTERS_SHOWN: Final = 40
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """The value as a message quotes it: escaped and short."""
     return shortened(repr(value), _LETTERS_SHOWN)

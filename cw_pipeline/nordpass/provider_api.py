@@ -15,7 +15,7 @@ from pydantic_core import from_json
 from typing_extensions import override
 
 from cw_pipeline.nordpass.errors import Fault, MalformedReport, Refused, ReportNotFinal, UnknownMonth
-from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, shown
+from cw_pipeline.nordpass.fields import EXPECTED, UNIQUE, quoted
 from cw_pipeline.nordpass.models import (
     MOST_ORGANIZATIONS,
     BillingMonth,
@@ -129,7 +129,7 @@ class ProviderApi(NordPass):
         source = f"POST {self._transport.base_url}{path}"
         added = _parsed(self._transport.post(path, new, idempotency_key=idempotency_key), Organization, source)
         faults = [
-            Fault(shown(str(expected)), shown(str(found)), column=column)
+            Fault(quoted(str(expected)), quoted(str(found)), column=column)
             for column in ("name", "plan", "license_type")
             if (expected := getattr(new, column)) != (found := getattr(added, column))
         ]
@@ -158,7 +158,7 @@ class ProviderApi(NordPass):
             if page.next_cursor is None:
                 return
             if page.next_cursor in cursors:
-                fault = Fault("a cursor that was not there before", shown(page.next_cursor), column="next_cursor")
+                fault = Fault("a cursor that was not there before", quoted(page.next_cursor), column="next_cursor")
                 raise MalformedReport(source, [fault], _WHAT_TO_DO)
             cursors.add(page.next_cursor)
             query["cursor"] = page.next_cursor
@@ -189,16 +189,16 @@ def _fault(kind: str, location: Sequence[int | str], value: object) -> Fault:
     row = next((part + 1 for part in location if isinstance(part, int)), None)
     column = names[-1] if names and names[-1] in EXPECTED else None
     if row is not None and names[-1] == "items":
-        return Fault("an object", shown(value), row)
+        return Fault("an object", quoted(value), row)
     expected = EXPECTED[column] if column else "an object"
-    return Fault(expected, "nothing" if kind == "missing" else shown(value), row, column)
+    return Fault(expected, "nothing" if kind == "missing" else quoted(value), row, column)
 
 
 def _require_same_report(source: str, page: _UsagePage, first: _UsagePage, month: Month) -> None:
     """Refuse a page of another month, or of a report that replaced the first page's."""
     expected = {"month": month, "final": first.final, "generated_at": first.generated_at}
     faults = [
-        Fault(f"{value} on every page", shown(str(getattr(page, column))), column=column)
+        Fault(f"{value} on every page", quoted(str(getattr(page, column))), column=column)
         for column, value in expected.items()
         if getattr(page, column) != value
     ]
@@ -217,6 +217,6 @@ def _each_once(pages: Iterable[tuple[str, _Page[_Item]]], column: str) -> tuple[
         for number, item in enumerate(page.items, start=1):
             id_ = str(getattr(item, column))
             if id_ in items:
-                raise MalformedReport(source, [Fault(UNIQUE, shown(id_), number, column)], _WHAT_TO_DO)
+                raise MalformedReport(source, [Fault(UNIQUE, quoted(id_), number, column)], _WHAT_TO_DO)
             items[id_] = item
     return tuple(items[id_] for id_ in sorted(items))

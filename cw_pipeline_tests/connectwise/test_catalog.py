@@ -22,7 +22,7 @@ def test_a_search_in_the_catalog_is_sorted_out_again_by_the_client(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(CATALOG, json=[item(1, "NP-B", "NordPass Business"), item(2, "OTHER", "Backup"), item(3, "nordpass")])
-    assert [one.id for one in client.catalog_items(search="NordPass")] == [1, 3]
+    assert [record.id for record in client.catalog_items(search="NordPass")] == [1, 3]
     asked = [query(site, number)["conditions"] for number in range(2)]
     assert asked == ['identifier contains "NordPass"', 'description contains "NordPass"']
 
@@ -31,7 +31,7 @@ def test_a_product_is_searched_by_either_text(site: responses.RequestsMock, clie
     for field, found in {"identifier": item(2, "NORD-B"), "description": item(1, "B", "Nord")}.items():
         condition = query_param_matcher({**FIRST_PAGE, "conditions": f'{field} contains "nord"'})
         site.get(CATALOG, match=[condition], json=[found])
-    assert [one.id for one in client.catalog_items(search="nord")] == [2, 1]
+    assert [record.id for record in client.catalog_items(search="nord")] == [2, 1]
 
 
 def test_a_search_that_cannot_be_quoted_is_made_by_the_client_alone(
@@ -39,13 +39,13 @@ def test_a_search_that_cannot_be_quoted_is_made_by_the_client_alone(
 ) -> None:
     name = 'O\'Brien "Best", Ltd'
     site.get(CATALOG, json=[item(1, "A", f"For {name}"), item(2, "B")])
-    assert [one.id for one in client.catalog_items(search=name)] == [1]
+    assert [record.id for record in client.catalog_items(search=name)] == [1]
     assert query(site) == FIRST_PAGE
 
 
 def test_the_whole_catalog_is_read_without_a_search(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.get(CATALOG, json=[item(1, "A"), item(2, "B")])
-    assert [one.price for one in client.catalog_items()] == [Decimal("3.1"), Decimal("3.1")]
+    assert [record.price for record in client.catalog_items()] == [Decimal("3.1"), Decimal("3.1")]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,6 @@ def test_the_tables_of_products_are_read_from_their_own_paths(
 ) -> None:
     for path in ("types", "subcategories/", "unitOfMeasures"):
         site.get(f"{API}/procurement/{path}", json=[{"id": 1, "name": path}])
-    assert [one.name for one in client.product_types()] == ["types"]
-    assert [one.name for one in client.subcategories()] == ["subcategories/"]
-    assert [one.name for one in client.units_of_measure()] == ["unitOfMeasures"]
+    assert [record.name for record in client.product_types()] == ["types"]
+    assert [record.name for record in client.subcategories()] == ["subcategories/"]
+    assert [record.name for record in client.units_of_measure()] == ["unitOfMeasures"]

@@ -97,11 +97,14 @@ def test_billing_cycles_are_read_by_option_without_unreadable_ones(
         {"id": 3, "name": "Old"},
     ]
     site.get(f"{API}/finance/billingCycles", json=cycles)
-    assert [(one.id, one.billing_options) for one in client.billing_cycles().records] == [(1, "Monthly"), (3, None)]
+    assert [(cycle.id, cycle.billing_options) for cycle in client.billing_cycles().records] == [
+        (1, "Monthly"),
+        (3, None),
+    ]
 
 
 def test_unreadable_recaps_do_not_stop_the_others(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
-    told = {
+    recap = {
         "name": "Managed",
         "nextInvoiceDate": "2026-04-01T00:00:00Z",
         "lastInvoiceNumber": "INV-17",
@@ -111,7 +114,7 @@ def test_unreadable_recaps_do_not_stop_the_others(site: responses.RequestsMock, 
     never = {"lastInvoiceNumber": "", "lastInvoiceDate": "", "nextInvoiceDate": None}
     site.get(
         f"{API}/finance/agreementrecap/",
-        json=[{"id": 7, **told}, {"id": 8, **never}, {"id": 9, "nextInvoiceDate": "?"}],
+        json=[{"id": 7, **recap}, {"id": 8, **never}, {"id": 9, "nextInvoiceDate": "?"}],
     )
     *readable, unreadable = client.agreement_recaps()
     assert isinstance(unreadable, Unreadable)
@@ -176,8 +179,8 @@ def test_a_line_created_without_its_serial_number_is_read_for_its_id(
 def test_company_types_and_statuses_are_read(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.get(f"{COMPANIES}/types", json=[{"id": 1, "name": "Client"}])
     site.get(f"{COMPANIES}/statuses", json=[{"id": 2, "name": "Active", "inactiveFlag": False}])
-    assert [one.name for one in client.company_types()] == ["Client"]
-    assert [one.name for one in client.company_statuses()] == ["Active"]
+    assert [record.name for record in client.company_types()] == ["Client"]
+    assert [record.name for record in client.company_statuses()] == ["Active"]
 
 
 def test_counts_prove_that_lists_may_be_read(site: responses.RequestsMock, client: ConnectWiseClient) -> None:

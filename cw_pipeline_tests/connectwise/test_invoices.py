@@ -34,10 +34,10 @@ def test_a_report_is_read_whether_it_writes_numbers_or_text(
     )
     site.get(REPORT, json=report(*rows))
     found = client.products_reported([3, 4])
-    assert [(one.iv_product_recid, one.quantity) for one in found.records] == [(1, 5), (2, 5), (3, 5)]
-    assert [one.invoice_number for one in found.records] == ["17", "17", None]
-    assert [one.date_invoice for one in found.records] == [date(2026, 4, 1), None, None]
-    assert [one.serial_number for one in found.records] == ["NP:1", None, None]
+    assert [(record.iv_product_recid, record.quantity) for record in found.records] == [(1, 5), (2, 5), (3, 5)]
+    assert [record.invoice_number for record in found.records] == ["17", "17", None]
+    assert [record.date_invoice for record in found.records] == [date(2026, 4, 1), None, None]
+    assert [record.serial_number for record in found.records] == ["NP:1", None, None]
     assert query(site)["conditions"] == "iv_item_recid in (3,4)"
     assert len(api_calls(site)) == 1
 
@@ -47,7 +47,7 @@ def test_a_row_that_cannot_be_read_is_counted_and_stops_no_other(
 ) -> None:
     site.get(REPORT, json=report((1, 3, "many", "17", None, None), (2, 3, 5, "17", None, None)))
     found = client.products_reported([3])
-    assert [one.iv_product_recid for one in found.records] == [2]
+    assert [record.iv_product_recid for record in found.records] == [2]
     (why,) = found.nameless
     assert why.startswith("quantity: ")
 
@@ -61,7 +61,7 @@ def test_a_report_is_read_to_its_end_and_no_row_twice(
     site.get(REPORT, json=report(*first))
     site.get(REPORT, json=report(*first) if not pages else report((31, 3, 1, "17", None, None)))
     found = client.products_reported([3])
-    assert [one.iv_product_recid for one in found.records] == list(range(1, 32 if pages else 31))
+    assert [record.iv_product_recid for record in found.records] == list(range(1, 32 if pages else 31))
     assert [query(site, number)["page"] for number in (0, 1)] == ["1", "2"]
 
 
@@ -91,5 +91,8 @@ def test_products_without_what_they_may_lack_are_read(client: ConnectWiseClient,
         ],
     )
     found = client.products_sold([3])
-    assert [(one.id, one.invoice and one.invoice.identifier) for one in found.records] == [(1, None), (2, "17")]
-    assert [one.id for one in found.unreadable] == [3]
+    assert [(item.id, item.invoice and item.invoice.identifier) for item in found.records] == [
+        (1, None),
+        (2, "17"),
+    ]
+    assert [record.id for record in found.unreadable] == [3]

@@ -37,7 +37,7 @@ def test_companies_are_asked_for_by_type_and_status_and_filtered_again(
             company(7, **wanted | {"deletedFlag": None}),
         ],
     )
-    assert [one.id for one in client.companies(type_ids=[2, 3], status_ids=[5]).records] == [1, 7]
+    assert [record.id for record in client.companies(type_ids=[2, 3], status_ids=[5]).records] == [1, 7]
     assert query(site)["conditions"] == "deletedFlag = false and status/id in (5)"
     assert query(site)["childConditions"] == "types/id = 2 or types/id = 3"
 
@@ -53,7 +53,7 @@ def test_a_filter_that_finds_nothing_is_applied_locally_too(
         match=[query_param_matcher(simple)],
         json=[company(1, types=[{"id": 1}], status={"id": 5}), company(2, types=[{"id": 2}], status={"id": 6})],
     )
-    assert [one.id for one in client.companies(**choice).records] == [1]
+    assert [record.id for record in client.companies(**choice).records] == [1]
     assert len(api_calls(site)) == 2
 
 
@@ -67,7 +67,7 @@ def test_without_a_choice_every_company_that_is_not_deleted_is_read(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(COMPANIES, json=[company(1), company(2, deletedFlag=True)])
-    assert [one.id for one in client.companies().records] == [1]
+    assert [record.id for record in client.companies().records] == [1]
     assert query(site) == FIRST_PAGE | {"conditions": "deletedFlag = false"}
 
 
@@ -75,7 +75,7 @@ def test_a_filter_too_long_for_a_url_is_applied_locally(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(COMPANIES, json=[company(1, types=[{"id": 1}]), company(2, types=[{"id": 999}])])
-    assert [one.id for one in client.companies(type_ids=range(1, 500)).records] == [1]
+    assert [record.id for record in client.companies(type_ids=range(1, 500)).records] == [1]
     assert query(site)["conditions"] == "deletedFlag = false"
     assert "childConditions" not in query(site)
 
@@ -85,17 +85,20 @@ def test_companies_by_id_include_deleted_ones_but_not_missing_ones(
 ) -> None:
     site.get(COMPANIES, json=[company(1), company(2, deletedFlag=True)])
     site.get(f"{COMPANIES}/3", status=404, json=NOT_FOUND)
-    assert {one.id: one.deleted_flag for one in client.companies_by_id([3, 2, 1]).records} == {1: False, 2: True}
+    assert {row.id: row.deleted_flag for row in client.companies_by_id([3, 2, 1]).records} == {
+        1: False,
+        2: True,
+    }
     assert query(site, 0)["conditions"] == "id in (1,2,3)"
 
 
 def test_what_a_list_lacks_is_asked_for_by_itself(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
     site.get(COMPANIES, json=[company(2)])
     site.get(f"{COMPANIES}/1", json=company(1))
-    assert [one.id for one in client.companies_by_id([1, 2]).records] == [2, 1]
+    assert [record.id for record in client.companies_by_id([1, 2]).records] == [2, 1]
     site.get(AGREEMENTS, json=[])
     site.get(f"{AGREEMENTS}/7", json=agreement(7, 2))
-    assert [one.id for one in client.agreements_by_id([7]).records] == [7]
+    assert [record.id for record in client.agreements_by_id([7]).records] == [7]
 
 
 LISTS: dict[str, tuple[Callable[[ConnectWiseClient], RecordList[Any]], str]] = {
@@ -114,11 +117,11 @@ def test_one_record_that_cannot_be_read_stops_no_other(
     read: Callable[[ConnectWiseClient], RecordList[Any]],
     path: str,
 ) -> None:
-    first, spoiled, last = ({**company(one), **agreement(one, 2), **addition(one)} for one in (1, 2, 3))
+    first, spoiled, last = ({**company(number), **agreement(number, 2), **addition(number)} for number in (1, 2, 3))
     spoiled |= {"name": None, "product": None}
     site.get(path, json=[first, spoiled, last])
     listed = read(client)
-    assert [one.id for one in listed.records] == [1, 3]
+    assert [record.id for record in listed.records] == [1, 3]
     (unreadable,) = listed.unreadable
     assert (unreadable.id, unreadable.sent) == (2, spoiled)
     assert re.match("(name|product): ", unreadable.why)
@@ -131,8 +134,8 @@ def test_what_is_asked_for_by_itself_may_be_unreadable_too(
     site.get(AGREEMENTS, json=[agreement(7, 2)])
     site.get(f"{AGREEMENTS}/8", json=["no record"])
     listed = client.agreements_by_id([7, 8])
-    assert [one.id for one in listed.records] == [7]
-    assert [(one.id, one.sent) for one in listed.unreadable] == [(8, {})]
+    assert [record.id for record in listed.records] == [7]
+    assert [(record.id, record.sent) for record in listed.unreadable] == [(8, {})]
 
 
 def test_a_reply_that_is_no_list_is_refused(site: responses.RequestsMock, client: ConnectWiseClient) -> None:
@@ -145,7 +148,7 @@ def test_ids_that_the_list_has_cost_no_more_than_the_list(
     site: responses.RequestsMock, client: ConnectWiseClient
 ) -> None:
     site.get(AGREEMENTS, json=[agreement(7, 2), agreement(8, 2)])
-    assert [one.id for one in client.agreements_by_id([8, 7]).records] == [7, 8]
+    assert [record.id for record in client.agreements_by_id([8, 7]).records] == [7, 8]
     assert len(api_calls(site)) == 1
 
 
@@ -178,7 +181,7 @@ def test_many_ids_are_found_in_the_whole_list_if_that_is_shorter(
     site.get(f"{AGREEMENTS}/count", json={"count": 4})
     site.get(AGREEMENTS, json=listed)
     found = client.agreements(company_ids=range(10_000, 11_000))
-    assert [one.id for one in found.records] == [1, 4]
-    assert [one.id for one in found.unreadable] == [3]
+    assert [record.id for record in found.records] == [1, 4]
+    assert [record.id for record in found.unreadable] == [3]
     assert len(api_calls(site)) == 2
     assert query(site) == FIRST_PAGE

@@ -78,7 +78,7 @@ class Listing:
 
 
 def ids(client: ConnectWiseClient) -> list[int]:
-    return [one.id for one in client.company_types()]
+    return [record.id for record in client.company_types()]
 
 
 @pytest.fixture(autouse=True)

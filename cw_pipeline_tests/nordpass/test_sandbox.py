@@ -44,7 +44,7 @@ def test_a_server_that_refuses_a_token_it_has_seen_answers_the_repetition(
     sandbox.faults.add(kind, method="POST", times=1, status=503, written=True)
     before = len(sandbox.nordpass.organizations())
     added = real_api.add_organization(NEW, idempotency_key=f"key-{kind}")
-    assert added.id in {one["id"] for one in sandbox.nordpass.organizations()}
+    assert added.id in {record["id"] for record in sandbox.nordpass.organizations()}
     assert len(sandbox.nordpass.organizations()) == before + 1
 
 

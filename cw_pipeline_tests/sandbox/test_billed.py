@@ -33,15 +33,17 @@ def test_an_invoice_names_its_agreement_and_its_products_have_their_lines(api: A
     assert shown["date"] == f"{invoice['made_on']}T00:00:00Z"
     assert document(api.get(f"{INVOICES}/count"))["count"] == 1
     products = api.rows(PRODUCTS, conditions=f"invoice/id in ({shown['id']})")
-    assert [one["quantity"] for one in products] == [line["quantity"] for line in invoice["lines"]]
-    (ours,) = [one for one in products if one["serialNumbers"] == ["NP:1"]]
+    assert [record["quantity"] for record in products] == [line["quantity"] for line in invoice["lines"]]
+    (ours,) = [record for record in products if record["serialNumbers"] == ["NP:1"]]
     assert (ours["customerDescription"], ours["agreement"]["id"]) == ("Seats", 1001)
 
 
 def test_the_report_is_a_table_that_is_filtered_and_paged(api: Api, invoice: Invoice) -> None:
     assert len(rows(api)) == len(invoice["lines"]) > 1
     product = invoice["lines"][0]["product_id"]
-    (row,) = [one for one in rows(api, conditions=f"iv_item_recid in ({product})") if one["serial_number"] == "NP:1"]
+    (row,) = [
+        record for record in rows(api, conditions=f"iv_item_recid in ({product})") if record["serial_number"] == "NP:1"
+    ]
     assert (row["invoice_number"], row["Line_Desc"], row["company_recid"]) == (str(invoice["number"]), "Seats", 101)
     assert rows(api, pageSize=1, page=2) == rows(api, orderBy="iv_product_RecID asc")[1:2]
     assert rows(api, page=9) == []
@@ -57,7 +59,7 @@ def test_what_a_person_changes_of_an_invoice_is_shown(sandbox: Sandbox, api: Api
     sandbox.connectwise.edit_invoice(number, quantities={first["addition_id"]: Decimal(0)})
     assert len(api.rows(PRODUCTS)) == before - 1
     sandbox.connectwise.change_settings(invoices_have=[])
-    assert {(one["customerDescription"], *one["serialNumbers"]) for one in api.rows(PRODUCTS)} == {("",)}
+    assert {(record["customerDescription"], *record["serialNumbers"]) for record in api.rows(PRODUCTS)} == {("",)}
     sandbox.connectwise.delete_invoice(number)
     assert (api.rows(INVOICES), rows(api)) == ([], [])
 

@@ -59,7 +59,7 @@ def test_pyconnectwise_reads_every_page(sandbox: Sandbox, client: ConnectWiseMan
     assert [agreement.id for agreement in chosen] == [1001, 1002, 1003]
     agreements = list(client.finance.agreements.paginated(1, max(page_size, 25)).all())
     assert [agreement.id for agreement in agreements] == ids(sandbox, "agreements")
-    assert {one.billing_cycle.name for one in agreements if one.billing_cycle} == {"Monthly", "None"}
+    assert {record.billing_cycle.name for record in agreements if record.billing_cycle} == {"Monthly", "None"}
 
 
 def test_pyconnectwise_reads_every_addition(sandbox: Sandbox, client: ConnectWiseManageAPIClient) -> None:
@@ -124,7 +124,7 @@ def test_connectwise_rest_reads_every_page_and_writes_an_addition(sandbox: Sandb
     before = ids(sandbox, "additions")
     got = run_connectwise_rest(sandbox, node_modules)
     assert [company["id"] for company in got["companies"]] == ids(sandbox, "companies")
-    in_force = [one["id"] for one in sandbox.connectwise.records("agreements") if not one["cancelledFlag"]]
+    in_force = [record["id"] for record in sandbox.connectwise.records("agreements") if not record["cancelledFlag"]]
     assert [agreement["id"] for agreement in got["agreements"]] == in_force
     assert [line["id"] for line in got["additions"]] == [line for line in before if line in {5001, 5002}]
     assert (got["created"]["quantity"], got["created"]["unitPrice"], got["patched"]["quantity"]) == (12, 4.99, 0)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cw_pipeline.billing.writes import Write
 
 
-class Left(NamedTuple):
+class LeftLine(NamedTuple):
     """A line that a person left, while it is of this product: ConnectWise may give its id to another line."""
 
     addition_id: int
@@ -52,11 +52,11 @@ def bills(line: Line) -> bool:
     return line.bill_customer == BILLABLE and line.quantity > line.less_included
 
 
-def undecided(lines: Iterable[Line], left: Collection[Left]) -> dict[tuple[int, int], list[Line]]:
+def undecided(lines: Iterable[Line], left: Collection[LeftLine]) -> dict[tuple[int, int], list[Line]]:
     """The `lines` that bill something and that no person left, by agreement and product."""
     by_product: defaultdict[tuple[int, int], list[Line]] = defaultdict(list)
     for line in lines:
-        if bills(line) and Left(line.addition_id, line.agreement_id, line.product_id) not in left:
+        if bills(line) and LeftLine(line.addition_id, line.agreement_id, line.product_id) not in left:
             by_product[line.agreement_id, line.product_id].append(line)
     return dict(by_product)
 

@@ -130,17 +130,14 @@ class _Changes:
 
 def _last_pushes(session: Session, psa: str) -> dict[Month, _Pushed]:
     last = select(func.max(PushRow.id)).where(PushRow.psa == psa).group_by(PushRow.month)
-    of_push = (PushRow.month, PushRow.succeeded, PushRow.whole, PushRow.pushed_at)
+    columns = (PushRow.succeeded, PushRow.whole, PushRow.pushed_at, PreviewRow.made_at, UsageReportRow.fingerprint)
     rows = session.execute(
-        select(*of_push, PreviewRow.made_at, UsageReportRow.fingerprint)
+        select(PushRow.month, *columns)
         .join(PreviewRow, PreviewRow.id == PushRow.preview_id)
         .join(UsageReportRow, UsageReportRow.id == PreviewRow.usage_report_id)
         .where(PushRow.id.in_(last))
     )
-    return {
-        month: _Pushed(succeeded, whole, pushed_at, made_at, report)
-        for month, succeeded, whole, pushed_at, made_at, report in rows.tuples()
-    }
+    return {month: _Pushed(*pushed) for month, *pushed in rows}
 
 
 def _last_written(session: Session, psa: str) -> dict[Month, datetime]:

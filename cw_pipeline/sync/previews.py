@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from cw_pipeline.billing.by_hand import Left, undecided
+from cw_pipeline.billing.by_hand import LeftLine, undecided
 from cw_pipeline.billing.facts import CompanyMapping, Facts
 from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.rule import preview_month
@@ -66,7 +66,7 @@ class Snapshot:
     seen: Seen
     known: Mapping[int, Known]
     baselines: Mapping[Month, Baseline]
-    left: frozenset[Left]
+    left: frozenset[LeftLine]
 
     @property
     def is_old(self) -> bool:

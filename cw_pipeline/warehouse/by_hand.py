@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, func, select
 
-from cw_pipeline.billing.by_hand import Act, Left
+from cw_pipeline.billing.by_hand import Act, LeftLine
 from cw_pipeline.warehouse.tables import LineByHandRow
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ _LEFT = select(LineByHandRow.addition_id, LineByHandRow.agreement_id, LineByHand
 )
 
 
-def left_lines(session: Session, psa: str) -> frozenset[Left]:
+def left_lines(session: Session, psa: str) -> frozenset[LeftLine]:
     """The lines that people chose to leave."""
-    return frozenset(Left(*line) for line in session.execute(_LEFT, {"psa": psa}).tuples())
+    return frozenset(LeftLine(*line) for line in session.execute(_LEFT, {"psa": psa}).tuples())
 
 
 def last_choice(session: Session, psa: str) -> datetime | None:

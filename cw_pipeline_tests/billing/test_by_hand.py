@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from cw_pipeline.billing.by_hand import Left, last_day_by_hand, undecided
+from cw_pipeline.billing.by_hand import LeftLine, last_day_by_hand, undecided
 from cw_pipeline.billing.facts import Facts, Line
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.vocabulary import Plan
@@ -41,7 +41,7 @@ BY_HAND = Line(
 
 
 def with_by_hand(facts: Facts, *lines: Line, left: bool = False) -> Facts:
-    chosen = {Left(line.addition_id, line.agreement_id, line.product_id) for line in lines if left}
+    chosen = {LeftLine(line.addition_id, line.agreement_id, line.product_id) for line in lines if left}
     return replace(facts, by_hand=undecided(lines, chosen))
 
 

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cw_pipeline.warehouse.database import Warehouse
+from cw_pipeline_tests.support.dagster_storage import quick_dagster_storages
 from cw_pipeline_tests.support.kept_servers import kept_servers
 from cw_pipeline_tests.support.once import (
     build_commands_once,
     check_keys_once,
     compile_statements_once,
-    keep_engines_of_dagster,
     keep_output_of_runs_in_files,
     make_schema_of_queries_once,
-    make_storages_of_dagster_once,
     migrate_sqlite_once,
     read_migrations_once,
     seed_sandboxes_once,
@@ -87,12 +86,10 @@ def what_never_changes(sqlite_schema: Path) -> Iterator[None]:
         compile_statements_once(patched)
         build_commands_once(patched)
         migrate_sqlite_once(patched, sqlite_schema)
-        keep_engines_of_dagster(patched)
-        make_storages_of_dagster_once(patched, sqlite_schema.parent)
         keep_output_of_runs_in_files(patched)
         make_schema_of_queries_once(patched)
         seed_sandboxes_once(patched)
-        with kept_servers(patched):
+        with kept_servers(patched), quick_dagster_storages(patched, sqlite_schema.parent):
             yield
 
 

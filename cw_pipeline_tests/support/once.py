@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from shutil import copyfile, copytree
+from shutil import copyfile
 from typing import TYPE_CHECKING, Any
 
 import typer.testing
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from cw_pipeline.sandbox.connectwise.seed import Tables
 
 _MOST_STATEMENTS = 5_000
-_DAGSTERS_STORAGES = ("event_log.sqlite.sqlite_event_log", "runs.sqlite.sqlite_run_storage")
-_FOLDERS_OF_A_STORAGE = ("history", "schedules")
 
 
 def read_migrations_once(patched: pytest.MonkeyPatch) -> None:
@@ -79,55 +77,6 @@ def migrate_sqlite_once(patched: pytest.MonkeyPatch, migrated: Path) -> None:
         migrate(engine)
 
     patched.setattr(schema, "migrate", copy_or_migrate)
-
-
-def keep_engines_of_dagster(patched: pytest.MonkeyPatch) -> None:
-    """Keep the engines of Dagster's SQLite files, where it is loaded: it would make a new one for each event."""
-    if "dagster" not in sys.modules:
-        return
-    for name in _DAGSTERS_STORAGES:
-        storage: Any = import_module(f"dagster._core.storage.{name}")
-        create = storage.create_engine
-        engines: dict[str, Engine] = {}
-
-        def kept(url: str, *, create: Any = create, engines: dict[str, Engine] = engines, **options: Any) -> Engine:  # noqa: ANN401
-            if url not in engines:
-                engines[url] = create(url, **options)
-            return engines[url]
-
-        patched.setattr(storage, "create_engine", kept)
-
-
-def make_storages_of_dagster_once(patched: pytest.MonkeyPatch, folder: Path) -> None:
-    """Let each new SQLite storage of Dagster, where that is loaded, and of each run be a copy of the first one."""
-    if "dagster" not in sys.modules:
-        return
-    storage: Any = import_module("dagster._core.storage.sqlite_storage").DagsterSqliteStorage
-    events: Any = import_module(f"dagster._core.storage.{_DAGSTERS_STORAGES[0]}").SqliteEventLogStorage
-    made, of_a_run = folder / "storage", folder / "run.db"
-    make, make_for_a_run = storage.__init__, events._initdb
-
-    def copy_or_make(self: object, base_dir: str, inst_data: object = None) -> None:
-        is_new = not any((Path(base_dir) / name).exists() for name in _FOLDERS_OF_A_STORAGE)
-        if is_new and made.exists():
-            copytree(made, base_dir, dirs_exist_ok=True)
-        make(self, base_dir, inst_data)
-        if is_new and not made.exists():
-            for name in _FOLDERS_OF_A_STORAGE:
-                copytree(Path(base_dir) / name, made / name)
-
-    def copy_or_make_for_a_run(self: object, engine: Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002 - as Dagster has it
-        file = Path(engine.url.database or "")
-        is_new = not file.exists() and not for_index_shard
-        if is_new and of_a_run.exists():
-            copyfile(of_a_run, file)
-            return
-        make_for_a_run(self, engine, for_index_shard)
-        if is_new:
-            copyfile(file, of_a_run)
-
-    patched.setattr(storage, "__init__", copy_or_make)
-    patched.setattr(events, "_initdb", copy_or_make_for_a_run)
 
 
 def keep_output_of_runs_in_files(patched: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ from cw_pipeline_tests.warehouse.examples import a_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Dialog, Locator, Page
+    from playwright.sync_api import BrowserContext, Dialog, Locator, Page
 
 FIRST = LAST_CLOSED.plus(-1)
 LARGE = LAST_CLOSED.plus(-2)
@@ -94,7 +94,7 @@ def last_run(ui: Webserver, job: str) -> tuple[dict[str, str], dict[str, Any]]:
     return {tag["key"]: tag["value"] for tag in run["tags"]}, yaml.safe_load(run["runConfigYaml"])
 
 
-def month_page(ui: Webserver, browser: Browser, month: object, size: str) -> Page:
+def month_page(ui: Webserver, browser: BrowserContext, month: object, size: str) -> Page:
     page = opened(browser, f"{ui.url}/assets/connectwise_push?view=partitions&partition={month}", size=size)
     page.get_by_text("seats_used").wait_for()
     return page
@@ -116,7 +116,7 @@ def the_list(page: Page, name: str) -> Locator:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_synced_month_says_first_what_it_came_to(ui: Webserver, browser: Browser, size: str) -> None:
+def test_a_synced_month_says_first_what_it_came_to(ui: Webserver, browser: BrowserContext, size: str) -> None:
     page = month_page(ui, browser, LAST_CLOSED, size)
     first, second = page.locator("tr").nth(0).inner_text(), page.locator("tr").nth(1).inner_text()
     assert "seats used" in first
@@ -131,7 +131,7 @@ def test_a_synced_month_says_first_what_it_came_to(ui: Webserver, browser: Brows
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_month_of_300_organizations_is_read_without_scrolling_sideways(
-    ui: Webserver, browser: Browser, size: str
+    ui: Webserver, browser: BrowserContext, size: str
 ) -> None:
     page = month_page(ui, browser, LARGE, size)
     alerts: list[str] = []
@@ -161,7 +161,7 @@ def test_a_month_of_300_organizations_is_read_without_scrolling_sideways(
     page.close()
 
 
-def test_a_month_s_report_shows_the_picture_of_the_year(ui: Webserver, browser: Browser) -> None:
+def test_a_month_s_report_shows_the_picture_of_the_year(ui: Webserver, browser: BrowserContext) -> None:
     page = opened(browser, f"{ui.url}/assets/month_report?view=partitions&partition={LAST_CLOSED}", size="small")
     page.get_by_text("seats_used").wait_for()
     assert fits(page.locator("table").first, page.locator("body"))
@@ -174,7 +174,7 @@ def test_a_month_s_report_shows_the_picture_of_the_year(ui: Webserver, browser: 
 
 @pytest.mark.usefixtures("ui")
 @pytest.mark.parametrize("size", SIZES)
-def test_a_month_s_report_fits_and_asks_for_nothing_else(browser: Browser, size: str) -> None:
+def test_a_month_s_report_fits_and_asks_for_nothing_else(browser: BrowserContext, size: str) -> None:
     file = usual_file(Path(os.environ["CW_PIPELINE_HOME"]), LAST_CLOSED, "html")
     page = opened(browser, file.as_uri(), size=size)
     assert page.get_by_role("heading", level=1).inner_text() == f"NordPass seats in {LAST_CLOSED.name}"
@@ -186,13 +186,14 @@ def test_a_month_s_report_fits_and_asks_for_nothing_else(browser: Browser, size:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_launchpad_opens_filled_and_with_comments_from_the_job_s_page(
-    ui: Webserver, browser: Browser, size: str
+    ui: Webserver, browser: BrowserContext, size: str
 ) -> None:
     for job, field in (("add_organization", "contact_email"), ("map_companies", "accept_certain")):
         jobs = f"{ui.url}/locations/cw_pipeline/jobs/{job}"
         page = opened(browser, f"{jobs}/playground", size=size)
         page.get_by_text("No errors").wait_for()
         assert field in page.locator(".CodeMirror").first.inner_text()
+        page.close()
         page = opened(browser, jobs, size=size)
         page.get_by_text("Open the Launchpad with comments").click()
         page.get_by_text("No errors").wait_for()
@@ -202,7 +203,7 @@ def test_a_launchpad_opens_filled_and_with_comments_from_the_job_s_page(
         page.close()
 
 
-def test_mappings_are_completed_in_the_launchpad_or_a_spreadsheet(ui: Webserver, browser: Browser) -> None:
+def test_mappings_are_completed_in_the_launchpad_or_a_spreadsheet(ui: Webserver, browser: BrowserContext) -> None:
     page = opened(browser, f"{ui.url}/assets/mapped_organizations", size="small")
     rows = the_list(page, "rows")
     rows.locator("td").first.wait_for()
@@ -215,7 +216,7 @@ def test_mappings_are_completed_in_the_launchpad_or_a_spreadsheet(ui: Webserver,
     page.close()
 
 
-def test_a_launchpad_takes_the_company_to_disconnect(ui: Webserver, browser: Browser) -> None:
+def test_a_launchpad_takes_the_company_to_disconnect(ui: Webserver, browser: BrowserContext) -> None:
     wanted = {"ops": {"remove_mappings": {"config": {"confirm_company": COMPANY_ID}}}}
     page = opened(browser, ui.url + filled_in("disconnect", yaml.safe_dump(wanted)))
     page.get_by_text("No errors").wait_for()
@@ -225,7 +226,7 @@ def test_a_launchpad_takes_the_company_to_disconnect(ui: Webserver, browser: Bro
     page.close()
 
 
-def test_a_month_is_synced_from_the_timeline(ui: Webserver, browser: Browser) -> None:
+def test_a_month_is_synced_from_the_timeline(ui: Webserver, browser: BrowserContext) -> None:
     page = opened(browser, ui.url)
     page.get_by_role("link", name="sync_now").click()
     page.get_by_role("button", name="Materialize all").click()

@@ -160,7 +160,7 @@ def test_after_invoicing_what_a_sync_cannot_mend_is_to_be_set_back(synced: Msp, 
     fields, expected, found, _ = EDITS[edited]
     edit(synced, **fields)
     assert the_finding(synced) == ("edited", expected, found, f"Set its {edited} back.")
-    with pytest.raises(NotPossible):
+    with pytest.raises(NotPossible, match="as it was written"):
         accept_lines(synced.run, MARCH, organization_id(ONE))
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 SIZES = {"large": (1440, 900), "small": (1024, 768)}
 """The windows in which every page has to be readable."""
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# The first takes a third less time than the others, which also draw a window that nobody sees.
+_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
@@ -27,7 +28,7 @@ def browser_program() -> str:
     """The browser that is installed here; where none is, the test is skipped."""
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
-        pytest.skip(f"there is no browser: none of {', '.join(_PROGRAMS)} (apt-get install chromium)")
+        pytest.skip(f"there is no browser: none of {', '.join(_PROGRAMS)} (apt-get install chromium-headless-shell)")
     return program
 
 

@@ -1,7 +1,7 @@
 """The client: one method for each thing that the product asks of ConnectWise PSA.
 
-The endpoints are in `companies`, `agreements`, `catalog` and `invoices`. No method deletes, replaces, or writes a
-company, so an API member with the least rights is enough.
+The endpoints are in `companies`, `agreements`, `additions`, `catalog` and `invoices`. No method deletes, replaces, or
+writes a company, so an API member with the least rights is enough.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from cw_pipeline.connectwise.additions import Additions
 from cw_pipeline.connectwise.agreements import Agreements
 from cw_pipeline.connectwise.catalog import Catalog
 from cw_pipeline.connectwise.companies import Companies
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectWiseClient", "Credentials", "RequestCount"]
 
 
-class ConnectWiseClient(Companies, Agreements, Catalog, Invoices):
+class ConnectWiseClient(Companies, Agreements, Additions, Catalog, Invoices):
     """Reads and writes one ConnectWise company. A context manager, safe to use from several threads.
 
     Every method that sends a request may raise any `errors.ConnectWiseError`; only after `errors.UncertainWrite` may

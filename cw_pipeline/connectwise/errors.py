@@ -1,7 +1,7 @@
 """What can go wrong with ConnectWise: one class for each case that a caller treats differently.
 
 `UncertainWrite` is the only error after which ConnectWise may have written something; every other error proves that
-the call wrote nothing. `failures` says which failure becomes which error.
+the call wrote nothing. `retry_rules` says which failure becomes which error.
 """
 
 from __future__ import annotations

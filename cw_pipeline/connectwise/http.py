@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from cw_pipeline.connectwise.errors import InvalidConfiguration, Refused, UnknownCompany
-from cw_pipeline.connectwise.failures import LONGEST_WAIT, MAX_ATTEMPTS, Method, error_for, is_sent_again, never_left
 from cw_pipeline.connectwise.models import CompanyInfo
 from cw_pipeline.connectwise.replies import parse_json, read_record
+from cw_pipeline.connectwise.retry_rules import LONGEST_WAIT, MAX_ATTEMPTS, Method, error_for, is_sent_again, never_left
 from cw_pipeline.connectwise.sites import api_origin
 from cw_pipeline.connectwise.throttle import Throttle
 from cw_pipeline.https.failures import AttemptError, Failure

@@ -22,8 +22,8 @@ from cw_pipeline.connectwise.replies import read_record
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from cw_pipeline.connectwise.failures import Method
     from cw_pipeline.connectwise.http import Http
+    from cw_pipeline.connectwise.retry_rules import Method
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 IdentifiedT = TypeVar("IdentifiedT", bound=Identified)

@@ -13,7 +13,7 @@ import pytest
 
 from cw_pipeline.connectwise import errors
 from cw_pipeline.connectwise.client import ConnectWiseClient
-from cw_pipeline.connectwise.failures import MAX_ATTEMPTS
+from cw_pipeline.connectwise.retry_rules import MAX_ATTEMPTS
 from cw_pipeline_tests.connectwise.breaking_server import BREAKS, BROKEN_OFF, GOOD, BreakingServer
 from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
 

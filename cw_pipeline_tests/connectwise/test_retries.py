@@ -14,7 +14,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
 from cw_pipeline.connectwise import errors, http
-from cw_pipeline.connectwise.failures import MAX_ATTEMPTS, RULES, Method, is_sent_again
+from cw_pipeline.connectwise.retry_rules import MAX_ATTEMPTS, RULES, Method, is_sent_again
 from cw_pipeline.https.failures import Failure
 from cw_pipeline_tests.connectwise.conftest import API, addition, api_calls
 

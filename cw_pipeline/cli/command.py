@@ -58,7 +58,7 @@ class Command(Output):
 
     @cached_property
     def settings(self) -> Settings:
-        """The environment. Raises `InvalidConfiguration`."""
+        """The environment. Raises `NotSetUp`."""
         return lazy.settings.Settings()
 
     @property

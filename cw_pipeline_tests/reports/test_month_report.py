@@ -156,6 +156,12 @@ def test_seats_are_worth_their_price_in_each_agreement_s_currency(
     assert (customer(made, "org-core").worth_owed, total(made.with_outcome(HELD | FAILED))) == ({}, "nothing")
 
 
+def test_usage_that_nobody_owes_has_no_worth_of_0(connected: Warehouse) -> None:
+    set_price(connected)
+    push(connected, line("org-acme", Outcome.TRIAL, 3))
+    assert {name: dict(worth) for name, worth in report(connected).worth.items() if worth} == {}
+
+
 def test_a_month_that_was_never_pushed_has_no_report(connected: Warehouse) -> None:
     push(connected, line("org-acme"))
     with pytest.raises(NothingToReport, match=r"2026-04 was never pushed.* Run `cw-pipeline sync --month 2026-04`"):

@@ -51,7 +51,9 @@ def add_to_nordpass(context: dg.OpExecutionContext, config: OrganizationConfig, 
         if not config.name:
             with warehouse.transaction() as session:
                 existing = table(*cells.organizations(listings.organizations(session)))
-            context.log.info("Nothing was added: give a name and a contact_email. `organizations` lists the existing.")
+            context.log.info(
+                "Nothing was added: give a name and a contact_email. `organizations` lists the existing ones."
+            )
             context.log_event(dg.AssetObservation(nordpass_organizations.key, metadata={"organizations": existing}))
             return
         new, map_to = _new_organization(config), _map_to(config)

@@ -44,7 +44,7 @@ class ProductsConfig(JobConfig):
     """Which products to bill the plans as."""
 
     search: str = ""
-    """Show only products with this text in identifier or description. Empty: all."""
+    """Show only products with this text in identifier or description, such as nordpass. Empty: all."""
     create: list[NewProductConfig] = Field(default=[])
     """Products to create, each with the plan that is mapped to it."""
     business: str = ""

@@ -28,8 +28,9 @@ class ReleaseConfig(JobConfig):
 def release_unusual_usage(context: dg.OpExecutionContext, config: ReleaseConfig, access: Access) -> None:
     """Release unusual usage: confirm that a month's report is right about organizations.
 
-    Look at the month in the NordPass panel first. Nothing is written to ConnectWise. Without organizations, nothing is
-    released, and the run shows what is unusual, held or billed with a warning: in the month or, without one, in any.
+    Look at the month in the NordPass panel first. Nothing is written to ConnectWise. Without organizations or
+    everything, nothing is released, and the run shows what is unusual, held or billed with a warning: in the month or,
+    without one, in any.
     """
     month = configured_month("month", config.month)
     with access.sync_run(context) as run:
@@ -46,7 +47,9 @@ def release_unusual_usage(context: dg.OpExecutionContext, config: ReleaseConfig,
         else:
             with run.warehouse.transaction() as session:
                 lines = release.unusual_lines(session, run.psa)
-    context.log.info(f"Nothing was released: give {'organizations' if month else 'a month'}. `waiting` has the choice.")
+    context.log.info(
+        f"Nothing was released: give {'organizations' if month else 'a month'}. `waiting` lists what is unusual."
+    )
     waiting = waiting_lines(lines, none=f"Nothing is unusual in {month or 'any month'}.")
     context.log_event(dg.AssetObservation(PUSH.key, metadata={"waiting": waiting}))
 

@@ -111,7 +111,10 @@ class MonthlyReport:
     @property
     def worth(self) -> Mapping[str, Money]:
         """What the seats owed are worth, by where they go."""
-        return {name: added(row.worth_owed for row in self.with_outcome(outcomes)) for name, outcomes in GROUPS.items()}
+        return {
+            name: added(row.worth_owed for row in self.with_outcome(outcomes) if row.owed)
+            for name, outcomes in GROUPS.items()
+        }
 
 
 def month_report(session: Session, month: Month) -> MonthlyReport:

@@ -39,9 +39,9 @@ dev: .venv/installed ## The Dagster UI at http://localhost:3000, with the sandbo
 	CW_PIPELINE_HOME=$(DEMO) DAGSTER_HOME=$(DEMO)/dagster CW_PIPELINE_DATABASE_URL= \
 		$(BIN)/cw-pipeline sandbox --port $(PORT) -- $(BIN)/dg dev
 
-# A worker takes whole files, since tests of one share what is expensive; three, since many wait for processes.
+# A worker takes whole files, since tests of one share what is expensive; four, since many wait for processes.
 test: .venv/installed ## Every test
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 soak: .venv/installed ## Random histories of the whole product, about 10 minutes: EXAMPLES=600 on each database
 	SOAK_EXAMPLES=$(EXAMPLES) $(BIN)/pytest cw_pipeline_tests/stateful --hypothesis-profile soak --numprocesses 2

@@ -105,7 +105,7 @@ def _reach(
 
     The one with the lowest id carries it and the others nothing, unless together they are right already.
     """
-    if not lines and target > 0:
+    if not lines and target > 0 and identity.plan in facts.products:
         return _create_line(target, identity, mapping, facts)
     if not lines:
         return (Outcome.CREDIT_DUE if target < 0 else Outcome.UNCHANGED), ()

@@ -148,9 +148,14 @@ _OLD = select(PreviewRow.id).where(
     ~exists().where(PushRow.preview_id == PreviewRow.id),
     PreviewRow.id.not_in(last_previews(bindparam("psa"))),
 )
+_HAS_LINES = exists().where(PreviewLineRow.preview_id == PreviewRow.id)
 _DELETE_OLD = tuple(
-    delete(table).where(preview_id.in_(_OLD)).execution_options(synchronize_session=False)
-    for table, preview_id in ((PreviewLineRow, PreviewLineRow.preview_id), (PreviewRow, PreviewRow.id))
+    statement.execution_options(synchronize_session=False)
+    for statement in (
+        delete(PreviewLineRow).where(PreviewLineRow.preview_id.in_(_OLD)),
+        # One that has only become old since, by another run's preview, keeps its lines and is kept until the next time.
+        delete(PreviewRow).where(PreviewRow.id.in_(_OLD), ~_HAS_LINES),
+    )
 )
 
 

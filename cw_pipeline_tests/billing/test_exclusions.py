@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -190,6 +191,13 @@ def test_a_plan_without_product_makes_no_credit_due_for_used_seats() -> None:
     facts = the_facts(a_line(1, 7, Plan.ENTERPRISE, effective=INVOICED), products=BUSINESS_ONLY)
     preview = preview_of(facts, used(7, Plan.ENTERPRISE))
     assert [(line.outcome, line.also) for line in preview.lines] == [(Outcome.PRODUCT_UNMAPPED, False)]
+
+
+def test_a_plan_without_product_gets_no_line_for_credited_seats_that_are_gone() -> None:
+    line = a_line(1, 0, Plan.ENTERPRISE, effective=INVOICED)
+    facts = the_facts(line, products=BUSINESS_ONLY, seen_invoiced=[1], accepted=[1])
+    credited = replace(facts, ledger={1: replace(facts.ledger[1], credited=Decimal(5))})
+    assert preview_of(credited).lines == ()
 
 
 def test_the_rule_knows_no_suspension() -> None:

@@ -14,14 +14,11 @@ depends_on = None
 def upgrade() -> None:
     """Apply the change."""
     op.add_column("pushes", sa.Column("whole", sa.Boolean(), nullable=False, server_default=sa.true()))
-    create = {"create": "CREATE OR REPLACE"}  # not dropped: grants and other views on it stay
     if op.get_bind().dialect.name == "sqlite":
-        create = {"create": "CREATE"}
         op.execute(sa.text("DROP VIEW v_runs"))
-        op.execute(sa.text("DROP VIEW v_latest"))
-    runs = sa.DDL(
-        """
-    %(create)s VIEW v_runs AS
+        op.execute(
+            sa.text("""
+    CREATE VIEW v_runs AS
     SELECT pushes.run_id, pushes.psa, pushes.month, pushes.pushed_at AS ended_at,
         CASE WHEN NOT pushes.succeeded THEN 'lines_failed' WHEN pushes.whole THEN 'pushed' ELSE 'partly_pushed' END
             AS result,
@@ -34,15 +31,36 @@ def upgrade() -> None:
     UNION ALL
     SELECT run_id, CAST(NULL AS VARCHAR), month, at, 'failed', CAST(NULL AS INTEGER), CAST(NULL AS INTEGER), 0, error
     FROM month_errors
-        """,
-        context=create,
-    )
-    latest = sa.DDL(
-        """
-    %(create)s VIEW v_latest AS
+            """)
+        )
+        op.execute(sa.text("DROP VIEW v_latest"))
+        op.execute(
+            sa.text("""
+    CREATE VIEW v_latest AS
     SELECT * FROM v_lines WHERE push_id IN (SELECT max(id) FROM pushes WHERE whole GROUP BY psa, month)
-        """,
-        context=create,
+            """)
+        )
+        return
+    op.execute(  # replaced, not dropped: grants and other views on it stay
+        sa.text("""
+    CREATE OR REPLACE VIEW v_runs AS
+    SELECT pushes.run_id, pushes.psa, pushes.month, pushes.pushed_at AS ended_at,
+        CASE WHEN NOT pushes.succeeded THEN 'lines_failed' WHEN pushes.whole THEN 'pushed' ELSE 'partly_pushed' END
+            AS result,
+        pushes.id AS push_id, previews.usage_seats AS seats_used, pushes.requests_written,
+        CAST(NULL AS VARCHAR) AS error
+    FROM pushes JOIN previews ON previews.id = pushes.preview_id
+    UNION ALL
+    SELECT run_id, psa, month, made_at, 'previewed', CAST(NULL AS INTEGER), usage_seats, 0, CAST(NULL AS VARCHAR)
+    FROM previews WHERE NOT EXISTS (SELECT 1 FROM pushes WHERE pushes.preview_id = previews.id)
+    UNION ALL
+    SELECT run_id, CAST(NULL AS VARCHAR), month, at, 'failed', CAST(NULL AS INTEGER), CAST(NULL AS INTEGER), 0, error
+    FROM month_errors
+        """)
     )
-    op.execute(runs)
-    op.execute(latest)
+    op.execute(
+        sa.text("""
+    CREATE OR REPLACE VIEW v_latest AS
+    SELECT * FROM v_lines WHERE push_id IN (SELECT max(id) FROM pushes WHERE whole GROUP BY psa, month)
+        """)
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.settings import NotSetUp, Settings
+from cw_pipeline.settings import Messages, NotSetUp, Settings
 from cw_pipeline_tests.support.active import use
 
 SECRETS = {
@@ -32,6 +32,11 @@ def test_an_unusable_setting_is_named_without_showing_others() -> None:
     text = "".join(report.format())
     assert "faults = " in text
     assert [secret for secret in SECRETS.values() if secret in text] == []
+
+
+def test_no_variable_is_taken_for_the_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENANT", "acme")
+    assert Messages().tenant is None
 
 
 def test_a_setting_that_cannot_be_used_fails_a_run_with_its_sentence() -> None:

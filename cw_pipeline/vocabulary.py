@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _KEY = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
@@ -126,3 +126,8 @@ class State(StrEnum):
     CONNECTED = "connected"
     ACTIVE = "active"
     DISCONNECTED = "disconnected"
+
+
+def at_most(texts: Sequence[str], most: int) -> list[str]:
+    """The first `most` texts; if there are others, the last element says how many."""
+    return [*texts[:most], *([f"and {len(texts) - most} more"] if len(texts) > most else [])]

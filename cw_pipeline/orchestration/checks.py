@@ -9,19 +9,18 @@ import dagster as dg
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview
-from cw_pipeline.orchestration.metadata import at_most, names
-from cw_pipeline.orchestration.tenant import asset_key
+from cw_pipeline.orchestration.metadata import names
+from cw_pipeline.orchestration.tenant import PUSH_KEY, asset_key
 from cw_pipeline.reports.drift.findings import Finding
 from cw_pipeline.reports.unbilled import UnbilledLines, UnbilledSummary, missing_usage, unbilled
 from cw_pipeline.sync.sync_run import SyncRun
-from cw_pipeline.vocabulary import counted
+from cw_pipeline.vocabulary import at_most, counted
 from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.markdown import escaped
 from cw_pipeline.wording.outcomes import in_words
 from cw_pipeline.wording.seats import amounts
 from cw_pipeline.wording.ways_out import WAYS_OUT
 
-_PUSH = asset_key("connectwise_push")
 SEATS_ADD_UP = dg.AssetCheckSpec(
     "seats_add_up",
     asset=asset_key("push_preview"),
@@ -34,16 +33,16 @@ NOTHING_MISSING = dg.AssetCheckSpec(
     description="Every mapped organization has a row in each month's usage report, from its first billed month on.",
 )
 NOTHING_UNMAPPED = dg.AssetCheckSpec(
-    "nothing_unmapped", asset=_PUSH, description="No seats in any month's latest push are unmapped."
+    "nothing_unmapped", asset=PUSH_KEY, description="No seats in any month's latest push are unmapped."
 )
 NOTHING_HELD = dg.AssetCheckSpec(
-    "nothing_held", asset=_PUSH, description="No line in any month's latest push is held for a person's decision."
+    "nothing_held", asset=PUSH_KEY, description="No line in any month's latest push is held for a person's decision."
 )
 NOTHING_FAILED = dg.AssetCheckSpec(
-    "nothing_failed", asset=_PUSH, description="No line in any month's latest push was rejected or left unconfirmed."
+    "nothing_failed", asset=PUSH_KEY, description="No line in any month's latest push was rejected or left unconfirmed."
 )
 NOTHING_WARNED = dg.AssetCheckSpec(
-    "nothing_warned", asset=_PUSH, description="No line in any month's latest push has a warning."
+    "nothing_warned", asset=PUSH_KEY, description="No line in any month's latest push has a warning."
 )
 NOTHING_DRIFTED = dg.AssetCheckSpec(
     "nothing_drifted",

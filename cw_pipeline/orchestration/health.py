@@ -143,7 +143,7 @@ def collect(settings: Settings, *, now: datetime) -> Health:
             schedule = _monthly_schedule(instance)
             checks = _daily_checks(instance)
             workers = problem_of_workers(instance)
-            recorded = recorded_pushes(instance)
+            recorded = recorded_pushes(instance) if warehouse else ()
         problems = [*_problems_of_daemons(daemons), *_problems_of_schedule(schedule, daemons, seen_at, now)]
         if workers:
             problems.append(workers)
@@ -265,7 +265,7 @@ def _problems_of_pushes(
         require_up_to_date(warehouse, recorded)
     except WarehouseOutdated as error:
         yield str(error)
-        return  # which months are due is not known
+        return  # months that seem due may have been pushed: only after a rebuild is that known
     if late := due.late(now - GRACE):
         what_to_do = sync_or_approve(late, due.to_approve, approval=settings.approval_required)
         yield f"Not pushed, or changed since: {of_unpushed_months(late)}. {what_to_do}"

@@ -9,11 +9,10 @@ import dagster as dg
 
 from cw_pipeline.https.safe_text import harmless
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH
-from cw_pipeline.orchestration.metadata import at_most
 from cw_pipeline.orchestration.problems import NOT_SYNCED, ONCE, Problem, named_by
 from cw_pipeline.orchestration.runs import check_evaluations, months_of, step_failure, step_failures
 from cw_pipeline.orchestration.tenant import KEY, TITLE
-from cw_pipeline.vocabulary import Month
+from cw_pipeline.vocabulary import Month, at_most
 from cw_pipeline.wording.commands import for_tenant, month_options
 from cw_pipeline.wording.markdown import unescaped
 

@@ -18,6 +18,7 @@ from cw_pipeline.reports.drift.findings import Finding, Kind
 from cw_pipeline.reports.month import month_lines
 from cw_pipeline.reports.worth import added
 from cw_pipeline.sync.choice import EVERYBODY, Choice
+from cw_pipeline.vocabulary import at_most
 from cw_pipeline.warehouse.pushes import pushed_part
 from cw_pipeline.wording import cells, changes, markdown, month_page
 from cw_pipeline.wording.differences import differs_from
@@ -144,8 +145,3 @@ def wide_table(headings: Sequence[str], rows: Sequence[Sequence[object]], about:
 def names(texts: Sequence[str]) -> list[str]:
     """Names; if they are too many to keep, the last one says how many were left out."""
     return [shortened(in_the_ui(text), _LONGEST_TEXT) for text in at_most(texts, _MOST_ROWS)]
-
-
-def at_most(texts: Sequence[str], most: int) -> list[str]:
-    """The first `most` texts; if there are others, the last element says how many."""
-    return [*texts[:most], *([f"and {len(texts) - most} more"] if len(texts) > most else [])]

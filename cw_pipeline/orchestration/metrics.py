@@ -72,7 +72,7 @@ class Metrics:
             yield from _month_metrics(health.last_pushed_month)
 
     def __str__(self) -> str:
-        """The metrics in Prometheus' text form."""
+        """The metrics in Prometheus text format."""
         return generate_latest(self).decode()
 
 

@@ -46,7 +46,7 @@ class Problem(BaseModel, frozen=True):
         since: When a run first showed it.
         run_id: The last run that showed it.
         lines: How many lines, or other things, it is about.
-        digest: Of the names of these lines.
+        digest: A hash of the names of these lines.
     """
 
     since: datetime
@@ -82,8 +82,8 @@ class Problems(BaseModel):
 
     Attributes:
         last_event: The storage id of the last event that was read.
-        open: By the check or the job that shows the problem and, if it is about one, the month.
-        told: By the address's name and the problem's key.
+        open: The problems that last, by the check or the job that shows the problem and, if it is about one, the month.
+        told: What each address was told, by its name and the problem's key.
     """
 
     last_event: int

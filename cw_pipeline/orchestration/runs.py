@@ -20,7 +20,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepo
 from sqlalchemy.exc import SQLAlchemyError
 
 from cw_pipeline.errors import CwPipelineError
-from cw_pipeline.orchestration.tenant import LOCATION, asset_key
+from cw_pipeline.orchestration.tenant import LOCATION, PUSH_KEY
 from cw_pipeline.settings import NotSetUp
 from cw_pipeline.sync.outdated_warehouse import RecordedPush
 from cw_pipeline.vocabulary import Month
@@ -28,7 +28,6 @@ from cw_pipeline.vocabulary import Month
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-_PUSH = asset_key("connectwise_push")
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 _MONTH = "dagster/partition"
@@ -40,7 +39,7 @@ _ORIGIN = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION), "__repo
 
 @runtime_checkable
 class _KnowsItsWorkers(Protocol):
-    """A run launcher with workers on other machines, such as `celery_launcher`'s, which is an extra."""
+    """A run launcher with workers on other machines, such as `CheckedCeleryRunLauncher`, which needs an extra."""
 
     def problem(self) -> str | None: ...
 
@@ -199,7 +198,7 @@ def pushed_months(run_id: str, instance: dg.DagsterInstance) -> list[str]:
     """The months that the run pushed, as a whole and without a failed line."""
     entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     events = [entry.get_dagster_event() for entry in entries]
-    return [event.partition for event in events if event.asset_key == _PUSH and event.partition]
+    return [event.partition for event in events if event.asset_key == PUSH_KEY and event.partition]
 
 
 def months_of(run: dg.DagsterRun) -> list[str]:
@@ -230,7 +229,9 @@ def recorded_pushes(instance: dg.DagsterInstance) -> list[RecordedPush]:
     return [
         RecordedPush(Month.parse(record.partition_key), record.run_id, datetime.fromtimestamp(record.timestamp, UTC))
         for kind, fetch in kinds
-        if (latest := instance.get_latest_storage_id_by_partition(_PUSH, kind))
-        for record in fetch(dg.AssetRecordsFilter(_PUSH, storage_ids=list(latest.values())), limit=len(latest)).records
+        if (latest := instance.get_latest_storage_id_by_partition(PUSH_KEY, kind))
+        for record in fetch(
+            dg.AssetRecordsFilter(PUSH_KEY, storage_ids=list(latest.values())), limit=len(latest)
+        ).records
         if record.run_id and record.partition_key
     ]

@@ -23,3 +23,6 @@ PUSH_POOL = "/".join([*PREFIX, "connectwise_push"])
 def asset_key(name: str) -> dg.AssetKey:
     """The key of an asset of this project."""
     return dg.AssetKey([*PREFIX, name])
+
+
+PUSH_KEY = asset_key("connectwise_push")

@@ -9,7 +9,7 @@ from cw_pipeline.orchestration.checks import evaluation
 from cw_pipeline.orchestration.metadata import names
 from cw_pipeline.orchestration.partitions import first_month
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.tenant import SCHEDULE, asset_key
+from cw_pipeline.orchestration.tenant import PUSH_KEY, SCHEDULE, asset_key
 from cw_pipeline.reports.status import Status, status
 from cw_pipeline.settings import Approval
 from cw_pipeline.warehouse.database import Warehouse
@@ -22,7 +22,7 @@ from cw_pipeline.wording.seats import where_seats_go
 
 CLOSED_MONTHS = dg.AssetSpec(
     asset_key("closed_months"),
-    deps=[asset_key("connectwise_push")],
+    deps=[PUSH_KEY],
     description=(
         "Every month that has ended. Nothing materializes this asset, so that no run of a month makes Dagster skip or "
         "hide its check, which covers all months."

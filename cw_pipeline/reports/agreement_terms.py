@@ -60,12 +60,13 @@ def warnings(agreement: AgreementRow) -> tuple[str, ...]:
 def changed_agreements(session: Session) -> Iterator[str]:
     """The mapped agreements whose terms differ from what was accepted, and what to do, a sentence each."""
     # Only the columns: whole rows of all mappings take several times as long to read.
-    columns = [getattr(row, field.name) for row in (CompanyMappingRow, AgreementRow) for field in fields(Terms)]
+    names = [field.name for field in fields(Terms)]
+    columns = [getattr(row, name) for row in (CompanyMappingRow, AgreementRow) for name in names]
     rows = session.execute(select(CompanyMappingRow.organization_id, *columns).join(CompanyMappingRow.agreement))
     changed = [
         organization_id
         for organization_id, *terms in rows
-        if terms[:4] != terms[4:] or not can_be_billed(Terms(*terms[4:]))
+        if terms[: len(names)] != terms[len(names) :] or not can_be_billed(Terms(*terms[len(names) :]))
     ]
     for mapping in company_mappings(session, CompanyMappingRow.organization_id.in_(changed)):
         agreement, accepted, terms = mapping.agreement, mapping.terms, mapping.agreement.terms

@@ -101,9 +101,10 @@ def compare(session: Session, before: str, after: str) -> Comparison:
 def since_looked_at(session: Session, preview_id: int) -> Comparison | None:
     """What the push of a preview did unlike the preview before it, which people could look at; None if nothing."""
     row = session.get_one(PreviewRow, preview_id)
-    old, new = looked_at_before(session, row), stored_preview(session, row)
+    old = looked_at_before(session, row)
     if old is None:
         return None
+    new = stored_preview(session, row)
     left_out = {line.organization_id for line in new.preview.lines} - pushed_organizations(session, preview_id)
     changed = [
         change

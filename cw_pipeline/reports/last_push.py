@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LastPush:
-    """The latest month that was pushed, as it was pushed last.
+    """The last push of the latest month that was pushed.
 
     Attributes:
         used: Seats in its usage report.

@@ -166,7 +166,7 @@ class MonthLines:
         first: dict[int | str, MonthLine] = {}
         for row in sorted(self.lines, key=lambda row: row.line.also):
             first.setdefault(row.organization.id, row)
-        return sorted(first.values(), key=_order)
+        return [row for row in self.lines if first[row.organization.id] is row]
 
 
 def month_lines(session: Session, psa: str, preview: Preview) -> MonthLines:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.writes import CreateLine
-from cw_pipeline.vocabulary import counted, plain
+from cw_pipeline.vocabulary import at_most, counted, plain
 from cw_pipeline.wording.outcomes import LABELS
 
 if TYPE_CHECKING:
@@ -36,11 +36,8 @@ def differs_from(preview_id: int, differences: Sequence[Difference]) -> str:
 
 def _first(differences: Sequence[Difference]) -> str:
     """The first differences, and how many more there are."""
-    number = len(differences)
-    parts = [_in_words(difference) for difference in differences[:_MOST_NAMED]]
-    if number > _MOST_NAMED:
-        parts.append(f"and {number - _MOST_NAMED} more")
-    return f"{counted(number, 'line differs', 'lines differ')}: {'; '.join(parts)}."
+    parts = at_most([_in_words(difference) for difference in differences], _MOST_NAMED)
+    return f"{counted(len(differences), 'line differs', 'lines differ')}: {'; '.join(parts)}."
 
 
 def _in_words(difference: Difference) -> str:

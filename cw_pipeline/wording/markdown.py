@@ -18,6 +18,7 @@ _ESCAPED = re.compile(rf"\\({_PUNCTUATION.pattern})")
 _LINKED = re.compile(r":(?=//)|www(?=\.)|@", re.IGNORECASE)
 """What makes an address that the UI turns into a link, even where it is escaped."""
 _JOINER = "\u2060"  # has no width
+_BLANKS = re.compile(" +")  # an unbreakable one stays as it is
 _CODE = re.compile("(`(?:ops: |cw-pipeline )[^`]*`)")
 _LONGEST = 1_000
 _SHOWN_IN_A_WINDOW = 1_000
@@ -26,7 +27,7 @@ _SHOWN_IN_A_WINDOW = 1_000
 
 def escaped(text: object) -> str:
     """Foreign text as Markdown that shows it, on one line, and does nothing else."""
-    line = " ".join(harmless(shortened(str(text), _LONGEST)).split())
+    line = _BLANKS.sub(" ", harmless(shortened(str(text), _LONGEST))).strip()
     return _PUNCTUATION.sub(r"\\\g<0>", _LINKED.sub(rf"\g<0>{_JOINER}", line))
 
 

@@ -98,7 +98,7 @@ def waiting(lines: Iterable[MonthLine]) -> Table:
             row.company and row.company.name,
             row.organization.name,
             f"{plain(row.seats):,}",
-            amounts(row.worth).replace(" ", _UNBROKEN),
+            _worth(row),
         )
         for row in lines
     ]
@@ -177,7 +177,7 @@ def _rest(outcome: Outcome, lines: Sequence[MonthLine], url: Callable[[int], str
         columns["Agreement"] = [_agreement(row, url) for row in lines]
     columns["Seats:"] = [f"{plain(row.seats):,}" for row in lines]
     if outcome not in NOT_OWED:
-        columns["Worth:"] = [_worth(row) for row in lines]
+        columns["Worth:"] = [escaped(_worth(row)) for row in lines]
     if any(row.left != 0 for row in lines):
         columns["On lines:"] = ["unknown" if row.left is None else f"{plain(row.left):,}" for row in lines]
         what_to_do.append(_LEFT_LINES)
@@ -200,7 +200,7 @@ def _also(row: MonthLine) -> str:
 
 
 def _worth(row: MonthLine) -> str:
-    return escaped(amounts(row.worth)).replace(" ", _UNBROKEN)
+    return amounts(row.worth).replace(" ", _UNBROKEN)
 
 
 def _agreement(row: MonthLine, url: Callable[[int], str]) -> str:

@@ -20,7 +20,7 @@ def held(unusual: Unusual, mapping: CompanyMapping) -> str:
     """Why nothing is written for an organization's month, and what to do about it."""
     right = "If the organization used nothing" if Rule.VANISHED in unusual.rules else "If the usage is right"
     return (
-        f"{_why(unusual)} {right}, release it with {release_command(unusual.month, unusual.organization_id)}. "
+        f"{_look_at(unusual)} {right}, release it with {release_command(unusual.month, unusual.organization_id)}. "
         f"{leave_out(unusual.month, mapping)} {SYNC_AGAIN}"
     )
 
@@ -28,7 +28,7 @@ def held(unusual: Unusual, mapping: CompanyMapping) -> str:
 def warned(unusual: Unusual) -> str:
     """What is unusual about usage that is billed nevertheless, and what to do about it."""
     return (
-        f"{_why(unusual)} If the usage is right, end this warning with "
+        f"{_look_at(unusual)} If the usage is right, end this warning with "
         f"{release_command(unusual.month, unusual.organization_id)}; otherwise sync the month again once its report is "
         "corrected."
     )
@@ -39,7 +39,7 @@ def warns_of_usage(line: PreviewLine, month: Month) -> bool:
     return release_command(month, line.organization_id) in (line.warning or "")
 
 
-def _why(unusual: Unusual) -> str:
+def _look_at(unusual: Unusual) -> str:
     return " ".join([*(_sentence(rule, unusual) for rule in unusual.rules), "See the month in the NordPass panel."])
 
 

@@ -75,7 +75,7 @@ def test_a_month_is_approved_undone_and_pushed_for_one_customer_first(
     assert launched(ui, "compare", "find_differences", **months).status is SUCCESS
 
 
-def test_a_line_kept_by_hand_is_ended_and_invoices_are_compared(
+def test_a_line_kept_by_hand_is_ended_and_reconcile_launched(
     sandbox: Sandbox, on_a_database: Active, ui: DagsterUi
 ) -> None:
     ((line, agreement),) = keep_by_hand_beside(sandbox, on_a_database, LAST, 1)

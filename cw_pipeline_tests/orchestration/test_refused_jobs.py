@@ -56,7 +56,7 @@ def test_a_missing_right_is_named_and_nothing_is_connected(
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
-        pytest.param({"business": "NO-SUCH-SEAT"}, "There is no product NO-SUCH-SEAT.", id="unknown product"),
+        pytest.param({"business": "NO-SUCH-SEAT"}, "There is no product NO-SUCH-SEAT (search", id="unknown product"),
         pytest.param({"business": "SEC-BUNDLE"}, "SEC-BUNDLE (6) cannot be mapped to Business", id="bundle"),
     ],
 )

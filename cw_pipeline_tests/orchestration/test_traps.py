@@ -49,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("active")
 
 @pytest.fixture(params=["dagster.yaml", "deploy/dagster.yaml"])
 def shipped_ui(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DagsterUi]:
-    """The same, once with each of the shipped settings."""
+    """The UI and the daemon, once with each of the shipped settings."""
     home = tmp_path / "dagster"
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     if request.param.startswith("deploy"):

@@ -104,6 +104,7 @@ def test_every_line_is_in_one_list_with_what_to_do() -> None:
     assert "with the job map_companies" in shown["unmapped"]
     assert {name for name, text in shown.items() if "Worth" not in text} >= {"not_managed", "nfr", "trial"}
     assert "Worth" in shown["unmapped"]
+    assert all("12.50\u00a0EUR" in text for text in (shown["needs_a_person"], shown["unmapped"]))
 
 
 @pytest.mark.parametrize("outcome", [Outcome.UNMAPPED, Outcome.BEFORE_BILL_FROM])

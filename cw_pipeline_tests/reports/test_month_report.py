@@ -16,6 +16,7 @@ from cw_pipeline.setup.mapping import map_company, unmap_company
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline.warehouse.intents import Result, append_intents, append_results
 from cw_pipeline.warehouse.names import Named
+from cw_pipeline.warehouse.pushes import save_undone
 from cw_pipeline.warehouse.tables import AgreementRow
 from cw_pipeline.wording.outcomes import LABELS
 from cw_pipeline.wording.ways_out import WAYS_OUT
@@ -131,6 +132,9 @@ def test_the_year_has_twelve_months_each_as_it_was_pushed_last(connected: Wareho
     assert [one.pushed for one in year] == [True, *[False] * 10, True]
     assert (year[0].billed, year[0].used, year[1].used) == (3, 3, 0)
     assert (year[-1].billed, year[-1].waiting, year[-1].not_billed) == (6, 4, 0)
+    with connected.transaction() as session:
+        save_undone(session, PSA, "run", by="undo", months=[year[0].month])
+    assert (report(connected).year[0].pushed, report(connected).year[0].used) == (False, 0)
 
 
 def test_an_organization_without_usage_is_there_with_its_lines(connected: Warehouse) -> None:

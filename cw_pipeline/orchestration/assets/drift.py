@@ -9,13 +9,11 @@ import dagster as dg
 from cw_pipeline.orchestration import checks
 from cw_pipeline.orchestration.metadata import drift_details
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.tenant import PREFIX, asset_key
+from cw_pipeline.orchestration.tenant import PREFIX, PUSH_KEY
 from cw_pipeline.reports.drift.find import find_drift
 
 
-@dg.asset(
-    key_prefix=PREFIX, kinds={"connectwise"}, deps=[asset_key("connectwise_push")], check_specs=[checks.NOTHING_DRIFTED]
-)
+@dg.asset(key_prefix=PREFIX, kinds={"connectwise"}, deps=[PUSH_KEY], check_specs=[checks.NOTHING_DRIFTED])
 def drift(
     context: dg.AssetExecutionContext, access: Access
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:

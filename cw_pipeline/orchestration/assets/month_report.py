@@ -11,7 +11,7 @@ import dagster as dg
 from cw_pipeline.orchestration import metadata
 from cw_pipeline.orchestration.failures import Failed
 from cw_pipeline.orchestration.resources import StepContext
-from cw_pipeline.orchestration.tenant import KEY, asset_key
+from cw_pipeline.orchestration.tenant import KEY, PUSH_KEY, asset_key
 from cw_pipeline.reports.month_report.files import FileNotWritten, usual_file, write_report
 from cw_pipeline.reports.month_report.page import total, year_picture
 from cw_pipeline.reports.month_report.report import GROUPS, MonthlyReport, NothingToReport, month_report
@@ -22,7 +22,7 @@ from cw_pipeline.wording import month_page
 
 MONTH_REPORT = dg.AssetSpec(
     asset_key("month_report"),
-    deps=[asset_key("connectwise_push")],
+    deps=[PUSH_KEY],
     description=(
         "For the person who reconciles: what each customer owes and is billed in a month, what waits for somebody, and "
         "what is not billed and why. The page is a file on the machine that ran this; `cw-pipeline report` writes it "
@@ -39,18 +39,18 @@ def log_reports(context: StepContext, warehouse: Warehouse, months: Iterable[Mon
     Raises:
         Failed: If a month has no report, because it was never pushed or a run was undone; the others are reported.
     """
-    never_pushed: list[str] = []
+    refusals: list[str] = []
     for month in months:
         try:
             with warehouse.transaction() as session:
                 report = month_report(session, month)
         except NothingToReport as error:
-            never_pushed.append(str(error))
+            refusals.append(str(error))
             continue
         details = _details(report, _written_page(context, report))
         context.log_event(dg.AssetMaterialization(MONTH_REPORT.key, partition=str(month), metadata=details))
-    if never_pushed:
-        raise Failed("\n".join(never_pushed))
+    if refusals:
+        raise Failed("\n".join(refusals))
 
 
 def _written_page(context: StepContext, report: MonthlyReport) -> dg.MetadataValue:
@@ -68,7 +68,7 @@ def _details(report: MonthlyReport, page: dg.MetadataValue) -> metadata.Details:
     """Where the page is, the picture of the year, the sums, and tables of what waits and of what is not billed."""
     picture = b64encode(year_picture(report.year).encode()).decode()
     seats = report.seats
-    push = "/".join(asset_key("connectwise_push").path)
+    push = "/".join(PUSH_KEY.path)
     every_line = f"[{push}](/assets/{push}?view=partitions&partition={report.month})"
     tables = {
         "waiting": (

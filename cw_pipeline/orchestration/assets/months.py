@@ -20,7 +20,7 @@ from cw_pipeline.orchestration.failures import Failed
 from cw_pipeline.orchestration.launchpad import JobConfig
 from cw_pipeline.orchestration.resources import Access, StepContext
 from cw_pipeline.orchestration.runs import recorded_pushes
-from cw_pipeline.orchestration.tenant import PUSH_POOL, asset_key
+from cw_pipeline.orchestration.tenant import PUSH_KEY, PUSH_POOL, asset_key
 from cw_pipeline.orchestration.unpushed import evaluate_unpushed
 from cw_pipeline.settings import Approval
 from cw_pipeline.setup.lookup import choice_of
@@ -54,7 +54,7 @@ PREVIEW = dg.AssetSpec(
     skippable=True,
 )
 PUSH = dg.AssetSpec(
-    asset_key("connectwise_push"),
+    PUSH_KEY,
     deps=[PREVIEW],
     description=(
         "A month's seats on the lines of the ConnectWise agreements. Choose a month under Partitions; Overview shows "

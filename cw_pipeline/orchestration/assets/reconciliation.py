@@ -9,12 +9,12 @@ import dagster as dg
 
 from cw_pipeline.orchestration.failures import configured_month
 from cw_pipeline.orchestration.launchpad import JobConfig
-from cw_pipeline.orchestration.metadata import Details, at_most, names, table
+from cw_pipeline.orchestration.metadata import Details, names, table
 from cw_pipeline.orchestration.resources import Access
-from cw_pipeline.orchestration.tenant import PREFIX, asset_key
+from cw_pipeline.orchestration.tenant import PREFIX, PUSH_KEY, asset_key
 from cw_pipeline.reports.reconcile.lines import Reason
 from cw_pipeline.reports.reconcile.reconcile import Reconciliation, last_months, reconcile
-from cw_pipeline.vocabulary import plain
+from cw_pipeline.vocabulary import at_most, plain
 from cw_pipeline.wording import reconciliation as wording
 from cw_pipeline.wording.launchpad import in_the_ui
 from cw_pipeline.wording.markdown import escaped
@@ -37,9 +37,7 @@ class ReconcileConfig(JobConfig):
     otherwise the check would pass although one of them differs."""
 
 
-@dg.asset(
-    key_prefix=PREFIX, kinds={"connectwise"}, deps=[asset_key("connectwise_push")], check_specs=[BILLED_AS_PUSHED]
-)
+@dg.asset(key_prefix=PREFIX, kinds={"connectwise"}, deps=[PUSH_KEY], check_specs=[BILLED_AS_PUSHED])
 def reconciliation(
     context: dg.AssetExecutionContext, config: ReconcileConfig, access: Access
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:

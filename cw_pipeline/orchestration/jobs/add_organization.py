@@ -67,7 +67,7 @@ def add_to_nordpass(context: dg.OpExecutionContext, config: OrganizationConfig, 
 
 
 def _new_organization(config: OrganizationConfig) -> NewOrganization:
-    fields = {name: getattr(config, name) or None for name in NewOrganization.model_fields}
+    fields = {name: value for name in NewOrganization.model_fields if (value := getattr(config, name))}
     try:
         return NewOrganization.model_validate(fields)
     except ValidationError as error:

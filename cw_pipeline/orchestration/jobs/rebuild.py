@@ -7,7 +7,7 @@ from cw_pipeline.orchestration.launchpad import one_op_job
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.setup_metadata import mapping_details
-from cw_pipeline.setup import rebuild as setup
+from cw_pipeline.setup.rebuild import rebuild as rebuild_ledger
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.wording.hold_reasons import CORRECT_IT, cannot_be_read
 
@@ -20,7 +20,7 @@ def look_through_agreements(context: dg.OpExecutionContext, access: Access) -> N
     there.
     """
     with access.sync_run(context) as run:
-        rebuilt = setup.rebuild(run)
+        rebuilt = rebuild_ledger(run)
         context.log.info(
             f"Looked through {counted(rebuilt.agreements, 'agreement')} of "
             f"{counted(rebuilt.companies, 'company', 'companies')}: found {counted(len(rebuilt.found), 'line')} that "

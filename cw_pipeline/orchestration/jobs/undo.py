@@ -23,7 +23,7 @@ class UndoConfig(JobConfig):
     """Which run to undo."""
 
     run: str = ""
-    """The id of a run of sync_now or monthly_sync, or its first characters. If empty, nothing is done."""
+    """The id of a run of sync_now or monthly_sync, or at least its first four characters. If empty, nothing is done."""
     confirm: bool = False
     """Write it. Without this, the run only shows what would be written."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from cw_pipeline.billing.outcomes import HELD
 from cw_pipeline.billing.preview import PreviewLine
 from cw_pipeline.orchestration.metadata import table
 from cw_pipeline.vocabulary import Month, plain
@@ -20,7 +21,7 @@ def waiting_lines(lines: Iterable[tuple[Month, PreviewLine]], *, none: str) -> d
             with_also(line),
             plain(line.seats),
             None if line.to_credit is None else plain(line.to_credit),
-            " ".join(filter(None, (line.warning, line.reason))),
+            line.reason if line.outcome in HELD else line.warning or line.reason,
         )
         for month, line in lines
     ]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def find_drift(run: SyncRun, today: date) -> list[Finding]:
-    """What differs in ConnectWise from what was written and mapped, by month and organization, mappings last.
+    """What differs in ConnectWise from what was written and mapped, by month and organization; without a month last.
 
     Covers the mappings, all agreements of mapped companies, and the lines of mapped organizations from their
     `bill_from` on, but not the lines of organizations that were unmapped. Nothing is written to ConnectWise; lines that

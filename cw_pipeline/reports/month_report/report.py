@@ -128,25 +128,30 @@ def month_report(session: Session, month: Month) -> MonthlyReport:
     pushed = pushed_preview(session, psa, month)
     if pushed is None:
         raise NothingToReport(f"{month} was never pushed as a whole, so there is nothing to report. {advice}")
-    undone_at = last_undone(session, psa).get(month)
-    if undone_at is not None and undone_at > pushed.made_at:
+    undone = last_undone(session, psa)
+    if undone.get(month, pushed.made_at) > pushed.made_at:
         why = f"A run of {month} was undone since it was pushed, so what was pushed is no longer billed."
         raise NothingToReport(f"{why} {advice}")
     lines = month_lines(session, psa, pushed.preview)
-    return MonthlyReport(lines, pushed.made_at, pushed.run_id, _year(session, psa, month))
+    return MonthlyReport(lines, pushed.made_at, pushed.run_id, _year(session, psa, month, undone))
 
 
-def _year(session: Session, psa: str, last: Month) -> list[MonthSeats]:
-    """The twelve months up to `last`, oldest first, each as it was pushed last."""
+def _year(session: Session, psa: str, last: Month, undone: Mapping[Month, datetime]) -> list[MonthSeats]:
+    """The twelve months up to `last`, oldest first, each as it was pushed last.
+
+    A month of which a run was undone since then counts as not pushed.
+    """
     year = {month: MonthSeats(month) for month in last.plus(1 - _MONTHS).until(last)}
     in_a_trial_month = PushLineRow.by_hand.is_not(None)
     rows = session.execute(
-        select(PushRow.month, PushLineRow.outcome, in_a_trial_month, func.sum(PushLineRow.seats))
+        select(PushRow.month, PushRow.pushed_at, PushLineRow.outcome, in_a_trial_month, func.sum(PushLineRow.seats))
         .outerjoin(PushLineRow, and_(PushLineRow.push_id == PushRow.id, ~PushLineRow.also))
         .where(PushRow.id.in_(last_pushes(psa, PushRow.month.in_(year))))
-        .group_by(PushRow.month, PushLineRow.outcome, in_a_trial_month)
+        .group_by(PushRow.month, PushRow.pushed_at, PushLineRow.outcome, in_a_trial_month)
     )
-    for month, outcome, is_trial, seats in rows.tuples():
+    for month, pushed_at, outcome, is_trial, seats in rows.tuples():
+        if undone.get(month, pushed_at) > pushed_at:
+            continue
         year[month].pushed = True
         if outcome in HELD | FAILED:
             year[month].waiting += seats

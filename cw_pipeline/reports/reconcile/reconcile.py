@@ -107,7 +107,7 @@ def _lines(session: Session, psa: str) -> Iterator[ReconciledLine]:
             entry,
             replace(written, trial=written.trial or found_in_trial_month),
             company=names.company(agreement and agreement.company_id),
-            agreement=Named(agreement_id, names.agreements.get(agreement_id) or str(agreement_id)),
+            agreement=Named(agreement_id, agreement.name if agreement else str(agreement_id)),
             organization=Named(identity.organization_id, organizations.get(identity.organization_id, "")),
             prorates=bool(agreement and agreement.prorates),
             seat_price=seat_prices.worth(identity.organization_id, identity.plan, Decimal(1)),

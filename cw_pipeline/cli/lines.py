@@ -203,7 +203,7 @@ def leave(cmd: Command, lines: _Lines = None, *, everything: _All = False, yes: 
 @app.command(epilog=example("lines undo 5001"))
 @setup_command
 def undo(cmd: Command, lines: Annotated[list[int], typer.Argument(metavar="LINE...")]) -> None:
-    """Undo `end`, which restores the last day of lines in ConnectWise, or `leave`."""
+    """Undo `end` or `leave`. Undoing `end` restores the lines' last day in ConnectWise."""
     _choose(cmd, Act.UNDO, lines)
 
 

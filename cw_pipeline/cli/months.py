@@ -103,7 +103,10 @@ def approve(
 def undo(
     cmd: Command,
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="The run's id, or its first characters, as `history` shows them.")
+        str,
+        typer.Argument(
+            metavar="RUN", help="The run's id, or at least its first four characters, as `history` shows them."
+        ),
     ],
     *,
     yes: Annotated[
@@ -214,7 +217,7 @@ def run_job(
         organizations: For which organizations, by id or exact name; the results have only their lines.
         limit: For how many organizations at most.
         previews: The previews to push exactly, by id.
-        title: The title of the progress bar.
+        title: The title of the progress bar. With one, nothing is shown off a terminal: the caller tells of the step.
     """
     warehouse, pushed = cmd.warehouse, job == "sync_now"
     with warehouse.transaction() as session:
@@ -254,12 +257,15 @@ def _complete(
 def _progress(
     cmd: Command, title: str, months: Sequence[Month], last_step: str
 ) -> AbstractContextManager[Callable[[str, str], None]]:
-    """Show progress on standard error, as assets are done: a bar on a terminal, else a line for each finished month."""
+    """Show progress on standard error, as assets are done.
+
+    That is a bar on a terminal, else a line for each finished month, unless a `title` says that it is a step of more.
+    """
     if cmd.notices.is_terminal and not cmd.as_json:
         return _progress_bar(cmd.notices, title, months, last_step)
 
     def notice(asset: str, month: str) -> None:
-        if asset == last_step:
+        if asset == last_step and not title:
             cmd.notice(f"{month}: {_STEPS[asset]}")
 
     return nullcontext(notice)

@@ -67,10 +67,9 @@ def sandbox(
     """
     settings = cmd.settings
     require_sandbox()
+    running = lazy.sandbox.Sandbox(home=settings.own_folder / "sandbox", port=port, reads_invoices=True)
     try:
-        running = cmd.opened.enter_context(
-            lazy.sandbox.Sandbox(home=settings.own_folder / "sandbox", port=port, reads_invoices=True)
-        )
+        cmd.opened.enter_context(running)
     except OSError as error:
         raise _port_taken(port, error) from None
     # Empty counts as not set: of these, the settings allow only one that names where usage comes from.

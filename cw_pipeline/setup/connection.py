@@ -127,7 +127,7 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
     with warehouse.transaction() as session:
         _require_free_or_same(session, client)
     info = client.company_info()
-    needed, optional = _needed_rights(client), _optional_rights(client)
+    needed, for_invoices, for_recaps = _needed_rights(client), _rights_for_invoices(client), _right_for_recaps(client)
     with setup_transaction(warehouse) as session:
         integration = _require_free_or_same(session, client)
         before = _snapshot(integration)
@@ -141,14 +141,13 @@ def connect(client: ConnectWiseClient, warehouse: Warehouse) -> Connection:
         CheckedRight(name, why, uses[name].held, uses[name].used_at) if name in uses else CheckedRight(name, why, None)
         for name, why in _PROVED_BY_WRITING.items()
     ]
-    readable = [source for source, right in zip(Source, optional, strict=False) if right.held]
     return Connection(
         client.site_url,
         client.company_id,
         info.company_name or client.company_id,
         state,
-        (*needed, *by_writing, *optional),
-        invoices=readable[0] if readable else None,
+        (*needed, *by_writing, *for_invoices.values(), for_recaps),
+        invoices=next((source for source, right in for_invoices.items() if right.held), None),
     )
 
 
@@ -165,28 +164,31 @@ def _needed_rights(client: ConnectWiseClient) -> list[CheckedRight]:
     ]
 
 
-def _optional_rights(client: ConnectWiseClient) -> list[CheckedRight]:
-    """The ways to read invoices, in the order of `Source`, and what else only some commands need."""
-    return [
-        _check(
+def _rights_for_invoices(client: ConnectWiseClient) -> dict[Source, CheckedRight]:
+    """The ways to read invoices, the better one first; one is enough, and only `reconcile` needs it."""
+    return {
+        Source.INVOICES: _check(
             f"{Right.INVOICING_INQUIRE}; {Right.PRODUCTS_INQUIRE}",
             "to reconcile with the invoices and the products on them",
             client.prove_invoices,
             optional=True,
         ),
-        _check(
+        Source.REPORT: _check(
             Right.API_REPORTS_INQUIRE,
             "to reconcile with the report Product, without the rights above",
             client.prove_report,
             optional=True,
         ),
-        _check(
-            "Reading /finance/agreementrecap/ (ConnectWise documents no right for it)",
-            "to look for periods that were written off, in which nobody was billed",
-            lambda: next(client.agreement_recaps(), None),
-            optional=True,
-        ),
-    ]
+    }
+
+
+def _right_for_recaps(client: ConnectWiseClient) -> CheckedRight:
+    return _check(
+        "Reading /finance/agreementrecap/ (ConnectWise documents no right for it)",
+        "to look for periods that were written off, in which nobody was billed",
+        lambda: next(client.agreement_recaps(), None),
+        optional=True,
+    )
 
 
 def _check(name: str, why: str, read: Callable[[], object], *, optional: bool = False) -> CheckedRight:
@@ -205,8 +207,7 @@ def disconnect(warehouse: Warehouse, backup_file: Path, *, company_id: str | Non
     Lines in ConnectWise, the ledger and everything imported stay. With a `company_id`, only if that is connected.
 
     Raises:
-        NotPossible: If another company is connected.
-        NotPossible: If the file exists or cannot be written.
+        NotPossible: If another company is connected, or the file exists or cannot be written.
     """
     with setup_transaction(warehouse) as session:
         integration = require_connected(session)

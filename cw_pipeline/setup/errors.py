@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
+from cw_pipeline.vocabulary import at_most
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,5 +118,4 @@ class MappingFileRefused(MappingRefused):
 
 def listed(texts: Sequence[str], *, separator: str = ", ") -> str:
     """The texts in one line, at most `_MOST_LISTED` of them."""
-    more = len(texts) - _MOST_LISTED
-    return separator.join(texts[:_MOST_LISTED]) + (f"{separator}and {more} more" if more > 0 else "")
+    return separator.join(at_most(texts, _MOST_LISTED))

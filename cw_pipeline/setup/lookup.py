@@ -77,7 +77,10 @@ def choice_of(warehouse: Warehouse, organizations: Iterable[str], limit: int) ->
 
 
 def organization_ids(session: Session, name: str) -> set[str]:
-    """The ids of the organizations with this id or exact name: those that NordPass listed, and those in the ledger."""
+    """The ids of the organizations with this id or exact name: of NordPass and in the ledger.
+
+    All of them, if several have the name.
+    """
     organizations = session.scalars(select(OrganizationRow)).all()
     in_ledger = set(session.scalars(select(LedgerEntry.organization_id).distinct()))
     ids = {organization.id for organization in _matching(name, organizations)} | (in_ledger & {name.strip()})

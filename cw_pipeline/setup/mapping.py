@@ -104,16 +104,18 @@ def map_company(
         MappingRefused: If they cannot be mapped to each other, or another company has the organization.
         WarningsNotAccepted: If there are warnings, and `accept_warnings` is not set.
     """
-    with mapping_session(warehouse, first_month, now) as within:
-        session = within.session
+    with mapping_session(warehouse, first_month, now) as transaction:
+        session = transaction.session
         company_row, agreement_row = company_and_agreement(session, company, agreement)
         organization_row = find_listed("organization", organization, session.scalars(select(OrganizationRow)).all())
         current = session.get(CompanyMappingRow, organization_row.id)
-        change = MappingChange(within, company_row, agreement_row, organization_row, current, bill_from, trial_months)
+        change = MappingChange(
+            transaction, company_row, agreement_row, organization_row, current, bill_from, trial_months
+        )
         warnings = change.accepted_warnings(accept_warnings=accept_warnings)
         before = snapshot(current)
         mapping = change.store()
-        left_out = within.unbilled_usage().get(mapping.organization_id, {})
+        left_out = transaction.unbilled_usage().get(mapping.organization_id, {})
         return Mapped(
             **names_and_ids(change),
             bill_from=mapping.bill_from,
@@ -126,7 +128,7 @@ def map_company(
 
 
 def names_and_ids(mapping: CompanyMappingRow | MappingChange) -> dict[str, Any]:
-    """The id and name of a mapping's company, agreement and organization, in this order."""
+    """The id and name of a mapping's company, agreement and organization."""
     company, agreement, organization = mapping.company, mapping.agreement, mapping.organization
     return {
         "company_id": company.id,

@@ -43,7 +43,7 @@ class MappingChange:
         trial_months: For how many months nobody is billed, if a person said so.
     """
 
-    within: MappingSession
+    transaction: MappingSession
     company: CompanyRow
     agreement: AgreementRow
     organization: OrganizationRow
@@ -82,7 +82,7 @@ class MappingChange:
 
     @property
     def _first_billed(self) -> Month:
-        kept = self.current.bill_from if self.current and self._keeps_month else self.within.default_bill_from
+        kept = self.current.bill_from if self.current and self._keeps_month else self.transaction.default_bill_from
         return self.bill_from or kept
 
     @cached_property
@@ -104,7 +104,7 @@ class MappingChange:
         if agreement.status != "Active":
             yield f"{the_agreement} is {agreement.status}, and only Active ones are billed"
         # The past months of an organization that NordPass deleted can still be billed.
-        if organization.gone_at is not None and not _has_usage(self.within.session, organization.id):
+        if organization.gone_at is not None and not _has_usage(self.transaction.session, organization.id):
             yield f"NordPass no longer lists {the_organization}, and no usage report has it"
         if not organization.msp_managed:
             yield f"{the_organization} is not MSP-managed: NordPass does not bill its seats through the MSP"
@@ -121,7 +121,7 @@ class MappingChange:
         """Why the mapping cannot be stored, whoever has the organization now; None if it can."""
         if not 0 <= (self.trial_months or 0) <= _MOST_TRIAL_MONTHS:
             return f"there can be 0 to {_MOST_TRIAL_MONTHS} trial months, not {self.trial_months}"
-        return self.within.why_not(self.bill_from) or (None if self._only_month else self._why_not)
+        return self.transaction.why_not(self.bill_from) or (None if self._only_month else self._why_not)
 
     def new_terms(self) -> tuple[str, ...]:
         """The warnings about the agreement's terms, unless they were accepted with the current mapping."""
@@ -135,11 +135,10 @@ class MappingChange:
         change = f"was {in_words(current.terms)} when it was mapped, and is {in_words(agreement.terms)} now."
         return (f"The agreement {name_and_id(agreement)} {change}", *agreement_terms.warnings(agreement))
 
-    def abandoned_lines(self) -> list[str]:
+    def about_abandoned_lines(self) -> list[str]:
         """A warning about lines that are left as they are once the mapping is stored; empty if there are none."""
         before = self.current.bill_from if self.current else None
-        warning = self.within.abandoned_lines(self.organization, self._first_billed, before)
-        return [warning] if warning else []
+        return self.transaction.about_abandoned_lines(self.organization, self._first_billed, before)
 
     def accepted_warnings(self, *, accept_warnings: bool) -> tuple[str, ...]:
         """The warnings about a change that is made alone, a sentence each.
@@ -156,16 +155,16 @@ class MappingChange:
         if current is not None and current.company_id != company.id and current.company.gone_at is None:
             unmap, holder = unmap_command(current.company_id, organization.id), name_and_id(current.company)
             taken = f"the company {holder} has it; unmap that one first, with {unmap}"
-            refusal = self.within.why_not(self.bill_from) or taken
+            refusal = self.transaction.why_not(self.bill_from) or taken
         if current is not None and self._only_month:
             month_was_chosen = current.bill_from_chosen and current.bill_from == self.bill_from
             if self.bill_from is None or month_was_chosen:
                 refusal = self._why_not
         if refusal is not None:
             raise MappingRefused(f"{name_and_id(company)} was not mapped to {name_and_id(organization)}: {refusal}.")
-        others = organizations_of(self.within.session, company.id)
+        others = organizations_of(self.transaction.session, company.id)
         warnings = [beside(company, others)] if others and organization not in others else []
-        warnings += self.abandoned_lines()
+        warnings += self.about_abandoned_lines()
         to_accept = (*warnings, *self.new_terms())
         if to_accept and not accept_warnings:
             raise WarningsNotAccepted(to_accept)
@@ -175,7 +174,7 @@ class MappingChange:
 
     def store(self) -> CompanyMappingRow:
         """Store and log the mapping. One that bills as before keeps its time: its months need no new sync."""
-        session, mapping, before = self.within.session, self.current, snapshot(self.current)
+        session, mapping, before = self.transaction.session, self.current, snapshot(self.current)
         bill_from, keeps_month, accepts_terms = self._first_billed, self._keeps_month, not self._only_month
         if mapping is None:
             mapping = CompanyMappingRow(organization_id=self.organization.id)
@@ -190,7 +189,7 @@ class MappingChange:
         if accepts_terms and self.agreement.terms is not None:
             mapping.terms = self.agreement.terms
         if billed_before != _billed_as(mapping) or terms_before not in (None, mapping.terms):
-            mapping.mapped_at, mapping.looked_through_at = self.within.now, None
+            mapping.mapped_at, mapping.looked_through_at = self.transaction.now, None
         session.flush()
         log_action(session, AuditAction.MAP_COMPANY, str(self.company.id), before=before, after=snapshot(mapping))
         return mapping

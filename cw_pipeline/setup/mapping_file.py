@@ -125,8 +125,8 @@ def _by_company_name(row: Cells) -> tuple[str, int]:
 
 
 def _mapping_cells(mapping: CompanyMappingRow) -> Cells:
-    names = map(str, names_and_ids(mapping).values())
-    return Cells(*names, bill_from=str(mapping.bill_from), trial_months=str(mapping.trial_months or ""))
+    names = {name: str(value) for name, value in names_and_ids(mapping).items()}
+    return Cells(**names, bill_from=str(mapping.bill_from), trial_months=str(mapping.trial_months or ""))
 
 
 def apply_mappings(
@@ -145,16 +145,16 @@ def apply_mappings(
         WarningsNotAccepted: If there are warnings, and `accept_warnings` is not set.
     """
     rows, faults = read_rows(source)
-    with mapping_session(warehouse, first_month, now) as within:
-        changes = FileChanges(within, rows)
+    with mapping_session(warehouse, first_month, now) as transaction:
+        changes = FileChanges(transaction, rows)
         if faults or changes.faults:
             raise MappingFileRefused(name_of(source), [*faults, *changes.faults])
-        asked_for, dropped = _removals(within, changes)
+        asked_for, dropped = _removals(transaction, changes)
         warnings = [*dropped, *changes.warnings()]
         if warnings and not accept_warnings:
             raise WarningsNotAccepted(warnings)
         for _, mapping in changes.to_remove:
-            remove_mapping(within.session, mapping)
+            remove_mapping(transaction.session, mapping)
         for _, change in changes.to_store:
             change.store()
         remapped = sum(change.current is not None for _, change in changes.to_store)
@@ -162,16 +162,16 @@ def apply_mappings(
         numbers = {"mapped": mapped, "remapped": remapped, "unmapped": unmapped}
         done = {name: number for name, number in numbers.items() if number}
         subject = "pasted CSV" if isinstance(source, str) else source.name
-        log_action(within.session, AuditAction.APPLY_MAPPINGS, subject, after=done or None)
-        warnings += [*asked_for, *_unbilled_usage(within, rows), *changes.incomplete]
+        log_action(transaction.session, AuditAction.APPLY_MAPPINGS, subject, after=done or None)
+        warnings += [*asked_for, *_unbilled_usage(transaction, rows), *changes.incomplete]
         return Applied(
-            **numbers, unchanged=changes.unchanged, bill_from=within.default_bill_from, warnings=tuple(warnings)
+            **numbers, unchanged=changes.unchanged, bill_from=transaction.default_bill_from, warnings=tuple(warnings)
         )
 
 
-def _removals(within: MappingSession, changes: FileChanges) -> tuple[list[str], list[str]]:
+def _removals(transaction: MappingSession, changes: FileChanges) -> tuple[list[str], list[str]]:
     """The mappings to remove, a sentence each: those that a row asks for, and those that rows only leave out."""
-    lines = left_behind(within.session, within.psa) if changes.to_remove else {}
+    lines = left_behind(transaction.session, transaction.psa) if changes.to_remove else {}
     asked_for: list[str] = []
     dropped: list[str] = []
     for row, mapping in changes.to_remove:
@@ -183,10 +183,10 @@ def _removals(within: MappingSession, changes: FileChanges) -> tuple[list[str], 
     return asked_for, dropped
 
 
-def _unbilled_usage(within: MappingSession, rows: Sequence[Row]) -> Iterator[str]:
+def _unbilled_usage(transaction: MappingSession, rows: Sequence[Row]) -> Iterator[str]:
     """The usage that the first months of the rows' mappings leave out, a sentence each."""
-    usage = within.unbilled_usage()
+    usage = transaction.unbilled_usage()
     for row in rows:
         if seats := usage.get(row.organization_id or ""):
-            mapping = within.session.get_one(CompanyMappingRow, row.organization_id)
+            mapping = transaction.session.get_one(CompanyMappingRow, row.organization_id)
             yield f"Row {row.number}: {unbilled_usage_warning(mapping, seats)}"

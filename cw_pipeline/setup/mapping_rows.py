@@ -33,9 +33,9 @@ class FileChanges:
         mapped: The mappings that each company has now.
     """
 
-    def __init__(self, within: MappingSession, rows: Sequence[Row]) -> None:
-        session = within.session
-        self._within = within
+    def __init__(self, transaction: MappingSession, rows: Sequence[Row]) -> None:
+        session = transaction.session
+        self._transaction = transaction
         self._companies = {row.id: row for row in session.scalars(select(CompanyRow))}
         self._agreements = {row.id: row for row in session.scalars(select(AgreementRow))}
         self._organizations = {row.id: row for row in session.scalars(select(OrganizationRow))}
@@ -104,7 +104,9 @@ class FileChanges:
         if organization is None:
             raise ValueError(f"there is no organization {row.organization_id}")
         current = self._mappings.get(organization.id)
-        return MappingChange(self._within, company, agreement, organization, current, row.bill_from, row.trial_months)
+        return MappingChange(
+            self._transaction, company, agreement, organization, current, row.bill_from, row.trial_months
+        )
 
     def _contradictions(self, rows: Sequence[Row]) -> Iterator[str]:
         """Faults of rows that contradict each other, or the mappings of companies that are not in the file."""
@@ -150,7 +152,7 @@ class FileChanges:
                     f"Row {row.number}: The file calls the company {company.id} {name}, but it is {company.name}: the "
                     "file's ids may be those of another ConnectWise."
                 )
-            warnings = [*change.new_terms(), *change.abandoned_lines()]
+            warnings = [*change.new_terms(), *change.about_abandoned_lines()]
             if change.organization not in others:
                 warnings += [beside(company, others)] if others else []
                 others.append(change.organization)

@@ -86,8 +86,8 @@ class MappingSession(NamedTuple):
                 usage[organization_id][str(month)] = seats
         return usage
 
-    def abandoned_lines(self, organization: OrganizationRow, bill_from: Month, before: Month | None) -> str | None:
-        """A warning about the organization's lines of months before `bill_from`; None if there are none with seats.
+    def about_abandoned_lines(self, organization: OrganizationRow, bill_from: Month, before: Month | None) -> list[str]:
+        """A warning about the organization's lines of months before `bill_from`; empty if there are none with seats.
 
         `before` is the `bill_from` of its present mapping: earlier lines are left alone already.
         """
@@ -103,18 +103,19 @@ class MappingSession(NamedTuple):
             .distinct()
         ).all()
         if not months:
-            return None
+            return []
         carried = carried_seats(self.session, self.psa, months)
         billed = {month: seats for (month, whose), seats in sorted(carried.items()) if whose == marked}
         if not billed:
-            return None
+            return []
         which = ", ".join(f"{plain(seats)} in {month}" for month, seats in billed.items())
-        return (
+        warning = (
             f"Lines of {name_and_id(organization)} carry seats for months before {bill_from}, the first month that is "
             f"to be billed: {which}. They stay billed as they are in ConnectWise, and are no longer compared with "
             f"usage or corrected. To keep them right, bill from {min(billed)} on instead: what they carry counts, and "
             "is not billed again."
         )
+        return [warning]
 
 
 @contextmanager

@@ -13,13 +13,15 @@ from cw_pipeline.nordpass import models
 from cw_pipeline.nordpass.errors import NotSupported, Refused
 from cw_pipeline.setup.audit import AuditAction, log_action, setup_transaction
 from cw_pipeline.setup.errors import MappingRefused, NotPossible
+from cw_pipeline.setup.guards import require_connected
 from cw_pipeline.setup.list_update import Changes, update_list
 from cw_pipeline.setup.lookup import company_and_agreement
 from cw_pipeline.setup.mapping import Mapped, map_company
 from cw_pipeline.setup.mapping_change import MappingChange
-from cw_pipeline.setup.mapping_session import mapping_session
+from cw_pipeline.setup.mapping_session import MappingSession
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.mappings import organizations_of
+from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationRow, PendingOrganizationRow
 
 if TYPE_CHECKING:
@@ -141,8 +143,8 @@ def _name_taken(namesakes: Iterable[models.Organization]) -> NotPossible:
 def _require_mappable(
     warehouse: Warehouse, new: models.NewOrganization, map_to: MapTo, first_month: Month, now: datetime
 ) -> None:
-    with mapping_session(warehouse, first_month, now) as within:
-        session = within.session
+    with warehouse.transaction() as session:
+        mappings = MappingSession(session, psa_of(require_connected(session)), first_month, now)
         company, agreement = company_and_agreement(session, map_to.company, map_to.agreement)
         # A call that was interrupted may have mapped it.
         mapped = (
@@ -150,7 +152,7 @@ def _require_mappable(
         )
         organization = next(mapped, OrganizationRow(id="new", name=new.name, msp_managed=True, gone_at=None))
         current = session.get(CompanyMappingRow, organization.id)
-        change = MappingChange(within, company, agreement, organization, current, map_to.bill_from)
+        change = MappingChange(mappings, company, agreement, organization, current, map_to.bill_from)
         change.accepted_warnings(accept_warnings=map_to.accept_warnings)
 
 

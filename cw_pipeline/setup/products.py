@@ -230,7 +230,7 @@ def _find(client: ConnectWiseClient, product: int | str) -> CatalogItem:
     if item is not None:
         return item
     billable = (item.identifier for item in client.catalog_items() if why_not_billable(item) is None)
-    problem = f"There is no product {text}. Search with `cw-pipeline products list`."
+    problem = f"There is no product {text} (search with `cw-pipeline products list`)."
     raise UnknownChoice(problem, billable, near=text)
 
 

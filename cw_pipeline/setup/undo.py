@@ -62,7 +62,7 @@ class UndoneLine:
 
 @dataclass(frozen=True)
 class Undone:
-    """An undone run and its lines, without those that are as they were before it."""
+    """A run that was undone, or is to be, and its lines, without those that are as they were before it."""
 
     run_id: str
     lines: Sequence[UndoneLine]
@@ -79,12 +79,14 @@ class Undone:
 
 
 def undo_run(run: SyncRun, prefix: str, recorded: Collection[RecordedPush], *, confirmed: bool) -> Undone:
-    """Plan the undoing of the run whose id begins so and, if `confirmed`, carry it out under the same push lock.
+    """Plan to undo the only run whose id begins with `prefix` and, if `confirmed`, do it under the same push lock.
 
-    Nothing is written if the warehouse lacks one of the pushes that are `recorded` outside of it.
+    If it raises, nothing was written; lines that failed are in the result. Nothing is written if the warehouse lacks
+    one of the pushes that are `recorded` outside of it.
 
     Raises:
-        NotPossible: If there is no such run, or it wrote nothing to the connected ConnectWise company.
+        NotPossible: If no run or several begin with `prefix`, it is too short, or the run wrote nothing to the
+            connected ConnectWise company.
         SyncError: If the warehouse lacks a push, or a month has no usage report.
     """
     with run.warehouse.transaction() as session:
@@ -120,7 +122,7 @@ def _run_named(session: Session, psa: str, prefix: str) -> str:
     """The only run with writes whose id begins with the prefix.
 
     Raises:
-        NotPossible: If there is none, or several, or it wrote to another ConnectWise company.
+        NotPossible: If there is none, or several, the prefix is too short, or it wrote to another ConnectWise company.
     """
     runs = runs_that_wrote(session, prefix) if prefix else {}
     if prefix in runs:
@@ -132,7 +134,10 @@ def _run_named(session: Session, psa: str, prefix: str) -> str:
     if len(runs) > 1:
         raise NotPossible(f"{len(runs)} runs begin with {prefix}. Give more of the id.")
     if len(prefix) < _FEWEST_CHARACTERS and prefix not in runs:
-        raise NotPossible(f"{prefix} is short for a run: a slip would undo another. Give more of the id.")
+        raise NotPossible(
+            f"{prefix} is too short: a typing error could name another run. Give at least {_FEWEST_CHARACTERS} "
+            "characters of the id."
+        )
     ((run_id, wrote_to),) = runs.items()
     if wrote_to != psa:
         raise NotPossible(f"Run {run_id} wrote to another ConnectWise company, {wrote_to}. It is not undone here.")

@@ -108,6 +108,11 @@ def test_a_sync_without_the_lock_exits_1_and_names_its_holder(monkeypatch: pytes
     assert "Try again when it has ended." in answer.sentence
 
 
+def test_a_text_that_is_no_month_is_wrong_usage() -> None:
+    answer = run("sync", "--month", "March")
+    assert (answer.code, "is not a month" in answer.sentence) == (2, True)
+
+
 @pytest.mark.usefixtures("active")
 def test_a_report_that_is_not_final_fails_only_its_month(sandbox: Sandbox) -> None:
     sandbox.nordpass.set_report_final(str(LAST_CLOSED), final=False)

@@ -70,7 +70,9 @@ def test_the_demonstration_invoices_every_seat_of_a_year_exactly_once(
     monkeypatch.setenv("CONNECTWISE_SITE_URL", "https://a-real-site.example.com")
     monkeypatch.setenv("COLUMNS", "160")
     command = ["cw-pipeline", "demo", "--port", str(free_port())]
-    told = subprocess.run(command, cwd=installed, check=True, capture_output=True, text=True).stdout
+    demo = subprocess.run(command, cwd=installed, check=True, capture_output=True, text=True)
+    assert demo.stderr == ""  # nothing is between the steps where both streams go to one file
+    told = demo.stdout
     again = told[told.index("7. ") : told.index("8. ")]
     assert " 0 writes" in again
     assert "≠" not in told

@@ -223,7 +223,7 @@ def test_a_run_that_is_not_known_or_wrote_nothing_here_is_refused(both: Msp) -> 
     synced_by(both, "second too", MARCH)
     with pytest.raises(NotPossible, match="2 runs begin with seco"):
         undo(both, "seco")
-    with pytest.raises(NotPossible, match="run is short for a run"):
+    with pytest.raises(NotPossible, match="run is too short"):
         undo(both, "run")
     assert undo(both, "second").run_id == "second"
 

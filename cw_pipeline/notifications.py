@@ -62,6 +62,6 @@ def complaint(failed: Sequence[str], total: int) -> str:
     """Which of `total` addresses failed, and what to do."""
     return (
         f"{len(failed)} of {total} addresses in CW_PIPELINE_NOTIFY failed: {', '.join(failed)}. Write addresses as "
-        "apprise's documentation says, with blanks between them, and check that their services can be reached from "
+        "apprise's documentation says, separated by spaces, and check that their services can be reached from "
         "here. `cw-pipeline notify` tries them."
     )

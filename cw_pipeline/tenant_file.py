@@ -25,7 +25,7 @@ VARIABLE, FOLDER_VARIABLE = "CW_PIPELINE_TENANT", "CW_PIPELINE_TENANTS"
 _KEY = re.compile(r"(?!pg_|public$|information_schema$)[a-z][a-z0-9_]{0,30}")
 """A key is also the name of a PostgreSQL schema."""
 _EARLIEST = timedelta(minutes=30)
-"""How long after a month's end its report may be read."""
+"""How long after a month's end its report may first be read."""
 
 
 def _month(value: object) -> Month:
@@ -36,7 +36,7 @@ def _month(value: object) -> Month:
 
 
 MonthField = Annotated[Month, BeforeValidator(_month)]
-"""A month, written such as `2025-01`."""
+"""A month, written like `2025-01`."""
 
 
 class TenantUnusable(CwPipelineError):

@@ -25,13 +25,13 @@ class Companies(Endpoints):
         ConnectWise filters, and the client filters the readable ones again. Some sites answer a compound condition with
         an empty list although there are matches; then all companies are read.
         """
+        types, statuses = frozenset(type_ids), frozenset(status_ids)
         existing = {"conditions": "deletedFlag = false"}
         chosen = dict(existing)
-        if status_ids:
-            chosen["conditions"] += f" and status/id in ({','.join(map(str, sorted(set(status_ids))))})"
-        if type_ids:  # `in` does not work on the fields of a child collection
-            chosen["childConditions"] = " or ".join(f"types/id = {number}" for number in sorted(set(type_ids)))
-        types, statuses = frozenset(type_ids), frozenset(status_ids)
+        if statuses:
+            chosen["conditions"] += f" and status/id in ({','.join(map(str, sorted(statuses)))})"
+        if types:  # `in` does not work on the fields of a child collection
+            chosen["childConditions"] = " or ".join(f"types/id = {number}" for number in sorted(types))
 
         def is_chosen(company: models.Company) -> bool:
             of_type = not types or any(type_.id in types for type_ in company.types)

@@ -69,7 +69,7 @@ class Front:
         return reply
 
     async def _faulty(self, fault: Fault, scope: Scope, body: bytes) -> Response:
-        """The answer to a request that is hit, or what a cut connection does not let through."""
+        """The answer to a request that a fault hits; if the connection is cut, the answer that is lost."""
         processed = await self._processed(scope, body) if fault.written else _null()
         self._faults.took_effect(fault)
         if fault.kind in _ANSWERS:

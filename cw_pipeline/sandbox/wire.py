@@ -16,7 +16,7 @@ class NotJson(ValueError):
 
 
 def dumps(value: object) -> bytes:
-    """Write a JSON document; a Decimal becomes a number like a double, and a day `YYYY-MM-DD`."""
+    """Write a JSON document; a Decimal becomes a double, so 12 is written `12.0`, and a day `YYYY-MM-DD`."""
     return json.dumps(value, default=_json_form, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -107,12 +107,14 @@ def lock_setup(session: Session) -> None:
         session.execute(select(func.pg_advisory_xact_lock(_number(f"{schema_of(connection)}acts"))))
 
 
-_NAME = insert(LockHolderRow)
-_FORGET_ANY = (
+_INSERT_HOLDER = insert(LockHolderRow)
+_DELETE_HOLDER = (
     delete(LockHolderRow).where(LockHolderRow.psa == bindparam("psa")).execution_options(synchronize_session=False)
 )
-_FORGET = _FORGET_ANY.where(LockHolderRow.holder == bindparam("holder"), LockHolderRow.since == bindparam("since"))
-"""It is another's by now, if the lock was lost."""
+_DELETE_US = _DELETE_HOLDER.where(
+    LockHolderRow.holder == bindparam("holder"), LockHolderRow.since == bindparam("since")
+)
+"""Only our own row: if the lock was lost, another process may be named by now."""
 
 
 @contextmanager
@@ -124,13 +126,13 @@ def _named_as_holder(engine: Engine, psa: str) -> Generator[None]:
         "since": datetime.now(UTC),
     }
     with reachable(engine.url), Session(engine) as session, session.begin():
-        session.execute(_FORGET_ANY, {"psa": psa})
-        session.execute(_NAME, ours)
+        session.execute(_DELETE_HOLDER, {"psa": psa})
+        session.execute(_INSERT_HOLDER, ours)
     try:
         yield
     finally:
         with reachable(engine.url), Session(engine) as session, session.begin():
-            session.execute(_FORGET, ours)
+            session.execute(_DELETE_US, ours)
 
 
 def _who_holds(engine: Engine, psa: str) -> str:

@@ -113,7 +113,10 @@ def last_undone(session: Session, psa: str) -> dict[Month, datetime]:
 
 
 def _now_after(moment: datetime | None) -> datetime:
-    """Now, or just after `moment` where the clock that recorded it was ahead of ours."""
+    """Now, or just after `moment` if the clock that recorded it was ahead of ours.
+
+    What people accept until that time does not make the month due again.
+    """
     now = datetime.now(UTC)
     return now if moment is None else max(now, moment + timedelta(microseconds=1))
 

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from cw_pipeline.sandbox import Sandbox
+from cw_pipeline.sandbox.connectwise.state import ConnectWise
 from cw_pipeline.sandbox.wire import Record, loads
 
 TODAY = date(2026, 4, 1)
@@ -113,3 +114,8 @@ def nordpass(sandbox: Sandbox) -> Iterator[Api]:
     session.auth = sign
     with session:
         yield Api(sandbox.nordpass_url, session)
+
+
+@pytest.fixture
+def connectwise(sandbox: Sandbox) -> ConnectWise:
+    return sandbox.connectwise

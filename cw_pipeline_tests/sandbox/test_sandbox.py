@@ -25,11 +25,6 @@ def control(sandbox: Sandbox) -> Iterator[SandboxControl]:
         yield control
 
 
-@pytest.fixture
-def connectwise(sandbox: Sandbox) -> ConnectWise:
-    return sandbox.connectwise
-
-
 def test_the_environment_names_all_that_a_client_needs(shared: Sandbox) -> None:
     environment = shared.environment()
     assert len(environment) == 10

@@ -38,7 +38,7 @@ _MOST_LINES = 1_000
 
 
 class _Sold(NamedTuple):
-    """A line of an invoice, with what the API shows of it twice."""
+    """A line of an invoice, with what both `products` and `report` show of it."""
 
     id: int
     invoice: Invoice
@@ -125,7 +125,7 @@ def report(state: ConnectWise) -> list[Record]:
 
 
 def _sold(state: ConnectWise) -> Iterator[_Sold]:
-    """Each line of each invoice; it has the labels of its addition that the switch lets invoices have."""
+    """Each line of each invoice; its serial number and description are empty unless `invoices_have` names them."""
     carried = state.settings.invoices_have
     for invoice in state.invoices():
         agreement, company = _references(state, invoice)

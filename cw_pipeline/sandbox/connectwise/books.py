@@ -113,7 +113,9 @@ class Books(Store):
             return period.following
 
     def reopen_period(self, agreement_id: int) -> date:
-        """Undo the agreement's last write-off, and return its `nextInvoiceDate`, which is that period's again.
+        """Undo the agreement's last write-off.
+
+        Returns its `nextInvoiceDate`, which is the first day of that period again.
 
         Raises:
             ValueError: no period of it is written off.

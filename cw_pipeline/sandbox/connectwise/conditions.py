@@ -1,6 +1,6 @@
 """`conditions` and `childConditions`: comparisons with `=`, `!=`, `contains` and `in`, joined by `and` and `or`.
 
-ConnectWise knows more, which is refused here like an error. It does not document how a quote inside a value is escaped,
+ConnectWise knows more; here that is refused like a mistake. It does not document how a quote inside a value is escaped,
 so a value ends at the quote that it began with. Text compares regardless of case, and a comparison with a missing value
 is false, as in SQL.
 """

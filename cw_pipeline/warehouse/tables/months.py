@@ -91,7 +91,9 @@ class PreviewLineRow(_LineRow):
     preview_id: Mapped[int] = mapped_column(ForeignKey("previews.id"), primary_key=True)
     organization_name: Mapped[str]
     company_id: Mapped[int | None]
+    """The company that the organization is mapped to; empty if it is not mapped."""
     agreement_id: Mapped[int | None]
+    """The agreement that the organization is mapped to; empty if it is not mapped."""
     writes: Mapped[tuple[Write, ...]] = mapped_column(JsonColumn[tuple[Write, ...]](tuple[Write, ...]))
     """The intended requests."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ import trustme
 
 from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
 from cw_pipeline_tests.connectwise.breaking_server import BreakingServer
+from cw_pipeline_tests.support.fake_time import FakeTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,23 +25,6 @@ CREDENTIALS = Credentials(
     private_key="PRIVATEKEY654321",
     client_id="11111111-2222-3333-4444-555555555555",
 )
-
-
-class FakeTime:
-    """A clock that moves only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.sleeps: list[float] = []
-        self._lock = threading.Lock()
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.now += seconds
-            self.sleeps.append(seconds)
-
-    def clock(self) -> float:
-        return self.now
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,12 @@ import responses
 from cw_pipeline.connectwise.client import ConnectWiseClient
 from cw_pipeline.connectwise.errors import InvalidConfiguration
 from cw_pipeline.connectwise.throttle import Throttle
-from cw_pipeline_tests.connectwise.conftest import API, CREDENTIALS, FakeTime
+from cw_pipeline_tests.connectwise.conftest import API, CREDENTIALS
 
 if TYPE_CHECKING:
     from requests import PreparedRequest
+
+    from cw_pipeline_tests.support.fake_time import FakeTime
 
 COUNT = f"{API}/company/companies/count"
 

@@ -15,13 +15,15 @@ from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
 from cw_pipeline.connectwise.retry_rules import MAX_ATTEMPTS
 from cw_pipeline.https.failures import Failure
 from cw_pipeline_tests.connectwise.breaking_server import BREAKS, BROKEN_OFF, GOOD, BreakingServer
-from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
+from cw_pipeline_tests.connectwise.conftest import CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     import trustme
+
+    from cw_pipeline_tests.support.fake_time import FakeTime
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import responses
 
     from cw_pipeline.connectwise.client import ConnectWiseClient
-    from cw_pipeline_tests.connectwise.conftest import FakeTime
+    from cw_pipeline_tests.support.fake_time import FakeTime
 
 POOL = HTTPSConnectionPool("psa.example.com")
 CONNECTION = HTTPSConnection("psa.example.com")

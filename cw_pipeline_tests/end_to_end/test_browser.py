@@ -126,7 +126,6 @@ def test_a_synced_month_says_first_what_it_came_to(ui: Webserver, browser: Brows
     written = the_list(page, "written")
     written.get_by_role("link", name="Managed Services").first.wait_for()
     assert fits(written.locator("table"), written)
-    page.close()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -158,7 +157,6 @@ def test_a_month_of_300_organizations_is_read_without_scrolling_sideways(
     assert alerts == []
     needing = the_list(page, "needs_a_person")
     assert needing.locator("code", has_text="ops: {accept_invoiced_lines: ").count()
-    page.close()
 
 
 def test_a_month_s_report_shows_the_picture_of_the_year(ui: Webserver, browser: BrowserContext) -> None:
@@ -169,7 +167,6 @@ def test_a_month_s_report_shows_the_picture_of_the_year(ui: Webserver, browser: 
     picture = page.get_by_alt_text("Seats used in the last twelve months")
     picture.wait_for()
     assert picture.evaluate("picture => [picture.complete, picture.naturalWidth]") == [True, 760]
-    page.close()
 
 
 @pytest.mark.usefixtures("ui")
@@ -181,7 +178,6 @@ def test_a_month_s_report_fits_and_asks_for_nothing_else(browser: BrowserContext
     assert not scrolls_sideways(page)
     loaded = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
     assert loaded == []
-    page.close()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -193,14 +189,12 @@ def test_a_launchpad_opens_filled_and_with_comments_from_the_job_s_page(
         page = opened(browser, f"{jobs}/playground", size=size)
         page.get_by_text("No errors").wait_for()
         assert field in page.locator(".CodeMirror").first.inner_text()
-        page.close()
         page = opened(browser, jobs, size=size)
         page.get_by_text("Open the Launchpad with comments").click()
         page.get_by_text("No errors").wait_for()
         editor = page.locator(".CodeMirror").first.inner_text()
         assert field in editor
         assert "# " in editor
-        page.close()
 
 
 def test_mappings_are_completed_in_the_launchpad_or_a_spreadsheet(ui: Webserver, browser: BrowserContext) -> None:
@@ -213,7 +207,6 @@ def test_mappings_are_completed_in_the_launchpad_or_a_spreadsheet(ui: Webserver,
     the_list(page, "launchpad").get_by_role("link").first.click()
     page.get_by_text("No errors").wait_for()
     assert "company_id,company_name,agreement_id" in page.locator(".CodeMirror").first.inner_text()
-    page.close()
 
 
 def test_a_launchpad_takes_the_company_to_disconnect(ui: Webserver, browser: BrowserContext) -> None:
@@ -223,7 +216,6 @@ def test_a_launchpad_takes_the_company_to_disconnect(ui: Webserver, browser: Bro
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url("**/runs/*")
     assert last_run(ui, "disconnect")[1] == wanted
-    page.close()
 
 
 def test_a_month_is_synced_from_the_timeline(ui: Webserver, browser: BrowserContext) -> None:
@@ -234,4 +226,3 @@ def test_a_month_is_synced_from_the_timeline(ui: Webserver, browser: BrowserCont
     page.get_by_role("button", name="Launch", exact=False).last.click()
     page.get_by_text("Launched run").first.wait_for()
     assert last_run(ui, "sync_now")[0]["dagster/partition"] == str(LAST_CLOSED)
-    page.close()

@@ -18,7 +18,7 @@ from cw_pipeline.connectwise.models import NewAddition
 from cw_pipeline.nordpass import transport
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.vocabulary import Month
-from cw_pipeline_tests.connectwise.conftest import CREDENTIALS, FakeTime
+from cw_pipeline_tests.connectwise.conftest import CREDENTIALS
 from cw_pipeline_tests.end_to_end.hostile import (
     GZIP,
     LONGEST_MESSAGE,
@@ -32,6 +32,7 @@ from cw_pipeline_tests.end_to_end.hostile import (
 )
 from cw_pipeline_tests.nordpass.conftest import MSP, pem_of, rsa_key
 from cw_pipeline_tests.nordpass.scripted_server import Server
+from cw_pipeline_tests.support.fake_time import FakeTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

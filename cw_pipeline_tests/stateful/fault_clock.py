@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sqlalchemy import event
 
 from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
+from cw_pipeline_tests.support.fake_time import FakeTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
@@ -60,11 +61,16 @@ class FaultClock:
 
 
 class WatchedClient(ConnectWiseClient):
-    """Passes by the moments around each request, and never waits between attempts."""
+    """Passes by the moments around each request, and whose waits end at once."""
 
     def __init__(self, credentials: Credentials, moments: FaultClock, *, read_timeout: float) -> None:
+        time = FakeTime()
         super().__init__(
-            credentials, requests_per_minute=100_000, read_timeout=read_timeout, sleep=lambda _seconds: None
+            credentials,
+            requests_per_minute=100_000,
+            read_timeout=read_timeout,
+            sleep=time.sleep,
+            clock=time.clock,
         )
         self._moments = moments
 

@@ -34,7 +34,7 @@ def browser_program() -> str:
 
 @pytest.fixture(scope="module")
 def browser(browser_program: str) -> Iterator[BrowserContext]:
-    """A browser without a window, whose pages share one cache: loading the UI's scripts anew takes seconds."""
+    """A browser without a window. Its page goes from test to test: a new one would compile the UI's scripts anew."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=browser_program, headless=True, args=_FLAGS)
         yield running.new_context(reduced_motion="reduce")
@@ -44,7 +44,7 @@ def browser(browser_program: str) -> Iterator[BrowserContext]:
 def opened(browser: BrowserContext, url: str, *, size: str = "large") -> Page:
     """The page at `url`, in a window of that size."""
     width, height = SIZES[size]
-    page = browser.new_page()
+    page = browser.pages[0] if browser.pages else browser.new_page()
     page.set_viewport_size({"width": width, "height": height})
     page.goto(url)
     return page

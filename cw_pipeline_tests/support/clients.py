@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.connectwise.client import ConnectWiseClient, Credentials
 from cw_pipeline.sync.sync_run import SyncRun
+from cw_pipeline_tests.support.fake_time import FakeTime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from cw_pipeline.warehouse.database import Warehouse
 
@@ -33,11 +34,16 @@ def open_client(
     environment: Mapping[str, str],
     *,
     read_timeout: float = 10.0,
-    sleep: Callable[[float], None] = lambda _seconds: None,
+    time: FakeTime | None = None,
 ) -> ConnectWiseClient:
-    """A client of the sandbox that does not really wait between attempts."""
+    """A client of the sandbox whose waits end at once."""
+    time = time or FakeTime()
     return ConnectWiseClient(
-        credentials(environment), requests_per_minute=100_000, read_timeout=read_timeout, sleep=sleep
+        credentials(environment),
+        requests_per_minute=100_000,
+        read_timeout=read_timeout,
+        sleep=time.sleep,
+        clock=time.clock,
     )
 
 

@@ -18,6 +18,7 @@ from cw_pipeline.warehouse.errors import LockHeld, LockLost
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline_tests.support.clients import open_client
 from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, Msp, set_up
+from cw_pipeline_tests.support.fake_time import FakeTime
 from cw_pipeline_tests.support.killed_push import running_push
 from cw_pipeline_tests.support.pooler import on_every_way
 from cw_pipeline_tests.support.processes import break_lock_connections
@@ -116,12 +117,14 @@ def test_a_push_that_waits_for_another_writes_only_what_that_one_left(msp: Msp) 
 def test_a_write_waiting_to_be_retried_is_not_sent_without_the_lock(
     on_postgres: Msp, postgres_database_url: str
 ) -> None:
-    def lose_the_lock(_seconds: float) -> None:
-        break_lock_connections(postgres_database_url)
+    class TimeToLoseTheLock(FakeTime):
+        def sleep(self, seconds: float) -> None:
+            break_lock_connections(postgres_database_url)
+            super().sleep(seconds)
 
     on_postgres.fetch()
     on_postgres.sandbox.faults.add(FaultKind.STATUS, method="POST", status=429, headers={"Retry-After": "1"})
-    with open_client(on_postgres.sandbox.environment(), sleep=lose_the_lock) as client:
+    with open_client(on_postgres.sandbox.environment(), time=TimeToLoseTheLock()) as client:
         msp = replace(on_postgres, run=replace(on_postgres.run, connectwise=client))
         with pytest.raises(LockLost):
             msp.push()

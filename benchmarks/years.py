@@ -10,7 +10,7 @@ from benchmarks.fake import Behaviour, Fake
 from benchmarks.harness import MEGABYTE, Row, Sizes, measured
 from benchmarks.large import status_rows
 from benchmarks.world import LAST_MONTH, Deployment, client, months_until, seats, set_up, store_usage, sync
-from cw_pipeline.sync.due import unpushed_months
+from cw_pipeline.sync.due_months import unpushed_months
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.psa import psa_of
 

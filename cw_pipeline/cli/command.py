@@ -76,12 +76,12 @@ class Command(Output):
     @cached_property
     def connectwise(self) -> ConnectWiseClient:
         """The client for ConnectWise. Raises `NotSetUp` or `InvalidConfiguration`."""
-        return self.opened.enter_context(lazy.systems.open_connectwise(self.settings))
+        return self.opened.enter_context(lazy.clients.open_connectwise(self.settings))
 
     @cached_property
     def nordpass(self) -> NordPass:
         """The source of organizations and usage. Raises `NotSetUp` or `NordPassError`."""
-        return self.opened.enter_context(lazy.systems.open_nordpass(self.settings))
+        return self.opened.enter_context(lazy.clients.open_nordpass(self.settings))
 
     @cached_property
     def dagster(self) -> DagsterInstance:
@@ -96,7 +96,7 @@ class Command(Output):
             WrongCompany: If the credentials are for another ConnectWise company than the connected one.
         """
         run = self.opened.enter_context(
-            lazy.systems.open_sync_run(self.settings, who=_who(), run_id=f"{name} {uuid4()}", say=self.notice)
+            lazy.clients.open_sync_run(self.settings, who=_who(), run_id=f"{name} {uuid4()}", say=self.notice)
         )
         self.warehouse = run.warehouse
         return run

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         accept,
         approve,
         audit,
+        clients,
         connection,
         errors,
         guards,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
         rebuild,
         release,
         suggest,
-        systems,
         undo,
     )
     from cw_pipeline.setup import by_hand as by_hand_choices
@@ -58,8 +58,8 @@ _NAMES = {
     "reports.reconcile": "reconcile",
     "sandbox": "control named_faults sandbox",
     "setup": (
-        "accept approve audit connection errors guards imports lookup mapping mapping_file organizations "
-        "products rebuild release suggest systems undo"
+        "accept approve audit clients connection errors guards imports lookup mapping mapping_file organizations "
+        "products rebuild release suggest undo"
     ),
     "sync": "reviewed",
     "warehouse": "database psa",

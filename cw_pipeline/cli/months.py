@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cw_pipeline.setup.undo import UndoneLine
-    from cw_pipeline.sync.choice import Choice
+    from cw_pipeline.sync.chosen_organizations import Choice
     from cw_pipeline.warehouse.previews import StoredPreview
     from cw_pipeline.warehouse.runs import MonthResult
 

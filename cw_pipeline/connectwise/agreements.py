@@ -1,4 +1,4 @@
-"""Agreements, the billing cycles that they have, and the recaps of their invoices."""
+"""Agreements and their lines, the billing cycles that they have, and the recaps of their invoices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cw_pipeline.connectwise.record_list import RecordList, Unreadable, record_l
 from cw_pipeline.connectwise.records import Endpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _AGREEMENTS = "/finance/agreements"
 _RECAPS = "/finance/agreementrecap/"  # with a closing slash, unlike most lists
@@ -17,7 +17,7 @@ _BILLING_CYCLES = "/finance/billingCycles"
 
 
 class Agreements(Endpoints):
-    """Agreements and their billing cycles. None is ever written."""
+    """Agreements, their billing cycles, and their lines, which ConnectWise calls additions."""
 
     def agreements(self, *, company_ids: Iterable[int]) -> RecordList[models.Agreement]:
         """The agreements of these companies, whatever their status."""
@@ -35,6 +35,23 @@ class Agreements(Endpoints):
         """
         return self._one(f"{_AGREEMENTS}/{agreement_id}", models.Agreement)
 
+    def additions(
+        self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
+    ) -> RecordList[models.Addition]:
+        """The agreement's lines, cancelled ones included, that are `wanted` as ConnectWise sends them.
+
+        Of the others only the id is read, so that an unreadable line that is not ours stops nothing.
+        """
+        return record_list(self._each(additions_path(agreement_id), models.Addition, wanted=wanted))
+
+    def addition(self, agreement_id: int, addition_id: int) -> models.Addition:
+        """One line.
+
+        Raises:
+            NotFound: There is no such line on the agreement.
+        """
+        return self._one(f"{additions_path(agreement_id)}/{addition_id}", models.Addition)
+
     def agreement_recaps(self) -> Iterator[models.AgreementRecap | Unreadable]:
         """The invoice recap of every agreement.
 
@@ -50,3 +67,8 @@ class Agreements(Endpoints):
     def agreement_count(self) -> int:
         """How many agreements the API member sees; proves the right to read them."""
         return self._count(_AGREEMENTS)
+
+
+def additions_path(agreement_id: int) -> str:
+    """The path of an agreement's lines."""
+    return f"{_AGREEMENTS}/{agreement_id}/additions"

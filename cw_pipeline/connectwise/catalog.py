@@ -1,4 +1,4 @@
-"""The product catalog: what the product reads from it, and creating items."""
+"""The product catalog, and the tables that its items refer to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cw_pipeline.connectwise.records import Endpoints
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CATALOG = "/procurement/catalog"
+CATALOG = "/procurement/catalog"
 
 
 class Catalog(Endpoints):
@@ -39,7 +39,7 @@ class Catalog(Endpoints):
         Raises:
             NotFound: There is no such product.
         """
-        return self._one(f"{_CATALOG}/{item_id}", models.CatalogItem)
+        return self._one(f"{CATALOG}/{item_id}", models.CatalogItem)
 
     def catalog_item_by_identifier(self, identifier: str) -> models.CatalogItem | None:
         """The product with this identifier, whatever the case, preferably the same; None if there is none."""
@@ -50,16 +50,7 @@ class Catalog(Endpoints):
 
     def catalog_count(self) -> int:
         """How many products the API member sees; proves the right to read them."""
-        return self._count(_CATALOG)
-
-    def create_catalog_item(self, item: models.NewCatalogItem) -> models.CatalogItem:
-        """Create a product and return it.
-
-        Raises:
-            Refused: For example because the identifier exists already; nothing was written.
-            UncertainWrite: It may or may not have been created: look for its identifier before trying again.
-        """
-        return self._write("POST", _CATALOG, item.body(), models.CatalogItem)
+        return self._count(CATALOG)
 
     def product_types(self) -> Iterator[models.Choice]:
         """The product types."""
@@ -76,6 +67,6 @@ class Catalog(Endpoints):
 
     def _catalog_items(self, condition: str | None) -> Iterator[models.CatalogItem]:
         """The matching products, or all of them if the condition is None or too long."""
-        if condition is None or not self._can_be_asked(_CATALOG, condition):
-            return self._all(_CATALOG, models.CatalogItem)
-        return self._all(_CATALOG, models.CatalogItem, {"conditions": condition})
+        if condition is None or not self._can_be_asked(CATALOG, condition):
+            return self._all(CATALOG, models.CatalogItem)
+        return self._all(CATALOG, models.CatalogItem, {"conditions": condition})

@@ -1,7 +1,6 @@
 """The client: one method for each thing that the product asks of ConnectWise PSA.
 
-The endpoints are in `companies`, `agreements`, `additions`, `catalog` and `invoices`. No method deletes, replaces, or
-writes a company, so an API member with the least rights is enough.
+Reads are in `companies`, `agreements`, `catalog` and `invoices`; every write is in `writes`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from cw_pipeline.connectwise.additions import Additions
 from cw_pipeline.connectwise.agreements import Agreements
 from cw_pipeline.connectwise.catalog import Catalog
 from cw_pipeline.connectwise.companies import Companies
@@ -18,6 +16,7 @@ from cw_pipeline.connectwise.credentials import Credentials
 from cw_pipeline.connectwise.http import Http, RequestCount
 from cw_pipeline.connectwise.invoices import Invoices
 from cw_pipeline.connectwise.sites import record_url
+from cw_pipeline.connectwise.writes import Writes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectWiseClient", "Credentials", "RequestCount"]
 
 
-class ConnectWiseClient(Companies, Agreements, Additions, Catalog, Invoices):
+class ConnectWiseClient(Companies, Agreements, Catalog, Invoices, Writes):
     """Reads and writes one ConnectWise company. A context manager, safe to use from several threads.
 
     Every method that sends a request may raise any `errors.ConnectWiseError`; only after `errors.UncertainWrite` may

@@ -1,4 +1,4 @@
-"""What the endpoints have in common: reading one record, a list, records by their ids, a count, and writing one."""
+"""What the endpoints have in common: reading one record, a list, records by their ids, and a count."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 from pydantic import BaseModel
 
 from cw_pipeline.connectwise.conditions import id_conditions, room_for_conditions
-from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable, UncertainWrite
+from cw_pipeline.connectwise.errors import NotFound, RecordUnreadable
 from cw_pipeline.connectwise.models import Count, Identified
 from cw_pipeline.connectwise.paging import PAGE_SIZE, PagedList
 from cw_pipeline.connectwise.record_list import RecordList, Unreadable, record_list
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
     from cw_pipeline.connectwise.http import Http
-    from cw_pipeline.connectwise.retry_rules import Method
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 IdentifiedT = TypeVar("IdentifiedT", bound=Identified)
@@ -112,19 +111,6 @@ class Endpoints:
     def _can_be_asked(self, path: str, condition: str) -> bool:
         """Whether the list's URL has room for the condition."""
         return len(quote_plus(condition)) <= self._room(path)
-
-    def _write(self, method: Method, path: str, body: object, model: type[RecordT]) -> RecordT:
-        """Send a write, and return the record as ConnectWise answers it.
-
-        Raises:
-            UncertainWrite: It may or may not have been carried out; the answer may not show it.
-        """
-        document = self._http.request(method, path, body=body).document
-        try:
-            return read_record(document, model, endpoint=f"{method} {path}")
-        except RecordUnreadable as error:
-            msg = f"{error} ConnectWise answered as if the write had worked; read back what it has now."
-            raise UncertainWrite(msg) from error
 
     def _room(self, path: str) -> int:
         return room_for_conditions(self._http.url(path))

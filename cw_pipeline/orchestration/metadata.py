@@ -15,9 +15,9 @@ from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT
 from cw_pipeline.https.safe_text import shortened
 from cw_pipeline.reports.changes import since_looked_at
 from cw_pipeline.reports.drift.findings import Finding, Kind
-from cw_pipeline.reports.month import month_lines
+from cw_pipeline.reports.month_lines import month_lines
 from cw_pipeline.reports.worth import added
-from cw_pipeline.sync.choice import EVERYBODY, Choice
+from cw_pipeline.sync.chosen_organizations import EVERYBODY, Choice
 from cw_pipeline.vocabulary import at_most
 from cw_pipeline.warehouse.pushes import pushed_part
 from cw_pipeline.wording import cells, changes, markdown, month_page
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cw_pipeline.billing.preview import Preview
-    from cw_pipeline.reports.month import MonthLine
+    from cw_pipeline.reports.month_lines import MonthLine
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.previews import StoredPreview
     from cw_pipeline.warehouse.pushes import PushedMonth

@@ -12,7 +12,7 @@ import dagster as dg
 
 from cw_pipeline.orchestration.failures import failing_the_run
 from cw_pipeline.settings import Settings, Systems
-from cw_pipeline.setup import systems
+from cw_pipeline.setup import clients
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.wording.launchpad import in_the_ui
 
@@ -39,11 +39,11 @@ class Access(dg.ConfigurableResource[None]):
 
     def connectwise(self) -> ConnectWiseClient:
         """A ConnectWise client."""
-        return systems.open_connectwise(Settings())
+        return clients.open_connectwise(Settings())
 
     def nordpass(self) -> NordPass:
         """The source of organizations and usage."""
-        return systems.open_nordpass(Settings())
+        return clients.open_nordpass(Settings())
 
     @contextmanager
     def sync_run(self, context: StepContext) -> Generator[SyncRun]:
@@ -53,7 +53,7 @@ class Access(dg.ConfigurableResource[None]):
         def log(text: str) -> None:
             context.log.info(in_the_ui(text))
 
-        with failing_the_run(), systems.open_sync_run(Settings(), who=_name_of(run_id), run_id=run_id, say=log) as run:
+        with failing_the_run(), clients.open_sync_run(Settings(), who=_name_of(run_id), run_id=run_id, say=log) as run:
             yield run
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from cw_pipeline.billing.by_hand import Act, bills, can_be_ended, last_day_by_hand
 from cw_pipeline.billing.facts import Agreement, Line
 from cw_pipeline.sync.line_reader import ByHand, LineReader
-from cw_pipeline.sync.reading import read
+from cw_pipeline.sync.read_agreements import read
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.by_hand import choices

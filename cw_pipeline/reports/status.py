@@ -14,7 +14,7 @@ from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.billing.preview import PushedPart, seats_at_stake
 from cw_pipeline.reports.agreement_terms import changed_agreements
 from cw_pipeline.reports.listings import gone_mappings
-from cw_pipeline.sync.due import Why, previews_to_approve, unpushed_months
+from cw_pipeline.sync.due_months import Why, previews_to_approve, unpushed_months
 from cw_pipeline.tenant_file import DEFAULT_SCHEDULE, MonthlySchedule
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.mappings import company_mappings

@@ -13,7 +13,7 @@ from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import NotPossible, UnknownChoice
 from cw_pipeline.sync.agreement_facts import next_invoice_of
 from cw_pipeline.sync.line_reader import addition_by_id
-from cw_pipeline.sync.reading import as_line
+from cw_pipeline.sync.read_agreements import as_line
 from cw_pipeline.warehouse.by_hand import choices
 from cw_pipeline.warehouse.tables import LineByHandRow
 

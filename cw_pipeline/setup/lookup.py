@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import select
 
 from cw_pipeline.setup.errors import UnknownChoice
-from cw_pipeline.sync.choice import Choice
+from cw_pipeline.sync.chosen_organizations import Choice
 from cw_pipeline.warehouse.names import name_and_id
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, LedgerEntry, OrganizationRow
 

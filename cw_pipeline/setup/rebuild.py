@@ -15,7 +15,7 @@ from cw_pipeline.setup.audit import AuditAction, log_action
 from cw_pipeline.setup.errors import NotPossible, listed
 from cw_pipeline.sync.line_reader import LineReader
 from cw_pipeline.sync.open_intents import settle_open_intents
-from cw_pipeline.sync.reading import read
+from cw_pipeline.sync.read_agreements import read
 from cw_pipeline.sync.seen_lines import append_seen, seen_in
 from cw_pipeline.vocabulary import counted
 from cw_pipeline.warehouse import ledger

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.errors import CwPipelineError
-from cw_pipeline.sync.choice import EVERYBODY, Choice
+from cw_pipeline.sync.chosen_organizations import EVERYBODY, Choice
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
 from cw_pipeline.sync.previews import make_previews
 from cw_pipeline.sync.push import check_seats, push_months

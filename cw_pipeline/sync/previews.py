@@ -15,7 +15,7 @@ from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.billing.rule import preview_month
 from cw_pipeline.billing.unusual import Baseline, Billed, billed_in
 from cw_pipeline.sync.line_reader import ByHand, LineReader
-from cw_pipeline.sync.reading import read
+from cw_pipeline.sync.read_agreements import read
 from cw_pipeline.sync.seen_lines import Seen, append_seen, seen_in
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.sync.usage import require_report

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, Outcome
 from cw_pipeline.billing.writes import takes_away
-from cw_pipeline.sync.choice import EVERYBODY, Choice
+from cw_pipeline.sync.chosen_organizations import EVERYBODY, Choice
 from cw_pipeline.sync.open_intents import settle_open_intents
 from cw_pipeline.sync.previews import current_previews
 from cw_pipeline.sync.sync_run import SyncError

@@ -21,7 +21,7 @@ from cw_pipeline.warehouse.tables import CompanyMappingRow
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from cw_pipeline.sync.reading import Reading
+    from cw_pipeline.sync.read_agreements import Reading
     from cw_pipeline.sync.sync_run import SyncRun
     from cw_pipeline.warehouse.lock import HeldLock
 

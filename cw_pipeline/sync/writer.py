@@ -25,7 +25,7 @@ from cw_pipeline.sync.ownership import is_known_as_another, may_be_made_by
 from cw_pipeline.sync.read_back import already_invoiced, find_written, results_shown, shows
 from cw_pipeline.warehouse import ledger
 from cw_pipeline.warehouse.intents import Intent, Result, append_intents, append_results
-from cw_pipeline.wording import failed_writes, reasons
+from cw_pipeline.wording import failed_writes, outcome_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -89,7 +89,7 @@ class Writer:
         adding = [write for write in writes if not takes_away(write)]
         for write in adding:
             if failure := stuck.get(write.identity.organization_month):
-                failed[write] = FailedWrite(failure.outcome, reasons.waiting(failure.reason))
+                failed[write] = FailedWrite(failure.outcome, outcome_reasons.waiting(failure.reason))
         return failed | self._send_all([write for write in adding if write not in failed])
 
     def _send_all(self, writes: Sequence[Write]) -> dict[Write, FailedWrite]:

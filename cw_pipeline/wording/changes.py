@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cw_pipeline.reports.changes import Change
-    from cw_pipeline.reports.month import MonthLines
+    from cw_pipeline.reports.month_lines import MonthLines
     from cw_pipeline.wording.markdown import Table
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cw_pipeline.billing.preview import Preview
     from cw_pipeline.billing.writes import Write
-    from cw_pipeline.reports.month import MonthLine, MonthLines
+    from cw_pipeline.reports.month_lines import MonthLine, MonthLines
     from cw_pipeline.warehouse.names import Named
     from cw_pipeline.wording.markdown import Table
 

@@ -20,7 +20,7 @@ from cw_pipeline.billing.reasons import (
 )
 from cw_pipeline.billing.unusual import Unusual
 from cw_pipeline.billing.writes import CreateLine, SetQuantity
-from cw_pipeline.wording import by_hand, hold_reasons, reasons, unusual_usage
+from cw_pipeline.wording import by_hand, hold_reasons, outcome_reasons, unusual_usage
 from cw_pipeline.wording.line_warnings import left_out, line_warning
 
 if TYPE_CHECKING:
@@ -48,13 +48,13 @@ def _reason_in_words(  # noqa: C901, PLR0911 - a case for each kind
     """Why a line of the preview of `month` came to its `outcome`, and what a person can do about it."""
     match reason:
         case Usage():
-            return reasons.excluded(outcome, reason, month, facts)
+            return outcome_reasons.excluded(outcome, reason, month, facts)
         case Balance():
-            return reasons.balanced(reason, facts)
+            return outcome_reasons.balanced(reason, facts)
         case SetQuantity() if outcome is Outcome.ZEROED:
-            return reasons.stale(reason, facts)
+            return outcome_reasons.stale(reason, facts)
         case SetQuantity() if outcome is Outcome.PRODUCT_UNMAPPED:
-            return reasons.without_product(reason)
+            return outcome_reasons.without_product(reason)
         case CreateLine() | SetQuantity():
             mapping = facts.mappings[reason.identity.organization_id]
             return hold_reasons.write_held(outcome, reason, facts.agreements[reason.agreement_id], mapping)
@@ -69,7 +69,7 @@ def _reason_in_words(  # noqa: C901, PLR0911 - a case for each kind
         case BilledByHand():
             return by_hand.held(reason, facts)
         case Waiting(on):
-            return reasons.waiting(_reason_in_words(on, outcome, month, facts))
+            return outcome_reasons.waiting(_reason_in_words(on, outcome, month, facts))
 
 
 def _invoice_unclear(reason: InvoiceUnclear, facts: Facts) -> str:

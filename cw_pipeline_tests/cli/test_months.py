@@ -16,7 +16,7 @@ from cw_pipeline.cli.months import chosen_months
 from cw_pipeline.cli.output import UsageError
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup.systems import open_sync_run
+from cw_pipeline.setup.clients import open_sync_run
 from cw_pipeline.sync import sync_run
 from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.cli.conftest import PROGRAM, run

@@ -25,7 +25,7 @@ from cw_pipeline.reports.month_report.files import usual_file
 from cw_pipeline.sandbox.connectwise.api import COMPANY_ID
 from cw_pipeline.sandbox.sandbox import Sandbox
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup.systems import open_sync_run
+from cw_pipeline.setup.clients import open_sync_run
 from cw_pipeline.warehouse.pushes import PushedMonth
 from cw_pipeline_tests.end_to_end.conftest import Webserver, dagster_webserver
 from cw_pipeline_tests.support.active import LAST_CLOSED, activate, use

@@ -17,7 +17,7 @@ from cw_pipeline.connectwise.errors import ConnectWiseError
 from cw_pipeline.nordpass.errors import NordPassError
 from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup import systems
+from cw_pipeline.setup import clients
 from cw_pipeline_tests.end_to_end.failing_runs import failing_runs
 from cw_pipeline_tests.end_to_end.secret_search import (
     CLIENT,
@@ -146,12 +146,12 @@ def test_no_run_that_fails_leaves_a_secret_anywhere(sites: Sites, tmp_path: Path
 
 
 def _connect(settings: Settings) -> None:
-    with systems.open_connectwise(settings) as client:
+    with clients.open_connectwise(settings) as client:
         client.company_count()
 
 
 def _read_organizations(settings: Settings) -> None:
-    with systems.open_nordpass(settings) as nordpass:
+    with clients.open_nordpass(settings) as nordpass:
         nordpass.organizations()
 
 
@@ -204,8 +204,8 @@ def test_nothing_that_holds_a_secret_shows_it(sites: Sites, monkeypatch: pytest.
     use(monkeypatch, sites.environment | {"CW_PIPELINE_DATABASE_URL": DATABASE})
     settings = Settings()
     with (
-        systems.open_connectwise(settings) as connectwise,
-        systems.open_nordpass(settings) as nordpass,
+        clients.open_connectwise(settings) as connectwise,
+        clients.open_nordpass(settings) as nordpass,
     ):
         holders = [settings, Access(), connectwise, nordpass, *vars(connectwise).values(), *vars(nordpass).values()]
         holders += [one for holder in holders[4:] if hasattr(holder, "__dict__") for one in vars(holder).values()]

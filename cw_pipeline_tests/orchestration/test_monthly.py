@@ -13,7 +13,7 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup import connection
-from cw_pipeline.setup.systems import open_sync_run
+from cw_pipeline.setup.clients import open_sync_run
 from cw_pipeline.sync import month_loop as sync_months
 from cw_pipeline.warehouse import lock
 from cw_pipeline_tests.orchestration.job_runs import refusal

@@ -11,7 +11,7 @@ from cw_pipeline.orchestration.assets import months as monthly
 from cw_pipeline.orchestration.assets.months import PREVIEW, PUSH, USAGE
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup.systems import open_sync_run
+from cw_pipeline.setup.clients import open_sync_run
 from cw_pipeline.sync import sync_run
 from cw_pipeline_tests.orchestration.monthly_runs import (
     LAST,

@@ -15,7 +15,7 @@ from cw_pipeline.orchestration.resources import Access
 from cw_pipeline.orchestration.unpushed import check_unpushed
 from cw_pipeline.sandbox.faults import FaultKind
 from cw_pipeline.settings import Settings
-from cw_pipeline.setup.systems import open_sync_run
+from cw_pipeline.setup.clients import open_sync_run
 from cw_pipeline.sync import sync_run
 from cw_pipeline.warehouse.lock import push_lock
 from cw_pipeline_tests.orchestration.monthly_runs import failure_of

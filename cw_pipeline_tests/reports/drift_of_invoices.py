@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cw_pipeline.reports.drift.find import find_drift
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.sync.due import unpushed_months
+from cw_pipeline.sync.due_months import unpushed_months
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, Msp, agreement_id
 

@@ -15,7 +15,7 @@ from cw_pipeline_tests.warehouse.examples import MARCH, PSA, a_line, keep_previe
 
 if TYPE_CHECKING:
     from cw_pipeline.billing.preview import PreviewLine
-    from cw_pipeline.reports.month import MonthLine
+    from cw_pipeline.reports.month_lines import MonthLine
     from cw_pipeline.reports.month_report.report import MonthlyReport
     from cw_pipeline.vocabulary import Month
     from cw_pipeline.warehouse.database import Warehouse

@@ -14,7 +14,7 @@ from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine
 from cw_pipeline.billing.writes import CreateLine, Write
 from cw_pipeline.reports.changes import Change
-from cw_pipeline.reports.month import MonthLine, MonthLines
+from cw_pipeline.reports.month_lines import MonthLine, MonthLines
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse.names import Named
 from cw_pipeline.wording.markdown import unescaped

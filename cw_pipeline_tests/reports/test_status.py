@@ -10,7 +10,7 @@ from cw_pipeline.billing.outcomes import HELD, Outcome
 from cw_pipeline.reports.listings import companies
 from cw_pipeline.reports.status import HeldLine, status
 from cw_pipeline.setup.mapping import map_company
-from cw_pipeline.sync.due import Why
+from cw_pipeline.sync.due_months import Why
 from cw_pipeline.tenant_file import DEFAULT_SCHEDULE
 from cw_pipeline.vocabulary import Month, State
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow, IntegrationRow, OrganizationRow, PushLineRow

@@ -12,8 +12,8 @@ import pytest
 from cw_pipeline.sandbox import Sandbox
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup.audit import audit_log
+from cw_pipeline.setup.clients import open_connectwise, open_nordpass
 from cw_pipeline.setup.errors import MappingFileRefused
-from cw_pipeline.setup.systems import open_connectwise, open_nordpass
 from cw_pipeline.warehouse.tables import CompanyMappingRow, OrganizationUsageRow, UsageReportRow
 from cw_pipeline_tests.setup.actions import apply_mappings, map_company
 from cw_pipeline_tests.support.rows import NOW, put, three_companies

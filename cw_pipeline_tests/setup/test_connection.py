@@ -13,12 +13,12 @@ from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.connectwise.rights import SEED_ROLE, TO_READ_INVOICES, Right
 from cw_pipeline.settings import Settings
 from cw_pipeline.setup.audit import setup_transaction
+from cw_pipeline.setup.clients import open_connectwise
 from cw_pipeline.setup.connection import connect, disconnect
 from cw_pipeline.setup.errors import NotConnected, NotPossible, WrongCompany
 from cw_pipeline.setup.imports import import_agreements, import_companies
 from cw_pipeline.setup.organizations import refresh_organizations
 from cw_pipeline.setup.products import confirm_products, create_product, map_product
-from cw_pipeline.setup.systems import open_connectwise
 from cw_pipeline.vocabulary import Month, Plan, State
 from cw_pipeline.warehouse.psa import psa_of, save_right_uses
 from cw_pipeline.warehouse.tables import CompanyRow, IntegrationRow, ProductMappingRow, ProductRow

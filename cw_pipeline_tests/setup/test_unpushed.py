@@ -9,7 +9,7 @@ import pytest
 
 from cw_pipeline.billing.accounting import MANUAL_KINDS, EntryKind
 from cw_pipeline.setup.mapping import unmap_company
-from cw_pipeline.sync.due import unpushed_months
+from cw_pipeline.sync.due_months import unpushed_months
 from cw_pipeline.vocabulary import Month
 from cw_pipeline_tests.setup.actions import FIRST, map_company
 from cw_pipeline_tests.support.pushes import PSA, SET_UP, keep, push, record

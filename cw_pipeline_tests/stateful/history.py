@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.sync.choice import EVERYBODY, Choice
+from cw_pipeline.sync.chosen_organizations import EVERYBODY, Choice
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
 from cw_pipeline_tests.stateful.in_connectwise import InConnectWise
 from cw_pipeline_tests.stateful.invariants import check_the_promise

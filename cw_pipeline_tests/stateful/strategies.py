@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cw_pipeline.billing.unusual import Limits
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.sync.choice import Choice
+from cw_pipeline.sync.chosen_organizations import Choice
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.stateful.decisions import MONTHS, ORGANIZATIONS
 

@@ -21,8 +21,8 @@ from cw_pipeline.sandbox import FaultKind, Sandbox
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.undo import undo_run
-from cw_pipeline.sync.choice import EVERYBODY, Choice
-from cw_pipeline.sync.due import unpushed_months
+from cw_pipeline.sync.chosen_organizations import EVERYBODY, Choice
+from cw_pipeline.sync.due_months import unpushed_months
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, require_up_to_date
 from cw_pipeline.sync.previews import make_previews
 from cw_pipeline.sync.push import push_months

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
 from cw_pipeline.settings import Heartbeat, Messages, Settings
-from cw_pipeline.setup import connection, imports, mapping, organizations, products, suggest, systems
+from cw_pipeline.setup import clients, connection, imports, mapping, organizations, products, suggest
 from cw_pipeline.setup.mapping import Mapped
 from cw_pipeline.sync import open_intents
 from cw_pipeline.tenant_file import FOLDER_VARIABLE, VARIABLE
@@ -93,7 +93,7 @@ def activate(bill_from: Month, *, companies: int = 5) -> Active:
             here = {"site_url": settings.connectwise_site_url, "company_id": settings.connectwise_company_id}
             fill(warehouse, rows | {"integration": [integration | here]})
             return active
-        with systems.open_connectwise(settings) as client, systems.open_nordpass(settings) as nordpass:
+        with clients.open_connectwise(settings) as client, clients.open_nordpass(settings) as nordpass:
             set_up(client, nordpass, warehouse)
         active = _map_companies(settings, warehouse, *wanted)
         if empty:

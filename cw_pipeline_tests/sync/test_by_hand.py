@@ -12,7 +12,7 @@ from cw_pipeline.reports.by_hand import Proposal, lines_by_hand, proposed
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.setup.by_hand import choose
 from cw_pipeline.setup.errors import NotPossible, UnknownChoice
-from cw_pipeline.sync.due import unpushed_months
+from cw_pipeline.sync.due_months import unpushed_months
 from cw_pipeline.warehouse.tables import AuditEntry, LineByHandRow
 from cw_pipeline_tests.support.clients import TODAY
 from cw_pipeline_tests.support.fake_msp import (

@@ -14,7 +14,7 @@ from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.release import release_lines, unusual_month
-from cw_pipeline.sync.due import Why, unpushed_months
+from cw_pipeline.sync.due_months import Why, unpushed_months
 from cw_pipeline.vocabulary import Plan
 from cw_pipeline_tests.support.fake_msp import (
     ENTERPRISE_PRODUCT,

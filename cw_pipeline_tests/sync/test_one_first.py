@@ -17,8 +17,8 @@ from cw_pipeline.reports.month_report.report import NothingToReport, month_repor
 from cw_pipeline.reports.status import status
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.sync.choice import EVERYBODY, Choice
-from cw_pipeline.sync.due import Why
+from cw_pipeline.sync.chosen_organizations import EVERYBODY, Choice
+from cw_pipeline.sync.due_months import Why
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.warehouse.psa import connected_psa

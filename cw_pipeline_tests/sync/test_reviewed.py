@@ -10,7 +10,7 @@ import pytest
 from cw_pipeline.errors import USAGE_ERROR
 from cw_pipeline.reports.changes import Comparison, since_looked_at
 from cw_pipeline.sandbox.nordpass.seed import organization_id
-from cw_pipeline.sync.due import previews_to_approve
+from cw_pipeline.sync.due_months import previews_to_approve
 from cw_pipeline.sync.month_loop import MonthLoop
 from cw_pipeline.sync.reviewed import PreviewRefused, require_of, reviewed_previews
 from cw_pipeline.vocabulary import Plan

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cw_pipeline.reports.month import MonthLine, month_lines
+from cw_pipeline.reports.month_lines import MonthLine, month_lines
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.mapping import left_behind

@@ -12,7 +12,7 @@ from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.undo import Undone, undo_run
-from cw_pipeline.sync.due import Why, unpushed_months
+from cw_pipeline.sync.due_months import Why, unpushed_months
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, WarehouseOutdated
 from cw_pipeline.sync.writer import Writer
 from cw_pipeline.warehouse.tables import AuditEntry, PushRow

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from cw_pipeline.reports.drift.find import find_drift
-from cw_pipeline.reports.month import month_lines
+from cw_pipeline.reports.month_lines import month_lines
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.accept import accept_lines
 from cw_pipeline.setup.errors import NotPossible

@@ -24,7 +24,7 @@ from cw_pipeline.orchestration.tenant import PUSH_KEY, PUSH_POOL, asset_key
 from cw_pipeline.orchestration.unpushed import evaluate_unpushed
 from cw_pipeline.settings import Approval
 from cw_pipeline.setup.lookup import choice_of
-from cw_pipeline.sync.choice import EVERYBODY, Choice
+from cw_pipeline.sync.chosen_organizations import EVERYBODY, Choice
 from cw_pipeline.sync.month_loop import MonthEvent, MonthFailed, MonthLoop
 from cw_pipeline.sync.reviewed import require_of, reviewed_previews
 from cw_pipeline.sync.sync_run import SyncRun

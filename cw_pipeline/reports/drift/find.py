@@ -9,7 +9,7 @@ from cw_pipeline.billing.invoiced import NOTHING
 from cw_pipeline.reports.drift.compare_lines import KnownLine, drifted_line, found_line
 from cw_pipeline.reports.drift.compare_mappings import drifted_agreement, drifted_company, unread_finding
 from cw_pipeline.sync.line_reader import LineReader
-from cw_pipeline.sync.reading import read
+from cw_pipeline.sync.read_agreements import read
 from cw_pipeline.sync.recaps import look_at_recaps, written_off
 from cw_pipeline.sync.seen_lines import append_seen, seen_in
 from cw_pipeline.vocabulary import counted
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cw_pipeline.connectwise.models import Company
     from cw_pipeline.connectwise.record_list import RecordList
     from cw_pipeline.reports.drift.findings import Finding
-    from cw_pipeline.sync.reading import Reading
+    from cw_pipeline.sync.read_agreements import Reading
     from cw_pipeline.sync.seen_lines import Seen
     from cw_pipeline.sync.sync_run import SyncRun
 

@@ -25,7 +25,7 @@ from cw_pipeline.wording.seats import amounts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cw_pipeline.reports.month import MonthLine
+    from cw_pipeline.reports.month_lines import MonthLine
     from cw_pipeline.reports.month_report.report import MonthlyReport, MonthSeats
 
 _COMMAND = re.compile("`([^`]+)`")

@@ -14,7 +14,7 @@ from sqlalchemy import and_, func, select
 
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
 from cw_pipeline.errors import USAGE_ERROR, CwPipelineError
-from cw_pipeline.reports.month import MonthLine, MonthLines, month_lines
+from cw_pipeline.reports.month_lines import MonthLine, MonthLines, month_lines
 from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import pushed_preview

@@ -61,7 +61,7 @@ class LineIndex:
 def compare(
     index: LineIndex, billed_lines: Iterable[BilledLine], months: Collection[Month], *, by_quantity: bool
 ) -> Iterator[ReconciledLine]:
-    """The lines of these months that were invoiced, or that an invoice has, each with its invoices.
+    """The lines of these months that were invoiced, or that an invoice has, each with its invoices, which it adds.
 
     Args:
         index: All lines of ours.

@@ -1,39 +1,34 @@
-"""The lines of agreements: what the product reads and writes of ConnectWise's additions."""
+"""Every request that changes something in ConnectWise: POST and PATCH of an agreement's lines, POST of a product."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel
 
 from cw_pipeline.connectwise import models
+from cw_pipeline.connectwise.agreements import additions_path
+from cw_pipeline.connectwise.catalog import CATALOG
+from cw_pipeline.connectwise.errors import RecordUnreadable, UncertainWrite
 from cw_pipeline.connectwise.fields import MOST_DIGITS, can_be_sent
-from cw_pipeline.connectwise.record_list import RecordList, record_list
 from cw_pipeline.connectwise.records import Endpoints
+from cw_pipeline.connectwise.replies import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from datetime import date
     from decimal import Decimal
 
+    from cw_pipeline.connectwise.retry_rules import Method
 
-class Additions(Endpoints):
-    """Additions, as ConnectWise calls the lines of an agreement."""
+RecordT = TypeVar("RecordT", bound=BaseModel)
 
-    def additions(
-        self, agreement_id: int, *, wanted: Callable[[Mapping[str, object]], bool] = lambda _record: True
-    ) -> RecordList[models.Addition]:
-        """The agreement's lines, cancelled ones included, that are `wanted` as ConnectWise sends them.
 
-        Of the others only the id is read, so that an unreadable line that is not ours stops nothing.
-        """
-        return record_list(self._each(_additions(agreement_id), models.Addition, wanted=wanted))
+class Writes(Endpoints):
+    """What the product writes. Each method returns the record as ConnectWise answers it, which may differ.
 
-    def addition(self, agreement_id: int, addition_id: int) -> models.Addition:
-        """One line.
-
-        Raises:
-            NotFound: There is no such line on the agreement.
-        """
-        return self._one(f"{_additions(agreement_id)}/{addition_id}", models.Addition)
+    No method deletes, replaces, or writes a company, so an API member with the least rights is enough.
+    """
 
     def create_addition(self, agreement_id: int, addition: models.NewAddition) -> models.Addition:
         """Create a line, and return it as ConnectWise answers it, which may differ from what was sent.
@@ -42,7 +37,7 @@ class Additions(Endpoints):
             Refused: ConnectWise refused; nothing was written.
             UncertainWrite: It may or may not have been created: look for it before trying again.
         """
-        return self._write("POST", _additions(agreement_id), addition.body(), models.Addition)
+        return self._write("POST", additions_path(agreement_id), addition.body(), models.Addition)
 
     def set_quantity(self, agreement_id: int, addition_id: int, quantity: Decimal) -> models.Addition:
         """Set a line's quantity, and return the line as ConnectWise answers it.
@@ -71,9 +66,27 @@ class Additions(Endpoints):
         change = {"op": "replace", "path": "cancelledDate", "value": models.midnight(last_day)}
         return self._patch(agreement_id, addition_id, change)
 
+    def create_catalog_item(self, item: models.NewCatalogItem) -> models.CatalogItem:
+        """Create a product and return it.
+
+        Raises:
+            Refused: For example because the identifier exists already; nothing was written.
+            UncertainWrite: It may or may not have been created: look for its identifier before trying again.
+        """
+        return self._write("POST", CATALOG, item.body(), models.CatalogItem)
+
     def _patch(self, agreement_id: int, addition_id: int, change: Mapping[str, object]) -> models.Addition:
-        return self._write("PATCH", f"{_additions(agreement_id)}/{addition_id}", [change], models.Addition)
+        return self._write("PATCH", f"{additions_path(agreement_id)}/{addition_id}", [change], models.Addition)
 
+    def _write(self, method: Method, path: str, body: object, model: type[RecordT]) -> RecordT:
+        """Send a write, and return the record as ConnectWise answers it.
 
-def _additions(agreement_id: int) -> str:
-    return f"/finance/agreements/{agreement_id}/additions"
+        Raises:
+            UncertainWrite: It may or may not have been carried out; the answer may not show it.
+        """
+        document = self._http.request(method, path, body=body).document
+        try:
+            return read_record(document, model, endpoint=f"{method} {path}")
+        except RecordUnreadable as error:
+            msg = f"{error} ConnectWise answered as if the write had worked; read back what it has now."
+            raise UncertainWrite(msg) from error

@@ -1,4 +1,4 @@
-"""The systems that the settings name, opened: ConnectWise, NordPass, and all that a sync works with."""
+"""The clients of ConnectWise and NordPass that the settings name, opened, and all that a sync works with."""
 
 from __future__ import annotations
 

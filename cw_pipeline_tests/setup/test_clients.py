@@ -8,10 +8,10 @@ import pytest
 from cw_pipeline.nordpass.provider_api import ProviderApi
 from cw_pipeline.nordpass.usage_exports import UsageExports
 from cw_pipeline.settings import NotSetUp, Settings
+from cw_pipeline.setup.clients import open_connectwise, open_nordpass
 from cw_pipeline.setup.connection import connect
 from cw_pipeline.setup.errors import NotActive, NotConnected, WrongCompany
 from cw_pipeline.setup.guards import require_active, require_connected
-from cw_pipeline.setup.systems import open_connectwise, open_nordpass
 from cw_pipeline.warehouse.database import Warehouse
 from cw_pipeline.warehouse.psa import psa_of
 from cw_pipeline.warehouse.tables import IntegrationRow

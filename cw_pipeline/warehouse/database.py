@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 from cw_pipeline.warehouse import schema
-from cw_pipeline.warehouse.errors import DatabaseUnreachable, reachable
+from cw_pipeline.warehouse.errors import DatabaseUnreachable, WarehouseError, reachable
 from cw_pipeline.warehouse.tenant_schema import in_schema
 
 if TYPE_CHECKING:
@@ -43,8 +43,12 @@ class Warehouse:
     def __init__(self, url: str | SecretStr, *, tenant: str | None = None, who: str = "unknown") -> None:
         self._who = who
         self.engine = _engine(_parsed(url, tenant), tenant)
-        with reachable(self.engine.url, DBAPIError):
-            schema.migrate(self.engine)
+        try:
+            with reachable(self.engine.url, DBAPIError):
+                schema.migrate(self.engine)
+        except WarehouseError:
+            self.close()
+            raise
 
     @contextmanager
     def transaction(self) -> Generator[Session]:

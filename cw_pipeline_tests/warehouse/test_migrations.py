@@ -158,6 +158,17 @@ def test_a_warehouse_that_was_restored_in_part_is_refused(new_database_url: str)
     assert "restored or migrated in part" in refusal(new_database_url)
 
 
+def test_a_refused_schema_leaves_no_connection_open(postgres_database_url: str) -> None:
+    Warehouse(postgres_database_url).close()
+    execute(postgres_database_url, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaUnusable) as refused:
+        Warehouse(postgres_database_url)
+    assert refused.tb  # and so what it opened is still referred to
+    with create_engine(postgres_database_url, poolclass=NullPool).connect() as connection:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert connection.scalar(text(others)) == 0
+
+
 def test_a_migration_that_fails_leaves_the_schema_as_it_was(new_database_url: str) -> None:
     Warehouse(new_database_url).close()
     first, *others = revisions()

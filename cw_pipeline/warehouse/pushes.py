@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import bindparam, exists, func, insert, select
 
 from cw_pipeline.billing.outcomes import FAILED, NOT_BILLED, RIGHT, Outcome
 from cw_pipeline.billing.preview import Preview, PreviewLine, PushedPart
@@ -124,6 +124,12 @@ def _now_after(moment: datetime | None) -> datetime:
 def last_pushes(psa: str | BindParameter[str], *where: ColumnElement[bool]) -> Select[tuple[int]]:
     """The ids of each month's last whole push, as a subquery; a push that left organizations out does not count."""
     return select(func.max(PushRow.id)).where(PushRow.psa == psa, PushRow.whole, *where).group_by(PushRow.month)
+
+
+IS_UNDONE = exists().where(
+    UndoneRunRow.psa == PushRow.psa, UndoneRunRow.month == PushRow.month, UndoneRunRow.undone_at > PushRow.pushed_at
+)
+"""Whether a run of a push's month was undone after the push."""
 
 
 def latest_push(session: Session, psa: str, month: Month) -> PushRow | None:

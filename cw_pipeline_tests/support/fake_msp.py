@@ -8,7 +8,7 @@ places 3, 15 and 27 are mapped: their plan is Business, and their agreement's ne
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from cw_pipeline.sync.sync_run import SyncRun
 from cw_pipeline.sync.usage import fetch_usage
 from cw_pipeline.vocabulary import Month, Plan
 from cw_pipeline.warehouse import tables
+from cw_pipeline.warehouse.psa import connected_psa
 from cw_pipeline.warehouse.pushes import PushedMonth
 from cw_pipeline_tests.support.clients import open_client, sync_run
 from cw_pipeline_tests.support.rows import (
@@ -215,3 +216,9 @@ class Pushed:
     def _lines(self, place: int, *, also: bool) -> list[PreviewLine]:
         lines = self.month.preview.lines
         return [line for line in lines if line.organization_id == organization_id(place) and line.also is also]
+
+
+def of_the_connected_company(msp: Msp) -> Msp:
+    """The same for what looks at the company that is connected."""
+    with msp.run.warehouse.transaction() as session:
+        return replace(msp, run=replace(msp.run, psa=connected_psa(session)))

@@ -21,9 +21,8 @@ from cw_pipeline.sync.chosen_organizations import EVERYBODY, Choice
 from cw_pipeline.sync.due_months import Why
 from cw_pipeline.sync.push import push_months
 from cw_pipeline.sync.sync_run import SyncError
-from cw_pipeline.warehouse.psa import connected_psa
 from cw_pipeline.warehouse.pushes import billed_before, lines_with
-from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, Msp, Pushed, additions_of
+from cw_pipeline_tests.support.fake_msp import MAPPED, MARCH, Msp, Pushed, additions_of, of_the_connected_company
 from cw_pipeline_tests.warehouse.examples import a_line, a_write
 
 if TYPE_CHECKING:
@@ -55,11 +54,6 @@ def how_much(msp: Msp) -> tuple[dict[str, str], PushedPart | None]:
     """Why March is due, and how much of it is pushed."""
     found = status(msp.run.warehouse, first_month=MARCH, now=datetime(2026, 4, 1, tzinfo=UTC))
     return found.why_unpushed, found.partly_pushed.get(str(MARCH))
-
-
-def of_the_connected_company(msp: Msp) -> Msp:
-    with msp.run.warehouse.transaction() as session:
-        return replace(msp, run=replace(msp.run, psa=connected_psa(session)))
 
 
 @pytest.fixture

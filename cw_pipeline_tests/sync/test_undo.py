@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cw_pipeline.reports.last_push import last_push
 from cw_pipeline.sandbox import FaultKind
 from cw_pipeline.sandbox.nordpass.seed import organization_id
 from cw_pipeline.setup.errors import NotPossible
@@ -16,7 +17,16 @@ from cw_pipeline.sync.due_months import Why, unpushed_months
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, WarehouseOutdated
 from cw_pipeline.sync.writer import Writer
 from cw_pipeline.warehouse.tables import AuditEntry, PushRow
-from cw_pipeline_tests.support.fake_msp import FEBRUARY, MAPPED, MARCH, Msp, additions_of, agreement_id, company_id
+from cw_pipeline_tests.support.fake_msp import (
+    FEBRUARY,
+    MAPPED,
+    MARCH,
+    Msp,
+    additions_of,
+    agreement_id,
+    company_id,
+    of_the_connected_company,
+)
 from cw_pipeline_tests.sync.one_company import SPARE
 
 if TYPE_CHECKING:
@@ -101,6 +111,22 @@ def test_each_line_gets_its_former_quantity_and_the_month_is_due(both: Msp) -> N
     assert (quantities(both), due(both)) == ([[7]] * 3, {})
     assert results(undo(both, "first", by="undo 4")) == dict.fromkeys(MAPPED, "changed")
     assert results(undo(both, "undo 3", by="undo 5")) == dict.fromkeys(MAPPED, "changed")
+
+
+def test_a_month_is_in_no_metric_while_it_is_undone(msp: Msp) -> None:
+    msp = of_the_connected_company(msp)
+
+    def last_month() -> Month | None:
+        with msp.run.warehouse.transaction() as session:
+            last = last_push(session)
+            return last and last.month
+
+    synced_by(msp, "only", MARCH)
+    assert last_month() == MARCH
+    undo(msp, "only")
+    assert last_month() is None
+    synced_by(msp, "again", MARCH)
+    assert last_month() == MARCH
 
 
 def test_lines_that_the_run_created_are_set_to_0_and_used_again(msp: Msp) -> None:

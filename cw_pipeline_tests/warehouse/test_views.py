@@ -14,7 +14,7 @@ from sqlalchemy import inspect, text
 from cw_pipeline.billing.accounting import EntryKind
 from cw_pipeline.billing.outcomes import FAILED, HELD, NOT_BILLED, RIGHT, Outcome
 from cw_pipeline.warehouse.intents import Result, append_intents, append_results
-from cw_pipeline.warehouse.pushes import PushedMonth, save_push
+from cw_pipeline.warehouse.pushes import PushedMonth, save_push, save_undone
 from cw_pipeline.warehouse.runs import save_month_error
 from cw_pipeline.warehouse.tables import AgreementRow, CompanyRow
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, MOMENT, PSA, a_line, a_write, keep_preview
@@ -103,6 +103,16 @@ def test_the_latest_lines_have_names_and_their_seats_add_up(warehouse: Warehouse
         ("billed", 7),
         ("not_billed", 4),
     ]
+
+
+def test_a_month_of_which_a_run_was_undone_has_no_latest_lines(warehouse: Warehouse) -> None:
+    push(warehouse, a_line(Outcome.CREATED, 3))
+    with warehouse.transaction() as session:
+        save_undone(session, PSA, "run-1", by="undo-1", months=[MARCH])
+    assert rows(warehouse, "SELECT seats FROM v_latest") == []
+    assert len(rows(warehouse, "SELECT seats FROM v_lines")) == 1
+    push(warehouse, a_line(Outcome.CREATED, 4), run_id="run-2")
+    assert rows(warehouse, "SELECT seats FROM v_latest") == [{"seats": 4}]
 
 
 @pytest.mark.parametrize("answers", [[], [EntryKind.UNCONFIRMED], [EntryKind.UNCONFIRMED, EntryKind.CONFIRMED]])

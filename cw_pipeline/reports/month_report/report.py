@@ -19,7 +19,7 @@ from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import pushed_preview
 from cw_pipeline.warehouse.psa import connected_psa
-from cw_pipeline.warehouse.pushes import last_pushes, last_undone
+from cw_pipeline.warehouse.pushes import IS_UNDONE, last_pushes, last_undone
 from cw_pipeline.warehouse.tables import PushLineRow, PushRow
 
 if TYPE_CHECKING:
@@ -133,10 +133,10 @@ def month_report(session: Session, month: Month) -> MonthlyReport:
         why = f"A run of {month} was undone since it was pushed, so what was pushed is no longer billed."
         raise NothingToReport(f"{why} {advice}")
     lines = month_lines(session, psa, pushed.preview)
-    return MonthlyReport(lines, pushed.made_at, pushed.run_id, _year(session, psa, month, undone))
+    return MonthlyReport(lines, pushed.made_at, pushed.run_id, _year(session, psa, month))
 
 
-def _year(session: Session, psa: str, last: Month, undone: Mapping[Month, datetime]) -> list[MonthSeats]:
+def _year(session: Session, psa: str, last: Month) -> list[MonthSeats]:
     """The twelve months up to `last`, oldest first, each as it was pushed last.
 
     A month of which a run was undone since then counts as not pushed.
@@ -144,14 +144,12 @@ def _year(session: Session, psa: str, last: Month, undone: Mapping[Month, dateti
     year = {month: MonthSeats(month) for month in last.plus(1 - _MONTHS).until(last)}
     in_a_trial_month = PushLineRow.by_hand.is_not(None)
     rows = session.execute(
-        select(PushRow.month, PushRow.pushed_at, PushLineRow.outcome, in_a_trial_month, func.sum(PushLineRow.seats))
+        select(PushRow.month, PushLineRow.outcome, in_a_trial_month, func.sum(PushLineRow.seats))
         .outerjoin(PushLineRow, and_(PushLineRow.push_id == PushRow.id, ~PushLineRow.also))
-        .where(PushRow.id.in_(last_pushes(psa, PushRow.month.in_(year))))
-        .group_by(PushRow.month, PushRow.pushed_at, PushLineRow.outcome, in_a_trial_month)
+        .where(PushRow.id.in_(last_pushes(psa, PushRow.month.in_(year))), ~IS_UNDONE)
+        .group_by(PushRow.month, PushLineRow.outcome, in_a_trial_month)
     )
-    for month, pushed_at, outcome, is_trial, seats in rows.tuples():
-        if undone.get(month, pushed_at) > pushed_at:
-            continue
+    for month, outcome, is_trial, seats in rows.tuples():
         year[month].pushed = True
         if outcome in HELD | FAILED:
             year[month].waiting += seats

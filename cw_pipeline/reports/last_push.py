@@ -14,7 +14,7 @@ from cw_pipeline.billing.outcomes import FAILED, HELD, RIGHT, Outcome
 from cw_pipeline.reports.unbilled import UNMAPPED
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.psa import connected_psa
-from cw_pipeline.warehouse.pushes import IS_UNDONE, last_pushes
+from cw_pipeline.warehouse.pushes import UNDONE_SINCE, last_pushes
 from cw_pipeline.warehouse.tables import PushLineRow, PushRow
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def last_push(session: Session) -> LastPush | None:
 
     A month of which a run was undone since its last push counts as not pushed.
     """
-    pushes = select(PushRow).where(PushRow.id.in_(last_pushes(connected_psa(session))), ~IS_UNDONE)
+    pushes = select(PushRow).where(PushRow.id.in_(last_pushes(connected_psa(session))), ~UNDONE_SINCE)
     push = session.scalars(pushes.order_by(PushRow.month.desc()).limit(1)).first()
     if push is None:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 
 from cw_pipeline.billing.by_hand import LeftLine, undecided
 from cw_pipeline.billing.facts import CompanyMapping, Facts
@@ -159,7 +159,7 @@ def _is_current(run: SyncRun, months: Sequence[Month], made: Previews) -> bool:
     with run.warehouse.transaction() as session:
         return (
             snapshot.position == ledger.position(session, run.psa)
-            and (snapshot.facts.mappings, snapshot.facts.products) == _mappings(session)
+            and (snapshot.facts.mappings, snapshot.facts.products) == _mappings(session, run)
             and latest_report_ids(session, months) == {month: snapshot.reports[month].id for month in months}
             and snapshot.facts.released == released_usage(session, snapshot.reports)
             and snapshot.left == left_lines(session, run.psa)
@@ -169,7 +169,7 @@ def _is_current(run: SyncRun, months: Sequence[Month], made: Previews) -> bool:
 def _read_snapshot(run: SyncRun, months: Sequence[Month]) -> Snapshot:
     at = datetime.now(UTC)
     with run.warehouse.transaction() as session:
-        mappings, products = _mappings(session)
+        mappings, products = _mappings(session, run)
         position = ledger.position(session, run.psa)
         intents = open_intents(session, run.psa)
         written = ledger.written_lines(session, run.psa, months, intents)
@@ -214,16 +214,24 @@ def _read_snapshot(run: SyncRun, months: Sequence[Month]) -> Snapshot:
     return Snapshot(at, position, reports, facts, seen, seen.added_to_known(known), baselines, left)
 
 
-_STATE = select(tables.IntegrationRow.state)
+_STATE = select(
+    tables.IntegrationRow.state,
+    exists().where(tables.UndoneRunRow.psa == bindparam("psa"), tables.UndoneRunRow.run_id == bindparam("run_id")),
+)
 
 
-def _mappings(session: Session) -> tuple[dict[str, CompanyMapping], dict[Plan, int]]:
+def _mappings(session: Session, run: SyncRun) -> tuple[dict[str, CompanyMapping], dict[Plan, int]]:
     """Where each organization is billed, and which product each plan is billed as.
 
     Raises:
-        SyncError: If the integration is not active.
+        SyncError: If the integration is not active, or somebody undid this run while it waited to be tried again.
     """
-    if session.scalar(_STATE) is not State.ACTIVE:
+    found = session.execute(_STATE, {"psa": run.psa, "run_id": run.run_id}).tuples().one_or_none()
+    state, is_undone = found or (None, False)
+    if is_undone:
+        msg = "This run was undone, so it pushes nothing more. Correct what was wrong, and sync the month again."
+        raise SyncError(msg)
+    if state is not State.ACTIVE:
         msg = "The integration is not active any more. Nothing is written. See `cw-pipeline status`."
         raise SyncError(msg)
     return mapping_facts(session), confirmed_products(session)

@@ -43,7 +43,8 @@ def push_months(
         LockHeld: If another push holds the lock for ten minutes; nothing is written.
         LockLost: If the lock's connection breaks; nothing more is written.
         ConnectWiseError: If open intents cannot be settled, or previews cannot be made anew; nothing is written.
-        SyncError: If a preview does not account for every seat, or lacks a chosen organization; nothing is written.
+        SyncError: If this run was undone, or a preview does not account for every seat, or lacks a chosen organization;
+            nothing is written.
     """
     with run.push_lock() as lock:
         read_before = run.connectwise.requests.read

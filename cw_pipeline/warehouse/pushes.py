@@ -126,7 +126,7 @@ def last_pushes(psa: str | BindParameter[str], *where: ColumnElement[bool]) -> S
     return select(func.max(PushRow.id)).where(PushRow.psa == psa, PushRow.whole, *where).group_by(PushRow.month)
 
 
-IS_UNDONE = exists().where(
+UNDONE_SINCE = exists().where(
     UndoneRunRow.psa == PushRow.psa, UndoneRunRow.month == PushRow.month, UndoneRunRow.undone_at > PushRow.pushed_at
 )
 """Whether a run of a push's month was undone after the push."""

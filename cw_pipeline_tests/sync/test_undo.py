@@ -15,6 +15,7 @@ from cw_pipeline.setup.errors import NotPossible
 from cw_pipeline.setup.undo import Undone, undo_run
 from cw_pipeline.sync.due_months import Why, unpushed_months
 from cw_pipeline.sync.outdated_warehouse import RecordedPush, WarehouseOutdated
+from cw_pipeline.sync.sync_run import SyncError
 from cw_pipeline.sync.writer import Writer
 from cw_pipeline.warehouse.tables import AuditEntry, PushRow
 from cw_pipeline_tests.support.fake_msp import (
@@ -111,6 +112,25 @@ def test_each_line_gets_its_former_quantity_and_the_month_is_due(both: Msp) -> N
     assert (quantities(both), due(both)) == ([[7]] * 3, {})
     assert results(undo(both, "first", by="undo 4")) == dict.fromkeys(MAPPED, "changed")
     assert results(undo(both, "undo 3", by="undo 5")) == dict.fromkeys(MAPPED, "changed")
+
+
+def test_a_run_that_was_undone_pushes_nothing_when_it_tries_again(both: Msp) -> None:
+    undo(both, "second")
+    written = both.written()
+    with pytest.raises(SyncError, match="This run was undone, so it pushes nothing more"):
+        synced_by(both, "second", MARCH)
+    assert (both.written(), quantities(both)) == (written, [[6]] * 3)
+
+
+def test_a_run_that_is_undone_after_its_preview_pushes_nothing(both: Msp) -> None:
+    again = replace(both, run=replace(both.run, run_id="second"))
+    both.use(8)
+    again.fetch(MARCH)
+    again.preview(MARCH)
+    undo(both, "second")
+    with pytest.raises(SyncError, match="This run was undone"):
+        again.push(MARCH)
+    assert quantities(both) == [[6]] * 3
 
 
 def test_a_month_is_in_no_metric_while_it_is_undone(msp: Msp) -> None:

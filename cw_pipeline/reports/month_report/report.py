@@ -19,7 +19,7 @@ from cw_pipeline.reports.worth import Money, added
 from cw_pipeline.vocabulary import Month
 from cw_pipeline.warehouse.previews import pushed_preview
 from cw_pipeline.warehouse.psa import connected_psa
-from cw_pipeline.warehouse.pushes import IS_UNDONE, last_pushes, last_undone
+from cw_pipeline.warehouse.pushes import UNDONE_SINCE, last_pushes, last_undone
 from cw_pipeline.warehouse.tables import PushLineRow, PushRow
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _year(session: Session, psa: str, last: Month) -> list[MonthSeats]:
     rows = session.execute(
         select(PushRow.month, PushLineRow.outcome, in_a_trial_month, func.sum(PushLineRow.seats))
         .outerjoin(PushLineRow, and_(PushLineRow.push_id == PushRow.id, ~PushLineRow.also))
-        .where(PushRow.id.in_(last_pushes(psa, PushRow.month.in_(year))), ~IS_UNDONE)
+        .where(PushRow.id.in_(last_pushes(psa, PushRow.month.in_(year))), ~UNDONE_SINCE)
         .group_by(PushRow.month, PushLineRow.outcome, in_a_trial_month)
     )
     for month, outcome, is_trial, seats in rows.tuples():

@@ -116,8 +116,8 @@ def _null() -> Response:
 
 
 def _spoiled(fault: Fault, body: bytes) -> bytes:
-    document = cast("list[Record] | Record", loads(body))
-    for record in document if isinstance(document, list) else [document]:
+    document = cast("list[Record] | Record | None", loads(body))  # null if nothing was processed
+    for record in document if isinstance(document, list) else filter(None, [document]):
         if fault.record in {None, record.get("id")}:
             record.update(fault.members)
     return dumps(document)

@@ -130,6 +130,8 @@ def test_one_record_of_a_list_or_any_answer_is_spoiled(sandbox: Sandbox, api: Ap
     sandbox.faults.add(FaultKind.SPOILED, method="PATCH", members={"quantity": None})
     assert document(api.patch(LINE, TWELVE))["quantity"] is None
     assert quantity(sandbox) == 12
+    sandbox.faults.add(FaultKind.SPOILED, method="PATCH", members={"quantity": None}, written=False)
+    assert document(api.patch(LINE, TWELVE)) is None
 
 
 def test_an_answer_that_is_not_json_comes_after_the_write(sandbox: Sandbox, api: Api) -> None:

@@ -59,7 +59,7 @@ def check_the_promise(fixture: Fixture) -> Counter[str]:
         _check_seats(fixture, case)
         _check_nothing_is_billed_by_hand_as_well(fixture, case)
     _check_lines_by_hand(fixture)
-    fixture.oracle.invoice_everything()
+    fixture.people.invoice_everything()
     for case in cases:
         _check_seats(fixture, case)
         _check_no_more_than_reported(fixture, case)

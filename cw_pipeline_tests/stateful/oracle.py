@@ -8,7 +8,6 @@ its quantity, or its days' share of it. What people credited is taken off.
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from cw_pipeline.vocabulary import Month
 
 _PLANS = {"B": Plan.BUSINESS, "E": Plan.ENTERPRISE}
-_FAR = date(2030, 1, 1)
+FAR = date(2030, 1, 1)
 """After every period that a line of these months may lie in."""
 _LEAST, _MOST = Decimal("0.85"), Decimal("1.15")
 """A month's days on two invoices are the parts of two months, of 28 to 31 days, which come to about one."""
@@ -164,14 +163,12 @@ class Oracle:
             return day(last["period_end"]) + timedelta(1)
         return day(agreement["billStartDate"]) if agreement.get("billStartDate") else None
 
-    def invoice_everything(self) -> None:
-        """Invoice each agreement that has a line, if it can be invoiced, until every line was billed."""
+    def to_be_invoiced(self) -> Iterator[int]:
+        """The agreements that have a line, unless the last invoice was made, as far as anybody knows."""
         for agreement in {line.agreement_id for line in self.lines()}:
             record = self._sandbox.connectwise.tables["agreements"][agreement]
-            if record.get("nextInvoiceDate") is None and self._sandbox.connectwise.last_invoice(agreement):
-                continue  # the last invoice was made, as far as anybody knows
-            with suppress(ValueError):
-                self._sandbox.connectwise.invoice(agreement, until=_FAR)
+            if record.get("nextInvoiceDate") or not self._sandbox.connectwise.last_invoice(agreement):
+                yield agreement
 
     def record(self, line_id: int) -> Record:
         """The line as stored."""
@@ -214,7 +211,7 @@ class Oracle:
         """For how many months the periods of its agreement, the first of which begins at `start`, bill a line."""
         agreement = self._sandbox.connectwise.tables["agreements"][line["agreementId"]]
         share = Decimal(0)
-        last = day(line["cancelledDate"]) if line.get("cancelledDate") else _FAR
+        last = day(line["cancelledDate"]) if line.get("cancelledDate") else FAR
         while start <= last:
             period = self._sandbox.connectwise.period(agreement, start)
             days = covered_days(line, period.first, period.last)

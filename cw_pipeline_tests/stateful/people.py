@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from cw_pipeline.sandbox.connectwise.store import day
-from cw_pipeline_tests.stateful.oracle import about_one
+from cw_pipeline_tests.stateful.oracle import FAR, about_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -120,8 +120,7 @@ class People:
         self.marks.doubtful |= self._in_doubt()
         for one in self.agreements if agreement is None else [agreement]:
             self._go_on(one)
-            with suppress(ValueError):
-                self._connectwise.invoice(one, until=until)
+            self._invoice(one, until)
 
     def invoicing_meanwhile(self, agreement: int, about_to_be: set[Case]) -> Callable[[], None]:
         """The same in the middle of a sync, which leaves in doubt what is on the agreement or `about_to_be`."""
@@ -129,8 +128,7 @@ class People:
         def invoice() -> None:
             self.marks.doubtful |= about_to_be | {line.case for line in self._truth.lines_on(agreement)}
             self._go_on(agreement)
-            with suppress(ValueError):
-                self._connectwise.invoice(agreement)
+            self._invoice(agreement)
 
         return invoice
 
@@ -138,6 +136,19 @@ class People:
         """Without a next invoice date ConnectWise goes on where its invoices end: lines made meanwhile may not fit."""
         if agreement in self.changed:
             self.marks.unknowable |= {line.case for line in self._truth.lines_on(agreement) if line.to_come}
+        self._leave_out_if_undated(agreement)
+
+    def invoice_everything(self) -> None:
+        """ConnectWise invoices all that is left."""
+        for agreement in self._truth.to_be_invoiced():
+            self._leave_out_if_undated(agreement)
+            self._invoice(agreement, until=FAR)
+
+    def _invoice(self, agreement: int, until: date | None = None) -> None:
+        with suppress(ValueError):  # ConnectWise cannot
+            self._connectwise.invoice(agreement, until=until)
+
+    def _leave_out_if_undated(self, agreement: int) -> None:
         start = self._truth.goes_on_at(agreement)
         if start is not None and self._record(agreement).get("nextInvoiceDate") is None:
             self._leave_out_what_does_not_fit(agreement, start)
@@ -215,6 +226,8 @@ class People:
         if not with_lines:
             for line in self._connectwise.additions(copy):
                 self._connectwise.delete_addition(copy, line["id"])
+        if agreement in self.changed:
+            self.changed.add(copy)
         copied = {line.case for line in self._truth.lines_on(copy)}
         self.marks.rearranged |= copied
         self.marks.unclear |= copied

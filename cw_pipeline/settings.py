@@ -51,8 +51,10 @@ class _Environment(BaseModel):
     @classmethod
     def _read(cls, given: dict[str, object]) -> dict[str, object]:
         tenant = current_tenant()
-        read: dict[str, object] = {}
+        read: dict[str, object] = {"tenant": tenant}
         for name, field in cls.model_fields.items():
+            if name == "tenant":
+                continue
             values = _values(name.upper(), tenant, secret=field.annotation == SecretStr | None)
             if len(values) > 1:
                 raise ValueError(f"{' and '.join(values)} are both set. Set only one of them")
@@ -60,7 +62,7 @@ class _Environment(BaseModel):
                 (read[name],) = values.values()
         if tenant is not None and tenant.first_month is not None and "cw_pipeline_first_month" in cls.model_fields:
             read["cw_pipeline_first_month"] = tenant.first_month
-        return read | {"tenant": tenant} | given
+        return read | given
 
 
 class FirstMonth(_Environment):

@@ -67,11 +67,12 @@ def sandbox(
     """
     settings = cmd.settings
     require_sandbox()
-    running = lazy.sandbox.Sandbox(home=settings.own_folder / "sandbox", port=port, reads_invoices=True)
     try:
-        cmd.opened.enter_context(running)
+        running = cmd.opened.enter_context(
+            lazy.sandbox.Sandbox(home=settings.own_folder / "sandbox", port=port, reads_invoices=True)
+        )
     except OSError as error:
-        raise _port_taken(port, error) from None
+        raise _cannot_start(port, error) from None
     # Empty counts as not set: of these, the settings allow only one that names where usage comes from.
     variables = dict.fromkeys(_UNSET, "") | running.environment()
     prefix = settings.tenant.environment_prefix if settings.tenant else ""
@@ -97,7 +98,7 @@ def demo(cmd: Command, port: PortOption = PORT) -> None:
     try:
         balanced = lazy.demonstration.run_demo(Console(stderr=cmd.as_json), folder, port=port)
     except OSError as error:
-        raise _port_taken(port, error) from None
+        raise _cannot_start(port, error) from None
     cmd.document({"balanced": balanced})
     if not balanced:
         cmd.exit_code = HELD_OR_FAILED
@@ -113,7 +114,9 @@ def require_sandbox() -> None:
         ) from None
 
 
-def _port_taken(port: int, error: OSError) -> UsageError:
+def _cannot_start(port: int, error: OSError) -> UsageError:
+    if error.filename:
+        return UsageError(f"{error.filename} cannot be used: {error.strerror}. Set CW_PIPELINE_HOME to another folder.")
     return UsageError(f"The sandbox cannot listen on port {port}: {error.strerror}. Choose another one with --port.")
 
 

@@ -44,7 +44,7 @@ class LastPush:
 
 
 def last_push(session: Session) -> LastPush | None:
-    """The last push of the latest month for the connected company; None before the first push.
+    """The last push of the latest month for the connected company; None if there is none.
 
     A month of which a run was undone since its last push counts as not pushed.
     """

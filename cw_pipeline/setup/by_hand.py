@@ -47,9 +47,9 @@ def choose(run: SyncRun, shown: Sequence[LineByHand], act: Act, ids: Collection[
 
     Raises:
         UnknownChoice: If one of the `ids` was not shown.
-        NotPossible: If one cannot be ended, left or taken back, or has changed since.
-
-    If it raises, nothing was changed; lines for which it failed are in the result.
+        NotPossible: If one cannot be ended, left or taken back, or has changed since. Nothing was changed.
+        LockLost: If the push lock is no longer ours; nothing more is changed.
+        ConnectWiseError: If ConnectWise cannot be read. Lines that it does not let us change are in the result.
     """
     by_id = {kept.line.addition_id: kept for kept in shown}
     for number in ids:
@@ -119,11 +119,11 @@ def _choose(run: SyncRun, kept: LineByHand, act: Act) -> Chosen:
             session.merge(_row(run, kept, act, last_day))
         _log(session, kept, act, "about to be sent", last_day)
     surely_unchanged, problem = _send(run, kept, last_day)
-    is_forgotten = surely_unchanged if act is Act.END else problem is None  # nothing is chosen for it any more
+    nothing_is_chosen = surely_unchanged and not kept.choice if act is Act.END else problem is None
     with run.warehouse.transaction() as session:
         if act is Act.END and surely_unchanged and kept.choice:
             session.merge(_row(run, kept, act, kept.line.cancelled_date))  # still ended, on a later day
-        elif is_forgotten:
+        elif nothing_is_chosen:
             session.delete(session.get_one(LineByHandRow, key))
         _log(session, kept, act, problem or "done", last_day)
     return Chosen(kept, problem is None, problem or (f"ends on {last_day}" if act is Act.END else _restored(kept)))

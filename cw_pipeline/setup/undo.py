@@ -81,13 +81,15 @@ class Undone:
 def undo_run(run: SyncRun, prefix: str, recorded: Collection[RecordedPush], *, confirmed: bool) -> Undone:
     """Plan to undo the only run whose id begins with `prefix` and, if `confirmed`, do it under the same push lock.
 
-    If it raises, nothing was written; lines that failed are in the result. Nothing is written if the warehouse lacks
-    one of the pushes that are `recorded` outside of it.
+    Lines that failed are in the result. Nothing is written if the warehouse lacks one of the pushes that are `recorded`
+    outside of it.
 
     Raises:
         NotPossible: If no run or several begin with `prefix`, it is too short, or the run wrote nothing to the
             connected ConnectWise company.
-        SyncError: If the warehouse lacks a push, or a month has no usage report.
+        SyncError: If the warehouse lacks a push, or a month has no usage report; nothing is written.
+        LockLost: If the push lock is no longer ours; nothing more is written.
+        ConnectWiseError: If ConnectWise cannot be read; what was not confirmed is settled by the next push.
     """
     with run.warehouse.transaction() as session:
         run_id = _run_named(session, run.psa, prefix.strip())

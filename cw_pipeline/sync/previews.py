@@ -101,7 +101,7 @@ def make_previews(run: SyncRun, months: Sequence[Month]) -> Previews:
     Unpushed previews past their retention time are deleted. The requests are counted on the first month's preview.
 
     Raises:
-        SyncError: If a month has no usage report.
+        SyncError: If a month has no usage report, the integration is not active, or this run was undone.
         ConnectWiseError: If ConnectWise cannot be read; no preview is stored.
     """
     requests_before = run.connectwise.requests.read
@@ -131,7 +131,7 @@ def current_snapshot(run: SyncRun, lock: HeldLock, months: Sequence[Month]) -> S
     Called under the push lock: whatever ConnectWise shows that the ledger did not know is entered.
 
     Raises:
-        SyncError: If a month has no usage report.
+        SyncError: If a month has no usage report, the integration is not active, or this run was undone.
         ConnectWiseError: If ConnectWise cannot be read.
     """
     snapshot = _read_snapshot(run, months)
@@ -214,7 +214,7 @@ def _read_snapshot(run: SyncRun, months: Sequence[Month]) -> Snapshot:
     return Snapshot(at, position, reports, facts, seen, seen.added_to_known(known), baselines, left)
 
 
-_STATE = select(
+_MAY_GO_ON = select(
     tables.IntegrationRow.state,
     exists().where(tables.UndoneRunRow.psa == bindparam("psa"), tables.UndoneRunRow.run_id == bindparam("run_id")),
 )
@@ -226,7 +226,7 @@ def _mappings(session: Session, run: SyncRun) -> tuple[dict[str, CompanyMapping]
     Raises:
         SyncError: If the integration is not active, or somebody undid this run while it waited to be tried again.
     """
-    found = session.execute(_STATE, {"psa": run.psa, "run_id": run.run_id}).tuples().one_or_none()
+    found = session.execute(_MAY_GO_ON, {"psa": run.psa, "run_id": run.run_id}).tuples().one_or_none()
     state, is_undone = found or (None, False)
     if is_undone:
         msg = "This run was undone, so it pushes nothing more. Correct what was wrong, and sync the month again."

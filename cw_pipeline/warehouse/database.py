@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 from cw_pipeline.warehouse import schema
-from cw_pipeline.warehouse.errors import DatabaseUnreachable, WarehouseError, reachable
+from cw_pipeline.warehouse.errors import DatabaseUnreachable, reachable
 from cw_pipeline.warehouse.tenant_schema import in_schema
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Warehouse:
         try:
             with reachable(self.engine.url, DBAPIError):
                 schema.migrate(self.engine)
-        except WarehouseError:
+        except BaseException:
             self.close()
             raise
 

@@ -202,7 +202,7 @@ _BILLED_LINES = (
         func.row_number().over(partition_by=PushLineRow.organization_id, order_by=PushRow.month.desc()).label("rank"),
     )
     .join(PushRow, PushRow.id == PushLineRow.push_id)
-    .where(PushLineRow.push_id.in_(_PUSHES_BEFORE), ~PushLineRow.also, PushLineRow.outcome.in_(BILLED))
+    .where(PushLineRow.push_id.in_(_PUSHES_BEFORE), ~UNDONE_SINCE, ~PushLineRow.also, PushLineRow.outcome.in_(BILLED))
     .subquery()
 )
 _BILLED_LAST = select(_BILLED_LINES.c.organization_id, _BILLED_LINES.c.month, _BILLED_LINES.c.seats).where(
@@ -211,7 +211,10 @@ _BILLED_LAST = select(_BILLED_LINES.c.organization_id, _BILLED_LINES.c.month, _B
 
 
 def billed_before(session: Session, psa: str, month: Month, *, but_for: Collection[Month]) -> dict[str, Billed]:
-    """By organization id, the last month that was billed in the year before `month`, leaving out those in `but_for`."""
+    """By organization id, the last month that was billed in the year before `month`.
+
+    Months in `but_for`, and those of which a run was undone since, are left out.
+    """
     parameters = {"psa": psa, "month": month, "since": month.plus(-12), "but_for": list(but_for)}
     billed = session.execute(_BILLED_LAST, parameters).tuples()
     return {organization_id: Billed(of, seats) for organization_id, of, seats in billed}

@@ -108,6 +108,18 @@ def test_a_port_that_is_taken_is_an_error() -> None:
     assert "--port" in refused.err
 
 
+@pytest.mark.parametrize("command", ["sandbox", "demo"])
+def test_a_home_that_cannot_be_used_is_an_error(
+    command: str, port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CW_PIPELINE_HOME", str(tmp_path / "file"))
+    refused = run(command, "--port", port)
+    assert refused.code == 2
+    assert f"{tmp_path}/file" in refused.err
+    assert "cannot be used" in refused.err
+
+
 @pytest.mark.usefixtures("home")
 def test_a_command_that_does_not_exist_is_an_error(port: str) -> None:
     answer = run("sandbox", "--port", port, "--", "no-such-program")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cw_pipeline.billing.outcomes import Outcome
 from cw_pipeline.billing.unusual import Billed
 from cw_pipeline.vocabulary import Month
-from cw_pipeline.warehouse.pushes import PushedMonth, billed_before, save_push
+from cw_pipeline.warehouse.pushes import PushedMonth, billed_before, save_push, save_undone
 from cw_pipeline.warehouse.usage import plans_reported
 from cw_pipeline_tests.support.sql_work import counted_work
 from cw_pipeline_tests.warehouse.examples import APRIL, MARCH, PSA, a_line, keep_preview
@@ -42,3 +42,12 @@ def test_two_statements_find_it_for_any_number_of_months_organizations_and_pushe
         assert len(billed) == organizations
         assert billed["org-0"] == Billed(MARCH, billed["org-0"].seats)
         assert billed["org-0"].seats == MARCH.number
+
+
+def test_a_month_of_which_a_run_was_undone_is_not_compared_with(warehouse: Warehouse) -> None:
+    push(warehouse, organizations=1)
+    with warehouse.transaction() as session:
+        save_undone(session, PSA, "r", by="undo", months=[MARCH])
+    with warehouse.transaction() as session:
+        billed = billed_before(session, PSA, APRIL, but_for=[])
+    assert billed["org-0"].month == MARCH.plus(-1)

@@ -25,13 +25,14 @@ RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
 class Writes(Endpoints):
-    """What the product writes. Each method returns the record as ConnectWise answers it, which may differ.
+    """What the product writes. Each method returns the record as ConnectWise answers it.
 
-    No method deletes, replaces, or writes a company, so an API member with the least rights is enough.
+    That may differ from what was sent. No method deletes, replaces, or writes a company, so an API member with the
+    least rights is enough.
     """
 
     def create_addition(self, agreement_id: int, addition: models.NewAddition) -> models.Addition:
-        """Create a line, and return it as ConnectWise answers it, which may differ from what was sent.
+        """Create a line.
 
         Raises:
             Refused: ConnectWise refused; nothing was written.
@@ -40,7 +41,7 @@ class Writes(Endpoints):
         return self._write("POST", additions_path(agreement_id), addition.body(), models.Addition)
 
     def set_quantity(self, agreement_id: int, addition_id: int, quantity: Decimal) -> models.Addition:
-        """Set a line's quantity, and return the line as ConnectWise answers it.
+        """Set a line's quantity.
 
         The caller has to compare the quantity: ConnectWise answers 200 to some changes that it ignores.
 
@@ -55,7 +56,7 @@ class Writes(Endpoints):
         return self._patch(agreement_id, addition_id, {"op": "replace", "path": "quantity", "value": quantity})
 
     def set_last_day(self, agreement_id: int, addition_id: int, last_day: date | None) -> models.Addition:
-        """Set a line's last day, or remove it, and return the line as ConnectWise answers it.
+        """Set a line's last day, or remove it.
 
         Raises:
             Refused: ConnectWise refused; nothing was written.
@@ -67,7 +68,7 @@ class Writes(Endpoints):
         return self._patch(agreement_id, addition_id, change)
 
     def create_catalog_item(self, item: models.NewCatalogItem) -> models.CatalogItem:
-        """Create a product and return it.
+        """Create a product.
 
         Raises:
             Refused: For example because the identifier exists already; nothing was written.
@@ -79,7 +80,7 @@ class Writes(Endpoints):
         return self._write("PATCH", f"{additions_path(agreement_id)}/{addition_id}", [change], models.Addition)
 
     def _write(self, method: Method, path: str, body: object, model: type[RecordT]) -> RecordT:
-        """Send a write, and return the record as ConnectWise answers it.
+        """Send a write.
 
         Raises:
             UncertainWrite: It may or may not have been carried out; the answer may not show it.

@@ -104,7 +104,7 @@ class Health:
         location_seen_at: When Dagster's daemon last evaluated a sensor of the code location; None if none is on.
         schedule: None if Dagster's daemon never loaded it.
         months_due: Closed months that have to be pushed; None if the schema is not up to date.
-        last_pushed_month: None before the first push, and if the schema is not up to date.
+        last_pushed_month: None if there is none, and if the schema is not up to date.
     """
 
     problems: tuple[str, ...]
